@@ -1,0 +1,182 @@
+package tests
+
+import (
+	"errors"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience bounds every wait of a story.
+const patience = 20 * time.Second
+
+// programs can stand first on a story's line without exec before them.
+var programs = []string{
+	"bridge", "cat", "ip", "ip6tables", "iptables", "iptables-save", "linkd", "ls", "ping", "readlink", "sh", "sysctl",
+}
+
+// command is what testscript runs for a word that it does not know; neg is a ! before it.
+type command = func(ts *testscript.TestScript, neg bool, args []string)
+
+// stage is where a story plays: the processes it has started in the sandbox, by name.
+type stage struct {
+	jobs      map[string]*job
+	variables []string
+}
+
+// commands are the words that stories have beside testscript's own:
+//
+//	PROGRAM ARG... [&|&NAME&]       run a program; in the background under its own name, or under NAME
+//	in NETNS PROGRAM ARG...         run it in the network namespace of a container, or of a name in /run/netns
+//	status N PROGRAM ARG...         its exit status is N
+//	await [!] PATTERN PROGRAM ARG...  repeat it until its output matches, or until it does no more
+//	settle                          wait until the daemon has converged
+//	container NAME [PROGRAM ARG...] a process in a new network namespace, by default `sleep 36000`; sets $NAME_PID
+//	term NAME                       SIGTERM a background process, which must end with success; its output follows
+//	kill9 NAME                      SIGKILL it
+//	state [-unmarked] NETNS [FILE]  print the whole network state of a namespace, or write it to FILE
+func (s *stage) commands() map[string]command {
+	words := map[string]command{
+		"in":        s.in,
+		"status":    s.status,
+		"await":     s.await,
+		"settle":    s.settle,
+		"container": s.container,
+		"term":      s.term,
+		"kill9":     s.kill9,
+		"state":     s.state,
+	}
+	for _, p := range programs {
+		words[p] = func(ts *testscript.TestScript, neg bool, args []string) {
+			s.run(ts, neg, append([]string{p}, args...))
+		}
+	}
+	return words
+}
+
+// run runs a program to its end, or starts it in the background if the last word says so.
+func (s *stage) run(ts *testscript.TestScript, neg bool, args []string) {
+	if name, ok := background(args); ok {
+		s.start(ts, neg, name, args[:len(args)-1])
+		return
+	}
+	err := ts.Exec(args[0], args[1:]...)
+	switch {
+	case err == nil && neg:
+		ts.Fatalf("unexpected success")
+	case err != nil && !neg:
+		ts.Fatalf("%v", err)
+	}
+}
+
+func (s *stage) in(ts *testscript.TestScript, neg bool, args []string) {
+	s.run(ts, neg, s.inside(ts, append([]string{"in"}, args...)))
+}
+
+// inside turns `in NETNS PROGRAM ARG...` into a command line, and leaves any other as it is.
+func (s *stage) inside(ts *testscript.TestScript, args []string) []string {
+	if len(args) == 0 || args[0] != "in" {
+		return args
+	}
+	if len(args) < 3 {
+		ts.Fatalf("usage: in NETNS PROGRAM ARG...")
+	}
+	return append([]string{"nsenter", "--net=" + s.netns(args[1])}, args[2:]...)
+}
+
+// netns returns the file of a network namespace: that of a container, or a name in /run/netns.
+func (s *stage) netns(name string) string {
+	if name == "host" {
+		return "/proc/1/ns/net"
+	}
+	if j, ok := s.jobs[name]; ok {
+		return "/proc/" + strconv.Itoa(j.cmd.Process.Pid) + "/ns/net"
+	}
+	return "/run/netns/" + name
+}
+
+func (s *stage) status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N PROGRAM ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	args = s.inside(ts, args[1:])
+	have := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[0], args[1:]...); errors.As(err, &exit) {
+		have = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if have != want {
+		ts.Fatalf("exit status %d, want %d", have, want)
+	}
+}
+
+func (s *stage) await(ts *testscript.TestScript, neg bool, args []string) {
+	match := true
+	if len(args) > 0 && args[0] == "!" {
+		match, args = false, args[1:]
+	}
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await [!] PATTERN PROGRAM ARG...")
+	}
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	args = s.inside(ts, args[1:])
+	var stdout, stderr strings.Builder
+	ok := until(func() bool {
+		stdout.Reset()
+		stderr.Reset()
+		cmd := s.command(ts, args)
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		err := cmd.Run()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		return re.MatchString(stdout.String()) == match
+	})
+	ts.Stdout().Write([]byte(stdout.String()))
+	ts.Stderr().Write([]byte(stderr.String()))
+	if !ok {
+		ts.Fatalf("not after %v", patience)
+	}
+}
+
+// settle allows for a daemon that has only just been started and does not answer yet.
+func (s *stage) settle(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: settle")
+	}
+	const noDaemon = 3
+	until(func() bool {
+		status := s.command(ts, []string{"linkd", "status"})
+		_ = status.Run()
+		return status.ProcessState.ExitCode() != noDaemon
+	})
+	if err := ts.Exec("linkd", "wait", "--timeout", patience.String()); err != nil {
+		_ = ts.Exec("linkd", "status")
+		ts.Fatalf("linkd wait: %v", err)
+	}
+}
+
+// until calls done again and again until it returns true, and reports whether it did within the patience of a story.
+func until(done func() bool) bool {
+	deadline := time.After(patience)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for !done() {
+		select {
+		case <-deadline:
+			return false
+		case <-again.C:
+		}
+	}
+	return true
+}

@@ -1,0 +1,108 @@
+package tests
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// programsDir holds the linkd under test, under its own name whatever file it was given as.
+	programsDir = "/run/story/bin"
+	// ordinaryUser tells the process in the sandbox, which is root there, that it was started without being it.
+	ordinaryUser = "LINKD_STORY_ORDINARY_USER"
+)
+
+// sandbox returns this test binary, to be started with args as the first process of new network, mount and PID
+// namespaces. All that a story makes lives in them, and goes with that process.
+func sandbox(ctx context.Context, args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
+	}
+	if os.Geteuid() != 0 {
+		cmd.Env = append(os.Environ(), ordinaryUser+"=1")
+		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+	return cmd
+}
+
+// enter makes the sandbox this process was started in a machine of its own: /proc, /sys, an empty /run, an /etc
+// that can be written, and a network that is the same on every machine.
+func enter() error {
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(1)
+	}()
+	mounts := []struct {
+		source, target, kind string
+		flags                uintptr
+	}{
+		{"", "/", "", unix.MS_REC | unix.MS_PRIVATE},
+		{"proc", "/proc", "proc", 0},
+		{"sysfs", "/sys", "sysfs", 0},
+		{"tmpfs", "/run", "tmpfs", 0},
+		{"/etc", "/run/etc", "", unix.MS_BIND | unix.MS_REC},
+		{"tmpfs", "/etc", "tmpfs", 0},
+	}
+	for _, m := range mounts {
+		if filepath.Dir(m.target) == "/run" {
+			if err := os.Mkdir(m.target, 0o755); err != nil {
+				return err
+			}
+		}
+		if err := unix.Mount(m.source, m.target, m.kind, m.flags, ""); err != nil {
+			return fmt.Errorf("mount %s: %w", m.target, err)
+		}
+	}
+	// Links to the machine's own files, because an overlay file system is not to be had everywhere.
+	entries, err := os.ReadDir("/run/etc")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == "linkd.d" {
+			continue
+		}
+		if err := os.Symlink("/run/etc/"+e.Name(), "/etc/"+e.Name()); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{"/etc/linkd.d", "/run/netns", programsDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := os.Symlink(*binary, programsDir+"/linkd"); err != nil {
+		return err
+	}
+	// A story's files vanish with the sandbox's /run. The PATH of an ordinary user often lacks the directories of ip.
+	for name, value := range map[string]string{
+		"TMPDIR": filepath.Dir(programsDir),
+		"PATH":   programsDir + ":" + os.Getenv("PATH") + ":/usr/sbin:/sbin",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	// A new network namespace inherits the machine's forwarding.
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0); err != nil {
+		return err
+	}
+	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		return fmt.Errorf("ip link set lo up: %w: %s", err, out)
+	}
+	return nil
+}

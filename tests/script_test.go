@@ -1,0 +1,195 @@
+// Package tests runs the stories in stories/ with the real binary on the real kernel, each in a sandbox of its own.
+package tests
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var (
+	update = flag.Bool("update", false, "rewrite what the stories expect with what they got")
+	binary = flag.String("linkd", "", "the linkd to test; by default it is built from the source")
+	story  = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
+)
+
+const (
+	// storyTime bounds one story, so that one that hangs is named instead of the whole run.
+	storyTime = 2 * time.Minute
+	// skipStatus is how a story that cannot run here is told apart from one that failed.
+	skipStatus = 77
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *story != "" {
+		os.Exit(tell(*story))
+	}
+	os.Exit(m.Run())
+}
+
+// TestStories starts every story in a fresh sandbox, by running this test binary again as the sandbox's first
+// process: files, processes and commands that a story names are then simply those of the sandbox.
+func TestStories(t *testing.T) {
+	stories, err := filepath.Glob("stories/*.txtar")
+	if err != nil || len(stories) == 0 {
+		t.Fatalf("no stories found: %v", err)
+	}
+	linkd := *binary
+	if linkd == "" {
+		linkd = filepath.Join(t.TempDir(), "linkd")
+		if out, err := exec.Command("go", "build", "-o", linkd, "../cmd/linkd").CombinedOutput(); err != nil {
+			t.Fatalf("build linkd: %v\n%s", err, out)
+		}
+	}
+	linkd, err = filepath.Abs(linkd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The binary must outlive the parallel stories, which start only when this function has returned.
+	t.Run("all", func(t *testing.T) {
+		for _, file := range stories {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+				t.Parallel()
+				enact(t, file, linkd)
+			})
+		}
+	})
+}
+
+// enact runs one story in a sandbox and takes its outcome as that of the test t.
+func enact(t *testing.T, file, linkd string) {
+	ctx, cancel := context.WithTimeout(t.Context(), storyTime+10*time.Second)
+	defer cancel()
+	args := []string{"-story", file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update)}
+	if testing.Verbose() {
+		args = append(args, "-test.v")
+	}
+	cmd := sandbox(ctx, args...)
+	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
+	lifeline, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lifeline.Close()
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		if testing.Verbose() {
+			t.Logf("%s", out)
+		}
+	case errors.As(err, &exit) && exit.ExitCode() == skipStatus:
+		t.Skipf("%s", bytes.TrimSpace(out))
+	case errors.As(err, &exit):
+		t.Fatalf("%v\n%s", err, out)
+	case os.Geteuid() != 0:
+		t.Skipf("needs root, or user namespaces for ordinary users: %v", err)
+	default:
+		t.Fatalf("start a sandbox: %v", err)
+	}
+}
+
+// tell runs one story in this process, the first one of its sandbox, and returns the exit status.
+func tell(file string) int {
+	if err := enter(); err != nil {
+		fmt.Println("set up the sandbox:", err)
+		if os.Getenv(ordinaryUser) != "" {
+			return skipStatus
+		}
+		return 1
+	}
+	examples, err := filepath.Abs("../examples")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	stage := &stage{jobs: map[string]*job{}}
+	n := &narrator{}
+	n.Run(file, func(t testscript.T) {
+		testscript.RunT(t, testscript.Params{
+			Files:              []string{file},
+			UpdateScripts:      *update,
+			RequireUniqueNames: true,
+			Deadline:           time.Now().Add(storyTime),
+			Cmds:               stage.commands(),
+			Setup: func(env *testscript.Env) error {
+				env.Setenv("EXAMPLES", examples)
+				for _, v := range env.Vars {
+					name, _, _ := strings.Cut(v, "=")
+					stage.variables = append(stage.variables, name)
+				}
+				return nil
+			},
+		})
+	})
+	switch {
+	case n.failed:
+		fmt.Print(n.log.String())
+		return 1
+	case n.skipped != "":
+		fmt.Println(n.skipped)
+		return skipStatus
+	}
+	if testing.Verbose() {
+		fmt.Print(n.log.String())
+	}
+	return 0
+}
+
+// narrator stands in for *testing.T, which would print a second report within the first.
+type narrator struct {
+	mu      sync.Mutex
+	log     strings.Builder
+	failed  bool
+	skipped string
+}
+
+// Run gives f a goroutine of its own, for FailNow and Skip to end.
+func (n *narrator) Run(_ string, f func(testscript.T)) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(n)
+	}()
+	<-done
+}
+
+func (n *narrator) Log(args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fmt.Fprintln(&n.log, args...)
+}
+
+func (n *narrator) Fatal(args ...any) {
+	n.Log(args...)
+	n.FailNow()
+}
+
+func (n *narrator) FailNow() {
+	n.failed = true
+	runtime.Goexit()
+}
+
+func (n *narrator) Skip(args ...any) {
+	n.skipped = strings.TrimSpace(fmt.Sprintln(append(args, "")...))
+	if n.skipped == "" {
+		n.skipped = "no reason given"
+	}
+	runtime.Goexit()
+}
+
+func (n *narrator) Parallel()     {}
+func (n *narrator) Verbose() bool { return testing.Verbose() }
