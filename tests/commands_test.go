@@ -30,15 +30,16 @@ type stage struct {
 
 // commands are the words that stories have beside testscript's own:
 //
-//	PROGRAM ARG... [&|&NAME&]       run a program; in the background under its own name, or under NAME
-//	in NETNS PROGRAM ARG...         run it in the network namespace of a container, or of a name in /run/netns
-//	status N PROGRAM ARG...         its exit status is N
+//	PROGRAM ARG... [&|&NAME&]         run a program; in the background under its own name, or under NAME
+//	in NETNS PROGRAM ARG...           run it in the network namespace of a container, or of a name in /run/netns
+//	status N PROGRAM ARG...           its exit status is N
 //	await [!] PATTERN PROGRAM ARG...  repeat it until its output matches, or until it does no more
-//	settle                          wait until the daemon has converged
-//	container NAME [PROGRAM ARG...] a process in a new network namespace, by default `sleep 36000`; sets $NAME_PID
-//	term NAME                       SIGTERM a background process, which must end with success; its output follows
-//	kill9 NAME                      SIGKILL it
-//	state [-unmarked] NETNS [FILE]  print the whole network state of a namespace, or write it to FILE
+//	settle                            wait until the daemon has converged
+//	container NAME [PROGRAM ARG...]   a process in a new network namespace, by default `sleep 36000`; sets $NAME_PID
+//	join NAME                         wait until a background process ends, with success; its output follows
+//	term NAME                         the same after a SIGTERM
+//	kill9 NAME                        the same after a SIGKILL, with whatever status
+//	state [-unmarked] NETNS [FILE]    print the whole network state of a namespace, or write it to FILE
 func (s *stage) commands() map[string]command {
 	words := map[string]command{
 		"in":        s.in,
@@ -46,6 +47,7 @@ func (s *stage) commands() map[string]command {
 		"await":     s.await,
 		"settle":    s.settle,
 		"container": s.container,
+		"join":      s.join,
 		"term":      s.term,
 		"kill9":     s.kill9,
 		"state":     s.state,

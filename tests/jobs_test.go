@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -87,31 +88,48 @@ func (s *stage) launch(ts *testscript.TestScript, name string, j *job) {
 	})
 }
 
+func (s *stage) join(ts *testscript.TestScript, neg bool, args []string) {
+	s.succeed(ts, neg, args, s.end(ts, args, 0))
+}
+
 func (s *stage) term(ts *testscript.TestScript, neg bool, args []string) {
-	s.end(ts, args, syscall.SIGTERM, func(j *job, err error) {
-		if (err != nil) != (neg || j.neg) {
-			ts.Fatalf("%s ended with: %v", args[0], j.cmd.ProcessState)
-		}
-	})
+	s.succeed(ts, neg, args, s.end(ts, args, syscall.SIGTERM))
 }
 
 func (s *stage) kill9(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: kill9 NAME")
 	}
-	s.end(ts, args, syscall.SIGKILL, func(*job, error) {})
+	s.end(ts, args, syscall.SIGKILL)
 }
 
-// end signals a job, waits until it has ended, and makes its output that of this command.
-func (s *stage) end(ts *testscript.TestScript, args []string, signal syscall.Signal, check func(*job, error)) {
+// succeed fails the story unless the process ended as a ! on its line, or on the one that started it, lets expect.
+func (s *stage) succeed(ts *testscript.TestScript, neg bool, args []string, j *job) {
+	if j.cmd.ProcessState.Success() == (neg || j.neg) {
+		ts.Fatalf("%s ended with: %v", args[0], j.cmd.ProcessState)
+	}
+}
+
+// end waits until a job has ended, which a signal other than 0 makes it do, and takes over what it has said.
+func (s *stage) end(ts *testscript.TestScript, args []string, signal syscall.Signal) *job {
 	if len(args) != 1 || s.jobs[args[0]] == nil {
 		ts.Fatalf("no such background process: %q", args)
 	}
 	j := s.jobs[args[0]]
 	ts.Check(j.cmd.Process.Signal(signal))
-	err := j.cmd.Wait()
+	ended := make(chan struct{})
+	go func() {
+		// The exit status is in the ProcessState as well.
+		_ = j.cmd.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		ts.Fatalf("%s has not ended after %v", args[0], patience)
+	}
 	delete(s.jobs, args[0])
 	ts.Stdout().Write([]byte(ts.ReadFile(j.stdout)))
 	ts.Stderr().Write([]byte(ts.ReadFile(j.stderr)))
-	check(j, err)
+	return j
 }
