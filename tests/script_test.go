@@ -22,6 +22,7 @@ import (
 var (
 	update = flag.Bool("update", false, "rewrite what the stories expect with what they got")
 	binary = flag.String("linkd", "", "the linkd to test; by default it is built from the source")
+	aloud  = flag.Bool("aloud", false, "with -v, print all that a story did, not only that of one that failed")
 	story  = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
 )
 
@@ -73,11 +74,7 @@ func TestStories(t *testing.T) {
 func enact(t *testing.T, file, linkd string) {
 	ctx, cancel := context.WithTimeout(t.Context(), storyTime+10*time.Second)
 	defer cancel()
-	args := []string{"-story", file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update)}
-	if testing.Verbose() {
-		args = append(args, "-test.v")
-	}
-	cmd := sandbox(ctx, args...)
+	cmd := sandbox(ctx, "-story", file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud))
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
@@ -88,7 +85,7 @@ func enact(t *testing.T, file, linkd string) {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
-		if testing.Verbose() {
+		if len(out) > 0 {
 			t.Logf("%s", out)
 		}
 	case errors.As(err, &exit) && exit.ExitCode() == skipStatus:
@@ -143,7 +140,7 @@ func tell(file string) int {
 		fmt.Println(n.skipped)
 		return skipStatus
 	}
-	if testing.Verbose() {
+	if *aloud {
 		fmt.Print(n.log.String())
 	}
 	return 0
@@ -192,4 +189,4 @@ func (n *narrator) Skip(args ...any) {
 }
 
 func (n *narrator) Parallel()     {}
-func (n *narrator) Verbose() bool { return testing.Verbose() }
+func (n *narrator) Verbose() bool { return *aloud }
