@@ -1,0 +1,161 @@
+// Package address is the kind of IP addresses on a device.
+//
+// linkd's addresses carry Mark as their IFA_PROTO, which ip(8) prints as "proto 0x6c". Kernels before 5.18 drop that
+// attribute; there an address is linkd's by the journal alone.
+package address
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/spec"
+)
+
+const kindName = "address"
+
+// Mark is the origin that linkd gives to its addresses (IFA_PROTO) and routes (RTPROT). The kernel's own end at 3 and
+// 4; 108 is free in linux/if_addr.h, linux/rtnetlink.h and iproute2's rt_protos.
+const Mark = 108
+
+// Address is one IP address of a device. What is nil is not managed; in one that was found, it is not there.
+type Address struct {
+	NS, Dev string
+	// Prefix is the address with the length of its subnet. With a peer, the length is that of the peer's subnet.
+	Prefix netip.Prefix
+	Peer   *netip.Addr
+	// Label, Scope and Broadcast are IPv4's, NoDAD is IPv6's.
+	Label         *string
+	Scope         *Scope
+	Broadcast     *netip.Addr
+	NoDAD         *bool
+	NoPrefixRoute *bool
+	// Metric is that of the route to the subnet.
+	Metric                 *uint32
+	ValidLft, PreferredLft *Lifetime
+	// Proto is who made the address: Mark, 1 to 3 for the kernel, 0 where nobody says.
+	Proto uint8
+	// DADFailed is found where another host answered for the address: the kernel does not use it.
+	DADFailed bool
+	Source    spec.Source
+}
+
+// ID implements spec.Resource.
+func (a *Address) ID() spec.ID {
+	return spec.ID{NS: a.NS, Kind: kindName, Key: a.Dev + "/" + a.Prefix.String()}
+}
+
+// Needs implements spec.Resource. The device need not be up.
+func (a *Address) Needs() []spec.ID { return []spec.ID{spec.LinkID(a.NS, a.Dev)} }
+
+// Origin implements spec.Resource.
+func (a *Address) Origin() spec.Source { return a.Source }
+
+// Problem tells what is wrong with an address that is as wanted; "" is nothing.
+func (a *Address) Problem() string {
+	if a.DADFailed {
+		return "another host on the link has this address, so the kernel does not use it"
+	}
+	return ""
+}
+
+// ParsePrefix reads an address with or without the length of its subnet; bare says that there was none, and that the
+// length is that of the address, as in ip-address(8) and ip-route(8).
+func ParsePrefix(text string) (p netip.Prefix, bare bool, err error) {
+	p, err = netip.ParsePrefix(text)
+	if err != nil {
+		var ip netip.Addr
+		if ip, err = ParseIP(text); err != nil {
+			return p, false, fmt.Errorf("%q is no IP address, with or without /LENGTH", text)
+		}
+		return netip.PrefixFrom(ip, ip.BitLen()), true, nil
+	}
+	return p, false, unmapped(p.Addr())
+}
+
+// ParseIP reads an address without a zone: the device is said elsewhere.
+func ParseIP(text string) (netip.Addr, error) {
+	ip, err := netip.ParseAddr(text)
+	if err != nil || ip.Zone() != "" {
+		return ip, fmt.Errorf("%q is no IP address", text)
+	}
+	return ip, unmapped(ip)
+}
+
+func unmapped(ip netip.Addr) error {
+	if ip.Is4In6() {
+		return fmt.Errorf("%s is an IPv4 address in the form of an IPv6 one: write %s", ip, ip.Unmap())
+	}
+	return nil
+}
+
+// IP is an address in YAML.
+type IP netip.Addr
+
+// DecodeNode implements spec.NodeDecoder.
+func (ip *IP) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
+	var text string
+	if c.Decode(n, &text) {
+		*(*netip.Addr)(ip), err = ParseIP(text)
+	}
+	return err
+}
+
+// Scope is how far an address or a route is valid (rtnetlink(7)).
+type Scope uint8
+
+var scopes = map[Scope]string{0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
+
+func (s Scope) String() string {
+	if name, named := scopes[s]; named {
+		return name
+	}
+	return strconv.Itoa(int(s))
+}
+
+// DecodeNode implements spec.NodeDecoder: a name or a number, as in ip(8).
+func (s *Scope) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	var text string
+	if !c.Decode(n, &text) {
+		return nil
+	}
+	if number, err := strconv.ParseUint(text, 10, 8); err == nil {
+		*s = Scope(number)
+		return nil
+	}
+	for value, name := range scopes {
+		if name == text {
+			*s = value
+			return nil
+		}
+	}
+	return spec.OneOf("scope", text, "global", "site", "link", "host", "nowhere")
+}
+
+// Lifetime is in seconds.
+type Lifetime uint32
+
+// Forever is the lifetime that does not run out (INFINITY_LIFE_TIME in net/ipv6.h and linux/inetdevice.h).
+const Forever Lifetime = 1<<32 - 1
+
+func (l Lifetime) String() string {
+	if l == Forever {
+		return "forever"
+	}
+	return strconv.FormatUint(uint64(l), 10)
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (l *Lifetime) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	if n.Value == Forever.String() {
+		*l = Forever
+		return nil
+	}
+	var seconds uint32
+	if c.Decode(n, &seconds) {
+		*l = Lifetime(seconds)
+	}
+	return nil
+}

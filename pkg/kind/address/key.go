@@ -1,0 +1,203 @@
+package address
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/spec"
+)
+
+// Key is the key addresses of an end.
+func Key() spec.Key {
+	return spec.NewKey("addresses", "IP addresses of the device: CIDR, or a mapping with address and options",
+		func(c *spec.Context, entries []entry) {
+			for i, e := range entries {
+				refuseTwice(c, e, entries[:i])
+				c.Add(e.resource(c.NS, c.Device))
+			}
+		})
+}
+
+// refuseTwice: IPv6 has an address once on a device, whatever its length (ipv6_add_addr in net/ipv6/addrconf.c); IPv4
+// takes both 10.0.0.1/24 and 10.0.0.1/16.
+func refuseTwice(c *spec.Context, e entry, before []entry) {
+	for _, b := range before {
+		if ip := e.Address.Addr(); ip.Is6() && b.Address.Addr() == ip && b.Address.Prefix != e.Address.Prefix {
+			c.Reject(e.Source, "%s has %s already, and IPv6 takes an address once, whatever its length", c.Device, b.Address)
+		}
+	}
+}
+
+// entry is an address in YAML.
+type entry struct {
+	Address       prefix    `yaml:"address" required:"true"`
+	Peer          *prefix   `yaml:"peer"`
+	Label         *string   `yaml:"label"`
+	Scope         *Scope    `yaml:"scope"`
+	Broadcast     *string   `yaml:"broadcast"`
+	NoDAD         *bool     `yaml:"nodad"`
+	NoPrefixRoute *bool     `yaml:"noprefixroute"`
+	Metric        *uint32   `yaml:"metric"`
+	ValidLft      *Lifetime `yaml:"valid_lft"`
+	PreferredLft  *Lifetime `yaml:"preferred_lft"`
+	Source        spec.Source
+
+	broadcast *netip.Addr
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		e.Source = c.At(n).Source()
+		return e.Address.DecodeNode(c, n)
+	}
+	type mapping entry
+	if !c.Decode(n, (*mapping)(e)) {
+		return nil
+	}
+	for _, check := range []func(device string) error{e.settleLength, e.settleBroadcast, e.checkFamily, e.checkLabel, e.checkLifetimes} {
+		if err := check(c.Device); err != nil {
+			c.Errorf(n, "%s: %v", e.Address.Addr(), err)
+		}
+	}
+	return nil
+}
+
+// settleLength takes the length from the peer, for that is whose subnet it is, where the address has none.
+func (e *entry) settleLength(string) error {
+	if e.Peer == nil {
+		return nil
+	}
+	switch {
+	case e.Peer.Addr().Is4() != e.Address.Addr().Is4():
+		return fmt.Errorf("the peer %s is of the other address family", e.Peer.Addr())
+	case e.Peer.bare:
+	case e.Address.bare:
+		e.Address.Prefix = netip.PrefixFrom(e.Address.Addr(), e.Peer.Bits())
+	case e.Peer.Bits() != e.Address.Bits():
+		return fmt.Errorf("the kernel has one length for an address and its peer, not /%d and /%d", e.Address.Bits(), e.Peer.Bits())
+	}
+	return nil
+}
+
+// settleBroadcast knows "+", the address with all host bits set, as ip-address(8) does.
+func (e *entry) settleBroadcast(string) error {
+	if e.Broadcast == nil || e.Address.Addr().Is6() {
+		return nil
+	}
+	if *e.Broadcast != "+" {
+		ip, err := ParseIP(*e.Broadcast)
+		if err == nil && !ip.Is4() {
+			err = fmt.Errorf("the broadcast address %s is of the other address family", ip)
+		}
+		e.broadcast = &ip
+		return err
+	}
+	if e.Address.Bits() > 30 {
+		return fmt.Errorf("a /%d has no broadcast address", e.Address.Bits())
+	}
+	all := e.Address.Addr().As4()
+	for bit := e.Address.Bits(); bit < 32; bit++ {
+		all[bit/8] |= 0x80 >> (bit % 8)
+	}
+	ip := netip.AddrFrom4(all)
+	e.broadcast = &ip
+	return nil
+}
+
+func (e *entry) checkFamily(string) error {
+	for _, option := range []struct {
+		name       string
+		given, is6 bool
+	}{
+		{"label", e.Label != nil, false},
+		// ipv6_addr_scope in net/ipv6/addrconf_core.c: an IPv6 address says its scope itself.
+		{"scope", e.Scope != nil, false},
+		{"broadcast", e.Broadcast != nil, false},
+		{"nodad", e.NoDAD != nil, true},
+	} {
+		if option.given && option.is6 != e.Address.Addr().Is6() {
+			family := "IPv4"
+			if option.is6 {
+				family = "IPv6"
+			}
+			return fmt.Errorf("%s is for %s addresses only", option.name, family)
+		}
+	}
+	return nil
+}
+
+// checkLabel follows ip-address(8): old programs take the label for a device's name (IFNAMSIZ in linux/if.h).
+func (e *entry) checkLabel(device string) error {
+	if e.Label == nil {
+		return nil
+	}
+	if rest, ok := strings.CutPrefix(*e.Label, device); !ok || (rest != "" && rest[0] != ':') {
+		return fmt.Errorf("the label %q is neither %s nor starts with %s:", *e.Label, device, device)
+	}
+	if len(*e.Label) > 15 {
+		return fmt.Errorf("the label %q has %d bytes; the kernel takes 15 at most", *e.Label, len(*e.Label))
+	}
+	return nil
+}
+
+// checkLifetimes: both kernels' handlers answer EINVAL to these, without a word.
+func (e *entry) checkLifetimes(string) error {
+	valid, preferred := valueOr(e.ValidLft, Forever), valueOr(e.PreferredLft, 0)
+	if valid == 0 {
+		return fmt.Errorf("valid_lft is 0, so the address would never be there")
+	}
+	if preferred > valid {
+		return fmt.Errorf("preferred_lft %s is longer than valid_lft %s", preferred, valid)
+	}
+	return nil
+}
+
+func (e *entry) resource(ns, dev string) *Address {
+	a := &Address{
+		NS: ns, Dev: dev, Prefix: e.Address.Prefix,
+		Label: e.Label, Scope: e.Scope, Broadcast: e.broadcast, NoDAD: e.NoDAD, NoPrefixRoute: e.NoPrefixRoute,
+		Metric: e.Metric, ValidLft: e.ValidLft, PreferredLft: e.PreferredLft, Source: e.Source,
+	}
+	if e.Peer != nil {
+		peer := e.Peer.Addr()
+		a.Peer = &peer
+	}
+	return a
+}
+
+// prefix is an address with the length of its subnet in YAML; bare is one that was written without.
+type prefix struct {
+	netip.Prefix
+	bare bool
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (p *prefix) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
+	var text string
+	if !c.Decode(n, &text) {
+		return nil
+	}
+	p.Prefix, p.bare, err = ParsePrefix(text)
+	switch ip := p.Addr(); {
+	case err != nil:
+		return err
+	case ip.IsUnspecified():
+		return fmt.Errorf("%s is the unspecified address: a device cannot have it", ip)
+	case ip.IsMulticast():
+		return fmt.Errorf("%s is a multicast address: a device cannot have it", ip)
+	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return fmt.Errorf("%s is the broadcast address: a device cannot have it", ip)
+	}
+	return nil
+}
+
+func valueOr[T any](p *T, otherwise T) T {
+	if p != nil {
+		return *p
+	}
+	return otherwise
+}

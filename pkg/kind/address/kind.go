@@ -1,0 +1,181 @@
+package address
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+)
+
+// Kind is the addresses. They come and go with their device.
+var Kind = register()
+
+func register() reconcile.Registered {
+	if keepsMark() {
+		return reconcile.Register[*Address](kindName, kind{}, observe.AddressTopic, observe.LinkTopic)
+	}
+	return reconcile.Register[*Address](kindName, unmarked{}, observe.AddressTopic, observe.LinkTopic)
+}
+
+type kind struct{}
+
+// Observe implements reconcile.Kind.
+func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Address, error) {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return list(ns, unix.AF_UNSPEC, 0, links.NameOf)
+}
+
+// Owned implements reconcile.Kind.
+func (kind) Owned(have *Address) bool { return have.Proto == Mark }
+
+// Diff implements reconcile.Kind. What RTM_NEWADDR changes of an address that is there is little: lifetimes and metric
+// (inet_rtm_newaddr in net/ipv4/devinet.c), for IPv6 its flags too (inet6_addr_modify in net/ipv6/addrconf.c); the
+// rest it ignores without a word.
+func (kind) Diff(want, have *Address) []reconcile.Field {
+	var fs reconcile.Fields
+	compareForGood(&fs, "peer", want.Peer, have.Peer)
+	compareForGood(&fs, "label", want.Label, have.Label)
+	compareForGood(&fs, "scope", want.Scope, have.Scope)
+	compareForGood(&fs, "broadcast", want.Broadcast, have.Broadcast)
+	reconcile.Compare(&fs, "nodad", want.NoDAD, valueOr(have.NoDAD, false))
+	noRoute, metric := valueOr(have.NoPrefixRoute, false), valueOr(have.Metric, 0)
+	if want.Prefix.Addr().Is4() {
+		compareForGood(&fs, "noprefixroute", want.NoPrefixRoute, &noRoute)
+		reconcile.Compare(&fs, "metric", want.Metric, metric)
+	} else {
+		reconcile.Compare(&fs, "noprefixroute", want.NoPrefixRoute, noRoute)
+		if want.Metric != nil && *want.Metric == 0 {
+			// The same function takes 0 for "leave it".
+			compareForGood(&fs, "metric", want.Metric, &metric)
+		} else {
+			reconcile.Compare(&fs, "metric", want.Metric, metric)
+		}
+	}
+	compareLifetime(&fs, "valid_lft", want.ValidLft, have.ValidLft)
+	compareLifetime(&fs, "preferred_lft", want.PreferredLft, have.PreferredLft)
+	return fs
+}
+
+func compareForGood[T comparable](fs *reconcile.Fields, path string, want, have *T) {
+	if want == nil || (have != nil && *want == *have) {
+		return
+	}
+	had := ""
+	if have != nil {
+		had = fmt.Sprint(*have)
+	}
+	fs.DifferForGood(path, had, fmt.Sprint(*want))
+}
+
+// compareLifetime leaves a lifetime alone that ticks, as it was told to, and tells forever, for a time, and run out
+// from each other.
+func compareLifetime(fs *reconcile.Fields, path string, want, have *Lifetime) {
+	if want == nil || have == nil || *want == *have {
+		return
+	}
+	if ticks := *want != Forever && *have != Forever && *want != 0; !ticks {
+		fs.Differ(path, have.String(), want.String())
+	}
+}
+
+// Create implements reconcile.Kind.
+func (k kind) Create(ctx context.Context, ns *observe.NS, want *Address) error {
+	create := func() error {
+		return OnDevice(ns, want.Dev, func(index int) error {
+			return ns.Change(newAddress(want, index, unix.NLM_F_CREATE|unix.NLM_F_EXCL))
+		})
+	}
+	err := create()
+	if !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	there, lookErr := listDevice(ns, want)
+	if lookErr != nil {
+		return lookErr
+	}
+	for _, have := range there {
+		switch {
+		case have.Prefix == want.Prefix && k.Owned(have) && len(k.Diff(want, have)) == 0:
+			return nil
+		case have.Prefix.Addr() == want.Prefix.Addr() && have.Prefix != want.Prefix && want.Prefix.Addr().Is6() && k.Owned(have):
+			// IPv6 has an address once on a device, whatever its length, so what the files asked for before stands in
+			// the way of what they ask for now.
+			if err := k.Delete(ctx, ns, have); err != nil {
+				return err
+			}
+			return create()
+		}
+	}
+	return err
+}
+
+// Update implements reconcile.Kind. The kernel takes what a message leaves out for its default, so what is not managed
+// is said as it was found.
+func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error {
+	whole := *want
+	whole.NoDAD = cmp.Or(want.NoDAD, have.NoDAD)
+	whole.NoPrefixRoute = cmp.Or(want.NoPrefixRoute, have.NoPrefixRoute)
+	whole.Metric = cmp.Or(want.Metric, have.Metric)
+	whole.ValidLft = cmp.Or(want.ValidLft, have.ValidLft)
+	whole.PreferredLft = cmp.Or(want.PreferredLft, have.PreferredLft)
+	return OnDevice(ns, want.Dev, func(index int) error {
+		return ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE))
+	})
+}
+
+// Delete implements reconcile.Kind.
+func (kind) Delete(_ context.Context, ns *observe.NS, have *Address) error {
+	remove := func() error {
+		return OnDevice(ns, have.Dev, func(index int) error { return ns.Change(delAddress(have, index)) })
+	}
+	var err error
+	if have.Prefix.Addr().Is4() {
+		err = sparingSecondaries(ns, have, remove)
+	} else {
+		err = remove()
+	}
+	if errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	return err
+}
+
+// OnDevice hands the device's present index to send, and once more if the kernel says that it has no such device: one
+// of that name was made anew in between.
+func OnDevice(ns *observe.NS, dev string, send func(index int) error) error {
+	for again := false; ; again = true {
+		index, err := ns.Index(dev)
+		if err != nil {
+			return err
+		}
+		if err := send(index); again || !errors.Is(err, unix.ENODEV) {
+			return err
+		}
+	}
+}
+
+// unmarked is the kind on a kernel that drops IFA_PROTO: an address is linkd's if the journal says so.
+type unmarked struct{ kind }
+
+// Fingerprint implements reconcile.Unmarked: nothing tells linkd's address from the same one made by another.
+func (unmarked) Fingerprint(*Address) string { return "" }
+
+func keepsMark() bool {
+	var name unix.Utsname
+	var major, minor int
+	if unix.Uname(&name) != nil {
+		return true
+	}
+	if n, _ := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); n < 2 {
+		return true
+	}
+	return major > 5 || (major == 5 && minor >= 18)
+}

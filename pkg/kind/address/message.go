@@ -1,0 +1,193 @@
+package address
+
+import (
+	"net/netip"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// Of linux/if_addr.h, for golang.org/x/sys does not have them all.
+const (
+	ifaProto         = 11
+	sizeofCacheInfo  = 16
+	cacheInfoValid   = 4
+	cacheInfoPrefers = 0
+)
+
+// newAddress makes the request for an RTM_NEWADDR (rtnetlink(7)).
+func newAddress(a *Address, index, flags int) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWADDR, flags)
+	addIdentity(req, a, index)
+	ip := a.Prefix.Addr()
+	var ifaFlags uint32
+	if valueOr(a.NoDAD, false) {
+		ifaFlags |= unix.IFA_F_NODAD
+	}
+	if valueOr(a.NoPrefixRoute, false) {
+		ifaFlags |= unix.IFA_F_NOPREFIXROUTE
+	}
+	req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(ifaFlags)))
+	req.AddData(nl.NewRtAttr(ifaProto, []byte{Mark}))
+	if a.Label != nil {
+		req.AddData(nl.NewRtAttr(unix.IFA_LABEL, nl.ZeroTerminated(*a.Label)))
+	}
+	if a.Broadcast != nil {
+		req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, a.Broadcast.AsSlice()))
+	}
+	if a.Metric != nil {
+		req.AddData(nl.NewRtAttr(unix.IFA_RT_PRIORITY, nl.Uint32Attr(*a.Metric)))
+	}
+	if a.ValidLft != nil || a.PreferredLft != nil {
+		valid := valueOr(a.ValidLft, Forever)
+		info := make([]byte, sizeofCacheInfo)
+		nl.NativeEndian().PutUint32(info[cacheInfoPrefers:], uint32(min(valueOr(a.PreferredLft, valid), valid)))
+		nl.NativeEndian().PutUint32(info[cacheInfoValid:], uint32(valid))
+		req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info))
+	}
+	// default_scope in ip/ipaddress.c: the kernel would give a loopback address global scope.
+	if scope := a.Scope; ip.Is4() && (scope != nil || ip.IsLoopback()) {
+		req.Data[0].(*nl.IfAddrmsg).Scope = uint8(valueOr(scope, unix.RT_SCOPE_HOST))
+	}
+	return req
+}
+
+func delAddress(a *Address, index int) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(unix.RTM_DELADDR, 0)
+	addIdentity(req, a, index)
+	return req
+}
+
+// addIdentity says which address is meant. IFA_ADDRESS is the other side of a point-to-point link, and else the same.
+func addIdentity(req *nl.NetlinkRequest, a *Address, index int) {
+	ip := a.Prefix.Addr()
+	head := nl.NewIfAddrmsg(familyOf(ip))
+	head.Prefixlen, head.Index = uint8(a.Prefix.Bits()), uint32(index)
+	req.AddData(head)
+	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip.AsSlice()))
+	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, valueOr(a.Peer, ip).AsSlice()))
+}
+
+func familyOf(ip netip.Addr) int {
+	if ip.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// listDevice lists the addresses of a's device and family.
+func listDevice(ns *observe.NS, a *Address) (found []*Address, err error) {
+	err = OnDevice(ns, a.Dev, func(index int) error {
+		found, err = list(ns, familyOf(a.Prefix.Addr()), index, func(int) string { return a.Dev })
+		return err
+	})
+	return found, err
+}
+
+// list lists addresses: index 0 is all devices.
+func list(ns *observe.NS, family, index int, nameOf func(index int) string) ([]*Address, error) {
+	msgs, err := dump(ns, family, index)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*Address, 0, len(msgs))
+	for _, msg := range msgs {
+		a, err := parse(msg)
+		if err != nil {
+			return nil, err
+		}
+		// A device without a name came after the links were listed; the news of it is on its way.
+		if a.Dev = nameOf(int(nl.DeserializeIfAddrmsg(msg).Index)); a.Dev != "" {
+			a.NS = ns.Name
+			found = append(found, a)
+		}
+	}
+	return found, nil
+}
+
+func dump(ns *observe.NS, family, index int) ([][]byte, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP)
+	head := nl.NewIfAddrmsg(family)
+	head.Index = uint32(index)
+	req.AddData(head)
+	return ns.Request(req, unix.RTM_NEWADDR)
+}
+
+// parse reads an RTM_NEWADDR message. Of the flags it keeps what can be asked for: tentative, permanent, secondary and
+// deprecated are the kernel's bookkeeping.
+func parse(msg []byte) (*Address, error) {
+	head := nl.DeserializeIfAddrmsg(msg)
+	attrs, err := observe.Attrs(msg[unix.SizeofIfAddrmsg:])
+	if err != nil {
+		return nil, err
+	}
+	far, _ := netip.AddrFromSlice(attrs[unix.IFA_ADDRESS])
+	local, has := netip.AddrFromSlice(attrs[unix.IFA_LOCAL])
+	if !has {
+		local = far
+	}
+	flags := flagsOf(head, attrs)
+	noRoute, metric := flags&unix.IFA_F_NOPREFIXROUTE != 0, uint32(observe.Number(attrs[unix.IFA_RT_PRIORITY]))
+	a := &Address{
+		Prefix:        netip.PrefixFrom(local, int(head.Prefixlen)),
+		NoPrefixRoute: &noRoute,
+		Metric:        &metric,
+		DADFailed:     flags&unix.IFA_F_DADFAILED != 0,
+	}
+	if far != local {
+		a.Peer = &far
+	}
+	if b := attrs[ifaProto]; len(b) == 1 {
+		a.Proto = b[0]
+	}
+	if b := attrs[unix.IFA_CACHEINFO]; len(b) >= sizeofCacheInfo {
+		preferred, valid := lifetime(b[cacheInfoPrefers:]), lifetime(b[cacheInfoValid:])
+		a.PreferredLft, a.ValidLft = &preferred, &valid
+	}
+	if local.Is6() {
+		noDAD := flags&unix.IFA_F_NODAD != 0
+		a.NoDAD = &noDAD
+		return a, nil
+	}
+	label, scope := nl.BytesToString(attrs[unix.IFA_LABEL]), Scope(head.Scope)
+	a.Label, a.Scope = &label, &scope
+	if ip, has := netip.AddrFromSlice(attrs[unix.IFA_BROADCAST]); has {
+		a.Broadcast = &ip
+	}
+	return a, nil
+}
+
+// flagsOf reads all flags: the header has room for the first eight.
+func flagsOf(head *nl.IfAddrmsg, attrs map[uint16][]byte) uint32 {
+	if b := attrs[unix.IFA_FLAGS]; len(b) == 4 {
+		return nl.NativeEndian().Uint32(b)
+	}
+	return uint32(head.Flags)
+}
+
+func lifetime(b []byte) Lifetime { return Lifetime(nl.NativeEndian().Uint32(b)) }
+
+// Tentative tells whether the namespace has an IPv6 address that is not in use yet, because duplicate address
+// detection (RFC 4862, 5.4) is under way; one that failed it is not tentative any more.
+func Tentative(ns *observe.NS, ip netip.Addr) (bool, error) {
+	msgs, err := dump(ns, unix.AF_INET6, 0)
+	if err != nil {
+		return false, err
+	}
+	for _, msg := range msgs {
+		attrs, err := observe.Attrs(msg[unix.SizeofIfAddrmsg:])
+		if err != nil {
+			return false, err
+		}
+		local, has := netip.AddrFromSlice(attrs[unix.IFA_LOCAL])
+		if !has {
+			local, _ = netip.AddrFromSlice(attrs[unix.IFA_ADDRESS])
+		}
+		if flags := flagsOf(nl.DeserializeIfAddrmsg(msg), attrs); local == ip && flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == unix.IFA_F_TENTATIVE {
+			return true, nil
+		}
+	}
+	return false, nil
+}

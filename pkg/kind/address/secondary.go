@@ -1,0 +1,52 @@
+package address
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"linkd/pkg/observe"
+)
+
+// sparingSecondaries removes an IPv4 address so that no other goes with it. The first address of a subnet takes the
+// others of that subnet with it, whoever made them, unless the device promotes them (promote_secondaries in
+// Documentation/networking/ip-sysctl.rst; __inet_del_ifa in net/ipv4/devinet.c), so it is made to for that moment. To
+// put them back afterwards would not do: the routes by way of the subnet would be gone.
+func sparingSecondaries(ns *observe.NS, have *Address, remove func() error) error {
+	others, err := listDevice(ns, have)
+	if err != nil {
+		return err
+	}
+	if !takesOthers(have, others) {
+		return remove()
+	}
+	return ns.Do(func() (err error) {
+		path := fmt.Sprintf("/proc/sys/net/ipv4/conf/%s/promote_secondaries", have.Dev)
+		before, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(string(before)) == "0" {
+			if err := os.WriteFile(path, []byte("1"), 0); err != nil {
+				return fmt.Errorf("%w: without it, other addresses of %s would go with this one", err, have.Prefix.Masked())
+			}
+			defer func() { err = errors.Join(err, os.WriteFile(path, before, 0)) }()
+		}
+		return remove()
+	})
+}
+
+// takesOthers tells whether there are others in the address's subnet. The kernel compares the subnets of the far ends.
+func takesOthers(have *Address, others []*Address) bool {
+	subnet := func(a *Address) string {
+		p, _ := valueOr(a.Peer, a.Prefix.Addr()).Prefix(a.Prefix.Bits())
+		return p.String()
+	}
+	for _, other := range others {
+		if other.Prefix != have.Prefix && subnet(other) == subnet(have) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,108 @@
+// Package conform is the one suite that every kind passes on the real kernel, in namespaces that the tests make.
+package conform
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// inSandbox tells the process that Main started that it is the one in the sandbox.
+const inSandbox = "LINKD_CONFORM_SANDBOX"
+
+// notHere is why there is no sandbox to run in.
+var notHere = "the test binary's TestMain does not call conform.Main"
+
+// Main runs a test binary in network and mount namespaces of its own, with an empty /run, so that what it takes for
+// the host is nobody's. Without root, the tests that need the kernel are skipped, and the others run.
+func Main(m *testing.M) {
+	if os.Getenv(inSandbox) != "" {
+		notHere = ""
+		if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, ""); err != nil {
+			notHere = fmt.Sprintf("no /run of its own: %v", err)
+		} else if err := os.Mkdir(observe.NetnsDir, 0o755); err != nil {
+			notHere = err.Error()
+		}
+		os.Exit(m.Run())
+	}
+	if os.Geteuid() != 0 {
+		notHere = "needs root, to make network namespaces"
+		os.Exit(m.Run())
+	}
+	self := exec.Command("/proc/self/exe", os.Args[1:]...)
+	self.Env = append(os.Environ(), inSandbox+"=1")
+	self.Stdin, self.Stdout, self.Stderr = os.Stdin, os.Stdout, os.Stderr
+	// Unlike Cloneflags, Unshareflags keep the mounts from being seen outside (mount_namespaces(7)).
+	self.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
+	err := self.Start()
+	if err != nil {
+		notHere = fmt.Sprintf("no namespaces to be had: %v", err)
+		os.Exit(m.Run())
+	}
+	var exit *exec.ExitError
+	if err := self.Wait(); err != nil && !errors.As(err, &exit) {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(self.ProcessState.ExitCode())
+}
+
+// Lab is a fresh network namespace, declared as "lab", with its loopback device down and nothing else in it.
+type Lab struct {
+	World *observe.World
+	NS    *observe.NS
+}
+
+// LabName is the lab's name in the files.
+const LabName = "lab"
+
+// Open makes a lab that is gone when the test ends. It skips the test where there is no sandbox.
+func Open(t *testing.T) *Lab {
+	t.Helper()
+	if notHere != "" {
+		t.Skip(notHere)
+	}
+	path := observe.NetnsDir + "/" + LabName
+	must(t, os.WriteFile(path, nil, 0o444))
+	t.Cleanup(func() { must(t, os.Remove(path)) })
+	must(t, observe.NewNamespace(func(from string) error { return unix.Mount(from, path, "", unix.MS_BIND, "") }))
+	t.Cleanup(func() { must(t, unix.Unmount(path, unix.MNT_DETACH)) })
+
+	world, err := observe.NewWorld()
+	must(t, err)
+	t.Cleanup(world.Close)
+	world.Declare(map[string]spec.Namespace{LabName: {Name: LabName, Selector: spec.Selector{Scheme: "name", Value: LabName}}})
+	ns, err := world.Open(LabName)
+	must(t, err)
+	return &Lab{World: world, NS: ns}
+}
+
+// IP runs the lines of a script as ip(8) in the lab.
+func (lab *Lab) IP(t *testing.T, script string) {
+	t.Helper()
+	if script == "" {
+		return
+	}
+	ip := exec.Command("ip", "-n", LabName, "-batch", "-")
+	ip.Stdin = strings.NewReader(script)
+	if out, err := ip.CombinedOutput(); err != nil {
+		t.Fatalf("ip: %v\n%s\n%s", err, out, script)
+	}
+	lab.NS.Forget()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
