@@ -1,0 +1,65 @@
+package iptables
+
+import (
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/spec"
+)
+
+// filter is the table whose chains have policies that are worth a word; a policy of any other table would drop packets
+// where nobody looks for it.
+const filter = "filter"
+
+// Policy is what becomes of a packet that no rule of a built-in chain of the filter table has decided on.
+type Policy struct {
+	NS, Family, Chain string
+	// Target is ACCEPT or DROP. It is "" where it is not known.
+	Target string
+	Source spec.Source
+}
+
+const policyPrefix = "policy/"
+
+// ID implements spec.Resource.
+func (p *Policy) ID() spec.ID {
+	return spec.ID{NS: p.NS, Kind: p.Family, Key: policyPrefix + p.Chain}
+}
+
+// Needs implements spec.Resource.
+func (p *Policy) Needs() []spec.ID { return nil }
+
+// Origin implements spec.Resource.
+func (p *Policy) Origin() spec.Source { return p.Source }
+
+func (p *Policy) table() string { return filter }
+
+type policies struct {
+	Input   *target `yaml:"INPUT"`
+	Forward *target `yaml:"FORWARD"`
+	Output  *target `yaml:"OUTPUT"`
+}
+
+type target struct {
+	word string
+	src  spec.Source
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (t *target) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	t.src = c.At(n).Source()
+	if !c.Decode(n, &t.word) {
+		return nil
+	}
+	return spec.OneOf("policy", t.word, "ACCEPT", "DROP")
+}
+
+func (p policies) declare(c *spec.Context, f family) {
+	for _, chain := range []struct {
+		name string
+		*target
+	}{{"INPUT", p.Input}, {"FORWARD", p.Forward}, {"OUTPUT", p.Output}} {
+		if chain.target != nil {
+			c.Add(&Policy{NS: c.NS, Family: f.name, Chain: chain.name, Target: chain.word, Source: chain.src})
+		}
+	}
+}

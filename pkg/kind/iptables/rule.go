@@ -1,0 +1,110 @@
+package iptables
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Rule is a rule's arguments as iptables-save prints them, without the chain.
+type Rule []string
+
+// newRule makes a rule with linkd's mark: a comment that holds a hash of what the rule says.
+func newRule(match []string, target ...string) Rule {
+	sum := sha256.Sum256([]byte(strings.Join(slices.Concat(match, target), "\x00")))
+	mark := []string{"-m", "comment", "--comment", fmt.Sprintf("linkd:%x", sum[:6])}
+	return slices.Concat(match, mark, target)
+}
+
+// String is the rule as iptables-restore reads it.
+func (r Rule) String() string {
+	words := make([]string, len(r))
+	for i, word := range r {
+		words[i] = quote(word)
+	}
+	return strings.Join(words, " ")
+}
+
+// quote writes a word so that words reads it back. It does what xtables_save_string does (libxtables/xtables.c).
+func quote(word string) string {
+	if word != "" && !strings.ContainsAny(word, " \t\n\"'\\#") {
+		return word
+	}
+	return `"` + strings.NewReplacer(`"`, `\"`, `'`, `\'`, `\`, `\\`).Replace(word) + `"`
+}
+
+// errQuote is a quote without its end: something printed a name unquoted that holds one, and what follows cannot be
+// told apart any more.
+var errQuote = errors.New("a quote has no end")
+
+// words splits what iptables-save prints into lines of words, in the way in which iptables-restore reads it
+// (add_param_to_argv in iptables/xshared.c), except that a comment may go on over the end of a line: one that holds a
+// line's end is printed with it.
+func words(text string) (lines [][]string, err error) {
+	var line []string
+	var word strings.Builder
+	inWord, quoted, escaped := false, false, false
+	end := func() {
+		if inWord {
+			line = append(line, word.String())
+			word.Reset()
+			inWord = false
+		}
+	}
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case escaped:
+			word.WriteByte(c)
+			escaped = false
+		case quoted && c == '\\':
+			escaped = true
+		case c == '"':
+			quoted = !quoted
+			inWord = true
+		case quoted:
+			word.WriteByte(c)
+		case c == '#' && len(line) == 0 && !inWord:
+			next := strings.IndexByte(text[i:], '\n')
+			if next < 0 {
+				return lines, nil
+			}
+			i += next
+		case c == ' ' || c == '\t':
+			end()
+		case c == '\n':
+			if end(); line != nil {
+				lines = append(lines, line)
+				line = nil
+			}
+		default:
+			word.WriteByte(c)
+			inWord = true
+		}
+	}
+	if quoted {
+		return nil, errQuote
+	}
+	if end(); line != nil {
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// printed is a rule from iptables-save with its addresses as linkd writes them: the C library writes the last 32 bits
+// of some IPv6 addresses in dots (inet_ntop(3)).
+func printed(args []string) Rule {
+	r := slices.Clone(args)
+	for i := 1; i < len(r); i++ {
+		if r[i-1] != "-s" && r[i-1] != "-d" {
+			continue
+		}
+		if p, err := netip.ParsePrefix(r[i]); err == nil {
+			r[i] = p.String()
+		}
+	}
+	return r
+}

@@ -1,0 +1,87 @@
+package sysctl
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/spec"
+)
+
+// NamespaceKey is the key sysctls of a namespace.
+func NamespaceKey() spec.Key {
+	return key("kernel settings of the namespace: net.ipv4.ip_forward: 1, or net/ipv4/conf/eth0.100/proxy_arp where a name holds a dot",
+		func(c *spec.Context, name string) (Sysctl, error) { return ofNamespace(c.NS, name) })
+}
+
+// EndKey is the key sysctls of an end.
+func EndKey() spec.Key {
+	return key("kernel settings of the device: ipv4.proxy_arp: 1 is net.ipv4.conf.DEV.proxy_arp",
+		func(c *spec.Context, name string) (Sysctl, error) { return ofDevice(c.NS, c.Device, name) })
+}
+
+func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)) spec.Key {
+	return spec.Key{Name: "sysctls", Doc: doc, Type: map[string]value{}, Decode: func(c *spec.Context, n *yaml.Node) {
+		var values map[string]value
+		if !c.Decode(n, &values) {
+			return
+		}
+		for i := 0; i < len(n.Content); i += 2 {
+			name := n.Content[i]
+			s, err := resource(c, name.Value)
+			if err != nil {
+				c.Errorf(name, "sysctl %s: %v", name.Value, err)
+				continue
+			}
+			s.Value, s.Source = string(values[name.Value]), c.At(name).Source()
+			c.Add(s)
+		}
+	}}
+}
+
+// value is what is written into a setting: one word, or several.
+type value string
+
+// DecodeNode implements spec.NodeDecoder.
+func (v *value) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	if n.Kind == yaml.SequenceNode {
+		words := make([]string, len(n.Content))
+		for i, item := range n.Content {
+			word, err := decodeWord(c, item)
+			if err != nil {
+				c.Errorf(item, "%v", err)
+			}
+			words[i] = word
+		}
+		*v = value(strings.Join(words, " "))
+		return nil
+	}
+	word, err := decodeWord(c, n)
+	*v = value(word)
+	return err
+}
+
+// decodeWord writes a number as the kernel will print it, for 0x10 and 16 are the same to it, and so that 010, which
+// it would take for 8, is refused.
+func decodeWord(c *spec.Context, n *yaml.Node) (string, error) {
+	if n.Tag == "!!int" {
+		var number int64
+		c.Decode(n, &number)
+		return strconv.FormatInt(number, 10), nil
+	}
+	var word string
+	c.Decode(n, &word)
+	switch strings.ToLower(word) {
+	case "true", "yes", "on":
+		return "", fmt.Errorf("a sysctl has no %s: write 1", word)
+	case "false", "no", "off":
+		return "", fmt.Errorf("a sysctl has no %s: write 0", word)
+	}
+	return fold(word), nil
+}
+
+// fold leaves one blank between words: the kernel prints tabs between numbers, and takes any white space
+// (do_proc_dointvec in kernel/sysctl.c).
+func fold(text string) string { return strings.Join(strings.Fields(text), " ") }

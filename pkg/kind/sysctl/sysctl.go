@@ -1,0 +1,117 @@
+// Package sysctl is the kernel's network settings below net.: of a namespace, and of one of its devices. They are
+// always there, so they are not made and deleted but set and put back.
+package sysctl
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"linkd/pkg/spec"
+)
+
+const kindName = "sysctl"
+
+// Sysctl is one setting of a namespace.
+type Sysctl struct {
+	NS string
+	// Path is where the setting is below /proc/sys: net/ipv4/ip_forward.
+	Path string
+	// Dev is the device whose setting it is, if it is a device's.
+	Dev string
+	// Value has one blank between its parts.
+	Value string
+	// Default stands in place of Value for what the kernel gave the device when it made it. It is wanted only of what
+	// is put back.
+	Default bool
+	Source  spec.Source
+}
+
+// ID implements spec.Resource. Its key is the dotted name, unless a part of it holds a dot itself.
+func (s Sysctl) ID() spec.ID {
+	key := s.Path
+	if !strings.Contains(key, ".") {
+		key = strings.ReplaceAll(key, "/", ".")
+	}
+	return spec.ID{NS: s.NS, Kind: kindName, Key: key}
+}
+
+// Needs implements spec.Resource.
+//
+// A write to ip_forward or conf/all/forwarding sets forwarding of every device (inet_forward_change in
+// net/ipv4/devinet.c), but that is no need: either may be declared alone. Where both are, the next look finds what the
+// one has undone of the other.
+func (s Sysctl) Needs() []spec.ID {
+	if s.Dev == "" {
+		return nil
+	}
+	return []spec.ID{spec.LinkID(s.NS, s.Dev)}
+}
+
+// Origin implements spec.Resource.
+func (s Sysctl) Origin() spec.Source { return s.Source }
+
+// parseName reads a setting's name as sysctl(8) does: the first separator says which of the two it is, and in the
+// dotted form a slash stands for a dot inside a name (net.ipv4.conf.eth0/100.forwarding).
+func parseName(name string) ([]string, error) {
+	if at := strings.IndexAny(name, "./"); at >= 0 && name[at] == '.' {
+		name = strings.NewReplacer(".", "/", "/", ".").Replace(name)
+	}
+	parts := strings.Split(name, "/")
+	for _, part := range parts {
+		if part == "" || part == "." || part == ".." {
+			return nil, fmt.Errorf("%q cannot be part of a sysctl's name", part)
+		}
+		if strings.ContainsFunc(part, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return nil, fmt.Errorf("%q cannot be part of a sysctl's name", part)
+		}
+	}
+	return parts, nil
+}
+
+// ofNamespace is the setting that a namespace's key names.
+func ofNamespace(ns, name string) (Sysctl, error) {
+	parts, err := parseName(name)
+	if err != nil {
+		return Sysctl{}, err
+	}
+	if parts[0] != "net" || len(parts) < 3 {
+		return Sysctl{}, errors.New("a namespace has the sysctls below net. only, such as net.ipv4.ip_forward")
+	}
+	s := Sysctl{NS: ns, Path: strings.Join(parts, "/")}
+	// all and default are not devices but templates, and no device can have those names (sysctl_dev_name_is_allowed in
+	// net/core/sysctl_net_core.c).
+	if len(parts) == 5 && isPerDevice(parts[1], parts[2]) && parts[3] != "all" && parts[3] != "default" {
+		s.Dev = parts[3]
+		err = spec.CheckIfName(s.Dev)
+	}
+	return s, err
+}
+
+// ofDevice is the setting that an end's key names: ipv4.proxy_arp, or ipv4.neigh.gc_stale_time.
+func ofDevice(ns, dev, name string) (Sysctl, error) {
+	parts, err := parseName(name)
+	if err != nil {
+		return Sysctl{}, err
+	}
+	if len(parts) == 2 {
+		parts = slices.Insert(parts, 1, "conf")
+	}
+	if len(parts) != 3 || !isPerDevice(parts[0], parts[1]) {
+		return Sysctl{}, errors.New("a device has the sysctls ipv4.NAME, ipv6.NAME, ipv4.neigh.NAME and ipv6.neigh.NAME, such as ipv4.proxy_arp")
+	}
+	return Sysctl{NS: ns, Path: strings.Join([]string{"net", parts[0], parts[1], dev, parts[2]}, "/"), Dev: dev}, nil
+}
+
+// template is the path of the value that a new device is given (inetdev_init in net/ipv4/devinet.c, ipv6_add_dev in
+// net/ipv6/addrconf.c: both copy the family's default).
+func (s Sysctl) template() string {
+	parts := strings.Split(s.Path, "/")
+	parts[3] = "default"
+	return strings.Join(parts, "/")
+}
+
+func isPerDevice(family, group string) bool {
+	return (family == "ipv4" || family == "ipv6") && (group == "conf" || group == "neigh")
+}
