@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/control"
+	"linkd/pkg/kind"
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+func newApply(o *options) *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Converge once, without a daemon",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			desired, err := o.loadValid()
+			if err != nil {
+				return err
+			}
+			return o.once(cmd.Context(), desired, wait)
+		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to wait for what is pending")
+	return cmd
+}
+
+func newTeardown(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "teardown",
+		Short: "Remove all that linkd made, and only that",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			named, err := namedNamespaces()
+			if err != nil {
+				return exit(exitFailed, err)
+			}
+			return o.once(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, 0)
+		},
+	}
+}
+
+// namedNamespaces are all in /run/netns: linkd's mark may be in one that no journal speaks of any more.
+func namedNamespaces() (map[string]spec.Namespace, error) {
+	named := map[string]spec.Namespace{}
+	entries, err := os.ReadDir(observe.NetnsDir)
+	if errors.Is(err, os.ErrNotExist) {
+		return named, nil
+	}
+	for _, e := range entries {
+		// A symbolic link shows a namespace that has another, proper selector.
+		if e.Type().IsRegular() {
+			named[e.Name()] = spec.Namespace{Name: e.Name(), Selector: spec.Selector{Scheme: "name", Value: e.Name()}}
+		}
+	}
+	return named, err
+}
+
+// loadValid reads the files; none of them may have an error.
+func (o *options) loadValid() (*spec.Desired, error) {
+	files, err := spec.ReadFiles(o.config)
+	if err != nil {
+		return nil, exit(exitInvalid, err)
+	}
+	desired, errs := spec.Compile(kind.Language(), files)
+	if len(errs) > 0 {
+		return nil, exit(exitInvalid, errs)
+	}
+	return desired, nil
+}
+
+// tentativePause is how long apply waits, unasked, for what only needs a moment: an IPv6 address is tentative for up
+// to two seconds (RFC 4862, 5.4), and until then no route can have it as its source.
+const tentativePause = 3 * time.Second
+
+func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Duration) error {
+	log := o.logger(os.Stderr)
+	release, err := control.Lock(o.runtimeDir)
+	if errors.Is(err, control.ErrLocked) {
+		return exit(exitFailed, fmt.Errorf("%w (%s): a running daemon applies the files by itself, see `linkd reload` and `linkd status`", err, o.runtimeDir))
+	}
+	if err != nil {
+		return exit(exitFailed, err)
+	}
+	defer release()
+	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
+	defer journal.Close()
+	if o.logLevel == "info" {
+		// What a command does is its output; the log is for what goes wrong.
+		log = slog.New(quiet{log.Handler()})
+	}
+	engine, world, err := o.newEngine(kind.All(), journal, log)
+	if err != nil {
+		return exit(exitFailed, err)
+	}
+	defer world.Close()
+	inbox := observe.NewInbox()
+	if wait > 0 {
+		stop, err := world.Listen(inbox, engine.Topics())
+		if err != nil {
+			return exit(exitFailed, err)
+		}
+		defer stop()
+	}
+	engine.Want(desired, true)
+	status := converge(ctx, engine, inbox, wait)
+	o.printStatus(os.Stdout, status)
+	if status.State == reconcile.Degraded || (wait > 0 && status.State != reconcile.Converged) || ctx.Err() != nil {
+		return exit(exitFailed, ctx.Err())
+	}
+	return nil
+}
+
+// converge makes passes until everything is as wanted, nothing can be expected to change, or the time is up.
+func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbox, wait time.Duration) *reconcile.Status {
+	start := time.Now()
+	for {
+		engine.Converge(ctx)
+		status := engine.Status(nil)
+		next, retry := engine.NextTry()
+		limit := wait
+		if engine.Retrying() {
+			limit = max(wait, tentativePause)
+		}
+		left := limit - time.Since(start)
+		if status.State == reconcile.Converged || left <= 0 || ctx.Err() != nil {
+			return status
+		}
+		pause := left
+		if retry {
+			pause = min(pause, time.Until(next))
+		}
+		timer := time.NewTimer(max(0, pause))
+		select {
+		case <-ctx.Done():
+		case <-inbox.Ready:
+			news, overruns := inbox.Take()
+			engine.Hear(news)
+			if overruns > 0 {
+				engine.LookAtAll()
+			}
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// quiet lets only warnings through.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/kind"
+	"linkd/pkg/reconcile"
+)
+
+func newDiff(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "diff",
+		Short: "What would change; nothing is written",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			desired, err := o.loadValid()
+			if err != nil {
+				return err
+			}
+			journal := reconcile.ReadJournal(o.inRuntimeDir(journalFile))
+			engine, world, err := o.newEngine(kind.All(), journal, slog.New(slog.DiscardHandler))
+			if err != nil {
+				return exit(exitInvalid, err)
+			}
+			defer world.Close()
+			engine.Want(desired, true)
+			plan := engine.Plan(cmd.Context())
+			status := engine.Status(nil)
+			if o.json() {
+				err = printChanges(os.Stdout, plan, status)
+			} else {
+				_, err = fmt.Fprint(os.Stdout, plan)
+				o.printTrouble(os.Stderr, status)
+			}
+			switch {
+			case err != nil:
+				return exit(exitInvalid, err)
+			case status.State == reconcile.Degraded:
+				return exit(exitInvalid, nil)
+			case len(plan) > 0:
+				return exit(exitFailed, nil)
+			}
+			return nil
+		},
+	}
+}
+
+type change struct {
+	Op     reconcile.Verb    `json:"op"`
+	ID     string            `json:"id"`
+	Fields []reconcile.Field `json:"fields"`
+	Source string            `json:"source"`
+}
+
+func printChanges(w io.Writer, plan reconcile.Plan, status *reconcile.Status) error {
+	out := struct {
+		Version   int                        `json:"version"`
+		Changes   []change                   `json:"changes"`
+		Unplanned []reconcile.ResourceStatus `json:"unplanned,omitempty"`
+	}{Version: 1, Changes: []change{}}
+	for _, op := range plan {
+		c := change{Op: op.Verb, ID: op.ID().String(), Fields: op.Why}
+		if c.Fields == nil {
+			c.Fields = []reconcile.Field{}
+		}
+		if op.Want != nil {
+			c.Source = op.Want.Origin().String()
+		}
+		out.Changes = append(out.Changes, c)
+	}
+	for _, r := range status.Resources {
+		if r.State != reconcile.OK {
+			out.Unplanned = append(out.Unplanned, r)
+		}
+	}
+	return json.NewEncoder(w).Encode(out)
+}

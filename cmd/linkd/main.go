@@ -1,0 +1,149 @@
+// Command linkd wires network namespaces, the host's, named ones and containers', as YAML files say, and keeps them so.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/journal"
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// The exit codes that the commands promise.
+const (
+	exitOK       = 0
+	exitFailed   = 1
+	exitInvalid  = 2
+	exitNoDaemon = 3
+)
+
+// exitError ends the program with a code; a nil err has been said already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func exit(code int, err error) error { return &exitError{code, err} }
+
+func main() {
+	// The main goroutine is bound to the main thread (see package observe), and every switch to it costs; the work is
+	// done on others.
+	code := make(chan int, 1)
+	go func() { code <- execute() }()
+	os.Exit(<-code)
+}
+
+func execute() int {
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer cancel()
+	o := &options{}
+	err := newRoot(o).ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(os.Stderr, text)
+	}
+	var coded *exitError
+	if errors.As(err, &coded) {
+		return coded.code
+	}
+	return exitInvalid
+}
+
+// options are the flags that every command takes.
+type options struct {
+	config     []string
+	runtimeDir string
+	output     string
+	logLevel   string
+	logFormat  string
+}
+
+func newRoot(o *options) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "linkd",
+		Short:         "Wire network namespaces from YAML files, and keep them so",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return errors.Join(
+				spec.OneOf("--output", o.output, "text", "json"),
+				spec.OneOf("--log-format", o.logFormat, "text", "json", "journal"),
+				o.level(new(slog.LevelVar)),
+			)
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "file or directory of YAML files; may be given again")
+	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "where the control socket, the journal and the lock are")
+	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
+	flags.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&o.logFormat, "log-format", "text", "text, json or journal")
+	root.AddCommand(
+		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newTeardown(o), newVersion(o),
+	)
+	return root
+}
+
+func (o *options) level(v *slog.LevelVar) error {
+	if err := v.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return fmt.Errorf("--log-level %q is not one of debug, info, warn, error", o.logLevel)
+	}
+	return nil
+}
+
+// logger writes to w. The journal takes a priority at the start of a line (sd-daemon(3)) and keeps its own time.
+func (o *options) logger(w io.Writer) *slog.Logger {
+	level := new(slog.LevelVar)
+	_ = o.level(level)
+	opts := &slog.HandlerOptions{Level: level}
+	switch o.logFormat {
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, opts))
+	case "journal":
+		if journal.Enabled() {
+			return slog.New(newJournalHandler(level))
+		}
+		fmt.Fprintln(os.Stderr, "the journal does not answer: logging as text")
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+func (o *options) json() bool { return o.output == "json" }
+
+func (o *options) inRuntimeDir(name string) string { return filepath.Join(o.runtimeDir, name) }
+
+const (
+	journalFile = "journal.jsonl"
+	keeperFile  = "files.json"
+)
+
+// newEngine makes an engine with the journal of the runtime directory.
+func (o *options) newEngine(kinds []reconcile.Registered, journal *reconcile.Journal, log *slog.Logger) (*reconcile.Engine, *observe.World, error) {
+	world, err := observe.NewWorld()
+	if err != nil {
+		return nil, nil, fmt.Errorf("open linkd's own namespace: %w", err)
+	}
+	return reconcile.NewEngine(kinds, world, journal, log), world, nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/control"
+	"linkd/pkg/kind"
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+func newRun(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "The daemon: watch the files and the kernel, converge, repair",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+}
+
+func (o *options) run(ctx context.Context) error {
+	log := o.logger(os.Stderr)
+	release, err := control.Lock(o.runtimeDir)
+	if err != nil {
+		return exit(exitFailed, fmt.Errorf("%w (%s)", err, o.runtimeDir))
+	}
+	defer release()
+
+	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
+	defer journal.Close()
+	engine, world, err := o.newEngine(kind.All(), journal, log)
+	if err != nil {
+		return exit(exitFailed, err)
+	}
+	defer world.Close()
+
+	inbox := observe.NewInbox()
+	deafen, err := world.Listen(inbox, engine.Topics())
+	if err != nil {
+		return exit(exitFailed, err)
+	}
+	defer deafen()
+	rewatch, stopPaths, err := world.WatchPaths(inbox)
+	if err != nil {
+		return exit(exitFailed, fmt.Errorf("watch for namespaces: %w", err))
+	}
+	defer stopPaths()
+	changed, stopFiles, err := spec.Watch(o.config)
+	if err != nil {
+		return exit(exitFailed, fmt.Errorf("watch the files: %w", err))
+	}
+	defer stopFiles()
+
+	keeper := spec.NewKeeper(kind.Language(), o.inRuntimeDir(keeperFile))
+	loop := reconcile.NewLoop(engine)
+	loop.Log = log
+	loop.Inbox = inbox
+	loop.FilesChanged = changed
+	loop.Declared = rewatch
+	loop.Load = func() reconcile.Loaded { return o.load(keeper, log) }
+	ready := false
+	loop.Passed = func(s *reconcile.Status) {
+		notice := "STATUS=" + summary(s)
+		if !ready {
+			ready = true
+			notice = daemon.SdNotifyReady + "\n" + notice
+		}
+		_, _ = daemon.SdNotify(false, notice)
+	}
+	stopServing, err := control.Serve(o.runtimeDir, loop)
+	if err != nil {
+		return exit(exitFailed, fmt.Errorf("control socket: %w", err))
+	}
+	defer stopServing()
+
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	go func() {
+		for {
+			select {
+			case <-hangup:
+				_, _, _ = loop.Reload(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	loop.Run(ctx)
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+	log.Info("stopped: the wiring stays")
+	return nil
+}
+
+// load reads the files and keeps what of them is good.
+func (o *options) load(keeper *spec.Keeper, log *slog.Logger) reconcile.Loaded {
+	files, err := spec.ReadFiles(o.config)
+	if err != nil {
+		return reconcile.Loaded{Err: err}
+	}
+	l := reconcile.Loaded{}
+	for _, f := range files {
+		l.Again = l.Again || f.Err == spec.ErrBeingWritten
+	}
+	l.Desired, l.Files, l.Complete, l.Errors = keeper.Load(files)
+	if err := keeper.Save(); err != nil {
+		log.Warn("the last good files cannot be kept over a restart", "error", err)
+	}
+	return l
+}
+
+// summary is a line about the whole.
+func summary(s *reconcile.Status) string {
+	counts := map[reconcile.State]int{}
+	for _, r := range s.Resources {
+		counts[r.State]++
+	}
+	text := fmt.Sprintf("%s: %d ok", s.State, counts[reconcile.OK])
+	for _, state := range []reconcile.State{reconcile.Pending, reconcile.Failed, reconcile.Blocked, reconcile.Flapping} {
+		if counts[state] > 0 {
+			text += fmt.Sprintf(", %d %s", counts[state], state)
+		}
+	}
+	return text
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/control"
+	"linkd/pkg/reconcile"
+)
+
+func newStatus(o *options) *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "status [ID...]",
+		Short: "How each resource stands",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			client := control.NewClient(o.runtimeDir)
+			status, err := client.Status(cmd.Context())
+			for {
+				if err != nil {
+					return daemonError(err)
+				}
+				only, unknown := status.Only(ids)
+				if len(unknown) > 0 && !watch {
+					return exit(exitInvalid, fmt.Errorf("no file declares %s", strings.Join(unknown, ", ")))
+				}
+				if watch && isTerminal(os.Stdout) && !o.json() {
+					// Home, and clear what is below: the table is drawn in place.
+					fmt.Print("\x1b[H\x1b[2J")
+				}
+				o.printStatus(os.Stdout, only)
+				if watch {
+					if status, err = client.Changed(cmd.Context()); cmd.Context().Err() != nil {
+						return nil
+					}
+					continue
+				}
+				if only.State != reconcile.Converged {
+					return exit(exitFailed, nil)
+				}
+				return nil
+			}
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "print again after every pass")
+	return cmd
+}
+
+func newReload(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "Have the daemon read the files again, and wait until it has converged",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			reloaded, err := control.NewClient(o.runtimeDir).Reload(cmd.Context())
+			if err != nil {
+				return daemonError(err)
+			}
+			if o.json() {
+				if err := json.NewEncoder(os.Stdout).Encode(reloaded); err != nil {
+					return exit(exitFailed, err)
+				}
+			} else {
+				o.printTrouble(os.Stderr, reloaded.Status)
+			}
+			switch {
+			case len(reloaded.Errors) > 0:
+				return exit(exitInvalid, errors.New(strings.Join(reloaded.Errors, "\n")))
+			case reloaded.Status.State == reconcile.Degraded:
+				return exit(exitFailed, nil)
+			}
+			return nil
+		},
+	}
+}
+
+func newWait(o *options) *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "wait [ID...]",
+		Short: "Block until everything, or what is named, is as wanted",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			ctx := cmd.Context()
+			if timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, timeout)
+				defer cancel()
+			}
+			client := control.NewClient(o.runtimeDir)
+			status, err := client.Wait(ctx, ids)
+			if err == nil {
+				if o.json() {
+					o.printStatus(os.Stdout, status)
+				}
+				return nil
+			}
+			if !errors.Is(err, context.DeadlineExceeded) {
+				return daemonError(err)
+			}
+			if status, err = client.Status(cmd.Context()); err == nil {
+				only, unknown := status.Only(ids)
+				for _, id := range unknown {
+					fmt.Fprintf(os.Stderr, "%s: no file declares it\n", id)
+				}
+				o.printTrouble(os.Stderr, only)
+			}
+			return exit(exitFailed, fmt.Errorf("not converged after %s", timeout))
+		},
+	}
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long; 0 waits for ever")
+	return cmd
+}
+
+func daemonError(err error) error {
+	if errors.Is(err, control.ErrNoDaemon) {
+		return exit(exitNoDaemon, err)
+	}
+	return exit(exitFailed, err)
+}
+
+// colours of the states, on a terminal.
+var colours = map[reconcile.State]text.Colors{
+	reconcile.OK:       {text.FgGreen},
+	reconcile.Pending:  {text.FgYellow},
+	reconcile.Failed:   {text.FgRed},
+	reconcile.Blocked:  {text.FgRed},
+	reconcile.Flapping: {text.FgMagenta},
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+func coloured(w io.Writer) bool {
+	f, is := w.(*os.File)
+	return is && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(f)
+}
+
+// printStatus writes the status as a table, or as the JSON that is promised.
+func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
+	if o.json() {
+		_ = json.NewEncoder(w).Encode(s)
+		return
+	}
+	t := table.NewWriter()
+	t.SetStyle(plain)
+	for _, r := range s.Resources {
+		state := string(r.State)
+		if coloured(w) {
+			state = colours[r.State].Sprint(state)
+		}
+		t.AppendRow(table.Row{state, r.ID, r.Source, r.Reason})
+	}
+	if len(s.Resources) > 0 {
+		for line := range strings.Lines(t.Render() + "\n") {
+			fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+		}
+	}
+	for _, f := range s.Files {
+		if f.State != "loaded" {
+			fmt.Fprintf(w, "%s: %s: %s\n", f.State, f.Path, f.Error)
+		}
+	}
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", warning)
+	}
+	fmt.Fprintln(w, summary(s))
+}
+
+// plain is a table of columns with nothing drawn between them.
+var plain = func() table.Style {
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	return style
+}()
+
+// printTrouble writes a line for each resource that is not as wanted.
+func (o *options) printTrouble(w io.Writer, s *reconcile.Status) {
+	for _, r := range s.Resources {
+		if r.State != reconcile.OK {
+			fmt.Fprintf(w, "%s: %s %s: %s\n", r.Source, r.ID, r.State, r.Reason)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/kind"
+	"linkd/pkg/spec"
+)
+
+func newValidate(o *options) *cobra.Command {
+	var replacing string
+	cmd := &cobra.Command{
+		Use:   "validate [FILE...]",
+		Short: "Check files; needs neither root, nor a daemon, nor the kernel",
+		Long: "Check files, those of --config where none is named. With --replacing PATH, the one FILE is checked as if it " +
+			"stood at PATH among those of --config.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			files, err := o.filesToCheck(args, replacing)
+			if err != nil {
+				return exit(exitInvalid, err)
+			}
+			_, errs := spec.Compile(kind.Language(), files)
+			if o.json() {
+				printErrors(errs)
+				if len(errs) > 0 {
+					return exit(exitInvalid, nil)
+				}
+			} else if len(errs) > 0 {
+				return exit(exitInvalid, errs)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it stood at this path")
+	return cmd
+}
+
+func (o *options) filesToCheck(args []string, replacing string) ([]spec.File, error) {
+	if replacing == "" {
+		if len(args) > 0 {
+			files := make([]spec.File, len(args))
+			for i, name := range args {
+				files[i] = spec.ReadFile(name)
+			}
+			return files, nil
+		}
+		return spec.ReadFiles(o.config)
+	}
+	if len(args) != 1 {
+		return nil, fmt.Errorf("--replacing takes one FILE, not %d", len(args))
+	}
+	files, err := spec.ReadFiles(o.config)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Clean(replacing)
+	candidate := spec.ReadFile(args[0])
+	candidate.Path = path
+	for i := range files {
+		if files[i].Path == path {
+			files[i] = candidate
+			return files, nil
+		}
+	}
+	return append(files, candidate), nil
+}
+
+func printErrors(errs spec.Errors) {
+	type located struct {
+		File    string `json:"file"`
+		Line    int    `json:"line"`
+		Column  int    `json:"column"`
+		Message string `json:"message"`
+	}
+	out := struct {
+		Version int       `json:"version"`
+		Errors  []located `json:"errors"`
+	}{Version: 1, Errors: []located{}}
+	for _, e := range errs {
+		out.Errors = append(out.Errors, located{e.File, e.Line, e.Column, e.Message})
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(out)
+}

@@ -1,0 +1,80 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+
+	"linkd/pkg/reconcile"
+)
+
+// ErrNoDaemon says that no daemon answers on the socket.
+var ErrNoDaemon = errors.New("no daemon is running")
+
+// Client asks the daemon behind the socket in a runtime directory.
+type Client struct {
+	http *http.Client
+	path string
+}
+
+// NewClient makes a client; it connects when it is used.
+func NewClient(dir string) *Client {
+	path := filepath.Join(dir, SocketName)
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoDaemon, err)
+		}
+		return conn, nil
+	}
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, path: path}
+}
+
+// Status is how everything stands.
+func (c *Client) Status(ctx context.Context) (*reconcile.Status, error) {
+	return ask[reconcile.Status](ctx, c, http.MethodGet, "status", nil)
+}
+
+// Changed is how everything stands after the next pass.
+func (c *Client) Changed(ctx context.Context) (*reconcile.Status, error) {
+	return ask[reconcile.Status](ctx, c, http.MethodGet, "changed", nil)
+}
+
+// Wait returns when the resources, or all, are as wanted.
+func (c *Client) Wait(ctx context.Context, ids []string) (*reconcile.Status, error) {
+	return ask[reconcile.Status](ctx, c, http.MethodGet, "wait", url.Values{"id": ids})
+}
+
+// Reload has the files read again, and returns when that has been acted upon.
+func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
+	return ask[Reloaded](ctx, c, http.MethodPost, "reload", nil)
+}
+
+func ask[T any](ctx context.Context, c *Client, method, what string, query url.Values) (*T, error) {
+	target := url.URL{Scheme: "http", Host: "linkd", Path: "/v1/" + what, RawQuery: query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if errors.Is(err, ErrNoDaemon) {
+			return nil, fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
+		}
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the daemon answers %s to %s", resp.Status, what)
+	}
+	var v T
+	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
+		return nil, fmt.Errorf("the daemon's answer to %s: %w", what, err)
+	}
+	return &v, nil
+}

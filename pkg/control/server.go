@@ -1,0 +1,157 @@
+// Package control is how the commands talk to the daemon: HTTP with JSON on a Unix socket in the runtime directory.
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/reconcile"
+)
+
+// SocketName is the socket's name in the runtime directory.
+const SocketName = "linkd.sock"
+
+// Daemon is what the server asks of the daemon.
+type Daemon interface {
+	Status() (*reconcile.Status, <-chan struct{})
+	Reload(ctx context.Context) (reconcile.Loaded, *reconcile.Status, error)
+}
+
+// Reloaded is the answer to a reload: what was wrong with the files, and how everything stands after it.
+type Reloaded struct {
+	Errors []string          `json:"errors"`
+	Status *reconcile.Status `json:"status"`
+}
+
+// Serve answers on the socket in dir until stop is called.
+func Serve(dir string, d Daemon) (stop func(), err error) {
+	path := filepath.Join(dir, SocketName)
+	// The lock on the directory is held, so a socket that is there is a dead daemon's.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		if status := current(r.Context(), d); status != nil {
+			answer(w, status)
+		}
+	})
+	mux.HandleFunc("GET /v1/changed", func(w http.ResponseWriter, r *http.Request) {
+		_, changed := d.Status()
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return
+		}
+		if status := current(r.Context(), d); status != nil {
+			answer(w, status)
+		}
+	})
+	mux.HandleFunc("GET /v1/wait", func(w http.ResponseWriter, r *http.Request) {
+		if status := waitFor(r.Context(), d, r.URL.Query()["id"]); status != nil {
+			answer(w, status)
+		}
+	})
+	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
+		loaded, status, err := d.Reload(r.Context())
+		if err != nil {
+			return
+		}
+		reply := Reloaded{Errors: []string{}, Status: status}
+		for _, e := range loaded.Errors {
+			reply.Errors = append(reply.Errors, e.Error())
+		}
+		if loaded.Err != nil {
+			reply.Errors = append(reply.Errors, loaded.Err.Error())
+		}
+		answer(w, reply)
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener)
+	}()
+	return func() {
+		_ = server.Close()
+		<-done
+	}, nil
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// current is the status, once there is one.
+func current(ctx context.Context, d Daemon) *reconcile.Status {
+	for {
+		status, changed := d.Status()
+		if status != nil {
+			return status
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// waitFor waits until the resources are as wanted, all of them where no ID is given.
+func waitFor(ctx context.Context, d Daemon, ids []string) *reconcile.Status {
+	for {
+		status, changed := d.Status()
+		if status != nil {
+			if only, unknown := status.Only(ids); len(unknown) == 0 && only.State == reconcile.Converged {
+				return only
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Lock takes the runtime directory for one writer, making it if need be. It is given back by release or by the end of
+// the process. ErrLocked says that another has it.
+func Lock(dir string) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrLocked
+		}
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// ErrLocked says that another linkd works with the same runtime directory.
+var ErrLocked = errors.New("another linkd is at work with this runtime directory")

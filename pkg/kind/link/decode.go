@@ -1,0 +1,156 @@
+package link
+
+import (
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/spec"
+)
+
+// common are the fields of every link.
+type common struct {
+	Kind  string `yaml:"kind" required:"true" doc:"the kind of link"`
+	Adopt bool   `yaml:"adopt" doc:"take over an interface of that name and kind that linkd did not make"`
+}
+
+// endFields are the fields of every end, beside those that other kinds of resource declare.
+type endFields struct {
+	NetNS      spec.NSRef  `yaml:"netns" doc:"the namespace: host, a declared name, or a selector; default host"`
+	Name       spec.IfName `yaml:"name" doc:"the interface's name; default the link's ID"`
+	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address"`
+	MTU        *int        `yaml:"mtu" doc:"largest packet in bytes"`
+	TxQueueLen *int        `yaml:"txqueuelen" doc:"transmit queue in packets"`
+	Up         *bool       `yaml:"up" doc:"administratively up; default true, and not managed on an existing interface"`
+}
+
+// Decoder reads the entries of links: the fields of the link itself here, and the rest by the keys that other kinds
+// of resource declare for an end.
+func Decoder(endKeys []spec.Key) func(c *spec.Context, id string, n *yaml.Node) {
+	names := make([]string, len(Types))
+	for i, t := range Types {
+		names[i] = t.Name
+	}
+	return func(c *spec.Context, id string, n *yaml.Node) {
+		word := spec.ValueOf(n, "kind")
+		if word == nil || word.Kind != yaml.ScalarNode {
+			c.Errorf(n, `"kind" is missing: one of %v`, names)
+			return
+		}
+		if err := spec.OneOf("kind", word.Value, names...); err != nil {
+			c.Errorf(word, "%v", err)
+			return
+		}
+		d := decoder{c: c, id: id, t: typeNamed(word.Value), endKeys: endKeys}
+		if d.t.Paired {
+			d.pair(n)
+		} else {
+			d.single(n)
+		}
+	}
+}
+
+type decoder struct {
+	c       *spec.Context
+	id      string
+	t       *Type
+	endKeys []spec.Key
+	common  common
+}
+
+func (d *decoder) single(n *yaml.Node) {
+	own := []any{&d.common, &endFields{NetNS: spec.Host}}
+	var options Options
+	if d.t.New != nil {
+		options = d.t.New()
+		own = append(own, options)
+	}
+	rest, ok := d.c.Fields(n, d.endKeys, own...)
+	l := d.link(n, own[1].(*endFields))
+	if l == nil {
+		return
+	}
+	l.Options = options
+	if ok {
+		d.c.Add(l)
+	}
+	d.c.On(l.NS, l.Name).DecodeKeys(d.endKeys, rest)
+}
+
+// endNode is an end that is decoded later: its fields are partly those of other kinds.
+type endNode struct{ *yaml.Node }
+
+func (e *endNode) DecodeNode(_ *spec.Context, n *yaml.Node) error {
+	e.Node = n
+	return nil
+}
+
+func (d *decoder) pair(n *yaml.Node) {
+	var ends struct {
+		Ends []endNode `yaml:"ends" required:"true" doc:"exactly two ends"`
+	}
+	_, ok := d.c.Fields(n, nil, &d.common, &ends)
+	if !ok {
+		return
+	}
+	if len(ends.Ends) != 2 {
+		d.c.Errorf(spec.ValueOf(n, "ends"), "a %s has exactly two ends, not %d", d.t.Name, len(ends.Ends))
+		return
+	}
+	var links [2]*Link
+	var rests [2]map[string]*yaml.Node
+	for i, e := range ends.Ends {
+		fields := &endFields{NetNS: spec.Host}
+		var fine bool
+		rests[i], fine = d.c.Fields(e.Node, d.endKeys, fields)
+		links[i] = d.link(e.Node, fields)
+		ok = ok && fine && links[i] != nil
+	}
+	if ok {
+		links[0].Peer, links[1].Peer, links[1].Second = links[1], links[0], true
+	}
+	for i, l := range links {
+		if ok {
+			d.c.Add(l)
+		}
+		if l != nil {
+			d.c.On(l.NS, l.Name).DecodeKeys(d.endKeys, rests[i])
+		}
+	}
+}
+
+// link makes the wanted interface of an end; nil where it cannot be named.
+func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
+	l := &Link{
+		NS: string(f.NetNS), Name: string(f.Name), Cable: d.id, Type: d.t.Name,
+		MTU: f.MTU, TxQueueLen: f.TxQueueLen, Up: f.Up, Adopt: d.common.Adopt,
+		Source: d.c.At(n).Source(),
+	}
+	if f.Name == "" {
+		l.Name = d.id
+		if err := spec.CheckIfName(d.id); spec.ValueOf(n, "name") == nil && err != nil {
+			d.c.Errorf(n, `"name" is missing, and the link's ID cannot stand for it: %v`, err)
+		}
+	}
+	if f.MAC != nil {
+		mac := string(*f.MAC)
+		l.MAC = &mac
+	}
+	if f.Up == nil && d.t.Name != existing {
+		up := true
+		l.Up = &up
+	}
+	d.check(n, "mtu", f.MTU, 68, 65535)
+	d.check(n, "txqueuelen", f.TxQueueLen, 0, 1<<31-1)
+	if d.common.Adopt && d.t.Name == existing {
+		d.c.Errorf(n, "an existing link is never linkd's own: leave out adopt")
+	}
+	if l.NS == "" || spec.CheckIfName(l.Name) != nil {
+		return nil
+	}
+	return l
+}
+
+func (d *decoder) check(n *yaml.Node, key string, value *int, lowest, highest int) {
+	if value != nil && (*value < lowest || *value > highest) {
+		d.c.Errorf(spec.ValueOf(n, key), "%s is %d to %d", key, lowest, highest)
+	}
+}

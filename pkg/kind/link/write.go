@@ -1,0 +1,182 @@
+package link
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// Create makes the interface, or both ends of a pair, with one request, and then marks and raises it with a second:
+// the kernel takes no alias at creation, and a veth whose peer is not there yet cannot be up.
+func (k kind) Create(_ context.Context, ns *observe.NS, want *Link) error {
+	if want.Second {
+		return k.finish(ns, want)
+	}
+	err := k.add(ns, want)
+	if errors.Is(err, unix.EEXIST) && want.Peer != nil {
+		// The name of the other end is still held by what linkd made for an earlier form of this pair.
+		if stale, staleErr := removeStale(ns, want.Peer); staleErr != nil || !stale {
+			return errors.Join(err, staleErr)
+		}
+		err = k.add(ns, want)
+	}
+	if err != nil {
+		return err
+	}
+	return k.finish(ns, want)
+}
+
+func (k kind) add(ns *observe.NS, want *Link) error {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	made := *want
+	t := typeNamed(want.Type)
+	if t.KeepsMAC && made.MAC == nil {
+		mac := randomMAC()
+		made.MAC = &mac
+	}
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Name)))
+	for _, a := range made.attrs() {
+		req.AddData(a)
+	}
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(want.Type))
+	data, err := t.data(ns, want)
+	if err != nil {
+		return err
+	}
+	if len(data) > 0 {
+		box := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+		for _, a := range data {
+			box.AddChild(a)
+		}
+	}
+	req.AddData(info)
+	return ns.Change(req)
+}
+
+// attrs are the managed attributes, as the kernel takes them at creation and later.
+func (l *Link) attrs() (attrs []*nl.RtAttr) {
+	if l.MAC != nil {
+		if mac, err := net.ParseMAC(*l.MAC); err == nil {
+			attrs = append(attrs, nl.NewRtAttr(unix.IFLA_ADDRESS, mac))
+		}
+	}
+	if l.MTU != nil {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(*l.MTU))))
+	}
+	if l.TxQueueLen != nil {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(uint32(*l.TxQueueLen))))
+	}
+	return attrs
+}
+
+// randomMAC is a locally administered unicast address.
+func randomMAC() string {
+	mac := make(net.HardwareAddr, 6)
+	_, _ = rand.Read(mac)
+	mac[0] = mac[0]&^1 | 2
+	return mac.String()
+}
+
+// finish marks and raises an interface that has just come to be.
+func (kind) finish(ns *observe.NS, want *Link) error {
+	l, err := ns.LinkByName(want.Name)
+	if err != nil {
+		return err
+	}
+	if l.Kind != want.Type || (l.Alias != "" && !strings.HasPrefix(l.Alias, markPrefix)) {
+		return fmt.Errorf("%s in %s is not what linkd made: %w", want.Name, ns.Name, unix.EEXIST)
+	}
+	return set(ns, l.Index, want.Up, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(markPrefix+want.Cable)))
+}
+
+// set changes an interface with one request. RTM_NEWLINK without NLM_F_CREATE is what ip-link(8) sends, too: unlike
+// RTM_SETLINK it takes a kind's own options.
+func set(ns *observe.NS, index int, up *bool, attrs ...*nl.RtAttr) error {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, 0)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	if up != nil {
+		msg.Change = unix.IFF_UP
+		if *up {
+			msg.Flags = unix.IFF_UP
+		}
+	}
+	req.AddData(msg)
+	for _, a := range attrs {
+		req.AddData(a)
+	}
+	return ns.Change(req)
+}
+
+func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
+	index, err := ns.Index(want.Name)
+	if err != nil {
+		return err
+	}
+	attrs := want.attrs()
+	if want.Type != existing {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(markPrefix+want.Cable)))
+	}
+	if want.Options != nil {
+		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(want.Type))
+		box := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+		for _, a := range want.Options.Data() {
+			box.AddChild(a)
+		}
+		attrs = append(attrs, info)
+	}
+	return set(ns, index, want.Up, attrs...)
+}
+
+// Delete deletes the very interface that was found: its name may have come to mean another since.
+func (kind) Delete(_ context.Context, ns *observe.NS, have *Link) error {
+	now, err := ns.LinkByName(have.Name)
+	if errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if now.Index != have.found.link.Index {
+		return nil
+	}
+	return deleteIndex(ns, now.Index)
+}
+
+func deleteIndex(ns *observe.NS, index int) error {
+	req := nl.NewNetlinkRequest(unix.RTM_DELLINK, 0)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	req.AddData(msg)
+	if err := ns.Change(req); !errors.Is(err, unix.ENODEV) {
+		return err
+	}
+	return nil
+}
+
+// removeStale deletes what stands in the place of a wanted interface, if linkd made it.
+func removeStale(ns *observe.NS, want *Link) (removed bool, err error) {
+	far, err := ns.Other(want.NS)
+	if err != nil {
+		return false, err
+	}
+	l, err := far.LinkByName(want.Name)
+	if errors.Is(err, unix.ENODEV) {
+		return false, nil
+	}
+	if err != nil || !strings.HasPrefix(l.Alias, markPrefix) {
+		return false, err
+	}
+	return true, deleteIndex(far, l.Index)
+}

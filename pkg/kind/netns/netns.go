@@ -1,0 +1,237 @@
+// Package netns is the names of namespaces in /run/netns: those of namespaces that linkd makes, and those under which
+// it shows namespaces found elsewhere.
+package netns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// Kind is names in /run/netns. They are things of linkd's own namespace.
+var Kind = reconcile.Register[*Name]("netns", kind{}, observe.NamespaceTopic)
+
+// Keys are what a namespace says of its name.
+func Keys() []spec.Key {
+	return []spec.Key{
+		spec.NewKey("create", "linkd makes /run/netns/NAME, and removes it once it is not declared", func(c *spec.Context, create bool) {
+			if s := c.Selector(); create && (s.Scheme != "name" || s.Value != c.NS) {
+				c.Reject(c.Source(), "create makes /run/netns/%s, so it cannot go with from: %s", c.NS, s)
+			} else if create {
+				add(c, &Name{Made: true})
+			}
+		}),
+		spec.NewKey("expose", "the namespace is shown as /run/netns/NAME, so that ip-netns(8) can be used on it", func(c *spec.Context, expose bool) {
+			if s := c.Selector(); expose && (s.Scheme == "name" || s.Scheme == spec.Host) {
+				c.Reject(c.Source(), "%s has no other name to be shown under: leave out expose", s)
+			} else if expose {
+				add(c, &Name{})
+			}
+		}),
+	}
+}
+
+func add(c *spec.Context, n *Name) {
+	n.Host, n.Name, n.Source = c.HostNamespace(), c.NS, c.Source()
+	c.Add(n)
+}
+
+// Name is an entry of /run/netns.
+type Name struct {
+	// Host is where the name is: linkd's own namespace.
+	Host, Name string
+	// Made: a namespace is mounted there. Otherwise it is a symbolic link to Target.
+	Made   bool
+	Target string
+	Source spec.Source
+
+	// identity is the mounted namespace's; stray is a file that is neither.
+	identity observe.Identity
+	stray    bool
+}
+
+// ID implements spec.Resource.
+func (n *Name) ID() spec.ID { return spec.ID{NS: n.Host, Kind: "netns", Key: n.Name} }
+
+// Needs implements spec.Resource.
+func (n *Name) Needs() []spec.ID { return nil }
+
+// Origin implements spec.Resource.
+func (n *Name) Origin() spec.Source { return n.Source }
+
+// MakesNamespace implements reconcile.NamespaceMaker.
+func (n *Name) MakesNamespace() string {
+	if n.Made {
+		return n.Name
+	}
+	return ""
+}
+
+func (n *Name) path() string { return filepath.Join(observe.NetnsDir, n.Name) }
+
+type kind struct{}
+
+// Observe has nothing to say: only the names of interest are looked at.
+func (kind) Observe(context.Context, *observe.NS) ([]*Name, error) { return nil, nil }
+
+// FromID implements reconcile.Selective.
+func (kind) FromID(id spec.ID) (*Name, bool) { return &Name{Host: id.NS, Name: id.Key}, true }
+
+// ObserveWanted implements reconcile.Selective.
+func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (found []*Name, err error) {
+	for _, w := range wanted {
+		n := &Name{Host: ns.Name, Name: w.Name}
+		info, err := os.Lstat(n.path())
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return nil, err
+		case info.Mode()&fs.ModeSymlink != 0:
+			if n.Target, err = os.Readlink(n.path()); err != nil {
+				return nil, err
+			}
+		default:
+			if open, err := ns.Other(w.Name); err == nil && open.Path == n.path() {
+				n.Made, n.identity = true, open.Identity
+			} else {
+				n.stray = true
+			}
+		}
+		found = append(found, n)
+	}
+	return found, nil
+}
+
+// Owned: a name carries no mark; the journal knows which ones linkd made.
+func (kind) Owned(*Name) bool { return false }
+
+// Fingerprint implements reconcile.Unmarked: a namespace that somebody else made under the same name is another one.
+func (kind) Fingerprint(have *Name) string {
+	switch {
+	case have.Made:
+		return string(have.identity)
+	case have.stray:
+		return "a plain file"
+	}
+	return have.Target
+}
+
+// Complete implements reconcile.Completer: a name shows a namespace where it was found.
+func (kind) Complete(world *observe.World, want *Name) (*Name, error) {
+	if want.Made {
+		return want, nil
+	}
+	ns, err := world.Open(want.Name)
+	if err != nil {
+		return want, err
+	}
+	complete := *want
+	complete.Target = ns.Path
+	return &complete, nil
+}
+
+func (kind) Diff(want, have *Name) []reconcile.Field {
+	var fs reconcile.Fields
+	if w, h := want.describe(), have.describe(); w != h {
+		fs.Differ("file", h, w)
+	}
+	return fs
+}
+
+func (n *Name) describe() string {
+	switch {
+	case n.stray:
+		return "a plain file"
+	case n.Made:
+		return "a namespace"
+	}
+	return "-> " + n.Target
+}
+
+// Create makes the file, and the namespace if it is to be made.
+func (kind) Create(_ context.Context, _ *observe.NS, want *Name) error {
+	if err := os.MkdirAll(observe.NetnsDir, 0o755); err != nil {
+		return err
+	}
+	if !want.Made {
+		return os.Symlink(want.Target, want.path())
+	}
+	if err := share(observe.NetnsDir); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(want.path(), os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	err = observe.NewNamespace(func(path string) error {
+		return unix.Mount(path, want.path(), "none", unix.MS_BIND, "")
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("mount at %s: %w", want.path(), err), os.Remove(want.path()))
+	}
+	return nil
+}
+
+// share makes mounts below dir appear in the other mount namespaces, and disappear from them: without that a
+// namespace unmounted here would live on in them (ip-netns(8) does the same).
+func share(dir string) error {
+	err := unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
+	if !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	// Only a mount point can be shared.
+	if err := unix.Mount(dir, dir, "none", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return err
+	}
+	return unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
+}
+
+// Update points a symbolic link at where the namespace is now.
+func (kind) Update(_ context.Context, _ *observe.NS, want, have *Name) error {
+	if want.Made || have.Made || have.stray {
+		return fmt.Errorf("%s is %s, and would have to be %s: remove it", want.path(), have.describe(), want.describe())
+	}
+	return renameio.Symlink(want.Target, want.path())
+}
+
+// Delete takes the name away. A namespace lives on for as long as a process is in it.
+func (kind) Delete(_ context.Context, _ *observe.NS, have *Name) error {
+	if have.Made {
+		if err := unix.Unmount(have.path(), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	if err := os.Remove(have.path()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// fallback are devices that the kernel puts into every namespace when their modules are loaded.
+var fallback = []string{"lo", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"}
+
+// Victims implements reconcile.Victims: interfaces end with their namespace, and a real one falls back to the host.
+func (kind) Victims(have *Name, found []spec.Resource) (links []spec.ID) {
+	if !have.Made {
+		return nil
+	}
+	for _, r := range found {
+		if id := r.ID(); id.Kind == "link" && id.NS == have.Name && !slices.Contains(fallback, id.Key) {
+			links = append(links, id)
+		}
+	}
+	return links
+}

@@ -1,0 +1,213 @@
+package observe
+
+import (
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Link is a link as the kernel tells it. Data are the attributes of its kind, Port those that its master keeps of it.
+type Link struct {
+	Index, Master, Parent int
+	// ParentNS is the id, in this link's namespace, of the namespace in which Parent is; -1 means this one.
+	ParentNS               int
+	Name, Kind, Alias, MAC string
+	PortKind               string
+	Flags                  uint32
+	MTU, TxQLen            int
+	Data, Port             map[uint16][]byte
+}
+
+// Up tells whether the link is administratively up.
+func (l *Link) Up() bool { return l.Flags&unix.IFF_UP != 0 }
+
+// Links is a namespace's links by both of their names.
+type Links struct {
+	All     []*Link
+	byIndex map[int]*Link
+	byName  map[string]*Link
+}
+
+// ByIndex is the link with that index, or nil.
+func (ls *Links) ByIndex(index int) *Link { return ls.byIndex[index] }
+
+// ByName is the link with that name, or nil.
+func (ls *Links) ByName(name string) *Link { return ls.byName[name] }
+
+// NameOf is the name of the link with that index, and "" where there is none.
+func (ls *Links) NameOf(index int) string {
+	if l := ls.byIndex[index]; l != nil {
+		return l.Name
+	}
+	return ""
+}
+
+// skipStats is RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): counters are most of a link's message.
+const skipStats = 1 << 3
+
+func dumpLinks(ns *NS) (*Links, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+	msgs, err := ns.Request(req, unix.RTM_NEWLINK)
+	if err != nil {
+		return nil, err
+	}
+	ls := &Links{
+		All:     make([]*Link, 0, len(msgs)),
+		byIndex: make(map[int]*Link, len(msgs)),
+		byName:  make(map[string]*Link, len(msgs)),
+	}
+	for _, msg := range msgs {
+		l, err := parseLink(msg)
+		if err != nil {
+			return nil, err
+		}
+		ls.All = append(ls.All, l)
+		ls.byIndex[l.Index], ls.byName[l.Name] = l, l
+	}
+	return ls, nil
+}
+
+// parseLink reads an RTM_NEWLINK message (rtnetlink(7); if_link.h). netlink.LinkDeserialize would read all kinds that
+// it knows and drop the attributes of the others; here a kind's attributes are left to the kind.
+func parseLink(msg []byte) (*Link, error) {
+	info := nl.DeserializeIfInfomsg(msg)
+	l := &Link{Index: int(info.Index), Flags: info.Flags, ParentNS: -1}
+	return l, eachAttr(msg[info.Len():], func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.IFLA_IFNAME:
+			l.Name = nl.BytesToString(value)
+		case unix.IFLA_IFALIAS:
+			l.Alias = nl.BytesToString(value)
+		case unix.IFLA_ADDRESS:
+			l.MAC = HardwareAddr(value)
+		case unix.IFLA_MTU:
+			l.MTU = int(Number(value))
+		case unix.IFLA_TXQLEN:
+			l.TxQLen = int(Number(value))
+		case unix.IFLA_MASTER:
+			l.Master = int(Number(value))
+		case unix.IFLA_LINK:
+			l.Parent = int(Number(value))
+		case unix.IFLA_LINK_NETNSID:
+			l.ParentNS = int(int32(Number(value)))
+		case unix.IFLA_LINKINFO:
+			return parseLinkInfo(l, value)
+		}
+		return nil
+	})
+}
+
+func parseLinkInfo(l *Link, info []byte) error {
+	return eachAttr(info, func(kind uint16, value []byte) (err error) {
+		switch kind {
+		case nl.IFLA_INFO_KIND:
+			l.Kind = nl.BytesToString(value)
+		case nl.IFLA_INFO_SLAVE_KIND:
+			l.PortKind = nl.BytesToString(value)
+		case nl.IFLA_INFO_DATA:
+			l.Data, err = Attrs(value)
+		case nl.IFLA_INFO_SLAVE_DATA:
+			l.Port, err = Attrs(value)
+		}
+		return err
+	})
+}
+
+// Attrs reads a list of attributes into a map by their type, without the flag bits.
+func Attrs(b []byte) (map[uint16][]byte, error) {
+	m := map[uint16][]byte{}
+	return m, eachAttr(b, func(kind uint16, value []byte) error {
+		m[kind] = value
+		return nil
+	})
+}
+
+// eachAttr walks a list of netlink attributes (netlink(7)): a two-byte length that counts its own header, a two-byte
+// type, the value, and padding to four bytes.
+func eachAttr(b []byte, visit func(kind uint16, value []byte) error) error {
+	for len(b) >= unix.SizeofRtAttr {
+		length := int(nl.NativeEndian().Uint16(b))
+		if length < unix.SizeofRtAttr || length > len(b) {
+			return unix.EINVAL
+		}
+		if err := visit(nl.NativeEndian().Uint16(b[2:])&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER), b[unix.SizeofRtAttr:length]); err != nil {
+			return err
+		}
+		b = b[min((length+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1), len(b)):]
+	}
+	return nil
+}
+
+// Number reads an unsigned attribute of one, two, four or eight bytes in the machine's order.
+func Number(b []byte) uint64 {
+	native := nl.NativeEndian()
+	switch len(b) {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(native.Uint16(b))
+	case 4:
+		return uint64(native.Uint32(b))
+	case 8:
+		return native.Uint64(b)
+	}
+	return 0
+}
+
+// NamespaceIDs translates the namespace ids that messages from ns use into linkd's own: the key is the id in ns, the
+// value the id that linkd's own namespace uses for the same, or -1 for linkd's own.
+func (ns *NS) NamespaceIDs() (map[int]int, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETNSID, unix.NLM_F_DUMP)
+	req.AddRawData([]byte{unix.AF_UNSPEC, 0, 0, 0})
+	target := nl.NewRtAttr(unix.NETNSA_TARGET_NSID, nl.Uint32Attr(uint32(ns.ID)))
+	req.AddRawData(target.Serialize())
+	msgs, err := ns.world.host.Request(req, unix.RTM_NEWNSID)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[int]int{}
+	for _, msg := range msgs {
+		attrs, err := Attrs(msg[4:])
+		if err != nil {
+			return nil, err
+		}
+		ids[int(int32(Number(attrs[unix.NETNSA_NSID])))] = int(int32(Number(attrs[unix.NETNSA_CURRENT_NSID])))
+	}
+	return ids, nil
+}
+
+// ensureID gives the namespace behind f an id in linkd's own, if it has none: only then do the host's messages name
+// it, and its events reach the host's socket.
+func (w *World) ensureID(f int) (int, error) {
+	ask := func(kind int, attrs ...*nl.RtAttr) ([][]byte, error) {
+		req := nl.NewNetlinkRequest(kind, 0)
+		if kind == unix.RTM_NEWNSID {
+			req.Flags |= unix.NLM_F_ACK
+		}
+		req.AddRawData([]byte{unix.AF_UNSPEC, 0, 0, 0})
+		for _, a := range attrs {
+			req.AddRawData(a.Serialize())
+		}
+		return w.host.Request(req, 0)
+	}
+	fd := nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(f)))
+	for range 2 {
+		msgs, err := ask(unix.RTM_GETNSID, fd)
+		if err != nil {
+			return 0, err
+		}
+		attrs, err := Attrs(msgs[0][4:])
+		if err != nil {
+			return 0, err
+		}
+		if id := int(int32(Number(attrs[unix.NETNSA_NSID]))); id >= 0 {
+			return id, nil
+		}
+		// -1 asks the kernel to choose; EEXIST means that somebody else was quicker.
+		if _, err := ask(unix.RTM_NEWNSID, fd, nl.NewRtAttr(unix.NETNSA_NSID, nl.Uint32Attr(^uint32(0)))); err != nil && err != unix.EEXIST {
+			return 0, err
+		}
+	}
+	return 0, unix.ENOENT
+}

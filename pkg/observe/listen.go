@@ -1,0 +1,302 @@
+package observe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/spec"
+)
+
+// Topic is a kind of news: it says what to look at, not what happened.
+type Topic int
+
+// The topics, each with the kernel's multicast groups behind it (rtnetlink(7); linux/netfilter/nfnetlink.h).
+const (
+	// NamespaceTopic: a namespace that the files name has come, gone, or been made anew.
+	NamespaceTopic Topic = iota
+	LinkTopic
+	AddressTopic
+	RouteTopic
+	RuleTopic
+	NeighbourTopic
+	// NetconfTopic: forwarding, proxy_arp, rp_filter and their like.
+	NetconfTopic
+	// RulesetTopic: nftables, and so iptables of the nft backend.
+	RulesetTopic
+)
+
+var routeGroups = map[Topic][]uint{
+	LinkTopic:      {unix.RTNLGRP_LINK},
+	AddressTopic:   {unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR},
+	RouteTopic:     {unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE},
+	RuleTopic:      {unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE},
+	NeighbourTopic: {unix.RTNLGRP_NEIGH},
+	NetconfTopic:   {unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF},
+}
+
+func routeTopic(messageType uint16) (Topic, bool) {
+	switch messageType {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		return LinkTopic, true
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		return AddressTopic, true
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		return RouteTopic, true
+	case unix.RTM_NEWRULE, unix.RTM_DELRULE:
+		return RuleTopic, true
+	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
+		return NeighbourTopic, true
+	case unix.RTM_NEWNETCONF, unix.RTM_DELNETCONF:
+		return NetconfTopic, true
+	}
+	return 0, false
+}
+
+// News is where to look: a topic in a namespace. By is the netlink port of whoever caused it, which is often its PID,
+// and 0 where the kernel itself or several did.
+type News struct {
+	NS    string
+	Topic Topic
+	By    uint32
+}
+
+// Inbox collects news until somebody takes it. The same news twice is the same news, so it never grows past the
+// number of places, however long the taker is busy.
+type Inbox struct {
+	// Ready is readable while there is news.
+	Ready chan struct{}
+
+	mu       sync.Mutex
+	news     map[newsKey]uint32
+	overruns int
+}
+
+type newsKey struct {
+	ns    string
+	topic Topic
+}
+
+// NewInbox is an empty inbox.
+func NewInbox() *Inbox {
+	return &Inbox{Ready: make(chan struct{}, 1), news: map[newsKey]uint32{}}
+}
+
+func (in *Inbox) put(n News) {
+	in.mu.Lock()
+	at := newsKey{n.NS, n.Topic}
+	if by, again := in.news[at]; again && by != n.By {
+		n.By = 0
+	}
+	in.news[at] = n.By
+	in.mu.Unlock()
+	in.wake()
+}
+
+// overrun notes that the kernel dropped messages: everything has to be looked at.
+func (in *Inbox) overrun() {
+	in.mu.Lock()
+	in.overruns++
+	in.mu.Unlock()
+	in.wake()
+}
+
+func (in *Inbox) wake() {
+	select {
+	case in.Ready <- struct{}{}:
+	default:
+	}
+}
+
+// Take empties the inbox. Overruns counts how often the kernel dropped messages since the last Take.
+func (in *Inbox) Take() (news []News, overruns int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for at, by := range in.news {
+		news = append(news, News{NS: at.ns, Topic: at.topic, By: by})
+	}
+	clear(in.news)
+	overruns, in.overruns = in.overruns, 0
+	return news, overruns
+}
+
+// receiveBuffer is how much the kernel queues for linkd, in bytes, while a pass is under way: a link's message is
+// about 1.5 KiB, and a thousand links make several each.
+const receiveBuffer = 16 << 20
+
+// Listen hears what the kernel announces about topics in linkd's own namespace and in every namespace that has an id
+// there (NETLINK_LISTEN_ALL_NSID, netlink(7)). The news goes into the inbox until stop is called.
+func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
+	var groups []uint
+	ruleset := false
+	for _, t := range topics {
+		groups = append(groups, routeGroups[t]...)
+		ruleset = ruleset || t == RulesetTopic
+	}
+	w.processes.mu.Lock()
+	w.processes.ended = func(name string) { in.put(News{NS: name, Topic: NamespaceTopic}) }
+	w.processes.mu.Unlock()
+
+	route, err := w.listen(in, unix.NETLINK_ROUTE, groups, w.readRoute)
+	if err != nil {
+		return nil, err
+	}
+	stops := []func(){route}
+	if ruleset {
+		// A kernel without nftables has no such socket, and then no iptables of the nft backend either.
+		if filter, err := w.listen(in, unix.NETLINK_NETFILTER, []uint{unix.NFNLGRP_NFTABLES}, w.readRuleset); err == nil {
+			stops = append(stops, filter)
+		}
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}, nil
+}
+
+func (w *World) listen(in *Inbox, protocol int, groups []uint, read func(in *Inbox, ns int, msg []byte)) (stop func(), err error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	if err != nil {
+		return nil, fmt.Errorf("listen to the kernel: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "netlink events")
+	if err := subscribe(fd, groups); err != nil {
+		f.Close()
+		return nil, err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.receive(f, in, read)
+	}()
+	return func() {
+		f.Close()
+		<-done
+	}, nil
+}
+
+func subscribe(fd int, groups []uint) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer); err != nil {
+		// Without CAP_NET_ADMIN over the machine (in a user namespace) net.core.rmem_max is the limit.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_LISTEN_ALL_NSID, 1); err != nil {
+		return fmt.Errorf("listen to all namespaces (needs CAP_NET_BROADCAST): %w", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("listen to the kernel: %w", err)
+	}
+	for _, g := range groups {
+		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(g)); err != nil {
+			return fmt.Errorf("listen to multicast group %d: %w", g, err)
+		}
+	}
+	return nil
+}
+
+// receive reads until the file is closed. It waits in the runtime's poller, so it takes no thread.
+func (w *World) receive(f *os.File, in *Inbox, read func(in *Inbox, ns int, msg []byte)) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	buf, oob := make([]byte, 64<<10), make([]byte, unix.CmsgSpace(4))
+	for {
+		var n, oobn int
+		var from unix.Sockaddr
+		var rerr error
+		if conn.Read(func(fd uintptr) bool {
+			n, oobn, _, from, rerr = unix.Recvmsg(int(fd), buf, oob, 0)
+			return !errors.Is(rerr, unix.EAGAIN)
+		}) != nil {
+			return
+		}
+		switch sender, _ := from.(*unix.SockaddrNetlink); {
+		case errors.Is(rerr, unix.ENOBUFS):
+			in.overrun()
+		case rerr != nil:
+			return
+		case sender != nil && sender.Pid == 0:
+			// Only the kernel has port 0; anybody may send to a multicast socket.
+			read(in, namespaceID(oob[:oobn]), buf[:n])
+		}
+	}
+}
+
+// namespaceID is the id of the namespace that a message is from, in linkd's own; the kernel leaves it out for that.
+func namespaceID(oob []byte) int {
+	msgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return -1
+	}
+	for _, m := range msgs {
+		if m.Header.Level == unix.SOL_NETLINK && m.Header.Type == unix.NETLINK_LISTEN_ALL_NSID && len(m.Data) >= 4 {
+			return int(int32(Number(m.Data[:4])))
+		}
+	}
+	return -1
+}
+
+func (w *World) readRoute(in *Inbox, id int, b []byte) {
+	ns := w.NameOf(id)
+	if ns == "" {
+		return
+	}
+	eachMessage(b, func(messageType uint16, by uint32) {
+		if topic, known := routeTopic(messageType); known {
+			in.put(News{NS: ns, Topic: topic, By: by})
+		}
+	})
+}
+
+func (w *World) readRuleset(in *Inbox, id int, b []byte) {
+	ns := w.NameOf(id)
+	if ns == "" {
+		return
+	}
+	eachMessage(b, func(messageType uint16, by uint32) {
+		if messageType>>8 == unix.NFNL_SUBSYS_NFTABLES {
+			in.put(News{NS: ns, Topic: RulesetTopic, By: by})
+		}
+	})
+}
+
+// eachMessage walks the netlink messages in b: their type and the port of who asked for the change.
+func eachMessage(b []byte, visit func(messageType uint16, by uint32)) {
+	native := nl.NativeEndian()
+	for len(b) >= unix.SizeofNlMsghdr {
+		length := int(native.Uint32(b))
+		if length < unix.SizeofNlMsghdr || length > len(b) {
+			return
+		}
+		visit(native.Uint16(b[4:]), native.Uint32(b[12:]))
+		b = b[min((length+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1), len(b)):]
+	}
+}
+
+// NamespacesAt are the declared namespaces that are found, or shown, at one of the paths.
+func (w *World) NamespacesAt(paths map[string]bool) (names []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, ns := range w.declared {
+		if path, ok := pathOf(ns.Selector); (ok && paths[path]) || paths[NetnsDir+"/"+name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func pathOf(s spec.Selector) (string, bool) {
+	switch s.Scheme {
+	case "name":
+		return NetnsDir + "/" + s.Value, true
+	case "path":
+		return s.Value, true
+	}
+	return "", false
+}

@@ -1,0 +1,198 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Identity tells network namespaces apart for as long as the machine runs: a name or a PID may come to mean another
+// namespace, and an inode number is used again.
+type Identity string
+
+// NS is an open network namespace. It keeps the namespace alive, so it is held for one pass at most: a container's
+// interfaces have to go when the container does, whether or not linkd looks.
+type NS struct {
+	// Name is the name by which the files know the namespace.
+	Name string
+	// Path leads to the namespace; it may be a symbolic link.
+	Path string
+	// Identity is this very namespace, whatever is at Path later.
+	Identity Identity
+	// ID is the namespace's id in linkd's own (see ip-netns(8), "set"), and -1 for linkd's own: in messages from there
+	// it stands for this namespace.
+	ID int
+
+	world *World
+	file  *os.File
+	route *nl.SocketHandle
+
+	mu    sync.Mutex
+	links *Links
+}
+
+// open opens what is at path and refuses what is not a network namespace.
+func openNamespace(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
+		f.Close()
+		return nil, fmt.Errorf("%s is not a network namespace: a plain file, left behind by one that was not mounted here", path)
+	}
+	// NS_GET_NSTYPE in linux/nsfs.h.
+	if kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE); err == nil && kind != unix.CLONE_NEWNET {
+		f.Close()
+		return nil, fmt.Errorf("%s is a namespace of another type", path)
+	}
+	return f, nil
+}
+
+// openSocket opens a route socket inside the namespace and reads the namespace's cookie from it.
+func openSocket(f *os.File) (sock *nl.SocketHandle, id Identity, err error) {
+	err = inNamespace(int(f.Fd()), func() error {
+		s, err := nl.Subscribe(unix.NETLINK_ROUTE)
+		if err != nil {
+			return fmt.Errorf("open a route socket: %w", err)
+		}
+		// The kernel's own words say more than an errno: "Nexthop has invalid gateway" against "no route to host".
+		_ = s.SetExtAck(true)
+		// Strict checking makes the kernel filter dumps by what the request says (netlink(7), since 4.20).
+		_ = unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
+		sock = &nl.SocketHandle{Socket: s}
+		id, err = identify(s.GetFd(), f)
+		return err
+	})
+	return sock, id, err
+}
+
+// identify reads the namespace's cookie: never used twice, unlike the inode number, but only known since 5.14.
+func identify(socket int, f *os.File) (Identity, error) {
+	if cookie, err := unix.GetsockoptUint64(socket, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err == nil {
+		return Identity(strconv.FormatUint(cookie, 10)), nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return "", err
+	}
+	return Identity(fmt.Sprintf("inode-%d-%d", st.Dev, st.Ino)), nil
+}
+
+func (ns *NS) close() {
+	if ns.route != nil {
+		ns.route.Close()
+	}
+	ns.file.Close()
+}
+
+// FD is the namespace as a file, for requests that name it (IFLA_NET_NS_FD).
+func (ns *NS) FD() int { return int(ns.file.Fd()) }
+
+// Other opens another namespace by its name in the files.
+func (ns *NS) Other(name string) (*NS, error) { return ns.world.Open(name) }
+
+// World is the set of namespaces that this one is part of.
+func (ns *NS) World() *World { return ns.world }
+
+// Do runs f on a thread inside the namespace.
+func (ns *NS) Do(f func() error) error { return inNamespace(ns.FD(), f) }
+
+// maxDumps is how often a dump that was interrupted is tried again before the look is given up.
+const maxDumps = 10
+
+// Request sends a request and returns its answers of type answer (0: any). A dump that the kernel marked as
+// interrupted is tried again from the start, and its parts are never handed out (NLM_F_DUMP_INTR: something changed
+// in between, and an entry may be missing).
+func (ns *NS) Request(req *nl.NetlinkRequest, answer uint16) ([][]byte, error) {
+	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: ns.route}
+	for try := 1; ; try++ {
+		msgs, err := req.Execute(unix.NETLINK_ROUTE, answer)
+		switch {
+		case errors.Is(err, netlink.ErrDumpInterrupted) && try < maxDumps:
+		case errors.Is(err, netlink.ErrDumpInterrupted):
+			return nil, fmt.Errorf("%s: interrupted %d times: %w", ns.Name, try, err)
+		default:
+			return msgs, err
+		}
+	}
+}
+
+// Change sends a request that is answered by an acknowledgement alone. What is known of the links is forgotten.
+func (ns *NS) Change(req *nl.NetlinkRequest) error {
+	ns.Forget()
+	req.Flags |= unix.NLM_F_ACK
+	_, err := ns.Request(req, 0)
+	return err
+}
+
+// Links are the namespace's links as they were at the first call since the last Forget: a link's index and name are
+// needed by every kind, and one dump serves them all.
+func (ns *NS) Links(ctx context.Context) (*Links, error) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if ns.links == nil {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		links, err := dumpLinks(ns)
+		if err != nil {
+			return nil, fmt.Errorf("%s: list links: %w", ns.Name, err)
+		}
+		ns.links = links
+	}
+	return ns.links, nil
+}
+
+// Forget drops what Links knew.
+func (ns *NS) Forget() {
+	ns.mu.Lock()
+	ns.links = nil
+	ns.mu.Unlock()
+}
+
+// Index asks the kernel for the present index of a link: names are what linkd deals in, and an index is looked up
+// right before it is used.
+func (ns *NS) Index(name string) (int, error) {
+	msg, err := ns.linkByName(name)
+	if err != nil {
+		return 0, err
+	}
+	return int(nl.DeserializeIfInfomsg(msg).Index), nil
+}
+
+// LinkByName is the link as it is now.
+func (ns *NS) LinkByName(name string) (*Link, error) {
+	msg, err := ns.linkByName(name)
+	if err != nil {
+		return nil, err
+	}
+	return parseLink(msg)
+}
+
+func (ns *NS) linkByName(name string) ([]byte, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+	msgs, err := ns.Request(req, unix.RTM_NEWLINK)
+	if err == nil && len(msgs) == 0 {
+		err = unix.ENODEV
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: look up %s: %w", ns.Name, name, err)
+	}
+	return msgs[0], nil
+}
+
+// HardwareAddr formats a link-layer address; nil and empty are "".
+func HardwareAddr(b []byte) string { return net.HardwareAddr(b).String() }

@@ -1,0 +1,172 @@
+package observe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/spec"
+)
+
+// processes finds namespaces by selector, and remembers the process behind each that is found through one: by a
+// pidfd, which stands for that very process even after its PID means another.
+type processes struct {
+	mu     sync.Mutex
+	byName map[string]*process
+	// ended hears the name of a namespace whose process ended.
+	ended func(name string)
+}
+
+type process struct {
+	selector spec.Selector
+	pid      int
+	fd       *os.File
+	gone     bool
+}
+
+func newProcesses() *processes {
+	return &processes{byName: map[string]*process{}, ended: func(string) {}}
+}
+
+func (ps *processes) close() { ps.keep(nil) }
+
+// keep drops the processes of namespaces that are not declared as they were.
+func (ps *processes) keep(declared map[string]spec.Namespace) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for name, p := range ps.byName {
+		if declared[name].Selector != p.selector {
+			p.fd.Close()
+			delete(ps.byName, name)
+		}
+	}
+}
+
+// path is where the namespace can be opened; check, called after that, tells whether it was the right one.
+func (ps *processes) path(name string, s spec.Selector) (path string, check func() error, err error) {
+	fine := func() error { return nil }
+	switch s.Scheme {
+	case "name", "path":
+		path, _ := pathOf(s)
+		return path, fine, nil
+	case "pid", "process":
+		p, err := ps.find(name, s)
+		if err != nil {
+			return "", nil, err
+		}
+		return fmt.Sprintf("/proc/%d/ns/net", p.pid), func() error {
+			// Only now is it certain that the PID still meant this process when its namespace was opened.
+			if hasEnded(int(p.fd.Fd())) {
+				return Pendingf("process %d has just ended", p.pid)
+			}
+			return nil
+		}, nil
+	}
+	return "", nil, fmt.Errorf("namespace %q is not declared", name)
+}
+
+func (ps *processes) find(name string, s spec.Selector) (*process, error) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if p := ps.byName[name]; p != nil {
+		if !p.gone && !hasEnded(int(p.fd.Fd())) {
+			return p, nil
+		}
+		if s.Scheme == "pid" {
+			p.gone = true
+			// Whoever has this PID later is a stranger.
+			return nil, Pendingf("process %d has ended; change pid: to name another", p.pid)
+		}
+		p.fd.Close()
+		delete(ps.byName, name)
+	}
+	pid, err := choose(s)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if errors.Is(err, unix.ESRCH) {
+		return nil, Pendingf("there is no process %d", pid)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("watch process %d: %w", pid, err)
+	}
+	p := &process{selector: s, pid: pid, fd: os.NewFile(uintptr(fd), "pidfd")}
+	ps.byName[name] = p
+	go ps.watch(name, p)
+	return p, nil
+}
+
+// watch waits, without a thread of its own, until the process ends (a pidfd is readable then; pidfd_open(2)) or the
+// pidfd is closed.
+func (ps *processes) watch(name string, p *process) {
+	conn, err := p.fd.SyscallConn()
+	if err != nil {
+		return
+	}
+	if conn.Read(func(fd uintptr) bool { return hasEnded(int(fd)) }) == nil {
+		ps.mu.Lock()
+		ended := ps.ended
+		ps.mu.Unlock()
+		ended(name)
+	}
+}
+
+func hasEnded(pidfd int) bool {
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0
+}
+
+// choose finds the one process that a selector means.
+func choose(s spec.Selector) (int, error) {
+	if s.Scheme == "pid" {
+		return strconv.Atoi(s.Value)
+	}
+	pids, err := processesRunning(s.Value)
+	switch {
+	case err != nil:
+		return 0, err
+	case len(pids) == 0:
+		return 0, Pendingf("no process runs %q", s.Value)
+	case len(pids) > 1:
+		return 0, fmt.Errorf("%d processes run %q (PIDs %s): choose one with pid:", len(pids), s.Value, strings.Trim(fmt.Sprint(pids), "[]"))
+	}
+	return pids[0], nil
+}
+
+// processesRunning are the processes whose arguments, joined by single spaces, are commandLine.
+func processesRunning(commandLine string) ([]int, error) {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer proc.Close()
+	names, err := proc.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		// A process that is just ending has no command line, and may be gone: either way it is none to wire.
+		args, err := os.ReadFile(filepath.Join("/proc", name, "cmdline"))
+		if err != nil || len(args) == 0 {
+			continue
+		}
+		if string(bytes.ReplaceAll(bytes.TrimRight(args, "\x00"), []byte{0}, []byte{' '})) == commandLine {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}

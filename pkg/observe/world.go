@@ -1,0 +1,251 @@
+package observe
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"linkd/pkg/spec"
+)
+
+// NetnsDir is where ip-netns(8) and linkd keep named namespaces.
+const NetnsDir = "/run/netns"
+
+// ErrPending marks what is not there yet and may come by itself: a namespace, a process, a device.
+var ErrPending = errors.New("not there yet")
+
+// pendingError is ErrPending with words of its own.
+type pendingError string
+
+func (e pendingError) Error() string        { return string(e) }
+func (e pendingError) Is(target error) bool { return target == ErrPending }
+
+// Pendingf makes an error that is ErrPending.
+func Pendingf(format string, args ...any) error { return pendingError(fmt.Sprintf(format, args...)) }
+
+// World is the namespaces that the files name, with linkd's own as spec.Host. It survives passes; what it opens does
+// not (see Release).
+type World struct {
+	host      *NS
+	processes *processes
+
+	mu       sync.Mutex
+	declared map[string]spec.Namespace
+	opened   map[string]*NS
+	failed   map[string]error
+	known    map[string]place
+	byID     map[int]string
+}
+
+// place is what is remembered of a namespace between passes.
+type place struct {
+	identity Identity
+	id       int
+}
+
+// NewWorld opens linkd's own namespace.
+func NewWorld() (*World, error) {
+	f, err := openNamespace("/proc/thread-self/ns/net")
+	if err != nil {
+		return nil, err
+	}
+	sock, id, err := openSocket(f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	w := &World{
+		processes: newProcesses(),
+		opened:    map[string]*NS{},
+		failed:    map[string]error{},
+		known:     map[string]place{},
+		byID:      map[int]string{},
+	}
+	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, ID: -1, world: w, file: f, route: sock}
+	return w, nil
+}
+
+// Close gives everything back.
+func (w *World) Close() {
+	w.Release()
+	w.processes.close()
+	w.host.close()
+}
+
+// Host is linkd's own namespace.
+func (w *World) Host() *NS { return w.host }
+
+// Declare sets the namespaces that can be opened.
+func (w *World) Declare(namespaces map[string]spec.Namespace) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name := range w.known {
+		if namespaces[name] != w.declared[name] {
+			w.forget(name)
+		}
+	}
+	w.declared = maps.Clone(namespaces)
+	w.processes.keep(namespaces)
+}
+
+func (w *World) forget(name string) {
+	if p, known := w.known[name]; known {
+		delete(w.known, name)
+		delete(w.byID, p.id)
+	}
+}
+
+// Declared tells whether the files name the namespace.
+func (w *World) Declared(name string) (spec.Namespace, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ns, ok := w.declared[name]
+	return ns, ok
+}
+
+// OpenAll opens the namespaces, several at a time, and returns why those that could not be opened were not. Two names
+// that turn out to be one namespace are both refused: each would undo what the other asks for.
+func (w *World) OpenAll(names []string) map[string]error {
+	var group errgroup.Group
+	group.SetLimit(Workers)
+	for _, name := range names {
+		group.Go(func() error {
+			_, _ = w.Open(name)
+			return nil
+		})
+	}
+	_ = group.Wait()
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	holder := map[Identity]string{}
+	for _, name := range slices.Sorted(maps.Keys(w.opened)) {
+		id := w.opened[name].Identity
+		if other, taken := holder[id]; taken {
+			w.refuse(name, fmt.Errorf("%s and %s are the same namespace: declare it once", other, name))
+			w.refuse(other, fmt.Errorf("%s and %s are the same namespace: declare it once", other, name))
+			continue
+		}
+		holder[id] = name
+	}
+	errs := map[string]error{}
+	for _, name := range names {
+		if err := w.failed[name]; err != nil {
+			errs[name] = err
+		}
+	}
+	return errs
+}
+
+func (w *World) refuse(name string, err error) {
+	if ns := w.opened[name]; ns != nil {
+		ns.close()
+		delete(w.opened, name)
+	}
+	w.failed[name] = err
+}
+
+// Open finds and opens a namespace by its name in the files. Until Release the answer stays the same, an error too.
+func (w *World) Open(name string) (*NS, error) {
+	if name == spec.Host {
+		return w.host, nil
+	}
+	w.mu.Lock()
+	ns, err, declared := w.opened[name], w.failed[name], w.declared[name]
+	w.mu.Unlock()
+	if ns != nil || err != nil {
+		return ns, err
+	}
+	ns, err = w.find(name, declared.Selector)
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.failed[name] = err
+		w.forget(name)
+		return nil, err
+	}
+	if other := w.opened[name]; other != nil {
+		ns.close()
+		return other, nil
+	}
+	w.opened[name] = ns
+	w.known[name] = place{ns.Identity, ns.ID}
+	w.byID[ns.ID] = name
+	return ns, nil
+}
+
+// Retry forgets that a namespace could not be opened: it was made in the meantime.
+func (w *World) Retry(name string) {
+	w.mu.Lock()
+	delete(w.failed, name)
+	w.mu.Unlock()
+}
+
+func (w *World) find(name string, selector spec.Selector) (*NS, error) {
+	path, check, err := w.processes.path(name, selector)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openNamespace(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, Pendingf("there is no namespace at %s", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	sock, id, err := openSocket(f)
+	if err == nil {
+		err = check()
+	}
+	ns := &NS{Name: name, Path: path, Identity: id, world: w, file: f, route: sock}
+	if err == nil && id == w.host.Identity {
+		err = fmt.Errorf("%s is the namespace that linkd itself runs in: only the name %q may stand for it", selector, spec.Host)
+	}
+	if err == nil {
+		ns.ID, err = w.ensureID(ns.FD())
+	}
+	if err != nil {
+		ns.close()
+		return nil, err
+	}
+	return ns, nil
+}
+
+// Known is the identity under which a namespace was last opened; ok is false where it is not known to be there.
+func (w *World) Known(name string) (id Identity, ok bool) {
+	if name == spec.Host {
+		return w.host.Identity, true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p, ok := w.known[name]
+	return p.identity, ok
+}
+
+// NameOf is the name of the namespace that linkd's own namespace knows under an id; "" where the files do not name it.
+func (w *World) NameOf(id int) string {
+	if id == -1 {
+		return spec.Host
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.byID[id]
+}
+
+// Release closes every namespace but linkd's own, so that none is kept alive by linkd alone.
+func (w *World) Release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ns := range w.opened {
+		ns.close()
+	}
+	clear(w.opened)
+	clear(w.failed)
+	w.host.Forget()
+}

@@ -1,0 +1,256 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// apply walks the plan. An op that fails does not stop it: what needs it is blocked, and the rest goes on.
+func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
+	failed := map[spec.ID]bool{}
+	for _, op := range plan {
+		id := op.ID()
+		if ctx.Err() != nil {
+			return
+		}
+		if cause, blocked := blockedBy(c, op, failed); blocked {
+			failed[id] = true
+			e.verdicts[id] = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", cause, e.verdicts[cause].Reason)}
+			continue
+		}
+		e.Ops++
+		err := e.do(ctx, op)
+		e.touch(op)
+		if err != nil {
+			failed[id] = true
+			e.fail(op, err)
+			continue
+		}
+		e.log.Info(op.Verb.String(), "id", id.String(), "why", op.reason(), "file", originOf(op).String())
+	}
+}
+
+func (o *Op) reason() string {
+	line := o.String()
+	if len(o.Why) == 0 && o.Because == "" {
+		return ""
+	}
+	return line[len(escape(o.ID().String()))+2:]
+}
+
+func originOf(op *Op) spec.Source {
+	if op.Want != nil {
+		return op.Want.Origin()
+	}
+	return spec.Source{}
+}
+
+func blockedBy(c *comparison, op *Op, failed map[spec.ID]bool) (spec.ID, bool) {
+	if op.Want == nil || len(failed) == 0 {
+		return spec.ID{}, false
+	}
+	for _, need := range c.needs(op.Want) {
+		if failed[need] {
+			return need, true
+		}
+	}
+	return spec.ID{}, false
+}
+
+// do writes to the journal what has to be known if linkd is killed at this very point, and then does the op.
+func (e *Engine) do(ctx context.Context, op *Op) error {
+	id := op.ID()
+	ns, err := e.world.Open(id.NS)
+	if err != nil {
+		return err
+	}
+	if d, declared := e.world.Declared(id.NS); declared {
+		e.journal.Remember(id.NS, d.Selector)
+	}
+	entry, remembered := e.journal.Get(id, ns.Identity)
+	setting := false
+	if op.Want != nil && !op.forget {
+		entry, setting = e.entry(op, entry, remembered, ns.Identity)
+		e.journal.Put(id, entry)
+	}
+	twins := e.twins(op)
+	for twin, entry := range twins {
+		e.journal.Put(twin, entry)
+	}
+	switch op.Verb {
+	case Create:
+		err = op.kind.Create(ctx, ns, op.Want)
+	case Update:
+		err = op.kind.Update(ctx, ns, op.Want, op.Have)
+	case Replace:
+		if err = op.kind.Delete(ctx, ns, op.Have); err == nil {
+			err = op.kind.Create(ctx, ns, op.Want)
+		}
+	case Delete:
+		err = op.kind.Delete(ctx, ns, op.Have)
+	}
+	switch {
+	case err != nil && op.Verb == Create && !remembered && !setting:
+		// Nothing was made, and what may stand there is not linkd's.
+		e.journal.Forget(id)
+		for twin := range twins {
+			e.journal.Forget(twin)
+		}
+	case err == nil && (op.Verb == Delete || op.forget):
+		e.journal.Forget(id)
+	}
+	if m, is := op.Want.(NamespaceMaker); is && err == nil {
+		e.world.Retry(m.MakesNamespace())
+		delete(e.missing, m.MakesNamespace())
+		e.dirty.all(m.MakesNamespace())
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", op.Verb, id, err)
+	}
+	return nil
+}
+
+// twins are the entries of what comes into being with op's resource, as far as the journal does not know it.
+func (e *Engine) twins(op *Op) map[spec.ID]Entry {
+	maker, is := op.Want.(AlsoMaker)
+	if !is || (op.Verb != Create && op.Verb != Replace) {
+		return nil
+	}
+	twins := map[spec.ID]Entry{}
+	for _, id := range maker.AlsoMakes() {
+		if ns, err := e.world.Open(id.NS); err == nil {
+			if _, remembered := e.journal.Get(id, ns.Identity); !remembered {
+				twins[id] = Entry{Identity: ns.Identity}
+			}
+		}
+	}
+	return twins
+}
+
+func (e *Engine) entry(op *Op, old Entry, remembered bool, ns observe.Identity) (entry Entry, setting bool) {
+	before, setting := op.kind.before(op.Want, op.Have)
+	if !setting {
+		return Entry{Identity: ns}, false
+	}
+	if remembered && old.Set {
+		before = mergeBefore(old.Before, before)
+	}
+	wrote, _ := op.kind.before(op.Want, op.Want)
+	return Entry{Identity: ns, Set: true, Before: before, Wrote: wrote}, true
+}
+
+// touch marks what an op may have changed: its own kind, and the kinds that hear of it.
+func (e *Engine) touch(op *Op) {
+	namespaces := []string{op.ID().NS}
+	for _, r := range []spec.Resource{op.Want, op.Have} {
+		if far, is := r.(Reacher); is {
+			namespaces = append(namespaces, far.Reaches()...)
+		}
+	}
+	for i := range e.kinds {
+		k := &e.kinds[i]
+		if k != op.kind && (len(op.kind.Hears) == 0 || !hears(k, op.kind.Hears[0])) {
+			continue
+		}
+		for _, ns := range namespaces {
+			e.dirty.mark(ns, k.Name)
+		}
+	}
+}
+
+func hears(k *Registered, t observe.Topic) bool {
+	for _, heard := range k.Hears {
+		if heard == t {
+			return true
+		}
+	}
+	return false
+}
+
+// trial is how often a resource was tried or corrected, and when it may be again.
+type trial struct {
+	failures    int
+	corrections []time.Time
+	until       time.Time
+	verdict     Verdict
+	undoneBy    string
+}
+
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 30 * time.Second
+	// A resource that has to be corrected more often than this within flapWindow is flapping.
+	flapCount  = 5
+	flapWindow = time.Minute
+)
+
+func (e *Engine) trial(id spec.ID) *trial {
+	t := e.trials[id]
+	if t == nil {
+		t = &trial{}
+		e.trials[id] = t
+	}
+	return t
+}
+
+func (e *Engine) fail(op *Op, err error) {
+	id := op.ID()
+	v := Verdict{Failed, err.Error()}
+	if errors.Is(err, observe.ErrPending) {
+		v.State = Pending
+	}
+	t := e.trial(id)
+	wait := firstRetry << min(t.failures, 10)
+	t.failures++
+	t.until = e.now().Add(min(wait, lastRetry))
+	t.verdict = v
+	if e.verdicts[id] != v {
+		e.log.Log(context.Background(), levelOf(v), err.Error(), "id", id.String(), "file", originOf(op).String())
+	}
+	e.verdicts[id] = v
+}
+
+func levelOf(v Verdict) slog.Level {
+	if v.State == Pending {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
+// noteCorrections counts, before the plan is carried out, the resources that were right and are not any more though
+// nobody asked for another state; the ones for which that happens again and again are held back.
+func (e *Engine) noteCorrections(plan Plan) (rest Plan) {
+	now := e.now()
+	for _, op := range plan {
+		id := op.ID()
+		if op.Want == nil || op.forget || !e.reached[id] {
+			rest = append(rest, op)
+			continue
+		}
+		t := e.trial(id)
+		e.Corrections++
+		t.corrections = append(t.corrections, now)
+		for len(t.corrections) > 0 && now.Sub(t.corrections[0]) > flapWindow {
+			t.corrections = t.corrections[1:]
+		}
+		if who := e.culprit(op); who != "" {
+			t.undoneBy = who
+		}
+		if extra := len(t.corrections) - flapCount; extra > 0 {
+			t.until = now.Add(min(time.Second<<min(extra, 6), lastRetry))
+			t.verdict = Verdict{Flapping, fmt.Sprintf("corrected %d times within a minute, and undone again%s", len(t.corrections)-1, t.undoneBy)}
+			e.verdicts[id] = t.verdict
+			e.log.Warn("flapping", "id", id.String(), "reason", t.verdict.Reason)
+			delete(e.reached, id)
+			continue
+		}
+		rest = append(rest, op)
+	}
+	return rest
+}

@@ -1,0 +1,339 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// comparison is everything between the two reads, and pure: wanted and found go in, a plan and a verdict for each
+// wanted resource come out.
+type comparison struct {
+	kinds    map[string]*Registered
+	rank     map[*Registered]int
+	want     []wanted
+	found    picture
+	missing  map[string]error    // namespaces that cannot be looked at
+	blind    map[scope]error     // scopes that could not be looked at
+	held     map[spec.ID]Verdict // what is not to be tried now, and why
+	journal  *Journal
+	identity func(ns string) observe.Identity
+	// keep: it is not known all that is wanted, so nothing may be taken for undeclared.
+	keep bool
+
+	byID     map[spec.ID]*wanted
+	makers   map[string]spec.ID
+	ops      map[spec.ID]*Op
+	verdicts map[spec.ID]Verdict
+	settled  map[spec.ID]bool
+	remember []func(*Journal)
+}
+
+// wanted is a resource that the files ask for; err tells why it could not be completed.
+type wanted struct {
+	spec.Resource
+	err error
+}
+
+// run compares. The journal is only read; remember is what it should learn.
+func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
+	c.byID = make(map[spec.ID]*wanted, len(c.want))
+	c.makers = map[string]spec.ID{}
+	c.ops = map[spec.ID]*Op{}
+	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
+	c.settled = map[spec.ID]bool{}
+	for i := range c.want {
+		w := &c.want[i]
+		c.byID[w.ID()] = w
+		c.noteMaker(w.Resource)
+	}
+	for i := range c.want {
+		c.compare(&c.want[i])
+	}
+	if !c.keep {
+		c.undeclared()
+	}
+	c.spread()
+	c.refuseVictims()
+	for id := range c.ops {
+		c.settle(id)
+	}
+	ops := make([]*Op, 0, len(c.ops))
+	for _, op := range c.ops {
+		ops = append(ops, op)
+	}
+	return order(ops, c.rank, c.needs), c.verdicts
+}
+
+func (c *comparison) noteMaker(r spec.Resource) {
+	if m, is := r.(NamespaceMaker); is && m.MakesNamespace() != "" {
+		c.makers[m.MakesNamespace()] = r.ID()
+	}
+}
+
+// needs are the resources that r names, and the makers of the namespaces that it is in or reaches into.
+func (c *comparison) needs(r spec.Resource) []spec.ID {
+	needs := r.Needs()
+	if len(c.makers) > 0 {
+		for _, ns := range reaches(r) {
+			if maker, made := c.makers[ns]; made && maker != r.ID() {
+				needs = append(slices.Clone(needs), maker)
+			}
+		}
+	}
+	return needs
+}
+
+func (c *comparison) compare(w *wanted) {
+	id := w.ID()
+	kind := c.kinds[id.Kind]
+	if w.err != nil {
+		c.verdicts[id] = verdictOf(w.err)
+		if have := c.found.get(id); have != nil && c.owned(kind, have) && errors.Is(w.err, observe.ErrPending) {
+			// What it depended on is gone, so it must not stay behind: an exposed namespace without its process.
+			c.ops[id] = &Op{Verb: Delete, Have: have, Because: w.err.Error(), kind: kind}
+		}
+		return
+	}
+	for _, ns := range reaches(w.Resource) {
+		maker, made := c.makers[ns]
+		if err := c.missing[ns]; err != nil && !(made && c.byID[maker] != nil && errors.Is(err, observe.ErrPending)) {
+			c.verdicts[id] = verdictOf(err)
+			return
+		}
+	}
+	if err := c.blind[scopeOf(id)]; err != nil {
+		c.verdicts[id] = Verdict{Failed, err.Error()}
+		return
+	}
+	have := c.found.get(id)
+	if f, is := w.Resource.(OnlyFound); have == nil && is && f.OnlyFound() {
+		c.verdicts[id] = Verdict{Pending, "there is none yet, and linkd does not make it"}
+		return
+	}
+	op := &Op{Verb: Create, Want: w.Resource, Have: have, kind: kind}
+	if have != nil {
+		if op.Why = kind.Diff(w.Resource, have); len(op.Why) == 0 {
+			c.converged(kind, w.Resource, have)
+			return
+		}
+		op.Verb = Update
+		_, setting := kind.before(w.Resource, have)
+		replace := slices.ContainsFunc(op.Why, func(f Field) bool { return f.Replace })
+		switch {
+		case setting:
+		case !c.claimed(kind, have) && (replace || !kind.adopts(w.Resource)):
+			c.verdicts[id] = Verdict{Failed, conflict(op.Why)}
+			return
+		case replace:
+			op.Verb = Replace
+		}
+	}
+	if held, is := c.held[id]; is {
+		c.verdicts[id] = held
+		return
+	}
+	c.ops[id] = op
+	c.verdicts[id] = Verdict{State: OK}
+}
+
+// converged notes what the journal should know of a resource that is as wanted.
+func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
+	id := want.ID()
+	c.verdicts[id] = Verdict{State: OK}
+	e, remembered := c.journal.Get(id, c.identity(id.NS))
+	print, _ := kind.fingerprint(have)
+	if _, setting := kind.before(want, have); setting || !c.owned(kind, have) || (remembered && e.Print == print) {
+		return
+	}
+	e = Entry{Identity: c.identity(id.NS), Print: print}
+	c.remember = append(c.remember, func(j *Journal) { j.Put(id, e) })
+}
+
+func verdictOf(err error) Verdict {
+	if errors.Is(err, observe.ErrPending) {
+		return Verdict{Pending, err.Error()}
+	}
+	return Verdict{Failed, err.Error()}
+}
+
+func conflict(why []Field) string {
+	fields := make([]string, len(why))
+	for i, f := range why {
+		fields[i] = f.String()
+	}
+	return "it is there already, and linkd did not make it, so it is left alone (" + strings.Join(fields, ", ") + ")"
+}
+
+// owned: linkd made it, and may delete it.
+func (c *comparison) owned(kind *Registered, have spec.Resource) bool {
+	if kind.Owned(have) {
+		return true
+	}
+	print, unmarked := kind.fingerprint(have)
+	e, remembered := c.journal.Get(have.ID(), c.identity(have.ID().NS))
+	return unmarked && remembered && !e.Set && (e.Print == "" || e.Print == print)
+}
+
+// claimed: linkd made it, or made what stood in its place before somebody replaced it, and may correct it.
+func (c *comparison) claimed(kind *Registered, have spec.Resource) bool {
+	if c.owned(kind, have) {
+		return true
+	}
+	_, unmarked := kind.fingerprint(have)
+	e, remembered := c.journal.Get(have.ID(), c.identity(have.ID().NS))
+	return !unmarked && remembered && !e.Set
+}
+
+// undeclared plans the end of what linkd made or set and no file asks for.
+func (c *comparison) undeclared() {
+	for s, found := range c.found {
+		kind := c.kinds[s.kind]
+		for id, have := range found {
+			if c.byID[id] != nil || !c.owned(kind, have) {
+				continue
+			}
+			c.noteMaker(have)
+			c.end(id, &Op{Verb: Delete, Have: have, kind: kind})
+		}
+	}
+	for id := range c.journal.IDs() {
+		kind := c.kinds[id.Kind]
+		if c.byID[id] != nil || c.ops[id] != nil || c.blind[scopeOf(id)] != nil || kind == nil {
+			continue
+		}
+		if err := c.missing[id.NS]; err != nil && !errors.Is(err, observe.ErrPending) {
+			continue
+		}
+		have := c.found.get(id)
+		e, current := c.journal.Get(id, c.identity(id.NS))
+		if have != nil && current && e.Set && c.putBack(id, kind, have, e) {
+			continue
+		}
+		if _, held := c.held[id]; !held {
+			c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
+		}
+	}
+}
+
+func (c *comparison) end(id spec.ID, op *Op) {
+	if held, is := c.held[id]; is {
+		c.verdicts[id] = held
+		return
+	}
+	c.ops[id] = op
+}
+
+// putBack plans that a setting becomes what it was, if it still is what linkd made of it.
+func (c *comparison) putBack(id spec.ID, kind *Registered, have spec.Resource, e Entry) bool {
+	if len(kind.Diff(kind.prior(have, e.Wrote), have)) > 0 {
+		return false
+	}
+	for _, need := range have.Needs() {
+		if op := c.ops[need]; op != nil && op.Verb == Delete {
+			// It ends with what it is a setting of.
+			return false
+		}
+	}
+	before := kind.prior(have, e.Before)
+	why := kind.Diff(before, have)
+	if len(why) == 0 {
+		return false
+	}
+	c.end(id, &Op{Verb: Update, Want: before, Have: have, Why: why, Because: "put back", kind: kind, forget: true})
+	return true
+}
+
+// spread makes a plan show its true reach: what needs a replaced resource is gone with it, and made again.
+func (c *comparison) spread() {
+	var queue []spec.ID
+	for id, op := range c.ops {
+		if op.Verb == Replace || (op.Verb == Create && op.Have == nil) {
+			queue = append(queue, id)
+		}
+	}
+	if len(queue) == 0 {
+		return
+	}
+	dependents := map[spec.ID][]spec.ID{}
+	for i := range c.want {
+		for _, need := range c.needs(c.want[i].Resource) {
+			dependents[need] = append(dependents[need], c.want[i].ID())
+		}
+	}
+	for len(queue) > 0 {
+		cause := queue[0]
+		queue = queue[1:]
+		for _, id := range dependents[cause] {
+			op := c.ops[id]
+			if c.verdicts[id].State != OK || (op != nil && op.Verb != Update) || c.found.get(id) == nil {
+				continue
+			}
+			c.ops[id] = &Op{Verb: Create, Want: c.byID[id].Resource, Because: fmt.Sprintf("made again with %s", cause), kind: c.kinds[id.Kind]}
+			queue = append(queue, id)
+		}
+	}
+}
+
+// refuseVictims drops the ops that would take with them what linkd did not make.
+func (c *comparison) refuseVictims() {
+	var all []spec.Resource
+	for id, op := range c.ops {
+		if op.Verb != Delete && op.Verb != Replace {
+			continue
+		}
+		if all == nil {
+			all = c.found.all()
+		}
+		var foreign []string
+		for _, victim := range op.kind.victims(op.Have, all) {
+			_, remembered := c.journal.Get(victim, c.identity(victim.NS))
+			if c.byID[victim] == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
+				foreign = append(foreign, victim.String())
+			}
+		}
+		if len(foreign) > 0 {
+			slices.Sort(foreign)
+			delete(c.ops, id)
+			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s it would end what linkd did not make, so it stays: %s", op.Verb, strings.Join(foreign, ", "))}
+		}
+	}
+}
+
+// settle drops the op of a resource that has to wait for another, and says for which.
+func (c *comparison) settle(id spec.ID) Verdict {
+	op := c.ops[id]
+	if op == nil || op.Verb == Delete || op.forget || c.settled[id] {
+		return c.verdicts[id]
+	}
+	c.settled[id] = true
+	for _, need := range c.needs(op.Want) {
+		v, why := Verdict{State: OK}, ""
+		if c.byID[need] != nil {
+			v = c.settle(need)
+			why = v.Reason
+		} else if c.found.get(need) == nil {
+			v, why = Verdict{State: Pending}, "it is not there, and no file declares it"
+		}
+		switch v.State {
+		case OK, Flapping:
+			continue
+		case Pending:
+			v = Verdict{Pending, fmt.Sprintf("waits for %s: %s", need, why)}
+		default:
+			v = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", need, why)}
+		}
+		if strings.HasPrefix(why, "waits for ") || strings.HasPrefix(why, "blocked by ") {
+			// The root of a chain is what has to be mended; its links in between are noise.
+			v.Reason = why
+		}
+		delete(c.ops, id)
+		c.verdicts[id] = v
+		return v
+	}
+	return c.verdicts[id]
+}

@@ -1,0 +1,291 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"strings"
+	"time"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Engine owns the wanted state, the picture of what is there, and how each resource stands. One goroutine uses it.
+type Engine struct {
+	// Corrections counts the resources that were found changed by others and put right.
+	Corrections int
+	// Ops counts the ops that were tried.
+	Ops int
+
+	kinds   []Registered
+	byName  map[string]*Registered
+	rank    map[*Registered]int
+	world   *observe.World
+	journal *Journal
+	log     *slog.Logger
+	now     func() time.Time
+
+	want     *spec.Set
+	declared map[string]spec.Namespace
+	partial  bool
+
+	found    picture
+	missing  map[string]error
+	blind    map[scope]error
+	seen     map[string]observe.Identity
+	dirty    dirt
+	verdicts map[spec.ID]Verdict
+	trials   map[spec.ID]*trial
+	reached  map[spec.ID]bool // resources that have been as wanted since they were last declared
+	news     map[newsPlace]uint32
+	searches int // passes in a row that found a namespace missing
+}
+
+// newsPlace is where news came from: a topic in a namespace.
+type newsPlace struct {
+	ns    string
+	topic observe.Topic
+}
+
+// NewEngine makes an engine that wants nothing yet.
+func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *slog.Logger) *Engine {
+	e := &Engine{
+		kinds: kinds, world: world, journal: journal, log: log, now: time.Now,
+		byName:   map[string]*Registered{},
+		rank:     map[*Registered]int{},
+		want:     &spec.Set{},
+		found:    picture{},
+		missing:  map[string]error{},
+		blind:    map[scope]error{},
+		seen:     map[string]observe.Identity{},
+		dirty:    dirt{},
+		verdicts: map[spec.ID]Verdict{},
+		trials:   map[spec.ID]*trial{},
+		reached:  map[spec.ID]bool{},
+		news:     map[newsPlace]uint32{},
+	}
+	for i := range e.kinds {
+		e.byName[e.kinds[i].Name] = &e.kinds[i]
+		e.rank[&e.kinds[i]] = i
+	}
+	return e
+}
+
+// Want sets the one desired state. Unless it is complete, nothing is taken for undeclared. Everything is looked at
+// again, and what failed before is tried again.
+func (e *Engine) Want(d *spec.Desired, complete bool) {
+	e.want, e.partial = d.Resources, !complete
+	e.declared = maps.Clone(d.Namespaces)
+	for name, selector := range e.journal.Namespaces() {
+		if _, declared := e.declared[name]; !declared {
+			e.declared[name] = spec.Namespace{Name: name, Selector: selector}
+		}
+	}
+	// Linkd's own namespace is always looked at: most of what it may have left is there.
+	e.declared[spec.Host] = spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}
+	e.world.Declare(e.declared)
+	clear(e.trials)
+	clear(e.reached)
+	e.verdicts = map[spec.ID]Verdict{}
+	for name := range e.missing {
+		if _, declared := e.declared[name]; !declared {
+			delete(e.missing, name)
+		}
+	}
+	for s := range e.found {
+		if _, declared := e.declared[s.ns]; !declared {
+			e.found.drop(s.ns)
+		}
+	}
+	e.LookAtAll()
+}
+
+// LookAtAll makes everything dirty.
+func (e *Engine) LookAtAll() {
+	for name := range e.declared {
+		e.dirty.all(name)
+	}
+}
+
+// LookAtSilent makes dirty what may have changed without any event.
+func (e *Engine) LookAtSilent() {
+	for s := range e.interest() {
+		if e.byName[s.kind].Silent {
+			e.dirty.mark(s.ns, s.kind)
+		}
+	}
+}
+
+// Hear makes dirty what news is about.
+func (e *Engine) Hear(news []observe.News) {
+	for _, n := range news {
+		if _, declared := e.declared[n.NS]; !declared {
+			continue
+		}
+		if n.Topic == observe.NamespaceTopic {
+			e.searches = 0
+			e.dirty.all(n.NS)
+			// The kinds that hear of namespaces keep their names, which is done in linkd's own.
+			n.NS = spec.Host
+		}
+		e.news[newsPlace{n.NS, n.Topic}] = n.By
+		for i := range e.kinds {
+			if hears(&e.kinds[i], n.Topic) {
+				e.dirty.mark(n.NS, e.kinds[i].Name)
+			}
+		}
+	}
+}
+
+// Topics are the topics that the kinds hear.
+func (e *Engine) Topics() []observe.Topic {
+	heard := map[observe.Topic]bool{}
+	for i := range e.kinds {
+		for _, t := range e.kinds[i].Hears {
+			heard[t] = true
+		}
+	}
+	topics := make([]observe.Topic, 0, len(heard))
+	for t := range heard {
+		topics = append(topics, t)
+	}
+	return topics
+}
+
+// culprit says who may have undone what op corrects: the kernel names who caused the last change to such a thing
+// there by a netlink port, which is often a PID.
+func (e *Engine) culprit(op *Op) string {
+	for _, t := range op.kind.Hears {
+		by := e.news[newsPlace{op.ID().NS, t}]
+		if by == 0 || int(by) == os.Getpid() {
+			continue
+		}
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", by))
+		if err != nil {
+			return fmt.Sprintf(", last by process %d, which has ended", by)
+		}
+		return fmt.Sprintf(", last by process %d (%s)", by, escape(strings.TrimSpace(string(comm))))
+	}
+	return ""
+}
+
+// maxRounds bounds the looks of one pass. Two are the rule: one that finds what to do, and one that finds nothing.
+const maxRounds = 6
+
+// Converge looks where it is dirty, plans and applies until nothing is left to do or nothing more can be done.
+func (e *Engine) Converge(ctx context.Context) {
+	defer e.world.Release()
+	for round := 1; ; round++ {
+		c, plan := e.compare(ctx)
+		if round <= maxRounds {
+			plan = e.noteCorrections(plan)
+		}
+		if len(plan) == 0 || ctx.Err() != nil {
+			break
+		}
+		if round > maxRounds {
+			for _, op := range plan {
+				e.fail(op, fmt.Errorf("%s %s: the kernel took it, and yet it is not so %s", op.Verb, op.ID(), op.reason()))
+			}
+			break
+		}
+		e.apply(ctx, c, plan)
+	}
+	for id, v := range e.verdicts {
+		if v.State == OK {
+			e.reached[id] = true
+			if t := e.trials[id]; t != nil && t.failures > 0 {
+				t.failures = 0
+			}
+		}
+	}
+}
+
+// Plan looks and compares, and changes nothing.
+func (e *Engine) Plan(ctx context.Context) Plan {
+	defer e.world.Release()
+	_, plan := e.compare(ctx)
+	return plan
+}
+
+func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
+	for name, err := range e.missing {
+		// A namespace that was not there has no events of its own.
+		if err != nil {
+			e.dirty.all(name)
+		}
+	}
+	e.look(ctx)
+	c := &comparison{
+		kinds: e.byName, rank: e.rank, want: e.complete(),
+		found: e.found, missing: e.missing, blind: e.blind, held: e.held(),
+		journal: e.journal, keep: e.partial,
+		identity: func(ns string) observe.Identity { return e.seen[ns] },
+	}
+	plan, verdicts := c.run()
+	for _, learn := range c.remember {
+		learn(e.journal)
+	}
+	for id, v := range verdicts {
+		if old, known := e.verdicts[id]; v.State != OK && (!known || old != v) {
+			e.log.Log(ctx, levelOf(v), v.Reason, "id", id.String(), "state", string(v.State), "file", e.want.Get(id).Origin().String())
+		}
+	}
+	e.verdicts = verdicts
+	return c, plan
+}
+
+// held are the resources whose time to be tried again has not come.
+func (e *Engine) held() map[spec.ID]Verdict {
+	held := map[spec.ID]Verdict{}
+	now := e.now()
+	for id, t := range e.trials {
+		if t.until.After(now) {
+			held[id] = t.verdict
+		}
+	}
+	return held
+}
+
+// Retrying tells whether something that was tried will be tried again, rather than being waited for.
+func (e *Engine) Retrying() bool {
+	for id, t := range e.trials {
+		if t.failures > 0 && e.verdicts[id].State == Pending {
+			return true
+		}
+	}
+	return false
+}
+
+// NextTry is when something that failed or is missing is to be tried again; ok is false where nothing is.
+func (e *Engine) NextTry() (next time.Time, ok bool) {
+	now := e.now()
+	for _, t := range e.trials {
+		if t.until.After(now) && (!ok || t.until.Before(next)) {
+			next, ok = t.until, true
+		}
+	}
+	if len(e.missing) == 0 {
+		e.searches = 0
+		return next, ok
+	}
+	// A named namespace is announced by its file, and is mounted a moment later without a word; a process that starts
+	// is not announced at all.
+	pause := lastRetry
+	for name := range e.missing {
+		if e.declared[name].Selector.ByPID() {
+			pause = time.Second
+		}
+	}
+	if search := now.Add(min(firstSearch<<min(e.searches, 20), pause)); !ok || search.Before(next) {
+		next, ok = search, true
+	}
+	e.searches++
+	return next, ok
+}
+
+// firstSearch is the first pause before a missing namespace is looked for again.
+const firstSearch = 5 * time.Millisecond

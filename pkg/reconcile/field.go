@@ -1,0 +1,55 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Field is one difference. Replace: the kernel cannot change it in place.
+type Field struct {
+	Path    string `json:"path"`
+	Have    string `json:"have"`
+	Want    string `json:"want"`
+	Replace bool   `json:"-"`
+}
+
+func (f Field) String() string {
+	return fmt.Sprintf("%s: %s -> %s", f.Path, show(f.Have), show(f.Want))
+}
+
+func show(value string) string {
+	if value == "" {
+		return "(none)"
+	}
+	return escape(value)
+}
+
+// escape keeps what others named from writing to a terminal or a log in any way but as text.
+func escape(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+}
+
+// Fields collects differences.
+type Fields []Field
+
+// Compare notes a difference between two values, unless want leaves it open.
+func Compare[T comparable](fs *Fields, path string, want *T, have T) {
+	if want != nil && *want != have {
+		fs.Differ(path, fmt.Sprint(have), fmt.Sprint(*want))
+	}
+}
+
+// Differ notes a difference.
+func (fs *Fields) Differ(path, have, want string) {
+	*fs = append(*fs, Field{Path: path, Have: have, Want: want})
+}
+
+// DifferForGood notes a difference that the kernel cannot change in place.
+func (fs *Fields) DifferForGood(path, have, want string) {
+	*fs = append(*fs, Field{Path: path, Have: have, Want: want, Replace: true})
+}

@@ -1,0 +1,226 @@
+package reconcile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Journal remembers what the kernel has no room to remember: what a setting was before, and which resources linkd
+// made. It is a file of JSON lines in the runtime directory, which is gone, as the kernel's state is, after a reboot.
+// A line is written before the change that it speaks of, so a kill at any moment leaves no change without its line.
+//
+// Losing the journal fails safe: what is not marked is not deleted, and what was set stays as it is.
+type Journal struct {
+	entries    map[spec.ID]Entry
+	namespaces map[string]spec.Selector
+	file       *os.File
+	path       string
+	lines      int
+	readOnly   bool
+	broken     error
+}
+
+// Entry is what is remembered of one resource.
+type Entry struct {
+	// Identity is the namespace's: an entry about a namespace that was made anew says nothing.
+	Identity observe.Identity `json:"netns"`
+	// Set: it is a setting, Before is what it was, and Wrote what linkd made of it. Otherwise linkd made it.
+	Set    bool   `json:"set,omitempty"`
+	Before string `json:"before,omitempty"`
+	Wrote  string `json:"wrote,omitempty"`
+	// Print is the fingerprint of what was made, "" until it was seen.
+	Print string `json:"print,omitempty"`
+}
+
+type line struct {
+	Boot      string   `json:"boot,omitempty"`
+	NS        string   `json:"ns,omitempty"`
+	Kind      string   `json:"kind,omitempty"`
+	Key       string   `json:"key,omitempty"`
+	Entry     *Entry   `json:"entry,omitempty"`
+	Namespace string   `json:"namespace,omitempty"`
+	Selector  []string `json:"selector,omitempty"`
+}
+
+// OpenJournal reads the journal at path and goes on writing it. A journal that cannot be written is kept in memory;
+// Broken tells why.
+func OpenJournal(path string) *Journal {
+	j := &Journal{entries: map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, path: path}
+	boot := bootID()
+	if text, err := os.ReadFile(path); err == nil {
+		j.replay(text, boot)
+	}
+	j.broken = j.compact(boot)
+	return j
+}
+
+// ReadJournal reads the journal at path and keeps what is learnt in memory only.
+func ReadJournal(path string) *Journal {
+	j := &Journal{entries: map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, readOnly: true}
+	if text, err := os.ReadFile(path); err == nil {
+		j.replay(text, bootID())
+	}
+	return j
+}
+
+func bootID() string {
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return string(bytes.TrimSpace(id))
+}
+
+// replay reads lines up to the first that is not whole: a crash while writing can only cut the last one off.
+func (j *Journal) replay(text []byte, boot string) {
+	scan := bufio.NewScanner(bytes.NewReader(text))
+	scan.Buffer(nil, 1<<20)
+	for first := true; scan.Scan(); first = false {
+		var l line
+		if json.Unmarshal(scan.Bytes(), &l) != nil || (first && l.Boot != boot) {
+			return
+		}
+		id := spec.ID{NS: l.NS, Kind: l.Kind, Key: l.Key}
+		switch {
+		case l.Namespace != "" && len(l.Selector) == 2:
+			j.namespaces[l.Namespace] = spec.Selector{Scheme: l.Selector[0], Value: l.Selector[1]}
+		case l.Entry != nil:
+			j.entries[id] = *l.Entry
+		default:
+			delete(j.entries, id)
+		}
+	}
+}
+
+// compact writes the journal anew, with a line for each thing that is remembered.
+func (j *Journal) compact(boot string) error {
+	if j.file != nil {
+		j.file.Close()
+		j.file = nil
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	_ = enc.Encode(line{Boot: boot})
+	for name, s := range j.namespaces {
+		_ = enc.Encode(line{Namespace: name, Selector: []string{s.Scheme, s.Value}})
+	}
+	for id, e := range j.entries {
+		_ = enc.Encode(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})
+	}
+	if err := os.MkdirAll(filepath.Dir(j.path), 0o755); err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(j.path, out.Bytes(), 0o600); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	j.file, j.lines = f, len(j.entries)
+	return nil
+}
+
+// Close closes the file.
+func (j *Journal) Close() {
+	if j.file != nil {
+		j.file.Close()
+	}
+}
+
+// Broken is why the journal cannot be written; nil while it can.
+func (j *Journal) Broken() error {
+	if j.broken == nil {
+		return nil
+	}
+	return fmt.Errorf("the journal cannot be written, so a restart will not know what to put back: %w", j.broken)
+}
+
+func (j *Journal) write(l line) {
+	if j.readOnly {
+		return
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		j.broken = err
+		return
+	}
+	if j.file == nil || j.lines > 4*len(j.entries)+1000 {
+		j.broken = j.compact(bootID())
+		return
+	}
+	j.lines++
+	if _, err := j.file.Write(append(text, '\n')); err != nil {
+		// Half a line would hide all that follow it.
+		j.broken = errors.Join(err, j.compact(bootID()))
+	}
+}
+
+// Get is what is remembered of a resource, if its namespace is still the same.
+func (j *Journal) Get(id spec.ID, ns observe.Identity) (Entry, bool) {
+	e, ok := j.entries[id]
+	return e, ok && e.Identity == ns
+}
+
+// Put remembers e, unless just that is remembered already.
+func (j *Journal) Put(id spec.ID, e Entry) {
+	if j.entries[id] == e {
+		return
+	}
+	j.entries[id] = e
+	j.write(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})
+}
+
+// Forget drops a resource.
+func (j *Journal) Forget(id spec.ID) {
+	if _, known := j.entries[id]; known {
+		delete(j.entries, id)
+		j.write(line{NS: id.NS, Kind: id.Kind, Key: id.Key})
+	}
+}
+
+// Remember keeps how a namespace is found for as long as something is remembered in it.
+func (j *Journal) Remember(name string, s spec.Selector) {
+	if j.namespaces[name] != s {
+		j.namespaces[name] = s
+		j.write(line{Namespace: name, Selector: []string{s.Scheme, s.Value}})
+	}
+}
+
+// IDs are the remembered resources, in no order.
+func (j *Journal) IDs() iter.Seq[spec.ID] { return maps.Keys(j.entries) }
+
+// Namespaces are the namespaces of all remembered resources, and how each was found.
+func (j *Journal) Namespaces() map[string]spec.Selector {
+	inUse := map[string]spec.Selector{}
+	for id := range j.entries {
+		if s, known := j.namespaces[id.NS]; known {
+			inUse[id.NS] = s
+		}
+	}
+	return inUse
+}
+
+// mergeBefore keeps the oldest known value of each part of a setting: a setting of several parts is a JSON object,
+// and a part may be set later than the others.
+func mergeBefore(oldest, now string) string {
+	var first, later map[string]json.RawMessage
+	if json.Unmarshal([]byte(oldest), &first) != nil || json.Unmarshal([]byte(now), &later) != nil {
+		return oldest
+	}
+	maps.Copy(later, first)
+	merged, err := json.Marshal(later)
+	if err != nil {
+		return oldest
+	}
+	return string(merged)
+}

@@ -1,0 +1,204 @@
+// Package reconcile makes what is found equal to what is wanted: it compares, plans, orders, applies, looks again and
+// says how it went. It knows no kind of resource by name.
+package reconcile
+
+import (
+	"context"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Kind is all that a new type of resource has to write. R is the one type for what is wanted and what is found.
+//
+// Observe returns everything of its kind in a namespace, whoever made it, with the bits that the kernel manages by
+// itself left out. Owned tells whether a found resource carries linkd's mark. Diff is pure, and does not compare what
+// want leaves open. Create of what is there already as wanted succeeds, and so does Delete of what is gone.
+type Kind[R spec.Resource] interface {
+	Observe(ctx context.Context, ns *observe.NS) ([]R, error)
+	Owned(have R) bool
+	Diff(want, have R) []Field
+	Create(ctx context.Context, ns *observe.NS, want R) error
+	Update(ctx context.Context, ns *observe.NS, want, have R) error
+	Delete(ctx context.Context, ns *observe.NS, have R) error
+}
+
+// The rest is what some kinds have beside.
+type (
+	// Setting is a kind whose resources are always there, and are not made and deleted but set and put back. Before is
+	// what has to be kept of have so that Prior can make of it the resource to put back; ok is false for a resource of
+	// the kind that is made and deleted after all. Have is the zero value when the resource came to be together with
+	// what it is a setting of. A resource is put back only while it is still as linkd set it.
+	Setting[R spec.Resource] interface {
+		Before(want, have R) (before string, ok bool)
+		Prior(have R, before string) R
+	}
+
+	// Adopter is a kind of which a file may ask to take over what linkd did not make.
+	Adopter[R spec.Resource] interface{ Adopts(want R) bool }
+
+	// Unmarked is a kind whose resources the kernel gives no room for a mark: those are linkd's that the journal says
+	// it made, as long as Fingerprint is what it was then.
+	Unmarked[R spec.Resource] interface{ Fingerprint(have R) string }
+
+	// Completer is a kind whose wanted resources depend on what is found: it fills them in before they are compared.
+	// An error makes the resource pending or failed.
+	Completer[R spec.Resource] interface {
+		Complete(world *observe.World, want R) (R, error)
+	}
+
+	// Selective is a kind of which far too much is there to look at it all: it is told what is wanted or was set, and
+	// looks at that. FromID makes a resource of an ID that only the journal knows.
+	Selective[R spec.Resource] interface {
+		ObserveWanted(ctx context.Context, ns *observe.NS, wanted []R) ([]R, error)
+		FromID(id spec.ID) (R, bool)
+	}
+
+	// Joiner is a kind whose found resources refer to each other across namespaces: it is given all of them after any
+	// was looked at.
+	Joiner[R spec.Resource] interface{ Join(found []R) }
+
+	// Victims is a kind whose resources take others with them when they are deleted: it tells which of found, all that
+	// was found in all namespaces, would be lost with have.
+	Victims[R spec.Resource] interface {
+		Victims(have R, found []spec.Resource) []spec.ID
+	}
+)
+
+// Registered is a kind in the list of kinds.
+type Registered struct {
+	// Name is the middle part of an ID.
+	Name string
+	// Hears are the topics after which a namespace has to be looked at again.
+	Hears []observe.Topic
+	// Silent is set for a kind that can change without any event, and has to be looked at from time to time.
+	Silent bool
+
+	erased
+}
+
+// Register puts a kind into the form of the list.
+func Register[R spec.Resource](name string, k Kind[R], hears ...observe.Topic) Registered {
+	return Registered{Name: name, Hears: hears, erased: box[R]{k}}
+}
+
+// MaybeSilent marks a kind as one that can change without any event.
+func (r Registered) MaybeSilent() Registered {
+	r.Silent = true
+	return r
+}
+
+// erased is Kind and what some kinds have beside, for resources of any type.
+type erased interface {
+	Kind[spec.Resource]
+	before(want, have spec.Resource) (string, bool)
+	prior(have spec.Resource, before string) spec.Resource
+	adopts(want spec.Resource) bool
+	fingerprint(have spec.Resource) (string, bool)
+	complete(world *observe.World, want spec.Resource) (spec.Resource, error)
+	selective() bool
+	fromID(id spec.ID) (spec.Resource, bool)
+	observeWanted(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error)
+	join(found []spec.Resource)
+	victims(have spec.Resource, found []spec.Resource) []spec.ID
+}
+
+// box turns resources of one type into spec.Resource and back.
+type box[R spec.Resource] struct{ k Kind[R] }
+
+func (b box[R]) Observe(ctx context.Context, ns *observe.NS) ([]spec.Resource, error) {
+	found, err := b.k.Observe(ctx, ns)
+	return generalise(found), err
+}
+
+func generalise[R spec.Resource](rs []R) []spec.Resource {
+	out := make([]spec.Resource, len(rs))
+	for i, r := range rs {
+		out[i] = r
+	}
+	return out
+}
+
+func specialise[R spec.Resource](rs []spec.Resource) []R {
+	out := make([]R, len(rs))
+	for i, r := range rs {
+		out[i] = r.(R)
+	}
+	return out
+}
+
+func (b box[R]) selective() bool {
+	_, is := b.k.(Selective[R])
+	return is
+}
+
+func (b box[R]) fromID(id spec.ID) (spec.Resource, bool) {
+	return b.k.(Selective[R]).FromID(id)
+}
+
+func (b box[R]) observeWanted(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
+	found, err := b.k.(Selective[R]).ObserveWanted(ctx, ns, specialise[R](wanted))
+	return generalise(found), err
+}
+
+func (b box[R]) Owned(have spec.Resource) bool         { return b.k.Owned(have.(R)) }
+func (b box[R]) Diff(want, have spec.Resource) []Field { return b.k.Diff(want.(R), have.(R)) }
+func (b box[R]) Create(ctx context.Context, ns *observe.NS, want spec.Resource) error {
+	return b.k.Create(ctx, ns, want.(R))
+}
+
+func (b box[R]) Update(ctx context.Context, ns *observe.NS, want, have spec.Resource) error {
+	return b.k.Update(ctx, ns, want.(R), have.(R))
+}
+
+func (b box[R]) Delete(ctx context.Context, ns *observe.NS, have spec.Resource) error {
+	return b.k.Delete(ctx, ns, have.(R))
+}
+
+func (b box[R]) before(want, have spec.Resource) (string, bool) {
+	s, is := b.k.(Setting[R])
+	if !is {
+		return "", false
+	}
+	var found R
+	if have != nil {
+		found = have.(R)
+	}
+	return s.Before(want.(R), found)
+}
+
+func (b box[R]) prior(have spec.Resource, before string) spec.Resource {
+	return b.k.(Setting[R]).Prior(have.(R), before)
+}
+
+func (b box[R]) adopts(want spec.Resource) bool {
+	a, is := b.k.(Adopter[R])
+	return is && a.Adopts(want.(R))
+}
+
+func (b box[R]) fingerprint(have spec.Resource) (string, bool) {
+	if u, is := b.k.(Unmarked[R]); is {
+		return u.Fingerprint(have.(R)), true
+	}
+	return "", false
+}
+
+func (b box[R]) complete(world *observe.World, want spec.Resource) (spec.Resource, error) {
+	if c, is := b.k.(Completer[R]); is {
+		return c.Complete(world, want.(R))
+	}
+	return want, nil
+}
+
+func (b box[R]) join(found []spec.Resource) {
+	if j, is := b.k.(Joiner[R]); is {
+		j.Join(specialise[R](found))
+	}
+}
+
+func (b box[R]) victims(have spec.Resource, found []spec.Resource) []spec.ID {
+	if v, is := b.k.(Victims[R]); is {
+		return v.Victims(have.(R), found)
+	}
+	return nil
+}

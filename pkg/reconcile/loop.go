@@ -1,0 +1,204 @@
+package reconcile
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Loaded is what came of reading the files.
+type Loaded struct {
+	Desired  *spec.Desired
+	Files    []spec.FileState
+	Complete bool
+	Errors   spec.Errors
+	// Again: a file was just being written, so the files have to be read once more.
+	Again bool
+	// Err is why the files could not be read at all; then the rest is empty and the old state stays.
+	Err error
+}
+
+// Loop is the daemon: one goroutine that hears, looks and converges. Everything else only sends to it.
+type Loop struct {
+	Engine *Engine
+	// Load reads the files.
+	Load func() Loaded
+	// Inbox is where the news comes from, and FilesChanged when the files do.
+	Inbox        *observe.Inbox
+	FilesChanged <-chan struct{}
+	// Declared is called when other namespaces are declared.
+	Declared func()
+	// Passed is called after every pass.
+	Passed func(*Status)
+	Log    *slog.Logger
+
+	reloads  chan chan Loaded
+	files    []spec.FileState
+	warning  string
+	overruns int
+
+	mu      sync.Mutex
+	status  *Status
+	changed chan struct{}
+}
+
+// NewLoop makes a loop; its exported fields are set before Run.
+func NewLoop(e *Engine) *Loop {
+	return &Loop{Engine: e, reloads: make(chan chan Loaded), changed: make(chan struct{})}
+}
+
+const (
+	// silentPause is how often the kinds without events are looked at, give or take a quarter: so that daemons and
+	// namespaces do not do it all at the same moment.
+	silentPause = 30 * time.Second
+	// writtenPause is how soon a file that was being written is read again.
+	writtenPause = 100 * time.Millisecond
+	// A pass that found nothing to do is paid for by a pause once there were several within a second: somebody else
+	// changes things, again and again, that do not matter here.
+	idlePasses = 20
+	idlePause  = 100 * time.Millisecond
+)
+
+// Run converges until ctx ends. The wiring stays.
+func (l *Loop) Run(ctx context.Context) {
+	l.load()
+	silent := time.Now().Add(jitter(silentPause))
+	var reread time.Time
+	idle, idleSince := 0, time.Now()
+	for {
+		before := l.Engine.Ops
+		l.pass(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(idleSince) > time.Second {
+			idle, idleSince = 0, time.Now()
+		}
+		if l.Engine.Ops == before {
+			idle++
+		}
+		if idle > idlePasses {
+			l.rest(ctx)
+		}
+		wake := silent
+		if next, ok := l.Engine.NextTry(); ok && next.Before(wake) {
+			wake = next
+		}
+		if !reread.IsZero() && reread.Before(wake) {
+			wake = reread
+		}
+		timer := time.NewTimer(time.Until(wake))
+		select {
+		case <-ctx.Done():
+		case <-l.Inbox.Ready:
+			l.hear()
+		case <-l.FilesChanged:
+			reread = l.again(l.load())
+		case answer := <-l.reloads:
+			loaded := l.load()
+			reread = l.again(loaded)
+			l.pass(ctx)
+			answer <- loaded
+		case <-timer.C:
+			now := time.Now()
+			if !reread.IsZero() && !now.Before(reread) {
+				reread = l.again(l.load())
+			}
+			if !now.Before(silent) {
+				l.Engine.LookAtSilent()
+				silent = now.Add(jitter(silentPause))
+			}
+		}
+		timer.Stop()
+	}
+}
+
+func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2) }
+
+func (l *Loop) rest(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(idlePause):
+	}
+}
+
+func (l *Loop) again(loaded Loaded) time.Time {
+	if loaded.Again {
+		return time.Now().Add(writtenPause)
+	}
+	return time.Time{}
+}
+
+func (l *Loop) hear() {
+	news, overruns := l.Inbox.Take()
+	l.Engine.Hear(news)
+	if overruns > 0 {
+		l.overruns += overruns
+		l.Log.Warn("the kernel dropped events: looking at everything", "overruns", l.overruns)
+		l.Engine.LookAtAll()
+	}
+}
+
+// load reads the files and makes them the desired state, unless they could not be read at all.
+func (l *Loop) load() Loaded {
+	loaded := l.Load()
+	for _, f := range loaded.Files {
+		if f.State != "loaded" {
+			l.Log.Warn("file is not valid", "file", f.Path, "state", f.State, "error", f.Error)
+		}
+	}
+	if loaded.Err != nil {
+		l.warning = loaded.Err.Error()
+		l.Log.Warn("the files cannot be read: the state stays", "error", loaded.Err)
+		return loaded
+	}
+	l.warning = ""
+	l.files = loaded.Files
+	l.Engine.Want(loaded.Desired, loaded.Complete)
+	l.Declared()
+	return loaded
+}
+
+func (l *Loop) pass(ctx context.Context) {
+	l.Engine.Converge(ctx)
+	status := l.Engine.Status(l.files)
+	if l.warning != "" {
+		status.Warnings = append(status.Warnings, l.warning)
+	}
+	l.mu.Lock()
+	l.status = status
+	close(l.changed)
+	l.changed = make(chan struct{})
+	l.mu.Unlock()
+	l.Passed(status)
+}
+
+// Status is how everything stood after the last pass, nil before the first, and a channel that is closed when there
+// is a newer one.
+func (l *Loop) Status() (*Status, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status, l.changed
+}
+
+// Reload reads the files again and returns when that has been acted upon.
+func (l *Loop) Reload(ctx context.Context) (Loaded, *Status, error) {
+	answer := make(chan Loaded, 1)
+	select {
+	case l.reloads <- answer:
+	case <-ctx.Done():
+		return Loaded{}, nil, ctx.Err()
+	}
+	select {
+	case loaded := <-answer:
+		status, _ := l.Status()
+		return loaded, status, nil
+	case <-ctx.Done():
+		return Loaded{}, nil, ctx.Err()
+	}
+}

@@ -1,0 +1,102 @@
+package reconcile
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+
+	"linkd/pkg/spec"
+)
+
+// order sorts ops so that each comes after what it builds on: a make after the makes of what it needs, a delete
+// before the deletes and replaces of what it needs. Otherwise what is made comes before what is deleted, kinds come
+// in the order of their list, and resources in that of their IDs, so a plan is the same whenever the difference is.
+func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec.ID) Plan {
+	slices.SortFunc(ops, func(a, b *Op) int {
+		return cmp.Or(
+			cmp.Compare(boolRank(a.Verb == Delete), boolRank(b.Verb == Delete)),
+			// Deletes go through the kinds backwards.
+			cmp.Compare(direction(a)*rank[a.kind], direction(b)*rank[b.kind]),
+			a.ID().Compare(b.ID()),
+		)
+	})
+	at := make(map[spec.ID]int, len(ops))
+	for i, op := range ops {
+		at[op.ID()] = i
+	}
+	after := make([][]int, len(ops)) // after[i]: the ops that wait for op i
+	waits := make([]int, len(ops))
+	edge := func(first, then int) {
+		after[first] = append(after[first], then)
+		waits[then]++
+	}
+	for i, op := range ops {
+		if op.Want != nil {
+			for _, need := range needs(op.Want) {
+				if j, planned := at[need]; planned && ops[j].Verb != Delete {
+					edge(j, i)
+				}
+			}
+		}
+		if op.Verb == Delete {
+			for _, need := range needs(op.Have) {
+				if j, planned := at[need]; planned && (ops[j].Verb == Delete || ops[j].Verb == Replace) {
+					edge(i, j)
+				}
+			}
+		}
+	}
+	ready := &intHeap{}
+	for i := range ops {
+		if waits[i] == 0 {
+			heap.Push(ready, i)
+		}
+	}
+	plan := make(Plan, 0, len(ops))
+	placed := make([]bool, len(ops))
+	for ready.Len() > 0 {
+		i := heap.Pop(ready).(int)
+		plan = append(plan, ops[i])
+		placed[i] = true
+		for _, j := range after[i] {
+			if waits[j]--; waits[j] == 0 {
+				heap.Push(ready, j)
+			}
+		}
+	}
+	// What is found can need each other in a circle, unlike what is wanted: two foreign bridges' ports, say. Then any
+	// order is as good, and the ops must not be lost.
+	for i, op := range ops {
+		if !placed[i] {
+			plan = append(plan, op)
+		}
+	}
+	return plan
+}
+
+func boolRank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func direction(op *Op) int {
+	if op.Verb == Delete {
+		return -1
+	}
+	return 1
+}
+
+type intHeap []int
+
+func (h intHeap) Len() int           { return len(h) }
+func (h intHeap) Less(i, j int) bool { return h[i] < h[j] }
+func (h intHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *intHeap) Push(x any)        { *h = append(*h, x.(int)) }
+func (h *intHeap) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	*h = (*h)[:last]
+	return x
+}

@@ -1,0 +1,94 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+
+	"linkd/pkg/spec"
+)
+
+// Verb is what an Op does.
+type Verb int
+
+// The verbs.
+const (
+	Create Verb = iota
+	Update
+	Replace
+	Delete
+)
+
+func (v Verb) String() string { return [...]string{"create", "update", "replace", "delete"}[v] }
+
+// MarshalText writes the verb's name.
+func (v Verb) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// Op is one step of a Plan, and why. Want is nil for a delete, Have for a create.
+type Op struct {
+	Verb       Verb
+	Want, Have spec.Resource
+	Why        []Field
+	// Because is the reason when it is not a difference of the resource itself.
+	Because string
+
+	kind *Registered
+	// forget: the op puts a setting back, and nothing is left to remember.
+	forget bool
+}
+
+// ID is the resource's.
+func (o *Op) ID() spec.ID {
+	if o.Want != nil {
+		return o.Want.ID()
+	}
+	return o.Have.ID()
+}
+
+// String is one line of a plan: + create, ~ update, ± replace, - delete, with the differences.
+func (o *Op) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", [...]string{"+", "~", "±", "-"}[o.Verb], escape(o.ID().String()))
+	fields := make([]string, 0, len(o.Why))
+	for _, f := range o.Why {
+		fields = append(fields, f.String())
+	}
+	if o.Because != "" {
+		fields = append(fields, o.Because)
+	}
+	if len(fields) > 0 {
+		fmt.Fprintf(&b, "  (%s)", strings.Join(fields, ", "))
+	}
+	return b.String()
+}
+
+// Plan is an ordered list of Ops. Empty means converged.
+type Plan []*Op
+
+// String is what `linkd diff` prints.
+func (p Plan) String() string {
+	var b strings.Builder
+	for _, op := range p {
+		b.WriteString(op.String())
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// State is how a resource stands.
+type State string
+
+// The states. A resource that waits for something outside is pending; one that waits for another resource that failed
+// is blocked.
+const (
+	OK       State = "ok"
+	Pending  State = "pending"
+	Failed   State = "failed"
+	Blocked  State = "blocked"
+	Flapping State = "flapping"
+)
+
+// Verdict is a State and why.
+type Verdict struct {
+	State  State
+	Reason string
+}

@@ -1,0 +1,237 @@
+package spec
+
+import (
+	"fmt"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Desired is what all files together ask for. Namespaces is every namespace that is named, by name.
+type Desired struct {
+	Namespaces map[string]Namespace
+	Resources  *Set
+}
+
+// Namespace is a network namespace and how to find it.
+type Namespace struct {
+	Name     string
+	Selector Selector
+	Source   Source
+}
+
+// Compile makes one desired state of the files, in their order, and says all that is wrong with them. What is wrong
+// is left out of the result.
+func Compile(lang Language, files []File) (*Desired, Errors) {
+	c := &compiler{
+		lang: lang,
+		desired: &Desired{
+			Namespaces: map[string]Namespace{},
+			Resources:  &Set{},
+		},
+		bySelector: map[Selector]string{},
+		links:      map[string]Source{},
+	}
+	var bodies []section
+	for _, f := range files {
+		roots, errs := parse(f)
+		c.errs = append(c.errs, errs...)
+		if len(errs) > 0 {
+			continue
+		}
+		for _, root := range roots {
+			bodies = append(bodies, c.document(f.Path, root))
+		}
+	}
+	// A link may stand before the namespace that it names, and in another file, so namespaces come first.
+	for i := range bodies {
+		c.namespaces(&bodies[i])
+	}
+	for _, body := range bodies {
+		c.keys(body)
+		c.linkEntries(body)
+	}
+	c.errs = append(c.errs, c.desired.Resources.cycles()...)
+	return c.desired, c.errs.sorted()
+}
+
+type compiler struct {
+	lang       Language
+	desired    *Desired
+	bySelector map[Selector]string
+	links      map[string]Source
+	errs       Errors
+}
+
+// section is one document, taken apart.
+type section struct {
+	file              string
+	namespaces, links *yaml.Node
+	keys              []namespaceKeys
+}
+
+type namespaceKeys struct {
+	name  string
+	node  *yaml.Node
+	nodes map[string]*yaml.Node
+}
+
+func (c *compiler) context(file string, n *yaml.Node) *Context {
+	return &Context{file: file, node: n, errs: &c.errs, c: c}
+}
+
+// rawNode is a part of the document that is decoded later.
+type rawNode struct{ *yaml.Node }
+
+func (r *rawNode) DecodeNode(c *Context, n *yaml.Node) error {
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("expected a mapping, found %s", describe(n))
+	}
+	r.Node = n
+	return nil
+}
+
+func (c *compiler) document(file string, root *yaml.Node) section {
+	var doc struct {
+		Version    *int    `yaml:"version"`
+		Namespaces rawNode `yaml:"namespaces"`
+		Links      rawNode `yaml:"links"`
+	}
+	ctx := c.context(file, root)
+	ctx.Decode(root, &doc)
+	if doc.Version != nil && *doc.Version != 1 {
+		ctx.Errorf(root, "version %d is not known; 1 is the only version", *doc.Version)
+	}
+	return section{file: file, namespaces: doc.Namespaces.Node, links: doc.Links.Node}
+}
+
+// namespaces declares the namespaces of one document; their keys wait until all documents have declared theirs.
+func (c *compiler) namespaces(s *section) {
+	if s.namespaces == nil {
+		return
+	}
+	for i := 0; i < len(s.namespaces.Content); i += 2 {
+		key, value := s.namespaces.Content[i], s.namespaces.Content[i+1]
+		ctx := c.context(s.file, key)
+		name, src := key.Value, ctx.Source()
+		if err := checkNSName(name); err != nil {
+			ctx.Errorf(key, "%v", err)
+			continue
+		}
+		var own struct {
+			From string `yaml:"from"`
+		}
+		nodes, _ := ctx.Fields(value, c.lang.Namespace, &own)
+		selector := Selector{Scheme: "name", Value: name}
+		if name == Host {
+			selector = Selector{Scheme: Host}
+		}
+		if own.From != "" {
+			parsed, err := ParseSelector(own.From)
+			if err == nil && (name == Host) != (parsed.Scheme == Host) {
+				err = fmt.Errorf("%q is the namespace that linkd runs in, and that one only", Host)
+			}
+			if err != nil {
+				ctx.Errorf(ValueOf(value, "from"), "%v", err)
+				continue
+			}
+			selector = parsed
+		}
+		before, twice := c.desired.Namespaces[name]
+		if !twice {
+			if other, taken := c.bySelector[selector]; taken {
+				before, twice = c.desired.Namespaces[other], true
+			}
+		}
+		if twice {
+			c.errs = append(c.errs, &Error{
+				Source:  src,
+				Message: fmt.Sprintf("namespace %q (%s) is declared twice, first in %s", name, selector, before.Source),
+				Also:    []string{before.Source.File},
+			})
+			continue
+		}
+		c.desired.Namespaces[name] = Namespace{Name: name, Selector: selector, Source: src}
+		c.bySelector[selector] = name
+		s.keys = append(s.keys, namespaceKeys{name: name, node: value, nodes: nodes})
+	}
+}
+
+// ValueOf is the value of a key in a mapping node, or nil.
+func ValueOf(mapping *yaml.Node, key string) *yaml.Node {
+	if mapping.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func (c *compiler) keys(s section) {
+	for _, k := range s.keys {
+		ctx := c.context(s.file, k.node)
+		ctx.NS = k.name
+		ctx.DecodeKeys(c.lang.Namespace, k.nodes)
+	}
+}
+
+func (c *compiler) linkEntries(s section) {
+	if s.links == nil {
+		return
+	}
+	for i := 0; i < len(s.links.Content); i += 2 {
+		key, value := s.links.Content[i], s.links.Content[i+1]
+		ctx := c.context(s.file, key)
+		ctx.Link = key.Value
+		if err := checkLinkID(key.Value); err != nil {
+			ctx.Errorf(key, "%v", err)
+			continue
+		}
+		if before, twice := c.links[key.Value]; twice {
+			c.errs = append(c.errs, &Error{
+				Source:  ctx.Source(),
+				Message: fmt.Sprintf("link %q is declared twice, first in %s", key.Value, before),
+				Also:    []string{before.File},
+			})
+			continue
+		}
+		c.links[key.Value] = ctx.Source()
+		c.lang.Link(ctx, key.Value, value)
+	}
+}
+
+// reference finds the namespace that text names, and declares the one that a selector in place stands for.
+func (c *compiler) reference(text string, src Source) (string, error) {
+	if !isSelector(text) {
+		if _, declared := c.desired.Namespaces[text]; declared {
+			return text, nil
+		}
+		return "", fmt.Errorf("namespace %q is not declared%s", text, didYouMean(text, append(keys(c.desired.Namespaces), Host)))
+	}
+	selector, err := ParseSelector(text)
+	if err != nil {
+		return "", err
+	}
+	if name, known := c.bySelector[selector]; known {
+		return name, nil
+	}
+	name := selector.String()
+	if _, taken := c.desired.Namespaces[selector.Value]; selector.Scheme == "name" && !taken {
+		name = selector.Value
+	}
+	c.desired.Namespaces[name] = Namespace{Name: name, Selector: selector, Source: src}
+	c.bySelector[selector] = name
+	return name, nil
+}
+
+// HostNamespace makes sure that the host is among the namespaces, and returns its name: for what lives in the host
+// though it is written elsewhere.
+func (c *Context) HostNamespace() string {
+	name, _ := c.c.reference(Host, c.Source())
+	return name
+}
+
+// Selector is how the context's namespace is found.
+func (c *Context) Selector() Selector { return c.c.desired.Namespaces[c.NS].Selector }

@@ -1,0 +1,205 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// NodeDecoder is a value with its own way of reading a node: a scalar with a syntax, or one of several forms. Its
+// error is reported at the node; errors inside the node are reported through c.
+type NodeDecoder interface {
+	DecodeNode(c *Context, n *yaml.Node) error
+}
+
+// Decode reads n into the value that into points to, strictly: an unknown key, a missing required key (tag
+// `required:"true"`), a wrong type and a value that fails its NodeDecoder are all reported, each where it stands.
+// A field of type Source is given the node's place. It reports whether nothing was wrong.
+//
+// yaml.v3 has the like, but its KnownFields is lost inside Node.Decode, and it reads 010 as 8 and yes as "yes".
+func (c *Context) Decode(n *yaml.Node, into any) bool {
+	before := len(*c.errs)
+	c.decode(n, reflect.ValueOf(into).Elem())
+	return len(*c.errs) == before
+}
+
+var sourceType = reflect.TypeFor[Source]()
+
+func (c *Context) decode(n *yaml.Node, v reflect.Value) {
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	if d, ok := v.Addr().Interface().(NodeDecoder); ok {
+		if err := d.DecodeNode(c, n); err != nil {
+			c.Errorf(n, "%v", err)
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		c.decodeStructs(n, []reflect.Value{v}, nil)
+	case reflect.Slice:
+		if n.Kind != yaml.SequenceNode {
+			c.Errorf(n, "expected a list, found %s", describe(n))
+			return
+		}
+		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+		for i, item := range n.Content {
+			c.decode(item, v.Index(i))
+		}
+	case reflect.Map:
+		if n.Kind != yaml.MappingNode {
+			c.Errorf(n, "expected a mapping, found %s", describe(n))
+			return
+		}
+		v.Set(reflect.MakeMapWithSize(v.Type(), len(n.Content)/2))
+		for i := 0; i < len(n.Content); i += 2 {
+			value := reflect.New(v.Type().Elem()).Elem()
+			c.decode(n.Content[i+1], value)
+			v.SetMapIndex(reflect.ValueOf(n.Content[i].Value), value)
+		}
+	default:
+		if err := decodeScalar(n, v); err != nil {
+			c.Errorf(n, "%v", err)
+		}
+	}
+}
+
+// decodeStructs reads one mapping into the fields of several structs; also are keys that somebody else reads.
+func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []string) {
+	if n.Kind != yaml.MappingNode {
+		c.Errorf(n, "expected a mapping, found %s", describe(n))
+		return
+	}
+	fields := map[string]reflect.Value{}
+	var required []string
+	var collect func(v reflect.Value)
+	collect = func(v reflect.Value) {
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			switch {
+			case f.Type == sourceType:
+				v.Field(i).Set(reflect.ValueOf(at(c.file, n)))
+			case f.Anonymous:
+				collect(v.Field(i))
+			case f.Tag.Get("yaml") != "":
+				name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+				fields[name] = v.Field(i)
+				if f.Tag.Get("required") == "true" {
+					required = append(required, name)
+				}
+			}
+		}
+	}
+	for _, v := range into {
+		collect(v)
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i]
+		field, known := fields[key.Value]
+		if !known {
+			c.Errorf(key, "unknown key %q%s", key.Value, didYouMean(key.Value, append(keys(fields), also...)))
+			continue
+		}
+		required = slices.DeleteFunc(required, func(name string) bool { return name == key.Value })
+		c.decode(n.Content[i+1], field)
+	}
+	for _, name := range required {
+		c.Errorf(n, "%q is missing", name)
+	}
+}
+
+func keys[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	return names
+}
+
+func decodeScalar(n *yaml.Node, v reflect.Value) error {
+	if n.Kind != yaml.ScalarNode {
+		return fmt.Errorf("expected %s, found %s", typeName(v), describe(n))
+	}
+	quoted := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0
+	switch {
+	case v.Kind() == reflect.String:
+		v.SetString(n.Value)
+		return nil
+	case v.Kind() == reflect.Bool && !quoted:
+		switch strings.ToLower(n.Value) {
+		case "true", "yes", "on":
+			v.SetBool(true)
+			return nil
+		case "false", "no", "off":
+			v.SetBool(false)
+			return nil
+		}
+	case v.CanInt() && !quoted:
+		i, err := wholeNumber(n.Value, func(digits string, base int) (int64, error) {
+			return strconv.ParseInt(digits, base, v.Type().Bits())
+		})
+		if err == nil || !errors.Is(err, strconv.ErrSyntax) {
+			v.SetInt(i)
+			return err
+		}
+	case v.CanUint() && !quoted:
+		u, err := wholeNumber(n.Value, func(digits string, base int) (uint64, error) {
+			return strconv.ParseUint(digits, base, v.Type().Bits())
+		})
+		if err == nil || !errors.Is(err, strconv.ErrSyntax) {
+			v.SetUint(u)
+			return err
+		}
+	}
+	return fmt.Errorf("expected %s, found %s", typeName(v), describe(n))
+}
+
+// wholeNumber refuses a leading zero: YAML 1.1 reads 010 as 8, 1.2 as 10, and an author may mean either.
+func wholeNumber[N int64 | uint64](text string, parse func(digits string, base int) (N, error)) (N, error) {
+	digits, base := text, 10
+	if hex, ok := strings.CutPrefix(text, "0x"); ok {
+		digits, base = hex, 16
+	} else if len(text) > 1 && text[0] == '0' {
+		return 0, fmt.Errorf("%s starts with a zero, which YAML versions read differently: write it without", text)
+	}
+	value, err := parse(digits, base)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("%s is out of range", text)
+	}
+	return value, err
+}
+
+func typeName(v reflect.Value) string {
+	switch {
+	case v.Kind() == reflect.Bool:
+		return "true or false"
+	case v.CanInt() || v.CanUint():
+		return "a whole number"
+	}
+	return "a word"
+}
+
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return strconv.Quote(n.Value)
+}
+
+// OneOf checks a word against the ones allowed.
+func OneOf(what, word string, allowed ...string) error {
+	if slices.Contains(allowed, word) {
+		return nil
+	}
+	return fmt.Errorf("%s %q is not one of %s%s", what, word, strings.Join(allowed, ", "), didYouMean(word, allowed))
+}

@@ -1,0 +1,174 @@
+package spec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+)
+
+// MaxFileSize bounds a file in bytes: parsing YAML takes time and memory in proportion to what is given, and a
+// directory of hand-written wiring is far below it.
+const MaxFileSize = 4 << 20
+
+// File is one file as it was read, or the reason why it could not be.
+type File struct {
+	Path string
+	Text []byte
+	Err  error
+}
+
+// ReadFiles reads what each path names: a file, whatever its name, or a directory's *.yaml and *.yml files in name
+// order. A file that cannot be read is in the result with its error; only a path that cannot be looked at is an
+// error of the whole.
+func ReadFiles(paths []string) ([]File, error) {
+	var files []File
+	seen := map[string]bool{}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		names := []string{path}
+		if info.IsDir() {
+			if names, err = namesIn(path); err != nil {
+				return nil, err
+			}
+		}
+		for _, name := range names {
+			if name = filepath.Clean(name); seen[name] {
+				continue
+			}
+			seen[name] = true
+			f := ReadFile(name)
+			if info.IsDir() && errors.Is(f.Err, fs.ErrNotExist) {
+				// It went away between the listing and the reading.
+				continue
+			}
+			files = append(files, f)
+		}
+	}
+	return files, nil
+}
+
+func namesIn(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if IsConfigName(e.Name()) && !e.IsDir() {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	return names, nil
+}
+
+// IsConfigName tells a configuration file from what editors, package managers and Ansible leave beside it. All of
+// those either start with a dot or end in something other than .yaml and .yml (x.yaml~, x.yaml.dpkg-new).
+func IsConfigName(name string) bool {
+	return !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "#") &&
+		(strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"))
+}
+
+// ReadFile reads one file, at most MaxFileSize bytes of it. "-" is standard input.
+func ReadFile(path string) File {
+	f := File{Path: path}
+	in := os.Stdin
+	if path != "-" {
+		info, err := os.Stat(path)
+		if err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeNamedPipe == 0 && info.Mode()&fs.ModeCharDevice == 0 {
+			err = fmt.Errorf("not a regular file")
+		}
+		if err != nil {
+			f.Err = err
+			return f
+		}
+		if in, f.Err = os.Open(path); f.Err != nil {
+			return f
+		}
+		defer in.Close()
+	}
+	f.Text, f.Err = io.ReadAll(io.LimitReader(in, MaxFileSize+1))
+	if path != "-" && beingWritten(in) {
+		f.Err = ErrBeingWritten
+	}
+	return f
+}
+
+// ErrBeingWritten says that somebody has the file open for writing: half of a file is often valid, and would undo
+// what the other half declares.
+var ErrBeingWritten = errors.New("the file is being written")
+
+// beingWritten asks for a read lease, which the kernel refuses with EAGAIN while anybody has the file open for
+// writing (fcntl(2), F_SETLEASE). Any other refusal (a file system without leases, a file that is not ours) says
+// nothing.
+func beingWritten(f *os.File) bool {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	if err == nil {
+		unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	}
+	return errors.Is(err, unix.EAGAIN)
+}
+
+// checkText refuses what YAML would read in another way than its author meant it.
+func checkText(text []byte) error {
+	switch {
+	case len(text) > MaxFileSize:
+		return fmt.Errorf("the file is larger than %d MiB", MaxFileSize>>20)
+	case bytes.HasPrefix(text, []byte{0xff, 0xfe}), bytes.HasPrefix(text, []byte{0xfe, 0xff}):
+		return errors.New("the file is UTF-16; write it as UTF-8")
+	case !utf8.Valid(text):
+		line := 1 + bytes.Count(text[:invalidAt(text)], []byte("\n"))
+		return fmt.Errorf("the file is not UTF-8: line %d", line)
+	case bytes.IndexByte(text, 0) >= 0:
+		return errors.New("the file holds a NUL byte")
+	case deepest(text) > maxDepth:
+		return fmt.Errorf("nested deeper than %d levels", maxDepth)
+	}
+	return nil
+}
+
+func invalidAt(text []byte) int {
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return len(text)
+}
+
+// maxDepth is far above what the language needs; the parser's own limit of 10,000 takes seconds to reach.
+const maxDepth = 64
+
+// deepest is a cheap upper bound of how deep text nests: flow brackets, and the "- - -" of compact sequences.
+func deepest(text []byte) int {
+	deep, open := 0, 0
+	for line := range bytes.Lines(text) {
+		dashes := 0
+		for rest := bytes.TrimLeft(line, " "); bytes.HasPrefix(rest, []byte("- ")) || bytes.HasPrefix(rest, []byte("? ")); rest = bytes.TrimLeft(rest[1:], " ") {
+			dashes++
+		}
+		for _, c := range line {
+			switch c {
+			case '[', '{':
+				open++
+			case ']', '}':
+				open = max(open-1, 0)
+			}
+			deep = max(deep, open)
+		}
+		deep = max(deep, dashes)
+	}
+	return deep
+}

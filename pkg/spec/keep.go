@@ -1,0 +1,173 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/google/renameio/v2"
+)
+
+// FileState is what became of one file at a load: loaded; kept (it is not valid, and its last good content is in
+// force); or rejected (it is not valid, and nothing of it is in force).
+type FileState struct {
+	Path  string `json:"path"`
+	State string `json:"state"`
+	Error string `json:"error,omitempty"`
+}
+
+// Keeper loads files and remembers the last content of each that was good, also over a restart.
+type Keeper struct {
+	lang Language
+	path string // where the last good content is kept
+	memory
+}
+
+// memory is what outlives the process.
+type memory struct {
+	// Good is the content in force.
+	Good []keptFile `json:"good"`
+	// Unknown are files that were not valid when there was no memory yet: what they asked for before is not known.
+	Unknown map[string]bool `json:"unknown"`
+}
+
+type keptFile struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
+}
+
+// NewKeeper reads what an earlier run kept at path, a file; there may be none.
+func NewKeeper(lang Language, path string) *Keeper {
+	k := &Keeper{lang: lang, path: path}
+	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &k.memory) != nil {
+		k.memory = memory{}
+	}
+	return k
+}
+
+// Load compiles the files. Those that are not valid are replaced by their last good content; where that does not fit
+// with the rest, all of the last good state stays in force. Errors are those of the files as they stand.
+//
+// Complete is false while a file is rejected of which it is not known what it asked for before: then nothing may be
+// taken for undeclared.
+func (k *Keeper) Load(files []File) (desired *Desired, states []FileState, complete bool, errs Errors) {
+	first := k.Unknown == nil
+	good := make([]File, len(k.Good))
+	for i, f := range k.Good {
+		good[i] = File{Path: f.Path, Text: []byte(f.Text)}
+	}
+	files = refuseTruncated(files, good)
+	desired, errs = Compile(k.lang, files)
+	inForce := files
+	for tried := errs; len(tried) > 0; {
+		next, changed := replace(inForce, good, tried.Files())
+		if !changed {
+			// What is left at fault has no other content to fall back to: the whole of the last good state is the one
+			// combination known to be valid.
+			next = good
+		}
+		inForce = next
+		if desired, tried = Compile(k.lang, inForce); len(tried) > 0 && !changed {
+			desired, inForce = &Desired{Namespaces: map[string]Namespace{}, Resources: &Set{}}, nil
+			break
+		}
+	}
+	states = fileStates(files, inForce, errs)
+	k.remember(inForce, states, first)
+	return desired, states, len(k.Unknown) == 0, errs
+}
+
+// refuseTruncated makes an error of a file that lost all of its content: an editor or a full disk leaves that behind,
+// and whoever means it deletes the file.
+func refuseTruncated(files, good []File) []File {
+	files = slices.Clone(files)
+	for i, f := range files {
+		if before, known := find(good, f.Path); known && f.Err == nil && len(bytes.TrimSpace(f.Text)) == 0 && len(bytes.TrimSpace(before.Text)) > 0 {
+			files[i].Err = errors.New("the file is empty: delete it to remove what it declared")
+		}
+	}
+	return files
+}
+
+func (k *Keeper) remember(inForce []File, states []FileState, first bool) {
+	k.Good = make([]keptFile, len(inForce))
+	for i, f := range inForce {
+		k.Good[i] = keptFile{Path: f.Path, Text: string(f.Text)}
+	}
+	unknown := map[string]bool{}
+	for _, s := range states {
+		if s.State == "rejected" && (first || k.Unknown[s.Path]) {
+			unknown[s.Path] = true
+		}
+	}
+	k.Unknown = unknown
+}
+
+// replace puts the last good content in place of the files at fault, or drops the file where there is none.
+func replace(files, good []File, atFault map[string]bool) (next []File, changed bool) {
+	for _, f := range files {
+		if !atFault[f.Path] {
+			next = append(next, f)
+			continue
+		}
+		before, known := find(good, f.Path)
+		if known && (f.Err != nil || !bytes.Equal(before.Text, f.Text)) {
+			next = append(next, before)
+			changed = true
+		} else if !known {
+			changed = true
+		} else {
+			next = append(next, f)
+		}
+	}
+	return next, changed
+}
+
+func find(files []File, path string) (File, bool) {
+	if i := slices.IndexFunc(files, func(f File) bool { return f.Path == path }); i >= 0 {
+		return files[i], true
+	}
+	return File{}, false
+}
+
+func fileStates(files, inForce []File, errs Errors) (states []FileState) {
+	for _, f := range files {
+		s := FileState{Path: f.Path, State: "loaded"}
+		used, isUsed := find(inForce, f.Path)
+		mine := errs.Of(f.Path)
+		switch {
+		case len(mine) > 0:
+			s.Error = mine.Error()
+		case isUsed && bytes.Equal(used.Text, f.Text):
+			states = append(states, s)
+			continue
+		default:
+			s.Error = "set aside: the files that are not valid keep the last good state of all in force"
+		}
+		if s.State = "kept"; !isUsed {
+			s.State = "rejected"
+		}
+		states = append(states, s)
+	}
+	for _, f := range inForce {
+		if _, there := find(files, f.Path); !there {
+			states = append(states, FileState{Path: f.Path, State: "kept", Error: "the file is gone, but other files that are not valid keep the last good state of all in force"})
+		}
+	}
+	return states
+}
+
+// Save writes the content in force to where the next run finds it.
+func (k *Keeper) Save() error {
+	text, err := json.Marshal(k.memory)
+	if err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(k.path); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	return errors.Join(os.MkdirAll(filepath.Dir(k.path), 0o700), renameio.WriteFile(k.path, text, 0o600))
+}

@@ -1,0 +1,137 @@
+package spec
+
+import (
+	"fmt"
+	"reflect"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Language is what can be said inside a namespace and about a link, as the kinds declare it.
+type Language struct {
+	Namespace []Key
+	// Link reads one entry of links.
+	Link func(c *Context, id string, n *yaml.Node)
+}
+
+// Key is one YAML key that a kind declares: its name, what it says, and how its value becomes resources.
+type Key struct {
+	Name, Doc string
+	// Type is a value of the Go type that is decoded, for the reference and the schema.
+	Type   any
+	Decode func(c *Context, n *yaml.Node)
+}
+
+// NewKey declares a key whose value has the type T; resources is called with the decoded value.
+func NewKey[T any](name, doc string, resources func(c *Context, value T)) Key {
+	var zero T
+	return Key{Name: name, Doc: doc, Type: zero, Decode: func(c *Context, n *yaml.Node) {
+		var value T
+		if here := c.At(n); here.Decode(n, &value) {
+			resources(here, value)
+		}
+	}}
+}
+
+// Context is where the decoder stands: which namespace, which device, which link of the file. Resources and errors
+// go through it.
+type Context struct {
+	// NS is the namespace's name, Device the interface's, Link the ID of the link; Device and Link are empty in a
+	// namespace's own keys.
+	NS, Device, Link string
+
+	file string
+	node *yaml.Node
+	errs *Errors
+	c    *compiler
+}
+
+// At is the same context at another node.
+func (c *Context) At(n *yaml.Node) *Context {
+	here := *c
+	here.node = n
+	return &here
+}
+
+// On is the same context on an interface of a namespace.
+func (c *Context) On(ns, device string) *Context {
+	here := *c
+	here.NS, here.Device = ns, device
+	return &here
+}
+
+// Source is the place of the context's node.
+func (c *Context) Source() Source { return at(c.file, c.node) }
+
+// Errorf reports that the node n is wrong.
+func (c *Context) Errorf(n *yaml.Node, format string, args ...any) {
+	*c.errs = append(*c.errs, &Error{Source: at(c.file, n), Message: fmt.Sprintf(format, args...)})
+}
+
+// Reject reports that what was declared at src is wrong.
+func (c *Context) Reject(src Source, format string, args ...any) {
+	*c.errs = append(*c.errs, &Error{Source: src, Message: fmt.Sprintf(format, args...)})
+}
+
+// Add makes r part of the desired state. A second claim on the same ID is an error that names both places.
+func (c *Context) Add(r Resource) {
+	if holder := c.c.desired.Resources.Add(r); holder != nil {
+		*c.errs = append(*c.errs, &Error{
+			Source:  r.Origin(),
+			Message: fmt.Sprintf("%s is declared twice, first in %s", r.ID(), holder.Origin()),
+			Also:    []string{holder.Origin().File},
+		})
+	}
+}
+
+// Namespace finds the namespace that n refers to: host, a declared name, or a selector in place.
+func (c *Context) Namespace(n *yaml.Node) (name string, ok bool) {
+	name, err := c.c.reference(n.Value, c.At(n).Source())
+	if n.Kind != yaml.ScalarNode {
+		err = fmt.Errorf("expected a namespace, found %s", describe(n))
+	}
+	if err != nil {
+		c.Errorf(n, "%v", err)
+		return "", false
+	}
+	return name, true
+}
+
+// Fields reads a mapping whose keys are partly those of the structs that own points to, and partly declared by
+// kinds: the former are decoded, and the latter returned for DecodeKeys, which may need to know what the former say.
+func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[string]*yaml.Node, ok bool) {
+	before := len(*c.errs)
+	rest = map[string]*yaml.Node{}
+	if n.Kind != yaml.MappingNode {
+		c.Errorf(n, "expected a mapping, found %s", describe(n))
+		return rest, false
+	}
+	ours := map[string]bool{}
+	for _, k := range declared {
+		ours[k.Name] = true
+	}
+	mine := *n
+	mine.Content = nil
+	for i := 0; i < len(n.Content); i += 2 {
+		if key, value := n.Content[i], n.Content[i+1]; ours[key.Value] {
+			rest[key.Value] = value
+		} else {
+			mine.Content = append(mine.Content, key, value)
+		}
+	}
+	into := make([]reflect.Value, len(own))
+	for i := range own {
+		into[i] = reflect.ValueOf(own[i]).Elem()
+	}
+	c.decodeStructs(&mine, into, keys(ours))
+	return rest, len(*c.errs) == before
+}
+
+// DecodeKeys hands each node to the key that declared it.
+func (c *Context) DecodeKeys(declared []Key, nodes map[string]*yaml.Node) {
+	for _, k := range declared {
+		if n := nodes[k.Name]; n != nil {
+			k.Decode(c, n)
+		}
+	}
+}

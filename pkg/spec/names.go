@@ -1,0 +1,102 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"unicode"
+
+	"gopkg.in/yaml.v3"
+)
+
+// IfName is a network device's name.
+type IfName string
+
+// DecodeNode implements NodeDecoder.
+func (name *IfName) DecodeNode(_ *Context, n *yaml.Node) error {
+	if n.Kind != yaml.ScalarNode {
+		return fmt.Errorf("expected an interface name, found %s", describe(n))
+	}
+	*name = IfName(n.Value)
+	return CheckIfName(n.Value)
+}
+
+// CheckIfName refuses the names that the kernel would refuse (dev_valid_name in net/core/dev.c: empty, "." and "..",
+// 16 bytes and more, a slash, a colon, white space), the ones in which it would put a number (%d), and the ones that
+// would not print as they are.
+func CheckIfName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("an interface name is missing")
+	case name == "." || name == "..":
+		return fmt.Errorf("%q cannot name an interface", name)
+	case len(name) > 15:
+		return fmt.Errorf("interface name %q has %d bytes; the kernel takes 15 at most", name, len(name))
+	case strings.ContainsRune(name, '%'):
+		return fmt.Errorf("interface name %q: the kernel would put a number in place of %%", name)
+	}
+	if at := strings.IndexFunc(name, badInName); at >= 0 {
+		return fmt.Errorf("interface name %q: %q is not allowed", name, []rune(name[at:])[0])
+	}
+	return nil
+}
+
+func badInName(r rune) bool {
+	return r == '/' || r == ':' || r == '"' || r == '\\' || unicode.IsSpace(r) || r > unicode.MaxASCII || !unicode.IsPrint(r)
+}
+
+// checkNSName accepts what can be a file in /run/netns and part of an ID.
+func checkNSName(name string) error {
+	switch {
+	case name == "" || name == "." || name == "..":
+		return fmt.Errorf("%q cannot name a namespace", name)
+	case len(name) > 255:
+		return errors.New("a namespace's name is a file name: 255 bytes at most")
+	case strings.HasPrefix(name, "-"):
+		return fmt.Errorf("namespace name %q starts with a dash", name)
+	}
+	if at := strings.IndexFunc(name, badInName); at >= 0 {
+		return fmt.Errorf("namespace name %q: %q is not allowed", name, []rune(name[at:])[0])
+	}
+	return nil
+}
+
+// checkLinkID accepts what fits, with linkd's prefix, into an interface's alias (IFALIASZ in linux/if.h: 256 bytes).
+func checkLinkID(id string) error {
+	if id == "" || len(id) > 128 {
+		return fmt.Errorf("a link's ID has 1 to 128 bytes, %q has %d", id, len(id))
+	}
+	if at := strings.IndexFunc(id, func(r rune) bool { return r != ':' && badInName(r) }); at >= 0 {
+		return fmt.Errorf("link ID %q: %q is not allowed", id, []rune(id[at:])[0])
+	}
+	return nil
+}
+
+// MAC is a link-layer address in the kernel's notation: six lower-case bytes with colons.
+type MAC string
+
+// DecodeNode implements NodeDecoder.
+func (m *MAC) DecodeNode(_ *Context, n *yaml.Node) error {
+	hw, err := net.ParseMAC(n.Value)
+	switch {
+	case n.Kind != yaml.ScalarNode || err != nil || len(hw) != 6:
+		return fmt.Errorf("expected a MAC address, found %s", describe(n))
+	case hw[0]&1 != 0:
+		return fmt.Errorf("%s is a multicast address: an interface cannot have it", hw)
+	case hw.String() == "00:00:00:00:00:00":
+		return errors.New("an interface cannot have the zero address")
+	}
+	*m = MAC(hw.String())
+	return nil
+}
+
+// NSRef is the name of a namespace that the files refer to: host, a declared name, or a selector in place.
+type NSRef string
+
+// DecodeNode implements NodeDecoder.
+func (r *NSRef) DecodeNode(c *Context, n *yaml.Node) error {
+	name, _ := c.Namespace(n)
+	*r = NSRef(name)
+	return nil
+}

@@ -1,0 +1,62 @@
+package spec
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Host is the name of the namespace in which linkd itself runs.
+const Host = "host"
+
+// Selector says which network namespace: one of a few schemes and what it needs to know.
+type Selector struct{ Scheme, Value string }
+
+func (s Selector) String() string {
+	if s.Scheme == Host {
+		return Host
+	}
+	return s.Scheme + ":" + s.Value
+}
+
+// ByPID tells whether the namespace is that of a process, and so comes and goes with it.
+func (s Selector) ByPID() bool { return s.Scheme == "pid" || s.Scheme == "process" }
+
+var schemes = []string{"name", "path", "pid", "process"}
+
+// isSelector tells a selector from a plain namespace name, which cannot hold a colon.
+func isSelector(text string) bool { return text == Host || strings.Contains(text, ":") }
+
+// ParseSelector reads SCHEME:VALUE or host.
+func ParseSelector(text string) (Selector, error) {
+	if text == Host {
+		return Selector{Scheme: Host}, nil
+	}
+	scheme, value, found := strings.Cut(text, ":")
+	if !found {
+		return Selector{}, fmt.Errorf("%q is not a selector: write one of %s, as in name:%s", text, strings.Join(schemes, ":, ")+":", text)
+	}
+	if err := OneOf("selector", scheme, schemes...); err != nil {
+		return Selector{}, err
+	}
+	s := Selector{Scheme: scheme, Value: value}
+	switch scheme {
+	case "name":
+		return s, checkNSName(value)
+	case "path":
+		if !filepath.IsAbs(value) {
+			return s, fmt.Errorf("path:%s is not absolute", value)
+		}
+		s.Value = filepath.Clean(value)
+	case "pid":
+		if pid, err := strconv.ParseUint(value, 10, 31); err != nil || pid == 0 {
+			return s, fmt.Errorf("%q is not a process ID", value)
+		}
+	case "process":
+		if s.Value = strings.TrimSpace(value); s.Value == "" {
+			return s, fmt.Errorf("process: needs the command line of a process")
+		}
+	}
+	return s, nil
+}

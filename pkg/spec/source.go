@@ -1,0 +1,81 @@
+// Package spec turns YAML files into the desired state: namespaces and resources, each with the place it was
+// written. It knows the language's shape, not its resources: what a key means is the business of the kind that
+// declares it (see Key).
+package spec
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Source is a place in a file. Line and Column count from 1; 0 means that the place is the whole file.
+type Source struct {
+	File         string
+	Line, Column int
+}
+
+// String is FILE:LINE, the form in which status and diff name a source.
+func (s Source) String() string {
+	if s.Line == 0 {
+		return s.File
+	}
+	return fmt.Sprintf("%s:%d", s.File, s.Line)
+}
+
+// Error is one thing wrong with the input.
+type Error struct {
+	Source
+	Message string
+	// Also names further files that are equally at fault (a second declaration, say).
+	Also []string
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Message
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Errors is everything wrong with the input, in the order in which a reader meets it.
+type Errors []*Error
+
+func (es Errors) Error() string {
+	lines := make([]string, len(es))
+	for i, e := range es {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Files are the paths at fault.
+func (es Errors) Files() map[string]bool {
+	files := map[string]bool{}
+	for _, e := range es {
+		files[e.File] = true
+		for _, f := range e.Also {
+			files[f] = true
+		}
+	}
+	return files
+}
+
+// Of are the errors that concern one file.
+func (es Errors) Of(file string) Errors {
+	return slices.DeleteFunc(slices.Clone(es), func(e *Error) bool {
+		return e.File != file && !slices.Contains(e.Also, file)
+	})
+}
+
+func (es Errors) sorted() Errors {
+	slices.SortStableFunc(es, func(a, b *Error) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return slices.CompactFunc(es, func(a, b *Error) bool { return a.Source == b.Source && a.Message == b.Message })
+}
+
+func at(file string, n *yaml.Node) Source { return Source{File: file, Line: n.Line, Column: n.Column} }

@@ -1,0 +1,117 @@
+package spec
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// settlePause is how long the files have to be left alone before they are read: an editor writes a file in steps,
+	// and a package or a playbook writes several files.
+	settlePause = 50 * time.Millisecond
+	// settleLimit is the longest that a directory in which something changes all the time is waited for.
+	settleLimit = time.Second
+	// pollPause is how often the files are read where the kernel has no watch left to give (fs.inotify.max_user_watches).
+	pollPause = 5 * time.Second
+)
+
+// Watch reports on changed that files at the paths may have changed, until stop is called. A directory is watched
+// itself and through its parent: a watch ends with the directory that it is on, without a word, and a directory can be
+// mounted over or come back later.
+func Watch(paths []string) (changed <-chan struct{}, stop func(), err error) {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &fileWatch{watcher: watcher, paths: paths, changed: make(chan struct{}, 1), done: make(chan struct{})}
+	w.add()
+	go w.run()
+	return w.changed, func() {
+		watcher.Close()
+		<-w.done
+	}, nil
+}
+
+type fileWatch struct {
+	watcher *fsnotify.Watcher
+	paths   []string
+	blind   bool
+	changed chan struct{}
+	done    chan struct{}
+}
+
+// add watches what is there; a watch that is there already stays as it is.
+func (w *fileWatch) add() {
+	w.blind = false
+	for _, path := range w.paths {
+		// The parent always exists or is as unreachable as the directory itself.
+		if w.watcher.Add(filepath.Dir(filepath.Clean(path))) != nil {
+			w.blind = true
+		}
+		// A new directory under the same name needs a new watch, which Add alone would take for the old one.
+		_ = w.watcher.Remove(path)
+		_ = w.watcher.Add(path)
+	}
+}
+
+func (w *fileWatch) run() {
+	defer close(w.done)
+	poll := time.NewTicker(pollPause)
+	defer poll.Stop()
+	settle := time.NewTimer(time.Hour)
+	settle.Stop()
+	var first time.Time
+	for {
+		select {
+		case e, open := <-w.watcher.Events:
+			if !open {
+				return
+			}
+			if !w.concerns(e) {
+				continue
+			}
+			if first.IsZero() {
+				first = time.Now()
+			}
+			settle.Reset(min(settlePause, max(0, settleLimit-time.Since(first))))
+		case _, open := <-w.watcher.Errors:
+			if !open {
+				return
+			}
+			// Events were lost: what is there now counts.
+			settle.Reset(settlePause)
+		case <-poll.C:
+			if w.blind {
+				settle.Reset(0)
+			}
+		case <-settle.C:
+			first = time.Time{}
+			w.add()
+			select {
+			case w.changed <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// concerns tells the events that can matter: about a path itself, or about a file in it that is not debris. A
+// ConfigMap's files are links through ..data, and its swap names only that.
+func (w *fileWatch) concerns(e fsnotify.Event) bool {
+	if e.Op == fsnotify.Chmod {
+		return false
+	}
+	for _, path := range w.paths {
+		path = filepath.Clean(path)
+		if e.Name == path {
+			return true
+		}
+		if filepath.Dir(e.Name) == path {
+			base := filepath.Base(e.Name)
+			return IsConfigName(base) || base == "..data"
+		}
+	}
+	return false
+}
