@@ -99,13 +99,16 @@ func newWait(o *options) *cobra.Command {
 			}
 			client := control.NewClient(o.runtimeDir)
 			status, err := client.Wait(ctx, ids)
+			for errors.Is(err, control.ErrNoDaemon) && pause(ctx, daemonPause) {
+				status, err = client.Wait(ctx, ids)
+			}
 			if err == nil {
 				if o.json() {
 					o.printStatus(os.Stdout, status)
 				}
 				return nil
 			}
-			if !errors.Is(err, context.DeadlineExceeded) {
+			if ctx.Err() == nil {
 				return daemonError(err)
 			}
 			if status, err = client.Status(cmd.Context()); err == nil {
@@ -115,11 +118,27 @@ func newWait(o *options) *cobra.Command {
 				}
 				o.printTrouble(os.Stderr, only)
 			}
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
 			return exit(exitFailed, fmt.Errorf("not converged after %s", timeout))
 		},
 	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long; 0 waits for ever")
 	return cmd
+}
+
+// daemonPause is how often wait looks for a daemon that is not there yet: it may just be starting.
+const daemonPause = 20 * time.Millisecond
+
+// pause waits, and reports whether there is time left.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func daemonError(err error) error {

@@ -36,14 +36,6 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 	}
 }
 
-func (o *Op) reason() string {
-	line := o.String()
-	if len(o.Why) == 0 && o.Because == "" {
-		return ""
-	}
-	return line[len(escape(o.ID().String()))+2:]
-}
-
 func originOf(op *Op) spec.Source {
 	if op.Want != nil {
 		return op.Want.Origin()

@@ -188,7 +188,7 @@ func (e *Engine) Converge(ctx context.Context) {
 		}
 		if round > maxRounds {
 			for _, op := range plan {
-				e.fail(op, fmt.Errorf("%s %s: the kernel took it, and yet it is not so %s", op.Verb, op.ID(), op.reason()))
+				e.fail(op, fmt.Errorf("%s %s: the kernel took it, and yet it is not so (%s)", op.Verb, op.ID(), op.reason()))
 			}
 			break
 		}

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"fmt"
 	"strings"
 
 	"linkd/pkg/spec"
@@ -46,19 +45,23 @@ func (o *Op) ID() spec.ID {
 
 // String is one line of a plan: + create, ~ update, ± replace, - delete, with the differences.
 func (o *Op) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", [...]string{"+", "~", "±", "-"}[o.Verb], escape(o.ID().String()))
-	fields := make([]string, 0, len(o.Why))
+	line := [...]string{"+", "~", "±", "-"}[o.Verb] + " " + escape(o.ID().String())
+	if why := o.reason(); why != "" {
+		line += "  (" + why + ")"
+	}
+	return line
+}
+
+// reason is the differences, and what else the op is for.
+func (o *Op) reason() string {
+	parts := make([]string, 0, len(o.Why)+1)
 	for _, f := range o.Why {
-		fields = append(fields, f.String())
+		parts = append(parts, f.String())
 	}
 	if o.Because != "" {
-		fields = append(fields, o.Because)
+		parts = append(parts, escape(o.Because))
 	}
-	if len(fields) > 0 {
-		fmt.Fprintf(&b, "  (%s)", strings.Join(fields, ", "))
-	}
-	return b.String()
+	return strings.Join(parts, ", ")
 }
 
 // Plan is an ordered list of Ops. Empty means converged.

@@ -1,0 +1,39 @@
+// Package kind is the one list of the kinds of resource.
+package kind
+
+import (
+	"slices"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/iptables"
+	"linkd/pkg/kind/link"
+	"linkd/pkg/kind/netns"
+	"linkd/pkg/kind/port"
+	"linkd/pkg/kind/route"
+	"linkd/pkg/kind/sysctl"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// All is every kind, in the order in which a plan prefers them. Ports come last: a frame that floods a bridge costs by
+// the number of its ports, and interfaces that come up flood (neighbour discovery, multicast listener reports).
+func All() []reconcile.Registered {
+	return []reconcile.Registered{
+		netns.Kind,
+		link.Kind,
+		sysctl.Kind,
+		iptables.Kind,
+		iptables.Kind6,
+		address.Kind,
+		route.Kind,
+		port.Kind,
+	}
+}
+
+// Language is all that can be written in a file.
+func Language() spec.Language {
+	return spec.Language{
+		Namespace: slices.Concat(netns.Keys(), iptables.Keys(), []spec.Key{sysctl.NamespaceKey(), route.NamespaceKey()}),
+		Link:      link.Decoder([]spec.Key{port.Key(), address.Key(), route.EndKey(), sysctl.EndKey()}),
+	}
+}
