@@ -70,7 +70,7 @@ a.yaml:9:9: 224.0.0.1 is a multicast address: a device cannot have it
 a.yaml:10:9: 255.255.255.255 is the broadcast address: a device cannot have it
 a.yaml:11:9: ::ffff:10.0.0.1 is an IPv4 address in the form of an IPv6 one: write 10.0.0.1
 a.yaml:12:9: 10.1.0.1: nodad is for IPv6 addresses only
-a.yaml:12:9: 10.1.0.1: the label "eth1" is neither eth0 nor starts with eth0:
+a.yaml:12:9: 10.1.0.1: the label "eth1" is neither eth0 nor eth0:NAME
 a.yaml:13:9: 10.2.0.1: the label "eth0:much-too-long" has 18 bytes; the kernel takes 15 at most
 a.yaml:14:9: fd01::1: broadcast is for IPv4 addresses only
 a.yaml:15:9: fd02::1: scope is for IPv4 addresses only

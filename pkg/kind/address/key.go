@@ -136,7 +136,7 @@ func (e *entry) checkLabel(device string) error {
 		return nil
 	}
 	if rest, ok := strings.CutPrefix(*e.Label, device); !ok || (rest != "" && rest[0] != ':') {
-		return fmt.Errorf("the label %q is neither %s nor starts with %s:", *e.Label, device, device)
+		return fmt.Errorf("the label %q is neither %s nor %s:NAME", *e.Label, device, device)
 	}
 	if len(*e.Label) > 15 {
 		return fmt.Errorf("the label %q has %d bytes; the kernel takes 15 at most", *e.Label, len(*e.Label))

@@ -87,34 +87,33 @@ func compareLifetime(fs *reconcile.Fields, path string, want, have *Lifetime) {
 }
 
 // Create implements reconcile.Kind.
-func (k kind) Create(ctx context.Context, ns *observe.NS, want *Address) error {
-	create := func() error {
-		return OnDevice(ns, want.Dev, func(index int) error {
-			return ns.Change(newAddress(want, index, unix.NLM_F_CREATE|unix.NLM_F_EXCL))
-		})
-	}
-	err := create()
-	if !errors.Is(err, unix.EEXIST) {
-		return err
-	}
-	there, lookErr := listDevice(ns, want)
-	if lookErr != nil {
-		return lookErr
-	}
-	for _, have := range there {
-		switch {
-		case have.Prefix == want.Prefix && k.Owned(have) && len(k.Diff(want, have)) == 0:
-			return nil
-		case have.Prefix.Addr() == want.Prefix.Addr() && have.Prefix != want.Prefix && want.Prefix.Addr().Is6() && k.Owned(have):
-			// IPv6 has an address once on a device, whatever its length, so what the files asked for before stands in
-			// the way of what they ask for now.
-			if err := k.Delete(ctx, ns, have); err != nil {
-				return err
-			}
-			return create()
+func (k kind) Create(_ context.Context, ns *observe.NS, want *Address) error {
+	return OnDevice(ns, want.Dev, func(index int) error {
+		create := func() error { return ns.Change(newAddress(want, index, unix.NLM_F_CREATE|unix.NLM_F_EXCL)) }
+		err := create()
+		if !errors.Is(err, unix.EEXIST) {
+			return err
 		}
-	}
-	return err
+		there, lookErr := listOn(ns, want, index)
+		if lookErr != nil {
+			return lookErr
+		}
+		for _, have := range there {
+			switch {
+			case have.Prefix.Addr() != want.Prefix.Addr() || !k.Owned(have):
+			case have.Prefix == want.Prefix && len(k.Diff(want, have)) == 0:
+				return nil
+			case have.Prefix != want.Prefix && want.Prefix.Addr().Is6():
+				// IPv6 has an address once on a device, whatever its length, so what the files asked for before stands
+				// in the way of what they ask for now.
+				if err := ns.Change(delAddress(have, index)); err != nil {
+					return err
+				}
+				return create()
+			}
+		}
+		return err
+	})
 }
 
 // Update implements reconcile.Kind. The kernel takes what a message leaves out for its default, so what is not managed
@@ -133,15 +132,13 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error
 
 // Delete implements reconcile.Kind.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *Address) error {
-	remove := func() error {
-		return OnDevice(ns, have.Dev, func(index int) error { return ns.Change(delAddress(have, index)) })
-	}
-	var err error
-	if have.Prefix.Addr().Is4() {
-		err = sparingSecondaries(ns, have, remove)
-	} else {
-		err = remove()
-	}
+	err := OnDevice(ns, have.Dev, func(index int) error {
+		remove := func() error { return ns.Change(delAddress(have, index)) }
+		if have.Prefix.Addr().Is4() {
+			return sparingSecondaries(ns, have, index, remove)
+		}
+		return remove()
+	})
 	if errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) {
 		return nil
 	}

@@ -77,13 +77,9 @@ func familyOf(ip netip.Addr) int {
 	return unix.AF_INET6
 }
 
-// listDevice lists the addresses of a's device and family.
-func listDevice(ns *observe.NS, a *Address) (found []*Address, err error) {
-	err = OnDevice(ns, a.Dev, func(index int) error {
-		found, err = list(ns, familyOf(a.Prefix.Addr()), index, func(int) string { return a.Dev })
-		return err
-	})
-	return found, err
+// listOn lists the addresses of a's family on a's device.
+func listOn(ns *observe.NS, a *Address, index int) ([]*Address, error) {
+	return list(ns, familyOf(a.Prefix.Addr()), index, func(int) string { return a.Dev })
 }
 
 // list lists addresses: index 0 is all devices.

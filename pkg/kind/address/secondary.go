@@ -13,8 +13,8 @@ import (
 // others of that subnet with it, whoever made them, unless the device promotes them (promote_secondaries in
 // Documentation/networking/ip-sysctl.rst; __inet_del_ifa in net/ipv4/devinet.c), so it is made to for that moment. To
 // put them back afterwards would not do: the routes by way of the subnet would be gone.
-func sparingSecondaries(ns *observe.NS, have *Address, remove func() error) error {
-	others, err := listDevice(ns, have)
+func sparingSecondaries(ns *observe.NS, have *Address, index int, remove func() error) error {
+	others, err := listOn(ns, have, index)
 	if err != nil {
 		return err
 	}

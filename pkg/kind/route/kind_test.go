@@ -1,0 +1,165 @@
+package route
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/conform"
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+func TestMain(m *testing.M) { conform.Main(m) }
+
+// cable has no link-local addresses: the kernel would make them, and routes to them, in its own time.
+const cable = `link add eth0 type veth peer name eth1
+link set eth0 addrgenmode none
+link set eth1 addrgenmode none
+link set lo up
+link set eth1 up
+link set eth0 up
+addr add 10.0.0.1/24 dev eth0
+addr add 10.1.0.1/24 dev eth1
+addr add fd00::1/64 dev eth0 nodad
+addr add fd01::1/64 dev eth1 nodad
+`
+
+func read(t *testing.T, entry string) *Route {
+	t.Helper()
+	return conform.Read(t, language, inNamespace("    - "+entry))[0].(*Route)
+}
+
+func TestConform(t *testing.T) {
+	read := func(entry string) spec.Resource { return read(t, entry) }
+	for name, example := range map[string]conform.Example{
+		"IPv4 beside what others made": {
+			Setup: cable + `route add default via 10.0.0.9 metric 50
+route add 10.9.0.0/16 via 10.0.0.9 table 100
+route add 10.9.0.0/16 via 10.0.0.9 tos 8
+route add 10.7.0.0/16 nexthop via 10.0.0.7 nexthop via 10.1.0.7
+`,
+			Want: []spec.Resource{
+				read("{to: default, via: 10.0.0.2}"),
+				read("{to: default, via: 10.0.0.2, metric: 100}"),
+				read("{to: 10.9.0.0/16, via: 10.0.0.2, dev: eth0, src: 10.0.0.1, mtu: 1400}"),
+				read("{to: 10.8.0.0/16, dev: eth1, table: 70000}"),
+				read("{to: 10.6.0.0/16, via: 192.0.2.1, dev: eth1, onlink: true}"),
+				read("{to: 10.5.0.5, dev: lo, type: local}"),
+				read("{to: 10.4.0.0/16, type: unreachable}"),
+			},
+			Changes: []conform.Change{
+				conform.To(read("{to: default, via: 10.1.0.2, dev: eth1}"), "via: 10.0.0.2 -> 10.1.0.2", "dev: eth0 -> eth1"),
+				conform.To(read("{to: 10.9.0.0/16, dev: eth0, mtu: 1300, scope: link}"), "via: 10.0.0.2 -> (none)", "scope: global -> link", "mtu: 1400 -> 1300"),
+				conform.To(read("{to: 10.4.0.0/16, type: blackhole}"), "type: unreachable -> blackhole"),
+				conform.To(read("{to: 10.4.0.0/16, via: 10.0.0.3}"), "type: blackhole -> unicast", "via: (none) -> 10.0.0.3"),
+			},
+		},
+		"IPv6 beside what others made": {
+			Setup: cable + `route add default via fd00::9 metric 50
+route add fd09::/64 via fd00::9 table 100
+route add fd07::/64 nexthop via fd00::7 nexthop via fd01::7
+`,
+			Want: []spec.Resource{
+				read("{to: default, via: fd00::2}"),
+				read("{to: default, via: fd00::2, metric: 100}"),
+				read("{to: fd09::/64, via: fe80::2, dev: eth0, src: fd00::1, mtu: 1400}"),
+				read("{to: fd08::/64, dev: eth1, table: 70000}"),
+				read("{to: fd06::/64, via: fd77::1, dev: eth1, onlink: true}"),
+				read("{to: fd05::5, dev: lo, type: local}"),
+				read("{to: fd04::/64, type: unreachable}"),
+			},
+			Changes: []conform.Change{
+				conform.To(read("{to: default, via: fd01::2, dev: eth1}"), "via: fd00::2 -> fd01::2", "dev: eth0 -> eth1"),
+				conform.To(read("{to: fd09::/64, dev: eth0, mtu: 1300}"), "via: fe80::2 -> (none)", "mtu: 1400 -> 1300"),
+				conform.To(read("{to: fd04::/64, type: blackhole}"), "type: unreachable -> blackhole"),
+				conform.To(read("{to: fd04::/64, via: fd00::3}"), "type: blackhole -> unicast", "via: (none) -> fd00::3"),
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) { conform.Conform(t, Kind, example) })
+	}
+}
+
+// What another has put beside linkd's route, in its very place, is not linkd's to remove; and linkd's own goes alone.
+func TestForeignSiblings(t *testing.T) {
+	for _, test := range []struct{ ours, theirs string }{
+		{"{to: 10.9.0.0/16, via: 10.0.0.2}", "10.9.0.0/16 via 10.0.0.3 dev eth0"},
+		{"{to: 'fd09::/64', via: 'fd00::2'}", "fd09::/64 via fd00::3 dev eth0 metric 1024"},
+		{"{to: 'fd09::/64', dev: eth0}", "fd09::/64 dev eth1 metric 1024"},
+	} {
+		t.Run(test.ours, func(t *testing.T) {
+			lab := conform.Open(t)
+			ctx, want := context.Background(), read(t, test.ours)
+			lab.IP(t, cable)
+			if err := Kind.Create(ctx, lab.NS, want); err != nil {
+				t.Fatal(err)
+			}
+			lab.IP(t, "route append "+test.theirs+"\n")
+			have := find(t, lab, want.ID())
+			if have == nil || !Kind.Owned(have) {
+				t.Fatalf("linkd's own was not found beside %s", test.theirs)
+			}
+			if err := Kind.Delete(ctx, lab.NS, have); err != nil {
+				t.Fatal(err)
+			}
+			if have = find(t, lab, want.ID()); have == nil || Kind.Owned(have) {
+				t.Errorf("in place of %s there is now %+v", test.theirs, have)
+			}
+			if err := Kind.Create(ctx, lab.NS, want); !errors.Is(err, unix.EEXIST) {
+				t.Errorf("create in its place: %v", err)
+			}
+			lab.IP(t, "route del "+test.theirs+"\n")
+		})
+	}
+}
+
+func find(t *testing.T, lab *conform.Lab, id spec.ID) *Route {
+	t.Helper()
+	lab.NS.Forget()
+	found, err := (kind{}).Observe(context.Background(), lab.NS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range found {
+		if r.ID() == id {
+			return r
+		}
+	}
+	return nil
+}
+
+func TestTentativeSourceIsPending(t *testing.T) {
+	lab := conform.Open(t)
+	lab.IP(t, cable+"addr add fd00::5/64 dev eth0\n")
+	ctx := context.Background()
+	err := Kind.Create(ctx, lab.NS, read(t, "{to: 'fd09::/64', via: 'fd00::2', src: 'fd00::5'}"))
+	if !errors.Is(err, observe.ErrPending) || err.Error() != "the source address fd00::5 is still tentative" {
+		t.Errorf("from a tentative address: %v", err)
+	}
+	err = Kind.Create(ctx, lab.NS, read(t, "{to: 'fd09::/64', via: 'fd00::2', src: 'fd00::6'}"))
+	if !errors.Is(err, unix.EINVAL) {
+		t.Errorf("from an address that is not there: %v", err)
+	}
+}
+
+func TestErrorsAreTheKernels(t *testing.T) {
+	lab := conform.Open(t)
+	lab.IP(t, cable)
+	for entry, want := range map[string]string{
+		"{to: default, via: 192.0.2.1}":               "network is unreachable: Nexthop has invalid gateway",
+		"{to: default, via: 'fd77::1'}":               "no route to host",
+		"{to: 10.9.0.0/16, dev: eth0, via: 10.1.0.5}": "network is unreachable: Nexthop has invalid gateway",
+		"{to: 10.9.0.0/16, dev: eth7}":                "lab: look up eth7: no such device",
+	} {
+		r := read(t, entry)
+		if err := Kind.Create(context.Background(), lab.NS, r); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", entry, err, want)
+		}
+		if err := Kind.Delete(context.Background(), lab.NS, r); err != nil {
+			t.Errorf("delete of what is not there: %v", err)
+		}
+	}
+}
