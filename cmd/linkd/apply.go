@@ -28,7 +28,7 @@ func newApply(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.once(cmd.Context(), desired, wait)
+			return o.once(cmd.Context(), desired, wait, false)
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to wait for what is pending")
@@ -45,7 +45,7 @@ func newTeardown(o *options) *cobra.Command {
 			if err != nil {
 				return exit(exitFailed, err)
 			}
-			return o.once(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, 0)
+			return o.once(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, 0, true)
 		},
 	}
 }
@@ -83,7 +83,7 @@ func (o *options) loadValid() (*spec.Desired, error) {
 // to two seconds (RFC 4862, 5.4), and until then no route can have it as its source.
 const tentativePause = 3 * time.Second
 
-func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Duration) error {
+func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Duration, search bool) error {
 	log := o.logger(os.Stderr)
 	release, err := control.Lock(o.runtimeDir)
 	if errors.Is(err, control.ErrLocked) {
@@ -111,6 +111,9 @@ func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Dur
 			return exit(exitFailed, err)
 		}
 		defer stop()
+	}
+	if search {
+		engine.Search()
 	}
 	engine.Want(desired, true)
 	status := converge(ctx, engine, inbox, wait)

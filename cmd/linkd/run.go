@@ -66,6 +66,7 @@ func (o *options) run(ctx context.Context) error {
 	loop.Inbox = inbox
 	loop.FilesChanged = changed
 	loop.Declared = rewatch
+	loop.Stamp = func() string { return spec.Stamp(o.config) }
 	loop.Load = func() reconcile.Loaded { return o.load(keeper, log) }
 	ready := false
 	loop.Passed = func(s *reconcile.Status) {

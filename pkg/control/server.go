@@ -24,6 +24,7 @@ const SocketName = "linkd.sock"
 // Daemon is what the server asks of the daemon.
 type Daemon interface {
 	Status() (*reconcile.Status, <-chan struct{})
+	Check(ctx context.Context) *reconcile.Status
 	Reload(ctx context.Context) (reconcile.Loaded, *reconcile.Status, error)
 }
 
@@ -118,12 +119,10 @@ func current(ctx context.Context, d Daemon) *reconcile.Status {
 
 // waitFor waits until the resources are as wanted, all of them where no ID is given.
 func waitFor(ctx context.Context, d Daemon, ids []string) *reconcile.Status {
-	for {
-		status, changed := d.Status()
-		if status != nil {
-			if only, unknown := status.Only(ids); len(unknown) == 0 && only.State == reconcile.Converged {
-				return only
-			}
+	_, changed := d.Status()
+	for status := d.Check(ctx); status != nil; status, changed = d.Status() {
+		if only, unknown := status.Only(ids); len(unknown) == 0 && only.State == reconcile.Converged {
+			return only
 		}
 		select {
 		case <-changed:
@@ -131,6 +130,7 @@ func waitFor(ctx context.Context, d Daemon, ids []string) *reconcile.Status {
 			return nil
 		}
 	}
+	return nil
 }
 
 // Lock takes the runtime directory for one writer, making it if need be. It is given back by release or by the end of

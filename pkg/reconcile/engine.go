@@ -41,7 +41,8 @@ type Engine struct {
 	trials   map[spec.ID]*trial
 	reached  map[spec.ID]bool // resources that have been as wanted since they were last declared
 	news     map[newsPlace]uint32
-	searches int // passes in a row that found a namespace missing
+	search   bool // nothing tells what an earlier run left in linkd's own namespace
+	searches int  // passes in a row that found a namespace missing
 }
 
 // newsPlace is where news came from: a topic in a namespace.
@@ -66,6 +67,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		trials:   map[spec.ID]*trial{},
 		reached:  map[spec.ID]bool{},
 		news:     map[newsPlace]uint32{},
+		search:   journal.Fresh,
 	}
 	for i := range e.kinds {
 		e.byName[e.kinds[i].Name] = &e.kinds[i]
@@ -73,6 +75,9 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 	}
 	return e
 }
+
+// Search makes the next look one for everything with linkd's mark, as it is where there is no journal.
+func (e *Engine) Search() { e.search = true }
 
 // Want sets the one desired state. Unless it is complete, nothing is taken for undeclared. Everything is looked at
 // again, and what failed before is tried again.

@@ -23,6 +23,9 @@ import (
 //
 // Losing the journal fails safe: what is not marked is not deleted, and what was set stays as it is.
 type Journal struct {
+	// Fresh: there was none.
+	Fresh bool
+
 	entries    map[spec.ID]Entry
 	namespaces map[string]spec.Selector
 	file       *os.File
@@ -59,9 +62,9 @@ type line struct {
 func OpenJournal(path string) *Journal {
 	j := &Journal{entries: map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, path: path}
 	boot := bootID()
-	if text, err := os.ReadFile(path); err == nil {
-		j.replay(text, boot)
-	}
+	text, err := os.ReadFile(path)
+	j.Fresh = err != nil
+	j.replay(text, boot)
 	j.broken = j.compact(boot)
 	return j
 }
@@ -69,9 +72,9 @@ func OpenJournal(path string) *Journal {
 // ReadJournal reads the journal at path and keeps what is learnt in memory only.
 func ReadJournal(path string) *Journal {
 	j := &Journal{entries: map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, readOnly: true}
-	if text, err := os.ReadFile(path); err == nil {
-		j.replay(text, bootID())
-	}
+	text, err := os.ReadFile(path)
+	j.Fresh = err != nil
+	j.replay(text, bootID())
 	return j
 }
 

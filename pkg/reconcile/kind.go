@@ -48,7 +48,8 @@ type (
 	}
 
 	// Selective is a kind of which far too much is there to look at it all: it is told what is wanted or was set, and
-	// looks at that. FromID makes a resource of an ID that only the journal knows.
+	// looks at that. FromID makes a resource of an ID that only the journal knows. Its Observe returns what carries
+	// linkd's mark, and is called only where no journal tells what to look for.
 	Selective[R spec.Resource] interface {
 		ObserveWanted(ctx context.Context, ns *observe.NS, wanted []R) ([]R, error)
 		FromID(id spec.ID) (R, bool)

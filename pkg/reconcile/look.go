@@ -71,7 +71,7 @@ func (e *Engine) look(ctx context.Context) {
 					continue
 				}
 				s := scope{name, k.Name}
-				found, err := observeScope(ctx, k, ns, interest[s])
+				found, err := observeScope(ctx, k, ns, interest[s], e.search && name == spec.Host)
 				mu.Lock()
 				if err != nil {
 					e.blind[s] = fmt.Errorf("look at %s in %s: %w", k.Name, name, err)
@@ -91,16 +91,17 @@ func (e *Engine) look(ctx context.Context) {
 		}
 	}
 	clear(e.dirty)
+	e.search = false
 }
 
-func observeScope(ctx context.Context, k *Registered, ns *observe.NS, interest []spec.Resource) ([]spec.Resource, error) {
-	if !k.selective() {
-		return k.Observe(ctx, ns)
-	}
-	if len(interest) == 0 {
+func observeScope(ctx context.Context, k *Registered, ns *observe.NS, interest []spec.Resource, search bool) ([]spec.Resource, error) {
+	switch {
+	case k.selective() && len(interest) > 0:
+		return k.observeWanted(ctx, ns, interest)
+	case k.selective() && !search:
 		return nil, nil
 	}
-	return k.observeWanted(ctx, ns, interest)
+	return k.Observe(ctx, ns)
 }
 
 // interest is what the selective kinds have to look at: what is wanted, and what the journal knows to be set.

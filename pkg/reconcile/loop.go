@@ -28,6 +28,8 @@ type Loop struct {
 	Engine *Engine
 	// Load reads the files.
 	Load func() Loaded
+	// Stamp changes when the files do.
+	Stamp func() string
 	// Inbox is where the news comes from, and FilesChanged when the files do.
 	Inbox        *observe.Inbox
 	FilesChanged <-chan struct{}
@@ -38,6 +40,8 @@ type Loop struct {
 	Log    *slog.Logger
 
 	reloads  chan chan Loaded
+	checks   chan chan *Status
+	stamp    string
 	files    []spec.FileState
 	warning  string
 	overruns int
@@ -49,7 +53,7 @@ type Loop struct {
 
 // NewLoop makes a loop; its exported fields are set before Run.
 func NewLoop(e *Engine) *Loop {
-	return &Loop{Engine: e, reloads: make(chan chan Loaded), changed: make(chan struct{})}
+	return &Loop{Engine: e, reloads: make(chan chan Loaded), checks: make(chan chan *Status), changed: make(chan struct{})}
 }
 
 const (
@@ -104,6 +108,15 @@ func (l *Loop) Run(ctx context.Context) {
 			reread = l.again(loaded)
 			l.pass(ctx)
 			answer <- loaded
+		case answer := <-l.checks:
+			l.hear()
+			if l.Stamp() != l.stamp {
+				reread = l.again(l.load())
+			}
+			l.Engine.LookAtAll()
+			l.pass(ctx)
+			status, _ := l.Status()
+			answer <- status
 		case <-timer.C:
 			now := time.Now()
 			if !reread.IsZero() && !now.Before(reread) {
@@ -146,6 +159,7 @@ func (l *Loop) hear() {
 
 // load reads the files and makes them the desired state, unless they could not be read at all.
 func (l *Loop) load() Loaded {
+	l.stamp = l.Stamp()
 	loaded := l.Load()
 	for _, f := range loaded.Files {
 		if f.State != "loaded" {
@@ -184,6 +198,23 @@ func (l *Loop) Status() (*Status, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.status, l.changed
+}
+
+// Check has the loop look at the files and at everything else now, and returns how it stands then: events and files
+// may be on their way when somebody asks whether all is well.
+func (l *Loop) Check(ctx context.Context) *Status {
+	answer := make(chan *Status, 1)
+	select {
+	case l.checks <- answer:
+	case <-ctx.Done():
+		return nil
+	}
+	select {
+	case status := <-answer:
+		return status
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // Reload reads the files again and returns when that has been acted upon.

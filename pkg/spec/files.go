@@ -58,6 +58,24 @@ func ReadFiles(paths []string) ([]File, error) {
 	return files, nil
 }
 
+// Stamp tells apart states of the files at the paths without reading them: it changes when one is written, replaced,
+// added or removed.
+func Stamp(paths []string) string {
+	var b strings.Builder
+	for _, path := range paths {
+		names := []string{path}
+		if found, err := namesIn(path); err == nil {
+			names = append(names, found...)
+		}
+		for _, name := range names {
+			var st unix.Stat_t
+			err := unix.Stat(name, &st)
+			fmt.Fprintf(&b, "%s %d %d %d %d %v\n", name, st.Dev, st.Ino, st.Size, st.Ctim.Nano(), err)
+		}
+	}
+	return b.String()
+}
+
 func namesIn(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

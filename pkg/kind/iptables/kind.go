@@ -2,7 +2,9 @@ package iptables
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -24,9 +26,32 @@ var (
 	_ reconcile.Selective[Resource] = kind{}
 )
 
-// Observe finds nothing: to look at a table costs running a program, so only those are looked at in which something is
-// wanted. See ObserveWanted.
-func (kind) Observe(context.Context, *observe.NS) ([]Resource, error) { return nil, nil }
+// Observe finds linkd's chains where nothing is known of any. Otherwise only those tables are looked at in which
+// something is wanted, because each look runs a program: see ObserveWanted.
+func (k kind) Observe(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
+	err = ns.Do(func() error {
+		p, err := k.programs()
+		if errors.Is(err, exec.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, name := range []string{filter, "nat"} {
+			t, err := p.list(ctx, name)
+			if err != nil {
+				return err
+			}
+			for _, r := range t.resources(ns.Name, k.family) {
+				if k.Owned(r) {
+					found = append(found, r)
+				}
+			}
+		}
+		return nil
+	})
+	return found, err
+}
 
 // ObserveWanted returns the policies and all of linkd's chains of the tables in which something is wanted.
 func (k kind) ObserveWanted(ctx context.Context, ns *observe.NS, wanted []Resource) (found []Resource, err error) {
