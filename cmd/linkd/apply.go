@@ -90,13 +90,14 @@ func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Dur
 		return exit(exitFailed, fmt.Errorf("%w (%s): a running daemon applies the files by itself, see `linkd reload` and `linkd status`", err, o.runtimeDir))
 	}
 	if err != nil {
-		return exit(exitFailed, err)
+		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
+	} else {
+		defer release()
 	}
-	defer release()
 	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
 	defer journal.Close()
 	if o.logLevel == "info" {
-		// What a command does is its output; the log is for what goes wrong.
+		// What a command did is its output.
 		log = slog.New(quiet{log.Handler()})
 	}
 	engine, world, err := o.newEngine(kind.All(), journal, log)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -30,10 +31,14 @@ func newRun(o *options) *cobra.Command {
 func (o *options) run(ctx context.Context) error {
 	log := o.logger(os.Stderr)
 	release, err := control.Lock(o.runtimeDir)
-	if err != nil {
+	switch {
+	case errors.Is(err, control.ErrLocked):
 		return exit(exitFailed, fmt.Errorf("%w (%s)", err, o.runtimeDir))
+	case err != nil:
+		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
+	default:
+		defer release()
 	}
-	defer release()
 
 	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
 	defer journal.Close()
@@ -79,9 +84,10 @@ func (o *options) run(ctx context.Context) error {
 	}
 	stopServing, err := control.Serve(o.runtimeDir, loop)
 	if err != nil {
-		return exit(exitFailed, fmt.Errorf("control socket: %w", err))
+		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
+	} else {
+		defer stopServing()
 	}
-	defer stopServing()
 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

@@ -35,9 +35,6 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 	for _, f := range files {
 		roots, errs := parse(f)
 		c.errs = append(c.errs, errs...)
-		if len(errs) > 0 {
-			continue
-		}
 		for _, root := range roots {
 			bodies = append(bodies, c.document(f.Path, root))
 		}
@@ -99,7 +96,7 @@ func (c *compiler) document(file string, root *yaml.Node) section {
 	ctx := c.context(file, root)
 	ctx.Decode(root, &doc)
 	if doc.Version != nil && *doc.Version != 1 {
-		ctx.Errorf(root, "version %d is not known; 1 is the only version", *doc.Version)
+		ctx.Errorf(ValueOf(root, "version"), "version %d is not known; 1 is the only version", *doc.Version)
 	}
 	return section{file: file, namespaces: doc.Namespaces.Node, links: doc.Links.Node}
 }

@@ -32,8 +32,12 @@ var sourceType = reflect.TypeFor[Source]()
 
 func (c *Context) decode(n *yaml.Node, v reflect.Value) {
 	if v.Kind() == reflect.Pointer {
-		v.Set(reflect.New(v.Type().Elem()))
-		v = v.Elem()
+		// What could not be read stays nil: nothing is to be said of a value that is not there.
+		value := reflect.New(v.Type().Elem())
+		if c.Decode(n, value.Interface()) {
+			v.Set(value)
+		}
+		return
 	}
 	if d, ok := v.Addr().Interface().(NodeDecoder); ok {
 		if err := d.DecodeNode(c, n); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,9 +41,10 @@ func parse(f File) ([]*yaml.Node, Errors) {
 			continue
 		}
 		w := walker{file: f.Path}
-		w.walk(doc.Content[0], 0)
+		if w.walk(doc.Content[0], 0) {
+			roots = append(roots, doc.Content[0])
+		}
 		errs = append(errs, w.errs...)
-		roots = append(roots, doc.Content[0])
 	}
 }
 
@@ -81,53 +83,56 @@ func (w *walker) errorf(n *yaml.Node, format string, args ...any) {
 	w.errs = append(w.errs, &Error{Source: at(w.file, n), Message: fmt.Sprintf(format, args...)})
 }
 
-func (w *walker) walk(n *yaml.Node, depth int) {
+// walk reports whether n is fit to be read on. What is not has been reported, and is taken out of its parent, so that
+// the rest can be read and all errors be told at once.
+func (w *walker) walk(n *yaml.Node, depth int) bool {
 	if depth > maxDepth {
 		w.errorf(n, "nested deeper than %d levels", maxDepth)
-		return
+		return false
 	}
-	if n.Anchor != "" {
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		w.errorf(n, "anchors and aliases are not part of the language: write the value out")
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
-		w.errorf(n, "anchors and aliases are not part of the language: write the value out")
+		return false
 	case yaml.SequenceNode:
-		for _, item := range n.Content {
-			w.walk(item, depth+1)
-		}
+		n.Content = slices.DeleteFunc(n.Content, func(item *yaml.Node) bool { return !w.walk(item, depth+1) })
 	case yaml.MappingNode:
-		w.keys(n)
-		for i := 1; i < len(n.Content); i += 2 {
-			w.walk(n.Content[i], depth+1)
-		}
+		w.mapping(n, depth)
 	case yaml.ScalarNode:
 		switch n.Tag {
 		case "!!null":
 			w.errorf(n, "the value is missing (null)")
+			return false
 		case "!!str", "!!int", "!!float", "!!bool", "!!timestamp":
 		default:
 			w.errorf(n, "a value of type %s is not part of the language", n.Tag)
+			return false
 		}
 	}
+	return true
 }
 
-func (w *walker) keys(n *yaml.Node) {
+func (w *walker) mapping(n *yaml.Node, depth int) {
 	first := make(map[string]*yaml.Node, len(n.Content)/2)
+	fit := n.Content[:0]
 	for i := 0; i < len(n.Content); i += 2 {
-		key := n.Content[i]
-		if key.Kind != yaml.ScalarNode || key.Tag == "!!null" {
+		key, value := n.Content[i], n.Content[i+1]
+		valueFits := w.walk(value, depth+1)
+		switch before := first[key.Value]; {
+		case key.Kind != yaml.ScalarNode || key.Tag == "!!null":
 			w.errorf(key, "a key has to be a word")
-			continue
-		}
-		if key.Tag == "!!merge" {
+		case key.Tag == "!!merge":
 			w.errorf(key, "merge keys are not part of the language: write the values out")
-			continue
-		}
-		if before := first[key.Value]; before != nil {
+		case before != nil:
 			w.errorf(key, "%q is here twice, first on line %d", key.Value, before.Line)
-			continue
+		default:
+			first[key.Value] = key
+			if valueFits {
+				fit = append(fit, key, value)
+			}
 		}
-		first[key.Value] = key
 	}
+	n.Content = fit
 }

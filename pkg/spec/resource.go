@@ -82,6 +82,10 @@ func (s *Set) All() []Resource {
 	return s.sorted
 }
 
+// Nested is a resource that stands inside others without needing them to be declared: that must not go round in a
+// circle either.
+type Nested interface{ Within() []ID }
+
 // cycles reports every resource that needs itself, directly or through others.
 func (s *Set) cycles() Errors {
 	const (
@@ -114,7 +118,11 @@ func (s *Set) cycles() Errors {
 		}
 		state[id] = open
 		path = append(path, id)
-		for _, need := range r.Needs() {
+		needs := r.Needs()
+		if n, is := r.(Nested); is {
+			needs = append(slices.Clone(needs), n.Within()...)
+		}
+		for _, need := range needs {
 			visit(need)
 		}
 		path = path[:len(path)-1]

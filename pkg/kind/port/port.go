@@ -40,6 +40,9 @@ func (p *Port) Needs() []spec.ID {
 	return []spec.ID{spec.LinkID(p.NS, p.Dev), p.MasterID()}
 }
 
+// Within implements spec.Nested: a master may be a port itself, but not, by whatever way, of its own port.
+func (p *Port) Within() []spec.ID { return []spec.ID{{NS: p.NS, Kind: "port", Key: p.Master}} }
+
 // Origin implements spec.Resource.
 func (p *Port) Origin() spec.Source { return p.Source }
 
