@@ -191,14 +191,16 @@ func (c *comparison) claimed(kind *Registered, have spec.Resource) bool {
 
 // undeclared plans the end of what linkd made or set and no file asks for.
 func (c *comparison) undeclared() {
-	for s, found := range c.found {
-		kind := c.kinds[s.kind]
-		for id, have := range found {
-			if c.byID[id] != nil || !c.owned(kind, have) {
-				continue
+	for _, kinds := range c.found {
+		for name, found := range kinds {
+			kind := c.kinds[name]
+			for id, have := range found {
+				if c.byID[id] != nil || !c.owned(kind, have) {
+					continue
+				}
+				c.noteMaker(have)
+				c.end(id, &Op{Verb: Delete, Have: have, kind: kind})
 			}
-			c.noteMaker(have)
-			c.end(id, &Op{Verb: Delete, Have: have, kind: kind})
 		}
 	}
 	for id := range c.journal.IDs() {

@@ -100,9 +100,9 @@ func (e *Engine) Want(d *spec.Desired, complete bool) {
 			delete(e.missing, name)
 		}
 	}
-	for s := range e.found {
-		if _, declared := e.declared[s.ns]; !declared {
-			e.found.drop(s.ns)
+	for name := range e.found {
+		if _, declared := e.declared[name]; !declared {
+			delete(e.found, name)
 		}
 	}
 	e.LookAtAll()

@@ -42,39 +42,26 @@ func (e *Engine) look(ctx context.Context) {
 	names := slices.Sorted(maps.Keys(e.dirty))
 	for name, err := range e.world.OpenAll(names) {
 		e.missing[name] = err
-		e.found.drop(name)
+		delete(e.found, name)
 		delete(e.seen, name)
 	}
 	interest := e.interest()
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(observe.Workers)
-	for _, name := range names {
-		ns, err := e.world.Open(name)
-		if err != nil {
-			e.missing[name] = err
-			continue
-		}
-		delete(e.missing, name)
-		if e.seen[name] != ns.Identity {
-			// What is known of the name is about another namespace.
-			e.found.drop(name)
-			e.seen[name] = ns.Identity
-			e.dirty.all(name)
-		}
-		ns.Forget()
-		kinds := e.dirty[name]
+	for _, ns := range e.openDirty(names) {
+		kinds := e.dirty[ns.Name]
 		group.Go(func() error {
 			for i := range e.kinds {
 				k := &e.kinds[i]
 				if kinds != nil && !kinds[k.Name] {
 					continue
 				}
-				s := scope{name, k.Name}
-				found, err := observeScope(ctx, k, ns, interest[s], e.search && name == spec.Host)
+				s := scope{ns.Name, k.Name}
+				found, err := observeScope(ctx, k, ns, interest[s], e.search && ns.Name == spec.Host)
 				mu.Lock()
 				if err != nil {
-					e.blind[s] = fmt.Errorf("look at %s in %s: %w", k.Name, name, err)
+					e.blind[s] = fmt.Errorf("look at %s in %s: %w", k.Name, ns.Name, err)
 				} else {
 					delete(e.blind, s)
 					e.found.put(s, found)
@@ -92,6 +79,27 @@ func (e *Engine) look(ctx context.Context) {
 	}
 	clear(e.dirty)
 	e.search = false
+}
+
+// openDirty are the dirty namespaces that are there, in the order of names. What was known of one that is another
+// now is dropped.
+func (e *Engine) openDirty(names []string) (there []*observe.NS) {
+	for _, name := range names {
+		ns, err := e.world.Open(name)
+		if err != nil {
+			e.missing[name] = err
+			continue
+		}
+		delete(e.missing, name)
+		if e.seen[name] != ns.Identity {
+			delete(e.found, name)
+			e.seen[name] = ns.Identity
+			e.dirty.all(name)
+		}
+		ns.Forget()
+		there = append(there, ns)
+	}
+	return there
 }
 
 func observeScope(ctx context.Context, k *Registered, ns *observe.NS, interest []spec.Resource, search bool) ([]spec.Resource, error) {

@@ -9,42 +9,37 @@ type scope struct{ ns, kind string }
 
 func scopeOf(id spec.ID) scope { return scope{id.NS, id.Kind} }
 
-// picture is what was found, by scope.
-type picture map[scope]map[spec.ID]spec.Resource
+// picture is what was found, by namespace and kind.
+type picture map[string]map[string]map[spec.ID]spec.Resource
 
-func (p picture) get(id spec.ID) spec.Resource { return p[scopeOf(id)][id] }
+func (p picture) get(id spec.ID) spec.Resource { return p[id.NS][id.Kind][id] }
 
 func (p picture) put(s scope, found []spec.Resource) {
 	m := make(map[spec.ID]spec.Resource, len(found))
 	for _, r := range found {
 		m[r.ID()] = r
 	}
-	p[s] = m
-}
-
-func (p picture) drop(ns string) {
-	for s := range p {
-		if s.ns == ns {
-			delete(p, s)
-		}
+	if p[s.ns] == nil {
+		p[s.ns] = map[string]map[spec.ID]spec.Resource{}
 	}
+	p[s.ns][s.kind] = m
 }
 
 func (p picture) ofKind(kind string) (found []spec.Resource) {
-	for s, m := range p {
-		if s.kind == kind {
-			for _, r := range m {
-				found = append(found, r)
-			}
+	for _, kinds := range p {
+		for _, r := range kinds[kind] {
+			found = append(found, r)
 		}
 	}
 	return found
 }
 
 func (p picture) all() (found []spec.Resource) {
-	for _, m := range p {
-		for _, r := range m {
-			found = append(found, r)
+	for _, kinds := range p {
+		for _, resources := range kinds {
+			for _, r := range resources {
+				found = append(found, r)
+			}
 		}
 	}
 	return found
