@@ -175,9 +175,10 @@ func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
 	}
 	t := table.NewWriter()
 	t.SetStyle(plain)
+	colour := coloured(w)
 	for _, r := range s.Resources {
 		state := string(r.State)
-		if coloured(w) {
+		if colour {
 			state = colours[r.State].Sprint(state)
 		}
 		t.AppendRow(table.Row{state, r.ID, r.Source, r.Reason})

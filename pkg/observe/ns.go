@@ -33,6 +33,7 @@ type NS struct {
 
 	world *World
 	file  *os.File
+	fd    int
 	route *nl.SocketHandle
 
 	mu    sync.Mutex
@@ -96,7 +97,7 @@ func (ns *NS) close() {
 }
 
 // FD is the namespace as a file, for requests that name it (IFLA_NET_NS_FD).
-func (ns *NS) FD() int { return int(ns.file.Fd()) }
+func (ns *NS) FD() int { return ns.fd }
 
 // Other opens another namespace by its name in the files.
 func (ns *NS) Other(name string) (*NS, error) { return ns.world.Open(name) }

@@ -66,7 +66,7 @@ func NewWorld() (*World, error) {
 		known:     map[string]place{},
 		byID:      map[int]string{},
 	}
-	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, ID: -1, world: w, file: f, route: sock}
+	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, ID: -1, world: w, file: f, fd: int(f.Fd()), route: sock}
 	return w, nil
 }
 
@@ -203,7 +203,7 @@ func (w *World) find(name string, selector spec.Selector) (*NS, error) {
 	if err == nil {
 		err = check()
 	}
-	ns := &NS{Name: name, Path: path, Identity: id, world: w, file: f, route: sock}
+	ns := &NS{Name: name, Path: path, Identity: id, world: w, file: f, fd: int(f.Fd()), route: sock}
 	if err == nil && id == w.host.Identity {
 		err = fmt.Errorf("%s is the namespace that linkd itself runs in: only the name %q may stand for it", selector, spec.Host)
 	}

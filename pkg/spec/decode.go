@@ -197,6 +197,9 @@ func describe(n *yaml.Node) string {
 	case yaml.SequenceNode:
 		return "a list"
 	}
+	if text := []rune(n.Value); len(text) > 60 {
+		return strconv.Quote(string(text[:60])) + "..."
+	}
 	return strconv.Quote(n.Value)
 }
 

@@ -34,7 +34,7 @@ func parse(f File) ([]*yaml.Node, Errors) {
 			return roots, errs
 		}
 		if err != nil {
-			line, msg := yamlPosition(err)
+			line, msg := yamlPosition(f.Text, err)
 			return nil, append(errs, fail(line, errors.New(msg))...)
 		}
 		if len(doc.Content) == 0 || isEmpty(doc.Content[0]) {
@@ -61,17 +61,31 @@ func unwrapPath(err error) error {
 	return err
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var (
+	yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	// grammarError is an error of yaml.v3's parser, which counts lines from 0 and leaves out line 0; its scanner's
+	// errors count from 1.
+	grammarError = regexp.MustCompile(`^(?:did not find expected (?:<|node content|'-' indicator|key|',' or )|found (?:undefined|duplicate|incompatible) )`)
+	// aliasError is the one that has no line at all.
+	aliasError = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
 
-// yamlPosition takes the line number out of a parser error. yaml.v3 gives it only as text, and for a few errors
-// counts from 0; the text is kept.
-func yamlPosition(err error) (line int, msg string) {
+// yamlPosition takes the line number out of a parser error. yaml.v3 gives it only as text; the text is kept.
+func yamlPosition(text []byte, err error) (line int, msg string) {
 	m := yamlLine.FindStringSubmatch(err.Error())
 	if m == nil {
 		return 0, err.Error()
 	}
 	line, _ = strconv.Atoi(m[1])
-	return max(line, 1), strings.TrimPrefix(err.Error(), m[0])
+	msg = strings.TrimPrefix(err.Error(), m[0])
+	if alias := aliasError.FindStringSubmatch(msg); alias != nil {
+		before, _, _ := bytes.Cut(text, []byte("*"+alias[1]))
+		line = 1 + bytes.Count(before, []byte("\n"))
+	}
+	if grammarError.MatchString(msg) {
+		line++
+	}
+	return max(line, 1), msg
 }
 
 type walker struct {

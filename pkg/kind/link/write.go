@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 
@@ -15,23 +14,28 @@ import (
 )
 
 // Create makes the interface, or both ends of a pair, with one request, and then marks and raises it with a second:
-// the kernel takes no alias at creation, and a veth whose peer is not there yet cannot be up.
+// the kernel takes no alias at creation, and a veth whose peer is not there yet cannot be up. The second end of a pair
+// has come into being with the first.
 func (k kind) Create(_ context.Context, ns *observe.NS, want *Link) error {
-	if want.Second {
-		return k.finish(ns, want)
-	}
-	err := k.add(ns, want)
-	if errors.Is(err, unix.EEXIST) && want.Peer != nil {
-		// The name of the other end is still held by what linkd made for an earlier form of this pair.
-		if stale, staleErr := removeStale(ns, want.Peer); staleErr != nil || !stale {
-			return errors.Join(err, staleErr)
+	if !want.Second {
+		err := k.add(ns, want)
+		if errors.Is(err, unix.EEXIST) && want.Peer != nil {
+			// The name of the other end is still held by what linkd made for an earlier form of this pair.
+			if stale, staleErr := removeStale(ns, want.Peer); staleErr != nil || !stale {
+				return errors.Join(err, staleErr)
+			}
+			err = k.add(ns, want)
 		}
-		err = k.add(ns, want)
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return k.finish(ns, want)
+	// The kernel finds it by its name: an index that was looked up could be another's by now.
+	return set(ns, 0, want.Up, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Name)), want.mark())
+}
+
+func (l *Link) mark() *nl.RtAttr {
+	return nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(markPrefix+l.Cable))
 }
 
 func (k kind) add(ns *observe.NS, want *Link) error {
@@ -87,18 +91,6 @@ func randomMAC() string {
 	return mac.String()
 }
 
-// finish marks and raises an interface that has just come to be.
-func (kind) finish(ns *observe.NS, want *Link) error {
-	l, err := ns.LinkByName(want.Name)
-	if err != nil {
-		return err
-	}
-	if l.Kind != want.Type || (l.Alias != "" && !strings.HasPrefix(l.Alias, markPrefix)) {
-		return fmt.Errorf("%s in %s is not what linkd made: %w", want.Name, ns.Name, unix.EEXIST)
-	}
-	return set(ns, l.Index, want.Up, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(markPrefix+want.Cable)))
-}
-
 // set changes an interface with one request. RTM_NEWLINK without NLM_F_CREATE is what ip-link(8) sends, too: unlike
 // RTM_SETLINK it takes a kind's own options.
 func set(ns *observe.NS, index int, up *bool, attrs ...*nl.RtAttr) error {
@@ -125,7 +117,7 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
 	}
 	attrs := want.attrs()
 	if want.Type != existing {
-		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(markPrefix+want.Cable)))
+		attrs = append(attrs, want.mark())
 	}
 	if want.Options != nil {
 		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
