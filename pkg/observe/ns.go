@@ -32,7 +32,6 @@ type NS struct {
 	ID int
 
 	world *World
-	file  *os.File
 	fd    int
 	route *nl.SocketHandle
 
@@ -40,28 +39,29 @@ type NS struct {
 	links *Links
 }
 
-// open opens what is at path and refuses what is not a network namespace.
-func openNamespace(path string) (*os.File, error) {
-	f, err := os.Open(path)
+// openNamespace opens what is at path, and refuses what is not a network namespace. It is a bare file descriptor
+// because nothing in it can be read or waited for.
+func openNamespace(path string) (fd int, err error) {
+	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return -1, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	var fs unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
-		f.Close()
-		return nil, fmt.Errorf("%s is not a network namespace: a plain file, left behind by one that was not mounted here", path)
+	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
+		unix.Close(fd)
+		return -1, fmt.Errorf("%s is not a network namespace: a plain file, left behind by one that was not mounted here", path)
 	}
 	// NS_GET_NSTYPE in linux/nsfs.h.
-	if kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE); err == nil && kind != unix.CLONE_NEWNET {
-		f.Close()
-		return nil, fmt.Errorf("%s is a namespace of another type", path)
+	if kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE); err == nil && kind != unix.CLONE_NEWNET {
+		unix.Close(fd)
+		return -1, fmt.Errorf("%s is a namespace of another type", path)
 	}
-	return f, nil
+	return fd, nil
 }
 
 // openSocket opens a route socket inside the namespace and reads the namespace's cookie from it.
-func openSocket(f *os.File) (sock *nl.SocketHandle, id Identity, err error) {
-	err = inNamespace(int(f.Fd()), func() error {
+func openSocket(fd int) (sock *nl.SocketHandle, id Identity, err error) {
+	err = inNamespace(fd, func() error {
 		s, err := nl.Subscribe(unix.NETLINK_ROUTE)
 		if err != nil {
 			return fmt.Errorf("open a route socket: %w", err)
@@ -71,19 +71,19 @@ func openSocket(f *os.File) (sock *nl.SocketHandle, id Identity, err error) {
 		// Strict checking makes the kernel filter dumps by what the request says (netlink(7), since 4.20).
 		_ = unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 		sock = &nl.SocketHandle{Socket: s}
-		id, err = identify(s.GetFd(), f)
+		id, err = identify(s.GetFd(), fd)
 		return err
 	})
 	return sock, id, err
 }
 
 // identify reads the namespace's cookie: never used twice, unlike the inode number, but only known since 5.14.
-func identify(socket int, f *os.File) (Identity, error) {
+func identify(socket, fd int) (Identity, error) {
 	if cookie, err := unix.GetsockoptUint64(socket, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err == nil {
 		return Identity(strconv.FormatUint(cookie, 10)), nil
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	if err := unix.Fstat(fd, &st); err != nil {
 		return "", err
 	}
 	return Identity(fmt.Sprintf("inode-%d-%d", st.Dev, st.Ino)), nil
@@ -93,7 +93,7 @@ func (ns *NS) close() {
 	if ns.route != nil {
 		ns.route.Close()
 	}
-	ns.file.Close()
+	unix.Close(ns.fd)
 }
 
 // FD is the namespace as a file, for requests that name it (IFLA_NET_NS_FD).

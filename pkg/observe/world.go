@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/spec"
 )
@@ -50,13 +51,13 @@ type place struct {
 
 // NewWorld opens linkd's own namespace.
 func NewWorld() (*World, error) {
-	f, err := openNamespace("/proc/thread-self/ns/net")
+	fd, err := openNamespace("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil, err
 	}
-	sock, id, err := openSocket(f)
+	sock, id, err := openSocket(fd)
 	if err != nil {
-		f.Close()
+		unix.Close(fd)
 		return nil, err
 	}
 	w := &World{
@@ -66,7 +67,7 @@ func NewWorld() (*World, error) {
 		known:     map[string]place{},
 		byID:      map[int]string{},
 	}
-	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, ID: -1, world: w, file: f, fd: int(f.Fd()), route: sock}
+	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, ID: -1, world: w, fd: fd, route: sock}
 	return w, nil
 }
 
@@ -192,18 +193,18 @@ func (w *World) find(name string, selector spec.Selector) (*NS, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openNamespace(path)
+	fd, err := openNamespace(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, Pendingf("there is no namespace at %s", path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	sock, id, err := openSocket(f)
+	sock, id, err := openSocket(fd)
 	if err == nil {
 		err = check()
 	}
-	ns := &NS{Name: name, Path: path, Identity: id, world: w, file: f, fd: int(f.Fd()), route: sock}
+	ns := &NS{Name: name, Path: path, Identity: id, world: w, fd: fd, route: sock}
 	if err == nil && id == w.host.Identity {
 		err = fmt.Errorf("%s is the namespace that linkd itself runs in: only the name %q may stand for it", selector, spec.Host)
 	}
