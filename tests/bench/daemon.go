@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	settle   = 10 * time.Second // IPv6 solicits routers three times, 4 s apart, and links change state meanwhile
+	idleSpan = 30 * time.Second
+)
+
+// daemonNumbers is what `linkd run` costs and does at one size.
+type daemonNumbers struct {
+	n         int
+	converged time.Duration // from start to the end of `linkd wait`, the links not there before
+	resident  int64         // bytes: the most seen
+	threads   int           // the most seen
+	idle      float64       // part of one CPU
+	repairs   repairs
+}
+
+func measureDaemon(binary string, g *ground) (daemonNumbers, error) {
+	d := daemonNumbers{n: len(g.wires)}
+	if err := g.reset(); err != nil {
+		return d, err
+	}
+	dir := filepath.Join(g.dir, daemonName)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return d, err
+	}
+	defer os.RemoveAll(dir)
+	config, runtimeDir, err := writeConfig(dir, g.wires)
+	if err != nil {
+		return d, err
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return d, err
+	}
+	defer log.Close()
+	daemon := exec.Command(binary, "run", "--config", config, "--runtime-dir", runtimeDir)
+	daemon.Stdout, daemon.Stderr = log, log
+	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	start := time.Now()
+	if err := daemon.Start(); err != nil {
+		return d, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- daemon.Wait() }()
+
+	err = observe(&d, g, daemon.Process.Pid, start, func() error {
+		return runOne(exec.Command(binary, "wait", "--timeout", "60s", "--config", config, "--runtime-dir", runtimeDir))
+	}, filepath.Join(runtimeDir, "linkd.sock"))
+
+	if stopped := stop(daemon.Process, ended); err == nil {
+		err = stopped
+	}
+	if err != nil {
+		said, _ := os.ReadFile(log.Name())
+		return d, fmt.Errorf("%w\n%s", err, said[max(0, len(said)-2000):])
+	}
+	return d, g.reset()
+}
+
+// observe fills d from a daemon that has just been started.
+func observe(d *daemonNumbers, g *ground, pid int, start time.Time, wait func() error, socket string) error {
+	for absent(socket) != "" {
+		if time.Since(start) > time.Minute {
+			return fmt.Errorf("no control socket %s after a minute", socket)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err := wait(); err != nil {
+		return err
+	}
+	d.converged = time.Since(start)
+	if err := g.check(); err != nil {
+		return fmt.Errorf("not the state that was asked for: %w", err)
+	}
+	if err := d.sample(pid); err != nil {
+		return err
+	}
+	time.Sleep(settle)
+	before, err := cpuTime(pid)
+	if err != nil {
+		return err
+	}
+	from := time.Now()
+	time.Sleep(idleSpan)
+	after, err := cpuTime(pid)
+	if err != nil {
+		return err
+	}
+	d.idle = float64(after-before) / float64(time.Since(from))
+	if err := d.sample(pid); err != nil {
+		return err
+	}
+	if d.repairs, err = measureRepairs(g); err != nil {
+		return err
+	}
+	if err := d.sample(pid); err != nil {
+		return err
+	}
+	if err := wait(); err != nil {
+		return err
+	}
+	if err := g.check(); err != nil {
+		return fmt.Errorf("not the state that was asked for, after the repairs: %w", err)
+	}
+	return nil
+}
+
+// stop ends the daemon as systemd does, and reports an end that systemd would call a failure.
+func stop(p *os.Process, ended <-chan error) error {
+	if err := p.Signal(unix.SIGTERM); err != nil {
+		return fmt.Errorf("the daemon was gone before it was asked to stop: %w", <-ended)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("stop the daemon: %w", err)
+		}
+		return nil
+	case <-time.After(10 * time.Second):
+		p.Kill()
+		<-ended
+		return fmt.Errorf("the daemon did not stop within 10 s")
+	}
+}
+
+// sample keeps the largest memory and thread count seen.
+func (d *daemonNumbers) sample(pid int) error {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(status)) {
+		key, value, _ := strings.Cut(line, ":")
+		if key != "VmRSS" && key != "Threads" {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+		if err != nil {
+			return err
+		}
+		if key == "VmRSS" {
+			d.resident = max(d.resident, n<<10)
+		} else {
+			d.threads = max(d.threads, int(n))
+		}
+	}
+	return nil
+}
+
+// cpuTime is what utime and stime of /proc/PID/stat add up to, read from the process's CPU clock instead: stat
+// counts in steps of 10 ms, and the wanted number is 10 ms in 10 s.
+func cpuTime(pid int) (time.Duration, error) {
+	const scheduler = 2 // CPUCLOCK_SCHED: nanoseconds that the scheduler counted
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|scheduler), &t); err != nil {
+		return 0, fmt.Errorf("CPU clock of process %d: %w", pid, err)
+	}
+	return time.Duration(t.Nano()), nil
+}
