@@ -11,6 +11,7 @@ import (
 var Types = []*Type{
 	veth,
 	bridge,
+	dummy,
 	existingType,
 }
 
