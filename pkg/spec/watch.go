@@ -103,13 +103,15 @@ func (w *fileWatch) concerns(e fsnotify.Event) bool {
 	if e.Op == fsnotify.Chmod {
 		return false
 	}
+	// In the watched directory "." a file is called "./NAME".
+	name := filepath.Clean(e.Name)
 	for _, path := range w.paths {
 		path = filepath.Clean(path)
-		if e.Name == path {
+		if name == path {
 			return true
 		}
-		if filepath.Dir(e.Name) == path {
-			base := filepath.Base(e.Name)
+		if filepath.Dir(name) == path {
+			base := filepath.Base(name)
 			return IsConfigName(base) || base == "..data"
 		}
 	}
