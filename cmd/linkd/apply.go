@@ -105,6 +105,10 @@ func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Dur
 		return exit(exitFailed, err)
 	}
 	defer world.Close()
+	if search {
+		engine.Search()
+	}
+	engine.Want(desired, true)
 	inbox := observe.NewInbox()
 	if wait > 0 {
 		stop, err := world.Listen(inbox, engine.Topics())
@@ -112,11 +116,12 @@ func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Dur
 			return exit(exitFailed, err)
 		}
 		defer stop()
+		_, stopPaths, err := world.WatchPaths(inbox)
+		if err != nil {
+			return exit(exitFailed, err)
+		}
+		defer stopPaths()
 	}
-	if search {
-		engine.Search()
-	}
-	engine.Want(desired, true)
 	status := converge(ctx, engine, inbox, wait)
 	o.printStatus(os.Stdout, status)
 	if status.State == reconcile.Degraded || (wait > 0 && status.State != reconcile.Converged) || ctx.Err() != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,8 @@ type processes struct {
 	byName map[string]*process
 	// ended hears the name of a namespace whose process ended.
 	ended func(name string)
+	// running are the processes by command line, as they were when somebody first asked in this pass.
+	running map[string][]int
 }
 
 type process struct {
@@ -87,7 +90,7 @@ func (ps *processes) find(name string, s spec.Selector) (*process, error) {
 		p.fd.Close()
 		delete(ps.byName, name)
 	}
-	pid, err := choose(s)
+	pid, err := ps.choose(s)
 	if err != nil {
 		return nil, err
 	}
@@ -125,48 +128,55 @@ func hasEnded(pidfd int) bool {
 	return err == nil && n > 0
 }
 
+// release forgets which processes are running.
+func (ps *processes) release() {
+	ps.mu.Lock()
+	ps.running = nil
+	ps.mu.Unlock()
+}
+
 // choose finds the one process that a selector means.
-func choose(s spec.Selector) (int, error) {
+func (ps *processes) choose(s spec.Selector) (pid int, err error) {
 	if s.Scheme == "pid" {
 		return strconv.Atoi(s.Value)
 	}
-	pids, err := processesRunning(s.Value)
-	switch {
-	case err != nil:
-		return 0, err
-	case len(pids) == 0:
+	if ps.running == nil {
+		if ps.running, err = runningProcesses(); err != nil {
+			return 0, err
+		}
+	}
+	switch pids := ps.running[s.Value]; len(pids) {
+	case 0:
 		return 0, Pendingf("no process runs %q", s.Value)
-	case len(pids) > 1:
+	case 1:
+		return pids[0], nil
+	default:
 		return 0, fmt.Errorf("%d processes run %q (PIDs %s): choose one with pid:", len(pids), s.Value, strings.Trim(fmt.Sprint(pids), "[]"))
 	}
-	return pids[0], nil
 }
 
-// processesRunning are the processes whose arguments, joined by single spaces, are commandLine.
-func processesRunning(commandLine string) ([]int, error) {
-	proc, err := os.Open("/proc")
+// runningProcesses are all processes by their arguments, joined by single spaces.
+func runningProcesses() (map[string][]int, error) {
+	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
-	defer proc.Close()
-	names, err := proc.Readdirnames(-1)
-	if err != nil {
-		return nil, err
-	}
-	var pids []int
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
+	running := map[string][]int{}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
 			continue
 		}
 		// A process that is just ending has no command line, and may be gone: either way it is none to wire.
-		args, err := os.ReadFile(filepath.Join("/proc", name, "cmdline"))
+		args, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
 		if err != nil || len(args) == 0 {
 			continue
 		}
-		if string(bytes.ReplaceAll(bytes.TrimRight(args, "\x00"), []byte{0}, []byte{' '})) == commandLine {
-			pids = append(pids, pid)
-		}
+		line := string(bytes.ReplaceAll(bytes.TrimRight(args, "\x00"), []byte{0}, []byte{' '}))
+		running[line] = append(running[line], pid)
 	}
-	return pids, nil
+	for _, pids := range running {
+		slices.Sort(pids)
+	}
+	return running, nil
 }

@@ -241,6 +241,7 @@ func (w *World) NameOf(id int) string {
 
 // Release closes every namespace but linkd's own, so that none is kept alive by linkd alone.
 func (w *World) Release() {
+	w.processes.release()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, ns := range w.opened {

@@ -24,7 +24,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 			e.verdicts[id] = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", cause, e.verdicts[cause].Reason)}
 			continue
 		}
-		e.Ops++
+		e.Counters.Ops++
 		err := e.do(ctx, op)
 		e.touch(op)
 		if err != nil {
@@ -32,15 +32,8 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 			e.fail(op, err)
 			continue
 		}
-		e.log.Info(op.Verb.String(), "id", id.String(), "why", op.reason(), "file", originOf(op).String())
+		e.log.Info(op.Verb.String(), "id", id.String(), "why", op.reason(), "file", e.origin(id))
 	}
-}
-
-func originOf(op *Op) spec.Source {
-	if op.Want != nil {
-		return op.Want.Origin()
-	}
-	return spec.Source{}
 }
 
 func blockedBy(c *comparison, op *Op, failed map[spec.ID]bool) (spec.ID, bool) {
@@ -203,7 +196,7 @@ func (e *Engine) fail(op *Op, err error) {
 	t.until = e.now().Add(min(wait, lastRetry))
 	t.verdict = v
 	if e.verdicts[id] != v {
-		e.log.Log(context.Background(), levelOf(v), err.Error(), "id", id.String(), "file", originOf(op).String())
+		e.log.Log(context.Background(), levelOf(v), err.Error(), "id", id.String(), "file", e.origin(id))
 	}
 	e.verdicts[id] = v
 }
@@ -226,7 +219,7 @@ func (e *Engine) noteCorrections(plan Plan) (rest Plan) {
 			continue
 		}
 		t := e.trial(id)
-		e.Corrections++
+		e.Counters.Corrections++
 		t.corrections = append(t.corrections, now)
 		for len(t.corrections) > 0 && now.Sub(t.corrections[0]) > flapWindow {
 			t.corrections = t.corrections[1:]

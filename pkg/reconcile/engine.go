@@ -15,10 +15,7 @@ import (
 
 // Engine owns the wanted state, the picture of what is there, and how each resource stands. One goroutine uses it.
 type Engine struct {
-	// Corrections counts the resources that were found changed by others and put right.
-	Corrections int
-	// Ops counts the ops that were tried.
-	Ops int
+	Counters Counters
 
 	kinds   []Registered
 	byName  map[string]*Registered
@@ -29,7 +26,8 @@ type Engine struct {
 	now     func() time.Time
 
 	want     *spec.Set
-	declared map[string]spec.Namespace
+	named    map[string]spec.Namespace // the namespaces that the files name
+	declared map[string]spec.Namespace // and those in which something may be left
 	partial  bool
 
 	found    picture
@@ -83,7 +81,10 @@ func (e *Engine) Search() { e.search = true }
 // again, and what failed before is tried again.
 func (e *Engine) Want(d *spec.Desired, complete bool) {
 	e.want, e.partial = d.Resources, !complete
-	e.declared = maps.Clone(d.Namespaces)
+	e.named, e.declared = d.Namespaces, maps.Clone(d.Namespaces)
+	if e.declared == nil {
+		e.declared = map[string]spec.Namespace{}
+	}
 	for name, selector := range e.journal.Namespaces() {
 		if _, declared := e.declared[name]; !declared {
 			e.declared[name] = spec.Namespace{Name: name, Selector: selector}
@@ -183,6 +184,7 @@ const maxRounds = 6
 // Converge looks where it is dirty, plans and applies until nothing is left to do or nothing more can be done.
 func (e *Engine) Converge(ctx context.Context) {
 	defer e.world.Release()
+	e.Counters.Passes++
 	for round := 1; ; round++ {
 		c, plan := e.compare(ctx)
 		if round <= maxRounds {
@@ -236,11 +238,36 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 	}
 	for id, v := range verdicts {
 		if old, known := e.verdicts[id]; v.State != OK && (!known || old != v) {
-			e.log.Log(ctx, levelOf(v), v.Reason, "id", id.String(), "state", string(v.State), "file", e.want.Get(id).Origin().String())
+			e.log.Log(ctx, levelOf(v), v.Reason, "id", id.String(), "state", string(v.State), "file", e.origin(id))
 		}
 	}
 	e.verdicts = verdicts
+	e.forgetNamespaces()
 	return c, plan
+}
+
+// origin is where a resource is declared; "" for one that no file declares any more.
+func (e *Engine) origin(id spec.ID) string {
+	if want := e.want.Get(id); want != nil {
+		return want.Origin().String()
+	}
+	return ""
+}
+
+// forgetNamespaces stops looking for namespaces that are gone, that no file names, and in which nothing of linkd's can
+// be left.
+func (e *Engine) forgetNamespaces() {
+	if len(e.missing) == 0 {
+		return
+	}
+	remembered := e.journal.Namespaces()
+	for name := range e.missing {
+		_, named := e.named[name]
+		if _, left := remembered[name]; !named && !left {
+			delete(e.missing, name)
+			delete(e.declared, name)
+		}
+	}
 }
 
 // held are the resources whose time to be tried again has not come.

@@ -39,12 +39,11 @@ type Loop struct {
 	Passed func(*Status)
 	Log    *slog.Logger
 
-	reloads  chan chan Loaded
-	checks   chan chan *Status
-	stamp    string
-	files    []spec.FileState
-	warning  string
-	overruns int
+	reloads chan chan Loaded
+	checks  chan chan *Status
+	stamp   string
+	files   []spec.FileState
+	warning string
 
 	mu      sync.Mutex
 	status  *Status
@@ -75,7 +74,7 @@ func (l *Loop) Run(ctx context.Context) {
 	var reread time.Time
 	idle, idleSince := 0, time.Now()
 	for {
-		before := l.Engine.Ops
+		before := l.Engine.Counters.Ops
 		l.pass(ctx)
 		if ctx.Err() != nil {
 			return
@@ -83,7 +82,7 @@ func (l *Loop) Run(ctx context.Context) {
 		if time.Since(idleSince) > time.Second {
 			idle, idleSince = 0, time.Now()
 		}
-		if l.Engine.Ops == before {
+		if l.Engine.Counters.Ops == before {
 			idle++
 		}
 		if idle > idlePasses {
@@ -151,8 +150,8 @@ func (l *Loop) hear() {
 	news, overruns := l.Inbox.Take()
 	l.Engine.Hear(news)
 	if overruns > 0 {
-		l.overruns += overruns
-		l.Log.Warn("the kernel dropped events: looking at everything", "overruns", l.overruns)
+		l.Engine.Counters.Overruns += overruns
+		l.Log.Warn("the kernel dropped events: looking at everything", "overruns", l.Engine.Counters.Overruns)
 		l.Engine.LookAtAll()
 	}
 }

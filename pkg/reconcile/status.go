@@ -16,6 +16,19 @@ type Status struct {
 	Resources []ResourceStatus `json:"resources"`
 	// Warnings are what is wrong with linkd's own footing: a runtime directory that cannot be written, say.
 	Warnings []string `json:"warnings,omitempty"`
+	Counters Counters `json:"counters"`
+}
+
+// Counters count since the start.
+type Counters struct {
+	// Passes is how often linkd looked and compared.
+	Passes int `json:"passes"`
+	// Ops is how many steps of plans were tried.
+	Ops int `json:"ops"`
+	// Corrections is how many resources were found changed by others.
+	Corrections int `json:"corrections"`
+	// Overruns is how often the kernel dropped events, upon which everything is looked at.
+	Overruns int `json:"overruns"`
 }
 
 // ResourceStatus is how one resource stands.
@@ -35,7 +48,7 @@ const (
 
 // Status is how everything stands after the last pass.
 func (e *Engine) Status(files []spec.FileState) *Status {
-	s := &Status{Version: 1, Files: files, Resources: make([]ResourceStatus, 0, len(e.verdicts))}
+	s := &Status{Version: 1, Files: files, Resources: make([]ResourceStatus, 0, len(e.verdicts)), Counters: e.Counters}
 	if s.Files == nil {
 		s.Files = []spec.FileState{}
 	}
