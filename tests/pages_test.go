@@ -1,0 +1,84 @@
+package tests
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestReadme holds the README to what it shows: the YAML is the example, and each transcript is a part of what the demo
+// prints.
+func TestReadme(t *testing.T) {
+	readme := read(t, "../README.md")
+
+	example := regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(read(t, "../examples/links.yaml"), "")
+	if yaml := blocks(readme, "yaml"); len(yaml) != 1 || yaml[0] != example {
+		t.Errorf("the YAML in the README is not examples/links.yaml without its opening comment:\n%s", strings.Join(yaml, "\n"))
+	}
+
+	if os.Getuid() != 0 {
+		t.Skip("the demo is played as root here; as another user it needs user namespaces, which not every kernel allows")
+	}
+	linkd := filepath.Join(t.TempDir(), "linkd")
+	if out, err := exec.Command("go", "build", "-o", linkd, "../cmd/linkd").CombinedOutput(); err != nil {
+		t.Fatalf("build linkd: %v\n%s", err, out)
+	}
+	demo, err := exec.Command("demo/run", linkd).CombinedOutput()
+	if err != nil {
+		t.Fatalf("the demo: %v\n%s", err, demo)
+	}
+	transcripts := blocks(readme, "console")
+	if len(transcripts) == 0 {
+		t.Error("the README shows no transcript")
+	}
+	for _, transcript := range transcripts {
+		if !strings.Contains(string(demo), transcript) {
+			t.Errorf("the README shows what the demo does not print:\n%s\nthe demo:\n%s", transcript, demo)
+		}
+	}
+}
+
+// TestContributing holds the page to the files that its diff is said to have made.
+func TestContributing(t *testing.T) {
+	diffs := blocks(read(t, "../CONTRIBUTING.md"), "diff")
+	if len(diffs) != 1 {
+		t.Fatalf("%d diffs on the page, want 1", len(diffs))
+	}
+	var path string
+	added := map[string][]string{}
+	for line := range strings.Lines(diffs[0]) {
+		if name, is := strings.CutPrefix(line, "+++ b/"); is {
+			path = strings.TrimSpace(name)
+		} else if text, is := strings.CutPrefix(line, "+"); is {
+			added[path] = append(added[path], text)
+		}
+	}
+	if len(added) != 2 {
+		t.Errorf("a new kind of link is one file and one list line, and the diff is of %d files", len(added))
+	}
+	for path, lines := range added {
+		if text := read(t, "../"+path); !strings.Contains(text, strings.Join(lines, "")) {
+			t.Errorf("%s does not hold what the page says it was given:\n%s", path, strings.Join(lines, ""))
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// blocks are the fenced blocks of a language in a Markdown page.
+func blocks(page, language string) (found []string) {
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(page, -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
