@@ -176,7 +176,7 @@ func (c *comparison) owned(kind *Registered, have spec.Resource) bool {
 	}
 	print, unmarked := kind.fingerprint(have)
 	e, remembered := c.journal.Get(have.ID(), c.identity(have.ID().NS))
-	return unmarked && remembered && !e.Set && (e.Print == "" || e.Print == print)
+	return unmarked && remembered && !e.Set && (e.Print == "" || print == "" || e.Print == print)
 }
 
 // claimed: linkd made it, or made what stood in its place before somebody replaced it, and may correct it.

@@ -38,7 +38,7 @@ type (
 	Adopter[R spec.Resource] interface{ Adopts(want R) bool }
 
 	// Unmarked is a kind whose resources the kernel gives no room for a mark: those are linkd's that the journal says
-	// it made, as long as Fingerprint is what it was then.
+	// it made, as long as Fingerprint is what it was then, or "", which is no other's either.
 	Unmarked[R spec.Resource] interface{ Fingerprint(have R) string }
 
 	// Completer is a kind whose wanted resources depend on what is found: it fills them in before they are compared.
@@ -94,6 +94,7 @@ type erased interface {
 	Kind[spec.Resource]
 	before(want, have spec.Resource) (string, bool)
 	prior(have spec.Resource, before string) spec.Resource
+	adoptable() bool
 	adopts(want spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
 	complete(world *observe.World, want spec.Resource) (spec.Resource, error)
@@ -170,6 +171,11 @@ func (b box[R]) before(want, have spec.Resource) (string, bool) {
 
 func (b box[R]) prior(have spec.Resource, before string) spec.Resource {
 	return b.k.(Setting[R]).Prior(have.(R), before)
+}
+
+func (b box[R]) adoptable() bool {
+	_, is := b.k.(Adopter[R])
+	return is
 }
 
 func (b box[R]) adopts(want spec.Resource) bool {

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -56,9 +55,9 @@ type Name struct {
 	Target string
 	Source spec.Source
 
-	// identity is the mounted namespace's; stray is a file that is neither.
-	identity observe.Identity
-	stray    bool
+	// identity is the mounted namespace's; stray is a file that is neither, and empty one without anything in it.
+	identity     observe.Identity
+	stray, empty bool
 }
 
 // ID implements spec.Resource.
@@ -106,7 +105,7 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (fo
 			if open, err := ns.Other(w.Name); err == nil && open.Path == n.path() {
 				n.Made, n.identity = true, open.Identity
 			} else {
-				n.stray = true
+				n.stray, n.empty = true, info.Mode().IsRegular() && info.Size() == 0
 			}
 		}
 		found = append(found, n)
@@ -114,16 +113,27 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (fo
 	return found, nil
 }
 
+func describeFile(path string) string {
+	var st unix.Statfs_t
+	if unix.Statfs(path, &st) == nil && st.Type == unix.NSFS_MAGIC {
+		return "another namespace"
+	}
+	return "a plain file"
+}
+
 // Owned: a name carries no mark; the journal knows which ones linkd made.
 func (kind) Owned(*Name) bool { return false }
 
 // Fingerprint implements reconcile.Unmarked: a namespace that somebody else made under the same name is another one.
+// The empty file is what a kill leaves between it and the mount, on the way up or down.
 func (kind) Fingerprint(have *Name) string {
 	switch {
 	case have.Made:
 		return string(have.identity)
-	case have.stray:
-		return "a plain file"
+	case have.empty:
+		return ""
+	case have.stray != "":
+		return have.stray
 	}
 	return have.Target
 }
@@ -152,8 +162,8 @@ func (kind) Diff(want, have *Name) []reconcile.Field {
 
 func (n *Name) describe() string {
 	switch {
-	case n.stray:
-		return "a plain file"
+	case n.stray != "":
+		return n.stray
 	case n.Made:
 		return "a namespace"
 	}
@@ -176,11 +186,16 @@ func (kind) Create(_ context.Context, _ *observe.NS, want *Name) error {
 		return err
 	}
 	f.Close()
-	err = observe.NewNamespace(func(path string) error {
-		return unix.Mount(path, want.path(), "none", unix.MS_BIND, "")
+	return want.mount()
+}
+
+// mount makes a namespace and mounts it over the empty file.
+func (n *Name) mount() error {
+	err := observe.NewNamespace(func(path string) error {
+		return unix.Mount(path, n.path(), "none", unix.MS_BIND, "")
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("mount at %s: %w", want.path(), err), os.Remove(want.path()))
+		return errors.Join(fmt.Errorf("mount at %s: %w", n.path(), err), os.Remove(n.path()))
 	}
 	return nil
 }
@@ -199,16 +214,30 @@ func share(dir string) error {
 	return unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
 }
 
-// Update points a symbolic link at where the namespace is now.
+// Update points a symbolic link at where the namespace is now, or finishes what a kill left half made.
 func (kind) Update(_ context.Context, _ *observe.NS, want, have *Name) error {
-	if want.Made || have.Made || have.stray {
+	if want.Made && have.empty {
+		if err := share(observe.NetnsDir); err != nil {
+			return err
+		}
+		return want.mount()
+	}
+	if want.Made || have.Made || have.stray != "" {
 		return fmt.Errorf("%s is %s, and would have to be %s: remove it", want.path(), have.describe(), want.describe())
 	}
-	return renameio.Symlink(want.Target, want.path())
+	// Not by renaming one over the other: who is killed over that would leave a name nobody knows of.
+	if err := os.Remove(want.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(want.Target, want.path())
 }
 
-// Delete takes the name away. A namespace lives on for as long as a process is in it.
+// Delete takes the name away. A namespace lives on for as long as a process is in it. A file with something in it is
+// not what a kill left behind.
 func (kind) Delete(_ context.Context, _ *observe.NS, have *Name) error {
+	if have.stray && !have.empty {
+		return nil
+	}
 	if have.Made {
 		if err := unix.Unmount(have.path(), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 			return err
