@@ -55,9 +55,11 @@ type Name struct {
 	Target string
 	Source spec.Source
 
-	// identity is the mounted namespace's; stray is a file that is neither, and empty one without anything in it.
-	identity     observe.Identity
-	stray, empty bool
+	// identity is the mounted namespace's; stray says what a file is that is neither, and empty is a plain one without
+	// anything in it.
+	identity observe.Identity
+	stray    string
+	empty    bool
 }
 
 // ID implements spec.Resource.
@@ -105,7 +107,8 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (fo
 			if open, err := ns.Other(w.Name); err == nil && open.Path == n.path() {
 				n.Made, n.identity = true, open.Identity
 			} else {
-				n.stray, n.empty = true, info.Mode().IsRegular() && info.Size() == 0
+				n.stray = describeFile(n.path())
+				n.empty = n.stray == plainFile && info.Mode().IsRegular() && info.Size() == 0
 			}
 		}
 		found = append(found, n)
@@ -113,12 +116,14 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (fo
 	return found, nil
 }
 
+const plainFile = "a plain file"
+
 func describeFile(path string) string {
 	var st unix.Statfs_t
 	if unix.Statfs(path, &st) == nil && st.Type == unix.NSFS_MAGIC {
 		return "another namespace"
 	}
-	return "a plain file"
+	return plainFile
 }
 
 // Owned: a name carries no mark; the journal knows which ones linkd made.
@@ -235,7 +240,7 @@ func (kind) Update(_ context.Context, _ *observe.NS, want, have *Name) error {
 // Delete takes the name away. A namespace lives on for as long as a process is in it. A file with something in it is
 // not what a kill left behind.
 func (kind) Delete(_ context.Context, _ *observe.NS, have *Name) error {
-	if have.stray && !have.empty {
+	if have.stray != "" && !have.empty {
 		return nil
 	}
 	if have.Made {
