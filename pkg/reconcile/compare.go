@@ -57,11 +57,11 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	if !c.keep {
 		c.undeclared()
 	}
-	c.spread()
 	c.refuseVictims()
-	for id := range c.ops {
-		c.settle(id)
-	}
+	c.settleAll()
+	// Only what is really made anew takes others with it, and what is made again with it may have to wait in its turn.
+	c.spread()
+	c.settleAll()
 	ops := make([]*Op, 0, len(c.ops))
 	for _, op := range c.ops {
 		ops = append(ops, op)
@@ -303,6 +303,12 @@ func (c *comparison) refuseVictims() {
 			delete(c.ops, id)
 			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s it would end what linkd did not make, so it stays: %s", op.Verb, strings.Join(foreign, ", "))}
 		}
+	}
+}
+
+func (c *comparison) settleAll() {
+	for id := range c.ops {
+		c.settle(id)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 )
 
 // order sorts ops so that each comes after what it builds on: a make after the makes of what it needs, a delete
-// before the deletes and replaces of what it needs. Otherwise what is made comes before what is deleted, kinds come
+// before the deletes and replaces of what it needs. What lets go of something that is deleted does so before that, if
+// it can: it cannot where it has to wait for the delete in turn. Otherwise what is made comes before what is deleted, kinds come
 // in the order of their list, and resources in that of their IDs, so a plan is the same whenever the difference is.
 func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec.ID) Plan {
 	slices.SortFunc(ops, func(a, b *Op) int {
@@ -30,6 +31,8 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 		after[first] = append(after[first], then)
 		waits[then]++
 	}
+	better := make([][]int, len(ops)) // better[i]: the ops that come after op i if they can
+	would := make([]int, len(ops))
 	for i, op := range ops {
 		if op.Want != nil {
 			for _, need := range needs(op.Want) {
@@ -38,29 +41,56 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 				}
 			}
 		}
-		if op.Verb == Delete {
-			for _, need := range needs(op.Have) {
-				if j, planned := at[need]; planned && (ops[j].Verb == Delete || ops[j].Verb == Replace) {
-					edge(i, j)
-				}
+		if op.Have == nil {
+			continue
+		}
+		for _, need := range needs(op.Have) {
+			j, planned := at[need]
+			switch {
+			case !planned || (ops[j].Verb != Delete && ops[j].Verb != Replace):
+			case op.Verb == Delete:
+				edge(i, j)
+			case ops[j].Verb == Delete:
+				better[i] = append(better[i], j)
+				would[j]++
 			}
 		}
 	}
-	ready := &intHeap{}
-	for i := range ops {
-		if waits[i] == 0 {
+	// Those that may come but had better not yet are taken only when nothing else is left.
+	ready, reluctant := &intHeap{}, &intHeap{}
+	queue := func(i int) {
+		switch {
+		case waits[i] > 0:
+		case would[i] > 0:
+			heap.Push(reluctant, i)
+		default:
 			heap.Push(ready, i)
 		}
 	}
+	for i := range ops {
+		queue(i)
+	}
 	plan := make(Plan, 0, len(ops))
 	placed := make([]bool, len(ops))
-	for ready.Len() > 0 {
-		i := heap.Pop(ready).(int)
+	for ready.Len() > 0 || reluctant.Len() > 0 {
+		from := ready
+		if ready.Len() == 0 {
+			from = reluctant
+		}
+		i := heap.Pop(from).(int)
+		if placed[i] {
+			continue
+		}
 		plan = append(plan, ops[i])
 		placed[i] = true
 		for _, j := range after[i] {
 			if waits[j]--; waits[j] == 0 {
-				heap.Push(ready, j)
+				queue(j)
+			}
+		}
+		for _, j := range better[i] {
+			if would[j]--; would[j] == 0 && !placed[j] {
+				queue(j)
 			}
 		}
 	}
