@@ -127,7 +127,7 @@ func (c *comparison) compare(w *wanted) {
 		switch {
 		case setting:
 		case !c.claimed(kind, have) && (replace || !kind.adopts(w.Resource)):
-			c.verdicts[id] = Verdict{Failed, conflict(op.Why)}
+			c.verdicts[id] = Verdict{Failed, conflict(kind, op.Why)}
 			return
 		case replace:
 			op.Verb = Replace
@@ -161,12 +161,19 @@ func verdictOf(err error) Verdict {
 	return Verdict{Failed, err.Error()}
 }
 
-func conflict(why []Field) string {
+func conflict(kind *Registered, why []Field) string {
 	fields := make([]string, len(why))
 	for i, f := range why {
 		fields[i] = f.String()
 	}
-	return "it is there already, and linkd did not make it, so it is left alone (" + strings.Join(fields, ", ") + ")"
+	text := "it is there already, and linkd did not make it, so it is left alone (" + strings.Join(fields, ", ") + ")"
+	switch replace := slices.ContainsFunc(why, func(f Field) bool { return f.Replace }); {
+	case kind.adoptable() && replace:
+		text += "; remove it"
+	case kind.adoptable():
+		text += "; remove it, or write adopt: true"
+	}
+	return text
 }
 
 // owned: linkd made it, and may delete it.

@@ -11,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
-
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -122,7 +120,7 @@ func (j *Journal) compact(boot string) error {
 	if err := os.MkdirAll(filepath.Dir(j.path), 0o755); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(j.path, out.Bytes(), 0o600); err != nil {
+	if err := spec.ReplaceFile(j.path, out.Bytes()); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-
-	"github.com/google/renameio/v2"
 )
 
 // FileState is what became of one file at a load: loaded; kept (it is not valid, and its last good content is in
@@ -169,5 +167,14 @@ func (k *Keeper) Save() error {
 	if old, err := os.ReadFile(k.path); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	return errors.Join(os.MkdirAll(filepath.Dir(k.path), 0o700), renameio.WriteFile(k.path, text, 0o600))
+	return errors.Join(os.MkdirAll(filepath.Dir(k.path), 0o700), ReplaceFile(k.path, text))
+}
+
+// ReplaceFile makes text the content of a file of linkd's own at one stroke. Who is killed over it leaves a file that
+// the next one overwrites: a name made up for the purpose would stay forever.
+func ReplaceFile(path string, text []byte) error {
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }

@@ -55,11 +55,9 @@ type Name struct {
 	Target string
 	Source spec.Source
 
-	// identity is the mounted namespace's; stray says what a file is that is neither, and empty is a plain one without
-	// anything in it.
+	// identity is the mounted namespace's; stray says what is there if it is neither.
 	identity observe.Identity
 	stray    string
-	empty    bool
 }
 
 // ID implements spec.Resource.
@@ -107,8 +105,7 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (fo
 			if open, err := ns.Other(w.Name); err == nil && open.Path == n.path() {
 				n.Made, n.identity = true, open.Identity
 			} else {
-				n.stray = describeFile(n.path())
-				n.empty = n.stray == plainFile && info.Mode().IsRegular() && info.Size() == 0
+				n.stray = describeFile(n.path(), info)
 			}
 		}
 		found = append(found, n)
@@ -116,12 +113,20 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (fo
 	return found, nil
 }
 
-const plainFile = "a plain file"
+// What can stand under a name that is neither a namespace found there nor a symbolic link.
+const (
+	otherNamespace = "another namespace"
+	emptyFile      = "an empty file"
+	plainFile      = "a plain file"
+)
 
-func describeFile(path string) string {
+func describeFile(path string, info fs.FileInfo) string {
 	var st unix.Statfs_t
-	if unix.Statfs(path, &st) == nil && st.Type == unix.NSFS_MAGIC {
-		return "another namespace"
+	switch {
+	case unix.Statfs(path, &st) == nil && st.Type == unix.NSFS_MAGIC:
+		return otherNamespace
+	case info.Mode().IsRegular() && info.Size() == 0:
+		return emptyFile
 	}
 	return plainFile
 }
@@ -135,7 +140,7 @@ func (kind) Fingerprint(have *Name) string {
 	switch {
 	case have.Made:
 		return string(have.identity)
-	case have.empty:
+	case have.stray == emptyFile:
 		return ""
 	case have.stray != "":
 		return have.stray
@@ -221,7 +226,7 @@ func share(dir string) error {
 
 // Update points a symbolic link at where the namespace is now, or finishes what a kill left half made.
 func (kind) Update(_ context.Context, _ *observe.NS, want, have *Name) error {
-	if want.Made && have.empty {
+	if want.Made && have.stray == emptyFile {
 		if err := share(observe.NetnsDir); err != nil {
 			return err
 		}
@@ -240,7 +245,7 @@ func (kind) Update(_ context.Context, _ *observe.NS, want, have *Name) error {
 // Delete takes the name away. A namespace lives on for as long as a process is in it. A file with something in it is
 // not what a kill left behind.
 func (kind) Delete(_ context.Context, _ *observe.NS, have *Name) error {
-	if have.stray != "" && !have.empty {
+	if have.stray != "" && have.stray != emptyFile {
 		return nil
 	}
 	if have.Made {
