@@ -215,7 +215,7 @@ func (j *Journal) Namespaces() map[string]spec.Selector {
 // and a part may be set later than the others.
 func mergeBefore(oldest, now string) string {
 	var first, later map[string]json.RawMessage
-	if json.Unmarshal([]byte(oldest), &first) != nil || json.Unmarshal([]byte(now), &later) != nil {
+	if json.Unmarshal([]byte(oldest), &first) != nil || json.Unmarshal([]byte(now), &later) != nil || first == nil || later == nil {
 		return oldest
 	}
 	maps.Copy(later, first)
