@@ -1,0 +1,332 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// toy is a resource of a toy kind. As text it is its ID, and then what it has:
+//
+//	lab/box/a value=2 needs=lab/box/b,lab/box/c mark
+//
+// Its value can be changed in place, and its frame and its needs cannot.
+type toy struct {
+	id           spec.ID
+	needs        []spec.ID
+	value, frame string
+	// mark is linkd's. Print tells it apart from another with the same ID.
+	mark  bool
+	print string
+	// adopt, only and makes are what a file may ask for beside: to take it over, not to make it, and to make a
+	// namespace with it. Within is a further namespace that it reaches into.
+	adopt, only   bool
+	makes, within string
+	// pending and failed are why it cannot be completed.
+	pending, failed string
+	line            int
+}
+
+func (t *toy) ID() spec.ID            { return t.id }
+func (t *toy) Needs() []spec.ID       { return t.needs }
+func (t *toy) OnlyFound() bool        { return t.only }
+func (t *toy) MakesNamespace() string { return t.makes }
+
+func (t *toy) Reaches() []string {
+	if t.within == "" {
+		return nil
+	}
+	return []string{t.within}
+}
+
+func (t *toy) Origin() spec.Source {
+	if t.line == 0 {
+		return spec.Source{}
+	}
+	return spec.Source{File: "a.yaml", Line: t.line, Column: 1}
+}
+
+func (t *toy) String() string {
+	words := []string{t.id.String()}
+	add := func(key, value string) {
+		if value != "" {
+			words = append(words, key+"="+value)
+		}
+	}
+	add("value", t.value)
+	add("frame", t.frame)
+	ids := make([]string, len(t.needs))
+	for i, need := range t.needs {
+		ids[i] = need.String()
+	}
+	add("needs", strings.Join(ids, ","))
+	add("print", t.print)
+	if t.mark {
+		words = append(words, "mark")
+	}
+	return strings.Join(words, " ")
+}
+
+func parseID(text string) spec.ID {
+	parts := strings.SplitN(text, "/", 3)
+	if len(parts) != 3 {
+		panic(fmt.Sprintf("%q is not an ID", text))
+	}
+	return spec.ID{NS: parts[0], Kind: parts[1], Key: parts[2]}
+}
+
+// parse reads toys, one on each line.
+func parse(text string) (toys []*toy) {
+	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		t := &toy{id: parseID(words[0]), line: i + 1}
+		for _, word := range words[1:] {
+			key, value, _ := strings.Cut(word, "=")
+			value = strings.ReplaceAll(value, "_", " ")
+			switch key {
+			case "value":
+				t.value = value
+			case "frame":
+				t.frame = value
+			case "needs":
+				for _, id := range strings.Split(value, ",") {
+					t.needs = append(t.needs, parseID(id))
+				}
+			case "mark":
+				t.mark = true
+			case "print":
+				t.print = value
+			case "adopt":
+				t.adopt = true
+			case "only":
+				t.only = true
+			case "makes":
+				t.makes = value
+			case "within":
+				t.within = value
+			case "pending":
+				t.pending = value
+			case "failed":
+				t.failed = value
+			default:
+				panic(fmt.Sprintf("%q in %q", word, line))
+			}
+		}
+		toys = append(toys, t)
+	}
+	return toys
+}
+
+// wants is the desired state that has these toys, in their namespaces.
+func wants(text string) *spec.Desired {
+	d := &spec.Desired{Namespaces: map[string]spec.Namespace{}, Resources: &spec.Set{}}
+	for _, t := range parse(text) {
+		d.Resources.Add(t)
+	}
+	return d
+}
+
+// kernel is where the toys are. It refuses what a kernel refuses: to make something without what it needs, or twice.
+// What needs something goes when that goes.
+type kernel struct {
+	things map[spec.ID]*toy
+	// refuses are the IDs of which it refuses to make or change any, and why.
+	refuses map[spec.ID]error
+	// deaf are those that it says to have changed, and has not.
+	deaf map[spec.ID]bool
+	// blind is why it does not tell what it has.
+	blind error
+	// writes is what it did.
+	writes []string
+}
+
+func newKernel(have string) *kernel {
+	k := &kernel{things: map[spec.ID]*toy{}, refuses: map[spec.ID]error{}, deaf: map[spec.ID]bool{}}
+	for _, t := range parse(have) {
+		t.line = 0
+		k.things[t.id] = t
+	}
+	return k
+}
+
+func (k *kernel) String() string {
+	var b strings.Builder
+	for _, id := range slices.SortedFunc(maps.Keys(k.things), spec.ID.Compare) {
+		fmt.Fprintln(&b, k.things[id])
+	}
+	return b.String()
+}
+
+// wrote is what was done since the last time, one on each line.
+func (k *kernel) wrote() string {
+	var b strings.Builder
+	for _, w := range k.writes {
+		fmt.Fprintln(&b, w)
+	}
+	k.writes = nil
+	return b.String()
+}
+
+func (k *kernel) write(verb string, want *toy, mark bool) error {
+	k.writes = append(k.writes, verb+" "+want.id.String())
+	if err := k.refuses[want.id]; err != nil {
+		return err
+	}
+	for _, need := range want.needs {
+		if k.things[need] == nil {
+			return fmt.Errorf("without %s: %w", need, unix.ENODEV)
+		}
+	}
+	if k.deaf[want.id] {
+		return nil
+	}
+	made := &toy{id: want.id, needs: want.needs, value: want.value, frame: want.frame, mark: mark, print: want.print}
+	k.things[want.id] = made
+	return nil
+}
+
+func (k *kernel) delete(id spec.ID) error {
+	if err := k.refuses[id]; err != nil {
+		return err
+	}
+	if k.things[id] == nil {
+		return nil
+	}
+	for needer := range k.needers(id) {
+		if err := k.delete(needer); err != nil {
+			return err
+		}
+	}
+	k.writes = append(k.writes, "delete "+id.String())
+	delete(k.things, id)
+	return nil
+}
+
+func (k *kernel) needers(id spec.ID) map[spec.ID]bool {
+	needers := map[spec.ID]bool{}
+	for other, t := range k.things {
+		if slices.Contains(t.needs, id) {
+			needers[other] = true
+		}
+	}
+	return needers
+}
+
+// kinds are the toy kinds, in the order in which a plan prefers them: spaces and boxes are made, marked and deleted,
+// and end whatever needs them; knobs are always there, and are set and put back; notes have no room for a mark.
+func (k *kernel) kinds() []Registered {
+	base := toyKind{k}
+	return []Registered{
+		Register[*toy]("space", boxKind{base}, observe.NamespaceTopic),
+		Register[*toy]("box", boxKind{base}, observe.LinkTopic),
+		Register[*toy]("knob", knobKind{base}, observe.NetconfTopic).MaybeSilent(),
+		Register[*toy]("note", noteKind{base}, observe.RouteTopic),
+	}
+}
+
+type (
+	toyKind  struct{ *kernel }
+	boxKind  struct{ toyKind }
+	knobKind struct{ toyKind }
+	noteKind struct{ toyKind }
+)
+
+func (k toyKind) observe(ns *observe.NS, kind string) (found []*toy, err error) {
+	for id, t := range k.things {
+		if id.NS == ns.Name && id.Kind == kind {
+			found = append(found, t)
+		}
+	}
+	return found, k.blind
+}
+
+func (k toyKind) Owned(have *toy) bool { return have.mark }
+
+func (k toyKind) Diff(want, have *toy) []Field {
+	var fs Fields
+	if want.value != "" {
+		Compare(&fs, "value", &want.value, have.value)
+	}
+	if w, h := fmt.Sprint(want.needs), fmt.Sprint(have.needs); w != h {
+		fs.DifferForGood("needs", h, w)
+	}
+	if want.frame != "" && want.frame != have.frame {
+		fs.DifferForGood("frame", have.frame, want.frame)
+	}
+	return fs
+}
+
+func (k toyKind) Create(_ context.Context, _ *observe.NS, want *toy) error {
+	if k.things[want.id] != nil {
+		return unix.EEXIST
+	}
+	return k.write("create", want, want.id.Kind == "box" || want.id.Kind == "space")
+}
+
+func (k toyKind) Update(_ context.Context, _ *observe.NS, want, have *toy) error {
+	if k.things[want.id] == nil {
+		return unix.ENOENT
+	}
+	return k.write("update", want, have.mark || want.id.Kind == "box")
+}
+
+func (k toyKind) Delete(_ context.Context, _ *observe.NS, have *toy) error { return k.delete(have.id) }
+
+func (k toyKind) Complete(_ *observe.World, want *toy) (*toy, error) {
+	switch {
+	case want.pending != "":
+		return nil, observe.Pendingf("%s", want.pending)
+	case want.failed != "":
+		return nil, errors.New(want.failed)
+	}
+	return want, nil
+}
+
+func (k boxKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
+	found, err := k.observe(ns, "box")
+	spaces, _ := k.observe(ns, "space")
+	return append(found, spaces...), err
+}
+
+func (k boxKind) Adopts(want *toy) bool { return want.adopt }
+
+func (k boxKind) Victims(have *toy, found []spec.Resource) (ids []spec.ID) {
+	for _, r := range found {
+		if slices.Contains(r.Needs(), have.id) {
+			ids = append(ids, r.ID())
+		}
+	}
+	return ids
+}
+
+func (k knobKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
+	return k.observe(ns, "knob")
+}
+
+func (k knobKind) Before(_, have *toy) (string, bool) {
+	if have == nil {
+		return "", true
+	}
+	return have.value, true
+}
+
+func (k knobKind) Prior(have *toy, before string) *toy {
+	return &toy{id: have.id, needs: have.needs, value: before}
+}
+
+func (k noteKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
+	return k.observe(ns, "note")
+}
+
+func (k noteKind) Fingerprint(have *toy) string { return have.print }
