@@ -55,8 +55,10 @@ func (e *Engine) do(ctx context.Context, op *Op) error {
 	if err != nil {
 		return err
 	}
-	if d, declared := e.world.Declared(id.NS); declared {
-		e.journal.Remember(id.NS, d.Selector)
+	for _, name := range []string{id.NS, makes(op.Want)} {
+		if d, declared := e.world.Declared(name); declared {
+			e.journal.Remember(name, d.Selector)
+		}
 	}
 	entry, remembered := e.journal.Get(id, ns.Identity)
 	setting := false
@@ -90,10 +92,10 @@ func (e *Engine) do(ctx context.Context, op *Op) error {
 	case err == nil && (op.Verb == Delete || op.forget):
 		e.journal.Forget(id)
 	}
-	if m, is := op.Want.(NamespaceMaker); is && err == nil {
-		e.world.Retry(m.MakesNamespace())
-		delete(e.missing, m.MakesNamespace())
-		e.dirty.all(m.MakesNamespace())
+	if made := makes(op.Want); made != "" && err == nil {
+		e.world.Retry(made)
+		delete(e.missing, made)
+		e.dirty.all(made)
 	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", op.Verb, id, err)
@@ -121,7 +123,7 @@ func (e *Engine) twins(op *Op) map[spec.ID]Entry {
 func (e *Engine) entry(op *Op, old Entry, remembered bool, ns observe.Identity) (entry Entry, setting bool) {
 	before, setting := op.kind.before(op.Want, op.Have)
 	if !setting {
-		return Entry{Identity: ns}, false
+		return Entry{Identity: ns, Makes: makes(op.Want)}, false
 	}
 	if remembered && old.Set {
 		before = mergeBefore(old.Before, before)

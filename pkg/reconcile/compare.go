@@ -70,8 +70,8 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 }
 
 func (c *comparison) noteMaker(r spec.Resource) {
-	if m, is := r.(NamespaceMaker); is && m.MakesNamespace() != "" {
-		c.makers[m.MakesNamespace()] = r.ID()
+	if made := makes(r); made != "" {
+		c.makers[made] = r.ID()
 	}
 }
 
@@ -150,7 +150,7 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	if _, setting := kind.before(want, have); setting || !c.owned(kind, have) || (remembered && e.Print == print) {
 		return
 	}
-	e = Entry{Identity: c.identity(id.NS), Print: print}
+	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want)}
 	c.remember = append(c.remember, func(j *Journal) { j.Put(id, e) })
 }
 

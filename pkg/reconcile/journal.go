@@ -43,6 +43,8 @@ type Entry struct {
 	Wrote  string `json:"wrote,omitempty"`
 	// Print is the fingerprint of what was made, "" until it was seen.
 	Print string `json:"print,omitempty"`
+	// Makes is the namespace that the resource makes: it is looked at for as long as the resource is remembered.
+	Makes string `json:"makes,omitempty"`
 }
 
 type line struct {
@@ -200,12 +202,14 @@ func (j *Journal) Remember(name string, s spec.Selector) {
 // IDs are the remembered resources, in no order.
 func (j *Journal) IDs() iter.Seq[spec.ID] { return maps.Keys(j.entries) }
 
-// Namespaces are the namespaces of all remembered resources, and how each was found.
+// Namespaces are the namespaces of all remembered resources and those that these make, and how each was found.
 func (j *Journal) Namespaces() map[string]spec.Selector {
 	inUse := map[string]spec.Selector{}
-	for id := range j.entries {
-		if s, known := j.namespaces[id.NS]; known {
-			inUse[id.NS] = s
+	for id, e := range j.entries {
+		for _, name := range []string{id.NS, e.Makes} {
+			if s, known := j.namespaces[name]; known {
+				inUse[name] = s
+			}
 		}
 	}
 	return inUse

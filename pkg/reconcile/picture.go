@@ -48,6 +48,14 @@ func (p picture) all() (found []spec.Resource) {
 // NamespaceMaker is a resource that makes the namespace of that name: everything in it needs the maker.
 type NamespaceMaker interface{ MakesNamespace() string }
 
+// makes is the namespace that r makes, "" for none.
+func makes(r spec.Resource) string {
+	if m, is := r.(NamespaceMaker); is {
+		return m.MakesNamespace()
+	}
+	return ""
+}
+
 // Reacher is a resource that needs further namespaces than its own to be there.
 type Reacher interface{ Reaches() []string }
 
