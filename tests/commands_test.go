@@ -40,6 +40,8 @@ type stage struct {
 //	term NAME                         the same after a SIGTERM
 //	kill9 NAME                        the same after a SIGKILL, with whatever status
 //	state [-unmarked] NETNS [FILE]    print the whole network state of a namespace, or write it to FILE
+//	everystep FILE [K/M]              repeat the lines of FILE, in which `dies PROGRAM ARG...` is killed before its N-th step
+//	meanwhile PATTERN SCRIPT PROGRAM ARG...  run a program, and SCRIPT right before its first step that matches
 func (s *stage) commands() map[string]command {
 	words := map[string]command{
 		"in":        s.in,
@@ -51,6 +53,8 @@ func (s *stage) commands() map[string]command {
 		"term":      s.term,
 		"kill9":     s.kill9,
 		"state":     s.state,
+		"everystep": s.everystep,
+		"meanwhile": s.meanwhile,
 	}
 	for _, p := range programs {
 		words[p] = func(ts *testscript.TestScript, neg bool, args []string) {
