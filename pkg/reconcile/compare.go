@@ -198,9 +198,13 @@ func (c *comparison) claimed(kind *Registered, have spec.Resource) bool {
 
 // undeclared plans the end of what linkd made or set and no file asks for.
 func (c *comparison) undeclared() {
-	for _, kinds := range c.found {
+	for ns, kinds := range c.found {
 		for name, found := range kinds {
 			kind := c.kinds[name]
+			if c.blind[scope{ns, name}] != nil {
+				// What was found at an earlier look may be something else by now.
+				continue
+			}
 			for id, have := range found {
 				if c.byID[id] != nil || !c.owned(kind, have) {
 					continue

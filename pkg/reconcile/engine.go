@@ -40,7 +40,7 @@ type Engine struct {
 	reached  map[spec.ID]bool // resources that have been as wanted since they were last declared
 	news     map[newsPlace]uint32
 	search   bool // nothing tells what an earlier run left in linkd's own namespace
-	searches int  // passes in a row that found a namespace missing
+	searches int  // passes in a row after which a namespace was missing or could not be looked at
 }
 
 // newsPlace is where news came from: a topic in a namespace.
@@ -95,6 +95,7 @@ func (e *Engine) Want(d *spec.Desired, complete bool) {
 	e.world.Declare(e.declared)
 	clear(e.trials)
 	clear(e.reached)
+	clear(e.blind)
 	e.verdicts = map[spec.ID]Verdict{}
 	for name := range e.missing {
 		if _, declared := e.declared[name]; !declared {
@@ -225,6 +226,10 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 			e.dirty.all(name)
 		}
 	}
+	for s := range e.blind {
+		// Nor does anything announce that a look that failed would not fail now.
+		e.dirty.mark(s.ns, s.kind)
+	}
 	e.look(ctx)
 	c := &comparison{
 		kinds: e.byName, rank: e.rank, want: e.complete(),
@@ -292,7 +297,7 @@ func (e *Engine) Retrying() bool {
 	return false
 }
 
-// NextTry is when something that failed or is missing is to be tried again; ok is false where nothing is.
+// NextTry is when something that failed, is missing or could not be looked at is to be tried again; ok is false where nothing is.
 func (e *Engine) NextTry() (next time.Time, ok bool) {
 	now := e.now()
 	for _, t := range e.trials {
@@ -300,7 +305,7 @@ func (e *Engine) NextTry() (next time.Time, ok bool) {
 			next, ok = t.until, true
 		}
 	}
-	if len(e.missing) == 0 {
+	if len(e.missing)+len(e.blind) == 0 {
 		e.searches = 0
 		return next, ok
 	}

@@ -44,6 +44,7 @@ func (e *Engine) look(ctx context.Context) {
 		e.missing[name] = err
 		delete(e.found, name)
 		delete(e.seen, name)
+		maps.DeleteFunc(e.blind, func(s scope, _ error) bool { return s.ns == name })
 	}
 	interest := e.interest()
 	var mu sync.Mutex
