@@ -228,16 +228,19 @@ func (k *kernel) needers(id spec.ID) map[spec.ID]bool {
 func (k *kernel) kinds() []Registered {
 	base := toyKind{k}
 	return []Registered{
-		Register[*toy]("space", boxKind{base}, observe.NamespaceTopic),
-		Register[*toy]("box", boxKind{base}, observe.LinkTopic),
+		Register[*toy]("space", boxKind{base, "space"}, observe.NamespaceTopic),
+		Register[*toy]("box", boxKind{base, "box"}, observe.LinkTopic),
 		Register[*toy]("knob", knobKind{base}, observe.NetconfTopic).MaybeSilent(),
 		Register[*toy]("note", noteKind{base}, observe.RouteTopic),
 	}
 }
 
 type (
-	toyKind  struct{ *kernel }
-	boxKind  struct{ toyKind }
+	toyKind struct{ *kernel }
+	boxKind struct {
+		toyKind
+		name string
+	}
 	knobKind struct{ toyKind }
 	noteKind struct{ toyKind }
 )
@@ -294,9 +297,7 @@ func (k toyKind) Complete(_ *observe.World, want *toy) (*toy, error) {
 }
 
 func (k boxKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
-	found, err := k.observe(ns, "box")
-	spaces, _ := k.observe(ns, "space")
-	return append(found, spaces...), err
+	return k.observe(ns, k.name)
 }
 
 func (k boxKind) Adopts(want *toy) bool { return want.adopt }
