@@ -1,0 +1,165 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// patience is how long a test waits for what has to happen.
+const patience = 10 * time.Second
+
+// daemon is a loop at work over a toy kernel. The kernel is its own while it passes, and the test's between.
+type daemon struct {
+	*bench
+	loop    *Loop
+	changed chan struct{}
+
+	mu     sync.Mutex
+	loaded Loaded
+	stamp  string
+}
+
+func run(t *testing.T, have, want string) *daemon {
+	t.Helper()
+	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreAnyFunction("linkd/pkg/observe.work")) })
+	d := &daemon{bench: newBench(t, have), changed: make(chan struct{})}
+	d.engine.now = time.Now
+	d.files(Loaded{Desired: wants(want), Complete: true})
+	d.loop = NewLoop(d.engine)
+	d.loop.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	d.loop.Inbox, d.loop.FilesChanged = observe.NewInbox(), d.changed
+	d.loop.Declared, d.loop.Passed = func() {}, func(*Status) {}
+	d.loop.Load = func() Loaded {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.loaded
+	}
+	d.loop.Stamp = func() string {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.stamp
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.loop.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	return d
+}
+
+// files is what is read the next time.
+func (d *daemon) files(l Loaded) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.loaded = l
+}
+
+// until waits for a pass after which the status is as told.
+func (d *daemon) until(what string, holds func(*Status) bool) *Status {
+	d.Helper()
+	deadline := time.After(patience)
+	for {
+		status, changed := d.loop.Status()
+		if status != nil && holds(status) {
+			return status
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			d.Fatalf("waited for %s, and the status is %+v", what, status)
+		}
+	}
+}
+
+func of(ids ...string) func(*Status) bool {
+	return func(s *Status) bool {
+		var have []string
+		for _, r := range s.Resources {
+			have = append(have, r.ID)
+		}
+		return s.State == Converged && cmp.Equal(ids, have)
+	}
+}
+
+func TestLoopFollowsTheFiles(t *testing.T) {
+	d := run(t, "", "host/box/a")
+	d.until("the first pass", of("host/box/a"))
+	d.files(Loaded{Desired: wants("host/box/b"), Complete: true})
+	d.changed <- struct{}{}
+	d.until("the other file", of("host/box/b"))
+}
+
+func TestLoopReadsAgainWhatWasBeingWritten(t *testing.T) {
+	d := run(t, "", "host/box/a")
+	d.until("the first pass", of("host/box/a"))
+	d.files(Loaded{Desired: wants("host/box/a"), Complete: true, Again: true})
+	d.changed <- struct{}{}
+	d.files(Loaded{Desired: wants("host/box/b"), Complete: true})
+	d.until("what was written", of("host/box/b"))
+}
+
+func TestLoopKeepsTheStateWhereNothingCanBeRead(t *testing.T) {
+	d := run(t, "", "host/box/a")
+	d.until("the first pass", of("host/box/a"))
+	d.files(Loaded{Err: errors.New("no such directory")})
+	d.changed <- struct{}{}
+	s := d.until("the warning", func(s *Status) bool { return len(s.Warnings) == 1 })
+	if !of("host/box/a")(s) || s.Warnings[0] != "no such directory" {
+		t.Errorf("status %+v", s)
+	}
+	d.files(Loaded{Desired: wants("host/box/a"), Complete: true})
+	d.changed <- struct{}{}
+	d.until("the end of the warning", func(s *Status) bool { return len(s.Warnings) == 0 && of("host/box/a")(s) })
+}
+
+func TestLoopReloadAnswersWhenItHasConverged(t *testing.T) {
+	d := run(t, "", "host/box/a")
+	wrong := spec.Errors{{Source: spec.Source{File: "b.yaml"}, Message: "wrong"}}
+	d.files(Loaded{Desired: wants("host/box/b"), Complete: true, Errors: wrong})
+	loaded, status, err := d.loop.Reload(context.Background())
+	must(t, err)
+	if loaded.Errors.Error() != "b.yaml: wrong" || !of("host/box/b")(status) {
+		t.Errorf("reload answers %v, %+v", loaded.Errors, status)
+	}
+}
+
+func TestLoopCheckLooksForItself(t *testing.T) {
+	d := run(t, "", "host/box/a")
+	d.until("the first pass", of("host/box/a"))
+	// The files have changed, and no event has said so yet.
+	d.files(Loaded{Desired: wants("host/box/b"), Complete: true})
+	d.mu.Lock()
+	d.stamp = "another"
+	d.mu.Unlock()
+	if s := d.loop.Check(context.Background()); !of("host/box/b")(s) {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestLoopEndsForThoseWhoWait(t *testing.T) {
+	loop := NewLoop(newBench(t, "").engine)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if s := loop.Check(ctx); s != nil {
+		t.Errorf("check: %+v", s)
+	}
+	if _, _, err := loop.Reload(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("reload: %v", err)
+	}
+}
