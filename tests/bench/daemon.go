@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	settle   = 10 * time.Second // IPv6 solicits routers three times, 4 s apart, and links change state meanwhile
+	settle   = 20 * time.Second // IPv6 detects duplicates for 2 s, then solicits routers three times, 4 s apart
 	idleSpan = 30 * time.Second
 )
 
@@ -24,6 +24,7 @@ type daemonNumbers struct {
 	converged time.Duration // from start to the end of `linkd wait`, the links not there before
 	resident  int64         // bytes: the most seen
 	threads   int           // the most seen
+	settling  time.Duration // CPU time from converged until the kernel had no more news of the new links
 	idle      float64       // part of one CPU
 	repairs   repairs
 }
@@ -83,6 +84,10 @@ func observe(d *daemonNumbers, g *ground, pid int, start time.Time, wait func() 
 		return err
 	}
 	d.converged = time.Since(start)
+	spent, err := cpuTime(pid)
+	if err != nil {
+		return err
+	}
 	if err := g.check(); err != nil {
 		return fmt.Errorf("not the state that was asked for: %w", err)
 	}
@@ -94,6 +99,7 @@ func observe(d *daemonNumbers, g *ground, pid int, start time.Time, wait func() 
 	if err != nil {
 		return err
 	}
+	d.settling = before - spent
 	from := time.Now()
 	time.Sleep(idleSpan)
 	after, err := cpuTime(pid)

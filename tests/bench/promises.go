@@ -26,6 +26,7 @@ var promises = []promise{
 		return orNothing(collect(r.timings[linkdName][n], func(t timing) time.Duration { return t.repeat }), 0.5, time.Second)
 	}},
 	{"daemon: start to converged", " s", "%.3f", told, told, 0, ofDaemon(func(d daemonNumbers) float64 { return d.converged.Seconds() })},
+	{fmt.Sprintf("daemon: CPU time in the %.0f s after", settle.Seconds()), " s", "%.3f", told, told, 0, ofDaemon(func(d daemonNumbers) float64 { return d.settling.Seconds() })},
 	{"daemon: resident memory, the most seen", " MB", "%.1f", 80, told, 0, ofDaemon(func(d daemonNumbers) float64 { return float64(d.resident) / 1e6 })},
 	{"daemon: threads, the most seen", "", "%.0f", 25, told, 0, ofDaemon(func(d daemonNumbers) float64 { return float64(d.threads) })},
 	{fmt.Sprintf("daemon: CPU when idle, over %.0f s", idleSpan.Seconds()), " %", "%.4f", 0.1, told, 0, ofDaemon(func(d daemonNumbers) float64 { return 100 * d.idle })},

@@ -24,6 +24,7 @@ type repairs struct {
 const (
 	repairsWanted = 100
 	patience      = 10 * time.Second
+	pause         = 50 * time.Millisecond // between losses; what the kernel says 2 s after a repair falls into later ones
 )
 
 // measureRepairs never takes a namespace twice: the same loss again and again is flapping, and a daemon that
@@ -36,13 +37,13 @@ func measureRepairs(g *ground) (repairs, error) {
 		if err := r.loseAddress(g, order[i]); err != nil {
 			return r, fmt.Errorf("repair an address in %s: %w", g.wires[order[i]].Namespace, err)
 		}
-		time.Sleep(50 * time.Millisecond) // the next loss should meet a daemon at rest
+		time.Sleep(pause)
 	}
 	for i := range each {
 		if err := r.loseWire(g, order[each+i]); err != nil {
 			return r, fmt.Errorf("repair the veth of %s: %w", g.wires[order[each+i]].Namespace, err)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(pause)
 	}
 	return r, nil
 }
