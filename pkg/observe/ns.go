@@ -40,9 +40,10 @@ type NS struct {
 }
 
 // openNamespace opens what is at path, and refuses what is not a network namespace. It is a bare file descriptor
-// because nothing in it can be read or waited for.
+// because nothing in it can be read or waited for. The path may lead to anything, so the open must not wait either, as
+// it would for somebody to write to a pipe.
 func openNamespace(path string) (fd int, err error) {
-	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, &os.PathError{Op: "open", Path: path, Err: err}
 	}
