@@ -121,6 +121,7 @@ func (w *World) OpenAll(names []string) map[string]error {
 		})
 	}
 	_ = group.Wait()
+	names = append(slices.Clone(names), w.openNamesakes()...)
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -141,6 +142,26 @@ func (w *World) OpenAll(names []string) map[string]error {
 		}
 	}
 	return errs
+}
+
+// openNamesakes opens what was one and the same with something open when it was last seen: a name may come to be that
+// of a namespace which was opened long before, and need not be looked at again.
+func (w *World) openNamesakes() (names []string) {
+	w.mu.Lock()
+	open := map[Identity]bool{}
+	for _, ns := range w.opened {
+		open[ns.Identity] = true
+	}
+	for name, p := range w.known {
+		if w.opened[name] == nil && open[p.identity] {
+			names = append(names, name)
+		}
+	}
+	w.mu.Unlock()
+	for _, name := range names {
+		_, _ = w.Open(name)
+	}
+	return names
 }
 
 func (w *World) refuse(name string, err error) {
