@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"linkd/pkg/observe"
@@ -21,7 +20,8 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		}
 		if cause, blocked := blockedBy(c, op, failed); blocked {
 			failed[id] = true
-			e.verdicts[id] = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", cause, e.verdicts[cause].Reason)}
+			why := fmt.Sprintf("blocked by %s: %s", cause, e.verdicts[cause].Reason)
+			e.judge(id, Verdict{Blocked, why}, why)
 			continue
 		}
 		e.Counters.Ops++
@@ -146,7 +146,9 @@ func (e *Engine) touch(op *Op) {
 			continue
 		}
 		for _, ns := range namespaces {
-			e.dirty.mark(ns, k.Name)
+			if k == op.kind || e.matters(scope{ns, k.Name}) {
+				e.dirty.mark(ns, k.Name)
+			}
 		}
 	}
 }
@@ -197,17 +199,7 @@ func (e *Engine) fail(op *Op, err error) {
 	t.failures++
 	t.until = e.now().Add(min(wait, lastRetry))
 	t.verdict = v
-	if e.verdicts[id] != v {
-		e.log.Log(context.Background(), levelOf(v), err.Error(), "id", id.String(), "file", e.origin(id))
-	}
-	e.verdicts[id] = v
-}
-
-func levelOf(v Verdict) slog.Level {
-	if v.State == Pending {
-		return slog.LevelInfo
-	}
-	return slog.LevelWarn
+	e.judge(id, v, v.Reason)
 }
 
 // noteCorrections counts, before the plan is carried out, the resources that were right and are not any more though
@@ -232,8 +224,7 @@ func (e *Engine) noteCorrections(plan Plan) (rest Plan) {
 		if extra := len(t.corrections) - flapCount; extra > 0 {
 			t.until = now.Add(min(time.Second<<min(extra, 6), lastRetry))
 			t.verdict = Verdict{Flapping, fmt.Sprintf("corrected %d times within a minute, and undone again%s", len(t.corrections)-1, t.undoneBy)}
-			e.verdicts[id] = t.verdict
-			e.log.Warn("flapping", "id", id.String(), "reason", t.verdict.Reason)
+			e.judge(id, t.verdict, t.verdict.Reason)
 			delete(e.reached, id)
 			continue
 		}

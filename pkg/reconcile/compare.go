@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,6 +25,11 @@ type comparison struct {
 	identity func(ns string) observe.Identity
 	// keep: it is not known all that is wanted, so nothing may be taken for undeclared.
 	keep bool
+	// A comparison may be of a part only: then scopes are those that it is of, want is what is wanted in them, all is
+	// what is wanted everywhere, and past is how that stood.
+	scopes map[scope]bool
+	all    *index
+	past   map[spec.ID]Verdict
 
 	byID     map[spec.ID]*wanted
 	makers   map[string]spec.ID
@@ -46,10 +52,16 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.ops = map[spec.ID]*Op{}
 	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
 	c.settled = map[spec.ID]bool{}
+	if c.all == nil {
+		everything := &spec.Set{}
+		for _, w := range c.want {
+			everything.Add(w.Resource)
+		}
+		c.all = newIndex(everything)
+	}
+	maps.Copy(c.makers, c.all.makers)
 	for i := range c.want {
-		w := &c.want[i]
-		c.byID[w.ID()] = w
-		c.noteMaker(w.Resource)
+		c.byID[c.want[i].ID()] = &c.want[i]
 	}
 	for i := range c.want {
 		c.compare(&c.want[i])
@@ -69,10 +81,20 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	return order(ops, c.rank, c.needs), c.verdicts
 }
 
-func (c *comparison) noteMaker(r spec.Resource) {
-	if made := makes(r); made != "" {
-		c.makers[made] = r.ID()
+// wanted is the resource that the files ask for by that ID, or nil.
+func (c *comparison) wanted(id spec.ID) spec.Resource {
+	if w := c.byID[id]; w != nil {
+		return w.Resource
 	}
+	return c.all.want.Get(id)
+}
+
+// verdict is how a wanted resource stands, be it of this comparison or of an earlier one.
+func (c *comparison) verdict(id spec.ID) Verdict {
+	if v, compared := c.verdicts[id]; compared {
+		return v
+	}
+	return c.past[id]
 }
 
 // needs are the resources that r names, and the makers of the namespaces that it is in or reaches into.
@@ -101,7 +123,7 @@ func (c *comparison) compare(w *wanted) {
 	}
 	for _, ns := range reaches(w.Resource) {
 		maker, made := c.makers[ns]
-		if err := c.missing[ns]; err != nil && !(made && c.byID[maker] != nil && errors.Is(err, observe.ErrPending)) {
+		if err := c.missing[ns]; err != nil && !(made && c.wanted(maker) != nil && errors.Is(err, observe.ErrPending)) {
 			c.verdicts[id] = verdictOf(err)
 			return
 		}
@@ -198,38 +220,58 @@ func (c *comparison) claimed(kind *Registered, have spec.Resource) bool {
 
 // undeclared plans the end of what linkd made or set and no file asks for.
 func (c *comparison) undeclared() {
-	for ns, kinds := range c.found {
-		for name, found := range kinds {
-			kind := c.kinds[name]
-			if c.blind[scope{ns, name}] != nil {
-				// What was found at an earlier look may be something else by now.
-				continue
+	if c.scopes == nil {
+		c.scopes = map[scope]bool{}
+		for ns, kinds := range c.found {
+			for kind := range kinds {
+				c.scopes[scope{ns, kind}] = true
 			}
-			for id, have := range found {
-				if c.byID[id] != nil || !c.owned(kind, have) {
-					continue
-				}
-				c.noteMaker(have)
-				c.end(id, &Op{Verb: Delete, Have: have, kind: kind})
+		}
+		for s := range c.journal.Scopes() {
+			c.scopes[s] = true
+		}
+	}
+	for s := range c.scopes {
+		// What was found at an earlier look may be something else by now.
+		if kind := c.kinds[s.kind]; kind != nil && c.blind[s] == nil {
+			c.unmake(kind, c.found[s.ns][s.kind])
+		}
+	}
+	// Settings come after, because they end with what they are settings of.
+	for s := range c.scopes {
+		kind := c.kinds[s.kind]
+		err := c.missing[s.ns]
+		if kind != nil && c.blind[s] == nil && (err == nil || errors.Is(err, observe.ErrPending)) {
+			for id, e := range c.journal.In(s) {
+				c.unset(kind, id, e)
 			}
 		}
 	}
-	for id := range c.journal.IDs() {
-		kind := c.kinds[id.Kind]
-		if c.byID[id] != nil || c.ops[id] != nil || c.blind[scopeOf(id)] != nil || kind == nil {
+}
+
+func (c *comparison) unmake(kind *Registered, found map[spec.ID]spec.Resource) {
+	for id, have := range found {
+		if c.wanted(id) != nil || !c.owned(kind, have) {
 			continue
 		}
-		if err := c.missing[id.NS]; err != nil && !errors.Is(err, observe.ErrPending) {
-			continue
+		if made := makes(have); made != "" {
+			c.makers[made] = id
 		}
-		have := c.found.get(id)
-		e, current := c.journal.Get(id, c.identity(id.NS))
-		if have != nil && current && e.Set && c.putBack(id, kind, have, e) {
-			continue
-		}
-		if _, held := c.held[id]; !held {
-			c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
-		}
+		c.end(id, &Op{Verb: Delete, Have: have, kind: kind})
+	}
+}
+
+// unset puts a setting back that no file asks for any more, and forgets what is not there to be put back or deleted.
+func (c *comparison) unset(kind *Registered, id spec.ID, e Entry) {
+	if c.wanted(id) != nil || c.ops[id] != nil {
+		return
+	}
+	have := c.found.get(id)
+	if have != nil && e.Set && e.Identity == c.identity(id.NS) && c.putBack(id, kind, have, e) {
+		return
+	}
+	if _, held := c.held[id]; !held {
+		c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
 	}
 }
 
@@ -272,21 +314,16 @@ func (c *comparison) spread() {
 	if len(queue) == 0 {
 		return
 	}
-	dependents := map[spec.ID][]spec.ID{}
-	for i := range c.want {
-		for _, need := range c.needs(c.want[i].Resource) {
-			dependents[need] = append(dependents[need], c.want[i].ID())
-		}
-	}
+	dependents := c.all.needing(c.needs)
 	for len(queue) > 0 {
 		cause := queue[0]
 		queue = queue[1:]
 		for _, id := range dependents[cause] {
 			op := c.ops[id]
-			if c.verdicts[id].State != OK || (op != nil && op.Verb != Update) || c.found.get(id) == nil {
+			if c.verdict(id).State != OK || (op != nil && op.Verb != Update) || c.found.get(id) == nil {
 				continue
 			}
-			c.ops[id] = &Op{Verb: Create, Want: c.byID[id].Resource, Because: fmt.Sprintf("made again with %s", cause), kind: c.kinds[id.Kind]}
+			c.ops[id] = &Op{Verb: Create, Want: c.wanted(id), Because: fmt.Sprintf("made again with %s", cause), kind: c.kinds[id.Kind]}
 			queue = append(queue, id)
 		}
 	}
@@ -305,7 +342,7 @@ func (c *comparison) refuseVictims() {
 		var foreign []string
 		for _, victim := range op.kind.victims(op.Have, all) {
 			_, remembered := c.journal.Get(victim, c.identity(victim.NS))
-			if c.byID[victim] == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
+			if c.wanted(victim) == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
 				foreign = append(foreign, victim.String())
 			}
 		}
@@ -327,12 +364,12 @@ func (c *comparison) settleAll() {
 func (c *comparison) settle(id spec.ID) Verdict {
 	op := c.ops[id]
 	if op == nil || op.Verb == Delete || op.forget || c.settled[id] {
-		return c.verdicts[id]
+		return c.verdict(id)
 	}
 	c.settled[id] = true
 	for _, need := range c.needs(op.Want) {
 		v, why := Verdict{State: OK}, ""
-		if c.byID[need] != nil {
+		if c.wanted(need) != nil {
 			v = c.settle(need)
 			why = v.Reason
 		} else if c.found.get(need) == nil {

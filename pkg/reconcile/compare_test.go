@@ -20,7 +20,7 @@ const instance = observe.Identity("7")
 // remembers is a journal in memory. A line is an ID and "made", with a print if one was seen, or "set" with the values
 // before and since; "long-ago" says that this was about another namespace of that name.
 func remembers(text string) *Journal {
-	j := &Journal{entries: map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, readOnly: true}
+	j := ReadJournal("")
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		words := strings.Fields(line)
 		if len(words) == 0 {
@@ -45,15 +45,16 @@ func remembers(text string) *Journal {
 				panic(line)
 			}
 		}
-		j.entries[parseID(words[0])] = e
+		j.Put(parseID(words[0]), e)
 	}
 	return j
 }
 
 func (j *Journal) text() string {
 	var b strings.Builder
-	for _, id := range slices.SortedFunc(maps.Keys(j.entries), spec.ID.Compare) {
-		e := j.entries[id]
+	entries := maps.Collect(j.all())
+	for _, id := range slices.SortedFunc(maps.Keys(entries), spec.ID.Compare) {
+		e := entries[id]
 		switch {
 		case e.Set:
 			fmt.Fprintf(&b, "%s set before=%s wrote=%s\n", id, e.Before, e.Wrote)

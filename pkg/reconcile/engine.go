@@ -26,6 +26,7 @@ type Engine struct {
 	now     func() time.Time
 
 	want     *spec.Set
+	index    *index
 	named    map[string]spec.Namespace // the namespaces that the files name
 	declared map[string]spec.Namespace // and those in which something may be left
 	partial  bool
@@ -39,6 +40,9 @@ type Engine struct {
 	trials   map[spec.ID]*trial
 	reached  map[spec.ID]bool // resources that have been as wanted since they were last declared
 	news     map[newsPlace]uint32
+	troubled map[spec.ID]bool // resources that are not as wanted, or were not a moment ago
+	rows     rows
+	whole    bool // the next comparison is of everything
 	search   bool // nothing tells what an earlier run left in linkd's own namespace
 	searches int  // passes in a row after which a namespace was missing or could not be looked at
 }
@@ -56,6 +60,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		byName:   map[string]*Registered{},
 		rank:     map[*Registered]int{},
 		want:     &spec.Set{},
+		index:    newIndex(nil),
 		found:    picture{},
 		missing:  map[string]error{},
 		blind:    map[scope]error{},
@@ -65,6 +70,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		trials:   map[spec.ID]*trial{},
 		reached:  map[spec.ID]bool{},
 		news:     map[newsPlace]uint32{},
+		troubled: map[spec.ID]bool{},
 		search:   journal.Fresh,
 	}
 	for i := range e.kinds {
@@ -80,23 +86,22 @@ func (e *Engine) Search() { e.search = true }
 // Want sets the one desired state. Unless it is complete, nothing is taken for undeclared. Everything is looked at
 // again, and what failed before is tried again.
 func (e *Engine) Want(d *spec.Desired, complete bool) {
-	e.want, e.partial = d.Resources, !complete
+	e.want, e.index, e.partial = d.Resources, newIndex(d.Resources), !complete
+	e.whole = true
 	e.named, e.declared = d.Namespaces, maps.Clone(d.Namespaces)
 	if e.declared == nil {
 		e.declared = map[string]spec.Namespace{}
 	}
-	for name, selector := range e.journal.Namespaces() {
-		if _, declared := e.declared[name]; !declared {
-			e.declared[name] = spec.Namespace{Name: name, Selector: selector}
-		}
-	}
+	e.declareLeft()
 	// Linkd's own namespace is always looked at: most of what it may have left is there.
 	e.declared[spec.Host] = spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}
 	e.world.Declare(e.declared)
 	clear(e.trials)
 	clear(e.reached)
 	clear(e.blind)
-	e.verdicts = map[spec.ID]Verdict{}
+	clear(e.verdicts)
+	clear(e.troubled)
+	e.rows = newRows(e.want)
 	for name := range e.missing {
 		if _, declared := e.declared[name]; !declared {
 			delete(e.missing, name)
@@ -110,6 +115,32 @@ func (e *Engine) Want(d *spec.Desired, complete bool) {
 	e.LookAtAll()
 }
 
+// declareLeft adds the namespaces in which linkd has left something and that the files do not name any more. What is
+// remembered follows a namespace to another name of it, and does not stay with a name that is another's now.
+func (e *Engine) declareLeft() {
+	named := map[spec.Selector]string{}
+	for name, ns := range e.declared {
+		named[ns.Selector] = name
+	}
+	left, renamed := e.journal.Namespaces(), map[string]string{}
+	for name, selector := range left {
+		if now, is := named[selector]; is && now != name {
+			renamed[name] = now
+		} else if _, taken := e.declared[name]; taken && !is {
+			renamed[name] = selector.String()
+		}
+	}
+	e.journal.Rename(renamed)
+	for name, selector := range left {
+		if now, is := renamed[name]; is {
+			name = now
+		}
+		if _, declared := e.declared[name]; !declared {
+			e.declared[name] = spec.Namespace{Name: name, Selector: selector, Left: true}
+		}
+	}
+}
+
 // LookAtAll makes everything dirty.
 func (e *Engine) LookAtAll() {
 	for name := range e.declared {
@@ -119,12 +150,19 @@ func (e *Engine) LookAtAll() {
 
 // LookAtSilent makes dirty what may have changed without any event.
 func (e *Engine) LookAtSilent() {
-	for s := range e.interest() {
-		if e.byName[s.kind].Silent {
-			e.dirty.mark(s.ns, s.kind)
+	for i := range e.kinds {
+		if k := &e.kinds[i]; k.Silent {
+			for name := range e.declared {
+				if e.matters(scope{name, k.Name}) {
+					e.dirty.mark(name, k.Name)
+				}
+			}
 		}
 	}
 }
+
+// matters tells whether anything in a scope is wanted, needed or remembered. News of other scopes is no news.
+func (e *Engine) matters(s scope) bool { return e.index.looked[s] || len(e.journal.In(s)) > 0 }
 
 // Hear makes dirty what news is about.
 func (e *Engine) Hear(news []observe.News) {
@@ -140,8 +178,8 @@ func (e *Engine) Hear(news []observe.News) {
 		}
 		e.news[newsPlace{n.NS, n.Topic}] = n.By
 		for i := range e.kinds {
-			if hears(&e.kinds[i], n.Topic) {
-				e.dirty.mark(n.NS, e.kinds[i].Name)
+			if k := &e.kinds[i]; hears(k, n.Topic) && e.matters(scope{n.NS, k.Name}) {
+				e.dirty.mark(n.NS, k.Name)
 			}
 		}
 	}
@@ -202,12 +240,14 @@ func (e *Engine) Converge(ctx context.Context) {
 		}
 		e.apply(ctx, c, plan)
 	}
-	for id, v := range e.verdicts {
-		if v.State == OK {
-			e.reached[id] = true
-			if t := e.trials[id]; t != nil && t.failures > 0 {
-				t.failures = 0
-			}
+	for id := range e.troubled {
+		if e.verdicts[id].State != OK {
+			continue
+		}
+		delete(e.troubled, id)
+		e.reached[id] = true
+		if t := e.trials[id]; t != nil {
+			t.failures = 0
 		}
 	}
 }
@@ -230,25 +270,63 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 		// Nor does anything announce that a look that failed would not fail now.
 		e.dirty.mark(s.ns, s.kind)
 	}
-	e.look(ctx)
+	scopes := e.index.widen(e.look(ctx))
+	for id := range e.troubled {
+		scopes[scopeOf(id)] = true
+	}
 	c := &comparison{
-		kinds: e.byName, rank: e.rank, want: e.complete(),
+		kinds: e.byName, rank: e.rank, all: e.index, past: e.verdicts,
 		found: e.found, missing: e.missing, blind: e.blind, held: e.held(),
 		journal: e.journal, keep: e.partial,
 		identity: func(ns string) observe.Identity { return e.seen[ns] },
+	}
+	if e.whole {
+		e.whole = false
+		c.want = e.complete(e.want.All())
+	} else {
+		c.scopes = scopes
+		var want []spec.Resource
+		for s := range scopes {
+			want = append(want, e.index.byScope[s]...)
+		}
+		c.want = e.complete(want)
 	}
 	plan, verdicts := c.run()
 	for _, learn := range c.remember {
 		learn(e.journal)
 	}
-	for id, v := range verdicts {
-		if old, known := e.verdicts[id]; v.State != OK && (!known || old != v) {
-			e.log.Log(ctx, levelOf(v), v.Reason, "id", id.String(), "state", string(v.State), "file", e.origin(id))
+	for id := range e.troubled {
+		if _, still := verdicts[id]; !still && e.want.Get(id) == nil {
+			delete(e.troubled, id)
+			delete(e.verdicts, id)
 		}
 	}
-	e.verdicts = verdicts
+	for id, v := range verdicts {
+		e.judge(id, v, v.Reason)
+	}
+	for _, op := range plan {
+		e.troubled[op.ID()] = true
+	}
 	e.forgetNamespaces()
 	return c, plan
+}
+
+// judge notes how a resource stands, and says so where that is new and not as wanted.
+func (e *Engine) judge(id spec.ID, v Verdict, text string) {
+	old, known := e.verdicts[id]
+	if known && old == v {
+		return
+	}
+	e.verdicts[id] = v
+	e.rows.set(id, v)
+	e.troubled[id] = true
+	if v.State != OK {
+		level := slog.LevelWarn
+		if v.State == Pending {
+			level = slog.LevelInfo
+		}
+		e.log.Log(context.Background(), level, text, "id", id.String(), "state", string(v.State), "file", e.origin(id))
+	}
 }
 
 // origin is where a resource is declared; "" for one that no file declares any more.

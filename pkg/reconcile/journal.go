@@ -24,7 +24,8 @@ type Journal struct {
 	// Fresh: there was none.
 	Fresh bool
 
-	entries    map[spec.ID]Entry
+	entries    map[scope]map[spec.ID]Entry
+	size       int // entries
 	namespaces map[string]spec.Selector
 	file       *os.File
 	path       string
@@ -60,7 +61,7 @@ type line struct {
 // OpenJournal reads the journal at path and goes on writing it. A journal that cannot be written is kept in memory;
 // Broken tells why.
 func OpenJournal(path string) *Journal {
-	j := &Journal{entries: map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, path: path}
+	j := &Journal{entries: map[scope]map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, path: path}
 	boot := bootID()
 	text, err := os.ReadFile(path)
 	j.Fresh = err != nil
@@ -71,7 +72,7 @@ func OpenJournal(path string) *Journal {
 
 // ReadJournal reads the journal at path and keeps what is learnt in memory only.
 func ReadJournal(path string) *Journal {
-	j := &Journal{entries: map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, readOnly: true}
+	j := &Journal{entries: map[scope]map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, readOnly: true}
 	text, err := os.ReadFile(path)
 	j.Fresh = err != nil
 	j.replay(text, bootID())
@@ -97,9 +98,9 @@ func (j *Journal) replay(text []byte, boot string) {
 		case l.Namespace != "" && len(l.Selector) == 2:
 			j.namespaces[l.Namespace] = spec.Selector{Scheme: l.Selector[0], Value: l.Selector[1]}
 		case l.Entry != nil:
-			j.entries[id] = *l.Entry
+			j.set(id, *l.Entry)
 		default:
-			delete(j.entries, id)
+			j.drop(id)
 		}
 	}
 }
@@ -116,7 +117,7 @@ func (j *Journal) compact(boot string) error {
 	for name, s := range j.namespaces {
 		_ = enc.Encode(line{Namespace: name, Selector: []string{s.Scheme, s.Value}})
 	}
-	for id, e := range j.entries {
+	for id, e := range j.all() {
 		_ = enc.Encode(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})
 	}
 	if err := os.MkdirAll(filepath.Dir(j.path), 0o755); err != nil {
@@ -129,7 +130,7 @@ func (j *Journal) compact(boot string) error {
 	if err != nil {
 		return err
 	}
-	j.file, j.lines = f, len(j.entries)
+	j.file, j.lines = f, j.size
 	return nil
 }
 
@@ -157,7 +158,7 @@ func (j *Journal) write(l line) {
 		j.broken = err
 		return
 	}
-	if j.file == nil || j.lines > 4*len(j.entries)+1000 {
+	if j.file == nil || j.lines > 4*j.size+1000 {
 		j.broken = j.compact(bootID())
 		return
 	}
@@ -168,25 +169,59 @@ func (j *Journal) write(l line) {
 	}
 }
 
+func (j *Journal) set(id spec.ID, e Entry) {
+	s := scopeOf(id)
+	if j.entries[s] == nil {
+		j.entries[s] = map[spec.ID]Entry{}
+	}
+	if _, known := j.entries[s][id]; !known {
+		j.size++
+	}
+	j.entries[s][id] = e
+}
+
+func (j *Journal) drop(id spec.ID) (dropped bool) {
+	s := scopeOf(id)
+	if _, dropped = j.entries[s][id]; dropped {
+		j.size--
+		if delete(j.entries[s], id); len(j.entries[s]) == 0 {
+			delete(j.entries, s)
+		}
+	}
+	return dropped
+}
+
+func (j *Journal) all() iter.Seq2[spec.ID, Entry] {
+	scopes := j.entries
+	return func(yield func(spec.ID, Entry) bool) {
+		for _, entries := range scopes {
+			for id, e := range entries {
+				if !yield(id, e) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Get is what is remembered of a resource, if its namespace is still the same.
 func (j *Journal) Get(id spec.ID, ns observe.Identity) (Entry, bool) {
-	e, ok := j.entries[id]
+	e, ok := j.entries[scopeOf(id)][id]
 	return e, ok && e.Identity == ns
 }
 
 // Put remembers e, unless just that is remembered already.
 func (j *Journal) Put(id spec.ID, e Entry) {
-	if j.entries[id] == e {
+	if j.entries[scopeOf(id)][id] == e {
 		return
 	}
-	j.entries[id] = e
+	j.set(id, e)
 	j.write(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})
 }
 
 // Forget drops a resource.
 func (j *Journal) Forget(id spec.ID) {
-	if _, known := j.entries[id]; known {
-		delete(j.entries, id)
+	if j.drop(id) {
 		j.write(line{NS: id.NS, Kind: id.Kind, Key: id.Key})
 	}
 }
@@ -199,13 +234,16 @@ func (j *Journal) Remember(name string, s spec.Selector) {
 	}
 }
 
-// IDs are the remembered resources, in no order.
-func (j *Journal) IDs() iter.Seq[spec.ID] { return maps.Keys(j.entries) }
+// Scopes are the scopes in which something is remembered, and In what that is.
+func (j *Journal) Scopes() iter.Seq[scope] { return maps.Keys(j.entries) }
+
+// In is what is remembered in a scope.
+func (j *Journal) In(s scope) map[spec.ID]Entry { return j.entries[s] }
 
 // Namespaces are the namespaces of all remembered resources and those that these make, and how each was found.
 func (j *Journal) Namespaces() map[string]spec.Selector {
 	inUse := map[string]spec.Selector{}
-	for id, e := range j.entries {
+	for id, e := range j.all() {
 		for _, name := range []string{id.NS, e.Makes} {
 			if s, known := j.namespaces[name]; known {
 				inUse[name] = s
@@ -213,6 +251,32 @@ func (j *Journal) Namespaces() map[string]spec.Selector {
 		}
 	}
 	return inUse
+}
+
+// Rename gives namespaces other names, at one stroke.
+func (j *Journal) Rename(names map[string]string) {
+	if len(names) == 0 {
+		return
+	}
+	renamed := func(name string) string {
+		if now, is := names[name]; is {
+			return now
+		}
+		return name
+	}
+	old, namespaces := j.all(), make(map[string]spec.Selector, len(j.namespaces))
+	j.entries, j.size = map[scope]map[spec.ID]Entry{}, 0
+	for id, e := range old {
+		id.NS, e.Makes = renamed(id.NS), renamed(e.Makes)
+		j.set(id, e)
+	}
+	for name, selector := range j.namespaces {
+		namespaces[renamed(name)] = selector
+	}
+	j.namespaces = namespaces
+	if !j.readOnly {
+		j.broken = j.compact(bootID())
+	}
 }
 
 // mergeBefore keeps the oldest known value of each part of a setting: a setting of several parts is a JSON object,

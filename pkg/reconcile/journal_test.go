@@ -26,7 +26,7 @@ func keep(t *testing.T, path, text string) *Journal {
 	j := OpenJournal(path)
 	t.Cleanup(j.Close)
 	must(t, j.Broken())
-	for id, e := range remembers(text).entries {
+	for id, e := range remembers(text).all() {
 		j.Put(id, e)
 	}
 	return j

@@ -37,8 +37,9 @@ func (d dirt) has(ns, kind string) bool {
 	return marked && (kinds == nil || kinds[kind])
 }
 
-// look brings the picture up to date where it is dirty.
-func (e *Engine) look(ctx context.Context) {
+// look brings the picture up to date where it is dirty, and returns the scopes that were looked at, or found missing.
+func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
+	looked = map[scope]bool{}
 	names := slices.Sorted(maps.Keys(e.dirty))
 	for name, err := range e.world.OpenAll(names) {
 		e.missing[name] = err
@@ -46,11 +47,18 @@ func (e *Engine) look(ctx context.Context) {
 		delete(e.seen, name)
 		maps.DeleteFunc(e.blind, func(s scope, _ error) bool { return s.ns == name })
 	}
-	interest := e.interest()
+	there := e.openDirty(names)
+	for _, name := range names {
+		for i := range e.kinds {
+			if e.dirty.has(name, e.kinds[i].Name) {
+				looked[scope{name, e.kinds[i].Name}] = true
+			}
+		}
+	}
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(observe.Workers)
-	for _, ns := range e.openDirty(names) {
+	for _, ns := range there {
 		kinds := e.dirty[ns.Name]
 		group.Go(func() error {
 			for i := range e.kinds {
@@ -59,7 +67,7 @@ func (e *Engine) look(ctx context.Context) {
 					continue
 				}
 				s := scope{ns.Name, k.Name}
-				found, err := observeScope(ctx, k, ns, interest[s], e.search && ns.Name == spec.Host)
+				found, err := observeScope(ctx, k, ns, e.interest(k, s), e.search && ns.Name == spec.Host)
 				mu.Lock()
 				if err != nil {
 					e.blind[s] = fmt.Errorf("look at %s in %s: %w", k.Name, ns.Name, err)
@@ -80,6 +88,7 @@ func (e *Engine) look(ctx context.Context) {
 	}
 	clear(e.dirty)
 	e.search = false
+	return looked
 }
 
 // openDirty are the dirty namespaces that are there, in the order of names. What was known of one that is another
@@ -113,24 +122,16 @@ func observeScope(ctx context.Context, k *Registered, ns *observe.NS, interest [
 	return k.Observe(ctx, ns)
 }
 
-// interest is what the selective kinds have to look at: what is wanted, and what the journal knows to be set.
-func (e *Engine) interest() map[scope][]spec.Resource {
-	selective := map[string]*Registered{}
-	for i := range e.kinds {
-		if e.kinds[i].selective() {
-			selective[e.kinds[i].Name] = &e.kinds[i]
-		}
+// interest is what a selective kind has to look at in a scope: what is wanted, and what the journal knows to be set.
+func (e *Engine) interest(k *Registered, s scope) []spec.Resource {
+	if !k.selective() {
+		return nil
 	}
-	interest := map[scope][]spec.Resource{}
-	for _, r := range e.want.All() {
-		if id := r.ID(); selective[id.Kind] != nil {
-			interest[scopeOf(id)] = append(interest[scopeOf(id)], r)
-		}
-	}
-	for id := range e.journal.IDs() {
-		if k := selective[id.Kind]; k != nil && e.want.Get(id) == nil {
+	interest := slices.Clone(e.index.byScope[s])
+	for id := range e.journal.In(s) {
+		if e.want.Get(id) == nil {
 			if r, ok := k.fromID(id); ok {
-				interest[scopeOf(id)] = append(interest[scopeOf(id)], r)
+				interest = append(interest, r)
 			}
 		}
 	}
@@ -138,10 +139,9 @@ func (e *Engine) interest() map[scope][]spec.Resource {
 }
 
 // complete fills in what wanted resources can only know from the world.
-func (e *Engine) complete() []wanted {
-	all := e.want.All()
-	want := make([]wanted, len(all))
-	for i, r := range all {
+func (e *Engine) complete(resources []spec.Resource) []wanted {
+	want := make([]wanted, len(resources))
+	for i, r := range resources {
 		done, err := e.byName[r.ID().Kind].complete(e.world, r)
 		if err != nil {
 			done = r

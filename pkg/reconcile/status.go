@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"maps"
 	"slices"
 
 	"linkd/pkg/spec"
@@ -48,24 +47,50 @@ const (
 
 // Status is how everything stands after the last pass.
 func (e *Engine) Status(files []spec.FileState) *Status {
-	s := &Status{Version: 1, Files: files, Resources: make([]ResourceStatus, 0, len(e.verdicts)), Counters: e.Counters}
+	s := &Status{Version: 1, Files: files, Counters: e.Counters}
 	if s.Files == nil {
 		s.Files = []spec.FileState{}
 	}
 	if err := e.journal.Broken(); err != nil {
 		s.Warnings = append(s.Warnings, err.Error())
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(e.verdicts), spec.ID.Compare) {
-		v := e.verdicts[id]
-		r := ResourceStatus{ID: escape(id.String()), State: v.State, Reason: escape(v.Reason)}
-		if want := e.want.Get(id); want != nil {
-			r.Source = want.Origin().String()
+	s.Resources = e.rows.copy()
+	for id, v := range e.verdicts {
+		// What could not be deleted has no line in a file, and no row.
+		if e.want.Get(id) == nil {
+			s.Resources = append(s.Resources, row(id, v, ""))
 		}
-		s.Resources = append(s.Resources, r)
 	}
 	s.State = overall(s.Resources)
 	return s
 }
+
+// rows are the status of the wanted resources in ID order, kept so that a pass costs by what changed.
+type rows struct {
+	list []ResourceStatus
+	at   map[spec.ID]int
+}
+
+func newRows(want *spec.Set) rows {
+	r := rows{list: make([]ResourceStatus, want.Len()), at: make(map[spec.ID]int, want.Len())}
+	for i, w := range want.All() {
+		r.list[i] = row(w.ID(), Verdict{State: Pending, Reason: "not looked at yet"}, w.Origin().String())
+		r.at[w.ID()] = i
+	}
+	return r
+}
+
+func row(id spec.ID, v Verdict, source string) ResourceStatus {
+	return ResourceStatus{ID: escape(id.String()), State: v.State, Reason: escape(v.Reason), Source: source}
+}
+
+func (r rows) set(id spec.ID, v Verdict) {
+	if i, wanted := r.at[id]; wanted {
+		r.list[i].State, r.list[i].Reason = v.State, escape(v.Reason)
+	}
+}
+
+func (r rows) copy() []ResourceStatus { return append([]ResourceStatus{}, r.list...) }
 
 func overall(resources []ResourceStatus) string {
 	state := Converged
