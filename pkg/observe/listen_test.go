@@ -1,0 +1,240 @@
+package observe_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/conform"
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// patience is how long a test waits for what has to happen.
+const patience = 10 * time.Second
+
+var topics = []observe.Topic{
+	observe.LinkTopic, observe.AddressTopic, observe.RouteTopic, observe.RuleTopic,
+	observe.NeighbourTopic, observe.NetconfTopic, observe.RulesetTopic,
+}
+
+// ears are an inbox into which a world listens, and all that came out of it so far.
+type ears struct {
+	*testing.T
+	inbox    *observe.Inbox
+	heard    map[observe.News]bool
+	overruns int
+}
+
+func listen(t *testing.T, w *observe.World) *ears {
+	t.Helper()
+	e := &ears{T: t, inbox: observe.NewInbox(), heard: map[observe.News]bool{}}
+	stop, err := w.Listen(e.inbox, topics)
+	must(t, err)
+	t.Cleanup(stop)
+	return e
+}
+
+// until waits until what came out of the inbox is enough.
+func (e *ears) until(what string, enough func() bool) {
+	e.Helper()
+	deadline := time.After(patience)
+	for !enough() {
+		select {
+		case <-e.inbox.Ready:
+			news, overruns := e.inbox.Take()
+			e.overruns += overruns
+			for _, n := range news {
+				e.heard[n] = true
+			}
+		case <-deadline:
+			e.Fatalf("waited for %s, and heard %v", what, e.heard)
+		}
+	}
+}
+
+// hears waits for news from a namespace, whoever caused it.
+func (e *ears) hears(ns string, topic observe.Topic) {
+	e.Helper()
+	e.until(fmt.Sprintf("news of topic %d from %s", topic, ns), func() bool {
+		for n := range e.heard {
+			if n.NS == ns && n.Topic == topic {
+				return true
+			}
+		}
+		return false
+	})
+	clear(e.heard)
+}
+
+// Each change in another namespace arrives on the one socket, with the name of the namespace.
+func TestNewsArrivesUnderTheNameOfItsNamespace(t *testing.T) {
+	noLeaks(t)
+	lab := conform.Open(t)
+	e := listen(t, lab.World)
+	for _, step := range []struct {
+		topic observe.Topic
+		do    string
+	}{
+		{observe.LinkTopic, "ip link add eth0 type veth peer name eth1; ip link set eth0 up; ip link set eth1 up"},
+		{observe.AddressTopic, "ip addr add 10.0.0.1/24 dev eth0"},
+		{observe.AddressTopic, "ip addr add fd00::1/64 dev eth0 nodad"},
+		{observe.RouteTopic, "ip route add 10.9.0.0/16 via 10.0.0.7"},
+		{observe.RouteTopic, "ip route add fd09::/64 via fd00::7"},
+		{observe.RuleTopic, "ip rule add from 10.0.0.1 table 7"},
+		{observe.NeighbourTopic, "ip neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev eth0"},
+		{observe.NetconfTopic, "echo 1 >/proc/sys/net/ipv4/conf/eth0/forwarding"},
+		{observe.RulesetTopic, "nft add table inet linkd-test"},
+		{observe.LinkTopic, "ip link del eth0"},
+	} {
+		must(t, lab.NS.Do(func() error { return sh(step.do) }))
+		e.hears(conform.LabName, step.topic)
+	}
+	must(t, sh("ip link add eth0 type veth peer name eth1; ip link del eth0"))
+	e.hears(spec.Host, observe.LinkTopic)
+}
+
+func sh(script string) error {
+	if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", script, err, out)
+	}
+	return nil
+}
+
+func TestNewsTellsWhoCausedIt(t *testing.T) {
+	noLeaks(t)
+	lab := conform.Open(t)
+	lab.IP(t, "link add eth0 type veth peer name eth1\nlink set eth0 up")
+	e := listen(t, lab.World)
+	ip := exec.Command("ip", "-n", conform.LabName, "addr", "add", "10.0.0.1/24", "dev", "eth0")
+	must(t, ip.Run())
+	want := observe.News{NS: conform.LabName, Topic: observe.AddressTopic, By: uint32(ip.Process.Pid)}
+	e.until(fmt.Sprint(want), func() bool { return e.heard[want] })
+}
+
+func TestNewsFromWhatIsNotDeclaredIsNone(t *testing.T) {
+	noLeaks(t)
+	lab := conform.Open(t)
+	declare(t, lab.World)
+	e := listen(t, lab.World)
+	must(t, lab.NS.Do(func() error { return sh("ip link set lo up") }))
+	must(t, sh("ip link set lo up; ip link set lo down"))
+	e.until("news of the host", func() bool { return len(e.heard) > 0 })
+	for n := range e.heard {
+		if n.NS != spec.Host {
+			t.Errorf("heard %v", n)
+		}
+	}
+}
+
+// When more happens than the socket holds, it is said that something was lost.
+func TestAnOverrunIsCounted(t *testing.T) {
+	noLeaks(t)
+	lab := conform.Open(t)
+	e := listen(t, lab.World)
+	shrink(t)
+	e.until("an overrun", func() bool {
+		if e.overruns == 0 {
+			must(t, sh("ip link add eth0 type veth peer name eth1; ip link del eth0"))
+		}
+		return e.overruns > 0
+	})
+	// And nothing is lost for good.
+	lab.IP(t, "link set lo up")
+	e.hears(conform.LabName, observe.LinkTopic)
+}
+
+// shrink makes the sockets that listen as small as the kernel lets them be.
+func shrink(t *testing.T) {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	shrunk := 0
+	for _, entry := range fds {
+		var fd int
+		if _, err := fmt.Sscan(entry.Name(), &fd); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := unix.GetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_LISTEN_ALL_NSID); err == nil && all == 1 {
+			must(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1))
+			shrunk++
+		}
+	}
+	if shrunk == 0 {
+		t.Fatal("no socket listens to all namespaces")
+	}
+}
+
+// Linkd alone keeps no namespace alive: what reached into it goes with its name.
+func TestANamespaceEndsWithItsName(t *testing.T) {
+	noLeaks(t)
+	lab := conform.Open(t)
+	path := filepath.Join(t.TempDir(), "ns")
+	mount(t, path)
+	declare(t, lab.World, "lab=name:lab", "x=path:"+path)
+	_, err := lab.World.Open("x")
+	must(t, err)
+	lab.IP(t, "link add eth0 type veth peer name eth1 netns "+path)
+	e := listen(t, lab.World)
+	must(t, unmount(path))
+	if _, err := lab.NS.Index("eth0"); err != nil {
+		t.Errorf("while the pass lasts: %v", err)
+	}
+	lab.World.Release()
+	lab.NS, err = lab.World.Open(conform.LabName)
+	must(t, err)
+	e.until("the end of eth0", func() bool {
+		_, err := lab.NS.Index("eth0")
+		return errors.Is(err, unix.ENODEV)
+	})
+}
+
+func TestNamesThatComeAndGoAreNews(t *testing.T) {
+	noLeaks(t)
+	w := conform.Open(t).World
+	dir := t.TempDir()
+	deep := filepath.Join(dir, "not/there/yet")
+	declare(t, w, "lab=name:lab", "new=name:new", "near=path:"+filepath.Join(dir, "near"), "far=path:"+filepath.Join(deep, "far"))
+	e := &ears{T: t, inbox: observe.NewInbox(), heard: map[observe.News]bool{}}
+	rewatch, stop, err := w.WatchPaths(e.inbox)
+	must(t, err)
+	t.Cleanup(stop)
+
+	mount(t, observe.NetnsDir+"/new")
+	e.hears("new", observe.NamespaceTopic)
+	must(t, unmount(observe.NetnsDir+"/new"))
+	e.hears("new", observe.NamespaceTopic)
+	mount(t, filepath.Join(dir, "near"))
+	e.hears("near", observe.NamespaceTopic)
+
+	declare(t, w, "late=path:"+filepath.Join(dir, "late"))
+	rewatch()
+	mount(t, filepath.Join(dir, "late"))
+	e.hears("late", observe.NamespaceTopic)
+	if strings.Contains(fmt.Sprint(e.heard), "lab") {
+		t.Errorf("heard of lab: %v", e.heard)
+	}
+}
+
+// A directory that is not there yet is noticed through the one above it.
+func TestADirectoryOfNamespacesThatComesLater(t *testing.T) {
+	noLeaks(t)
+	w := conform.Open(t).World
+	dir := filepath.Join(t.TempDir(), "later")
+	declare(t, w, "x=path:"+filepath.Join(dir, "x"))
+	e := &ears{T: t, inbox: observe.NewInbox(), heard: map[observe.News]bool{}}
+	_, stop, err := w.WatchPaths(e.inbox)
+	must(t, err)
+	t.Cleanup(stop)
+	mount(t, filepath.Join(dir, "x"))
+	e.until("x, or that something was missed", func() bool {
+		return e.overruns > 0 || e.heard[observe.News{NS: "x", Topic: observe.NamespaceTopic}]
+	})
+}
