@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/vishvananda/netlink/nl"
@@ -279,12 +280,12 @@ func eachMessage(b []byte, visit func(messageType uint16, by uint32)) {
 	}
 }
 
-// NamespacesAt are the declared namespaces that are found, or shown, at one of the paths.
+// NamespacesAt are the declared namespaces that are found, or shown, at one of the paths or right below.
 func (w *World) NamespacesAt(paths map[string]bool) (names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, ns := range w.declared {
-		if path, ok := pathOf(ns.Selector); (ok && paths[path]) || paths[NetnsDir+"/"+name] {
+		if path, ok := pathOf(ns.Selector); (ok && (paths[path] || paths[filepath.Dir(path)])) || paths[NetnsDir+"/"+name] {
 			names = append(names, name)
 		}
 	}
