@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 
 	"linkd/pkg/spec"
@@ -55,10 +56,10 @@ func (e *Engine) Status(files []spec.FileState) *Status {
 		s.Warnings = append(s.Warnings, err.Error())
 	}
 	s.Resources = e.rows.copy()
-	for id, v := range e.verdicts {
+	for _, id := range slices.SortedFunc(maps.Keys(e.verdicts), spec.ID.Compare) {
 		// What could not be deleted has no line in a file, and no row.
 		if e.want.Get(id) == nil {
-			s.Resources = append(s.Resources, row(id, v, ""))
+			s.Resources = append(s.Resources, row(id, e.verdicts[id], ""))
 		}
 	}
 	s.State = overall(s.Resources)
