@@ -234,7 +234,5 @@ func TestADirectoryOfNamespacesThatComesLater(t *testing.T) {
 	must(t, err)
 	t.Cleanup(stop)
 	mount(t, filepath.Join(dir, "x"))
-	e.until("x, or that something was missed", func() bool {
-		return e.overruns > 0 || e.heard[observe.News{NS: "x", Topic: observe.NamespaceTopic}]
-	})
+	e.hears("x", observe.NamespaceTopic)
 }

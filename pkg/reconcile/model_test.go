@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,9 +97,9 @@ func (k *kernel) carryOut(op *Op, rest Plan) error {
 	kind := toyKind{k}
 	switch op.Verb {
 	case Create:
-		return kind.Create(nil, nil, op.Want.(*toy))
+		return kind.Create(context.Background(), nil, op.Want.(*toy))
 	case Update:
-		return kind.Update(nil, nil, op.Want.(*toy), op.Have.(*toy))
+		return kind.Update(context.Background(), nil, op.Want.(*toy), op.Have.(*toy))
 	case Delete, Replace:
 		if err := k.endangers(id, rest); err != nil {
 			return err
@@ -106,7 +107,7 @@ func (k *kernel) carryOut(op *Op, rest Plan) error {
 		if err := k.delete(id); err != nil || op.Verb == Delete {
 			return err
 		}
-		return kind.Create(nil, nil, op.Want.(*toy))
+		return kind.Create(context.Background(), nil, op.Want.(*toy))
 	}
 	return nil
 }

@@ -315,6 +315,11 @@ func (k knobKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
 	return k.observe(ns, "knob")
 }
 
+// Create sets it: what it is a setting of has come to be, and the setting with it.
+func (k knobKind) Create(_ context.Context, _ *observe.NS, want *toy) error {
+	return k.write("create", want, false)
+}
+
 func (k knobKind) Before(_, have *toy) (string, bool) {
 	if have == nil {
 		return "", true
