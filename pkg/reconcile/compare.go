@@ -37,6 +37,8 @@ type comparison struct {
 	verdicts map[spec.ID]Verdict
 	settled  map[spec.ID]bool
 	remember []func(*Journal)
+	// feared is where the things are that linkd did not make and would have ended.
+	feared map[scope]bool
 }
 
 // wanted is a resource that the files ask for; err tells why it could not be completed.
@@ -52,6 +54,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.ops = map[spec.ID]*Op{}
 	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
 	c.settled = map[spec.ID]bool{}
+	c.feared = map[scope]bool{}
 	if c.all == nil {
 		everything := &spec.Set{}
 		for _, w := range c.want {
@@ -344,6 +347,7 @@ func (c *comparison) refuseVictims() {
 			_, remembered := c.journal.Get(victim, c.identity(victim.NS))
 			if c.wanted(victim) == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
 				foreign = append(foreign, victim.String())
+				c.feared[scopeOf(victim)] = true
 			}
 		}
 		if len(foreign) > 0 {

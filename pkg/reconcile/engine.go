@@ -40,6 +40,7 @@ type Engine struct {
 	trials   map[spec.ID]*trial
 	reached  map[spec.ID]bool // resources that have been as wanted since they were last declared
 	news     map[newsPlace]uint32
+	feared   map[scope]bool   // where things are that linkd did not make and that are in the way of a delete
 	troubled map[spec.ID]bool // resources that are not as wanted, or were not a moment ago
 	rows     rows
 	whole    bool // the next comparison is of everything
@@ -71,6 +72,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		reached:  map[spec.ID]bool{},
 		news:     map[newsPlace]uint32{},
 		troubled: map[spec.ID]bool{},
+		feared:   map[scope]bool{},
 		search:   journal.Fresh,
 	}
 	for i := range e.kinds {
@@ -101,6 +103,7 @@ func (e *Engine) Want(d *spec.Desired, complete bool) {
 	clear(e.blind)
 	clear(e.verdicts)
 	clear(e.troubled)
+	clear(e.feared)
 	e.rows = newRows(e.want)
 	for name := range e.missing {
 		if _, declared := e.declared[name]; !declared {
@@ -161,8 +164,10 @@ func (e *Engine) LookAtSilent() {
 	}
 }
 
-// matters tells whether anything in a scope is wanted, needed or remembered. News of other scopes is no news.
-func (e *Engine) matters(s scope) bool { return e.index.looked[s] || len(e.journal.In(s)) > 0 }
+// matters tells whether anything in a scope is wanted, needed, remembered or in the way. News of other scopes is no news.
+func (e *Engine) matters(s scope) bool {
+	return e.index.looked[s] || e.feared[s] || len(e.journal.In(s)) > 0
+}
 
 // Hear makes dirty what news is about.
 func (e *Engine) Hear(news []observe.News) {
@@ -292,6 +297,7 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 		c.want = e.complete(want)
 	}
 	plan, verdicts := c.run()
+	maps.Copy(e.feared, c.feared)
 	for _, learn := range c.remember {
 		learn(e.journal)
 	}
