@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"errors"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -177,37 +179,37 @@ func (ns *NS) NamespaceIDs() (map[int]int, error) {
 	return ids, nil
 }
 
-// ensureID gives the namespace behind f an id in linkd's own, if it has none: only then do the host's messages name
+// ensureID gives the namespace open as fd an id in linkd's own, if it has none: only then do the host's messages name
 // it, and its events reach the host's socket.
-func (w *World) ensureID(f int) (int, error) {
-	ask := func(kind int, attrs ...*nl.RtAttr) ([][]byte, error) {
-		req := nl.NewNetlinkRequest(kind, 0)
-		if kind == unix.RTM_NEWNSID {
-			req.Flags |= unix.NLM_F_ACK
-		}
-		req.AddRawData([]byte{unix.AF_UNSPEC, 0, 0, 0})
-		for _, a := range attrs {
-			req.AddRawData(a.Serialize())
-		}
-		return w.host.Request(req, 0)
+func (w *World) ensureID(fd int) (int, error) {
+	byFD := nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(fd)))
+	id, err := w.askID(unix.RTM_GETNSID, 0, byFD)
+	if err != nil || id >= 0 {
+		return id, err
 	}
-	fd := nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(f)))
-	for range 2 {
-		msgs, err := ask(unix.RTM_GETNSID, fd)
-		if err != nil {
-			return 0, err
-		}
-		attrs, err := Attrs(msgs[0][4:])
-		if err != nil {
-			return 0, err
-		}
-		if id := int(int32(Number(attrs[unix.NETNSA_NSID]))); id >= 0 {
-			return id, nil
-		}
-		// -1 asks the kernel to choose; EEXIST means that somebody else was quicker.
-		if _, err := ask(unix.RTM_NEWNSID, fd, nl.NewRtAttr(unix.NETNSA_NSID, nl.Uint32Attr(^uint32(0)))); err != nil && err != unix.EEXIST {
-			return 0, err
-		}
+	// -1 asks the kernel to choose, and the echo tells what it chose.
+	choose := nl.NewRtAttr(unix.NETNSA_NSID, nl.Uint32Attr(^uint32(0)))
+	id, err = w.askID(unix.RTM_NEWNSID, unix.NLM_F_ECHO, byFD, choose)
+	if errors.Is(err, unix.EEXIST) {
+		// Somebody else was quicker.
+		return w.askID(unix.RTM_GETNSID, 0, byFD)
 	}
-	return 0, unix.ENOENT
+	return id, err
+}
+
+func (w *World) askID(kind, flags int, attrs ...*nl.RtAttr) (int, error) {
+	req := nl.NewNetlinkRequest(kind, flags)
+	req.AddRawData([]byte{unix.AF_UNSPEC, 0, 0, 0})
+	for _, a := range attrs {
+		req.AddRawData(a.Serialize())
+	}
+	msgs, err := w.host.Request(req, unix.RTM_NEWNSID)
+	if err != nil {
+		return 0, err
+	}
+	if len(msgs) == 0 {
+		return 0, unix.ENODATA
+	}
+	answer, err := Attrs(msgs[0][4:])
+	return int(int32(Number(answer[unix.NETNSA_NSID]))), err
 }

@@ -163,13 +163,16 @@ func (ns *NS) Forget() {
 }
 
 // Index asks the kernel for the present index of a link: names are what linkd deals in, and an index is looked up
-// right before it is used.
+// right before it is used. SIOCGIFINDEX (netdevice(7)) does not wait for the lock that everything about links takes.
 func (ns *NS) Index(name string) (int, error) {
-	msg, err := ns.linkByName(name)
-	if err != nil {
-		return 0, err
+	req, err := unix.NewIfreq(name)
+	if err == nil {
+		err = unix.IoctlIfreq(ns.route.Socket.GetFd(), unix.SIOCGIFINDEX, req)
 	}
-	return int(nl.DeserializeIfInfomsg(msg).Index), nil
+	if err != nil {
+		return 0, fmt.Errorf("%s: look up %s: %w", ns.Name, name, err)
+	}
+	return int(req.Uint32()), nil
 }
 
 // LinkByName is the link as it is now.

@@ -3,79 +3,63 @@
 package observe
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
-// The main goroutine stays on the main thread, so that no worker gets it: a locked goroutine that ends after setns
-// takes its thread with it, but the main thread cannot end, and would stay in the other namespace.
+// The main goroutine stays on the main thread, so that no other gets that: NewNamespace gives its thread up inside the
+// namespace that it made, and the main thread cannot end, but would stay there.
 func init() { runtime.LockOSThread() }
 
-// inNamespace runs job on a thread that is in the network namespace open as fd. It is the only place that calls
-// setns. Opening sockets, running programs and writing below /proc/sys/net follow the thread; /sys/class/net and
-// /proc/net do not.
+// home is linkd's own namespace, for threads to come back to.
+var home = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/ns/net") })
+
+// inNamespace runs job on a thread that is in the network namespace open as fd. It is the only place that calls setns,
+// and gives the thread back to the runtime only when it is home again. Opening sockets, running programs and writing
+// below /proc/sys/net follow the thread; /sys/class/net and /proc/net do not.
+//
+// The thread is the caller's: to hand the job to one that is kept for it would cost two switches, several times what
+// the job does.
 func inNamespace(fd int, job func() error) error {
-	done := make(chan error, 1)
-	startWorkers()
-	jobs <- namespaceJob{fd: fd, job: job, done: done}
-	return <-done
-}
-
-type namespaceJob struct {
-	fd   int
-	job  func() error
-	done chan error
-}
-
-// Workers is how many threads enter namespaces, and how many namespaces are worth looking at side by side: the
-// kernel takes one lock (rtnl) for most of what linkd asks of it.
-var Workers = min(4, runtime.NumCPU())
-
-var (
-	jobs         = make(chan namespaceJob)
-	startWorkers = sync.OnceFunc(func() {
-		for range Workers {
-			go work()
-		}
-	})
-)
-
-// work serves jobs on a locked thread for as long as it can bring the thread home after each. If it cannot, it ends
-// with the thread still locked, which destroys the thread, and a new worker takes its place.
-func work() {
-	runtime.LockOSThread()
-	home, err := os.Open("/proc/thread-self/ns/net")
+	back, err := home()
 	if err != nil {
-		for j := range jobs {
-			j.done <- fmt.Errorf("open linkd's own namespace: %w", err)
-		}
-		return
+		return fmt.Errorf("open linkd's own namespace: %w", err)
 	}
-	defer home.Close()
-	for j := range jobs {
-		lost := false
-		j.done <- func() (err error) {
-			if err := unix.Setns(j.fd, unix.CLONE_NEWNET); err != nil {
-				return fmt.Errorf("enter the namespace: %w", err)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter the namespace: %w", err)
+	}
+	defer func() {
+		if err := unix.Setns(int(back.Fd()), unix.CLONE_NEWNET); err != nil {
+			// Whatever ran on this thread next would do the right thing in the wrong namespace.
+			panic(fmt.Sprintf("a thread cannot leave a namespace: %v", err))
+		}
+	}()
+	return job()
+}
+
+// workers is how many namespaces are worth opening and looking at side by side: the kernel takes one lock (rtnl) for
+// most of what linkd asks of it.
+var workers = min(4, runtime.NumCPU())
+
+// Each calls f for every item, several at a time, and returns when all are done.
+func Each[T any](items []T, f func(T)) {
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(workers, len(items)) {
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(items)); i = next.Add(1) - 1 {
+				f(items[i])
 			}
-			defer func() {
-				if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-					lost = true
-					err = errors.Join(err, fmt.Errorf("leave the namespace: %w", back))
-				}
-			}()
-			return j.job()
-		}()
-		if lost {
-			go work()
-			return
-		}
+		})
 	}
+	group.Wait()
 }
 
 // NewNamespace makes a network namespace and hands its path to keep, which has to hold on to it (by a mount): it is

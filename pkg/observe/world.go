@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/spec"
@@ -112,15 +111,7 @@ func (w *World) Declared(name string) (spec.Namespace, bool) {
 // OpenAll opens the namespaces, several at a time, and returns why those that could not be opened were not. Two names
 // that turn out to be one namespace are both refused: each would undo what the other asks for.
 func (w *World) OpenAll(names []string) map[string]error {
-	var group errgroup.Group
-	group.SetLimit(Workers)
-	for _, name := range names {
-		group.Go(func() error {
-			_, _ = w.Open(name)
-			return nil
-		})
-	}
-	_ = group.Wait()
+	Each(names, func(name string) { _, _ = w.Open(name) })
 	names = append(slices.Clone(names), w.openNamesakes()...)
 
 	w.mu.Lock()
@@ -128,10 +119,20 @@ func (w *World) OpenAll(names []string) map[string]error {
 	holder := map[Identity]string{}
 	for _, name := range slices.Sorted(maps.Keys(w.opened)) {
 		id := w.opened[name].Identity
-		if other, taken := holder[id]; taken {
-			w.refuse(name, fmt.Errorf("%s and %s are the same namespace: declare it once", other, name))
-			w.refuse(other, fmt.Errorf("%s and %s are the same namespace: declare it once", other, name))
-			continue
+		other, taken := holder[id]
+		if taken {
+			err := fmt.Errorf("%s and %s are the same namespace: declare it once", other, name)
+			// A name that no file gives is in nobody's way.
+			left, otherLeft := w.declared[name].Left, w.declared[other].Left
+			if left || !otherLeft {
+				w.refuse(name, err)
+			}
+			if otherLeft || !left {
+				w.refuse(other, err)
+			}
+			if left && !otherLeft {
+				continue
+			}
 		}
 		holder[id] = name
 	}

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -56,31 +54,24 @@ func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
 		}
 	}
 	var mu sync.Mutex
-	var group errgroup.Group
-	group.SetLimit(observe.Workers)
-	for _, ns := range there {
-		kinds := e.dirty[ns.Name]
-		group.Go(func() error {
-			for i := range e.kinds {
-				k := &e.kinds[i]
-				if kinds != nil && !kinds[k.Name] {
-					continue
-				}
-				s := scope{ns.Name, k.Name}
-				found, err := observeScope(ctx, k, ns, e.interest(k, s), e.search && ns.Name == spec.Host)
-				mu.Lock()
-				if err != nil {
-					e.blind[s] = fmt.Errorf("look at %s in %s: %w", k.Name, ns.Name, err)
-				} else {
-					delete(e.blind, s)
-					e.found.put(s, found)
-				}
-				mu.Unlock()
+	observe.Each(there, func(ns *observe.NS) {
+		for i := range e.kinds {
+			k := &e.kinds[i]
+			if !e.dirty.has(ns.Name, k.Name) {
+				continue
 			}
-			return nil
-		})
-	}
-	_ = group.Wait()
+			s := scope{ns.Name, k.Name}
+			found, err := observeScope(ctx, k, ns, e.interest(k, s), e.search && ns.Name == spec.Host)
+			mu.Lock()
+			if err != nil {
+				e.blind[s] = fmt.Errorf("look at %s in %s: %w", k.Name, ns.Name, err)
+			} else {
+				delete(e.blind, s)
+				e.found.put(s, found)
+			}
+			mu.Unlock()
+		}
+	})
 	for i := range e.kinds {
 		if slices.ContainsFunc(names, func(ns string) bool { return e.dirty.has(ns, e.kinds[i].Name) }) {
 			e.kinds[i].join(e.found.ofKind(e.kinds[i].Name))

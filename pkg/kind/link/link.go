@@ -41,6 +41,8 @@ type found struct {
 	link *observe.Link
 	// place and peer are this interface and its other end, by the id of the namespace in linkd's own.
 	place, peer place
+	// translate, while peer is not known, tells what the ids of namespaces mean in this interface's.
+	translate func() (map[int]int, error)
 }
 
 type place struct{ ns, index int }
@@ -88,24 +90,14 @@ func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A veth's other end is told by an id that only means something in the namespace of this end.
-	ids := map[int]int{}
-	if ns.ID >= 0 && anyFar(links) {
-		if ids, err = ns.NamespaceIDs(); err != nil {
-			return nil, err
-		}
-	}
 	out := make([]*Link, len(links.All))
 	for i, l := range links.All {
 		f := &found{link: l, place: place{ns.ID, l.Index}, peer: place{ns.ID, l.Parent}}
-		if l.ParentNS >= 0 {
+		switch {
+		case l.ParentNS >= 0 && ns.ID >= 0:
+			f.translate = ns.NamespaceIDs
+		case l.ParentNS >= 0:
 			f.peer.ns = l.ParentNS
-			if ns.ID >= 0 {
-				var known bool
-				if f.peer.ns, known = ids[l.ParentNS]; !known {
-					f.peer.index = 0
-				}
-			}
 		}
 		cable, _ := strings.CutPrefix(l.Alias, markPrefix)
 		out[i] = &Link{NS: ns.Name, Name: l.Name, Type: l.Kind, Cable: cable, found: f}
@@ -113,26 +105,48 @@ func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 	return out, nil
 }
 
-func anyFar(links *observe.Links) bool {
-	for _, l := range links.All {
-		if l.ParentNS >= 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// Join implements reconcile.Joiner: it finds the other end of each veth.
+// Join implements reconcile.Joiner: it finds the other end of each veth. An end in linkd's own namespace says where its
+// peer is, and so the peer need not be asked: it would tell by an id that only means something in its own namespace,
+// and has to be translated.
 func (kind) Join(all []*Link) {
 	at := make(map[place]*Link, len(all))
+	to := make(map[place]place, len(all))
 	for _, l := range all {
 		at[l.found.place] = l
-	}
-	for _, l := range all {
-		if l.Type == veth.Name {
-			l.Peer = at[l.found.peer]
+		if l.Type == veth.Name && l.found.translate == nil {
+			to[l.found.peer] = l.found.place
 		}
 	}
+	ids := map[int]map[int]int{}
+	for _, l := range all {
+		if l.Type != veth.Name {
+			continue
+		}
+		f := l.found
+		if f.translate != nil {
+			f.peer = f.far(to, ids)
+			f.translate = nil
+		}
+		l.Peer = at[f.peer]
+	}
+}
+
+// far is the place of the other end of a veth that is in another namespace than this end, which is not in linkd's own.
+func (f *found) far(to map[place]place, ids map[int]map[int]int) place {
+	if peer, told := to[f.place]; told && peer.index == f.link.Parent {
+		return peer
+	}
+	if ids[f.place.ns] == nil {
+		var err error
+		if ids[f.place.ns], err = f.translate(); err != nil {
+			return place{}
+		}
+	}
+	ns, known := ids[f.place.ns][f.link.ParentNS]
+	if !known {
+		return place{}
+	}
+	return place{ns, f.link.Parent}
 }
 
 func (kind) Owned(have *Link) bool { return strings.HasPrefix(have.found.link.Alias, markPrefix) }

@@ -13,9 +13,9 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Create makes the interface, or both ends of a pair, with one request, and then marks and raises it with a second:
-// the kernel takes no alias at creation, and a veth whose peer is not there yet cannot be up. The second end of a pair
-// has come into being with the first.
+// Create makes the interface, or both ends of a pair, with one request, and marks it with a second: the kernel takes
+// no alias at creation. The second end of a pair has come into being with the first; it could not be up before that
+// was there (veth_open in drivers/net/veth.c).
 func (k kind) Create(_ context.Context, ns *observe.NS, want *Link) error {
 	if !want.Second {
 		err := k.add(ns, want)
@@ -30,8 +30,12 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Link) error {
 			return err
 		}
 	}
+	up := want.Up
+	if !want.Second {
+		up = nil
+	}
 	// The kernel finds it by its name: an index that was looked up could be another's by now.
-	return set(ns, 0, want.Up, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Name)), want.mark())
+	return set(ns, 0, up, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Name)), want.mark())
 }
 
 func (l *Link) mark() *nl.RtAttr {
@@ -40,7 +44,7 @@ func (l *Link) mark() *nl.RtAttr {
 
 func (k kind) add(ns *observe.NS, want *Link) error {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
-	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(header(0, want.Up))
 	made := *want
 	t := typeNamed(want.Type)
 	if t.KeepsMAC && made.MAC == nil {
@@ -95,6 +99,15 @@ func randomMAC() string {
 // RTM_SETLINK it takes a kind's own options.
 func set(ns *observe.NS, index int, up *bool, attrs ...*nl.RtAttr) error {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, 0)
+	req.AddData(header(index, up))
+	for _, a := range attrs {
+		req.AddData(a)
+	}
+	return ns.Change(req)
+}
+
+// header says which interface, and whether it is to be up.
+func header(index int, up *bool) *nl.IfInfomsg {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
 	if up != nil {
@@ -103,11 +116,7 @@ func set(ns *observe.NS, index int, up *bool, attrs ...*nl.RtAttr) error {
 			msg.Flags = unix.IFF_UP
 		}
 	}
-	req.AddData(msg)
-	for _, a := range attrs {
-		req.AddData(a)
-	}
-	return ns.Change(req)
+	return msg
 }
 
 func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
