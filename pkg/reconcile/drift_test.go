@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,9 +131,7 @@ func (b *bench) drift(t *rapid.T) string {
 		}
 		return fmt.Sprint(id, " has another value")
 	case "delete":
-		if b.refuses[id] == nil && !slices.ContainsFunc(slices.Collect(maps.Keys(b.refuses)), func(r spec.ID) bool { return b.things[r] != nil }) {
-			_ = b.kernel.delete(id)
-		}
+		b.kernel.end(id)
 		return fmt.Sprint(id, " is deleted")
 	case "make":
 		if b.things[id] == nil {

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,9 @@ import (
 
 	"linkd/pkg/spec"
 )
+
+// More than rapid's own hundred draws, as they cost little.
+func init() { _ = flag.Set("rapid.checks", "1000") }
 
 // Whatever is there and whatever is wanted, one plan leads from one to the other, and no step of it asks for what the
 // kernel would refuse: to make something without what it needs, or to delete what something else goes on needing.

@@ -200,17 +200,19 @@ func (k *kernel) delete(id spec.ID) error {
 	if err := k.refuses[id]; err != nil {
 		return err
 	}
+	k.end(id)
+	return nil
+}
+
+func (k *kernel) end(id spec.ID) {
 	if k.things[id] == nil {
-		return nil
+		return
 	}
-	for needer := range k.needers(id) {
-		if err := k.delete(needer); err != nil {
-			return err
-		}
+	for _, needer := range slices.SortedFunc(maps.Keys(k.needers(id)), spec.ID.Compare) {
+		k.end(needer)
 	}
 	k.writes = append(k.writes, "delete "+id.String())
 	delete(k.things, id)
-	return nil
 }
 
 func (k *kernel) needers(id spec.ID) map[spec.ID]bool {
