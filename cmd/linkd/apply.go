@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,6 +80,9 @@ func (o *options) loadValid() (*spec.Desired, error) {
 	return desired, nil
 }
 
+// garbageLimit is how much memory a command may take, in bytes, before garbage is collected.
+const garbageLimit = 256 << 20
+
 // tentativePause is how long apply waits, unasked, for what only needs a moment: an IPv6 address is tentative for up
 // to two seconds (RFC 4862, 5.4), and until then no route can have it as its source.
 const tentativePause = 3 * time.Second
@@ -94,6 +98,9 @@ func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Dur
 	} else {
 		defer release()
 	}
+	// The process ends before there is much to collect.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(garbageLimit)
 	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
 	defer journal.Close()
 	if o.logLevel == "info" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"linkd/pkg/observe"
@@ -13,6 +14,8 @@ import (
 // apply walks the plan. An op that fails does not stop it: what needs it is blocked, and the rest goes on.
 func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 	failed := map[spec.ID]bool{}
+	ahead := e.lookAhead(ctx, plan)
+	defer ahead.finish()
 	for _, op := range plan {
 		id := op.ID()
 		if ctx.Err() != nil {
@@ -22,17 +25,19 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 			failed[id] = true
 			why := fmt.Sprintf("blocked by %s: %s", cause, e.verdicts[cause].Reason)
 			e.judge(id, Verdict{Blocked, why}, why)
+			ahead.passed(op)
 			continue
 		}
 		e.Counters.Ops++
 		err := e.do(ctx, op)
 		e.touch(op)
+		ahead.passed(op)
 		if err != nil {
 			failed[id] = true
 			e.fail(op, err)
-			continue
+		} else if e.log.Enabled(ctx, slog.LevelInfo) {
+			e.log.Info(op.Verb.String(), "id", id.String(), "why", op.reason(), "file", e.origin(id))
 		}
-		e.log.Info(op.Verb.String(), "id", id.String(), "why", op.reason(), "file", e.origin(id))
 	}
 }
 
@@ -134,12 +139,7 @@ func (e *Engine) entry(op *Op, old Entry, remembered bool, ns observe.Identity) 
 
 // touch marks what an op may have changed: its own kind, and the kinds that hear of it.
 func (e *Engine) touch(op *Op) {
-	namespaces := []string{op.ID().NS}
-	for _, r := range []spec.Resource{op.Want, op.Have} {
-		if far, is := r.(Reacher); is {
-			namespaces = append(namespaces, far.Reaches()...)
-		}
-	}
+	namespaces := op.namespaces()
 	for i := range e.kinds {
 		k := &e.kinds[i]
 		if k != op.kind && (len(op.kind.Hears) == 0 || !hears(k, op.kind.Hears[0])) {

@@ -36,6 +36,7 @@ type Engine struct {
 	blind    map[scope]error
 	seen     map[string]observe.Identity
 	dirty    dirt
+	glanced  map[scope]bool // what was looked at ahead of the next look
 	verdicts map[spec.ID]Verdict
 	trials   map[spec.ID]*trial
 	reached  map[spec.ID]bool // resources that have been as wanted since they were last declared
@@ -67,6 +68,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		blind:    map[scope]error{},
 		seen:     map[string]observe.Identity{},
 		dirty:    dirt{},
+		glanced:  map[scope]bool{},
 		verdicts: map[spec.ID]Verdict{},
 		trials:   map[spec.ID]*trial{},
 		reached:  map[spec.ID]bool{},

@@ -30,6 +30,15 @@ func (d dirt) mark(ns, kind string) {
 	kinds[kind] = true
 }
 
+// clean takes one scope away. Where all of a namespace is dirty, it stays so.
+func (d dirt) clean(s scope) {
+	kinds := d[s.ns]
+	delete(kinds, s.kind)
+	if kinds != nil && len(kinds) == 0 {
+		delete(d, s.ns)
+	}
+}
+
 func (d dirt) has(ns, kind string) bool {
 	kinds, marked := d[ns]
 	return marked && (kinds == nil || kinds[kind])
@@ -37,7 +46,7 @@ func (d dirt) has(ns, kind string) bool {
 
 // look brings the picture up to date where it is dirty, and returns the scopes that were looked at, or found missing.
 func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
-	looked = map[scope]bool{}
+	looked, e.glanced = e.glanced, map[scope]bool{}
 	names := slices.Sorted(maps.Keys(e.dirty))
 	for name, err := range e.world.OpenAll(names) {
 		e.missing[name] = err
@@ -73,13 +82,22 @@ func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
 		}
 	})
 	for i := range e.kinds {
-		if slices.ContainsFunc(names, func(ns string) bool { return e.dirty.has(ns, e.kinds[i].Name) }) {
-			e.kinds[i].join(e.found.ofKind(e.kinds[i].Name))
+		if k := &e.kinds[i]; anyOf(looked, k.Name) {
+			k.join(e.found.ofKind(k.Name))
 		}
 	}
 	clear(e.dirty)
 	e.search = false
 	return looked
+}
+
+func anyOf(scopes map[scope]bool, kind string) bool {
+	for s := range scopes {
+		if s.kind == kind {
+			return true
+		}
+	}
+	return false
 }
 
 // openDirty are the dirty namespaces that are there, in the order of names. What was known of one that is another

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"strings"
 
 	"linkd/pkg/spec"
@@ -41,6 +42,21 @@ func (o *Op) ID() spec.ID {
 		return o.Want.ID()
 	}
 	return o.Have.ID()
+}
+
+// namespaces are those that the op may change something in, each once.
+func (o *Op) namespaces() []string {
+	names := []string{o.ID().NS}
+	for _, r := range []spec.Resource{o.Want, o.Have} {
+		if far, is := r.(Reacher); is {
+			for _, ns := range far.Reaches() {
+				if !slices.Contains(names, ns) {
+					names = append(names, ns)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // String is one line of a plan: + create, ~ update, ± replace, - delete, with the differences.

@@ -1,0 +1,83 @@
+package reconcile
+
+import (
+	"context"
+	"sync"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// ahead looks again at the namespaces that a plan is done with, while the rest of it is carried out: the look after a
+// plan is needed in any case, and the ops themselves take one processor.
+type ahead struct {
+	engine *Engine
+	left   map[string]int // ops to come, by namespace
+	todo   chan glance
+	done   sync.WaitGroup
+	found  []sighting
+}
+
+// glance is a namespace, and the kinds of which to look in it.
+type glance struct {
+	ns    *observe.NS
+	kinds []*Registered
+}
+
+type sighting struct {
+	scope scope
+	found []spec.Resource
+}
+
+func (e *Engine) lookAhead(ctx context.Context, plan Plan) *ahead {
+	a := &ahead{engine: e, left: map[string]int{}, todo: make(chan glance, len(plan))}
+	for _, op := range plan {
+		for _, ns := range op.namespaces() {
+			a.left[ns]++
+		}
+	}
+	a.done.Go(func() {
+		for g := range a.todo {
+			for _, k := range g.kinds {
+				// What cannot be seen now is left to the look that follows.
+				if found, err := k.Observe(ctx, g.ns); err == nil {
+					a.found = append(a.found, sighting{scope{g.ns.Name, k.Name}, found})
+				}
+			}
+		}
+	})
+	return a
+}
+
+// passed notes that an op is done with. After the last one of a namespace, what is dirty there is looked at.
+func (a *ahead) passed(op *Op) {
+	for _, name := range op.namespaces() {
+		if a.left[name]--; a.left[name] > 0 {
+			continue
+		}
+		ns, err := a.engine.world.Open(name)
+		if err != nil || a.engine.seen[name] != ns.Identity {
+			continue
+		}
+		g := glance{ns: ns}
+		for i := range a.engine.kinds {
+			// The selective kinds ask what is wanted and remembered, which is the engine's to know.
+			if k := &a.engine.kinds[i]; !k.selective() && a.engine.dirty.has(name, k.Name) {
+				g.kinds = append(g.kinds, k)
+			}
+		}
+		a.todo <- g
+	}
+}
+
+// finish puts what was seen into the picture.
+func (a *ahead) finish() {
+	close(a.todo)
+	a.done.Wait()
+	for _, s := range a.found {
+		a.engine.found.put(s.scope, s.found)
+		delete(a.engine.blind, s.scope)
+		a.engine.dirty.clean(s.scope)
+		a.engine.glanced[s.scope] = true
+	}
+}
