@@ -26,7 +26,7 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Link) error {
 			}
 			err = k.add(ns, want)
 		}
-		if err != nil {
+		if err != nil && !(errors.Is(err, unix.EEXIST) && madeBefore(ns, want)) {
 			return err
 		}
 	}
@@ -36,6 +36,12 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Link) error {
 	}
 	// The kernel finds it by its name: an index that was looked up could be another's by now.
 	return set(ns, 0, up, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Name)), want.mark())
+}
+
+// madeBefore tells whether what stands in the place of a wanted interface is that very one.
+func madeBefore(ns *observe.NS, want *Link) bool {
+	l, err := ns.LinkByName(want.Name)
+	return err == nil && l.Kind == want.Type && l.Alias == markPrefix+want.Cable
 }
 
 func (l *Link) mark() *nl.RtAttr {
