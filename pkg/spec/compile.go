@@ -17,6 +17,8 @@ type Namespace struct {
 	Name     string
 	Selector Selector
 	Source   Source
+	// Left: no file names it any more, but linkd has left something in it.
+	Left bool
 }
 
 // Compile makes one desired state of the files, in their order, and says all that is wrong with them. What is wrong

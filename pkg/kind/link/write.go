@@ -19,14 +19,17 @@ import (
 func (k kind) Create(_ context.Context, ns *observe.NS, want *Link) error {
 	if !want.Second {
 		err := k.add(ns, want)
-		if errors.Is(err, unix.EEXIST) && want.Peer != nil {
+		switch exists := errors.Is(err, unix.EEXIST); {
+		case exists && madeBefore(ns, want):
+			err = nil
+		case exists && want.Peer != nil:
 			// The name of the other end is still held by what linkd made for an earlier form of this pair.
 			if stale, staleErr := removeStale(ns, want.Peer); staleErr != nil || !stale {
 				return errors.Join(err, staleErr)
 			}
 			err = k.add(ns, want)
 		}
-		if err != nil && !(errors.Is(err, unix.EEXIST) && madeBefore(ns, want)) {
+		if err != nil {
 			return err
 		}
 	}
