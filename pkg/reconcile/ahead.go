@@ -66,6 +66,8 @@ func (a *ahead) passed(op *Op) {
 				g.kinds = append(g.kinds, k)
 			}
 		}
+		// An interface goes with its other end, by a request in another namespace.
+		ns.Forget()
 		a.todo <- g
 	}
 }
