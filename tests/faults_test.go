@@ -55,10 +55,17 @@ func (s *stage) dies(ts *testscript.TestScript, step int, args []string) bool {
 
 // meanwhile runs a program, and a script right before the first of its steps that matches a pattern.
 func (s *stage) meanwhile(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 3 {
+	if len(args) < 3 {
 		ts.Fatalf("usage: meanwhile PATTERN SCRIPT PROGRAM ARG...")
 	}
-	ts.Check(s.stepwise(ts, append([]string{"-before", args[0], "-do", args[1]}, args[2:]...)))
+	err := s.stepwise(ts, append([]string{"-before", args[0], "-do", args[1]}, args[2:]...))
+	var exit *exec.ExitError
+	if neg && (err == nil || errors.As(err, &exit) && exit.ExitCode() == noMatchStatus) {
+		ts.Fatalf("unexpected success, or no such step")
+	}
+	if !neg {
+		ts.Check(err)
+	}
 }
 
 func (s *stage) stepwise(ts *testscript.TestScript, args []string) error {

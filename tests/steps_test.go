@@ -19,6 +19,9 @@ import (
 // stepsProgram, as the first argument, makes this test binary the program that runs another one step by step.
 const stepsProgram = "step-by-step"
 
+// noMatchStatus is its exit status when there was no step to do something before.
+const noMatchStatus = 99
+
 // killedStatus is its exit status when it killed the other one, as a shell's would be.
 const killedStatus = 128 + 9
 
@@ -41,7 +44,6 @@ func init() {
 		return err
 	})
 	f.StringVar(&t.do, "do", "", "the command")
-	f.IntVar(&t.times, "times", 1, "run it this many times at most")
 	f.BoolVar(&t.list, "list", false, "print the steps")
 	f.Parse(os.Args[2:])
 	os.Exit(t.run(f.Args()))
@@ -52,7 +54,6 @@ type tracer struct {
 	kill   int
 	before *regexp.Regexp
 	do     string
-	times  int
 	list   bool
 
 	root   int
@@ -118,6 +119,9 @@ func (t *tracer) run(args []string) int {
 		_ = unix.PtraceSyscall(tid, signal)
 	}
 	switch {
+	case t.before != nil:
+		fmt.Fprintf(os.Stderr, "no step matched %q\n", t.before)
+		return noMatchStatus
 	case t.killed:
 		return killedStatus
 	case t.list:
@@ -146,8 +150,8 @@ func (t *tracer) enter(tid int) {
 		_ = unix.Kill(t.root, unix.SIGKILL)
 		_ = unix.Kill(tid, unix.SIGKILL)
 	}
-	if t.before != nil && t.times > 0 && t.before.MatchString(step) {
-		t.times--
+	if t.before != nil && t.before.MatchString(step) {
+		t.before = nil
 		cmd := exec.Command("sh", "-e", "-c", t.do)
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {

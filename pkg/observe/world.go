@@ -203,6 +203,21 @@ func (w *World) Open(name string) (*NS, error) {
 	return ns, nil
 }
 
+// Visit opens the namespace at a path for f, whatever its name is and whether the files name it.
+func (w *World) Visit(path string, f func(ns *NS) error) error {
+	fd, err := openNamespace(path)
+	if err != nil {
+		return err
+	}
+	sock, id, err := openSocket(fd)
+	ns := &NS{Name: path, Path: path, Identity: id, ID: -1, world: w, fd: fd, route: sock}
+	defer ns.close()
+	if err != nil {
+		return err
+	}
+	return f(ns)
+}
+
 // Retry forgets that a namespace could not be opened: it was made in the meantime.
 func (w *World) Retry(name string) {
 	w.mu.Lock()

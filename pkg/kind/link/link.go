@@ -149,7 +149,10 @@ func (f *found) far(to map[place]place, ids map[int]map[int]int) place {
 	return place{ns, f.link.Parent}
 }
 
-func (kind) Owned(have *Link) bool { return strings.HasPrefix(have.found.link.Alias, markPrefix) }
+func (kind) Owned(have *Link) bool { return Marked(have.found.link) }
+
+// Marked tells whether an interface carries linkd's mark.
+func Marked(l *observe.Link) bool { return strings.HasPrefix(l.Alias, markPrefix) }
 
 // Fingerprint implements reconcile.Unmarked: between the creation of an interface and its mark lies a moment (the
 // kernel takes no alias at creation, rtnl_create_link in net/core/rtnetlink.c). Indexes are not used twice in a

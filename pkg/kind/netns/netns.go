@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/kind/link"
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
@@ -106,12 +107,24 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (fo
 				n.Made, n.identity = true, open.Identity
 			} else {
 				n.stray = describeFile(n.path(), info)
+				if n.stray == otherNamespace {
+					// Linkd's own, maybe, under a name that the files now give to another.
+					err := ns.World().Visit(n.path(), func(there *observe.NS) error {
+						n.identity = there.Identity
+						return nil
+					})
+					if err != nil {
+						return nil, err
+					}
+				}
 			}
 		}
 		found = append(found, n)
 	}
 	return found, nil
 }
+
+func (n *Name) mounted() bool { return n.Made || n.stray == otherNamespace }
 
 // What can stand under a name that is neither a namespace found there nor a symbolic link.
 const (
@@ -138,7 +151,7 @@ func (kind) Owned(*Name) bool { return false }
 // The empty file is what a kill leaves between it and the mount, on the way up or down.
 func (kind) Fingerprint(have *Name) string {
 	switch {
-	case have.Made:
+	case have.mounted():
 		return string(have.identity)
 	case have.stray == emptyFile:
 		return ""
@@ -244,17 +257,46 @@ func (kind) Update(_ context.Context, _ *observe.NS, want, have *Name) error {
 
 // Delete takes the name away. A namespace lives on for as long as a process is in it. A file with something in it is
 // not what a kill left behind.
-func (kind) Delete(_ context.Context, _ *observe.NS, have *Name) error {
-	if have.stray != "" && have.stray != emptyFile {
+func (kind) Delete(ctx context.Context, ns *observe.NS, have *Name) error {
+	if have.stray == plainFile {
 		return nil
 	}
-	if have.Made {
+	if have.mounted() {
+		same := false
+		err := ns.World().Visit(have.path(), func(there *observe.NS) error {
+			if same = there.Identity == have.identity; !same {
+				return nil
+			}
+			return refuseForeign(ctx, there)
+		})
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && !same) {
+			// It has gone since the look, and another namespace of that name is somebody else's.
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		if err := unix.Unmount(have.path(), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
 	}
 	if err := os.Remove(have.path()); !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	return nil
+}
+
+// refuseForeign is the last look for what Victims would have found: it may have come since, or be known under another
+// name of the namespace.
+func refuseForeign(ctx context.Context, ns *observe.NS) error {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range links.All {
+		if !link.Marked(l) && !slices.Contains(fallback, l.Name) {
+			return fmt.Errorf("to delete it would end %s, which linkd did not make", l.Name)
+		}
 	}
 	return nil
 }
