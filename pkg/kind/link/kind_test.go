@@ -1,0 +1,244 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/conform"
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+func TestMain(m *testing.M) { conform.Main(m) }
+
+var language = spec.Language{Link: Decoder(nil)}
+
+// joined is the kind as the engine sees it: the ends in the lab, with their other ends wherever those are, and without
+// what the kernel changes by itself.
+type joined struct{ kind }
+
+func (j joined) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
+	lab, err := j.kind.Observe(ctx, ns)
+	if err != nil {
+		return nil, err
+	}
+	host, err := ns.Other(spec.Host)
+	if err != nil {
+		return nil, err
+	}
+	host.Forget()
+	theirs, err := j.kind.Observe(ctx, host)
+	all := slices.Concat(lab, theirs)
+	j.Join(all)
+	for _, l := range all {
+		l.found.link.Flags &= unix.IFF_UP
+		// A bridge's other attributes are timers that run.
+		maps.DeleteFunc(l.found.link.Data, func(attr uint16, _ []byte) bool {
+			return !slices.ContainsFunc((&bridgeOptions{}).options(), func(o option) bool { return o.attr == int(attr) })
+		})
+	}
+	return lab, err
+}
+
+// read is the end in the lab of the one link that an entry declares.
+func read(t *testing.T, entry string) spec.Resource {
+	t.Helper()
+	for _, r := range conform.Read(t, language, "namespaces: {lab: {}}\nlinks:\n  cable: "+entry) {
+		if r.ID().NS == conform.LabName {
+			return r
+		}
+	}
+	t.Fatalf("no end in the lab: %s", entry)
+	return nil
+}
+
+const theirs = `link add eth8 type veth peer name eth9
+link add br9 type bridge
+link set eth8 master br9 up alias theirs
+`
+
+func TestConform(t *testing.T) {
+	for name, example := range map[string]conform.Example{
+		"a veth between two namespaces": {
+			Setup: theirs,
+			Want:  []spec.Resource{read(t, `{kind: veth, ends: [{netns: lab, name: eth0, mac: "02:00:00:00:00:07"}, {name: eth7}]}`)},
+			Changes: []conform.Change{
+				conform.To(read(t, `{kind: veth, ends: [{netns: lab, name: eth0, mtu: 1400, mac: "02:00:00:00:00:01", txqueuelen: 7, up: false}, {name: eth7}]}`),
+					"mac: 02:00:00:00:00:07 -> 02:00:00:00:00:01", "mtu: 1500 -> 1400", "txqueuelen: 1000 -> 7", "up: true -> false"),
+				conform.To(read(t, `{kind: veth, ends: [{netns: lab, name: eth0}, {name: eth6}]}`),
+					"peer: host/eth7 -> host/eth6 (replace)", "up: false -> true"),
+			},
+		},
+		"a veth within one": {
+			Setup: theirs,
+			Want:  conform.Read(t, language, "namespaces: {lab: {}}\nlinks:\n  cable: {kind: veth, ends: [{netns: lab, name: eth0, mtu: 9000}, {netns: lab, name: eth1, mac: '02:00:00:00:00:02'}]}"),
+			Changes: []conform.Change{
+				conform.To(read(t, `{kind: veth, ends: [{netns: lab, name: eth0, mtu: 1400}, {netns: lab, name: eth1}]}`), "mtu: 9000 -> 1400"),
+			},
+		},
+		"a bridge with all that it has": {
+			Setup: theirs,
+			Want: []spec.Resource{read(t, `{kind: bridge, netns: lab, name: br0, mtu: 1400, stp: true, priority: 4096, forward_delay: 400,
+				hello_time: 150, max_age: 1000, ageing_time: 9000, mcast_snooping: false}`)},
+			Changes: []conform.Change{
+				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: false, priority: 8192, forward_delay: 500,
+					hello_time: 160, max_age: 1100, ageing_time: 0, mcast_snooping: true}`),
+					"stp: 1 -> 0", "priority: 4096 -> 8192", "forward_delay: 400 -> 500", "hello_time: 150 -> 160",
+					"max_age: 1000 -> 1100", "ageing_time: 9000 -> 0", "mcast_snooping: 0 -> 1"),
+				conform.To(read(t, `{kind: bridge, netns: lab, name: br0}`)),
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conform.Conform(t, reconcile.Register[*Link]("link", joined{}), example)
+		})
+	}
+}
+
+// pair is a veth between the lab and the host, made.
+func pair(t *testing.T) (*conform.Lab, *Link) {
+	t.Helper()
+	lab := conform.Open(t)
+	want := read(t, "{kind: veth, ends: [{netns: lab, name: eth0}, {name: eth7}]}").(*Link)
+	for _, end := range []*Link{want, want.Peer} {
+		ns, err := lab.World.Open(end.NS)
+		must(t, err)
+		must(t, (kind{}).Create(t.Context(), ns, end))
+	}
+	return lab, want
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// find is what stands where want should be, joined; nil for nothing.
+func find(t *testing.T, lab *conform.Lab, want *Link) *Link {
+	t.Helper()
+	lab.NS.Forget()
+	found, err := joined{}.Observe(t.Context(), lab.NS)
+	must(t, err)
+	for _, l := range found {
+		if l.ID() == want.ID() {
+			return l
+		}
+	}
+	return nil
+}
+
+func differences(want, have *Link) (says []string) {
+	for _, f := range (kind{}).Diff(want, have) {
+		says = append(says, f.String())
+	}
+	return says
+}
+
+func TestAnEndThatSomebodyMoves(t *testing.T) {
+	lab, want := pair(t)
+	if says := differences(want, find(t, lab, want)); len(says) > 0 {
+		t.Fatalf("made, and %q", says)
+	}
+	host := lab.World.Host()
+	index, err := host.Index("eth7")
+	must(t, err)
+	must(t, set(host, index, nil, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("eth6"))))
+	if d := conform.Differences([]string{"peer: host/eth6 -> host/eth7"}, differences(want, find(t, lab, want))); d != "" {
+		t.Errorf("renamed (-want +got):\n%s", d)
+	}
+	must(t, set(host, index, nil, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(lab.NS.FD())))))
+	if d := conform.Differences([]string{"peer: lab/eth6 -> host/eth7"}, differences(want, find(t, lab, want))); d != "" {
+		t.Errorf("moved (-want +got):\n%s", d)
+	}
+}
+
+// Between the look and the delete the name may have come to be another's.
+func TestDeleteSparesWhatCameLater(t *testing.T) {
+	lab, want := pair(t)
+	have := find(t, lab, want)
+	lab.IP(t, "link del eth0\nlink add eth0 type bridge")
+	must(t, (kind{}).Delete(t.Context(), lab.NS, have))
+	if now := find(t, lab, want); now == nil || now.Type != "bridge" {
+		t.Errorf("the other's is now %+v", now)
+	}
+	lab.IP(t, "link del eth0")
+	must(t, (kind{}).Delete(t.Context(), lab.NS, have))
+}
+
+// Either both ends come to be, or neither, and what others made stays.
+func TestCreateWhereSomethingStands(t *testing.T) {
+	for name, theirs := range map[string]string{
+		"in place of this end":      "link add eth0 type bridge",
+		"in place of the other end": "link add eth1 type bridge",
+	} {
+		t.Run(name, func(t *testing.T) {
+			lab := conform.Open(t)
+			lab.IP(t, theirs)
+			before, err := lab.NS.Links(t.Context())
+			must(t, err)
+			want := read(t, "{kind: veth, ends: [{netns: lab, name: eth0}, {netns: lab, name: eth1}]}").(*Link)
+			if err := (kind{}).Create(t.Context(), lab.NS, want); !errors.Is(err, unix.EEXIST) {
+				t.Errorf("create: %v", err)
+			}
+			after, err := lab.NS.Links(t.Context())
+			must(t, err)
+			if d := conform.Differences(before, after); d != "" {
+				t.Errorf("links (-before +after):\n%s", d)
+			}
+		})
+	}
+}
+
+// What linkd made for an earlier form of a pair makes room.
+func TestCreateWhereTheOtherEndIsStale(t *testing.T) {
+	lab, _ := pair(t)
+	want := read(t, "{kind: veth, ends: [{netns: lab, name: eth1}, {name: eth7}]}").(*Link)
+	must(t, (kind{}).Create(t.Context(), lab.NS, want))
+	if have := find(t, lab, want); have == nil || have.Peer == nil || have.Peer.ID() != want.Peer.ID() {
+		t.Errorf("made %+v", have)
+	}
+}
+
+func TestWhatIsWrongWithALink(t *testing.T) {
+	for _, test := range []struct{ entry, want string }{
+		{"{name: eth0}", `a.yaml:3:10: "kind" is missing: one of ` + names()},
+		{"{kind: [veth]}", `a.yaml:3:10: "kind" is missing: one of ` + names()},
+		{"{kind: bridg}", `a.yaml:3:17: kind "bridg" is not one of ` + strings.Join(strings.Fields(strings.Trim(names(), "[]")), ", ") + `; did you mean "bridge"?`},
+		{"{kind: veth}", `a.yaml:3:10: "ends" is missing`},
+		{"{kind: veth, ends: [{}]}", `a.yaml:3:29: a veth has exactly two ends, not 1`},
+		{"{kind: veth, ends: [{}, {name: b}], mtu: 1500}", `a.yaml:3:46: unknown key "mtu"`},
+		{"{kind: veth, ends: [{name: a}, {name: a}]}", `a.yaml:3:41: host/link/a is declared twice, first in a.yaml:3`},
+		{"{kind: bridge, mtu: 67, txqueuelen: -1}", "a.yaml:3:30: mtu is 68 to 65535\na.yaml:3:46: txqueuelen is 0 to 2147483647"},
+		{"{kind: bridge, ends: []}", `a.yaml:3:25: unknown key "ends"`},
+		{"{kind: bridge, stp: 1}", `a.yaml:3:30: expected true or false, found "1"`},
+		{"{kind: existing, adopt: true}", `a.yaml:3:10: an existing link is never linkd's own: leave out adopt`},
+		{"{kind: existing, netns: nowhere}", `a.yaml:3:34: namespace "nowhere" is not declared`},
+	} {
+		_, errs := conform.Compile(language, "namespaces: {lab: {}}\nlinks:\n  cable: "+test.entry)
+		if errs != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", test.entry, errs, test.want)
+		}
+	}
+	if _, errs := conform.Compile(language, "links:\n  a-name-of-16-byt: {kind: bridge}"); !strings.HasPrefix(errs, `a.yaml:2:21: "name" is missing, and the link's ID cannot stand for it: interface name "a-name-of-16-byt" has 16 bytes`) {
+		t.Errorf("a long ID: %s", errs)
+	}
+}
+
+func names() string {
+	var names []string
+	for _, t := range Types {
+		names = append(names, t.Name)
+	}
+	return fmt.Sprint(names)
+}
