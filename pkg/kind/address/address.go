@@ -40,6 +40,9 @@ type Address struct {
 	// DADFailed is found where another host answered for the address: the kernel does not use it.
 	DADFailed bool
 	Source    spec.Source
+
+	// index is that of the device on which the address was found.
+	index int
 }
 
 // ID implements spec.Resource.

@@ -130,15 +130,21 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error
 	})
 }
 
-// Delete implements reconcile.Kind.
-func (kind) Delete(_ context.Context, ns *observe.NS, have *Address) error {
-	err := OnDevice(ns, have.Dev, func(index int) error {
+// Delete implements reconcile.Kind. The device is the one on which the address was found, by its index: on another one
+// that has its name by now, the same address is somebody else's.
+func (kind) Delete(_ context.Context, ns *observe.NS, have *Address) (err error) {
+	index := have.index
+	if index == 0 {
+		index, err = ns.Index(have.Dev)
+	}
+	if err == nil {
 		remove := func() error { return ns.Change(delAddress(have, index)) }
 		if have.Prefix.Addr().Is4() {
-			return sparingSecondaries(ns, have, index, remove)
+			err = sparingSecondaries(ns, have, index, remove)
+		} else {
+			err = remove()
 		}
-		return remove()
-	})
+	}
 	if errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) {
 		return nil
 	}

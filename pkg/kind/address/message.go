@@ -95,7 +95,8 @@ func list(ns *observe.NS, family, index int, nameOf func(index int) string) ([]*
 			return nil, err
 		}
 		// A device without a name came after the links were listed; the news of it is on its way.
-		if a.Dev = nameOf(int(nl.DeserializeIfAddrmsg(msg).Index)); a.Dev != "" {
+		a.index = int(nl.DeserializeIfAddrmsg(msg).Index)
+		if a.Dev = nameOf(a.index); a.Dev != "" {
 			a.NS = ns.Name
 			found = append(found, a)
 		}
