@@ -1,0 +1,315 @@
+package kind_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"linkd/pkg/kind"
+	"linkd/pkg/kind/conform"
+	"linkd/pkg/kind/link"
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+func TestMain(m *testing.M) { conform.Main(m) }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sources are the packages in a folder, without their tests.
+func sources(t *testing.T, dir string) (files []*ast.File) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	must(t, err)
+	for _, path := range paths {
+		if !strings.HasSuffix(path, "_test.go") {
+			f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+			must(t, err)
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// A kind that is in no list is never looked at: each folder that registers one is in All, and under one name.
+func TestEveryKindIsListed(t *testing.T) {
+	listed, names := map[string]bool{}, map[string]bool{}
+	for _, r := range kind.All() {
+		if names[r.Name] || r.Name == "" {
+			t.Errorf("two kinds are called %q", r.Name)
+		}
+		names[r.Name] = true
+		if len(r.Hears) == 0 && !r.Silent {
+			t.Errorf("%s hears nothing, and is not looked at from time to time either", r.Name)
+		}
+		listed[filepath.Base(reflect.ValueOf(r).FieldByName("erased").Elem().Field(0).Elem().Type().PkgPath())] = true
+	}
+	folders, err := os.ReadDir(".")
+	must(t, err)
+	registered := map[string]bool{}
+	for _, folder := range folders {
+		for _, file := range sources(t, folder.Name()) {
+			ast.Inspect(file, func(n ast.Node) bool {
+				if call, is := n.(*ast.SelectorExpr); is && call.Sel.Name == "Register" && fmt.Sprint(call.X) == "reconcile" {
+					registered[folder.Name()] = true
+				}
+				return true
+			})
+		}
+	}
+	if d := cmp.Diff(registered, listed); d != "" {
+		t.Errorf("kinds (-registered +listed):\n%s", d)
+	}
+}
+
+// Likewise each type of link.
+func TestEveryTypeOfLinkIsListed(t *testing.T) {
+	var declared, listed []string
+	for _, file := range sources(t, "link") {
+		for _, decl := range file.Decls {
+			vars, is := decl.(*ast.GenDecl)
+			if !is || vars.Tok != token.VAR {
+				continue
+			}
+			for _, s := range vars.Specs {
+				v := s.(*ast.ValueSpec)
+				for i, value := range v.Values {
+					if address, is := value.(*ast.UnaryExpr); is {
+						if made, is := address.X.(*ast.CompositeLit); is && fmt.Sprint(made.Type) == "Type" {
+							declared = append(declared, v.Names[i].Name)
+						}
+					}
+					if list, is := value.(*ast.CompositeLit); is && v.Names[i].Name == "Types" {
+						for _, element := range list.Elts {
+							listed = append(listed, fmt.Sprint(element))
+						}
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(declared)
+	slices.Sort(listed)
+	if d := cmp.Diff(declared, listed); d != "" || len(listed) != len(link.Types) {
+		t.Errorf("types (-declared +listed):\n%s", d)
+	}
+	names := map[string]bool{}
+	for _, typ := range link.Types {
+		if names[typ.Name] || typ.Name == "" || typ.Doc == "" {
+			t.Errorf("%+v has no name of its own, or nothing is said of it", typ)
+		}
+		names[typ.Name] = true
+	}
+}
+
+// No key is declared twice, and each says what it is for.
+func TestTheLanguageIsWhole(t *testing.T) {
+	names := map[string]bool{}
+	for _, key := range kind.Language().Namespace {
+		if names[key.Name] || key.Doc == "" || key.Decode == nil {
+			t.Errorf("%q is there twice, or nothing is said of it", key.Name)
+		}
+		names[key.Name] = true
+	}
+}
+
+// daemon is all kinds at work in a sandbox, in which a lab is found.
+type daemon struct {
+	*testing.T
+	lab     *conform.Lab
+	engine  *reconcile.Engine
+	journal string
+}
+
+func newDaemon(t *testing.T) *daemon {
+	t.Helper()
+	d := &daemon{T: t, lab: conform.Open(t), journal: filepath.Join(t.TempDir(), "journal")}
+	d.lab.World.Release()
+	d.restart()
+	return d
+}
+
+// restart is a new run, which has the journal of the last.
+func (d *daemon) restart() {
+	journal := reconcile.OpenJournal(d.journal)
+	d.Cleanup(journal.Close)
+	d.engine = reconcile.NewEngine(kind.All(), d.lab.World, journal, slog.New(slog.NewTextHandler(io.Discard, nil)))
+}
+
+// wants makes text the desired state, and wants the plan for that to be as told; it is carried out, and nothing is left
+// to do. After the plan come the resources that are not all right.
+func (d *daemon) wants(text, plan string) {
+	d.Helper()
+	desired, errs := spec.Compile(kind.Language(), []spec.File{{Path: "a.yaml", Text: []byte(text)}})
+	if len(errs) > 0 {
+		d.Fatal(errs)
+	}
+	d.engine.Want(desired, true)
+	got := d.engine.Plan(d.Context()).String()
+	d.engine.LookAtAll()
+	d.engine.Converge(d.Context())
+	for _, r := range d.engine.Status(nil).Resources {
+		if r.State != reconcile.OK {
+			got += fmt.Sprintf("%s %s: %s\n", r.ID, r.State, r.Reason)
+		}
+	}
+	if diff := cmp.Diff(strings.TrimPrefix(plan, "\n"), got); diff != "" {
+		d.Errorf("plan (-want +got):\n%s", diff)
+	}
+	d.engine.LookAtAll()
+	if left := d.engine.Plan(d.Context()); len(left) > 0 {
+		d.Errorf("left to do:\n%s", left)
+	}
+}
+
+// ip runs ip(8) in the sandbox's host, and returns what it prints.
+func (d *daemon) ip(args string) string {
+	d.Helper()
+	out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
+	if err != nil {
+		d.Fatalf("ip %s: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// shows wants a device in the lab to be shown with all of these words.
+func (d *daemon) shows(device string, words ...string) {
+	d.Helper()
+	out := d.ip("-n lab -d link show " + device)
+	for _, word := range words {
+		if !regexp.MustCompile(`(^|\s)` + regexp.QuoteMeta(word) + `(\s|$)`).MatchString(out) {
+			d.Errorf("%s is without %q:\n%s", device, word, out)
+		}
+	}
+}
+
+func TestAnExistingInterfaceIsPutBack(t *testing.T) {
+	d := newDaemon(t)
+	d.lab.IP(t, "link add br0 type bridge\nlink add eth0 mtu 1400 txqueuelen 50 address 02:00:00:00:00:08 type veth peer name eth9\n")
+	d.wants(`
+namespaces: {lab: {}}
+links:
+  eth0: {kind: existing, netns: lab, mtu: 9000, up: true}
+`, `
+~ lab/link/eth0  (mtu: 1400 -> 9000, up: false -> true)
+`)
+	// What is listed later was something else before, too.
+	d.wants(`
+namespaces: {lab: {}}
+links:
+  eth0: {kind: existing, netns: lab, mtu: 9000, mac: "02:00:00:00:00:01", txqueuelen: 7, master: br0}
+`, `
+~ lab/link/eth0  (mac: 02:00:00:00:00:08 -> 02:00:00:00:00:01, txqueuelen: 50 -> 7)
+~ lab/port/eth0  (master: (none) -> br0)
+`)
+	d.shows("eth0", "mtu 9000", "qlen 7", "link/ether 02:00:00:00:00:01", "master br0")
+	d.restart()
+	d.wants("namespaces: {lab: {}}\n", `
+~ lab/link/eth0  (mac: 02:00:00:00:00:01 -> 02:00:00:00:00:08, mtu: 9000 -> 1400, txqueuelen: 7 -> 50, up: true -> false, put back)
+~ lab/port/eth0  (master: br0 -> (none), put back)
+`)
+	d.shows("eth0", "mtu 1400", "qlen 50", "link/ether 02:00:00:00:00:08", "state DOWN")
+}
+
+func TestAMembershipIsPutBackToTheBridgeBefore(t *testing.T) {
+	d := newDaemon(t)
+	d.lab.IP(t, "link add br0 type bridge\nlink add br1 type bridge\nlink add eth0 type veth peer name eth9\nlink set eth0 master br0\n")
+	d.wants("namespaces: {lab: {}}\nlinks: {eth0: {kind: existing, netns: lab, master: br1}}\n",
+		"~ lab/port/eth0  (master: br0 -> br1)\n")
+	d.shows("eth0", "master br1")
+	d.wants("namespaces: {lab: {}}\nlinks: {eth0: {kind: existing, netns: lab}}\n",
+		"~ lab/port/eth0  (master: br1 -> br0, put back)\n")
+	d.shows("eth0", "master br0")
+
+	// Somebody else's choice since then is theirs.
+	d.wants("namespaces: {lab: {}}\nlinks: {eth0: {kind: existing, netns: lab, master: br1}}\n",
+		"~ lab/port/eth0  (master: br0 -> br1)\n")
+	d.lab.IP(t, "link set eth0 nomaster")
+	d.wants("namespaces: {lab: {}}\n", "")
+	d.shows("eth0")
+}
+
+func TestABridgeWithAPortOfAnothersStays(t *testing.T) {
+	d := newDaemon(t)
+	d.wants("namespaces: {lab: {}}\nlinks: {br0: {kind: bridge, netns: lab}}\n", "+ lab/link/br0\n")
+	d.lab.IP(t, "link add eth0 type veth peer name eth9\nlink set eth0 master br0")
+	d.wants("namespaces: {lab: {}}\n", "lab/link/br0 failed: to delete it would end what linkd did not make, so it stays: lab/port/eth0\n")
+	d.lab.IP(t, "link set eth0 nomaster")
+	d.wants("namespaces: {lab: {}}\n", "- lab/link/br0\n")
+}
+
+func TestANamespaceIsMadeAndRemoved(t *testing.T) {
+	d := newDaemon(t)
+	const both = `
+namespaces: {new: {create: true}}
+links:
+  cable: {kind: veth, ends: [{netns: new, name: eth0}, {name: eth7}]}
+`
+	d.wants(both, `
++ host/netns/new
++ new/link/eth0
++ host/link/eth7
+`)
+	d.ip("-n new link show eth0")
+	d.restart()
+	d.wants(both, "")
+	// A foreign interface in it is in the way of its end.
+	d.ip("-n new link add eth5 type veth peer name eth6")
+	d.wants("", `
+- host/link/eth7
+- new/link/eth0
+host/netns/new failed: to delete it would end what linkd did not make, so it stays: new/link/eth5, new/link/eth6
+`)
+	d.ip("-n new link del eth5")
+	d.wants("", "- host/netns/new\n")
+	if _, err := os.Lstat(observe.NetnsDir + "/new"); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
+func TestANamespaceThatStandsAlreadyIsNotOnes(t *testing.T) {
+	d := newDaemon(t)
+	d.wants("namespaces: {lab: {create: true}}\n", "")
+	d.wants("", "")
+	d.ip("-n lab link show lo")
+}
+
+func TestANamespaceIsExposedAndHidden(t *testing.T) {
+	d := newDaemon(t)
+	path := observe.NetnsDir + "/shown"
+	d.wants("namespaces: {shown: {from: path:/run/netns/lab, expose: true}}\n", "+ host/netns/shown\n")
+	if target, err := os.Readlink(path); target != observe.NetnsDir+"/lab" {
+		t.Errorf("it leads to %s: %v", target, err)
+	}
+	d.ip("-n shown link show lo")
+	d.wants("", "- host/netns/shown\n")
+	if _, err := os.Lstat(path); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+	d.ip("-n lab link show lo")
+
+	// A file that somebody put there is left alone.
+	must(t, os.WriteFile(path, []byte("mine"), 0o644))
+	t.Cleanup(func() { os.Remove(path) })
+	d.wants("namespaces: {shown: {from: path:/run/netns/lab, expose: true}}\n",
+		"host/netns/shown failed: it is there already, and linkd did not make it, so it is left alone (file: a plain file -> -> /run/netns/lab)\n")
+}
