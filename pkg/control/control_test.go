@@ -1,0 +1,273 @@
+package control_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"linkd/pkg/control"
+	"linkd/pkg/kind"
+	"linkd/pkg/kind/conform"
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// lockHere makes the test binary another linkd that locks a runtime directory until its input ends.
+const lockHere = "LINKD_TEST_LOCK"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(lockHere); dir != "" {
+		_, err := control.Lock(dir)
+		fmt.Println(err)
+		_, _ = io.ReadAll(os.Stdin)
+		os.Exit(0)
+	}
+	conform.Main(m)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// daemon is a daemon in a sandbox, that answers on a socket.
+type daemon struct {
+	dir, file string
+	client    *control.Client
+}
+
+func start(t *testing.T, text string) *daemon {
+	t.Helper()
+	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreAnyFunction("linkd/pkg/observe.work")) })
+	d := &daemon{dir: t.TempDir()}
+	d.file = filepath.Join(d.dir, "a.yaml")
+	d.write(t, text)
+	d.client = control.NewClient(d.dir)
+
+	world := conform.Open(t).World
+	world.Release()
+	journal := reconcile.OpenJournal(filepath.Join(d.dir, "journal"))
+	t.Cleanup(journal.Close)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	loop := reconcile.NewLoop(reconcile.NewEngine(kind.All(), world, journal, log))
+	loop.Log, loop.Inbox = log, observe.NewInbox()
+	loop.Declared, loop.Passed = func() {}, func(*reconcile.Status) {}
+	loop.Stamp = func() string { return spec.Stamp([]string{d.file}) }
+	keeper := spec.NewKeeper(kind.Language(), filepath.Join(d.dir, "kept"))
+	loop.Load = func() (l reconcile.Loaded) {
+		l.Desired, l.Files, l.Complete, l.Errors = keeper.Load([]spec.File{spec.ReadFile(d.file)})
+		return l
+	}
+	stop, err := control.Serve(d.dir, loop)
+	must(t, err)
+	t.Cleanup(stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		loop.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	return d
+}
+
+func (d *daemon) write(t *testing.T, text string) {
+	t.Helper()
+	must(t, os.WriteFile(d.file, []byte(text), 0o644))
+}
+
+// say is a status in few words.
+func say(s *reconcile.Status) string {
+	words := []string{s.State}
+	for _, r := range s.Resources {
+		words = append(words, fmt.Sprintf("%s=%s", r.ID, r.State))
+	}
+	return strings.Join(words, " ")
+}
+
+func is(t *testing.T, want string, got *reconcile.Status, err error) {
+	t.Helper()
+	must(t, err)
+	if d := cmp.Diff(want, say(got)); d != "" {
+		t.Errorf("status (-want +got):\n%s", d)
+	}
+}
+
+const bridge = "links: {br0: {kind: bridge, netns: name:lab}}\n"
+
+func TestAConversationWithTheDaemon(t *testing.T) {
+	d := start(t, bridge)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+
+	status, err := d.client.Wait(ctx, nil)
+	is(t, "converged lab/link/br0=ok", status, err)
+	status, err = d.client.Status(ctx)
+	is(t, "converged lab/link/br0=ok", status, err)
+	if d := cmp.Diff([]spec.FileState{{Path: d.file, State: "loaded"}}, status.Files); d != "" {
+		t.Errorf("files (-want +got):\n%s", d)
+	}
+
+	d.write(t, "links: {br0: {kind: bridg, netns: name:lab}}\n")
+	reloaded, err := d.client.Reload(ctx)
+	must(t, err)
+	is(t, "converged lab/link/br0=ok", reloaded.Status, nil)
+	if d := cmp.Diff([]string{d.file + `:1:21: kind "bridg" is not one of`}, cut(reloaded.Errors, " veth")); d != "" {
+		t.Errorf("errors (-want +got):\n%s", d)
+	}
+
+	d.write(t, bridge+"namespaces: {later: {}}\n---\nlinks: {br1: {kind: bridge, netns: later}}\n")
+	reloaded, err = d.client.Reload(ctx)
+	must(t, err)
+	is(t, "converging lab/link/br0=ok later/link/br1=pending", reloaded.Status, nil)
+	if d := cmp.Diff([]string{}, reloaded.Errors); d != "" {
+		t.Errorf("errors (-want +got):\n%s", d)
+	}
+	// Of what is waited for only that counts.
+	status, err = d.client.Wait(ctx, []string{"lab/link/br0"})
+	is(t, "converged lab/link/br0=ok", status, err)
+}
+
+func cut(lines []string, at string) (before []string) {
+	for _, line := range lines {
+		head, _, _ := strings.Cut(line, at)
+		before = append(before, head)
+	}
+	return before
+}
+
+func TestWaitForWhatComesLater(t *testing.T) {
+	d := start(t, "namespaces: {later: {}}\n")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	answer := make(chan string, 1)
+	go func() {
+		s, err := d.client.Wait(ctx, []string{"lab/link/br0"})
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		answer <- say(s)
+	}()
+	changed := make(chan error, 1)
+	d.write(t, bridge)
+	go func() {
+		_, err := d.client.Changed(ctx)
+		changed <- err
+	}()
+	_, err := d.client.Reload(ctx)
+	must(t, err)
+	if got := <-answer; got != "converged lab/link/br0=ok" {
+		t.Errorf("wait answers %s", got)
+	}
+	// Whoever asks for the next status gets one, be it of the reload or of a pass after it.
+	for {
+		select {
+		case err := <-changed:
+			must(t, err)
+			return
+		default:
+			_, err := d.client.Reload(ctx)
+			must(t, err)
+		}
+	}
+}
+
+func TestWaitNoLongerThanAsked(t *testing.T) {
+	d := start(t, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := d.client.Status(ctx)
+	must(t, err)
+	done := make(chan error, 1)
+	go func() {
+		_, err := d.client.Wait(ctx, []string{"lab/link/never"})
+		done <- err
+	}()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("wait: %v", err)
+	}
+}
+
+func TestThereIsNoDaemon(t *testing.T) {
+	dir := t.TempDir()
+	want := fmt.Sprintf("no daemon is running (%s/linkd.sock)", dir)
+	if _, err := control.NewClient(dir).Status(t.Context()); !errors.Is(err, control.ErrNoDaemon) || err.Error() != want {
+		t.Errorf("no socket: %v", err)
+	}
+	dead(t, dir)
+	if _, err := control.NewClient(dir).Status(t.Context()); !errors.Is(err, control.ErrNoDaemon) {
+		t.Errorf("a dead daemon's socket: %v", err)
+	}
+}
+
+// dead leaves the socket of a daemon that was killed.
+func dead(t *testing.T, dir string) {
+	t.Helper()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, control.SocketName), Net: "unix"})
+	must(t, err)
+	l.SetUnlinkOnClose(false)
+	must(t, l.Close())
+}
+
+func TestServeTakesTheSocketOfADeadDaemon(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir := t.TempDir()
+	dead(t, dir)
+	stop, err := control.Serve(dir, reconcile.NewLoop(nil))
+	must(t, err)
+	info, err := os.Stat(filepath.Join(dir, control.SocketName))
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("others may talk to it: %s", info.Mode())
+	}
+	stop()
+	if _, err := os.Stat(filepath.Join(dir, control.SocketName)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket is left: %v", err)
+	}
+}
+
+func TestOneLinkdAtATime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	other := exec.Command("/proc/self/exe")
+	other.Env = append(os.Environ(), lockHere+"="+dir)
+	in, err := other.StdinPipe()
+	must(t, err)
+	out, err := other.StdoutPipe()
+	must(t, err)
+	must(t, other.Start())
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "<nil>\n" {
+		t.Fatalf("the other does not get the lock: %s, %v", line, err)
+	}
+	if _, err := control.Lock(dir); !errors.Is(err, control.ErrLocked) {
+		t.Errorf("locked twice: %v", err)
+	}
+	must(t, in.Close())
+	must(t, other.Wait())
+	release, err := control.Lock(dir)
+	must(t, err)
+	release()
+	again, err := control.Lock(dir)
+	must(t, err)
+	again()
+}
