@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -196,6 +198,10 @@ func (e *Engine) fail(op *Op, err error) {
 	}
 	t := e.trial(id)
 	wait := firstRetry << min(t.failures, 10)
+	if t.failures == 0 && errors.Is(err, unix.ENODEV) {
+		// An interface was replaced since the look, so it is looked at again at once.
+		wait = 0
+	}
 	t.failures++
 	t.until = e.now().Add(min(wait, lastRetry))
 	t.verdict = v
