@@ -96,10 +96,22 @@ func (kind) Create(_ context.Context, ns *observe.NS, want *Port) error {
 			return err
 		}
 	}
-	// The kernel finds the interface by its name, so no other index can come between.
+	err := enslave(ns, want.Dev, master)
+	if errors.Is(err, unix.EINVAL) && master != 0 {
+		// Also what the kernel says of a master that is not there (do_set_master in net/core/rtnetlink.c): another one
+		// may have its name by now.
+		if now, lookErr := ns.Index(want.Master); lookErr == nil && now != master {
+			return enslave(ns, want.Dev, now)
+		}
+	}
+	return err
+}
+
+// enslave lets the kernel find the interface by its name, so no other index can come between.
+func enslave(ns *observe.NS, dev string, master int) error {
 	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, 0)
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Dev)))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(dev)))
 	req.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master))))
 	return ns.Change(req)
 }
