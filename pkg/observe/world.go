@@ -218,6 +218,23 @@ func (w *World) Visit(path string, f func(ns *NS) error) error {
 	return f(ns)
 }
 
+// Moved closes the opened namespaces that are not any more where they were found, and returns their names: what is held
+// open lives on and takes all that is asked of it, and nobody will ever see it.
+func (w *World) Moved() (names []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, ns := range w.opened {
+		var at, held unix.Stat_t
+		if unix.Stat(ns.Path, &at) == nil && unix.Fstat(ns.fd, &held) == nil && at.Ino == held.Ino && at.Dev == held.Dev {
+			continue
+		}
+		ns.close()
+		delete(w.opened, name)
+		names = append(names, name)
+	}
+	return names
+}
+
 // Retry forgets that a namespace could not be opened: it was made in the meantime.
 func (w *World) Retry(name string) {
 	w.mu.Lock()

@@ -236,6 +236,15 @@ func (e *Engine) Converge(ctx context.Context) {
 		if round <= maxRounds {
 			plan = e.noteCorrections(plan)
 		}
+		if len(plan) == 0 && round > 1 && round <= maxRounds && ctx.Err() == nil {
+			moved := e.world.Moved()
+			for _, name := range moved {
+				e.dirty.all(name)
+			}
+			if len(moved) > 0 {
+				continue
+			}
+		}
 		if len(plan) == 0 || ctx.Err() != nil {
 			break
 		}
