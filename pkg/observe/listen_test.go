@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,13 +30,13 @@ var topics = []observe.Topic{
 type ears struct {
 	*testing.T
 	inbox    *observe.Inbox
-	heard    map[observe.News]bool
+	heard    []observe.News
 	overruns int
 }
 
 func listen(t *testing.T, w *observe.World) *ears {
 	t.Helper()
-	e := &ears{T: t, inbox: observe.NewInbox(), heard: map[observe.News]bool{}}
+	e := &ears{T: t, inbox: observe.NewInbox()}
 	stop, err := w.Listen(e.inbox, topics)
 	must(t, err)
 	t.Cleanup(stop)
@@ -51,9 +52,7 @@ func (e *ears) until(what string, enough func() bool) {
 		case <-e.inbox.Ready:
 			news, overruns := e.inbox.Take()
 			e.overruns += overruns
-			for _, n := range news {
-				e.heard[n] = true
-			}
+			e.heard = append(e.heard, news...)
 		case <-deadline:
 			e.Fatalf("waited for %s, and heard %v", what, e.heard)
 		}
@@ -64,14 +63,9 @@ func (e *ears) until(what string, enough func() bool) {
 func (e *ears) hears(ns string, topic observe.Topic) {
 	e.Helper()
 	e.until(fmt.Sprintf("news of topic %d from %s", topic, ns), func() bool {
-		for n := range e.heard {
-			if n.NS == ns && n.Topic == topic {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(e.heard, func(n observe.News) bool { return n.NS == ns && n.Topic == topic })
 	})
-	clear(e.heard)
+	e.heard = nil
 }
 
 // Each change in another namespace arrives on the one socket, with the name of the namespace.
@@ -115,8 +109,11 @@ func TestNewsTellsWhoCausedIt(t *testing.T) {
 	e := listen(t, lab.World)
 	ip := exec.Command("ip", "-n", conform.LabName, "addr", "add", "10.0.0.1/24", "dev", "eth0")
 	must(t, ip.Run())
-	want := observe.News{NS: conform.LabName, Topic: observe.AddressTopic, By: uint32(ip.Process.Pid)}
-	e.until(fmt.Sprint(want), func() bool { return e.heard[want] })
+	e.until("news of addresses from ip(8)", func() bool {
+		return slices.ContainsFunc(e.heard, func(n observe.News) bool {
+			return n.NS == conform.LabName && n.Topic == observe.AddressTopic && n.By == uint32(ip.Process.Pid)
+		})
+	})
 }
 
 func TestNewsFromWhatIsNotDeclaredIsNone(t *testing.T) {
@@ -127,7 +124,7 @@ func TestNewsFromWhatIsNotDeclaredIsNone(t *testing.T) {
 	must(t, lab.NS.Do(func() error { return sh("ip link set lo up") }))
 	must(t, sh("ip link set lo up; ip link set lo down"))
 	e.until("news of the host", func() bool { return len(e.heard) > 0 })
-	for n := range e.heard {
+	for _, n := range e.heard {
 		if n.NS != spec.Host {
 			t.Errorf("heard %v", n)
 		}
@@ -202,7 +199,7 @@ func TestNamesThatComeAndGoAreNews(t *testing.T) {
 	dir := t.TempDir()
 	deep := filepath.Join(dir, "not/there/yet")
 	declare(t, w, "lab=name:lab", "new=name:new", "near=path:"+filepath.Join(dir, "near"), "far=path:"+filepath.Join(deep, "far"))
-	e := &ears{T: t, inbox: observe.NewInbox(), heard: map[observe.News]bool{}}
+	e := &ears{T: t, inbox: observe.NewInbox()}
 	rewatch, stop, err := w.WatchPaths(e.inbox)
 	must(t, err)
 	t.Cleanup(stop)
@@ -229,7 +226,7 @@ func TestADirectoryOfNamespacesThatComesLater(t *testing.T) {
 	w := conform.Open(t).World
 	dir := filepath.Join(t.TempDir(), "later")
 	declare(t, w, "x=path:"+filepath.Join(dir, "x"))
-	e := &ears{T: t, inbox: observe.NewInbox(), heard: map[observe.News]bool{}}
+	e := &ears{T: t, inbox: observe.NewInbox()}
 	_, stop, err := w.WatchPaths(e.inbox)
 	must(t, err)
 	t.Cleanup(stop)
