@@ -1,10 +1,13 @@
 package spec
 
 import (
+	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -13,7 +16,8 @@ const (
 	settlePause = 50 * time.Millisecond
 	// settleLimit is the longest that a directory in which something changes all the time is waited for.
 	settleLimit = time.Second
-	// pollPause is how often the files are read where the kernel has no watch left to give (fs.inotify.max_user_watches).
+	// pollPause is how often the files are read where the kernel has no watch left to give (fs.inotify.max_user_watches),
+	// and how soon it is noticed that a directory has been mounted over, of which inotify says nothing.
 	pollPause = 5 * time.Second
 )
 
@@ -37,6 +41,7 @@ func Watch(paths []string) (changed <-chan struct{}, stop func(), err error) {
 type fileWatch struct {
 	watcher *fsnotify.Watcher
 	paths   []string
+	places  string
 	blind   bool
 	changed chan struct{}
 	done    chan struct{}
@@ -44,7 +49,7 @@ type fileWatch struct {
 
 // add watches what is there; a watch that is there already stays as it is.
 func (w *fileWatch) add() {
-	w.blind = false
+	w.blind, w.places = false, places(w.paths)
 	for _, path := range w.paths {
 		// The parent always exists or is as unreachable as the directory itself.
 		if w.watcher.Add(filepath.Dir(filepath.Clean(path))) != nil {
@@ -54,6 +59,17 @@ func (w *fileWatch) add() {
 		_ = w.watcher.Remove(path)
 		_ = w.watcher.Add(path)
 	}
+}
+
+// places are the very files that stand at the paths.
+func places(paths []string) string {
+	var b strings.Builder
+	for _, path := range paths {
+		var st unix.Stat_t
+		err := unix.Stat(path, &st)
+		fmt.Fprintln(&b, st.Dev, st.Ino, err)
+	}
+	return b.String()
 }
 
 func (w *fileWatch) run() {
@@ -83,7 +99,7 @@ func (w *fileWatch) run() {
 			// Events were lost: what is there now counts.
 			settle.Reset(settlePause)
 		case <-poll.C:
-			if w.blind {
+			if w.blind || places(w.paths) != w.places {
 				settle.Reset(0)
 			}
 		case <-settle.C:
