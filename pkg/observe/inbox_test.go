@@ -10,17 +10,26 @@ import (
 func TestInbox(t *testing.T) {
 	in := NewInbox()
 	for range 1000 {
-		in.put(News{"lab", LinkTopic, 7})
-		in.put(News{"lab", RouteTopic, 7})
+		in.put(News{NS: "lab", Topic: LinkTopic, By: 7, Links: []int{3}})
+		in.put(News{NS: "lab", Topic: RouteTopic, By: 7})
 	}
-	in.put(News{"lab", RouteTopic, 8})
-	in.put(News{"host", LinkTopic, 9})
+	in.put(News{NS: "lab", Topic: LinkTopic, By: 7, Links: []int{5}})
+	in.put(News{NS: "lab", Topic: RouteTopic, By: 8})
+	for index := range 20 {
+		in.put(News{NS: "busy", Topic: LinkTopic, By: 7, Links: []int{index + 1}})
+	}
+	in.put(News{NS: "host", Topic: LinkTopic, By: 9, Links: []int{1}})
 	in.overrun()
 	in.overrun()
 	<-in.Ready
 	news, overruns := in.Take()
-	// The same news is one, and of several who caused it none is named.
-	want := []News{{"host", LinkTopic, 9}, {"lab", LinkTopic, 7}, {"lab", RouteTopic, 0}}
+	// The same news is one, of several who caused it none is named, and many links are all of them.
+	want := []News{
+		{NS: "busy", Topic: LinkTopic, By: 7},
+		{NS: "host", Topic: LinkTopic, By: 9, Links: []int{1}},
+		{NS: "lab", Topic: LinkTopic, By: 7, Links: []int{3, 5}},
+		{NS: "lab", Topic: RouteTopic},
+	}
 	byText := cmpopts.SortSlices(func(a, b News) bool { return a.NS < b.NS || (a.NS == b.NS && a.Topic < b.Topic) })
 	if d := cmp.Diff(want, news, byText); d != "" || overruns != 2 {
 		t.Errorf("%d overruns, news (-want +got):\n%s", overruns, d)
@@ -40,7 +49,7 @@ func TestMessagesThatAreCutOff(t *testing.T) {
 	whole := []byte{20, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1, 2, 3, 4}
 	for length := range len(whole) + 1 {
 		var seen int
-		eachMessage(whole[:length], func(uint16, uint32) { seen++ })
+		eachMessage(whole[:length], func(uint16, uint32, []byte) { seen++ })
 		if want := length / len(whole); seen != want {
 			t.Errorf("%d bytes: %d messages", length, seen)
 		}

@@ -54,21 +54,83 @@ func dumpLinks(ns *NS) (*Links, error) {
 	if err != nil {
 		return nil, err
 	}
-	ls := &Links{
-		All:     make([]*Link, 0, len(msgs)),
-		byIndex: make(map[int]*Link, len(msgs)),
-		byName:  make(map[string]*Link, len(msgs)),
-	}
+	ls := newLinks(len(msgs))
 	for _, msg := range msgs {
 		l, err := parseLink(msg)
 		if err != nil {
 			return nil, err
 		}
-		ls.All = append(ls.All, l)
-		ls.byIndex[l.Index], ls.byName[l.Name] = l, l
+		ls.add(l)
 	}
 	return ls, nil
 }
+
+func newLinks(size int) *Links {
+	return &Links{
+		All:     make([]*Link, 0, size),
+		byIndex: make(map[int]*Link, size),
+		byName:  make(map[string]*Link, size),
+	}
+}
+
+func (ls *Links) add(l *Link) {
+	if ls.byIndex[l.Index] == nil {
+		ls.All = append(ls.All, l)
+	}
+	ls.byIndex[l.Index], ls.byName[l.Name] = l, l
+}
+
+// Some are the links with those indexes and names, as far as they are there. Links that these refer to, their masters,
+// are known by NameOf, and are not among All.
+func (ns *NS) Some(indexes map[int]bool, names map[string]bool) (*Links, error) {
+	ls := newLinks(len(indexes) + len(names))
+	ask := func(by ...nl.NetlinkRequestData) (*Link, error) {
+		msg, err := ns.link(by...)
+		if errors.Is(err, unix.ENODEV) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return parseLink(msg)
+	}
+	note := func(l *Link, err error) error {
+		if l != nil && err == nil {
+			ls.add(l)
+		}
+		return err
+	}
+	for index := range indexes {
+		if err := note(ask(indexed(index))); err != nil {
+			return nil, err
+		}
+	}
+	for name := range names {
+		if err := note(ask(nl.NewIfInfomsg(unix.AF_UNSPEC), named(name))); err != nil {
+			return nil, err
+		}
+	}
+	for _, l := range ls.All {
+		if l.Master != 0 && ls.byIndex[l.Master] == nil {
+			master, err := ask(indexed(l.Master))
+			if err != nil {
+				return nil, err
+			}
+			if master != nil {
+				ls.byIndex[master.Index] = master
+			}
+		}
+	}
+	return ls, nil
+}
+
+func indexed(index int) *nl.IfInfomsg {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	return msg
+}
+
+func named(name string) *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)) }
 
 // parseLink reads an RTM_NEWLINK message (rtnetlink(7); if_link.h). netlink.LinkDeserialize would read all kinds that
 // it knows and drop the attributes of the others; here a kind's attributes are left to the kind.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/vishvananda/netlink/nl"
@@ -59,12 +60,17 @@ func routeTopic(messageType uint16) (Topic, bool) {
 }
 
 // News is where to look: a topic in a namespace. By is the netlink port of whoever caused it, which is often its PID,
-// and 0 where the kernel itself or several did.
+// and 0 where the kernel itself or several did. Links are the indexes of the interfaces that news of links is about;
+// none means that there are too many to tell.
 type News struct {
 	NS    string
 	Topic Topic
 	By    uint32
+	Links []int
 }
+
+// manyLinks is the number of interfaces from which on news does not tell them apart.
+const manyLinks = 16
 
 // Inbox collects news until somebody takes it. The same news twice is the same news, so it never grows past the
 // number of places, however long the taker is busy.
@@ -73,7 +79,7 @@ type Inbox struct {
 	Ready chan struct{}
 
 	mu       sync.Mutex
-	news     map[newsKey]uint32
+	news     map[newsKey]News
 	overruns int
 }
 
@@ -84,18 +90,34 @@ type newsKey struct {
 
 // NewInbox is an empty inbox.
 func NewInbox() *Inbox {
-	return &Inbox{Ready: make(chan struct{}, 1), news: map[newsKey]uint32{}}
+	return &Inbox{Ready: make(chan struct{}, 1), news: map[newsKey]News{}}
 }
 
 func (in *Inbox) put(n News) {
 	in.mu.Lock()
 	at := newsKey{n.NS, n.Topic}
-	if by, again := in.news[at]; again && by != n.By {
-		n.By = 0
+	if before, again := in.news[at]; again {
+		n = before.and(n)
 	}
-	in.news[at] = n.By
+	in.news[at] = n
 	in.mu.Unlock()
 	in.wake()
+}
+
+// and is one piece of news for two about the same place.
+func (n News) and(other News) News {
+	if n.By != other.By {
+		n.By = 0
+	}
+	for _, index := range other.Links {
+		if len(n.Links) > 0 && !slices.Contains(n.Links, index) {
+			n.Links = append(n.Links, index)
+		}
+	}
+	if len(other.Links) == 0 || len(n.Links) > manyLinks {
+		n.Links = nil
+	}
+	return n
 }
 
 // overrun notes that the kernel dropped messages: everything has to be looked at.
@@ -117,8 +139,8 @@ func (in *Inbox) wake() {
 func (in *Inbox) Take() (news []News, overruns int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for at, by := range in.news {
-		news = append(news, News{NS: at.ns, Topic: at.topic, By: by})
+	for _, n := range in.news {
+		news = append(news, n)
 	}
 	clear(in.news)
 	overruns, in.overruns = in.overruns, 0
@@ -248,10 +270,16 @@ func (w *World) readRoute(in *Inbox, id int, b []byte) {
 	if ns == "" {
 		return
 	}
-	eachMessage(b, func(messageType uint16, by uint32) {
-		if topic, known := routeTopic(messageType); known {
-			in.put(News{NS: ns, Topic: topic, By: by})
+	eachMessage(b, func(messageType uint16, by uint32, body []byte) {
+		topic, known := routeTopic(messageType)
+		if !known {
+			return
 		}
+		n := News{NS: ns, Topic: topic, By: by}
+		if topic == LinkTopic && len(body) >= unix.SizeofIfInfomsg {
+			n.Links = []int{int(nl.DeserializeIfInfomsg(body).Index)}
+		}
+		in.put(n)
 	})
 }
 
@@ -260,22 +288,23 @@ func (w *World) readRuleset(in *Inbox, id int, b []byte) {
 	if ns == "" {
 		return
 	}
-	eachMessage(b, func(messageType uint16, by uint32) {
+	eachMessage(b, func(messageType uint16, by uint32, _ []byte) {
 		if messageType>>8 == unix.NFNL_SUBSYS_NFTABLES {
 			in.put(News{NS: ns, Topic: RulesetTopic, By: by})
 		}
 	})
 }
 
-// eachMessage walks the netlink messages in b: their type and the port of who asked for the change.
-func eachMessage(b []byte, visit func(messageType uint16, by uint32)) {
+// eachMessage walks the netlink messages in b: their type, the port of who asked for the change, and what follows the
+// header.
+func eachMessage(b []byte, visit func(messageType uint16, by uint32, body []byte)) {
 	native := nl.NativeEndian()
 	for len(b) >= unix.SizeofNlMsghdr {
 		length := int(native.Uint32(b))
 		if length < unix.SizeofNlMsghdr || length > len(b) {
 			return
 		}
-		visit(native.Uint16(b[4:]), native.Uint32(b[12:]))
+		visit(native.Uint16(b[4:]), native.Uint32(b[12:]), b[unix.SizeofNlMsghdr:length])
 		b = b[min((length+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1), len(b)):]
 	}
 }

@@ -177,24 +177,22 @@ func (ns *NS) Index(name string) (int, error) {
 
 // LinkByName is the link as it is now.
 func (ns *NS) LinkByName(name string) (*Link, error) {
-	msg, err := ns.linkByName(name)
+	msg, err := ns.link(nl.NewIfInfomsg(unix.AF_UNSPEC), named(name))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: look up %s: %w", ns.Name, name, err)
 	}
 	return parseLink(msg)
 }
 
-func (ns *NS) linkByName(name string) ([]byte, error) {
+func (ns *NS) link(by ...nl.NetlinkRequestData) ([]byte, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
-	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
-	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+	req.Data = append(by, nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
 	msgs, err := ns.Request(req, unix.RTM_NEWLINK)
 	if err == nil && len(msgs) == 0 {
 		err = unix.ENODEV
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: look up %s: %w", ns.Name, name, err)
+		return nil, err
 	}
 	return msgs[0], nil
 }

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"linkd/pkg/observe"
-	"linkd/pkg/spec"
 )
 
 // ahead looks again at the namespaces that a plan is done with, while the rest of it is carried out: the look after a
@@ -18,15 +17,10 @@ type ahead struct {
 	found  []sighting
 }
 
-// glance is a namespace, and the kinds of which to look in it.
+// glance is what to look at in a namespace.
 type glance struct {
-	ns    *observe.NS
-	kinds []*Registered
-}
-
-type sighting struct {
-	scope scope
-	found []spec.Resource
+	ns *observe.NS
+	at map[*Registered]extent
 }
 
 func (e *Engine) lookAhead(ctx context.Context, plan Plan) *ahead {
@@ -38,10 +32,10 @@ func (e *Engine) lookAhead(ctx context.Context, plan Plan) *ahead {
 	}
 	a.done.Go(func() {
 		for g := range a.todo {
-			for _, k := range g.kinds {
+			for k, x := range g.at {
 				// What cannot be seen now is left to the look that follows.
-				if found, err := k.Observe(ctx, g.ns); err == nil {
-					a.found = append(a.found, sighting{scope{g.ns.Name, k.Name}, found})
+				if seen, err := see(ctx, k, g.ns, x, e.known(scope{g.ns.Name, k.Name})); err == nil {
+					a.found = append(a.found, seen)
 				}
 			}
 		}
@@ -59,11 +53,12 @@ func (a *ahead) passed(op *Op) {
 		if err != nil || a.engine.seen[name] != ns.Identity {
 			continue
 		}
-		g := glance{ns: ns}
+		g := glance{ns: ns, at: map[*Registered]extent{}}
 		for i := range a.engine.kinds {
 			// The selective kinds ask what is wanted and remembered, which is the engine's to know.
-			if k := &a.engine.kinds[i]; !k.selective() && a.engine.dirty.has(name, k.Name) {
-				g.kinds = append(g.kinds, k)
+			k := &a.engine.kinds[i]
+			if x, dirty := a.engine.dirty.of(name, k.Name); dirty && !k.selective() {
+				g.at[k] = x
 			}
 		}
 		// An interface goes with its other end, by a request in another namespace.
@@ -77,7 +72,7 @@ func (a *ahead) finish() {
 	close(a.todo)
 	a.done.Wait()
 	for _, s := range a.found {
-		a.engine.found.put(s.scope, s.found)
+		a.engine.found.put(a.engine.byName[s.scope.kind], s)
 		delete(a.engine.blind, s.scope)
 		a.engine.dirty.clean(s.scope)
 		a.engine.glanced[s.scope] = true

@@ -149,7 +149,11 @@ func (e *Engine) touch(op *Op) {
 		}
 		for _, ns := range namespaces {
 			if k == op.kind || e.matters(scope{ns, k.Name}) {
-				e.dirty.mark(ns, k.Name)
+				x := everything
+				if k.narrow() && ns == op.ID().NS {
+					x = ofOp(op)
+				}
+				e.dirty.mark(ns, k.Name, x)
 			}
 		}
 	}

@@ -159,7 +159,7 @@ func (e *Engine) LookAtSilent() {
 		if k := &e.kinds[i]; k.Silent {
 			for name := range e.declared {
 				if e.matters(scope{name, k.Name}) {
-					e.dirty.mark(name, k.Name)
+					e.dirty.mark(name, k.Name, everything)
 				}
 			}
 		}
@@ -186,7 +186,7 @@ func (e *Engine) Hear(news []observe.News) {
 		e.news[newsPlace{n.NS, n.Topic}] = n.By
 		for i := range e.kinds {
 			if k := &e.kinds[i]; hears(k, n.Topic) && e.matters(scope{n.NS, k.Name}) {
-				e.dirty.mark(n.NS, k.Name)
+				e.dirty.mark(n.NS, k.Name, ofLinks(n.Links))
 			}
 		}
 	}
@@ -284,7 +284,7 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 	}
 	for s := range e.blind {
 		// Nor does anything announce that a look that failed would not fail now.
-		e.dirty.mark(s.ns, s.kind)
+		e.dirty.mark(s.ns, s.kind, everything)
 	}
 	scopes := e.index.widen(e.look(ctx))
 	for id := range e.troubled {

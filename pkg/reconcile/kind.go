@@ -55,6 +55,13 @@ type (
 		FromID(id spec.ID) (R, bool)
 	}
 
+	// Narrow is a kind of which each resource belongs to one link: after news of a few links only they are looked at.
+	// OnLink is a resource's link; index is 0 where it is wanted and not found.
+	Narrow[R spec.Resource] interface {
+		ObserveLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]R, error)
+		OnLink(r R) (name string, index int)
+	}
+
 	// Joiner is a kind whose found resources refer to each other across namespaces: it is given all of them after any
 	// was looked at.
 	Joiner[R spec.Resource] interface{ Join(found []R) }
@@ -101,6 +108,9 @@ type erased interface {
 	selective() bool
 	fromID(id spec.ID) (spec.Resource, bool)
 	observeWanted(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error)
+	narrow() bool
+	observeLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]spec.Resource, error)
+	onLink(r spec.Resource) (name string, index int, ok bool)
 	join(found []spec.Resource)
 	victims(have spec.Resource, found []spec.Resource) []spec.ID
 }
@@ -195,6 +205,24 @@ func (b box[R]) complete(world *observe.World, want spec.Resource) (spec.Resourc
 		return c.Complete(world, want.(R))
 	}
 	return want, nil
+}
+
+func (b box[R]) narrow() bool {
+	_, is := b.k.(Narrow[R])
+	return is
+}
+
+func (b box[R]) observeLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]spec.Resource, error) {
+	found, err := b.k.(Narrow[R]).ObserveLinks(ctx, ns, links)
+	return generalise(found), err
+}
+
+func (b box[R]) onLink(r spec.Resource) (name string, index int, ok bool) {
+	if n, is := b.k.(Narrow[R]); is {
+		name, index = n.OnLink(r.(R))
+		return name, index, true
+	}
+	return "", 0, false
 }
 
 func (b box[R]) join(found []spec.Resource) {

@@ -2,9 +2,7 @@ package reconcile
 
 import (
 	"context"
-
 	"fmt"
-
 	"maps"
 	"slices"
 	"sync"
@@ -12,37 +10,6 @@ import (
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
-
-// dirt is what has to be looked at: kinds by namespace. A nil set of kinds is all of them.
-type dirt map[string]map[string]bool
-
-func (d dirt) all(ns string) { d[ns] = nil }
-
-func (d dirt) mark(ns, kind string) {
-	kinds, marked := d[ns]
-	if marked && kinds == nil {
-		return
-	}
-	if kinds == nil {
-		kinds = map[string]bool{}
-		d[ns] = kinds
-	}
-	kinds[kind] = true
-}
-
-// clean takes one scope away. Where all of a namespace is dirty, it stays so.
-func (d dirt) clean(s scope) {
-	kinds := d[s.ns]
-	delete(kinds, s.kind)
-	if kinds != nil && len(kinds) == 0 {
-		delete(d, s.ns)
-	}
-}
-
-func (d dirt) has(ns, kind string) bool {
-	kinds, marked := d[ns]
-	return marked && (kinds == nil || kinds[kind])
-}
 
 // look brings the picture up to date where it is dirty, and returns the scopes that were looked at, or found missing.
 func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
@@ -57,7 +24,7 @@ func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
 	there := e.openDirty(names)
 	for _, name := range names {
 		for i := range e.kinds {
-			if e.dirty.has(name, e.kinds[i].Name) {
+			if _, dirty := e.dirty.of(name, e.kinds[i].Name); dirty {
 				looked[scope{name, e.kinds[i].Name}] = true
 			}
 		}
@@ -66,17 +33,21 @@ func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
 	observe.Each(there, func(ns *observe.NS) {
 		for i := range e.kinds {
 			k := &e.kinds[i]
-			if !e.dirty.has(ns.Name, k.Name) {
+			x, dirty := e.dirty.of(ns.Name, k.Name)
+			if !dirty {
 				continue
 			}
 			s := scope{ns.Name, k.Name}
-			found, err := observeScope(ctx, k, ns, e.interest(k, s), e.search && ns.Name == spec.Host)
+			mu.Lock()
+			known := e.known(s)
+			mu.Unlock()
+			seen, err := e.see(ctx, k, ns, x, known)
 			mu.Lock()
 			if err != nil {
 				e.blind[s] = fmt.Errorf("look at %s in %s: %w", k.Name, ns.Name, err)
 			} else {
 				delete(e.blind, s)
-				e.found.put(s, found)
+				e.found.put(k, seen)
 			}
 			mu.Unlock()
 		}
@@ -121,14 +92,26 @@ func (e *Engine) openDirty(names []string) (there []*observe.NS) {
 	return there
 }
 
-func observeScope(ctx context.Context, k *Registered, ns *observe.NS, interest []spec.Resource, search bool) ([]spec.Resource, error) {
+// known is what was found in a scope and is as certain as its last look; nil where there is nothing of the kind.
+func (e *Engine) known(s scope) map[spec.ID]spec.Resource {
+	if e.blind[s] != nil {
+		return nil
+	}
+	return e.found[s.ns][s.kind]
+}
+
+func (e *Engine) see(ctx context.Context, k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource) (seen sighting, err error) {
+	s := scope{ns.Name, k.Name}
+	interest := e.interest(k, s)
 	switch {
 	case k.selective() && len(interest) > 0:
-		return k.observeWanted(ctx, ns, interest)
-	case k.selective() && !search:
-		return nil, nil
+		seen.scope = s
+		seen.found, err = k.observeWanted(ctx, ns, interest)
+		return seen, err
+	case k.selective() && !(e.search && ns.Name == spec.Host):
+		return sighting{scope: s}, nil
 	}
-	return k.Observe(ctx, ns)
+	return see(ctx, k, ns, x, known)
 }
 
 // interest is what a selective kind has to look at in a scope: what is wanted, and what the journal knows to be set.

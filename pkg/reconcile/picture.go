@@ -14,17 +14,6 @@ type picture map[string]map[string]map[spec.ID]spec.Resource
 
 func (p picture) get(id spec.ID) spec.Resource { return p[id.NS][id.Kind][id] }
 
-func (p picture) put(s scope, found []spec.Resource) {
-	m := make(map[spec.ID]spec.Resource, len(found))
-	for _, r := range found {
-		m[r.ID()] = r
-	}
-	if p[s.ns] == nil {
-		p[s.ns] = map[string]map[spec.ID]spec.Resource{}
-	}
-	p[s.ns][s.kind] = m
-}
-
 func (p picture) ofKind(kind string) (found []spec.Resource) {
 	for _, kinds := range p {
 		for _, r := range kinds[kind] {

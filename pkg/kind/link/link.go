@@ -85,11 +85,16 @@ const markPrefix = "linkd:"
 
 type kind struct{}
 
-func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
+func (k kind) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return k.ObserveLinks(ctx, ns, links)
+}
+
+// ObserveLinks implements reconcile.Narrow.
+func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links) ([]*Link, error) {
 	out := make([]*Link, len(links.All))
 	for i, l := range links.All {
 		f := &found{link: l, place: place{ns.ID, l.Index}, peer: place{ns.ID, l.Parent}}
@@ -103,6 +108,14 @@ func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 		out[i] = &Link{NS: ns.Name, Name: l.Name, Type: l.Kind, Cable: cable, found: f}
 	}
 	return out, nil
+}
+
+// OnLink implements reconcile.Narrow.
+func (kind) OnLink(l *Link) (name string, index int) {
+	if l.found == nil {
+		return l.Name, 0
+	}
+	return l.Name, l.found.link.Index
 }
 
 // Join implements reconcile.Joiner: it finds the other end of each veth. An end in linkd's own namespace says where its

@@ -27,6 +27,8 @@ func Key() spec.Key {
 type Port struct {
 	NS, Dev, Master string
 	Source          spec.Source
+
+	index int // of one that was found
 }
 
 // ID implements spec.Resource.
@@ -51,17 +53,25 @@ func (p *Port) MasterID() spec.ID { return spec.LinkID(p.NS, p.Master) }
 
 type kind struct{}
 
-func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Port, error) {
+func (k kind) Observe(ctx context.Context, ns *observe.NS) ([]*Port, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return k.ObserveLinks(ctx, ns, links)
+}
+
+// ObserveLinks implements reconcile.Narrow.
+func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links) ([]*Port, error) {
 	ports := make([]*Port, len(links.All))
 	for i, l := range links.All {
-		ports[i] = &Port{NS: ns.Name, Dev: l.Name, Master: links.NameOf(l.Master)}
+		ports[i] = &Port{NS: ns.Name, Dev: l.Name, Master: links.NameOf(l.Master), index: l.Index}
 	}
 	return ports, nil
 }
+
+// OnLink implements reconcile.Narrow.
+func (kind) OnLink(p *Port) (name string, index int) { return p.Dev, p.index }
 
 // Owned: a membership carries no mark; the journal knows which ones linkd set.
 func (kind) Owned(*Port) bool { return false }

@@ -1,0 +1,99 @@
+package observe_test
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/conform"
+)
+
+// FAULTS 4: a dump that is interrupted, because links come, go and are renamed while it goes on, is tried again: what
+// is handed out always has every link that was there all the time.
+func TestInterruptedDump(t *testing.T) {
+	lab := conform.Open(t)
+	const stable = 150
+	var script strings.Builder
+	for i := range stable {
+		fmt.Fprintf(&script, "link add keep%d type veth peer name keep%d.\n", i, i)
+	}
+	lab.IP(t, script.String())
+
+	stop, churned := make(chan struct{}), make(chan error, 1)
+	var churn sync.WaitGroup
+	churn.Go(func() { churned <- churnLinks(stop) })
+	defer func() {
+		close(stop)
+		churn.Wait()
+		must(t, <-churned)
+	}()
+
+	interrupted := 0
+	for deadline := time.Now().Add(20 * time.Second); interrupted < 3; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the kernel interrupted %d dumps", interrupted)
+		}
+		// The same dump, without linkd's care.
+		if err := dumpOnce(lab); errors.Is(err, netlink.ErrDumpInterrupted) {
+			interrupted++
+		}
+		lab.NS.Forget()
+		links, err := lab.NS.Links(t.Context())
+		if errors.Is(err, netlink.ErrDumpInterrupted) {
+			// Given up, and said so: nobody takes that for a picture.
+			continue
+		}
+		must(t, err)
+		for i := range stable {
+			if name := fmt.Sprintf("keep%d", i); links.ByName(name) == nil || links.ByName(name+".") == nil {
+				t.Fatalf("%s is missing", name)
+			}
+		}
+	}
+}
+
+// churnLinks makes, renames and deletes links in the lab until stop is closed.
+func churnLinks(stop <-chan struct{}) error {
+	ip := exec.Command("ip", "-n", conform.LabName, "-batch", "-")
+	in, err := ip.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := ip.Start(); err != nil {
+		return err
+	}
+	for going := true; going; {
+		_, err = fmt.Fprint(in, "link add churn type bridge\nlink set churn name other\nlink del other\n")
+		select {
+		case <-stop:
+			going = false
+		default:
+			going = err == nil
+		}
+	}
+	return errors.Join(err, in.Close(), ip.Wait())
+}
+
+func dumpOnce(lab *conform.Lab) (err error) {
+	var socket *nl.NetlinkSocket
+	if err := lab.NS.Do(func() (err error) {
+		socket, err = nl.Subscribe(unix.NETLINK_ROUTE)
+		return err
+	}); err != nil {
+		return err
+	}
+	defer socket.Close()
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}
+	_, err = req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+	return err
+}
