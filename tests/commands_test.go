@@ -36,6 +36,7 @@ type stage struct {
 //	await [!] PATTERN PROGRAM ARG...  repeat it until its output matches, or until it does no more
 //	settle                            wait until the daemon has converged
 //	container NAME [PROGRAM ARG...]   a process in a new network namespace, by default `sleep 36000`; sets $NAME_PID
+//	reborn NAME PID PROGRAM ARG...    a container whose process has that PID, which has to be free
 //	join NAME                         wait until a background process ends, with success; its output follows
 //	term NAME                         the same after a SIGTERM
 //	kill9 NAME                        the same after a SIGKILL, with whatever status
@@ -49,6 +50,7 @@ func (s *stage) commands() map[string]command {
 		"await":     s.await,
 		"settle":    s.settle,
 		"container": s.container,
+		"reborn":    s.reborn,
 		"join":      s.join,
 		"term":      s.term,
 		"kill9":     s.kill9,

@@ -2,13 +2,99 @@ package tests
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
+
+// rows are those of the table of faults that the stories and the tests here see to.
+var rows = []int{1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 24, 25, 26}
+
+// TestFaultsAreTested wants each row named by a line such as "# FAULTS 4, 5: ..." of a story, or by a comment of a test,
+// so that none loses its test unnoticed.
+func TestFaultsAreTested(t *testing.T) {
+	tested := map[int][]string{}
+	for _, pattern := range []string{"stories/*.txtar", "../pkg/*/*_test.go", "../pkg/*/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range faultsLine.FindAllStringSubmatch(string(text), -1) {
+				for _, row := range strings.Split(m[1], ", ") {
+					n, _ := strconv.Atoi(row)
+					tested[n] = append(tested[n], filepath.Base(file))
+				}
+			}
+		}
+	}
+	for _, row := range rows {
+		if len(tested[row]) == 0 {
+			t.Errorf("no story or test is said to be for row %d", row)
+		}
+		t.Logf("%2d  %s", row, strings.Join(tested[row], " "))
+	}
+}
+
+var faultsLine = regexp.MustCompile(`(?m)^(?:#|//) FAULTS (\d+(?:, \d+)*): `)
+
+// condition is a word in brackets before a story's line: [exists:FILE].
+func condition(name string) (bool, error) {
+	file, is := strings.CutPrefix(name, "exists:")
+	if !is {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	_, err := os.Stat(file)
+	return err == nil, nil
+}
+
+// reborn starts a container under a PID: the kernel gives out the one after the last (proc(5), ns_last_pid), unless
+// somebody else takes it first.
+func (s *stage) reborn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: reborn NAME PID PROGRAM ARG...")
+	}
+	name := args[0]
+	pid, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for range 100 {
+		ts.Check(os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0))
+		cmd := s.command(ts, args[2:])
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+		ts.Check(cmd.Start())
+		if cmd.Process.Pid == pid {
+			s.adopt(ts, name, cmd)
+			return
+		}
+		ts.Check(cmd.Process.Kill())
+		_ = cmd.Wait()
+	}
+	ts.Fatalf("PID %d is not to be had", pid)
+}
+
+// adopt makes a process that runs already the job of that name.
+func (s *stage) adopt(ts *testscript.TestScript, name string, cmd *exec.Cmd) {
+	j := &job{cmd: cmd, stdout: ts.MkAbs(name + ".out"), stderr: ts.MkAbs(name + ".err")}
+	for _, file := range []string{j.stdout, j.stderr} {
+		ts.Check(os.WriteFile(file, nil, 0o644))
+	}
+	s.jobs[name] = j
+	ts.Setenv(strings.ToUpper(name)+"_PID", strconv.Itoa(cmd.Process.Pid))
+	ts.Check(ts.Exec("nsenter", "--net="+s.netns(name), "ip", "link", "set", "lo", "up"))
+}
 
 // everystep repeats the lines of a file, which are a story of their own, until the program of its line `dies PROGRAM
 // ARG...` gets through: in the first round that is killed before its first step, in the second before its second one.

@@ -122,6 +122,7 @@ func tell(file string) int {
 			RequireUniqueNames: true,
 			Deadline:           time.Now().Add(storyTime),
 			Cmds:               stage.commands(),
+			Condition:          condition,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("EXAMPLES", examples)
 				for _, v := range env.Vars {

@@ -1,6 +1,7 @@
 package observe_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -27,21 +28,17 @@ func TestInterruptedDump(t *testing.T) {
 	}
 	lab.IP(t, script.String())
 
-	stop, churned := make(chan struct{}), make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
 	var churn sync.WaitGroup
-	churn.Go(func() { churned <- churnLinks(stop) })
-	defer func() {
-		close(stop)
-		churn.Wait()
-		must(t, <-churned)
-	}()
+	churn.Go(func() { churnLinks(ctx) })
+	defer churn.Wait()
+	defer cancel()
 
 	interrupted := 0
 	for deadline := time.Now().Add(20 * time.Second); interrupted < 3; {
 		if time.Now().After(deadline) {
 			t.Fatalf("the kernel interrupted %d dumps", interrupted)
 		}
-		// The same dump, without linkd's care.
 		if err := dumpOnce(lab); errors.Is(err, netlink.ErrDumpInterrupted) {
 			interrupted++
 		}
@@ -60,28 +57,16 @@ func TestInterruptedDump(t *testing.T) {
 	}
 }
 
-// churnLinks makes, renames and deletes links in the lab until stop is closed.
-func churnLinks(stop <-chan struct{}) error {
-	ip := exec.Command("ip", "-n", conform.LabName, "-batch", "-")
-	in, err := ip.StdinPipe()
-	if err != nil {
-		return err
+// churnLinks makes, renames and deletes links in the lab until it is told to stop.
+func churnLinks(ctx context.Context) {
+	for ctx.Err() == nil {
+		ip := exec.CommandContext(ctx, "ip", "-n", conform.LabName, "-batch", "-")
+		ip.Stdin = strings.NewReader("link add churn type bridge\nlink set churn name other\nlink del other\n")
+		_ = ip.Run()
 	}
-	if err := ip.Start(); err != nil {
-		return err
-	}
-	for going := true; going; {
-		_, err = fmt.Fprint(in, "link add churn type bridge\nlink set churn name other\nlink del other\n")
-		select {
-		case <-stop:
-			going = false
-		default:
-			going = err == nil
-		}
-	}
-	return errors.Join(err, in.Close(), ip.Wait())
 }
 
+// dumpOnce lists the links without linkd's care.
 func dumpOnce(lab *conform.Lab) (err error) {
 	var socket *nl.NetlinkSocket
 	if err := lab.NS.Do(func() (err error) {
