@@ -92,37 +92,39 @@ func TestAPIDThatIsUsedAgainIsRefused(t *testing.T) {
 	}
 	w.Release()
 
-	stranger := withPID(t, pid)
+	withPID(t, pid)
 	if _, err := w.Open("web"); said(err) != gone {
 		t.Errorf("its number is a stranger's: %v", err)
 	}
 	w.Release()
-	// Whoever writes the file anew means the process of today.
+	// Whoever writes the file anew means the process of today, which is one of the host.
 	declare(t, w)
-	declare(t, w, fmt.Sprint("web=pid:", stranger.Process.Pid))
-	if _, err := w.Open("web"); err != nil {
+	declare(t, w, fmt.Sprint("web=pid:", pid))
+	if _, err := w.Open("web"); said(err) != fmt.Sprintf(`pid:%d is the namespace that linkd itself runs in: only the name "host" may stand for it`, pid) {
 		t.Errorf("declared again: %v", err)
 	}
 }
 
 // withPID starts a process with that number. The kernel gives out numbers in turn, and can be told the last one;
 // somebody else may be quicker.
-func withPID(t *testing.T, pid int) *exec.Cmd {
+func withPID(t *testing.T, pid int) {
 	t.Helper()
-	for range 100 {
+	for range 200 {
 		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, pid-1), 0); errors.Is(err, os.ErrNotExist) {
 			t.Skip("the kernel cannot be told which PID to use next (CONFIG_CHECKPOINT_RESTORE)")
 		} else {
 			must(t, err)
 		}
-		p := sleeper(t)
+		p := exec.Command("sleep", "1000")
+		p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+		must(t, p.Start())
 		if p.Process.Pid == pid {
-			return p
+			t.Cleanup(func() { end(p) })
+			return
 		}
 		end(p)
 	}
 	t.Skipf("others started processes all the time: PID %d was never free at the right moment", pid)
-	return nil
 }
 
 func TestAProcessThatLivesInTheHost(t *testing.T) {
