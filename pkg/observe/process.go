@@ -151,7 +151,7 @@ func (ps *processes) choose(s spec.Selector) (pid int, err error) {
 	case 1:
 		return pids[0], nil
 	default:
-		return 0, fmt.Errorf("%d processes run %q (PIDs %s): choose one with pid:", len(pids), s.Value, strings.Trim(fmt.Sprint(pids), "[]"))
+		return 0, fmt.Errorf("%d processes run %q (PIDs %s): choose one, as in pid:%d", len(pids), s.Value, strings.Trim(fmt.Sprint(pids), "[]"), pids[0])
 	}
 }
 
