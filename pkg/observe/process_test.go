@@ -63,7 +63,7 @@ func TestSeveralProcessesThatASelectorMeans(t *testing.T) {
 	declare(t, w, "web=process:"+line)
 	_, err := w.Open("web")
 	low, high := min(one.Process.Pid, two.Process.Pid), max(one.Process.Pid, two.Process.Pid)
-	if want := fmt.Sprintf("2 processes run %q (PIDs %d %d): choose one with pid:", line, low, high); said(err) != want {
+	if want := fmt.Sprintf("2 processes run %q (PIDs %d %d): choose one, as in pid:%d", line, low, high, low); said(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	end(two)
