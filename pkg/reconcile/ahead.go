@@ -72,9 +72,8 @@ func (a *ahead) finish() {
 	close(a.todo)
 	a.done.Wait()
 	for _, s := range a.found {
-		a.engine.found.put(a.engine.byName[s.scope.kind], s)
+		a.engine.found.put(a.engine.byName[s.scope.kind], s, a.engine.glanced)
 		delete(a.engine.blind, s.scope)
 		a.engine.dirty.clean(s.scope)
-		a.engine.glanced[s.scope] = true
 	}
 }

@@ -25,11 +25,11 @@ type comparison struct {
 	identity func(ns string) observe.Identity
 	// keep: it is not known all that is wanted, so nothing may be taken for undeclared.
 	keep bool
-	// A comparison may be of a part only: then scopes are those that it is of, want is what is wanted in them, all is
-	// what is wanted everywhere, and past is how that stood.
-	scopes map[scope]bool
-	all    *index
-	past   map[spec.ID]Verdict
+	// A comparison may be of a part only: then want is what is wanted in that, all is what is wanted everywhere, and past
+	// is how that stood.
+	part *part
+	all  *index
+	past map[spec.ID]Verdict
 
 	byID     map[spec.ID]*wanted
 	makers   map[string]spec.ID
@@ -223,50 +223,60 @@ func (c *comparison) claimed(kind *Registered, have spec.Resource) bool {
 
 // undeclared plans the end of what linkd made or set and no file asks for.
 func (c *comparison) undeclared() {
-	if c.scopes == nil {
-		c.scopes = map[scope]bool{}
+	if c.part == nil {
+		all := newPart()
 		for ns, kinds := range c.found {
 			for kind := range kinds {
-				c.scopes[scope{ns, kind}] = true
+				all.scopes[scope{ns, kind}] = true
 			}
 		}
 		for s := range c.journal.Scopes() {
-			c.scopes[s] = true
+			all.scopes[s] = true
+		}
+		c.part = &all
+	}
+	for s := range c.part.scopes {
+		for id, have := range c.found[s.ns][s.kind] {
+			c.unmake(id, have)
 		}
 	}
-	for s := range c.scopes {
-		// What was found at an earlier look may be something else by now.
-		if kind := c.kinds[s.kind]; kind != nil && c.blind[s] == nil {
-			c.unmake(kind, c.found[s.ns][s.kind])
+	for id := range c.part.ids {
+		if have := c.found.get(id); have != nil {
+			c.unmake(id, have)
 		}
 	}
 	// Settings come after, because they end with what they are settings of.
-	for s := range c.scopes {
-		kind := c.kinds[s.kind]
-		err := c.missing[s.ns]
-		if kind != nil && c.blind[s] == nil && (err == nil || errors.Is(err, observe.ErrPending)) {
-			for id, e := range c.journal.In(s) {
-				c.unset(kind, id, e)
-			}
+	for s := range c.part.scopes {
+		for id, e := range c.journal.In(s) {
+			c.unset(id, e)
+		}
+	}
+	for id := range c.part.ids {
+		if e, remembered := c.journal.In(scopeOf(id))[id]; remembered {
+			c.unset(id, e)
 		}
 	}
 }
 
-func (c *comparison) unmake(kind *Registered, found map[spec.ID]spec.Resource) {
-	for id, have := range found {
-		if c.wanted(id) != nil || !c.owned(kind, have) {
-			continue
-		}
-		if made := makes(have); made != "" {
-			c.makers[made] = id
-		}
-		c.end(id, &Op{Verb: Delete, Have: have, kind: kind})
+func (c *comparison) unmake(id spec.ID, have spec.Resource) {
+	kind := c.kinds[id.Kind]
+	// What was found at an earlier look may be something else by now.
+	if c.blind[scopeOf(id)] != nil || c.wanted(id) != nil || !c.owned(kind, have) {
+		return
 	}
+	if made := makes(have); made != "" {
+		c.makers[made] = id
+	}
+	c.end(id, &Op{Verb: Delete, Have: have, kind: kind})
 }
 
 // unset puts a setting back that no file asks for any more, and forgets what is not there to be put back or deleted.
-func (c *comparison) unset(kind *Registered, id spec.ID, e Entry) {
-	if c.wanted(id) != nil || c.ops[id] != nil {
+func (c *comparison) unset(id spec.ID, e Entry) {
+	kind := c.kinds[id.Kind]
+	if kind == nil || c.wanted(id) != nil || c.ops[id] != nil || c.blind[scopeOf(id)] != nil {
+		return
+	}
+	if err := c.missing[id.NS]; err != nil && !errors.Is(err, observe.ErrPending) {
 		return
 	}
 	have := c.found.get(id)

@@ -122,7 +122,7 @@ func (s situation) comparison() *comparison {
 		scopes[scopeOf(id)] = append(scopes[scopeOf(id)], t)
 	}
 	for s, found := range scopes {
-		c.found.put(c.kinds[s.kind], sighting{scope: s, found: found})
+		c.found.put(c.kinds[s.kind], sighting{scope: s, found: found}, newPart())
 	}
 	return c
 }

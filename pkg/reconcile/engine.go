@@ -36,7 +36,7 @@ type Engine struct {
 	blind    map[scope]error
 	seen     map[string]observe.Identity
 	dirty    dirt
-	glanced  map[scope]bool // what was looked at ahead of the next look
+	glanced  part // what was looked at ahead of the next look
 	verdicts map[spec.ID]Verdict
 	trials   map[spec.ID]*trial
 	reached  map[spec.ID]bool // resources that have been as wanted since they were last declared
@@ -68,7 +68,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		blind:    map[scope]error{},
 		seen:     map[string]observe.Identity{},
 		dirty:    dirt{},
-		glanced:  map[scope]bool{},
+		glanced:  newPart(),
 		verdicts: map[spec.ID]Verdict{},
 		trials:   map[spec.ID]*trial{},
 		reached:  map[spec.ID]bool{},
@@ -286,10 +286,11 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 		// Nor does anything announce that a look that failed would not fail now.
 		e.dirty.mark(s.ns, s.kind, everything)
 	}
-	scopes := e.index.widen(e.look(ctx))
+	looked := e.look(ctx)
 	for id := range e.troubled {
-		scopes[scopeOf(id)] = true
+		looked.ids[id] = true
 	}
+	e.index.widen(looked)
 	c := &comparison{
 		kinds: e.byName, rank: e.rank, all: e.index, past: e.verdicts,
 		found: e.found, missing: e.missing, blind: e.blind, held: e.held(),
@@ -300,12 +301,8 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 		e.whole = false
 		c.want = e.complete(e.want.All())
 	} else {
-		c.scopes = scopes
-		var want []spec.Resource
-		for s := range scopes {
-			want = append(want, e.index.byScope[s]...)
-		}
-		c.want = e.complete(want)
+		c.part = &looked
+		c.want = e.complete(e.index.in(looked))
 	}
 	plan, verdicts := c.run()
 	maps.Copy(e.feared, c.feared)

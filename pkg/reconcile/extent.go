@@ -137,8 +137,8 @@ func renamed(k *Registered, known map[spec.ID]spec.Resource, links *observe.Link
 	return false
 }
 
-// put makes what was sighted part of the picture.
-func (p picture) put(k *Registered, s sighting) {
+// put makes what was sighted part of the picture, and of what was looked at.
+func (p picture) put(k *Registered, s sighting, looked part) {
 	if p[s.scope.ns] == nil {
 		p[s.scope.ns] = map[string]map[spec.ID]spec.Resource{}
 	}
@@ -146,14 +146,19 @@ func (p picture) put(k *Registered, s sighting) {
 	if s.links == nil || m == nil {
 		m = make(map[spec.ID]spec.Resource, len(s.found))
 		p[s.scope.ns][s.scope.kind] = m
+		looked.scopes[s.scope] = true
 	} else {
 		for id, r := range m {
 			if name, index, ok := k.onLink(r); ok && (s.links.names[name] || s.links.indexes[index]) {
 				delete(m, id)
+				looked.ids[id] = true
 			}
 		}
 	}
 	for _, r := range s.found {
 		m[r.ID()] = r
+		if s.links != nil {
+			looked.ids[r.ID()] = true
+		}
 	}
 }

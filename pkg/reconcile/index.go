@@ -1,8 +1,6 @@
 package reconcile
 
 import (
-	"maps"
-
 	"linkd/pkg/spec"
 )
 
@@ -11,8 +9,8 @@ import (
 type index struct {
 	// byScope are the wanted resources of each scope.
 	byScope map[scope][]spec.Resource
-	// reaching are the scopes of the resources that reach into a namespace from elsewhere.
-	reaching map[string]map[scope]bool
+	// reaching are the resources that reach into a namespace from elsewhere, by that namespace and their kind.
+	reaching map[scope][]spec.ID
 	// looked are the scopes that matter: of what is wanted, and of what that needs.
 	looked map[scope]bool
 	// makers are the wanted resources that make namespaces.
@@ -24,7 +22,7 @@ type index struct {
 
 func newIndex(want *spec.Set) *index {
 	x := &index{
-		byScope: map[scope][]spec.Resource{}, reaching: map[string]map[scope]bool{},
+		byScope: map[scope][]spec.Resource{}, reaching: map[scope][]spec.ID{},
 		looked: map[scope]bool{}, makers: map[string]spec.ID{}, want: want,
 	}
 	for _, r := range want.All() {
@@ -35,10 +33,8 @@ func newIndex(want *spec.Set) *index {
 			x.looked[scopeOf(need)] = true
 		}
 		for _, ns := range reaches(r)[1:] {
-			if x.reaching[ns] == nil {
-				x.reaching[ns] = map[scope]bool{}
-			}
-			x.reaching[ns][s] = true
+			into := scope{ns, s.kind}
+			x.reaching[into] = append(x.reaching[into], r.ID())
 		}
 		if made := makes(r); made != "" {
 			x.makers[made] = r.ID()
@@ -47,23 +43,65 @@ func newIndex(want *spec.Set) *index {
 	return x
 }
 
-// widen adds to the scopes that were looked at those whose resources may stand otherwise because of it: the other ends
-// of what was looked at, and what reaches into those namespaces.
-func (x *index) widen(looked map[scope]bool) map[scope]bool {
-	wide := maps.Clone(looked)
-	for s := range looked {
-		for far := range x.reaching[s.ns] {
-			if far.kind == s.kind {
-				wide[far] = true
+// part is a part of all there is: whole scopes, and single resources of others.
+type part struct {
+	scopes map[scope]bool
+	ids    map[spec.ID]bool
+}
+
+func newPart() part { return part{scopes: map[scope]bool{}, ids: map[spec.ID]bool{}} }
+
+func (p part) has(kind string) bool {
+	for s := range p.scopes {
+		if s.kind == kind {
+			return true
+		}
+	}
+	for id := range p.ids {
+		if id.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// widen adds to what was looked at the resources that may stand otherwise because of it: those that come into being
+// together, and those that reach into a namespace which was looked at.
+func (x *index) widen(p part) {
+	for id := range p.ids {
+		want := x.want.Get(id)
+		if want == nil {
+			continue
+		}
+		if maker, is := want.(AlsoMaker); is {
+			for _, twin := range maker.AlsoMakes() {
+				p.ids[twin] = true
 			}
 		}
-		for _, r := range x.byScope[s] {
-			for _, ns := range reaches(r)[1:] {
-				wide[scope{ns, s.kind}] = true
+		for _, need := range want.Needs() {
+			if need.Kind == id.Kind {
+				p.ids[need] = true
 			}
 		}
 	}
-	return wide
+	for s := range p.scopes {
+		for _, id := range x.reaching[s] {
+			p.ids[id] = true
+		}
+	}
+}
+
+// in are the wanted resources of a part.
+func (x *index) in(p part) (want []spec.Resource) {
+	for s := range p.scopes {
+		want = append(want, x.byScope[s]...)
+	}
+	for id := range p.ids {
+		if r := x.want.Get(id); r != nil && !p.scopes[scopeOf(id)] {
+			want = append(want, r)
+		}
+	}
+	return want
 }
 
 // needing are, for each resource, the wanted ones that need it. Few passes ask: those that make something anew.

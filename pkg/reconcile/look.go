@@ -11,9 +11,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// look brings the picture up to date where it is dirty, and returns the scopes that were looked at, or found missing.
-func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
-	looked, e.glanced = e.glanced, map[scope]bool{}
+// look brings the picture up to date where it is dirty, and returns what was looked at, or found missing.
+func (e *Engine) look(ctx context.Context) (looked part) {
+	looked, e.glanced = e.glanced, newPart()
 	names := slices.Sorted(maps.Keys(e.dirty))
 	for name, err := range e.world.OpenAll(names) {
 		e.missing[name] = err
@@ -23,10 +23,11 @@ func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
 	}
 	there := e.openDirty(names)
 	for _, name := range names {
+		if e.missing[name] == nil {
+			continue
+		}
 		for i := range e.kinds {
-			if _, dirty := e.dirty.of(name, e.kinds[i].Name); dirty {
-				looked[scope{name, e.kinds[i].Name}] = true
-			}
+			looked.scopes[scope{name, e.kinds[i].Name}] = true
 		}
 	}
 	var mu sync.Mutex
@@ -44,31 +45,23 @@ func (e *Engine) look(ctx context.Context) (looked map[scope]bool) {
 			seen, err := e.see(ctx, k, ns, x, known)
 			mu.Lock()
 			if err != nil {
+				looked.scopes[s] = true
 				e.blind[s] = fmt.Errorf("look at %s in %s: %w", k.Name, ns.Name, err)
 			} else {
 				delete(e.blind, s)
-				e.found.put(k, seen)
+				e.found.put(k, seen, looked)
 			}
 			mu.Unlock()
 		}
 	})
 	for i := range e.kinds {
-		if k := &e.kinds[i]; anyOf(looked, k.Name) {
+		if k := &e.kinds[i]; looked.has(k.Name) {
 			k.join(e.found.ofKind(k.Name))
 		}
 	}
 	clear(e.dirty)
 	e.search = false
 	return looked
-}
-
-func anyOf(scopes map[scope]bool, kind string) bool {
-	for s := range scopes {
-		if s.kind == kind {
-			return true
-		}
-	}
-	return false
 }
 
 // openDirty are the dirty namespaces that are there, in the order of names. What was known of one that is another
