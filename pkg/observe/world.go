@@ -235,11 +235,15 @@ func (w *World) Moved() (names []string) {
 	return names
 }
 
-// Retry forgets that a namespace could not be opened: it was made in the meantime.
+// Retry forgets whether a namespace could be opened, and the one that was: it has just been made, anew maybe.
 func (w *World) Retry(name string) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	delete(w.failed, name)
-	w.mu.Unlock()
+	if ns := w.opened[name]; ns != nil {
+		ns.close()
+		delete(w.opened, name)
+	}
 }
 
 func (w *World) find(name string, selector spec.Selector) (*NS, error) {

@@ -239,7 +239,7 @@ func (e *Engine) Converge(ctx context.Context) {
 		if len(plan) == 0 && round > 1 && round <= maxRounds && ctx.Err() == nil {
 			moved := e.world.Moved()
 			for _, name := range moved {
-				e.dirty.all(name)
+				e.Hear([]observe.News{{NS: name, Topic: observe.NamespaceTopic}})
 			}
 			if len(moved) > 0 {
 				continue
