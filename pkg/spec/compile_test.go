@@ -88,16 +88,16 @@ a.yaml:3:56: expected a list, found a mapping
 a.yaml:3:67: the value is missing (null)
 `},
 		{"no UTF-8", "links:\n  c1: {}\n  caf\xe9: {}\n", `
-a.yaml: the file is not UTF-8: line 3
+a.yaml:3:6: the file is not UTF-8 here
 `},
 		{"UTF-16, little end first", "\xff\xfel\x00i\x00", `
-a.yaml: the file is UTF-16; write it as UTF-8
+a.yaml:1:1: the file is UTF-16; write it as UTF-8
 `},
 		{"UTF-16, big end first", "\xfe\xff\x00l\x00i", `
-a.yaml: the file is UTF-16; write it as UTF-8
+a.yaml:1:1: the file is UTF-16; write it as UTF-8
 `},
 		{"a NUL byte", "links: {}\n\x00", `
-a.yaml: the file holds a NUL byte
+a.yaml:2:1: the file holds a NUL byte
 `},
 		{"numbers that start with a zero", `
 links:

@@ -16,7 +16,11 @@ import (
 
 // MaxFileSize bounds a file in bytes: parsing YAML takes time and memory in proportion to what is given, and a
 // directory of hand-written wiring is far below it.
-const MaxFileSize = 4 << 20
+const MaxFileSize = 2 << 20
+
+// maxValues bounds the lines and list items of a file for the same reason. A thousand containers' wiring has a tenth
+// of it.
+const maxValues = 100_000
 
 // File is one file as it was read, or the reason why it could not be.
 type File struct {
@@ -137,22 +141,33 @@ func beingWritten(f *os.File) bool {
 	return errors.Is(err, unix.EAGAIN)
 }
 
-// checkText refuses what YAML would read in another way than its author meant it.
-func checkText(text []byte) error {
+// checkText refuses what YAML would read in another way than its author meant it, and what would take long to read.
+// Line and column say where, as far as it is in one place.
+func checkText(text []byte) (line, column int, err error) {
 	switch {
 	case len(text) > MaxFileSize:
-		return fmt.Errorf("the file is larger than %d MiB", MaxFileSize>>20)
+		return 0, 0, fmt.Errorf("the file is larger than %d MiB", MaxFileSize>>20)
 	case bytes.HasPrefix(text, []byte{0xff, 0xfe}), bytes.HasPrefix(text, []byte{0xfe, 0xff}):
-		return errors.New("the file is UTF-16; write it as UTF-8")
+		return 1, 1, errors.New("the file is UTF-16; write it as UTF-8")
 	case !utf8.Valid(text):
-		line := 1 + bytes.Count(text[:invalidAt(text)], []byte("\n"))
-		return fmt.Errorf("the file is not UTF-8: line %d", line)
+		line, column = positionOf(text, invalidAt(text))
+		return line, column, errors.New("the file is not UTF-8 here")
 	case bytes.IndexByte(text, 0) >= 0:
-		return errors.New("the file holds a NUL byte")
+		line, column = positionOf(text, bytes.IndexByte(text, 0))
+		return line, column, errors.New("the file holds a NUL byte")
+	case bytes.Count(text, []byte("\n"))+bytes.Count(text, []byte(",")) > maxValues:
+		return 0, 0, fmt.Errorf("the file has more than %d lines and list items: split it", maxValues)
 	case deepest(text) > maxDepth:
-		return fmt.Errorf("nested deeper than %d levels", maxDepth)
+		return 0, 0, fmt.Errorf("nested deeper than %d levels", maxDepth)
 	}
-	return nil
+	return 0, 0, nil
+}
+
+// positionOf is the line and column, in characters, of a byte.
+func positionOf(text []byte, offset int) (line, column int) {
+	before := text[:offset]
+	start := bytes.LastIndexByte(before, '\n') + 1
+	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[start:])
 }
 
 func invalidAt(text []byte) int {

@@ -16,14 +16,14 @@ import (
 // parse splits a file into its documents' root nodes. What the language excludes everywhere is refused here, once:
 // aliases and anchors, nulls, duplicate keys, keys that are not plain words, tags of other types.
 func parse(f File) ([]*yaml.Node, Errors) {
-	fail := func(line int, err error) Errors {
-		return Errors{{Source: Source{File: f.Path, Line: line, Column: min(line, 1)}, Message: err.Error()}}
+	fail := func(line, column int, err error) Errors {
+		return Errors{{Source: Source{File: f.Path, Line: line, Column: column}, Message: err.Error()}}
 	}
 	if f.Err != nil {
-		return nil, fail(0, unwrapPath(f.Err))
+		return nil, fail(0, 0, unwrapPath(f.Err))
 	}
-	if err := checkText(f.Text); err != nil {
-		return nil, fail(0, err)
+	if line, column, err := checkText(f.Text); err != nil {
+		return nil, fail(line, column, err)
 	}
 	var roots []*yaml.Node
 	var errs Errors
@@ -35,7 +35,7 @@ func parse(f File) ([]*yaml.Node, Errors) {
 		}
 		if err != nil {
 			line, msg := yamlPosition(f.Text, err)
-			return nil, append(errs, fail(line, errors.New(msg))...)
+			return nil, append(errs, fail(line, min(line, 1), errors.New(msg))...)
 		}
 		if len(doc.Content) == 0 || isEmpty(doc.Content[0]) {
 			continue
