@@ -28,6 +28,8 @@ type Port struct {
 	NS, Dev, Master string
 	Source          spec.Source
 
+	former bool // it is put back
+
 	index int // of one that was found
 }
 
@@ -92,7 +94,7 @@ func (kind) Before(_, have *Port) (string, bool) {
 
 // Prior implements reconcile.Setting.
 func (kind) Prior(have *Port, before string) *Port {
-	return &Port{NS: have.NS, Dev: have.Dev, Master: before}
+	return &Port{NS: have.NS, Dev: have.Dev, Master: before, former: true}
 }
 
 // Create sets the membership of an interface that came to be in the same plan.
@@ -100,7 +102,10 @@ func (kind) Create(_ context.Context, ns *observe.NS, want *Port) error {
 	master := 0
 	if want.Master != "" {
 		var err error
-		if master, err = ns.Index(want.Master); errors.Is(err, unix.ENODEV) {
+		if master, err = ns.Index(want.Master); errors.Is(err, unix.ENODEV) && want.former {
+			// Its ports were let go when it went, and this one would have been.
+			master = 0
+		} else if errors.Is(err, unix.ENODEV) {
 			return observe.Pendingf("there is no %s in %s", want.Master, ns.Name)
 		} else if err != nil {
 			return err
