@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
-	"strings"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -16,7 +16,7 @@ import (
 // Create makes the interface, or both ends of a pair, with one request, and marks it with a second: the kernel takes
 // no alias at creation. The second end of a pair has come into being with the first; it could not be up before that
 // was there (veth_open in drivers/net/veth.c).
-func (k kind) Create(_ context.Context, ns *observe.NS, want *Link) error {
+func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 	if !want.Second {
 		err := k.add(ns, want)
 		switch exists := errors.Is(err, unix.EEXIST); {
@@ -24,7 +24,7 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Link) error {
 			err = nil
 		case exists && want.Peer != nil:
 			// The name of the other end is still held by what linkd made for an earlier form of this pair.
-			if stale, staleErr := removeStale(ns, want.Peer); staleErr != nil || !stale {
+			if stale, staleErr := removeStale(ctx, ns, want.Peer); staleErr != nil || !stale {
 				return errors.Join(err, staleErr)
 			}
 			err = k.add(ns, want)
@@ -176,7 +176,7 @@ func deleteIndex(ns *observe.NS, index int) error {
 }
 
 // removeStale deletes what stands in the place of a wanted interface, if linkd made it.
-func removeStale(ns *observe.NS, want *Link) (removed bool, err error) {
+func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool, err error) {
 	far, err := ns.Other(want.NS)
 	if err != nil {
 		return false, err
@@ -185,8 +185,18 @@ func removeStale(ns *observe.NS, want *Link) (removed bool, err error) {
 	if errors.Is(err, unix.ENODEV) {
 		return false, nil
 	}
-	if err != nil || !strings.HasPrefix(l.Alias, markPrefix) {
+	if err != nil || !Marked(l) {
 		return false, err
+	}
+	far.Forget()
+	links, err := far.Links(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, port := range links.All {
+		if port.Master == l.Index && !Marked(port) {
+			return false, fmt.Errorf("%s is in its place in %s, with %s in it, which linkd did not make", l.Name, want.NS, port.Name)
+		}
 	}
 	return true, deleteIndex(far, l.Index)
 }
