@@ -150,8 +150,8 @@ func (e *Engine) touch(op *Op) {
 		for _, ns := range namespaces {
 			if k == op.kind || e.matters(scope{ns, k.Name}) {
 				x := everything
-				if k.narrow() && ns == op.ID().NS {
-					x = ofOp(op)
+				if k.narrow() {
+					x = e.ofOp(op, ns)
 				}
 				e.dirty.mark(ns, k.Name, x)
 			}

@@ -47,16 +47,35 @@ func ofLinks(indexes []int) extent {
 	return x
 }
 
-// ofOp is what an op of a kind that is looked at by link changes: its own link.
-func ofOp(op *Op) extent {
-	r := op.Want
-	if r == nil {
-		r = op.Have
+// ofOp is what an op of a kind that is looked at by link changes in a namespace: its own link, and what comes into
+// being or goes with that.
+func (e *Engine) ofOp(op *Op, ns string) extent {
+	x := extent{names: map[string]bool{}}
+	for _, r := range []spec.Resource{op.Want, op.Have} {
+		if r == nil {
+			continue
+		}
+		twins := append([]spec.ID{r.ID()}, r.Needs()...)
+		if maker, is := r.(AlsoMaker); is {
+			twins = append(twins, maker.AlsoMakes()...)
+		}
+		for _, id := range twins {
+			twin := e.want.Get(id)
+			if id == r.ID() {
+				twin = r
+			}
+			if twin == nil || id.NS != ns || id.Kind != r.ID().Kind {
+				continue
+			}
+			if name, _, ok := op.kind.onLink(twin); ok {
+				x.names[name] = true
+			}
+		}
 	}
-	if name, _, ok := op.kind.onLink(r); ok {
-		return extent{names: map[string]bool{name: true}}
+	if len(x.names) == 0 {
+		return everything
 	}
-	return everything
+	return x
 }
 
 // dirt is what has to be looked at: an extent of each kind, by namespace. A nil map of kinds is all of all.

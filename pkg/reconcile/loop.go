@@ -178,7 +178,9 @@ func (l *Loop) load() Loaded {
 }
 
 func (l *Loop) pass(ctx context.Context) {
+	start, ops := time.Now(), l.Engine.Counters.Ops
 	l.Engine.Converge(ctx)
+	l.Log.Debug("pass", "took", time.Since(start), "ops", l.Engine.Counters.Ops-ops)
 	status := l.Engine.Status(l.files)
 	if l.warning != "" {
 		status.Warnings = append(status.Warnings, l.warning)
