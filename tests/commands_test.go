@@ -41,8 +41,9 @@ type stage struct {
 //	term NAME                         the same after a SIGTERM
 //	kill9 NAME                        the same after a SIGKILL, with whatever status
 //	state [-unmarked] NETNS [FILE]    print the whole network state of a namespace, or write it to FILE
-//	everystep FILE [K/M]              repeat the lines of FILE, in which `dies PROGRAM ARG...` is killed before its N-th step
-//	meanwhile PATTERN SCRIPT PROGRAM ARG...  run a program, and SCRIPT right before its first step that matches
+//	everystep FILE                    repeat the lines of FILE; its `dies PROGRAM ARG...` is killed before the N-th step
+//	meanwhile PATTERN SCRIPT PROGRAM ARG...
+//	                                  run a program, and SCRIPT right before its first step that matches
 func (s *stage) commands() map[string]command {
 	words := map[string]command{
 		"in":        s.in,

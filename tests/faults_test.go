@@ -19,8 +19,8 @@ import (
 // rows are those of the table of faults that the stories and the tests here see to.
 var rows = []int{1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 16, 17, 24, 25, 26}
 
-// TestFaultsAreTested wants each row named by a line such as "# FAULTS 4, 5: ..." of a story, or by a comment of a test,
-// so that none loses its test unnoticed.
+// TestFaultsAreTested wants each row named by a line such as "# FAULTS 4, 5: ..." of a story, or by such a comment of a
+// test, so that none loses its test unnoticed.
 func TestFaultsAreTested(t *testing.T) {
 	tested := map[int][]string{}
 	for _, pattern := range []string{"stories/*.txtar", "../pkg/*/*_test.go", "../pkg/*/*/*_test.go"} {
@@ -98,27 +98,20 @@ func (s *stage) adopt(ts *testscript.TestScript, name string, cmd *exec.Cmd) {
 
 // everystep repeats the lines of a file, which are a story of their own, until the program of its line `dies PROGRAM
 // ARG...` gets through: in the first round that is killed before its first step, in the second before its second one.
-// With K/M only every M-th round is told, from the K-th on: another story tells the rest.
 func (s *stage) everystep(ts *testscript.TestScript, neg bool, args []string) {
-	first, stride := 1, 1
-	if len(args) == 2 {
-		k, m, _ := strings.Cut(args[1], "/")
-		first, _ = strconv.Atoi(k)
-		stride, _ = strconv.Atoi(m)
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: everystep FILE")
 	}
-	if neg || len(args) < 1 || len(args) > 2 || first < 1 || stride < 1 {
-		ts.Fatalf("usage: everystep FILE [K/M]")
-	}
+	step, died := 0, true
 	words := s.commands()
-	died := true
 	words["dies"] = func(ts *testscript.TestScript, _ bool, args []string) {
-		died = s.dies(ts, first, args)
+		died = s.dies(ts, step, args)
 	}
-	for ; died; first += stride {
-		died = false
+	for died {
+		step, died = step+1, false
 		for l := range strings.Lines(ts.ReadFile(args[0])) {
 			l = strings.TrimSpace(l)
-			ts.Logf("[step %d] %s", first, l)
+			ts.Logf("[step %d] %s", step, l)
 			if fields := strings.Fields(os.Expand(l, ts.Getenv)); len(fields) > 0 && words[fields[0]] != nil {
 				words[fields[0]](ts, false, fields[1:])
 			} else if len(fields) > 0 && fields[0] != "#" {

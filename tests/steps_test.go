@@ -84,7 +84,7 @@ func (t *tracer) run(args []string) int {
 			break
 		}
 		if ws.Exited() || ws.Signaled() {
-			if tid == t.root && ws.Exited() {
+			if tid == t.root {
 				code = ws.ExitStatus()
 			}
 			delete(known, tid)
@@ -122,7 +122,7 @@ func (t *tracer) run(args []string) int {
 	case t.before != nil:
 		fmt.Fprintf(os.Stderr, "no step matched %q\n", t.before)
 		return noMatchStatus
-	case t.killed:
+	case t.killed || code < 0:
 		return killedStatus
 	case t.list:
 		fmt.Fprintln(os.Stderr, t.count, "steps")
@@ -195,7 +195,9 @@ func describe(tid int) string {
 		}
 	case unix.SYS_WRITE, unix.SYS_PWRITE64:
 		file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tid, info.args[0]))
-		if err == nil && (strings.HasPrefix(file, "/run/") || strings.HasPrefix(file, "/proc/sys/")) && filepath.Ext(file) != ".out" {
+		lasting := strings.HasPrefix(file, "/run/") || strings.HasPrefix(file, "/proc/sys/")
+		// What it says is not what it does.
+		if err == nil && lasting && filepath.Ext(file) != ".out" {
 			return "write " + file
 		}
 	case unix.SYS_OPENAT:
