@@ -222,9 +222,13 @@ func Number(b []byte) uint64 {
 // NamespaceIDs translates the namespace ids that messages from ns use into linkd's own: the key is the id in ns, the
 // value the id that linkd's own namespace uses for the same, or -1 for linkd's own.
 func (ns *NS) NamespaceIDs() (map[int]int, error) {
+	id, err := ns.ID()
+	if err != nil {
+		return nil, err
+	}
 	req := nl.NewNetlinkRequest(unix.RTM_GETNSID, unix.NLM_F_DUMP)
 	req.AddRawData([]byte{unix.AF_UNSPEC, 0, 0, 0})
-	target := nl.NewRtAttr(unix.NETNSA_TARGET_NSID, nl.Uint32Attr(uint32(ns.ID)))
+	target := nl.NewRtAttr(unix.NETNSA_TARGET_NSID, nl.Uint32Attr(uint32(id)))
 	req.AddRawData(target.Serialize())
 	msgs, err := ns.world.host.Request(req, unix.RTM_NEWNSID)
 	if err != nil {

@@ -160,6 +160,7 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 		groups = append(groups, routeGroups[t]...)
 		ruleset = ruleset || t == RulesetTopic
 	}
+	w.listening.Store(true)
 	w.processes.mu.Lock()
 	w.processes.ended = func(name string) { in.put(News{NS: name, Topic: NamespaceTopic}) }
 	w.processes.mu.Unlock()

@@ -27,16 +27,33 @@ type NS struct {
 	Path string
 	// Identity is this very namespace, whatever is at Path later.
 	Identity Identity
-	// ID is the namespace's id in linkd's own (see ip-netns(8), "set"), and -1 for linkd's own: in messages from there
-	// it stands for this namespace.
-	ID int
-
-	world *World
-	fd    int
-	route *nl.SocketHandle
+	world    *World
+	fd       int
+	route    *nl.SocketHandle
 
 	mu    sync.Mutex
 	links *Links
+	id    int // see ID; noID until it is asked for
+}
+
+// noID stands for an id that is not known. The kernel's begin at 0, and -1 is linkd's own namespace.
+const noID = -2
+
+// ID is the namespace's id in linkd's own (see ip-netns(8), "set"), and -1 for linkd's own: in messages from there it
+// stands for this namespace. It is given one if it has none. To look an id up costs the kernel by the number of
+// namespaces, so it is not asked for before something needs it.
+func (ns *NS) ID() (int, error) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if ns.id == noID {
+		id, err := ns.world.ensureID(ns.fd)
+		if err != nil {
+			return noID, fmt.Errorf("%s: namespace id: %w", ns.Name, err)
+		}
+		ns.id = id
+		ns.world.learnID(ns.Name, id)
+	}
+	return ns.id, nil
 }
 
 // openNamespace opens what is at path, and refuses what is not a network namespace. It is a bare file descriptor

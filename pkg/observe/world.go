@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -38,14 +39,11 @@ type World struct {
 	declared map[string]spec.Namespace
 	opened   map[string]*NS
 	failed   map[string]error
-	known    map[string]place
+	known    map[string]Identity // what each name was when it was last opened
+	ids      map[string]int      // and the ids of those
 	byID     map[int]string
-}
 
-// place is what is remembered of a namespace between passes.
-type place struct {
-	identity Identity
-	id       int
+	listening atomic.Bool
 }
 
 // NewWorld opens linkd's own namespace.
@@ -63,10 +61,11 @@ func NewWorld() (*World, error) {
 		processes: newProcesses(),
 		opened:    map[string]*NS{},
 		failed:    map[string]error{},
-		known:     map[string]place{},
+		known:     map[string]Identity{},
+		ids:       map[string]int{},
 		byID:      map[int]string{},
 	}
-	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, ID: -1, world: w, fd: fd, route: sock}
+	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: -1, world: w, fd: fd, route: sock}
 	return w, nil
 }
 
@@ -94,10 +93,11 @@ func (w *World) Declare(namespaces map[string]spec.Namespace) {
 }
 
 func (w *World) forget(name string) {
-	if p, known := w.known[name]; known {
-		delete(w.known, name)
-		delete(w.byID, p.id)
+	delete(w.known, name)
+	if id, known := w.ids[name]; known && w.byID[id] == name {
+		delete(w.byID, id)
 	}
+	delete(w.ids, name)
 }
 
 // Declared tells whether the files name the namespace.
@@ -153,8 +153,8 @@ func (w *World) openNamesakes() (names []string) {
 	for _, ns := range w.opened {
 		open[ns.Identity] = true
 	}
-	for name, p := range w.known {
-		if w.opened[name] == nil && open[p.identity] {
+	for name, id := range w.known {
+		if w.opened[name] == nil && open[id] {
 			names = append(names, name)
 		}
 	}
@@ -198,8 +198,7 @@ func (w *World) Open(name string) (*NS, error) {
 		return other, nil
 	}
 	w.opened[name] = ns
-	w.known[name] = place{ns.Identity, ns.ID}
-	w.byID[ns.ID] = name
+	w.known[name] = ns.Identity
 	return ns, nil
 }
 
@@ -210,7 +209,7 @@ func (w *World) Visit(path string, f func(ns *NS) error) error {
 		return err
 	}
 	sock, id, err := openSocket(fd)
-	ns := &NS{Name: path, Path: path, Identity: id, ID: -1, world: w, fd: fd, route: sock}
+	ns := &NS{Name: path, Path: path, Identity: id, id: -1, world: w, fd: fd, route: sock}
 	defer ns.close()
 	if err != nil {
 		return err
@@ -262,18 +261,26 @@ func (w *World) find(name string, selector spec.Selector) (*NS, error) {
 	if err == nil {
 		err = check()
 	}
-	ns := &NS{Name: name, Path: path, Identity: id, world: w, fd: fd, route: sock}
+	ns := &NS{Name: name, Path: path, Identity: id, world: w, fd: fd, route: sock, id: noID}
 	if err == nil && id == w.host.Identity {
 		err = fmt.Errorf("%s is the namespace that linkd itself runs in: only the name %q may stand for it", selector, spec.Host)
 	}
-	if err == nil {
-		ns.ID, err = w.ensureID(ns.FD())
+	if err == nil && w.listening.Load() {
+		// Only what has an id is heard.
+		_, err = ns.ID()
 	}
 	if err != nil {
 		ns.close()
 		return nil, err
 	}
 	return ns, nil
+}
+
+func (w *World) learnID(name string, id int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ids[name] = id
+	w.byID[id] = name
 }
 
 // Known is the identity under which a namespace was last opened; ok is false where it is not known to be there.
@@ -283,8 +290,8 @@ func (w *World) Known(name string) (id Identity, ok bool) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p, ok := w.known[name]
-	return p.identity, ok
+	id, ok = w.known[name]
+	return id, ok
 }
 
 // NameOf is the name of the namespace that linkd's own namespace knows under an id; "" where the files do not name it.

@@ -95,8 +95,11 @@ func TestNamespacesAreFoundOrRefused(t *testing.T) {
 	if _, err := w.Open("undeclared"); said(err) != `namespace "undeclared" is not declared` {
 		t.Errorf("undeclared: %v", err)
 	}
-	if host, err := w.Open(spec.Host); err != nil || host != w.Host() || host.ID != -1 {
+	if host, err := w.Open(spec.Host); err != nil || host != w.Host() {
 		t.Errorf("host: %+v, %v", host, err)
+	}
+	if id, err := w.Host().ID(); id != -1 || err != nil {
+		t.Errorf("the id of linkd's own namespace: %d, %v", id, err)
 	}
 }
 

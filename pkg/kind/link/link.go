@@ -5,6 +5,7 @@ package link
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,11 +96,18 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 
 // ObserveLinks implements reconcile.Narrow.
 func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links) ([]*Link, error) {
+	id := 0
+	if slices.ContainsFunc(links.All, func(l *observe.Link) bool { return l.Kind == veth.Name }) {
+		var err error
+		if id, err = ns.ID(); err != nil {
+			return nil, err
+		}
+	}
 	out := make([]*Link, len(links.All))
 	for i, l := range links.All {
-		f := &found{link: l, place: place{ns.ID, l.Index}, peer: place{ns.ID, l.Parent}}
+		f := &found{link: l, place: place{id, l.Index}, peer: place{id, l.Parent}}
 		switch {
-		case l.ParentNS >= 0 && ns.ID >= 0:
+		case l.ParentNS >= 0 && id >= 0:
 			f.translate = ns.NamespaceIDs
 		case l.ParentNS >= 0:
 			f.peer.ns = l.ParentNS
@@ -125,8 +133,11 @@ func (kind) Join(all []*Link) {
 	at := make(map[place]*Link, len(all))
 	to := make(map[place]place, len(all))
 	for _, l := range all {
+		if l.Type != veth.Name {
+			continue
+		}
 		at[l.found.place] = l
-		if l.Type == veth.Name && l.found.translate == nil {
+		if l.found.translate == nil {
 			to[l.found.peer] = l.found.place
 		}
 	}
