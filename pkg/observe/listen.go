@@ -3,6 +3,7 @@ package observe
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -161,6 +162,14 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 		ruleset = ruleset || t == RulesetTopic
 	}
 	w.listening.Store(true)
+	w.mu.Lock()
+	opened := slices.Collect(maps.Values(w.opened))
+	w.mu.Unlock()
+	for _, ns := range opened {
+		if _, err := ns.ID(); err != nil {
+			return nil, err
+		}
+	}
 	w.processes.mu.Lock()
 	w.processes.ended = func(name string) { in.put(News{NS: name, Topic: NamespaceTopic}) }
 	w.processes.mu.Unlock()

@@ -41,6 +41,7 @@ type World struct {
 	failed   map[string]error
 	known    map[string]Identity // what each name was when it was last opened
 	ids      map[string]int      // and the ids of those
+	pinned   map[string]Identity // what a name has to be, or nothing
 	byID     map[int]string
 
 	listening atomic.Bool
@@ -98,6 +99,13 @@ func (w *World) forget(name string) {
 		delete(w.byID, id)
 	}
 	delete(w.ids, name)
+}
+
+// Pin sets what namespaces some names have to lead to: one that leads to another is refused.
+func (w *World) Pin(pinned map[string]Identity) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pinned = pinned
 }
 
 // Declared tells whether the files name the namespace.
@@ -265,6 +273,9 @@ func (w *World) find(name string, selector spec.Selector) (*NS, error) {
 	if err == nil && id == w.host.Identity {
 		err = fmt.Errorf("%s is the namespace that linkd itself runs in: only the name %q may stand for it", selector, spec.Host)
 	}
+	if err == nil {
+		err = w.checkPin(ns)
+	}
 	if err == nil && w.listening.Load() {
 		// Only what has an id is heard.
 		_, err = ns.ID()
@@ -274,6 +285,20 @@ func (w *World) find(name string, selector spec.Selector) (*NS, error) {
 		return nil, err
 	}
 	return ns, nil
+}
+
+func (w *World) checkPin(ns *NS) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	pin, pinned := w.pinned[ns.Name]
+	switch {
+	case !pinned || pin == ns.Identity:
+		return nil
+	case w.declared[ns.Name].Left:
+		return Pendingf("the process in which linkd wired %s has ended", ns.Name)
+	}
+	return fmt.Errorf("%s is not the process any more in which linkd wired %s: take %[2]s out of the files, reload, and declare it anew",
+		w.declared[ns.Name].Selector, ns.Name)
 }
 
 func (w *World) learnID(name string, id int) {

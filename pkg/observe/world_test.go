@@ -166,10 +166,11 @@ func TestANamespaceThatIsMadeAnewIsAnother(t *testing.T) {
 			t.Errorf("%s was another namespace's identity", ns.Identity)
 		}
 		seen[ns.Identity] = true
-		if known, ok := w.Known("x"); !ok || known != ns.Identity || w.NameOf(ns.ID) != "x" {
-			t.Errorf("known as %s (%v), and %d as %q", known, ok, ns.ID, w.NameOf(ns.ID))
+		id, err := ns.ID()
+		must(t, err)
+		if known, ok := w.Known("x"); !ok || known != ns.Identity || w.NameOf(id) != "x" {
+			t.Errorf("known as %s (%v), and %d as %q", known, ok, id, w.NameOf(id))
 		}
-		id := ns.ID
 		must(t, unmount(path))
 		w.Release()
 		if _, err := w.Open("x"); !errors.Is(err, observe.ErrPending) {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
-	"strings"
 	"time"
 
 	"linkd/pkg/observe"
@@ -100,6 +98,7 @@ func (e *Engine) Want(d *spec.Desired, complete bool) {
 	// Linkd's own namespace is always looked at: most of what it may have left is there.
 	e.declared[spec.Host] = spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}
 	e.world.Declare(e.declared)
+	e.world.Pin(e.wired())
 	clear(e.trials)
 	clear(e.reached)
 	clear(e.blind)
@@ -118,6 +117,18 @@ func (e *Engine) Want(d *spec.Desired, complete bool) {
 		}
 	}
 	e.LookAtAll()
+}
+
+// wired are the namespaces that were found by a PID, as they were when linkd did something there: who has that PID now
+// may be a stranger.
+func (e *Engine) wired() map[string]observe.Identity {
+	wired := map[string]observe.Identity{}
+	for id, entry := range e.journal.all() {
+		if e.declared[id.NS].Selector.Scheme == "pid" {
+			wired[id.NS] = entry.Identity
+		}
+	}
+	return wired
 }
 
 // declareLeft adds the namespaces in which linkd has left something and that the files do not name any more. What is
@@ -144,84 +155,6 @@ func (e *Engine) declareLeft() {
 			e.declared[name] = spec.Namespace{Name: name, Selector: selector, Left: true}
 		}
 	}
-}
-
-// LookAtAll makes everything dirty.
-func (e *Engine) LookAtAll() {
-	for name := range e.declared {
-		e.dirty.all(name)
-	}
-}
-
-// LookAtSilent makes dirty what may have changed without any event.
-func (e *Engine) LookAtSilent() {
-	for i := range e.kinds {
-		if k := &e.kinds[i]; k.Silent {
-			for name := range e.declared {
-				if e.matters(scope{name, k.Name}) {
-					e.dirty.mark(name, k.Name, everything)
-				}
-			}
-		}
-	}
-}
-
-// matters tells whether anything in a scope is wanted, needed, remembered or in the way. News of other scopes is no news.
-func (e *Engine) matters(s scope) bool {
-	return e.index.looked[s] || e.feared[s] || len(e.journal.In(s)) > 0
-}
-
-// Hear makes dirty what news is about.
-func (e *Engine) Hear(news []observe.News) {
-	for _, n := range news {
-		if _, declared := e.declared[n.NS]; !declared {
-			continue
-		}
-		if n.Topic == observe.NamespaceTopic {
-			e.searches = 0
-			e.dirty.all(n.NS)
-			// The kinds that hear of namespaces keep their names, which is done in linkd's own.
-			n.NS = spec.Host
-		}
-		e.news[newsPlace{n.NS, n.Topic}] = n.By
-		for i := range e.kinds {
-			if k := &e.kinds[i]; hears(k, n.Topic) && e.matters(scope{n.NS, k.Name}) {
-				e.dirty.mark(n.NS, k.Name, ofLinks(n.Links))
-			}
-		}
-	}
-}
-
-// Topics are the topics that the kinds hear.
-func (e *Engine) Topics() []observe.Topic {
-	heard := map[observe.Topic]bool{}
-	for i := range e.kinds {
-		for _, t := range e.kinds[i].Hears {
-			heard[t] = true
-		}
-	}
-	topics := make([]observe.Topic, 0, len(heard))
-	for t := range heard {
-		topics = append(topics, t)
-	}
-	return topics
-}
-
-// culprit says who may have undone what op corrects: the kernel names who caused the last change to such a thing
-// there by a netlink port, which is often a PID.
-func (e *Engine) culprit(op *Op) string {
-	for _, t := range op.kind.Hears {
-		by := e.news[newsPlace{op.ID().NS, t}]
-		if by == 0 || int(by) == os.Getpid() {
-			continue
-		}
-		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", by))
-		if err != nil {
-			return fmt.Sprintf(", last by process %d, which has ended", by)
-		}
-		return fmt.Sprintf(", last by process %d (%s)", by, escape(strings.TrimSpace(string(comm))))
-	}
-	return ""
 }
 
 // maxRounds bounds the looks of one pass. Two are the rule: one that finds what to do, and one that finds nothing.
@@ -366,55 +299,3 @@ func (e *Engine) forgetNamespaces() {
 		}
 	}
 }
-
-// held are the resources whose time to be tried again has not come.
-func (e *Engine) held() map[spec.ID]Verdict {
-	held := map[spec.ID]Verdict{}
-	now := e.now()
-	for id, t := range e.trials {
-		if t.until.After(now) {
-			held[id] = t.verdict
-		}
-	}
-	return held
-}
-
-// Retrying tells whether something that was tried will be tried again, rather than being waited for.
-func (e *Engine) Retrying() bool {
-	for id, t := range e.trials {
-		if t.failures > 0 && e.verdicts[id].State == Pending {
-			return true
-		}
-	}
-	return false
-}
-
-// NextTry is when something that failed, is missing or could not be looked at is to be tried again; ok is false where nothing is.
-func (e *Engine) NextTry() (next time.Time, ok bool) {
-	now := e.now()
-	for _, t := range e.trials {
-		if t.until.After(now) && (!ok || t.until.Before(next)) {
-			next, ok = t.until, true
-		}
-	}
-	if len(e.missing)+len(e.blind) == 0 {
-		e.searches = 0
-		return next, ok
-	}
-	// A named namespace is announced by its file, and is mounted a moment later without a word; a process that starts
-	// is not announced at all.
-	pause := lastRetry
-	for name := range e.missing {
-		if e.declared[name].Selector.ByPID() {
-			pause = time.Second
-		}
-	}
-	if search := now.Add(min(firstSearch<<min(e.searches, 20), pause)); !ok || search.Before(next) {
-		next, ok = search, true
-	}
-	e.searches++
-	return next, ok
-}
-
-// firstSearch is the first pause before a missing namespace is looked for again.
-const firstSearch = 5 * time.Millisecond

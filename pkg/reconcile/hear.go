@@ -1,0 +1,88 @@
+package reconcile
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// LookAtAll makes everything dirty.
+func (e *Engine) LookAtAll() {
+	for name := range e.declared {
+		e.dirty.all(name)
+	}
+}
+
+// LookAtSilent makes dirty what may have changed without any event.
+func (e *Engine) LookAtSilent() {
+	for i := range e.kinds {
+		if k := &e.kinds[i]; k.Silent {
+			for name := range e.declared {
+				if e.matters(scope{name, k.Name}) {
+					e.dirty.mark(name, k.Name, everything)
+				}
+			}
+		}
+	}
+}
+
+// matters tells whether anything in a scope is wanted, needed, remembered or in the way. News of other scopes is no news.
+func (e *Engine) matters(s scope) bool {
+	return e.index.looked[s] || e.feared[s] || len(e.journal.In(s)) > 0
+}
+
+// Hear makes dirty what news is about.
+func (e *Engine) Hear(news []observe.News) {
+	for _, n := range news {
+		if _, declared := e.declared[n.NS]; !declared {
+			continue
+		}
+		if n.Topic == observe.NamespaceTopic {
+			e.searches = 0
+			e.dirty.all(n.NS)
+			// The kinds that hear of namespaces keep their names, which is done in linkd's own.
+			n.NS = spec.Host
+		}
+		e.news[newsPlace{n.NS, n.Topic}] = n.By
+		for i := range e.kinds {
+			if k := &e.kinds[i]; hears(k, n.Topic) && e.matters(scope{n.NS, k.Name}) {
+				e.dirty.mark(n.NS, k.Name, ofLinks(n.Links))
+			}
+		}
+	}
+}
+
+// Topics are the topics that the kinds hear.
+func (e *Engine) Topics() []observe.Topic {
+	heard := map[observe.Topic]bool{}
+	for i := range e.kinds {
+		for _, t := range e.kinds[i].Hears {
+			heard[t] = true
+		}
+	}
+	topics := make([]observe.Topic, 0, len(heard))
+	for t := range heard {
+		topics = append(topics, t)
+	}
+	return topics
+}
+
+// culprit says who may have undone what op corrects: the kernel names who caused the last change to such a thing
+// there by a netlink port, which is often a PID.
+func (e *Engine) culprit(op *Op) string {
+	for _, t := range op.kind.Hears {
+		by := e.news[newsPlace{op.ID().NS, t}]
+		if by == 0 || int(by) == os.Getpid() {
+			continue
+		}
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", by))
+		if err != nil {
+			return fmt.Sprintf(", last by process %d, which has ended", by)
+		}
+		return fmt.Sprintf(", last by process %d (%s)", by, escape(strings.TrimSpace(string(comm))))
+	}
+	return ""
+}
