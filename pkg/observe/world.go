@@ -304,8 +304,10 @@ func (w *World) checkPin(ns *NS) error {
 func (w *World) learnID(name string, id int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ids[name] = id
-	w.byID[id] = name
+	if _, declared := w.declared[name]; declared {
+		w.ids[name] = id
+		w.byID[id] = name
+	}
 }
 
 // Known is the identity under which a namespace was last opened; ok is false where it is not known to be there.
