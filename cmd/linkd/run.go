@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -28,7 +29,12 @@ func newRun(o *options) *cobra.Command {
 	}
 }
 
+// garbagePercent is how much garbage, in percent of what is in use, the daemon lets come together.
+const garbagePercent = 50
+
 func (o *options) run(ctx context.Context) error {
+	// A daemon is there to be small: what a pass of everything leaves behind is soon gone, and passes are rare.
+	debug.SetGCPercent(garbagePercent)
 	log := o.logger(os.Stderr)
 	release, err := control.Lock(o.runtimeDir)
 	switch {
