@@ -40,13 +40,6 @@ func TestMain(m *testing.M) {
 	conform.Main(m)
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // daemon is a daemon in a sandbox, that answers on a socket.
 type daemon struct {
 	dir, file string
@@ -76,7 +69,7 @@ func start(t *testing.T, text string) *daemon {
 		return l
 	}
 	stop, err := control.Serve(d.dir, loop)
-	must(t, err)
+	conform.Must(t, err)
 	t.Cleanup(stop)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -93,7 +86,7 @@ func start(t *testing.T, text string) *daemon {
 
 func (d *daemon) write(t *testing.T, text string) {
 	t.Helper()
-	must(t, os.WriteFile(d.file, []byte(text), 0o644))
+	conform.Must(t, os.WriteFile(d.file, []byte(text), 0o644))
 }
 
 // say is a status in few words.
@@ -107,7 +100,7 @@ func say(s *reconcile.Status) string {
 
 func is(t *testing.T, want string, got *reconcile.Status, err error) {
 	t.Helper()
-	must(t, err)
+	conform.Must(t, err)
 	if d := cmp.Diff(want, say(got)); d != "" {
 		t.Errorf("status (-want +got):\n%s", d)
 	}
@@ -130,7 +123,7 @@ func TestAConversationWithTheDaemon(t *testing.T) {
 
 	d.write(t, "links: {br0: {kind: bridg, netns: name:lab}}\n")
 	reloaded, err := d.client.Reload(ctx)
-	must(t, err)
+	conform.Must(t, err)
 	is(t, "converged lab/link/br0=ok", reloaded.Status, nil)
 	if d := cmp.Diff([]string{d.file + `:1:21: kind "bridg" is not one of`}, cut(reloaded.Errors, " veth")); d != "" {
 		t.Errorf("errors (-want +got):\n%s", d)
@@ -138,7 +131,7 @@ func TestAConversationWithTheDaemon(t *testing.T) {
 
 	d.write(t, bridge+"namespaces: {later: {}}\n---\nlinks: {br1: {kind: bridge, netns: later}}\n")
 	reloaded, err = d.client.Reload(ctx)
-	must(t, err)
+	conform.Must(t, err)
 	is(t, "converging lab/link/br0=ok later/link/br1=pending", reloaded.Status, nil)
 	if d := cmp.Diff([]string{}, reloaded.Errors); d != "" {
 		t.Errorf("errors (-want +got):\n%s", d)
@@ -176,7 +169,7 @@ func TestWaitForWhatComesLater(t *testing.T) {
 		changed <- err
 	}()
 	_, err := d.client.Reload(ctx)
-	must(t, err)
+	conform.Must(t, err)
 	if got := <-answer; got != "converged lab/link/br0=ok" {
 		t.Errorf("wait answers %s", got)
 	}
@@ -184,11 +177,11 @@ func TestWaitForWhatComesLater(t *testing.T) {
 	for {
 		select {
 		case err := <-changed:
-			must(t, err)
+			conform.Must(t, err)
 			return
 		default:
 			_, err := d.client.Reload(ctx)
-			must(t, err)
+			conform.Must(t, err)
 		}
 	}
 }
@@ -197,7 +190,7 @@ func TestWaitNoLongerThanAsked(t *testing.T) {
 	d := start(t, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := d.client.Status(ctx)
-	must(t, err)
+	conform.Must(t, err)
 	done := make(chan error, 1)
 	go func() {
 		_, err := d.client.Wait(ctx, []string{"lab/link/never"})
@@ -225,9 +218,9 @@ func TestThereIsNoDaemon(t *testing.T) {
 func dead(t *testing.T, dir string) {
 	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, control.SocketName), Net: "unix"})
-	must(t, err)
+	conform.Must(t, err)
 	l.SetUnlinkOnClose(false)
-	must(t, l.Close())
+	conform.Must(t, l.Close())
 }
 
 func TestServeTakesTheSocketOfADeadDaemon(t *testing.T) {
@@ -235,9 +228,9 @@ func TestServeTakesTheSocketOfADeadDaemon(t *testing.T) {
 	dir := t.TempDir()
 	dead(t, dir)
 	stop, err := control.Serve(dir, reconcile.NewLoop(nil))
-	must(t, err)
+	conform.Must(t, err)
 	info, err := os.Stat(filepath.Join(dir, control.SocketName))
-	must(t, err)
+	conform.Must(t, err)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("others may talk to it: %s", info.Mode())
 	}
@@ -252,22 +245,22 @@ func TestOneLinkdAtATime(t *testing.T) {
 	other := exec.Command("/proc/self/exe")
 	other.Env = append(os.Environ(), lockHere+"="+dir)
 	in, err := other.StdinPipe()
-	must(t, err)
+	conform.Must(t, err)
 	out, err := other.StdoutPipe()
-	must(t, err)
-	must(t, other.Start())
+	conform.Must(t, err)
+	conform.Must(t, other.Start())
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "<nil>\n" {
 		t.Fatalf("the other does not get the lock: %s, %v", line, err)
 	}
 	if _, err := control.Lock(dir); !errors.Is(err, control.ErrLocked) {
 		t.Errorf("locked twice: %v", err)
 	}
-	must(t, in.Close())
-	must(t, other.Wait())
+	conform.Must(t, in.Close())
+	conform.Must(t, other.Wait())
 	release, err := control.Lock(dir)
-	must(t, err)
+	conform.Must(t, err)
 	release()
 	again, err := control.Lock(dir)
-	must(t, err)
+	conform.Must(t, err)
 	again()
 }

@@ -28,22 +28,15 @@ import (
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // sources are the packages in a folder, without their tests.
 func sources(t *testing.T, dir string) (files []*ast.File) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	must(t, err)
+	conform.Must(t, err)
 	for _, path := range paths {
 		if !strings.HasSuffix(path, "_test.go") {
 			f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-			must(t, err)
+			conform.Must(t, err)
 			files = append(files, f)
 		}
 	}
@@ -64,7 +57,7 @@ func TestEveryKindIsListed(t *testing.T) {
 		listed[filepath.Base(reflect.ValueOf(r).FieldByName("erased").Elem().Field(0).Elem().Type().PkgPath())] = true
 	}
 	folders, err := os.ReadDir(".")
-	must(t, err)
+	conform.Must(t, err)
 	registered := map[string]bool{}
 	for _, folder := range folders {
 		for _, file := range sources(t, folder.Name()) {
@@ -308,7 +301,7 @@ func TestANamespaceIsExposedAndHidden(t *testing.T) {
 	d.ip("-n lab link show lo")
 
 	// A file that somebody put there is left alone.
-	must(t, os.WriteFile(path, []byte("mine"), 0o644))
+	conform.Must(t, os.WriteFile(path, []byte("mine"), 0o644))
 	t.Cleanup(func() { os.Remove(path) })
 	d.wants("namespaces: {shown: {from: path:/run/netns/lab, expose: true}}\n",
 		"host/netns/shown failed: it is there already, and linkd did not make it, so it is left alone (file: a plain file -> -> /run/netns/lab)\n")

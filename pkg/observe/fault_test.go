@@ -48,7 +48,7 @@ func TestInterruptedDump(t *testing.T) {
 			// Given up, and said so: nobody takes that for a picture.
 			continue
 		}
-		must(t, err)
+		conform.Must(t, err)
 		for i := range stable {
 			if name := fmt.Sprintf("keep%d", i); links.ByName(name) == nil || links.ByName(name+".") == nil {
 				t.Fatalf("%s is missing", name)

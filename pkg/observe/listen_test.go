@@ -38,7 +38,7 @@ func listen(t *testing.T, w *observe.World) *ears {
 	t.Helper()
 	e := &ears{T: t, inbox: observe.NewInbox()}
 	stop, err := w.Listen(e.inbox, topics)
-	must(t, err)
+	conform.Must(t, err)
 	t.Cleanup(stop)
 	return e
 }
@@ -88,10 +88,10 @@ func TestNewsArrivesUnderTheNameOfItsNamespace(t *testing.T) {
 		{observe.RulesetTopic, "nft add table inet linkd-test"},
 		{observe.LinkTopic, "ip link del eth0"},
 	} {
-		must(t, lab.NS.Do(func() error { return sh(step.do) }))
+		conform.Must(t, lab.NS.Do(func() error { return sh(step.do) }))
 		e.hears(conform.LabName, step.topic)
 	}
-	must(t, sh("ip link add eth0 type veth peer name eth1; ip link del eth0"))
+	conform.Must(t, sh("ip link add eth0 type veth peer name eth1; ip link del eth0"))
 	e.hears(spec.Host, observe.LinkTopic)
 }
 
@@ -108,7 +108,7 @@ func TestNewsTellsWhoCausedIt(t *testing.T) {
 	lab.IP(t, "link add eth0 type veth peer name eth1\nlink set eth0 up")
 	e := listen(t, lab.World)
 	ip := exec.Command("ip", "-n", conform.LabName, "addr", "add", "10.0.0.1/24", "dev", "eth0")
-	must(t, ip.Run())
+	conform.Must(t, ip.Run())
 	e.until("news of addresses from ip(8)", func() bool {
 		return slices.ContainsFunc(e.heard, func(n observe.News) bool {
 			return n.NS == conform.LabName && n.Topic == observe.AddressTopic && n.By == uint32(ip.Process.Pid)
@@ -121,8 +121,8 @@ func TestNewsFromWhatIsNotDeclaredIsNone(t *testing.T) {
 	lab := conform.Open(t)
 	declare(t, lab.World)
 	e := listen(t, lab.World)
-	must(t, lab.NS.Do(func() error { return sh("ip link set lo up") }))
-	must(t, sh("ip link set lo up; ip link set lo down"))
+	conform.Must(t, lab.NS.Do(func() error { return sh("ip link set lo up") }))
+	conform.Must(t, sh("ip link set lo up; ip link set lo down"))
 	e.until("news of the host", func() bool { return len(e.heard) > 0 })
 	for _, n := range e.heard {
 		if n.NS != spec.Host {
@@ -139,7 +139,7 @@ func TestAnOverrunIsCounted(t *testing.T) {
 	shrink(t)
 	e.until("an overrun", func() bool {
 		if e.overruns == 0 {
-			must(t, sh("ip link add eth0 type veth peer name eth1; ip link del eth0"))
+			conform.Must(t, sh("ip link add eth0 type veth peer name eth1; ip link del eth0"))
 		}
 		return e.overruns > 0
 	})
@@ -152,7 +152,7 @@ func TestAnOverrunIsCounted(t *testing.T) {
 func shrink(t *testing.T) {
 	t.Helper()
 	fds, err := os.ReadDir("/proc/self/fd")
-	must(t, err)
+	conform.Must(t, err)
 	shrunk := 0
 	for _, entry := range fds {
 		var fd int
@@ -160,7 +160,7 @@ func shrink(t *testing.T) {
 			t.Fatal(err)
 		}
 		if all, err := unix.GetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_LISTEN_ALL_NSID); err == nil && all == 1 {
-			must(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1))
+			conform.Must(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1))
 			shrunk++
 		}
 	}
@@ -177,16 +177,16 @@ func TestANamespaceEndsWithItsName(t *testing.T) {
 	mount(t, path)
 	declare(t, lab.World, "lab=name:lab", "x=path:"+path)
 	_, err := lab.World.Open("x")
-	must(t, err)
+	conform.Must(t, err)
 	lab.IP(t, "link add eth0 type veth peer name eth1 netns "+path)
 	e := listen(t, lab.World)
-	must(t, unmount(path))
+	conform.Must(t, unmount(path))
 	if _, err := lab.NS.Index("eth0"); err != nil {
 		t.Errorf("while the pass lasts: %v", err)
 	}
 	lab.World.Release()
 	lab.NS, err = lab.World.Open(conform.LabName)
-	must(t, err)
+	conform.Must(t, err)
 	e.until("the end of eth0", func() bool {
 		_, err := lab.NS.Index("eth0")
 		return errors.Is(err, unix.ENODEV)
@@ -201,12 +201,12 @@ func TestNamesThatComeAndGoAreNews(t *testing.T) {
 	declare(t, w, "lab=name:lab", "new=name:new", "near=path:"+filepath.Join(dir, "near"), "far=path:"+filepath.Join(deep, "far"))
 	e := &ears{T: t, inbox: observe.NewInbox()}
 	rewatch, stop, err := w.WatchPaths(e.inbox)
-	must(t, err)
+	conform.Must(t, err)
 	t.Cleanup(stop)
 
 	mount(t, observe.NetnsDir+"/new")
 	e.hears("new", observe.NamespaceTopic)
-	must(t, unmount(observe.NetnsDir+"/new"))
+	conform.Must(t, unmount(observe.NetnsDir+"/new"))
 	e.hears("new", observe.NamespaceTopic)
 	mount(t, filepath.Join(dir, "near"))
 	e.hears("near", observe.NamespaceTopic)
@@ -228,7 +228,7 @@ func TestADirectoryOfNamespacesThatComesLater(t *testing.T) {
 	declare(t, w, "x=path:"+filepath.Join(dir, "x"))
 	e := &ears{T: t, inbox: observe.NewInbox()}
 	_, stop, err := w.WatchPaths(e.inbox)
-	must(t, err)
+	conform.Must(t, err)
 	t.Cleanup(stop)
 	mount(t, filepath.Join(dir, "x"))
 	e.hears("x", observe.NamespaceTopic)

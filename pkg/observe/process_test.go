@@ -19,7 +19,7 @@ func sleeper(t *testing.T) *exec.Cmd {
 	t.Helper()
 	p := exec.Command("sleep", fmt.Sprint("1", os.Getpid()))
 	p.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
-	must(t, p.Start())
+	conform.Must(t, p.Start())
 	t.Cleanup(func() { end(p) })
 	return p
 }
@@ -39,7 +39,7 @@ func TestAProcessEndsAndStartsAgain(t *testing.T) {
 	seen := map[observe.Identity]bool{}
 	for range 3 {
 		ns, err := w.Open("web")
-		must(t, err)
+		conform.Must(t, err)
 		if seen[ns.Identity] {
 			t.Errorf("%s was an earlier process's", ns.Identity)
 		}
@@ -82,7 +82,7 @@ func TestAPIDThatIsUsedAgainIsRefused(t *testing.T) {
 	pid := p.Process.Pid
 	declare(t, w, fmt.Sprint("web=pid:", pid))
 	_, err := w.Open("web")
-	must(t, err)
+	conform.Must(t, err)
 	w.Release()
 	end(p)
 	e.hears("web", observe.NamespaceTopic)
@@ -113,11 +113,11 @@ func withPID(t *testing.T, pid int) {
 		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, pid-1), 0); errors.Is(err, os.ErrNotExist) {
 			t.Skip("the kernel cannot be told which PID to use next (CONFIG_CHECKPOINT_RESTORE)")
 		} else {
-			must(t, err)
+			conform.Must(t, err)
 		}
 		p := exec.Command("sleep", "1000")
 		p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
-		must(t, p.Start())
+		conform.Must(t, p.Start())
 		if p.Process.Pid == pid {
 			t.Cleanup(func() { end(p) })
 			return
@@ -131,7 +131,7 @@ func TestAProcessThatLivesInTheHost(t *testing.T) {
 	noLeaks(t)
 	w := conform.Open(t).World
 	p := exec.Command("sleep", "100")
-	must(t, p.Start())
+	conform.Must(t, p.Start())
 	defer end(p)
 	declare(t, w, fmt.Sprint("web=pid:", p.Process.Pid))
 	if _, err := w.Open("web"); said(err) != fmt.Sprintf("pid:%d is the namespace that linkd itself runs in: only the name \"host\" may stand for it", p.Process.Pid) {

@@ -20,13 +20,6 @@ import (
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // noLeaks wants every goroutine gone when the test has cleaned up, but for the workers, which are for good.
 func noLeaks(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreAnyFunction("linkd/pkg/observe.work")) })
@@ -39,7 +32,7 @@ func declare(t *testing.T, w *observe.World, namespaces ...string) {
 	for _, text := range namespaces {
 		name, from, _ := strings.Cut(text, "=")
 		selector, err := spec.ParseSelector(from)
-		must(t, err)
+		conform.Must(t, err)
 		declared[name] = spec.Namespace{Name: name, Selector: selector}
 	}
 	w.Declare(declared)
@@ -48,9 +41,9 @@ func declare(t *testing.T, w *observe.World, namespaces ...string) {
 // mount makes a namespace at path, for as long as the test runs.
 func mount(t *testing.T, path string) {
 	t.Helper()
-	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	must(t, os.WriteFile(path, nil, 0o444))
-	must(t, observe.NewNamespace(func(from string) error { return unix.Mount(from, path, "", unix.MS_BIND, "") }))
+	conform.Must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	conform.Must(t, os.WriteFile(path, nil, 0o444))
+	conform.Must(t, observe.NewNamespace(func(from string) error { return unix.Mount(from, path, "", unix.MS_BIND, "") }))
 	t.Cleanup(func() { _ = unmount(path) })
 }
 
@@ -62,10 +55,10 @@ func TestNamespacesAreFoundOrRefused(t *testing.T) {
 	w := conform.Open(t).World
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	must(t, os.WriteFile(at("stale"), nil, 0o444))
-	must(t, unix.Mkfifo(at("pipe"), 0o644))
-	must(t, os.Symlink(observe.NetnsDir+"/lab", at("link")))
-	must(t, os.Symlink("nowhere", at("dangling")))
+	conform.Must(t, os.WriteFile(at("stale"), nil, 0o444))
+	conform.Must(t, unix.Mkfifo(at("pipe"), 0o644))
+	conform.Must(t, os.Symlink(observe.NetnsDir+"/lab", at("link")))
+	conform.Must(t, os.Symlink("nowhere", at("dangling")))
 	mount(t, at("ns"))
 	for _, test := range []struct{ selector, want string }{
 		{"name:lab", ""},
@@ -123,7 +116,7 @@ func TestTwoNamesOfOneNamespaceAreRefused(t *testing.T) {
 	if errs := w.OpenAll(names[:1]); len(errs) > 0 {
 		t.Fatalf("lab alone: %v", errs)
 	}
-	must(t, os.Symlink(observe.NetnsDir+"/lab", link))
+	conform.Must(t, os.Symlink(observe.NetnsDir+"/lab", link))
 	w.Release()
 	errs := w.OpenAll(names)
 	for _, name := range names {
@@ -142,7 +135,7 @@ func TestANameThatBecomesAnothersIsRefused(t *testing.T) {
 	if errs := w.OpenAll([]string{"lab"}); len(errs) > 0 {
 		t.Fatalf("lab alone: %v", errs)
 	}
-	must(t, os.Symlink(observe.NetnsDir+"/lab", link))
+	conform.Must(t, os.Symlink(observe.NetnsDir+"/lab", link))
 	w.Release()
 	errs := w.OpenAll([]string{"other"})
 	for _, name := range []string{"lab", "other"} {
@@ -161,17 +154,17 @@ func TestANamespaceThatIsMadeAnewIsAnother(t *testing.T) {
 		mount(t, path)
 		w.Release()
 		ns, err := w.Open("x")
-		must(t, err)
+		conform.Must(t, err)
 		if seen[ns.Identity] {
 			t.Errorf("%s was another namespace's identity", ns.Identity)
 		}
 		seen[ns.Identity] = true
 		id, err := ns.ID()
-		must(t, err)
+		conform.Must(t, err)
 		if known, ok := w.Known("x"); !ok || known != ns.Identity || w.NameOf(id) != "x" {
 			t.Errorf("known as %s (%v), and %d as %q", known, ok, id, w.NameOf(id))
 		}
-		must(t, unmount(path))
+		conform.Must(t, unmount(path))
 		w.Release()
 		if _, err := w.Open("x"); !errors.Is(err, observe.ErrPending) {
 			t.Errorf("gone: %v", err)
@@ -194,7 +187,7 @@ func TestAnAnswerStaysTheSameUntilRelease(t *testing.T) {
 	}
 	w.Retry("x")
 	first, err := w.Open("x")
-	must(t, err)
+	conform.Must(t, err)
 	if second, err := w.Open("x"); second != first || err != nil {
 		t.Errorf("opened twice: %v", err)
 	}
@@ -241,7 +234,7 @@ func TestThreadsComeHome(t *testing.T) {
 func threadsAway(t *testing.T, home string) map[string]string {
 	t.Helper()
 	tasks, err := filepath.Glob("/proc/self/task/*")
-	must(t, err)
+	conform.Must(t, err)
 	away := map[string]string{}
 	for _, task := range tasks {
 		if ns := namespaceOf(t, task); ns != "" && ns != home {
@@ -273,7 +266,7 @@ func TestLinksAreOneLook(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, "link add br0 type bridge\nlink add eth0 type veth peer name eth1\nlink set eth0 master br0 up alias odd")
 	links, err := lab.NS.Links(t.Context())
-	must(t, err)
+	conform.Must(t, err)
 	eth0 := links.ByName("eth0")
 	if eth0 == nil || links.ByIndex(eth0.Index) != eth0 || links.NameOf(eth0.Master) != "br0" || links.NameOf(eth0.Parent) != "eth1" ||
 		!eth0.Up() || eth0.Kind != "veth" || eth0.Alias != "odd" || eth0.PortKind != "bridge" || len(eth0.Port) == 0 {

@@ -115,7 +115,7 @@ func look(t *testing.T, lab *Lab, k reconcile.Registered) state {
 	t.Helper()
 	lab.NS.Forget()
 	found, err := k.Observe(context.Background(), lab.NS)
-	must(t, err)
+	Must(t, err)
 	s := state{}
 	for _, r := range found {
 		if other := s[r.ID()]; other != nil {

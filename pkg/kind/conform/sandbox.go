@@ -75,17 +75,17 @@ func Open(t *testing.T) *Lab {
 		t.Skip(notHere)
 	}
 	path := observe.NetnsDir + "/" + LabName
-	must(t, os.WriteFile(path, nil, 0o444))
-	t.Cleanup(func() { must(t, os.Remove(path)) })
-	must(t, observe.NewNamespace(func(from string) error { return unix.Mount(from, path, "", unix.MS_BIND, "") }))
-	t.Cleanup(func() { must(t, unix.Unmount(path, unix.MNT_DETACH)) })
+	Must(t, os.WriteFile(path, nil, 0o444))
+	t.Cleanup(func() { Must(t, os.Remove(path)) })
+	Must(t, observe.NewNamespace(func(from string) error { return unix.Mount(from, path, "", unix.MS_BIND, "") }))
+	t.Cleanup(func() { Must(t, unix.Unmount(path, unix.MNT_DETACH)) })
 
 	world, err := observe.NewWorld()
-	must(t, err)
+	Must(t, err)
 	t.Cleanup(world.Close)
 	world.Declare(map[string]spec.Namespace{LabName: {Name: LabName, Selector: spec.Selector{Scheme: "name", Value: LabName}}})
 	ns, err := world.Open(LabName)
-	must(t, err)
+	Must(t, err)
 	return &Lab{World: world, NS: ns}
 }
 
@@ -103,7 +103,8 @@ func (lab *Lab) IP(t *testing.T, script string) {
 	lab.NS.Forget()
 }
 
-func must(t *testing.T, err error) {
+// Must ends the test if err is one.
+func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

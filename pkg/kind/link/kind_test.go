@@ -111,17 +111,10 @@ func pair(t *testing.T) (*conform.Lab, *Link) {
 	want := read(t, "{kind: veth, ends: [{netns: lab, name: eth0}, {name: eth7}]}").(*Link)
 	for _, end := range []*Link{want, want.Peer} {
 		ns, err := lab.World.Open(end.NS)
-		must(t, err)
-		must(t, (kind{}).Create(t.Context(), ns, end))
+		conform.Must(t, err)
+		conform.Must(t, (kind{}).Create(t.Context(), ns, end))
 	}
 	return lab, want
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // find is what stands where want should be, joined; nil for nothing.
@@ -129,7 +122,7 @@ func find(t *testing.T, lab *conform.Lab, want *Link) *Link {
 	t.Helper()
 	lab.NS.Forget()
 	found, err := joined{}.Observe(t.Context(), lab.NS)
-	must(t, err)
+	conform.Must(t, err)
 	for _, l := range found {
 		if l.ID() == want.ID() {
 			return l
@@ -152,12 +145,12 @@ func TestAnEndThatSomebodyMoves(t *testing.T) {
 	}
 	host := lab.World.Host()
 	index, err := host.Index("eth7")
-	must(t, err)
-	must(t, set(host, index, nil, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("eth6"))))
+	conform.Must(t, err)
+	conform.Must(t, set(host, index, nil, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("eth6"))))
 	if d := conform.Differences([]string{"peer: host/eth6 -> host/eth7"}, differences(want, find(t, lab, want))); d != "" {
 		t.Errorf("renamed (-want +got):\n%s", d)
 	}
-	must(t, set(host, index, nil, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(lab.NS.FD())))))
+	conform.Must(t, set(host, index, nil, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(lab.NS.FD())))))
 	if d := conform.Differences([]string{"peer: lab/eth6 -> host/eth7"}, differences(want, find(t, lab, want))); d != "" {
 		t.Errorf("moved (-want +got):\n%s", d)
 	}
@@ -168,12 +161,12 @@ func TestDeleteSparesWhatCameLater(t *testing.T) {
 	lab, want := pair(t)
 	have := find(t, lab, want)
 	lab.IP(t, "link del eth0\nlink add eth0 type bridge")
-	must(t, (kind{}).Delete(t.Context(), lab.NS, have))
+	conform.Must(t, (kind{}).Delete(t.Context(), lab.NS, have))
 	if now := find(t, lab, want); now == nil || now.Type != "bridge" {
 		t.Errorf("the other's is now %+v", now)
 	}
 	lab.IP(t, "link del eth0")
-	must(t, (kind{}).Delete(t.Context(), lab.NS, have))
+	conform.Must(t, (kind{}).Delete(t.Context(), lab.NS, have))
 }
 
 // Either both ends come to be, or neither, and what others made stays.
@@ -186,13 +179,13 @@ func TestCreateWhereSomethingStands(t *testing.T) {
 			lab := conform.Open(t)
 			lab.IP(t, theirs)
 			before, err := lab.NS.Links(t.Context())
-			must(t, err)
+			conform.Must(t, err)
 			want := read(t, "{kind: veth, ends: [{netns: lab, name: eth0}, {netns: lab, name: eth1}]}").(*Link)
 			if err := (kind{}).Create(t.Context(), lab.NS, want); !errors.Is(err, unix.EEXIST) {
 				t.Errorf("create: %v", err)
 			}
 			after, err := lab.NS.Links(t.Context())
-			must(t, err)
+			conform.Must(t, err)
 			if d := conform.Differences(before, after); d != "" {
 				t.Errorf("links (-before +after):\n%s", d)
 			}
@@ -204,7 +197,7 @@ func TestCreateWhereSomethingStands(t *testing.T) {
 func TestCreateWhereTheOtherEndIsStale(t *testing.T) {
 	lab, _ := pair(t)
 	want := read(t, "{kind: veth, ends: [{netns: lab, name: eth1}, {name: eth7}]}").(*Link)
-	must(t, (kind{}).Create(t.Context(), lab.NS, want))
+	conform.Must(t, (kind{}).Create(t.Context(), lab.NS, want))
 	if have := find(t, lab, want); have == nil || have.Peer == nil || have.Peer.ID() != want.Peer.ID() {
 		t.Errorf("made %+v", have)
 	}

@@ -13,13 +13,6 @@ import (
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestWhatIsWrongWithAName(t *testing.T) {
 	for _, test := range []struct{ namespace, want string }{
 		{"lab: {create: true}", ""},
@@ -44,7 +37,7 @@ func find(t *testing.T, lab *conform.Lab, want *Name) *Name {
 	t.Helper()
 	lab.World.Release()
 	found, err := kind{}.ObserveWanted(t.Context(), lab.World.Host(), []*Name{want})
-	must(t, err)
+	conform.Must(t, err)
 	if len(found) == 0 {
 		return nil
 	}
@@ -64,7 +57,7 @@ func TestANameIsMadeAndDeletedTwice(t *testing.T) {
 	lab := world(t, want)
 	seen := map[string]bool{}
 	for range 2 {
-		must(t, kind{}.Create(t.Context(), lab.World.Host(), want))
+		conform.Must(t, kind{}.Create(t.Context(), lab.World.Host(), want))
 		have := find(t, lab, want)
 		if have == nil || len(kind{}.Diff(want, have)) > 0 {
 			t.Fatalf("made, and found %+v", have)
@@ -76,7 +69,7 @@ func TestANameIsMadeAndDeletedTwice(t *testing.T) {
 			seen[print] = true
 		}
 		for range 2 {
-			must(t, kind{}.Delete(t.Context(), lab.World.Host(), have))
+			conform.Must(t, kind{}.Delete(t.Context(), lab.World.Host(), have))
 		}
 		if have := find(t, lab, want); have != nil {
 			t.Fatalf("deleted, and found %+v", have)
@@ -88,18 +81,18 @@ func TestANameIsMadeAndDeletedTwice(t *testing.T) {
 func TestANameThatIsHalfMade(t *testing.T) {
 	want := &Name{Host: spec.Host, Name: "new", Made: true}
 	lab := world(t, want)
-	must(t, os.WriteFile(want.path(), nil, 0o444))
+	conform.Must(t, os.WriteFile(want.path(), nil, 0o444))
 	have := find(t, lab, want)
 	if says := (kind{}).Diff(want, have); len(says) != 1 || says[0].String() != "file: an empty file -> a namespace" {
 		t.Errorf("differences %v", says)
 	}
-	must(t, kind{}.Update(t.Context(), lab.World.Host(), want, have))
+	conform.Must(t, kind{}.Update(t.Context(), lab.World.Host(), want, have))
 	have = find(t, lab, want)
 	if says := (kind{}).Diff(want, have); len(says) > 0 {
 		t.Errorf("finished, and %v", says)
 	}
-	must(t, unix.Unmount(want.path(), unix.MNT_DETACH))
-	must(t, kind{}.Delete(t.Context(), lab.World.Host(), find(t, lab, want)))
+	conform.Must(t, unix.Unmount(want.path(), unix.MNT_DETACH))
+	conform.Must(t, kind{}.Delete(t.Context(), lab.World.Host(), find(t, lab, want)))
 	if have := find(t, lab, want); have != nil {
 		t.Errorf("cleared away, and found %+v", have)
 	}
@@ -109,13 +102,13 @@ func TestANameThatIsHalfMade(t *testing.T) {
 func TestAFileIsNobodysNamespace(t *testing.T) {
 	want := &Name{Host: spec.Host, Name: "new", Made: true}
 	lab := world(t, want)
-	must(t, os.WriteFile(want.path(), []byte("mine"), 0o644))
-	t.Cleanup(func() { must(t, os.Remove(want.path())) })
+	conform.Must(t, os.WriteFile(want.path(), []byte("mine"), 0o644))
+	t.Cleanup(func() { conform.Must(t, os.Remove(want.path())) })
 	have := find(t, lab, want)
 	if err := (kind{}).Update(t.Context(), lab.World.Host(), want, have); err == nil || err.Error() != "/run/netns/new is a plain file, and would have to be a namespace: remove it" {
 		t.Errorf("update: %v", err)
 	}
-	must(t, kind{}.Delete(t.Context(), lab.World.Host(), have))
+	conform.Must(t, kind{}.Delete(t.Context(), lab.World.Host(), have))
 	if text, err := os.ReadFile(want.path()); string(text) != "mine" {
 		t.Errorf("the file is %q, %v", text, err)
 	}
@@ -126,16 +119,16 @@ func TestALinkFollowsItsNamespace(t *testing.T) {
 	host := lab.World.Host()
 	one := &Name{Host: spec.Host, Name: "shown", Target: "/proc/1/ns/net"}
 	two := &Name{Host: spec.Host, Name: "shown", Target: observe.NetnsDir + "/lab"}
-	must(t, kind{}.Create(t.Context(), host, one))
+	conform.Must(t, kind{}.Create(t.Context(), host, one))
 	have := find(t, lab, one)
 	if says := (kind{}).Diff(two, have); len(says) != 1 || says[0].String() != "file: -> /proc/1/ns/net -> -> /run/netns/lab" {
 		t.Errorf("differences %v", says)
 	}
-	must(t, kind{}.Update(t.Context(), host, two, have))
+	conform.Must(t, kind{}.Update(t.Context(), host, two, have))
 	if says := (kind{}).Diff(two, find(t, lab, two)); len(says) > 0 {
 		t.Errorf("updated, and %v", says)
 	}
-	must(t, kind{}.Delete(t.Context(), host, find(t, lab, two)))
+	conform.Must(t, kind{}.Delete(t.Context(), host, find(t, lab, two)))
 	if find(t, lab, two) != nil {
 		t.Error("deleted, and it is there")
 	}

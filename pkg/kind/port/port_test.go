@@ -13,13 +13,6 @@ import (
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 var language = conform.Language(nil, []spec.Key{Key()})
 
 func TestAMasterThatIsItsOwnPort(t *testing.T) {
@@ -45,7 +38,7 @@ func shape(t *testing.T, lab *conform.Lab) string {
 	t.Helper()
 	lab.NS.Forget()
 	found, err := kind{}.Observe(t.Context(), lab.NS)
-	must(t, err)
+	conform.Must(t, err)
 	var words []string
 	for _, p := range found {
 		if p.Master != "" {
@@ -73,7 +66,7 @@ func TestAMembershipIsSetAndPutBack(t *testing.T) {
 		{two, "eth1 in br0, eth0 in br1"},
 		{kind{}.Prior(two, old), "eth1 in br0"},
 	} {
-		must(t, kind{}.Update(t.Context(), lab.NS, step.want, before))
+		conform.Must(t, kind{}.Update(t.Context(), lab.NS, step.want, before))
 		if got := shape(t, lab); got != step.shape {
 			t.Errorf("after %+v: %s, want %s", step.want, got, step.shape)
 		}
