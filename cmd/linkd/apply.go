@@ -29,7 +29,7 @@ func newApply(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.once(cmd.Context(), desired, wait, false)
+			return o.once(cmd.Context(), desired, wait, false, "a running daemon applies the files by itself, see `linkd reload` and `linkd status`")
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to wait for what is pending")
@@ -46,7 +46,7 @@ func newTeardown(o *options) *cobra.Command {
 			if err != nil {
 				return exit(exitFailed, err)
 			}
-			return o.once(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, 0, true)
+			return o.once(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, 0, true, "stop the daemon first, it would put back what this removes")
 		},
 	}
 }
@@ -74,10 +74,7 @@ func (o *options) loadValid() (*spec.Desired, error) {
 		return nil, exit(exitInvalid, err)
 	}
 	desired, errs := spec.Compile(kind.Language(), files)
-	if len(errs) > 0 {
-		return nil, exit(exitInvalid, errs)
-	}
-	return desired, nil
+	return desired, o.invalid(errs)
 }
 
 // garbageLimit is how much memory a command may take, in bytes, before garbage is collected.
@@ -87,11 +84,11 @@ const garbageLimit = 256 << 20
 // to two seconds (RFC 4862, 5.4), and until then no route can have it as its source.
 const tentativePause = 3 * time.Second
 
-func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Duration, search bool) error {
+func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Duration, search bool, beside string) error {
 	log := o.logger(os.Stderr)
 	release, err := control.Lock(o.runtimeDir)
 	if errors.Is(err, control.ErrLocked) {
-		return exit(exitFailed, fmt.Errorf("%w (%s): a running daemon applies the files by itself, see `linkd reload` and `linkd status`", err, o.runtimeDir))
+		return exit(exitFailed, fmt.Errorf("%w (%s): %s", err, o.runtimeDir, beside))
 	}
 	if err != nil {
 		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)

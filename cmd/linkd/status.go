@@ -99,6 +99,9 @@ func newWait(o *options) *cobra.Command {
 			}
 			client := control.NewClient(o.runtimeDir)
 			status, err := client.Wait(ctx, ids)
+			if errors.Is(err, control.ErrNoDaemon) {
+				fmt.Fprintf(os.Stderr, "%v: waiting for one\n", err)
+			}
 			for errors.Is(err, control.ErrNoDaemon) && pause(ctx, daemonPause) {
 				status, err = client.Wait(ctx, ids)
 			}
@@ -108,8 +111,11 @@ func newWait(o *options) *cobra.Command {
 				}
 				return nil
 			}
-			if ctx.Err() == nil {
+			switch {
+			case ctx.Err() == nil:
 				return daemonError(err)
+			case cmd.Context().Err() != nil:
+				return exit(exitFailed, errors.New("interrupted"))
 			}
 			if status, err = client.Status(cmd.Context()); err == nil {
 				only, unknown := status.Only(ids)

@@ -25,15 +25,10 @@ func newValidate(o *options) *cobra.Command {
 				return exit(exitInvalid, err)
 			}
 			_, errs := spec.Compile(kind.Language(), files)
-			if o.json() {
+			if o.json() && len(errs) == 0 {
 				printErrors(errs)
-				if len(errs) > 0 {
-					return exit(exitInvalid, nil)
-				}
-			} else if len(errs) > 0 {
-				return exit(exitInvalid, errs)
 			}
-			return nil
+			return o.invalid(errs)
 		},
 	}
 	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it stood at this path")
@@ -68,6 +63,18 @@ func (o *options) filesToCheck(args []string, replacing string) ([]spec.File, er
 		}
 	}
 	return append(files, candidate), nil
+}
+
+// invalid says what is wrong with the files, and is nil where nothing is.
+func (o *options) invalid(errs spec.Errors) error {
+	switch {
+	case len(errs) == 0:
+		return nil
+	case o.json():
+		printErrors(errs)
+		return exit(exitInvalid, nil)
+	}
+	return exit(exitInvalid, errs)
 }
 
 func printErrors(errs spec.Errors) {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -67,6 +69,9 @@ func openNamespace(path string) (fd int, err error) {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
 		unix.Close(fd)
+		if filepath.Dir(path) != NetnsDir {
+			return -1, fmt.Errorf("%s is not a network namespace", path)
+		}
 		return -1, fmt.Errorf("%s is not a network namespace: a plain file, left behind by one that was not mounted here", path)
 	}
 	// NS_GET_NSTYPE in linux/nsfs.h.
@@ -75,6 +80,16 @@ func openNamespace(path string) (fd int, err error) {
 		return -1, fmt.Errorf("%s is a namespace of another type", path)
 	}
 	return fd, nil
+}
+
+// beingMade is how long ago an empty file in NetnsDir may have been made for it to be one over which a namespace is
+// just about to be mounted, as ip-netns(8) does it.
+const beingMade = 200 * time.Millisecond
+
+func isBeingMade(path string) bool {
+	var st unix.Stat_t
+	return filepath.Dir(path) == NetnsDir && unix.Stat(path, &st) == nil && st.Size == 0 &&
+		time.Since(time.Unix(st.Ctim.Unix())) < beingMade
 }
 
 // openSocket opens a route socket inside the namespace and reads the namespace's cookie from it.

@@ -263,6 +263,10 @@ func (w *World) find(name string, selector spec.Selector) (*NS, error) {
 		return nil, Pendingf("there is no namespace at %s", path)
 	}
 	if err != nil {
+		// Who stays can wait and see; who looks once has to say what there is.
+		if w.listening.Load() && isBeingMade(path) {
+			return nil, Pendingf("%s is being made", path)
+		}
 		return nil, err
 	}
 	sock, id, err := openSocket(fd)

@@ -34,7 +34,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 			failed[id] = true
 			e.fail(op, err)
 		} else if e.log.Enabled(ctx, slog.LevelInfo) {
-			e.log.Info(op.Verb.String(), "id", id.String(), "why", op.reason(), "file", e.origin(id))
+			e.log.LogAttrs(ctx, slog.LevelInfo, op.Verb.String(), e.about(id, "why", op.reason())...)
 		}
 	}
 }

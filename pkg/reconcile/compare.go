@@ -172,7 +172,16 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	c.verdicts[id] = Verdict{State: OK}
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
 	print, _ := kind.fingerprint(have)
-	if _, setting := kind.before(want, have); setting || !c.owned(kind, have) || (remembered && e.Print == print) {
+	before, setting := kind.before(want, have)
+	switch {
+	case setting && !remembered:
+		// It is as wanted without linkd's doing. When somebody changes it and linkd corrects that, this is what it was.
+		wrote, _ := kind.before(want, want)
+		c.remember = append(c.remember, func(j *Journal) {
+			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote})
+		})
+		return
+	case setting || !c.owned(kind, have) || (remembered && e.Print == print):
 		return
 	}
 	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want)}

@@ -268,12 +268,26 @@ func (e *Engine) judge(id spec.ID, v Verdict, text string) {
 	e.rows.set(id, v)
 	e.troubled[id] = true
 	if v.State != OK {
+		// What is not there cannot be undone by anybody.
+		delete(e.reached, id)
 		level := slog.LevelWarn
 		if v.State == Pending {
 			level = slog.LevelInfo
 		}
-		e.log.Log(context.Background(), level, text, "id", id.String(), "state", string(v.State), "file", e.origin(id))
+		e.log.LogAttrs(context.Background(), level, text, e.about(id, "state", string(v.State))...)
 	}
+}
+
+// about are the attributes of a line of the log about a resource; one without a value is left out.
+func (e *Engine) about(id spec.ID, key, value string) []slog.Attr {
+	attrs := []slog.Attr{slog.String("id", id.String())}
+	if value != "" {
+		attrs = append(attrs, slog.String(key, value))
+	}
+	if file := e.origin(id); file != "" {
+		attrs = append(attrs, slog.String("file", file))
+	}
+	return attrs
 }
 
 // origin is where a resource is declared; "" for one that no file declares any more.

@@ -319,7 +319,7 @@ host/box/c pending: there is no namespace at %[1]s
 	}
 	must(t, os.WriteFile(path, nil, 0o644))
 	b.pass(0, strings.NewReplacer("pending", "failed", "there is no namespace at "+path,
-		path+" is not a network namespace: a plain file, left behind by one that was not mounted here").Replace(missing))
+		path+" is not a network namespace").Replace(missing))
 }
 
 func TestStatusAsJSONPromisesIt(t *testing.T) {

@@ -96,6 +96,30 @@ func (r Registered) MaybeSilent() Registered {
 	return r
 }
 
+// Look is what there is of the kind in a namespace, or, of a selective kind, what there is of wanted.
+func (r Registered) Look(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
+	switch {
+	case !r.selective():
+		return r.Observe(ctx, ns)
+	case len(wanted) == 0:
+		return nil, nil
+	}
+	return r.observeWanted(ctx, ns, wanted)
+}
+
+// Keep is how to put a setting back, as it is before want is written over it; setting is false for a resource that is
+// made and deleted.
+func (r Registered) Keep(want, have spec.Resource) (putBack func(now spec.Resource) spec.Resource, setting bool) {
+	before, setting := r.before(want, have)
+	return func(now spec.Resource) spec.Resource { return r.prior(now, before) }, setting
+}
+
+// Marks tells whether the kernel keeps linkd's mark on the kind's resources.
+func (r Registered) Marks() bool {
+	_, unmarked := r.fingerprint(nil)
+	return !unmarked
+}
+
 // erased is Kind and what some kinds have beside, for resources of any type.
 type erased interface {
 	Kind[spec.Resource]
@@ -194,10 +218,11 @@ func (b box[R]) adopts(want spec.Resource) bool {
 }
 
 func (b box[R]) fingerprint(have spec.Resource) (string, bool) {
-	if u, is := b.k.(Unmarked[R]); is {
-		return u.Fingerprint(have.(R)), true
+	u, is := b.k.(Unmarked[R])
+	if !is || have == nil {
+		return "", is
 	}
-	return "", false
+	return u.Fingerprint(have.(R)), true
 }
 
 func (b box[R]) complete(world *observe.World, want spec.Resource) (spec.Resource, error) {

@@ -75,6 +75,7 @@ func (e *Engine) openDirty(names []string) (there []*observe.NS) {
 		}
 		delete(e.missing, name)
 		if e.seen[name] != ns.Identity {
+			e.unreach(name)
 			delete(e.found, name)
 			e.seen[name] = ns.Identity
 			e.dirty.all(name)
@@ -93,16 +94,27 @@ func (e *Engine) known(s scope) map[spec.ID]spec.Resource {
 	return e.found[s.ns][s.kind]
 }
 
+// unreach forgets that what is wanted in a namespace has been there: it is another namespace now, and nobody undid
+// anything in it.
+func (e *Engine) unreach(name string) {
+	for i := range e.kinds {
+		s := scope{name, e.kinds[i].Name}
+		for _, r := range e.index.byScope[s] {
+			delete(e.reached, r.ID())
+		}
+		for _, id := range e.index.reaching[s] {
+			delete(e.reached, id)
+		}
+	}
+}
+
 func (e *Engine) see(ctx context.Context, k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource) (seen sighting, err error) {
 	s := scope{ns.Name, k.Name}
 	interest := e.interest(k, s)
-	switch {
-	case k.selective() && len(interest) > 0:
+	if k.selective() && (len(interest) > 0 || !e.search || ns.Name != spec.Host) {
 		seen.scope = s
-		seen.found, err = k.observeWanted(ctx, ns, interest)
+		seen.found, err = k.Look(ctx, ns, interest)
 		return seen, err
-	case k.selective() && !(e.search && ns.Name == spec.Host):
-		return sighting{scope: s}, nil
 	}
 	return see(ctx, k, ns, x, known)
 }

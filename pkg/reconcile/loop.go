@@ -61,10 +61,10 @@ const (
 	silentPause = 30 * time.Second
 	// writtenPause is how soon a file that was being written is read again.
 	writtenPause = 100 * time.Millisecond
-	// A pass that found nothing to do is paid for by a pause once there were several within a second: somebody else
-	// changes things, again and again, that do not matter here.
-	idlePasses = 20
-	idlePause  = 100 * time.Millisecond
+	// Once passes that find nothing to do have taken this much of a second, each is paid for by a pause: somebody changes
+	// things, again and again, that do not matter here.
+	idleShare = 300 * time.Millisecond
+	idlePause = 100 * time.Millisecond
 )
 
 // Run converges until ctx ends. The wiring stays.
@@ -72,20 +72,20 @@ func (l *Loop) Run(ctx context.Context) {
 	l.load()
 	silent := time.Now().Add(jitter(silentPause))
 	var reread time.Time
-	idle, idleSince := 0, time.Now()
+	idle, second := time.Duration(0), time.Now()
 	for {
-		before := l.Engine.Counters.Ops
+		start, before := time.Now(), l.Engine.Counters.Ops
 		l.pass(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(idleSince) > time.Second {
-			idle, idleSince = 0, time.Now()
+		if time.Since(second) > time.Second {
+			idle, second = 0, time.Now()
 		}
 		if l.Engine.Counters.Ops == before {
-			idle++
+			idle += time.Since(start)
 		}
-		if idle > idlePasses {
+		if idle > idleShare {
 			l.rest(ctx)
 		}
 		wake := silent

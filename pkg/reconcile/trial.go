@@ -130,7 +130,7 @@ func (e *Engine) NextTry() (next time.Time, ok bool) {
 	pause := lastRetry
 	for name := range e.missing {
 		if e.declared[name].Selector.ByPID() {
-			pause = time.Second
+			pause = processSearch
 		}
 	}
 	if search := now.Add(min(firstSearch<<min(e.searches, 20), pause)); !ok || search.Before(next) {
@@ -140,5 +140,9 @@ func (e *Engine) NextTry() (next time.Time, ok bool) {
 	return next, ok
 }
 
-// firstSearch is the first pause before a missing namespace is looked for again.
-const firstSearch = 5 * time.Millisecond
+const (
+	// firstSearch is the first pause before a missing namespace is looked for again.
+	firstSearch = 5 * time.Millisecond
+	// processSearch is the longest where a process is what is missing: to read /proc takes a millisecond or so.
+	processSearch = 250 * time.Millisecond
+)

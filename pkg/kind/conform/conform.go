@@ -1,7 +1,6 @@
 package conform
 
 import (
-	"context"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -35,65 +34,149 @@ type Change struct {
 func To(want spec.Resource, says ...string) Change { return Change{Want: want, Says: says} }
 
 // Conform leads an example through its life: what is made is found as wanted and marked, what is there is left alone,
-// changes land, what is deleted is gone, and what others made is as it was all the time.
+// changes land, what is deleted is gone, and what others made is as it was all the time. A setting is written and put
+// back instead.
 func Conform(t *testing.T, k reconcile.Registered, example Example) {
 	t.Helper()
-	lab := Open(t)
-	ctx := context.Background()
-	lab.IP(t, example.Setup)
-	foreign := look(t, lab, k)
-
+	l := &life{t: t, k: k, lab: Open(t), example: example, putBack: map[spec.ID]func(spec.Resource) spec.Resource{}}
+	l.lab.IP(t, example.Setup)
+	l.before = l.look()
 	for _, w := range example.Want {
-		if err := k.Create(ctx, lab.NS, w); err != nil {
-			t.Fatalf("create %s: %v", w.ID(), err)
+		if putBack, setting := k.Keep(w, l.before[w.ID()]); setting {
+			l.putBack[w.ID()] = putBack
 		}
 	}
-	made := look(t, lab, k)
-	made.keeps(t, "create", foreign)
-	for _, w := range example.Want {
-		made.has(t, k, w)
-	}
-	for _, w := range example.Want {
-		if err := k.Create(ctx, lab.NS, w); err != nil {
-			t.Fatalf("create %s again: %v", w.ID(), err)
-		}
-	}
-	look(t, lab, k).is(t, "create again", made)
-
+	l.create()
 	for _, change := range example.Changes {
-		id := change.Want.ID()
-		have := look(t, lab, k)[id]
-		if have == nil {
-			t.Fatalf("%s was not found before its change", id)
-		}
-		fields := k.Diff(change.Want, have)
-		if d := cmp.Diff(change.Says, say(fields)); d != "" {
-			t.Errorf("differences of %s (-want +got):\n%s", id, d)
-		}
-		var err error
-		if slices.ContainsFunc(fields, func(f reconcile.Field) bool { return f.Replace }) {
-			if err = k.Delete(ctx, lab.NS, have); err == nil {
-				err = k.Create(ctx, lab.NS, change.Want)
-			}
-		} else {
-			err = k.Update(ctx, lab.NS, change.Want, have)
-		}
-		if err != nil {
-			t.Fatalf("change %s: %v", id, err)
-		}
-		now := look(t, lab, k)
-		now.has(t, k, change.Want)
-		now.keeps(t, "change", foreign)
+		l.change(change)
 	}
+	l.end()
+}
 
-	last := look(t, lab, k)
-	for range 2 {
-		for _, w := range slices.Backward(example.Want) {
-			if err := k.Delete(ctx, lab.NS, last[w.ID()]); err != nil {
-				t.Fatalf("delete %s: %v", w.ID(), err)
+// life is an example that is being led through its life.
+type life struct {
+	t       *testing.T
+	k       reconcile.Registered
+	lab     *Lab
+	example Example
+	before  state
+	putBack map[spec.ID]func(now spec.Resource) spec.Resource // of those that are settings
+}
+
+func (l *life) create() {
+	l.t.Helper()
+	now := l.before
+	for _, again := range []string{"", " again"} {
+		for _, w := range l.example.Want {
+			if err := l.write(w, now[w.ID()]); err != nil {
+				l.t.Fatalf("create %s%s: %v", w.ID(), again, err)
 			}
 		}
-		look(t, lab, k).is(t, "delete", foreign)
+		after := l.look()
+		l.keepsOthers("create"+again, after)
+		for _, w := range l.example.Want {
+			l.has(after, w)
+		}
+		if again != "" {
+			after.is(l.t, "create again", now)
+		}
+		now = after
+	}
+}
+
+// write makes a resource, or writes over a setting that is there.
+func (l *life) write(want, have spec.Resource) error {
+	if l.putBack[want.ID()] != nil && have != nil {
+		return l.k.Update(l.t.Context(), l.lab.NS, want, have)
+	}
+	return l.k.Create(l.t.Context(), l.lab.NS, want)
+}
+
+func (l *life) change(change Change) {
+	l.t.Helper()
+	id := change.Want.ID()
+	have := l.look()[id]
+	if have == nil {
+		l.t.Fatalf("%s was not found before its change", id)
+	}
+	fields := l.k.Diff(change.Want, have)
+	if d := cmp.Diff(change.Says, say(fields)); d != "" {
+		l.t.Errorf("differences of %s (-want +got):\n%s", id, d)
+	}
+	var err error
+	if slices.ContainsFunc(fields, func(f reconcile.Field) bool { return f.Replace }) {
+		if err = l.k.Delete(l.t.Context(), l.lab.NS, have); err == nil {
+			err = l.k.Create(l.t.Context(), l.lab.NS, change.Want)
+		}
+	} else {
+		err = l.k.Update(l.t.Context(), l.lab.NS, change.Want, have)
+	}
+	if err != nil {
+		l.t.Fatalf("change %s: %v", id, err)
+	}
+	now := l.look()
+	l.has(now, change.Want)
+	l.keepsOthers("change", now)
+}
+
+// end deletes everything, and then what is gone already; settings are put back.
+func (l *life) end() {
+	l.t.Helper()
+	last := l.look()
+	for range 2 {
+		for _, w := range slices.Backward(l.example.Want) {
+			now, err := last[w.ID()], error(nil)
+			if putBack := l.putBack[w.ID()]; putBack != nil {
+				err = l.k.Update(l.t.Context(), l.lab.NS, putBack(now), now)
+			} else {
+				err = l.k.Delete(l.t.Context(), l.lab.NS, now)
+			}
+			if err != nil {
+				l.t.Fatalf("end %s: %v", w.ID(), err)
+			}
+		}
+		l.look().is(l.t, "the end", l.before)
+	}
+}
+
+func (l *life) look() state {
+	l.t.Helper()
+	l.lab.NS.Forget()
+	found, err := l.k.Look(l.t.Context(), l.lab.NS, l.example.Want)
+	Must(l.t, err)
+	s := state{}
+	for _, r := range found {
+		if other := s[r.ID()]; other != nil {
+			l.t.Errorf("%s was found twice: %+v and %+v", r.ID(), other, r)
+		}
+		s[r.ID()] = r
+	}
+	return s
+}
+
+func (l *life) has(s state, want spec.Resource) {
+	l.t.Helper()
+	have := s[want.ID()]
+	if have == nil {
+		l.t.Fatalf("%s was made and not found", want.ID())
+	}
+	if fields := l.k.Diff(want, have); len(fields) > 0 {
+		l.t.Errorf("%s was made and is not as wanted: %v", want.ID(), say(fields))
+	}
+	if l.putBack[want.ID()] == nil && l.k.Marks() && !l.k.Owned(have) {
+		l.t.Errorf("%s was made and has no mark", want.ID())
+	}
+}
+
+func (l *life) keepsOthers(after string, now state) {
+	l.t.Helper()
+	for id, other := range l.before {
+		if l.putBack[id] != nil {
+			continue
+		}
+		if d := Differences(other, now[id]); d != "" {
+			l.t.Errorf("what others made, %s, after %s (-before +now):\n%s", id, after, d)
+		}
 	}
 }
 
@@ -111,48 +194,10 @@ func say(fields []reconcile.Field) (said []string) {
 // state is all of a kind in the lab.
 type state map[spec.ID]spec.Resource
 
-func look(t *testing.T, lab *Lab, k reconcile.Registered) state {
-	t.Helper()
-	lab.NS.Forget()
-	found, err := k.Observe(context.Background(), lab.NS)
-	Must(t, err)
-	s := state{}
-	for _, r := range found {
-		if other := s[r.ID()]; other != nil {
-			t.Errorf("%s was found twice: %+v and %+v", r.ID(), other, r)
-		}
-		s[r.ID()] = r
-	}
-	return s
-}
-
-func (s state) has(t *testing.T, k reconcile.Registered, want spec.Resource) {
-	t.Helper()
-	have := s[want.ID()]
-	if have == nil {
-		t.Fatalf("%s was made and not found", want.ID())
-	}
-	if fields := k.Diff(want, have); len(fields) > 0 {
-		t.Errorf("%s was made and is not as wanted: %v", want.ID(), say(fields))
-	}
-	if !k.Owned(have) {
-		t.Errorf("%s was made and has no mark", want.ID())
-	}
-}
-
 func (s state) is(t *testing.T, after string, want state) {
 	t.Helper()
 	if d := Differences(want, s); d != "" {
 		t.Errorf("after %s (-want +got):\n%s", after, d)
-	}
-}
-
-func (s state) keeps(t *testing.T, after string, others state) {
-	t.Helper()
-	for id, other := range others {
-		if d := Differences(other, s[id]); d != "" {
-			t.Errorf("what others made, %s, after %s (-before +now):\n%s", id, after, d)
-		}
 	}
 }
 

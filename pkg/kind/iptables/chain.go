@@ -70,18 +70,18 @@ type chains map[chainName]*Chain
 
 type chainName struct{ table, hook string }
 
-// add appends a rule to linkd's chain for a built-in one.
-func (cs chains) add(table, hook string, r Rule) {
+// add appends a rule to linkd's chain for a built-in one. The chain is declared where its first rule is.
+func (cs chains) add(src spec.Source, table, hook string, r Rule) {
 	name := chainName{table, hook}
 	if cs[name] == nil {
-		cs[name] = &Chain{Table: table, Name: ownPrefix + hook}
+		cs[name] = &Chain{Table: table, Name: ownPrefix + hook, Source: src}
 	}
 	cs[name].Rules = append(cs[name].Rules, r)
 }
 
 func (cs chains) declare(c *spec.Context, f family) {
 	for _, chain := range cs {
-		chain.NS, chain.Family, chain.Source = c.NS, f.name, c.Source()
+		chain.NS, chain.Family = c.NS, f.name
 		c.Add(chain)
 	}
 }

@@ -27,7 +27,7 @@ func (m masquerade) compile(c *spec.Context, f family, rules chains) {
 	match = append(match, m.From.match(c, f, "-s")...)
 	match = append(match, m.To.match(c, f, "-d")...)
 	match = append(match, m.Out.match("-o")...)
-	rules.add("nat", "POSTROUTING", newRule(match, "-j", "MASQUERADE"))
+	rules.add(m.Source, "nat", "POSTROUTING", newRule(match, "-j", "MASQUERADE"))
 }
 
 // network is an address or a network: 172.17.0.0/16.

@@ -30,15 +30,15 @@ type bridgeOptions struct {
 // ip-link(8).
 func (o *bridgeOptions) options() []option {
 	return []option{
-		{"stp", nl.IFLA_BR_STP_STATE, 4, number(o.STP)},
-		{"priority", nl.IFLA_BR_PRIORITY, 2, o.Priority},
-		{"forward_delay", nl.IFLA_BR_FORWARD_DELAY, 4, o.ForwardDelay},
-		{"hello_time", nl.IFLA_BR_HELLO_TIME, 4, o.HelloTime},
-		{"max_age", nl.IFLA_BR_MAX_AGE, 4, o.MaxAge},
-		{"ageing_time", nl.IFLA_BR_AGEING_TIME, 4, o.AgeingTime},
-		{"vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, number(o.VLANFiltering)},
-		{"vlan_default_pvid", nl.IFLA_BR_VLAN_DEFAULT_PVID, 2, o.VLANDefaultPVID},
-		{"mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, number(o.McastSnooping)},
+		{name: "stp", attr: nl.IFLA_BR_STP_STATE, size: 4, value: number(o.STP)},
+		{name: "priority", attr: nl.IFLA_BR_PRIORITY, size: 2, value: o.Priority},
+		{name: "forward_delay", attr: nl.IFLA_BR_FORWARD_DELAY, size: 4, value: o.ForwardDelay},
+		{name: "hello_time", attr: nl.IFLA_BR_HELLO_TIME, size: 4, value: o.HelloTime},
+		{name: "max_age", attr: nl.IFLA_BR_MAX_AGE, size: 4, value: o.MaxAge},
+		{name: "ageing_time", attr: nl.IFLA_BR_AGEING_TIME, size: 4, value: o.AgeingTime},
+		{name: "vlan_filtering", attr: nl.IFLA_BR_VLAN_FILTERING, size: 1, value: number(o.VLANFiltering)},
+		{name: "vlan_default_pvid", attr: nl.IFLA_BR_VLAN_DEFAULT_PVID, size: 2, most: 4094, value: o.VLANDefaultPVID},
+		{name: "mcast_snooping", attr: nl.IFLA_BR_MCAST_SNOOPING, size: 1, value: number(o.McastSnooping)},
 	}
 }
 

@@ -1,6 +1,8 @@
 package link
 
 import (
+	"strings"
+
 	"gopkg.in/yaml.v3"
 
 	"linkd/pkg/spec"
@@ -32,7 +34,7 @@ func Decoder(endKeys []spec.Key) func(c *spec.Context, id string, n *yaml.Node) 
 	return func(c *spec.Context, id string, n *yaml.Node) {
 		word := spec.ValueOf(n, "kind")
 		if word == nil || word.Kind != yaml.ScalarNode {
-			c.Errorf(n, `"kind" is missing: one of %v`, names)
+			c.Errorf(n, `"kind" is missing: one of %s`, strings.Join(names, ", "))
 			return
 		}
 		if err := spec.OneOf("kind", word.Value, names...); err != nil {
@@ -69,6 +71,11 @@ func (d *decoder) single(n *yaml.Node) {
 		return
 	}
 	l.Options = options
+	if numbers, are := options.(interface{ options() []option }); are {
+		for _, o := range numbers.options() {
+			d.check(n, o.name, o.value, 0, o.largest())
+		}
+	}
 	if ok {
 		d.c.Add(l)
 	}
@@ -123,6 +130,10 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 		NS: string(f.NetNS), Name: string(f.Name), Cable: d.id, Type: d.t.Name,
 		MTU: f.MTU, TxQueueLen: f.TxQueueLen, Up: f.Up, Adopt: d.common.Adopt,
 		Source: d.c.At(n).Source(),
+	}
+	if !d.t.Paired {
+		// The link is where its ID is; an end has no ID of its own.
+		l.Source = d.c.Source()
 	}
 	if f.Name == "" {
 		l.Name = d.id

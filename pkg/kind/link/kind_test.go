@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -207,13 +206,14 @@ func TestWhatIsWrongWithALink(t *testing.T) {
 	for _, test := range []struct{ entry, want string }{
 		{"{name: eth0}", `a.yaml:3:10: "kind" is missing: one of ` + names()},
 		{"{kind: [veth]}", `a.yaml:3:10: "kind" is missing: one of ` + names()},
-		{"{kind: bridg}", `a.yaml:3:17: kind "bridg" is not one of ` + strings.Join(strings.Fields(strings.Trim(names(), "[]")), ", ") + `; did you mean "bridge"?`},
+		{"{kind: bridg}", `a.yaml:3:17: kind "bridg" is not one of ` + names() + `; did you mean "bridge"?`},
 		{"{kind: veth}", `a.yaml:3:10: "ends" is missing`},
 		{"{kind: veth, ends: [{}]}", `a.yaml:3:29: a veth has exactly two ends, not 1`},
 		{"{kind: veth, ends: [{}, {name: b}], mtu: 1500}", `a.yaml:3:46: unknown key "mtu"`},
 		{"{kind: veth, ends: [{name: a}, {name: a}]}", `a.yaml:3:41: host/link/a is declared twice, first in a.yaml:3`},
 		{"{kind: bridge, mtu: 67, txqueuelen: -1}", "a.yaml:3:30: mtu is 68 to 65535\na.yaml:3:46: txqueuelen is 0 to 2147483647"},
 		{"{kind: bridge, ends: []}", `a.yaml:3:25: unknown key "ends"`},
+		{"{kind: bridge, priority: 99999, vlan_default_pvid: 4095}", "a.yaml:3:35: priority is 0 to 65535\na.yaml:3:61: vlan_default_pvid is 0 to 4094"},
 		{"{kind: bridge, stp: 1}", `a.yaml:3:30: expected true or false, found "1"`},
 		{"{kind: existing, adopt: true}", `a.yaml:3:10: an existing link is never linkd's own: leave out adopt`},
 		{"{kind: existing, netns: nowhere}", `a.yaml:3:34: namespace "nowhere" is not declared`},
@@ -233,5 +233,5 @@ func names() string {
 	for _, t := range Types {
 		names = append(names, t.Name)
 	}
-	return fmt.Sprint(names)
+	return strings.Join(names, ", ")
 }

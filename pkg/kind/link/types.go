@@ -63,7 +63,15 @@ type option struct {
 	name  string
 	attr  int
 	size  int // bytes
+	most  int // the largest value, where it is not that of the size
 	value *int
+}
+
+func (o option) largest() int {
+	if o.most > 0 {
+		return o.most
+	}
+	return 1<<(8*o.size) - 1
 }
 
 func (o option) encode() []byte {
