@@ -72,6 +72,25 @@ func TestEveryKindIsListed(t *testing.T) {
 	if d := cmp.Diff(registered, listed); d != "" {
 		t.Errorf("kinds (-registered +listed):\n%s", d)
 	}
+	for folder := range registered {
+		if !conforms(t, folder) {
+			t.Errorf("%s does not pass the suite of package conform", folder)
+		}
+	}
+}
+
+func conforms(t *testing.T, folder string) bool {
+	t.Helper()
+	tests, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	conform.Must(t, err)
+	for _, path := range tests {
+		text, err := os.ReadFile(path)
+		conform.Must(t, err)
+		if strings.Contains(string(text), "conform.Conform(t, ") {
+			return true
+		}
+	}
+	return false
 }
 
 // Likewise each type of link.

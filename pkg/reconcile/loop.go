@@ -79,10 +79,10 @@ func (l *Loop) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(second) > time.Second {
+		if l.Engine.Counters.Ops > before || time.Since(second) > time.Second {
+			// What follows a change of linkd's own is mostly its echo.
 			idle, second = 0, time.Now()
-		}
-		if l.Engine.Counters.Ops == before {
+		} else {
 			idle += time.Since(start)
 		}
 		if idle > idleShare {

@@ -14,8 +14,26 @@ import (
 
 	"linkd/pkg/kind/conform"
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
+
+func TestIptablesConform(t *testing.T) {
+	read := func(family, policy string) []spec.Resource {
+		return conform.Read(t, language, "namespaces: {lab: {"+family+": {policies: {FORWARD: "+policy+"}, masquerade: [{out: eth0}, {out: eth1}]}}}")
+	}
+	for family, k := range map[string]reconcile.Registered{"iptables": Kind, "ip6tables": Kind6} {
+		var changes []conform.Change
+		for _, r := range read(family, "ACCEPT") {
+			if _, is := r.(*Policy); is {
+				changes = append(changes, conform.To(r, "policy: DROP -> ACCEPT"))
+			}
+		}
+		t.Run(family, func(t *testing.T) {
+			conform.Conform(t, k, conform.Example{Want: read(family, "DROP"), Changes: changes})
+		})
+	}
+}
 
 // lab is a network namespace, and the programs of one backend under the names by which linkd knows them.
 type lab struct {

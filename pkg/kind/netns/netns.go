@@ -199,7 +199,11 @@ func (kind) Create(_ context.Context, _ *observe.NS, want *Name) error {
 		return err
 	}
 	if !want.Made {
-		return os.Symlink(want.Target, want.path())
+		err := os.Symlink(want.Target, want.path())
+		if target, _ := os.Readlink(want.path()); errors.Is(err, fs.ErrExist) && target == want.Target {
+			return nil
+		}
+		return err
 	}
 	if err := share(observe.NetnsDir); err != nil {
 		return err

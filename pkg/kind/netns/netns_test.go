@@ -13,6 +13,14 @@ import (
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
+func TestNameConforms(t *testing.T) {
+	shown := func(target string) *Name { return &Name{Host: conform.LabName, Name: "shown", Target: target} }
+	conform.Conform(t, Kind, conform.Example{
+		Want:    []spec.Resource{shown("/proc/self/ns/net")},
+		Changes: []conform.Change{conform.To(shown("/proc/1/ns/net"), "file: -> /proc/self/ns/net -> -> /proc/1/ns/net")},
+	})
+}
+
 func TestWhatIsWrongWithAName(t *testing.T) {
 	for _, test := range []struct{ namespace, want string }{
 		{"lab: {create: true}", ""},

@@ -48,13 +48,23 @@ func shape(t *testing.T, lab *conform.Lab) string {
 	return strings.Join(words, ", ")
 }
 
+func member(t *testing.T, master string) *Port {
+	t.Helper()
+	return conform.Read(t, language, "namespaces: {lab: {}}\nlinks: {x: {netns: lab, name: eth0, master: "+master+"}}")[0].(*Port)
+}
+
+func TestPortConforms(t *testing.T) {
+	conform.Conform(t, Kind, conform.Example{
+		Setup:   "link add br0 type bridge\nlink add br1 type bridge\nlink add eth0 type veth peer name eth1\nlink set eth1 master br0",
+		Want:    []spec.Resource{member(t, "br0")},
+		Changes: []conform.Change{conform.To(member(t, "br1"), "master: br0 -> br1")},
+	})
+}
+
 func TestAMembershipIsSetAndPutBack(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, "link add br0 type bridge\nlink add br1 type bridge\nlink add eth0 type veth peer name eth1\nlink set eth1 master br0")
-	read := func(master string) *Port {
-		return conform.Read(t, language, "namespaces: {lab: {}}\nlinks: {x: {netns: lab, name: eth0, master: "+master+"}}")[0].(*Port)
-	}
-	one, two := read("br0"), read("br1")
+	one, two := member(t, "br0"), member(t, "br1")
 	before := &Port{NS: one.NS, Dev: one.Dev}
 	old, _ := kind{}.Before(one, before)
 	for _, step := range []struct {

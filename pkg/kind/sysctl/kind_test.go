@@ -11,6 +11,7 @@ import (
 
 	"linkd/pkg/kind/conform"
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
 func setting(t *testing.T, name, value string) Sysctl {
@@ -34,6 +35,20 @@ func look(t *testing.T, lab *conform.Lab, wanted ...Sysctl) string {
 		lines[i] = s.ID().Key + " = " + s.Value
 	}
 	return strings.Join(lines, "\n")
+}
+
+func TestSysctlConforms(t *testing.T) {
+	conform.Conform(t, Kind, conform.Example{
+		Want: []spec.Resource{
+			setting(t, "net.ipv4.ip_forward", "1"),
+			setting(t, "net.ipv4.conf.lo.proxy_arp", "1"),
+			setting(t, "net.ipv4.tcp_rmem", "4096 87380 6291456"),
+		},
+		Changes: []conform.Change{
+			conform.To(setting(t, "net.ipv4.ip_forward", "0"), "value: 1 -> 0"),
+			conform.To(setting(t, "net.ipv4.tcp_rmem", "4096 87380 7291456"), "value: 4096 87380 6291456 -> 4096 87380 7291456"),
+		},
+	})
 }
 
 // A setting is written in its namespace alone, reads back as it was declared, and is put back.
