@@ -1,8 +1,8 @@
 package reconcile
 
 import (
-	"maps"
 	"slices"
+	"strings"
 
 	"linkd/pkg/spec"
 )
@@ -55,12 +55,17 @@ func (e *Engine) Status(files []spec.FileState) *Status {
 	if err := e.journal.Broken(); err != nil {
 		s.Warnings = append(s.Warnings, err.Error())
 	}
-	s.Resources = e.rows.copy()
-	for _, id := range slices.SortedFunc(maps.Keys(e.verdicts), spec.ID.Compare) {
+	s.Resources = e.rows.snapshot()
+	var left []ResourceStatus
+	for id := range e.troubled {
 		// What could not be deleted has no line in a file, and no row.
-		if e.want.Get(id) == nil {
-			s.Resources = append(s.Resources, row(id, e.verdicts[id], ""))
+		if v, judged := e.verdicts[id]; judged && e.want.Get(id) == nil {
+			left = append(left, row(id, v, ""))
 		}
+	}
+	if len(left) > 0 {
+		slices.SortFunc(left, func(a, b ResourceStatus) int { return strings.Compare(a.ID, b.ID) })
+		s.Resources = slices.Concat(s.Resources, left)
 	}
 	s.State = overall(s.Resources)
 	return s
@@ -68,8 +73,9 @@ func (e *Engine) Status(files []spec.FileState) *Status {
 
 // rows are the status of the wanted resources in ID order, kept so that a pass costs by what changed.
 type rows struct {
-	list []ResourceStatus
-	at   map[spec.ID]int
+	list  []ResourceStatus
+	at    map[spec.ID]int
+	given bool // list has been handed out, and is not written to any more
 }
 
 func newRows(want *spec.Set) rows {
@@ -85,13 +91,25 @@ func row(id spec.ID, v Verdict, source string) ResourceStatus {
 	return ResourceStatus{ID: escape(id.String()), State: v.State, Reason: escape(v.Reason), Source: source}
 }
 
-func (r rows) set(id spec.ID, v Verdict) {
-	if i, wanted := r.at[id]; wanted {
-		r.list[i].State, r.list[i].Reason = v.State, escape(v.Reason)
+func (r *rows) set(id spec.ID, v Verdict) {
+	i, wanted := r.at[id]
+	if !wanted {
+		return
 	}
+	if r.given {
+		r.list, r.given = slices.Clone(r.list), false
+	}
+	r.list[i].State, r.list[i].Reason = v.State, escape(v.Reason)
 }
 
-func (r rows) copy() []ResourceStatus { return append([]ResourceStatus{}, r.list...) }
+// snapshot is the list as it is now, for others to keep.
+func (r *rows) snapshot() []ResourceStatus {
+	r.given = true
+	if r.list == nil {
+		return []ResourceStatus{}
+	}
+	return r.list
+}
 
 func overall(resources []ResourceStatus) string {
 	state := Converged
