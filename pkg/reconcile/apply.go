@@ -21,8 +21,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		}
 		if cause, blocked := blockedBy(c, op, failed); blocked {
 			failed[id] = true
-			why := fmt.Sprintf("blocked by %s: %s", cause, e.verdicts[cause].Reason)
-			e.judge(id, Verdict{Blocked, why}, why)
+			e.judge(id, Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", cause, e.verdicts[cause].Reason)})
 			ahead.passed(op)
 			continue
 		}

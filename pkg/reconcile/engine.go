@@ -249,7 +249,7 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 		}
 	}
 	for id, v := range verdicts {
-		e.judge(id, v, v.Reason)
+		e.judge(id, v)
 	}
 	for _, op := range plan {
 		e.troubled[op.ID()] = true
@@ -259,7 +259,7 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 }
 
 // judge notes how a resource stands, and says so where that is new and not as wanted.
-func (e *Engine) judge(id spec.ID, v Verdict, text string) {
+func (e *Engine) judge(id spec.ID, v Verdict) {
 	old, known := e.verdicts[id]
 	if known && old == v {
 		return
@@ -274,7 +274,7 @@ func (e *Engine) judge(id spec.ID, v Verdict, text string) {
 		if v.State == Pending {
 			level = slog.LevelInfo
 		}
-		e.log.LogAttrs(context.Background(), level, text, e.about(id, "state", string(v.State))...)
+		e.log.LogAttrs(context.Background(), level, v.Reason, e.about(id, "state", string(v.State))...)
 	}
 }
 

@@ -52,7 +52,7 @@ func (e *Engine) fail(op *Op, err error) {
 	t.failures++
 	t.until = e.now().Add(min(wait, lastRetry))
 	t.verdict = v
-	e.judge(id, v, v.Reason)
+	e.judge(id, v)
 }
 
 // noteCorrections counts, before the plan is carried out, the resources that were right and are not any more though
@@ -77,7 +77,7 @@ func (e *Engine) noteCorrections(plan Plan) (rest Plan) {
 		if extra := len(t.corrections) - flapCount; extra > 0 {
 			t.until = now.Add(min(time.Second<<min(extra, 6), lastRetry))
 			t.verdict = Verdict{Flapping, fmt.Sprintf("corrected %d times within a minute, and undone again%s", len(t.corrections)-1, t.undoneBy)}
-			e.judge(id, t.verdict, t.verdict.Reason)
+			e.judge(id, t.verdict)
 			delete(e.reached, id)
 			continue
 		}
