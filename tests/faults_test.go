@@ -2,7 +2,6 @@ package tests
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,16 +49,6 @@ func TestFaultsAreTested(t *testing.T) {
 }
 
 var faultsLine = regexp.MustCompile(`(?m)^(?:#|//) FAULTS (\d+(?:, \d+)*): `)
-
-// condition is a word in brackets before a story's line: [exists:FILE].
-func condition(name string) (bool, error) {
-	file, is := strings.CutPrefix(name, "exists:")
-	if !is {
-		return false, fmt.Errorf("unknown condition %q", name)
-	}
-	_, err := os.Stat(file)
-	return err == nil, nil
-}
 
 // reborn starts a container under a PID: the kernel gives out the one after the last (proc(5), ns_last_pid), unless
 // somebody else takes it first.

@@ -1,0 +1,99 @@
+package conform
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// completeKernel, in the environment, says that this kernel is to have whatever a test needs: what it lacks is an error
+// then, and no reason to skip.
+const completeKernel = "LINKD_TEST_COMPLETE_KERNEL"
+
+// NeedsLink skips the test where the kernel has no links of a kind, named as in ip-link(8): "vlan".
+func NeedsLink(t *testing.T, kind string) {
+	t.Helper()
+	has, err := HasLink(kind)
+	needs(t, kind+" links", has, err)
+}
+
+// NeedsBridgeVLAN skips the test where bridges do not filter by VLAN.
+func NeedsBridgeVLAN(t *testing.T) {
+	t.Helper()
+	has, err := HasBridgeVLAN()
+	needs(t, bridgeVLAN, has, err)
+}
+
+func needs(t *testing.T, what string, has bool, err error) {
+	t.Helper()
+	if notHere != "" {
+		t.Skip(notHere)
+	}
+	Must(t, err)
+	if !has {
+		t.Skip("this kernel has no " + what)
+	}
+}
+
+// HasLink reports whether the kernel has links of a kind; it loads the module if there is one. It needs root.
+func HasLink(kind string) (bool, error) { return ask(kind+" links", kind) }
+
+const bridgeVLAN = "bridge VLAN filtering"
+
+// HasBridgeVLAN reports whether bridges can filter by VLAN (CONFIG_BRIDGE_VLAN_FILTERING). It needs root.
+func HasBridgeVLAN() (bool, error) {
+	return ask(bridgeVLAN, "bridge", nl.NewRtAttr(nl.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(1)))
+}
+
+// answers are what the kernel has said, for the things asked for.
+var answers sync.Map
+
+func ask(what, kind string, options ...*nl.RtAttr) (bool, error) {
+	answer, _ := answers.LoadOrStore(what, sync.OnceValues(func() (bool, error) {
+		has, err := makes(kind, options)
+		if err != nil {
+			return false, fmt.Errorf("find out whether this kernel has %s: %w", what, err)
+		}
+		if !has && os.Getenv(completeKernel) != "" {
+			return false, fmt.Errorf("this kernel has no %s, but %s says that it has everything", what, completeKernel)
+		}
+		return has, nil
+	}))
+	return answer.(func() (bool, error))()
+}
+
+// makes tries to make a link in a namespace that is gone right after. The kernel looks for the kind first, and only then
+// at the rest: EINVAL is the answer of one that it has, and that wants a parent or an id (rtnl_newlink in
+// net/core/rtnetlink.c).
+func makes(kind string, options []*nl.RtAttr) (bool, error) {
+	err := observe.NewNamespace(func(string) error {
+		req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
+		if len(options) > 0 {
+			data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+			for _, o := range options {
+				data.AddChild(o)
+			}
+		}
+		req.AddData(info)
+		// NewNamespace calls this on a thread in the new namespace, and there the socket is opened.
+		_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+		return err
+	})
+	switch {
+	case err == nil, errors.Is(err, unix.EINVAL):
+		return true, nil
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return false, nil
+	}
+	return false, err
+}

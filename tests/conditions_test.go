@@ -1,0 +1,27 @@
+package tests
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"linkd/pkg/kind/conform"
+)
+
+// condition is a word in brackets before a story's line, most often `[!CONDITION] skip 'this kernel has no ...'`:
+//
+//	exists:FILE  the file is there
+//	link:KIND    the kernel has links of that kind
+//	bridge-vlan  the kernel's bridges can filter by VLAN
+func condition(name string) (bool, error) {
+	switch what, argument, _ := strings.Cut(name, ":"); what {
+	case "exists":
+		_, err := os.Stat(argument)
+		return err == nil, nil
+	case "link":
+		return conform.HasLink(argument)
+	case "bridge-vlan":
+		return conform.HasBridgeVLAN()
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
+}
