@@ -32,6 +32,7 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		},
 		bySelector: map[Selector]string{},
 		links:      map[string]Source{},
+		claims:     map[string]claim{},
 	}
 	var bodies []section
 	for _, f := range files {
@@ -49,6 +50,9 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		c.keys(body)
 		c.linkEntries(body)
 	}
+	for _, f := range c.later {
+		f()
+	}
 	c.errs = append(c.errs, c.desired.Resources.cycles()...)
 	return c.desired, c.errs.sorted()
 }
@@ -58,6 +62,8 @@ type compiler struct {
 	desired    *Desired
 	bySelector map[Selector]string
 	links      map[string]Source
+	claims     map[string]claim
+	later      []func()
 	errs       Errors
 }
 

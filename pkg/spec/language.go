@@ -84,6 +84,43 @@ func (c *Context) Add(r Resource) {
 	}
 }
 
+// Declared tells whether the files declare a resource with that ID. It is to be asked Later.
+func (c *Context) Declared(id ID) bool { return c.c.desired.Resources.Get(id) != nil }
+
+// Later calls f when everything in all files has been read.
+func (c *Context) Later(f func()) { c.c.later = append(c.c.later, f) }
+
+// Claim says that the context's node has what there is only one of. A second claim on it is an error that names both
+// places.
+func (c *Context) Claim(what string) {
+	if before, taken := c.claim(what, ""); taken {
+		c.conflict(before, "%s is claimed twice, first in %s", what, before.source)
+	}
+}
+
+// Agree says that what is shared by several has a value. Another value of it is an error that names both places.
+func (c *Context) Agree(what, value string) {
+	if before, taken := c.claim(what, value); taken && before.value != value {
+		c.conflict(before, "%s is %s here, and %s in %s", what, value, before.value, before.source)
+	}
+}
+
+type claim struct {
+	value  string
+	source Source
+}
+
+func (c *Context) claim(what, value string) (before claim, taken bool) {
+	if before, taken = c.c.claims[what]; !taken {
+		c.c.claims[what] = claim{value, c.Source()}
+	}
+	return before, taken
+}
+
+func (c *Context) conflict(before claim, format string, args ...any) {
+	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{before.source.File}})
+}
+
 // Namespace finds the namespace that n refers to: host, a declared name, or a selector in place.
 func (c *Context) Namespace(n *yaml.Node) (name string, ok bool) {
 	name, err := c.c.reference(n.Value, c.At(n).Source())
