@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -193,20 +192,10 @@ func (d *daemon) wants(text, plan string) {
 	}
 }
 
-// ip runs ip(8) in the sandbox's host, and returns what it prints.
-func (d *daemon) ip(args string) string {
-	d.Helper()
-	out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
-	if err != nil {
-		d.Fatalf("ip %s: %v: %s", args, err, out)
-	}
-	return string(out)
-}
-
 // shows wants a device in the lab to be shown with all of these words.
 func (d *daemon) shows(device string, words ...string) {
 	d.Helper()
-	out := d.ip("-n lab -d link show " + device)
+	out := conform.IP(d.T, "-n lab -d link show "+device)
 	for _, word := range words {
 		if !regexp.MustCompile(`(^|\s)` + regexp.QuoteMeta(word) + `(\s|$)`).MatchString(out) {
 			d.Errorf("%s is without %q:\n%s", device, word, out)
@@ -281,17 +270,17 @@ links:
 + new/link/eth0
 + host/link/eth7
 `)
-	d.ip("-n new link show eth0")
+	conform.IP(t, "-n new link show eth0")
 	d.restart()
 	d.wants(both, "")
 	// A foreign interface in it is in the way of its end.
-	d.ip("-n new link add eth5 type veth peer name eth6")
+	conform.IP(t, "-n new link add eth5 type veth peer name eth6")
 	d.wants("", `
 - host/link/eth7
 - new/link/eth0
 host/netns/new failed: to delete it would end what linkd did not make, so it stays: new/link/eth5, new/link/eth6
 `)
-	d.ip("-n new link del eth5")
+	conform.IP(t, "-n new link del eth5")
 	d.wants("", "- host/netns/new\n")
 	if _, err := os.Lstat(observe.NetnsDir + "/new"); !os.IsNotExist(err) {
 		t.Errorf("it is still there: %v", err)
@@ -302,7 +291,7 @@ func TestANamespaceThatStandsAlreadyIsNotOnes(t *testing.T) {
 	d := newDaemon(t)
 	d.wants("namespaces: {lab: {create: true}}\n", "")
 	d.wants("", "")
-	d.ip("-n lab link show lo")
+	conform.IP(t, "-n lab link show lo")
 }
 
 func TestANamespaceIsExposedAndHidden(t *testing.T) {
@@ -312,12 +301,12 @@ func TestANamespaceIsExposedAndHidden(t *testing.T) {
 	if target, err := os.Readlink(path); target != observe.NetnsDir+"/lab" {
 		t.Errorf("it leads to %s: %v", target, err)
 	}
-	d.ip("-n shown link show lo")
+	conform.IP(t, "-n shown link show lo")
 	d.wants("", "- host/netns/shown\n")
 	if _, err := os.Lstat(path); !os.IsNotExist(err) {
 		t.Errorf("it is still there: %v", err)
 	}
-	d.ip("-n lab link show lo")
+	conform.IP(t, "-n lab link show lo")
 
 	// A file that somebody put there is left alone.
 	conform.Must(t, os.WriteFile(path, []byte("mine"), 0o644))

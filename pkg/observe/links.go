@@ -245,31 +245,41 @@ func (ns *NS) NamespaceIDs() (map[int]int, error) {
 	return ids, nil
 }
 
+// HostID is the id by which messages from ns name linkd's own namespace; NoID where they have not had to yet. Unlike
+// NamespaceIDs, it costs the kernel by the few ids that ns knows.
+func (ns *NS) HostID() (int, error) {
+	id, err := ns.askID(unix.RTM_GETNSID, 0, nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(ns.world.host.fd))))
+	if id < 0 {
+		id = NoID
+	}
+	return id, err
+}
+
 // ensureID gives the namespace open as fd an id in linkd's own, if it has none: only then do the host's messages name
 // it, and its events reach the host's socket.
 func (w *World) ensureID(fd int) (int, error) {
 	byFD := nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(fd)))
-	id, err := w.askID(unix.RTM_GETNSID, 0, byFD)
+	id, err := w.host.askID(unix.RTM_GETNSID, 0, byFD)
 	if err != nil || id >= 0 {
 		return id, err
 	}
 	// -1 asks the kernel to choose, and the echo tells what it chose.
 	choose := nl.NewRtAttr(unix.NETNSA_NSID, nl.Uint32Attr(^uint32(0)))
-	id, err = w.askID(unix.RTM_NEWNSID, unix.NLM_F_ECHO, byFD, choose)
+	id, err = w.host.askID(unix.RTM_NEWNSID, unix.NLM_F_ECHO, byFD, choose)
 	if errors.Is(err, unix.EEXIST) {
 		// Somebody else was quicker.
-		return w.askID(unix.RTM_GETNSID, 0, byFD)
+		return w.host.askID(unix.RTM_GETNSID, 0, byFD)
 	}
 	return id, err
 }
 
-func (w *World) askID(kind, flags int, attrs ...*nl.RtAttr) (int, error) {
+func (ns *NS) askID(kind, flags int, attrs ...*nl.RtAttr) (int, error) {
 	req := nl.NewNetlinkRequest(kind, flags)
 	req.AddRawData([]byte{unix.AF_UNSPEC, 0, 0, 0})
 	for _, a := range attrs {
 		req.AddRawData(a.Serialize())
 	}
-	msgs, err := w.host.Request(req, unix.RTM_NEWNSID)
+	msgs, err := ns.Request(req, unix.RTM_NEWNSID)
 	if err != nil {
 		return 0, err
 	}

@@ -35,11 +35,11 @@ type NS struct {
 
 	mu    sync.Mutex
 	links *Links
-	id    int // see ID; noID until it is asked for
+	id    int // see ID; NoID until it is asked for
 }
 
-// noID stands for an id that is not known. The kernel's begin at 0, and -1 is linkd's own namespace.
-const noID = -2
+// NoID stands for an id that is not known. The kernel's begin at 0, and -1 is linkd's own namespace.
+const NoID = -2
 
 // ID is the namespace's id in linkd's own (see ip-netns(8), "set"), and -1 for linkd's own: in messages from there it
 // stands for this namespace. It is given one if it has none. To look an id up costs the kernel by the number of
@@ -47,10 +47,10 @@ const noID = -2
 func (ns *NS) ID() (int, error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	if ns.id == noID {
+	if ns.id == NoID {
 		id, err := ns.world.ensureID(ns.fd)
 		if err != nil {
-			return noID, fmt.Errorf("%s: namespace id: %w", ns.Name, err)
+			return NoID, fmt.Errorf("%s: namespace id: %w", ns.Name, err)
 		}
 		ns.id = id
 		ns.world.learnID(ns.Name, id)

@@ -273,7 +273,7 @@ func (w *World) find(name string, selector spec.Selector) (*NS, error) {
 	if err == nil {
 		err = check()
 	}
-	ns := &NS{Name: name, Path: path, Identity: id, world: w, fd: fd, route: sock, id: noID}
+	ns := &NS{Name: name, Path: path, Identity: id, world: w, fd: fd, route: sock, id: NoID}
 	if err == nil && id == w.host.Identity {
 		err = fmt.Errorf("%s is the namespace that linkd itself runs in: only the name %q may stand for it", selector, spec.Host)
 	}

@@ -11,9 +11,11 @@ import (
 
 // apply walks the plan. An op that fails does not stop it: what needs it is blocked, and the rest goes on.
 func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
-	failed := map[spec.ID]bool{}
+	var setbacks []setback
+	failed, done := map[spec.ID]bool{}, 0
 	ahead := e.lookAhead(ctx, plan)
 	defer ahead.finish()
+	defer func() { e.takeStock(setbacks, done) }()
 	for _, op := range plan {
 		id := op.ID()
 		if ctx.Err() != nil {
@@ -21,7 +23,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		}
 		if cause, blocked := blockedBy(c, op, failed); blocked {
 			failed[id] = true
-			e.judge(id, Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", cause, e.verdicts[cause].Reason)})
+			setbacks = append(setbacks, setback{op: op, cause: cause})
 			ahead.passed(op)
 			continue
 		}
@@ -31,9 +33,39 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		ahead.passed(op)
 		if err != nil {
 			failed[id] = true
-			e.fail(op, err)
-		} else if e.log.Enabled(ctx, slog.LevelInfo) {
+			setbacks = append(setbacks, setback{op: op, err: err, done: done})
+			continue
+		}
+		done++
+		if e.log.Enabled(ctx, slog.LevelInfo) {
 			e.log.LogAttrs(ctx, slog.LevelInfo, op.Verb.String(), e.about(id, "why", op.reason())...)
+		}
+	}
+}
+
+// setback is an op that failed when done others had succeeded, or that is blocked by its cause.
+type setback struct {
+	op    *Op
+	err   error
+	done  int
+	cause spec.ID
+}
+
+// takeStock judges what did not succeed. Where something else did after it, that may have been what was in the way: two
+// links that want one VLAN of a parent, say, of which the old one goes. So it is first tried again without a word.
+func (e *Engine) takeStock(setbacks []setback, done int) {
+	again := map[spec.ID]bool{}
+	for _, s := range setbacks {
+		switch id := s.op.ID(); {
+		case s.err != nil && s.done < done && !e.trial(id).again:
+			e.trial(id).again = true
+			again[id] = true
+		case s.err != nil:
+			e.fail(s.op, s.err)
+		case again[s.cause]:
+			again[id] = true
+		default:
+			e.judge(id, Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", s.cause, e.verdicts[s.cause].Reason)})
 		}
 	}
 }

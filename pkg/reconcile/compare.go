@@ -130,10 +130,10 @@ func (c *comparison) compare(w *wanted) {
 			c.verdicts[id] = verdictOf(err)
 			return
 		}
-	}
-	if err := c.blind[scopeOf(id)]; err != nil {
-		c.verdicts[id] = Verdict{Failed, err.Error()}
-		return
+		if err := c.blind[scope{ns, id.Kind}]; err != nil {
+			c.verdicts[id] = Verdict{Failed, err.Error()}
+			return
+		}
 	}
 	have := c.found.get(id)
 	if f, is := w.Resource.(OnlyFound); have == nil && is && f.OnlyFound() {

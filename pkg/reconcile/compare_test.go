@@ -461,6 +461,14 @@ new/box/b blocked: blocked by host/space/new: it is there already, and linkd did
 lab/box/a failed: look at box in lab: interrupted
 `},
 
+		{"nor where what it reaches into could not be looked at", situation{
+			want:  "host/box/a within=lab value=2",
+			have:  "host/box/a within=lab value=1 mark",
+			blind: map[scope]error{{"lab", "box"}: errors.New("look at box in lab: interrupted")},
+		}, `
+host/box/a failed: look at box in lab: interrupted
+`},
+
 		{"what is held back is not tried, nor what needs it unless it is only flapping", situation{
 			want: `
 				lab/box/a value=2

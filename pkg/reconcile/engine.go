@@ -196,7 +196,7 @@ func (e *Engine) Converge(ctx context.Context) {
 		delete(e.troubled, id)
 		e.reached[id] = true
 		if t := e.trials[id]; t != nil {
-			t.failures = 0
+			t.failures, t.again = 0, false
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 // trial is how often a resource was tried or corrected, and when it may be again.
 type trial struct {
 	failures    int
+	again       bool // it failed, and was tried again at once
 	corrections []time.Time
 	until       time.Time
 	verdict     Verdict

@@ -103,6 +103,16 @@ func (lab *Lab) IP(t *testing.T, script string) {
 	lab.NS.Forget()
 }
 
+// IP runs ip(8) in the sandbox's host, with words that have no blanks in them, and returns what it prints.
+func IP(t *testing.T, args string) string {
+	t.Helper()
+	out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ip %s: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
 // Must ends the test if err is one.
 func Must(t testing.TB, err error) {
 	t.Helper()

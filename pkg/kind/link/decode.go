@@ -19,8 +19,8 @@ type endFields struct {
 	NetNS      spec.NSRef  `yaml:"netns" doc:"the namespace: host, a declared name, or a selector; default host"`
 	Name       spec.IfName `yaml:"name" doc:"the interface's name; default the link's ID"`
 	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address"`
-	MTU        *int        `yaml:"mtu" doc:"largest packet in bytes"`
-	TxQueueLen *int        `yaml:"txqueuelen" doc:"transmit queue in packets"`
+	MTU        *int        `yaml:"mtu" min:"68" max:"65535" doc:"largest packet in bytes"`
+	TxQueueLen *int        `yaml:"txqueuelen" min:"0" max:"2147483647" doc:"transmit queue in packets"`
 	Up         *bool       `yaml:"up" doc:"administratively up; default true, and not managed on an existing interface"`
 }
 
@@ -59,25 +59,32 @@ type decoder struct {
 }
 
 func (d *decoder) single(n *yaml.Node) {
-	own := []any{&d.common, &endFields{NetNS: spec.Host}}
+	fields, parent := &endFields{NetNS: spec.Host}, &parentFields{}
+	own := []any{&d.common, fields}
 	var options Options
 	if d.t.New != nil {
 		options = d.t.New()
 		own = append(own, options)
 	}
+	if d.t.Parent != NoParent {
+		own = append(own, parent)
+	}
 	rest, ok := d.c.Fields(n, d.endKeys, own...)
-	l := d.link(n, own[1].(*endFields))
+	if d.t.Parent == NeedsParent && spec.ValueOf(n, "parent") == nil {
+		d.c.Errorf(n, `"parent" is missing`)
+		ok = false
+	}
+	l := d.link(n, fields)
 	if l == nil {
 		return
 	}
 	l.Options = options
-	if numbers, are := options.(interface{ options() []option }); are {
-		for _, o := range numbers.options() {
-			d.check(n, o.name, o.value, 0, o.largest())
-		}
-	}
 	if ok {
 		d.c.Add(l)
+		d.stand(l, parent.Parent)
+		if d.t.Claims != nil {
+			d.c.Later(func() { d.t.Claims(d.c, l) })
+		}
 	}
 	d.c.On(l.NS, l.Name).DecodeKeys(d.endKeys, rest)
 }
@@ -149,8 +156,6 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 		up := true
 		l.Up = &up
 	}
-	d.check(n, "mtu", f.MTU, 68, 65535)
-	d.check(n, "txqueuelen", f.TxQueueLen, 0, 1<<31-1)
 	if d.common.Adopt && d.t.Name == existing {
 		d.c.Errorf(n, "an existing link is never linkd's own: leave out adopt")
 	}
@@ -158,10 +163,4 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 		return nil
 	}
 	return l
-}
-
-func (d *decoder) check(n *yaml.Node, key string, value *int, lowest, highest int) {
-	if value != nil && (*value < lowest || *value > highest) {
-		d.c.Errorf(spec.ValueOf(n, key), "%s is %d to %d", key, lowest, highest)
-	}
 }

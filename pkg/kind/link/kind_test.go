@@ -42,7 +42,7 @@ func (j joined) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 		l.found.link.Flags &= unix.IFF_UP
 		// A bridge's other attributes are timers that run.
 		maps.DeleteFunc(l.found.link.Data, func(attr uint16, _ []byte) bool {
-			return !slices.ContainsFunc((&bridgeOptions{}).options(), func(o option) bool { return o.attr == int(attr) })
+			return l.Type == bridge.Name && !slices.ContainsFunc((&bridgeOptions{}).options(), func(o option) bool { return o.attr == int(attr) })
 		})
 	}
 	return lab, err
@@ -91,8 +91,8 @@ func TestConform(t *testing.T) {
 			Changes: []conform.Change{
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: false, priority: 8192, forward_delay: 500,
 					hello_time: 160, max_age: 1100, ageing_time: 0, mcast_snooping: true}`),
-					"stp: 1 -> 0", "priority: 4096 -> 8192", "forward_delay: 400 -> 500", "hello_time: 150 -> 160",
-					"max_age: 1000 -> 1100", "ageing_time: 9000 -> 0", "mcast_snooping: 0 -> 1"),
+					"stp: true -> false", "priority: 4096 -> 8192", "forward_delay: 400 -> 500", "hello_time: 150 -> 160",
+					"max_age: 1000 -> 1100", "ageing_time: 9000 -> 0", "mcast_snooping: false -> true"),
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0}`)),
 			},
 		},
@@ -101,6 +101,70 @@ func TestConform(t *testing.T) {
 			conform.Conform(t, reconcile.Register[*Link]("link", joined{}), example)
 		})
 	}
+}
+
+// A parent is in the lab, or elsewhere, where there may be an interface of the same name.
+func TestConformOnAParent(t *testing.T) {
+	for _, test := range []struct {
+		name, kind string
+		want       string
+		changes    [][]string // an entry, and what it says
+	}{
+		{"a macvlan", "macvlan", `{kind: macvlan, netns: lab, name: eth0, parent: PARENT, mode: bridge, mac: "02:00:00:00:00:07"}`, [][]string{
+			{`{kind: macvlan, netns: lab, name: eth0, parent: PARENT, mode: private, mtu: 1400}`, "mtu: 1500 -> 1400", "mode: bridge -> private"},
+			{`{kind: macvlan, netns: lab, name: eth0, parent: PARENT, mode: passthru}`, "mode: private -> passthru (replace)"},
+			{`{kind: macvlan, netns: lab, name: eth0, parent: OTHER}`, "parent: PARENT -> OTHER (replace)"},
+		}},
+		{"an ipvlan", "ipvlan", `{kind: ipvlan, netns: lab, name: eth0, parent: PARENT, mode: l2, flag: private}`, [][]string{
+			{`{kind: ipvlan, netns: lab, name: eth0, parent: PARENT, mode: l3s, flag: vepa, up: false}`, "up: true -> false", "mode: l2 -> l3s", "flag: private -> vepa"},
+			{`{kind: ipvlan, netns: lab, name: eth0, parent: OTHER, mode: l3}`, "parent: PARENT -> OTHER (replace)", "mode: l3s -> l3"},
+		}},
+		{"a vlan", "vlan", `{kind: vlan, netns: lab, name: eth0, parent: PARENT, id: 7}`, [][]string{
+			{`{kind: vlan, netns: lab, name: eth0, parent: PARENT, id: 8, mtu: 1400}`, "mtu: 1500 -> 1400", "id: 7 -> 8 (replace)"},
+			{`{kind: vlan, netns: lab, name: eth0, parent: PARENT, id: 8, protocol: 802.1ad}`, "protocol: 802.1q -> 802.1ad (replace)"},
+			{`{kind: vlan, netns: lab, name: eth0, parent: OTHER, id: 8}`, "parent: PARENT -> OTHER (replace)"},
+		}},
+	} {
+		for place, names := range map[string][2]string{"in the same namespace": {"lab/eth6", "lab/eth7"}, "in another": {"host/eth0", "host/eth7"}} {
+			t.Run(test.name+" "+place, func(t *testing.T) {
+				conform.NeedsLink(t, test.kind)
+				theirs := "link add eth6 type veth peer name eth7\nlink set eth6 up\nlink set eth7 up\n" + theirs
+				if strings.HasPrefix(names[0], "host/") {
+					conform.IP(t, "link add eth0 type veth peer name eth7")
+					conform.IP(t, "link set eth0 up")
+					conform.IP(t, "link set eth7 up")
+					t.Cleanup(func() { conform.IP(t, "link del eth0") })
+				}
+				entry := func(text string) spec.Resource {
+					for i, word := range []string{"PARENT", "OTHER"} {
+						ns, name, _ := strings.Cut(names[i], "/")
+						text = strings.ReplaceAll(text, word, "{netns: "+ns+", name: "+name+"}")
+					}
+					return read(t, text)
+				}
+				example := conform.Example{Setup: theirs, Want: []spec.Resource{entry(test.want)}}
+				for _, change := range test.changes {
+					var says []string
+					for _, text := range change[1:] {
+						says = append(says, strings.NewReplacer("PARENT", names[0], "OTHER", names[1]).Replace(text))
+					}
+					example.Changes = append(example.Changes, conform.To(entry(change[0]), says...))
+				}
+				conform.Conform(t, reconcile.Register[*Link]("link", joined{}), example)
+			})
+		}
+	}
+}
+
+func TestConformVRF(t *testing.T) {
+	conform.NeedsLink(t, "vrf")
+	conform.Conform(t, reconcile.Register[*Link]("link", joined{}), conform.Example{
+		Setup: theirs,
+		Want:  []spec.Resource{read(t, "{kind: vrf, netns: lab, name: red, table: 10}")},
+		Changes: []conform.Change{
+			conform.To(read(t, "{kind: vrf, netns: lab, name: red, table: 11}"), "table: 10 -> 11 (replace)"),
+		},
+	})
 }
 
 // pair is a veth between the lab and the host, made.
@@ -215,6 +279,21 @@ func TestWhatIsWrongWithALink(t *testing.T) {
 		{"{kind: bridge, ends: []}", `a.yaml:3:25: unknown key "ends"`},
 		{"{kind: bridge, priority: 99999, vlan_default_pvid: 4095}", "a.yaml:3:35: priority is 0 to 65535\na.yaml:3:61: vlan_default_pvid is 0 to 4094"},
 		{"{kind: bridge, stp: 1}", `a.yaml:3:30: expected true or false, found "1"`},
+		{"{kind: macvlan}", `a.yaml:3:10: "parent" is missing`},
+		{"{kind: macvlan, parent: cable}", "a.yaml:3:3: a cycle: host/link/cable needs host/link/cable"},
+		{"{kind: macvlan, parent: {netns: lab}}", `a.yaml:3:34: "name" is missing`},
+		{"{kind: macvlan, parent: {netns: labs, name: eth0}}", `a.yaml:3:42: namespace "labs" is not declared; did you mean "lab"?`},
+		{"{kind: macvlan, parent: eth0, mode: l2}", `a.yaml:3:46: mode "l2" is not one of private, vepa, bridge, passthru, source`},
+		{"{kind: bridge, parent: eth0}", `a.yaml:3:25: unknown key "parent"`},
+		{"{kind: vlan, parent: eth0}", `a.yaml:3:10: "id" is missing`},
+		{"{kind: vlan, parent: eth0, id: 4095}", "a.yaml:3:41: id is 0 to 4094"},
+		{"{kind: vlan, parent: eth0, id: 4}\n  other: {kind: vlan, parent: eth0, id: 4, protocol: 802.1q}",
+			"a.yaml:4:3: 802.1q VLAN 4 on host/link/eth0 is claimed twice, first in a.yaml:3"},
+		{"{kind: ipvlan, parent: eth0, mode: l2}\n  other: {kind: ipvlan, netns: lab, parent: eth0, mode: l3}",
+			"a.yaml:4:3: the mode of the ipvlans on host/link/eth0 is l3 here, and l2 in a.yaml:3"},
+		{"{kind: vlan, parent: other, id: 1}\n  other: {kind: vlan, parent: cable, id: 1}",
+			"a.yaml:3:3: a cycle: host/link/cable needs host/link/other needs host/link/cable"},
+		{"{kind: vrf, table: 0}", "a.yaml:3:29: table is 1 to 4294967295"},
 		{"{kind: existing, adopt: true}", `a.yaml:3:10: an existing link is never linkd's own: leave out adopt`},
 		{"{kind: existing, netns: nowhere}", `a.yaml:3:34: namespace "nowhere" is not declared`},
 	} {
@@ -234,4 +313,27 @@ func names() string {
 		names = append(names, t.Name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// A parent is in the link's own namespace if it is declared there, and else in the host.
+func TestWhichParentIsMeant(t *testing.T) {
+	for _, test := range []struct{ links, want string }{
+		{"m0: {kind: macvlan, netns: lab, name: eth0, parent: eth0}", "host/eth0"},
+		{"m0: {kind: macvlan, netns: lab, parent: br0}, br0: {kind: bridge, netns: lab}", "lab/br0"},
+		{"m0: {kind: macvlan, netns: lab, parent: br0}, br0: {kind: bridge}", "host/br0"},
+		{"m0: {kind: macvlan, netns: lab, parent: {netns: host, name: br0}}, br0: {kind: bridge, netns: lab}", "host/br0"},
+		{"m0: {kind: macvlan, parent: br0}, br0: {kind: bridge, netns: lab}", "host/br0"},
+		{"m0: {kind: macvlan, netns: lab, parent: br0}, br0: {kind: bridge}, br1: {kind: bridge, netns: lab, name: br0}",
+			"a.yaml:2:49: parent br0 is a link in lab, and in host too: say which with {netns, name}"},
+	} {
+		resources, got := conform.Compile(language, "namespaces: {lab: {}}\nlinks: {"+test.links+"}")
+		for _, r := range resources {
+			if l := r.(*Link); got == "" && l.Type == macvlan.Name {
+				got = end(l.Parent)
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: got %s, want %s", test.links, got, test.want)
+		}
+	}
 }

@@ -32,6 +32,8 @@ type Link struct {
 	// Peer is the other end. Second: this end comes into being with Peer.
 	Peer   *Link
 	Second bool
+	// Parent is the link that this one stands on; zero where it has none, or one that no file names.
+	Parent spec.ID
 	Source spec.Source
 
 	found *found
@@ -40,10 +42,13 @@ type Link struct {
 // found is what only the kernel can say.
 type found struct {
 	link *observe.Link
-	// place and peer are this interface and its other end, by the id of the namespace in linkd's own.
-	place, peer place
-	// translate, while peer is not known, tells what the ids of namespaces mean in this interface's.
+	// place is this interface, and other what it is tied to, its other end or its parent, by the id of the namespace in
+	// linkd's own.
+	place, other place
+	// translate, while other is not known, tells what the ids of namespaces mean in this interface's.
 	translate func() (map[int]int, error)
+	// lost: other could not be found out.
+	lost bool
 }
 
 type place struct{ ns, index int }
@@ -53,8 +58,11 @@ func (l *Link) ID() spec.ID { return spec.LinkID(l.NS, l.Name) }
 
 // Needs implements spec.Resource.
 func (l *Link) Needs() []spec.ID {
-	if l.Second {
+	switch {
+	case l.Second:
 		return []spec.ID{l.Peer.ID()}
+	case l.hasParent():
+		return []spec.ID{l.Parent}
 	}
 	return nil
 }
@@ -62,18 +70,24 @@ func (l *Link) Needs() []spec.ID {
 // Origin implements spec.Resource.
 func (l *Link) Origin() spec.Source { return l.Source }
 
-// Reaches implements reconcile.Reacher: both ends' namespaces have to be there.
+// Reaches implements reconcile.Reacher: both ends' namespaces have to be there, or the parent's.
 func (l *Link) Reaches() []string {
-	if l.Peer != nil {
+	switch {
+	case l.Peer != nil:
 		return []string{l.Peer.NS}
+	case l.bornElsewhere():
+		return []string{l.Parent.NS}
 	}
 	return nil
 }
 
-// AlsoMakes implements reconcile.AlsoMaker.
+// AlsoMakes implements reconcile.AlsoMaker: what a kill would leave behind is remembered by the name that it has then.
 func (l *Link) AlsoMakes() []spec.ID {
-	if l.Peer != nil && !l.Second {
+	switch {
+	case l.Peer != nil && !l.Second:
 		return []spec.ID{l.Peer.ID()}
+	case l.bornElsewhere():
+		return []spec.ID{spec.LinkID(l.NS, l.birthName())}
 	}
 	return nil
 }
@@ -96,26 +110,41 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 
 // ObserveLinks implements reconcile.Narrow.
 func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links) ([]*Link, error) {
-	id := 0
-	if slices.ContainsFunc(links.All, func(l *observe.Link) bool { return l.Kind == veth.Name }) {
-		var err error
-		if id, err = ns.ID(); err != nil {
-			return nil, err
-		}
+	id, host, err := ids(ns, links)
+	if err != nil {
+		return nil, err
 	}
 	out := make([]*Link, len(links.All))
 	for i, l := range links.All {
-		f := &found{link: l, place: place{id, l.Index}, peer: place{id, l.Parent}}
+		f := &found{link: l, place: place{id, l.Index}, other: place{id, l.Parent}}
 		switch {
-		case l.ParentNS >= 0 && id >= 0:
+		case l.ParentNS < 0:
+		case id < 0:
+			f.other.ns = l.ParentNS
+		case l.ParentNS == host && l.Kind != veth.Name:
+			f.other.ns = -1
+		default:
 			f.translate = ns.NamespaceIDs
-		case l.ParentNS >= 0:
-			f.peer.ns = l.ParentNS
 		}
 		cable, _ := strings.CutPrefix(l.Alias, markPrefix)
 		out[i] = &Link{NS: ns.Name, Name: l.Name, Type: l.Kind, Cable: cable, found: f}
 	}
 	return out, nil
+}
+
+// ids are the id of the namespace in linkd's own, and that of linkd's own in the namespace, as far as they are needed to
+// say what its links are tied to.
+func ids(ns *observe.NS, links *observe.Links) (id, host int, err error) {
+	id, host = observe.NoID, observe.NoID
+	if slices.ContainsFunc(links.All, func(l *observe.Link) bool { return l.Name != "lo" }) {
+		if id, err = ns.ID(); err != nil {
+			return id, host, err
+		}
+	}
+	if slices.ContainsFunc(links.All, func(l *observe.Link) bool { return l.ParentNS >= 0 && l.Kind != veth.Name }) {
+		host, err = ns.HostID()
+	}
+	return id, host, err
 }
 
 // OnLink implements reconcile.Narrow.
@@ -126,51 +155,52 @@ func (kind) OnLink(l *Link) (name string, index int) {
 	return l.Name, l.found.link.Index
 }
 
-// Join implements reconcile.Joiner: it finds the other end of each veth. An end in linkd's own namespace says where its
-// peer is, and so the peer need not be asked: it would tell by an id that only means something in its own namespace,
-// and has to be translated.
+// Join implements reconcile.Joiner: it finds the other end of each veth, and the parents. An end in linkd's own
+// namespace says where its peer is, and so the peer need not be asked: it would tell by an id that only means something
+// in its own namespace, and has to be translated.
 func (kind) Join(all []*Link) {
 	at := make(map[place]*Link, len(all))
 	to := make(map[place]place, len(all))
 	for _, l := range all {
-		if l.Type != veth.Name {
-			continue
-		}
 		at[l.found.place] = l
-		if l.found.translate == nil {
-			to[l.found.peer] = l.found.place
+		if l.Type == veth.Name && l.found.translate == nil {
+			to[l.found.other] = l.found.place
 		}
 	}
 	ids := map[int]map[int]int{}
 	for _, l := range all {
-		if l.Type != veth.Name {
-			continue
-		}
 		f := l.found
 		if f.translate != nil {
-			f.peer = f.far(to, ids)
+			f.other, f.lost = f.far(to, ids)
 			f.translate = nil
 		}
-		l.Peer = at[f.peer]
+		l.Peer, l.Parent = nil, spec.ID{}
+		switch other := at[f.other]; {
+		case f.link.Parent == 0 || other == nil:
+		case l.Type == veth.Name:
+			l.Peer = other
+		default:
+			l.Parent = other.ID()
+		}
 	}
 }
 
-// far is the place of the other end of a veth that is in another namespace than this end, which is not in linkd's own.
-func (f *found) far(to map[place]place, ids map[int]map[int]int) place {
+// far is the place of what an interface that is not in linkd's own namespace is tied to in another one.
+func (f *found) far(to map[place]place, ids map[int]map[int]int) (far place, lost bool) {
 	if peer, told := to[f.place]; told && peer.index == f.link.Parent {
-		return peer
+		return peer, false
 	}
 	if ids[f.place.ns] == nil {
 		var err error
 		if ids[f.place.ns], err = f.translate(); err != nil {
-			return place{}
+			return place{}, true
 		}
 	}
 	ns, known := ids[f.place.ns][f.link.ParentNS]
 	if !known {
-		return place{}
+		return place{}, false
 	}
-	return place{ns, f.link.Parent}
+	return place{ns, f.link.Parent}, false
 }
 
 func (kind) Owned(have *Link) bool { return Marked(have.found.link) }
@@ -198,36 +228,52 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 			return fs
 		}
 	}
-	if want.Peer != nil {
-		if w, h := end(want.Peer), end(have.Peer); w != h {
-			fs.DifferForGood("peer", h, w)
-		}
+	switch {
+	case have.found.lost:
+		// A wrong guess would make it anew.
+	case want.Peer != nil && (have.Peer == nil || have.Peer.ID() != want.Peer.ID()):
+		fs.DifferForGood("peer", end(have.peerID()), end(want.peerID()))
+	case want.hasParent() && have.Parent != want.Parent:
+		fs.DifferForGood("parent", end(have.Parent), end(want.Parent))
 	}
 	reconcile.Compare(&fs, "mac", want.MAC, l.MAC)
 	reconcile.Compare(&fs, "mtu", want.MTU, l.MTU)
 	reconcile.Compare(&fs, "txqueuelen", want.TxQueueLen, l.TxQLen)
 	reconcile.Compare(&fs, "up", want.Up, l.Up())
-	if want.Options != nil {
-		want.Options.Diff(&fs, l.Data)
-	}
+	compareOptions(&fs, want.Options, l.Data)
 	return fs
 }
 
-func end(l *Link) string {
-	if l == nil {
-		return "elsewhere"
+func (l *Link) peerID() (id spec.ID) {
+	if l.Peer != nil {
+		id = l.Peer.ID()
 	}
-	return l.NS + "/" + l.Name
+	return id
 }
 
-// Victims implements reconcile.Victims: a master's ports lose their connection when it goes.
-func (kind) Victims(have *Link, all []spec.Resource) (ports []spec.ID) {
+func end(id spec.ID) string {
+	if id == (spec.ID{}) {
+		return "elsewhere"
+	}
+	return id.NS + "/" + id.Key
+}
+
+// Victims implements reconcile.Victims: a master's ports lose their connection when it goes, and what stands on an
+// interface goes with it.
+func (kind) Victims(have *Link, all []spec.Resource) (victims []spec.ID) {
 	for _, r := range all {
-		if p, is := r.(interface{ MasterID() spec.ID }); is && p.MasterID() == have.ID() {
-			ports = append(ports, r.ID())
+		switch r := r.(type) {
+		case *Link:
+			if r.Parent == have.ID() {
+				victims = append(victims, r.ID())
+			}
+		case interface{ MasterID() spec.ID }:
+			if r.MasterID() == have.ID() {
+				victims = append(victims, r.(spec.Resource).ID())
+			}
 		}
 	}
-	return ports
+	return victims
 }
 
 // attributes are what an existing interface had before linkd changed it.

@@ -17,28 +17,45 @@ import (
 // no alias at creation. The second end of a pair has come into being with the first; it could not be up before that
 // was there (veth_open in drivers/net/veth.c).
 func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
-	if !want.Second {
-		err := k.add(ns, want)
-		switch exists := errors.Is(err, unix.EEXIST); {
-		case exists && madeBefore(ns, want):
-			err = nil
-		case exists && want.Peer != nil:
-			// The name of the other end is still held by what linkd made for an earlier form of this pair.
-			if stale, staleErr := removeStale(ctx, ns, want.Peer); staleErr != nil || !stale {
-				return errors.Join(err, staleErr)
-			}
-			err = k.add(ns, want)
-		}
-		if err != nil {
-			return err
-		}
+	if want.Second {
+		return set(ns, 0, want.Up, named(want.Name), want.mark())
 	}
-	up := want.Up
-	if !want.Second {
-		up = nil
+	err := k.bear(ns, want)
+	down := want.onDownParent(err)
+	if down != nil {
+		// Down it can be made, and the kernel brings it up with its parent (vlan_device_event in net/8021q/vlan.c).
+		err = k.bear(ns, down)
+	}
+	switch exists := errors.Is(err, unix.EEXIST); {
+	case exists && madeBefore(ns, want):
+		err = nil
+	case exists && want.Peer != nil:
+		// The name of the other end is still held by what linkd made for an earlier form of this pair.
+		if stale, staleErr := removeStale(ctx, ns, want.Peer); staleErr != nil || !stale {
+			return errors.Join(err, staleErr)
+		}
+		err = k.bear(ns, want)
+	}
+	if err == nil && down != nil {
+		err = want.parentIsDown()
+	}
+	return err
+}
+
+// bear makes the interface and marks it.
+func (k kind) bear(ns *observe.NS, want *Link) error {
+	if err := k.add(ns, want); err != nil {
+		return err
+	}
+	if want.bornElsewhere() {
+		return christen(ns, want)
 	}
 	// The kernel finds it by its name: an index that was looked up could be another's by now.
-	return set(ns, 0, up, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Name)), want.mark())
+	return set(ns, 0, nil, named(want.Name), want.mark())
+}
+
+func named(name string) *nl.RtAttr {
+	return nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))
 }
 
 // madeBefore tells whether what stands in the place of a wanted interface is that very one.
@@ -52,32 +69,38 @@ func (l *Link) mark() *nl.RtAttr {
 }
 
 func (k kind) add(ns *observe.NS, want *Link) error {
-	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
-	req.AddData(header(0, want.Up))
-	made := *want
-	t := typeNamed(want.Type)
+	there, parent, err := want.onParent(ns)
+	if err != nil {
+		return err
+	}
+	made, t := *want, typeNamed(want.Type)
 	if t.KeepsMAC && made.MAC == nil {
 		mac := randomMAC()
 		made.MAC = &mac
 	}
-	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Name)))
+	if made.bornElsewhere() {
+		made.Up = nil
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	req.AddData(header(0, made.Up))
+	req.AddData(named(made.birthName()))
+	if parent != 0 {
+		req.AddData(nl.NewRtAttr(unix.IFLA_LINK, nl.Uint32Attr(uint32(parent))))
+		req.AddData(nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(ns.FD()))))
+	}
 	for _, a := range made.attrs() {
 		req.AddData(a)
 	}
-	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(want.Type))
-	data, err := t.data(ns, want)
-	if err != nil {
-		return err
-	}
-	if len(data) > 0 {
-		box := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
-		for _, a := range data {
-			box.AddChild(a)
+	data := given(want.Options)
+	if t.Attach != nil {
+		attached, err := t.Attach(ns, want)
+		if err != nil {
+			return err
 		}
+		data = append(data, attached...)
 	}
-	req.AddData(info)
-	return ns.Change(req)
+	req.AddData(t.info(data))
+	return there.Change(req)
 }
 
 // attrs are the managed attributes, as the kernel takes them at creation and later.
@@ -137,16 +160,14 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
 	if want.Type != existing {
 		attrs = append(attrs, want.mark())
 	}
-	if want.Options != nil {
-		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(want.Type))
-		box := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
-		for _, a := range want.Options.Data() {
-			box.AddChild(a)
-		}
-		attrs = append(attrs, info)
+	if data := changed(want.Options, have.found.link.Data); len(data) > 0 {
+		attrs = append(attrs, typeNamed(want.Type).info(data))
 	}
-	return set(ns, index, want.Up, attrs...)
+	err = set(ns, index, want.Up, attrs...)
+	if want.onDownParent(err) != nil {
+		return want.parentIsDown()
+	}
+	return err
 }
 
 // Delete deletes the very interface that was found: its name may have come to mean another since.

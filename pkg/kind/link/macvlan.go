@@ -1,0 +1,32 @@
+package link
+
+import (
+	"github.com/vishvananda/netlink/nl"
+
+	"linkd/pkg/observe"
+)
+
+var macvlan = &Type{
+	Name:   "macvlan",
+	Doc:    "an interface with a MAC address of its own on the wire of its parent (ip-link(8), macvlan)",
+	Parent: NeedsParent,
+	New:    func() Options { return &macvlanOptions{} },
+}
+
+type macvlanOptions struct {
+	Mode *string `yaml:"mode" oneof:"private vepa bridge passthru source" doc:"who on the same parent is reached, and how; the kernel's default is vepa"`
+}
+
+// macvlanModes are MACVLAN_MODE_* in linux/if_link.h.
+var macvlanModes = map[string]int{"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 16}
+
+// options implements Options. The only macvlan of its parent passes everything through: the kernel neither makes one of
+// another mode into that, nor that into another (macvlan_changelink in drivers/net/macvlan.c).
+func (o *macvlanOptions) options() []option {
+	mode := word("mode", nl.IFLA_MACVLAN_MODE, 4, o.Mode, macvlanModes)
+	mode.fixed = func(have, want []byte) bool {
+		passthru := uint64(macvlanModes["passthru"])
+		return (observe.Number(have) == passthru) != (observe.Number(want) == passthru)
+	}
+	return []option{mode}
+}

@@ -1,0 +1,137 @@
+package link
+
+import (
+	"strconv"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+)
+
+// Options are the fields that one kind of link has of its own, decoded from YAML by their tags.
+type Options interface{ options() []option }
+
+// option is such a field and its attribute in IFLA_INFO_DATA.
+type option struct {
+	name string
+	attr int
+	// want is the attribute as the kernel takes it; nil where the files leave it open.
+	want []byte
+	say  func(value []byte) string
+	// fixed tells that the kernel does not change the one value to the other; nil where it changes any.
+	fixed func(have, want []byte) bool
+}
+
+// number is an option of that many bytes, in the machine's order.
+func number(name string, attr, size int, value *int) option {
+	o := option{name: name, attr: attr, say: decimal}
+	if value != nil {
+		o.want = encode(size, *value)
+	}
+	return o
+}
+
+func encode(size, value int) []byte {
+	switch size {
+	case 1:
+		return nl.Uint8Attr(uint8(value))
+	case 2:
+		return nl.Uint16Attr(uint16(value))
+	default:
+		return nl.Uint32Attr(uint32(value))
+	}
+}
+
+func decimal(value []byte) string { return strconv.FormatUint(observe.Number(value), 10) }
+
+// flag is an option that is 0 or 1.
+func flag(name string, attr, size int, value *bool) option {
+	o := option{name: name, attr: attr, say: func(value []byte) string { return strconv.FormatBool(observe.Number(value) != 0) }}
+	if value != nil {
+		set := 0
+		if *value {
+			set = 1
+		}
+		o.want = encode(size, set)
+	}
+	return o
+}
+
+// word is an option whose numbers have names.
+func word(name string, attr, size int, value *string, numbers map[string]int) option {
+	o := option{name: name, attr: attr, say: func(value []byte) string {
+		for word, n := range numbers {
+			if uint64(n) == observe.Number(value) {
+				return word
+			}
+		}
+		return decimal(value)
+	}}
+	if value != nil {
+		o.want = encode(size, numbers[*value])
+	}
+	return o
+}
+
+// forGood is the option as one that only creation knows.
+func (o option) forGood() option {
+	o.fixed = func(_, _ []byte) bool { return true }
+	return o
+}
+
+func (o option) differs(have map[uint16][]byte) bool {
+	return o.want != nil && o.say(o.want) != o.say(have[uint16(o.attr)])
+}
+
+// compareOptions compares the fields that are given with the attributes that were found.
+func compareOptions(fs *reconcile.Fields, o Options, have map[uint16][]byte) {
+	if o == nil {
+		return
+	}
+	for _, o := range o.options() {
+		h := have[uint16(o.attr)]
+		switch {
+		case !o.differs(have):
+		case o.fixed != nil && o.fixed(h, o.want):
+			fs.DifferForGood(o.name, o.say(h), o.say(o.want))
+		default:
+			fs.Differ(o.name, o.say(h), o.say(o.want))
+		}
+	}
+}
+
+// info is IFLA_LINKINFO of a type with the attributes of its own.
+func (t *Type) info(attrs []*nl.RtAttr) *nl.RtAttr {
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(t.Name))
+	if len(attrs) > 0 {
+		data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+		for _, a := range attrs {
+			data.AddChild(a)
+		}
+	}
+	return info
+}
+
+// given are the attributes of all fields that are given, for creation.
+func given(o Options) []*nl.RtAttr { return attributesOf(o, func(option) bool { return true }) }
+
+// changed are those that are not as they were found: some kinds refuse to be told even what they know (a vrf has no
+// changelink at all).
+func changed(o Options, have map[uint16][]byte) []*nl.RtAttr {
+	return attributesOf(o, func(o option) bool { return o.differs(have) })
+}
+
+func attributesOf(o Options, which func(option) bool) (attrs []*nl.RtAttr) {
+	if o == nil {
+		return nil
+	}
+	for _, o := range o.options() {
+		if o.want != nil && which(o) {
+			attrs = append(attrs, nl.NewRtAttr(o.attr, o.want))
+		}
+	}
+	return attrs
+}

@@ -1,0 +1,44 @@
+package link
+
+import (
+	"fmt"
+
+	"github.com/vishvananda/netlink/nl"
+
+	"linkd/pkg/spec"
+)
+
+var vlan = &Type{
+	Name:   "vlan",
+	Doc:    "the frames with one VLAN tag on its parent (ip-link(8), vlan)",
+	Parent: NeedsParent,
+	New:    func() Options { return &vlanOptions{} },
+	Claims: func(c *spec.Context, l *Link) {
+		o := l.Options.(*vlanOptions)
+		protocol := defaultVLANProtocol
+		if o.Protocol != nil {
+			protocol = *o.Protocol
+		}
+		c.Claim(fmt.Sprintf("%s VLAN %d on %s", protocol, *o.ID, l.Parent))
+	},
+}
+
+type vlanOptions struct {
+	ID       *int    `yaml:"id" required:"true" min:"0" max:"4094" doc:"the VLAN"`
+	Protocol *string `yaml:"protocol" oneof:"802.1q 802.1ad" doc:"the kind of tag; the kernel's default is 802.1q"`
+}
+
+const defaultVLANProtocol = "802.1q"
+
+// options implements Options. A tag is for good (vlan_changelink in net/8021q/vlan_netlink.c does not look at it). Its
+// kind is an Ethertype (ETH_P_* in linux/if_ether.h), in network byte order.
+func (o *vlanOptions) options() []option {
+	network := func(ethertype int) int { return int(nl.Swap16(uint16(ethertype))) }
+	return []option{
+		number("id", nl.IFLA_VLAN_ID, 2, o.ID).forGood(),
+		word("protocol", nl.IFLA_VLAN_PROTOCOL, 2, o.Protocol, map[string]int{
+			defaultVLANProtocol: network(0x8100),
+			"802.1ad":           network(0x88a8),
+		}).forGood(),
+	}
+}
