@@ -34,7 +34,8 @@ func (e *Engine) lookAhead(ctx context.Context, plan Plan) *ahead {
 		for g := range a.todo {
 			for k, x := range g.at {
 				// What cannot be seen now is left to the look that follows.
-				if seen, err := see(ctx, k, g.ns, x, e.known(scope{g.ns.Name, k.Name})); err == nil {
+				s := scope{g.ns.Name, k.Name}
+				if seen, err := see(ctx, k, g.ns, x, e.known(s), e.index.byScope[s]); err == nil {
 					a.found = append(a.found, seen)
 				}
 			}

@@ -170,6 +170,9 @@ func (c *comparison) compare(w *wanted) {
 func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	id := want.ID()
 	c.verdicts[id] = Verdict{State: OK}
+	if a, is := have.(Ailing); is && a.Problem() != "" {
+		c.verdicts[id] = Verdict{Failed, a.Problem()}
+	}
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
 	print, _ := kind.fingerprint(have)
 	before, setting := kind.before(want, have)

@@ -165,6 +165,40 @@ host/box/c blocked: blocked by host/box/a: create host/box/a: device or resource
 	}
 }
 
+// What waits for something of which nothing is known but that it is not there is tried again when there is news; what
+// failed did not wait for anything.
+func TestWhatWaitsIsTriedAgainOnNews(t *testing.T) {
+	b := newBench(t, "")
+	a, c := parseID("host/box/a"), parseID("host/box/c")
+	b.refuses[a], b.refuses[c] = observe.Pendingf("no crane yet"), unix.EBUSY
+	b.want("host/box/a\nhost/box/c")
+	const stands = "host/box/a pending: create host/box/a: no crane yet\nhost/box/c failed: create host/box/c: device or resource busy\n"
+	b.pass(0, "create host/box/a\ncreate host/box/c\n"+stands)
+	for range 10 {
+		b.pass(lastRetry, "create host/box/a\ncreate host/box/c\n"+stands)
+	}
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.NetconfTopic}})
+	b.pass(firstRetry, stands)
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	b.pass(firstRetry-1, stands)
+	delete(b.refuses, a)
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	b.pass(1, "create host/box/a\nhost/box/c failed: create host/box/c: device or resource busy\n")
+}
+
+// What is as wanted and of no use is said, and what needs it is not made.
+func TestWhatAilsIsSaid(t *testing.T) {
+	b := newBench(t, "")
+	b.want("host/box/a value=1\nhost/box/b needs=host/box/a")
+	b.pass(0, "create host/box/a\ncreate host/box/b\n")
+	b.things[parseID("host/box/a")].ails = "it leaks"
+	b.pass(0, "host/box/a failed: it leaks\n")
+	must(t, b.kernel.delete(parseID("host/box/b")))
+	b.pass(0, "delete host/box/b\nhost/box/a failed: it leaks\nhost/box/b blocked: blocked by host/box/a: it leaks\n")
+	b.things[parseID("host/box/a")].ails = ""
+	b.pass(0, "create host/box/b\n")
+}
+
 func TestWhatIsUndoneAgainAndAgainIsLeftForAWhile(t *testing.T) {
 	b := newBench(t, "")
 	b.want("host/box/a value=1\nhost/box/b value=1 needs=host/box/a")

@@ -124,8 +124,9 @@ type sighting struct {
 	links *extent
 }
 
-// see looks at an extent of a scope of which known is what was found before; nil means nothing.
-func see(ctx context.Context, k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource) (sighting, error) {
+// see looks at an extent of a scope of which known is what was found before, where nil means nothing, and wanted what
+// is wanted there.
+func see(ctx context.Context, k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource, wanted []spec.Resource) (sighting, error) {
 	s := sighting{scope: scope{ns.Name, k.Name}}
 	if !x.all && known != nil && k.narrow() {
 		links, err := ns.Some(x.indexes, x.names)
@@ -139,7 +140,7 @@ func see(ctx context.Context, k *Registered, ns *observe.NS, x extent, known map
 		}
 	}
 	var err error
-	s.found, err = k.Observe(ctx, ns)
+	s.found, err = k.see(ctx, ns, wanted)
 	return s, err
 }
 

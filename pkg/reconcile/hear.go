@@ -34,8 +34,11 @@ func (e *Engine) matters(s scope) bool {
 	return e.index.looked[s] || e.feared[s] || len(e.journal.In(s)) > 0
 }
 
-// Hear makes dirty what news is about.
+// Hear makes dirty what news is about. What waits for something there, an address that a route leaves by, say, is tried
+// again soon: it may have come.
 func (e *Engine) Hear(news []observe.News) {
+	heard := map[scope]bool{}
+	defer e.hurry(heard)
 	for _, n := range news {
 		if _, declared := e.declared[n.NS]; !declared {
 			continue
@@ -50,7 +53,19 @@ func (e *Engine) Hear(news []observe.News) {
 		for i := range e.kinds {
 			if k := &e.kinds[i]; hears(k, n.Topic) && e.matters(scope{n.NS, k.Name}) {
 				e.dirty.mark(n.NS, k.Name, ofLinks(n.Links))
+				heard[scope{n.NS, k.Name}] = true
 			}
+		}
+	}
+}
+
+// hurry shortens the wait of what is pending in scopes of which there is news. News can come all the time, so there is
+// a pause all the same.
+func (e *Engine) hurry(heard map[scope]bool) {
+	soon := e.now().Add(firstRetry)
+	for id, t := range e.trials {
+		if heard[scopeOf(id)] && t.verdict.State == Pending && t.until.After(soon) {
+			t.until = soon
 		}
 	}
 }

@@ -55,6 +55,13 @@ type (
 		FromID(id spec.ID) (R, bool)
 	}
 
+	// Crowded is a kind of which others may have far more than anybody asks linkd for: a routing daemon has a hundred
+	// thousand routes. It is told what is wanted, and finds of others' what stands in the place of that, and of linkd's
+	// everything.
+	Crowded[R spec.Resource] interface {
+		ObserveAmong(ctx context.Context, ns *observe.NS, wanted []R) ([]R, error)
+	}
+
 	// Narrow is a kind of which each resource belongs to one link: after news of a few links only they are looked at.
 	// OnLink is a resource's link; index is 0 where it is wanted and not found.
 	Narrow[R spec.Resource] interface {
@@ -107,6 +114,14 @@ func (r Registered) Look(ctx context.Context, ns *observe.NS, wanted []spec.Reso
 	return r.observeWanted(ctx, ns, wanted)
 }
 
+// see is what matters of the kind in a namespace in which wanted is all that is wanted of it.
+func (r Registered) see(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
+	if r.crowded() {
+		return r.observeAmong(ctx, ns, wanted)
+	}
+	return r.Observe(ctx, ns)
+}
+
 // Keep is how to put a setting back, as it is before want is written over it; setting is false for a resource that is
 // made and deleted.
 func (r Registered) Keep(want, have spec.Resource) (putBack func(now spec.Resource) spec.Resource, setting bool) {
@@ -132,6 +147,8 @@ type erased interface {
 	selective() bool
 	fromID(id spec.ID) (spec.Resource, bool)
 	observeWanted(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error)
+	crowded() bool
+	observeAmong(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error)
 	narrow() bool
 	observeLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]spec.Resource, error)
 	onLink(r spec.Resource) (name string, index int, ok bool)
@@ -174,6 +191,16 @@ func (b box[R]) fromID(id spec.ID) (spec.Resource, bool) {
 
 func (b box[R]) observeWanted(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
 	found, err := b.k.(Selective[R]).ObserveWanted(ctx, ns, specialise[R](wanted))
+	return generalise(found), err
+}
+
+func (b box[R]) crowded() bool {
+	_, is := b.k.(Crowded[R])
+	return is
+}
+
+func (b box[R]) observeAmong(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
+	found, err := b.k.(Crowded[R]).ObserveAmong(ctx, ns, specialise[R](wanted))
 	return generalise(found), err
 }
 

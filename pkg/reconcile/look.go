@@ -116,7 +116,7 @@ func (e *Engine) see(ctx context.Context, k *Registered, ns *observe.NS, x exten
 		seen.found, err = k.Look(ctx, ns, interest)
 		return seen, err
 	}
-	return see(ctx, k, ns, x, known)
+	return see(ctx, k, ns, x, known, e.index.byScope[s])
 }
 
 // interest is what a selective kind has to look at in a scope: what is wanted, and what the journal knows to be set.

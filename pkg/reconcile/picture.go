@@ -58,5 +58,9 @@ func reaches(r spec.Resource) []string {
 // OnlyFound is a resource that linkd configures where it finds it, and does not make.
 type OnlyFound interface{ OnlyFound() bool }
 
+// Ailing is a found resource that can be as wanted and of no use all the same: it says why, or "". Nothing that linkd
+// might do would help.
+type Ailing interface{ Problem() string }
+
 // AlsoMaker is a resource whose creation brings others into being with it.
 type AlsoMaker interface{ AlsoMakes() []spec.ID }

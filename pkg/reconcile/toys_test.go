@@ -32,13 +32,16 @@ type toy struct {
 	makes, within string
 	// pending and failed are why it cannot be completed.
 	pending, failed string
-	line            int
+	// ails is why it is of no use, as wanted as it may be.
+	ails string
+	line int
 }
 
 func (t *toy) ID() spec.ID            { return t.id }
 func (t *toy) Needs() []spec.ID       { return t.needs }
 func (t *toy) OnlyFound() bool        { return t.only }
 func (t *toy) MakesNamespace() string { return t.makes }
+func (t *toy) Problem() string        { return t.ails }
 
 func (t *toy) Reaches() []string {
 	if t.within == "" {
