@@ -69,13 +69,27 @@ func (k *Keeper) Load(files []File) (desired *Desired, states []FileState, compl
 		}
 		inForce = next
 		if desired, tried = Compile(k.lang, inForce); len(tried) > 0 && !changed {
-			desired, inForce = &Desired{Namespaces: map[string]Namespace{}, Resources: &Set{}}, nil
-			break
+			desired, inForce = k.withoutFaulty(files)
+			return desired, fileStates(files, inForce, errs), false, errs
 		}
 	}
 	states = fileStates(files, inForce, errs)
 	k.remember(inForce, states, first)
 	return desired, states, len(k.Unknown) == 0, errs
+}
+
+// withoutFaulty leaves out what is not valid where the last good state is not valid any more either: another linkd has
+// another language, and what a file refers to outside of all files, a routing table by its name, may be gone. The last
+// good state stays remembered.
+func (k *Keeper) withoutFaulty(files []File) (*Desired, []File) {
+	for {
+		desired, errs := Compile(k.lang, files)
+		if len(errs) == 0 {
+			return desired, files
+		}
+		atFault := errs.Files()
+		files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return atFault[f.Path] })
+	}
 }
 
 // refuseTruncated makes an error of a file that lost all of its content: an editor or a full disk leaves that behind,

@@ -298,6 +298,27 @@ b.yaml loaded
 `)
 }
 
+// The last good content was good for an earlier linkd. What it asked for stays, though nobody can read it.
+func TestLastGoodContentThatIsNotValidAnyMore(t *testing.T) {
+	s := newSite(t)
+	const old = "links: {a: {colour_of_old: red}}"
+	s.write("-- a.yaml --\n" + old + "\n-- b.yaml --\nlinks: {b: {}}\n")
+	s.keeper.memory = memory{Unknown: map[string]bool{}, Good: []keptFile{
+		{s.path("a.yaml"), old + "\n"}, {s.path("b.yaml"), "links: {b: {}}\n"},
+	}}
+	for range 2 {
+		s.loads(`
+a.yaml rejected: a.yaml:1:13: unknown key "colour_of_old"
+b.yaml loaded
+  host/link/b
+and more, it is not known what
+`)
+		s.restart()
+	}
+	s.write(two)
+	s.loads(bothLoaded)
+}
+
 func TestAMemoryThatIsDamagedIsNone(t *testing.T) {
 	s := newSite(t)
 	s.write("-- a.yaml --\nlinks: {a: {}}\n-- state/kept.json --\n{\"good\": [{\"pa\n")
