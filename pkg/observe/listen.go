@@ -26,7 +26,10 @@ const (
 	AddressTopic
 	RouteTopic
 	RuleTopic
+	// NeighbourTopic: ARP and NDP. A proxy entry is not announced.
 	NeighbourTopic
+	// ForwardingTopic: the forwarding databases of bridges and VXLANs.
+	ForwardingTopic
 	// NetconfTopic: forwarding, proxy_arp, rp_filter and their like.
 	NetconfTopic
 	// RulesetTopic: nftables, and so iptables of the nft backend.
@@ -34,12 +37,13 @@ const (
 )
 
 var routeGroups = map[Topic][]uint{
-	LinkTopic:      {unix.RTNLGRP_LINK},
-	AddressTopic:   {unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR},
-	RouteTopic:     {unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE},
-	RuleTopic:      {unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE},
-	NeighbourTopic: {unix.RTNLGRP_NEIGH},
-	NetconfTopic:   {unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF},
+	LinkTopic:       {unix.RTNLGRP_LINK},
+	AddressTopic:    {unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR},
+	RouteTopic:      {unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE},
+	RuleTopic:       {unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE},
+	NeighbourTopic:  {unix.RTNLGRP_NEIGH},
+	ForwardingTopic: {unix.RTNLGRP_NEIGH},
+	NetconfTopic:    {unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF},
 }
 
 func routeTopic(messageType uint16) (Topic, bool) {
@@ -61,8 +65,8 @@ func routeTopic(messageType uint16) (Topic, bool) {
 }
 
 // News is where to look: a topic in a namespace. By is the netlink port of whoever caused it, which is often its PID,
-// and 0 where the kernel itself or several did. Links are the indexes of the interfaces that news of links is about;
-// none means that there are too many to tell.
+// and 0 where the kernel itself or several did. Links are the indexes of the interfaces that news of links, neighbours
+// and forwarding is about; none means that there are too many to tell.
 type News struct {
 	NS    string
 	Topic Topic
@@ -198,7 +202,13 @@ func (w *World) listen(in *Inbox, protocol int, groups []uint, read func(in *Inb
 		return nil, fmt.Errorf("listen to the kernel: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "netlink events")
-	if err := subscribe(fd, groups); err != nil {
+	if protocol == unix.NETLINK_ROUTE {
+		err = attachFilter(fd)
+	}
+	if err == nil {
+		err = subscribe(fd, groups)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -286,8 +296,15 @@ func (w *World) readRoute(in *Inbox, id int, b []byte) {
 			return
 		}
 		n := News{NS: ns, Topic: topic, By: by}
-		if topic == LinkTopic && len(body) >= unix.SizeofIfInfomsg {
-			n.Links = []int{int(nl.DeserializeIfInfomsg(body).Index)}
+		switch topic {
+		case LinkTopic:
+			if len(body) >= unix.SizeofIfInfomsg {
+				n.Links = []int{int(nl.DeserializeIfInfomsg(body).Index)}
+			}
+		case NeighbourTopic:
+			if e, err := ParseEntry(body); err == nil {
+				n.Topic, n.Links = e.news()
+			}
 		}
 		in.put(n)
 	})

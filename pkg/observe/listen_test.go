@@ -23,7 +23,7 @@ const patience = 10 * time.Second
 
 var topics = []observe.Topic{
 	observe.LinkTopic, observe.AddressTopic, observe.RouteTopic, observe.RuleTopic,
-	observe.NeighbourTopic, observe.NetconfTopic, observe.RulesetTopic,
+	observe.NeighbourTopic, observe.ForwardingTopic, observe.NetconfTopic, observe.RulesetTopic,
 }
 
 // ears are an inbox into which a world listens, and all that came out of it so far.
@@ -93,6 +93,78 @@ func TestNewsArrivesUnderTheNameOfItsNamespace(t *testing.T) {
 	}
 	conform.Must(t, sh("ip link add eth0 type veth peer name eth1; ip link del eth0"))
 	e.hears(spec.Host, observe.LinkTopic)
+}
+
+// What is in a table by somebody's will is news; what the kernel learns and forgets is not, and does not even arrive.
+func TestOnlyEntriesThatSomebodyMadeAreNews(t *testing.T) {
+	noLeaks(t)
+	lab := conform.Open(t)
+	lab.IP(t, `link add br0 type bridge
+link add eth0 type veth peer name eth1
+link set eth0 master br0 up
+link set eth1 up
+link set br0 up
+link add vx0 type vxlan id 7 dstport 4789
+`)
+	index := map[string]int{}
+	for _, dev := range []string{"br0", "eth0", "eth1", "vx0"} {
+		var err error
+		index[dev], err = lab.NS.Index(dev)
+		conform.Must(t, err)
+	}
+	// Until then it takes static entries only.
+	conform.Must(t, lab.NS.Do(func() error { return sh("until bridge link show dev eth0 | grep -q forwarding; do :; done") }))
+	e := listen(t, lab.World)
+	const table, forwarding = observe.NeighbourTopic, observe.ForwardingTopic
+	for _, step := range []struct {
+		do     string
+		topic  observe.Topic
+		device string // whose news it is, "" where it may be any's
+		none   bool
+	}{
+		{do: "ip neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev eth1", topic: table, device: "eth1"},
+		{do: "ip neigh add 10.0.0.8 lladdr 02:00:00:00:00:08 dev eth1 nud reachable", none: true},
+		{do: "ip neigh change 10.0.0.8 lladdr 02:00:00:00:00:07 dev eth1 nud stale", none: true},
+		{do: "ip neigh del 10.0.0.8 dev eth1", none: true},
+		{do: "ip neigh add 10.0.0.8 lladdr 02:00:00:00:00:08 dev eth1 nud reachable protocol 108", topic: table, device: "eth1"},
+		{do: "ip neigh del 10.0.0.8 dev eth1", topic: table, device: "eth1"},
+		{do: "ip neigh add fd00::9 lladdr 02:00:00:00:00:09 dev eth1", topic: table, device: "eth1"},
+		{do: "ip neigh add fd00::8 lladdr 02:00:00:00:00:08 dev eth1 nud noarp", none: true},
+		{do: "ip neigh add fd00::7 lladdr 02:00:00:00:00:07 dev eth1 extern_learn", none: true},
+		{do: "bridge fdb add 02:00:00:00:00:01 dev eth0 master static", topic: forwarding},
+		{do: "bridge fdb del 02:00:00:00:00:01 dev eth0 master", topic: forwarding},
+		{do: "bridge fdb add 02:00:00:00:00:02 dev eth0 master dynamic", none: true},
+		{do: "bridge fdb del 02:00:00:00:00:02 dev eth0 master", none: true},
+		{do: "bridge fdb add 02:00:00:00:00:03 dev eth0 master local", none: true},
+		{do: "bridge fdb add 02:00:00:00:00:04 dev eth0 master static extern_learn", none: true},
+		{do: "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 10.0.0.7 self permanent", topic: forwarding, device: "vx0"},
+		{do: "bridge fdb del 00:00:00:00:00:00 dev vx0 dst 10.0.0.7 self", topic: forwarding, device: "vx0"},
+		{do: "bridge fdb append 02:00:00:00:00:05 dev vx0 dst 10.0.0.7 self dynamic", none: true},
+	} {
+		conform.Must(t, lab.NS.Do(func() error { return sh(step.do) }))
+		// What came before this has been heard with it.
+		conform.Must(t, lab.NS.Do(func() error { return sh("ip rule add priority 7 table 7; ip rule del priority 7") }))
+		e.until("news of rules", func() bool {
+			return slices.ContainsFunc(e.heard, func(n observe.News) bool { return n.Topic == observe.RuleTopic })
+		})
+		var want, got []string
+		if !step.none {
+			links := []int{index[step.device]}
+			if step.device == "" {
+				links = nil
+			}
+			want = append(want, fmt.Sprint(step.topic, links))
+		}
+		for _, n := range e.heard {
+			if n.Topic == table || n.Topic == forwarding {
+				got = append(got, fmt.Sprint(n.Topic, n.Links))
+			}
+		}
+		if !slices.Equal(want, got) {
+			t.Errorf("%s: heard %q, want %q", step.do, got, want)
+		}
+		e.heard = nil
+	}
 }
 
 func sh(script string) error {
