@@ -258,6 +258,80 @@ func TestABridgeWithAPortOfAnothersStays(t *testing.T) {
 	d.wants("namespaces: {lab: {}}\n", "- lab/link/br0\n")
 }
 
+// What is listed on a link that is taken over is taken over with it: it is marked, and goes when it is not listed.
+func TestWhatIsListedOnAnAdoptedLinkIsAdopted(t *testing.T) {
+	d := newDaemon(t)
+	d.lab.IP(t, `link add br0 type bridge
+link add eth0 type veth peer name eth9
+link set eth0 master br0 up
+link set eth9 up
+addr add 10.0.0.1/24 dev eth0
+addr add 10.0.0.2/24 dev eth0
+addr add 10.0.0.3/24 dev eth0 valid_lft 1000 preferred_lft 1000
+addr add fd00::1/64 dev eth0 nodad
+route add default via 10.0.0.9 mtu 1400
+route add 10.9.0.0/16 via 10.0.0.9 protocol static
+route add 10.8.0.0/16 via 10.0.0.9 protocol bird
+route add 10.7.0.0/16 via 10.0.0.9 window 1000
+route add fd09::/64 via fd00::9
+`)
+	d.ip("netns exec lab sysctl -qw net.ipv4.conf.eth0.proxy_arp=1")
+	const cable = `
+namespaces: {lab: {}}
+links:
+  cable:
+    kind: veth
+    adopt: true
+    ends:
+      - netns: lab
+        name: eth0
+        %s
+      - {netns: lab, name: eth9}
+`
+	d.wants(fmt.Sprintf(cable, `
+        master: br0
+        addresses: [10.0.0.1/24, 10.0.0.2/24, 10.0.0.3/24, "fd00::1/64"]
+        sysctls: {ipv4.proxy_arp: 1}
+        routes:
+          - {to: default, via: 10.0.0.9}
+          - {to: 10.9.0.0/16, via: 10.0.0.9}
+          - {to: 10.8.0.0/16, via: 10.0.0.9}
+          - {to: 10.7.0.0/16, via: 10.0.0.9}
+          - {to: "fd09::/64", via: "fd00::9"}
+`), `
+~ lab/link/eth0  (mark: (none) -> linkd:cable)
+~ lab/link/eth9  (mark: (none) -> linkd:cable)
+~ lab/address/eth0/10.0.0.1/24  (mark: (none) -> linkd)
+~ lab/address/eth0/10.0.0.2/24  (mark: (none) -> linkd)
+~ lab/address/eth0/fd00::1/64  (mark: (none) -> linkd)
+~ lab/route/10.9.0.0/16  (mark: (none) -> linkd)
+~ lab/route/default  (mark: (none) -> linkd)
+~ lab/route/fd09::/64  (mark: (none) -> linkd)
+`)
+	if out := d.ip("-n lab route show default"); out != "default via 10.0.0.9 dev eth0 proto 108 mtu 1400 \n" {
+		t.Errorf("the default route is now %s", out)
+	}
+	d.restart()
+	d.wants(fmt.Sprintf(cable, `addresses: [10.0.0.1/24]`), `
+~ lab/sysctl/net.ipv4.conf.eth0.proxy_arp  (value: 1 -> the default, put back)
+~ lab/port/eth0  (master: br0 -> (none), put back)
+- lab/route/10.9.0.0/16
+- lab/route/default
+- lab/route/fd09::/64
+- lab/address/eth0/10.0.0.2/24
+- lab/address/eth0/fd00::1/64
+`)
+	if out := d.ip("-n lab -4 route show"); !strings.Contains(out, "proto bird") || !strings.Contains(out, "window 1000") {
+		t.Errorf("the routes are now\n%s", out)
+	}
+	d.wants("namespaces: {lab: {}}\n", `
+- lab/address/eth0/10.0.0.1/24
+- lab/link/eth0
+- lab/link/eth9
+`)
+	d.ip("-n lab link show br0")
+}
+
 func TestANamespaceIsMadeAndRemoved(t *testing.T) {
 	d := newDaemon(t)
 	const both = `

@@ -151,7 +151,7 @@ func (c *comparison) compare(w *wanted) {
 		replace := slices.ContainsFunc(op.Why, func(f Field) bool { return f.Replace })
 		switch {
 		case setting:
-		case !c.claimed(kind, have) && (replace || !kind.adopts(w.Resource)):
+		case !c.claimed(kind, have) && (replace || !kind.adopts(w.Resource, have)):
 			c.verdicts[id] = Verdict{Failed, conflict(kind, op.Why)}
 			return
 		case replace:
@@ -178,13 +178,17 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	before, setting := kind.before(want, have)
 	switch {
 	case setting && !remembered:
-		// It is as wanted without linkd's doing. When somebody changes it and linkd corrects that, this is what it was.
+		// It is as wanted without linkd's doing. When somebody changes it and linkd corrects that, this is what it was,
+		// unless it came with what linkd took over: then it is as if it had been set when that was made.
 		wrote, _ := kind.before(want, want)
+		if kind.adopts(want, have) {
+			before, _ = kind.before(want, nil)
+		}
 		c.remember = append(c.remember, func(j *Journal) {
 			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote})
 		})
 		return
-	case setting || !c.owned(kind, have) || (remembered && e.Print == print):
+	case setting || !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print):
 		return
 	}
 	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want)}

@@ -37,6 +37,10 @@ type (
 	// Adopter is a kind of which a file may ask to take over what linkd did not make.
 	Adopter[R spec.Resource] interface{ Adopts(want R) bool }
 
+	// Fixture is a kind whose resources stand on a link, and are taken over with a link that is: ComesWith tells whether
+	// want is on such a link, and have is what may be marked there without harm to anybody.
+	Fixture[R spec.Resource] interface{ ComesWith(want, have R) bool }
+
 	// Unmarked is a kind whose resources the kernel gives no room for a mark: those are linkd's that the journal says
 	// it made, as long as Fingerprint is what it was then, or "", which is no other's either.
 	Unmarked[R spec.Resource] interface{ Fingerprint(have R) string }
@@ -141,7 +145,7 @@ type erased interface {
 	before(want, have spec.Resource) (string, bool)
 	prior(have spec.Resource, before string) spec.Resource
 	adoptable() bool
-	adopts(want spec.Resource) bool
+	adopts(want, have spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
 	complete(world *observe.World, want spec.Resource) (spec.Resource, error)
 	selective() bool
@@ -239,9 +243,14 @@ func (b box[R]) adoptable() bool {
 	return is
 }
 
-func (b box[R]) adopts(want spec.Resource) bool {
-	a, is := b.k.(Adopter[R])
-	return is && a.Adopts(want.(R))
+func (b box[R]) adopts(want, have spec.Resource) bool {
+	switch k := b.k.(type) {
+	case Adopter[R]:
+		return k.Adopts(want.(R))
+	case Fixture[R]:
+		return k.ComesWith(want.(R), have.(R))
+	}
+	return false
 }
 
 func (b box[R]) fingerprint(have spec.Resource) (string, bool) {

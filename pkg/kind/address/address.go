@@ -37,6 +37,8 @@ type Address struct {
 	ValidLft, PreferredLft *Lifetime
 	// Proto is who made the address: Mark, 1 to 3 for the kernel, 0 where nobody says.
 	Proto uint8
+	// Adopt: the device was taken over, and the address with it.
+	Adopt bool
 	// DADFailed is found where another host answered for the address: the kernel does not use it.
 	DADFailed bool
 	Source    spec.Source
@@ -63,6 +65,9 @@ func (a *Address) Problem() string {
 	}
 	return ""
 }
+
+// byKernel tells whether the kernel made the address by itself.
+func (a *Address) byKernel() bool { return a.Proto >= 1 && a.Proto <= 3 }
 
 // ParsePrefix reads an address with or without the length of its subnet; bare says that there was none, and that the
 // length is that of the address, as in ip-address(8) and ip-route(8).

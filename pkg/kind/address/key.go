@@ -16,7 +16,9 @@ func Key() spec.Key {
 		func(c *spec.Context, entries []entry) {
 			for i, e := range entries {
 				refuseTwice(c, e, entries[:i])
-				c.Add(e.resource(c.NS, c.Device))
+				a := e.resource(c.NS, c.Device)
+				a.Adopt = c.Adopt
+				c.Add(a)
 			}
 		})
 }

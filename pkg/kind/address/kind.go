@@ -39,8 +39,23 @@ func (kind) Owned(have *Address) bool { return have.Proto == Mark }
 // Diff implements reconcile.Kind. What RTM_NEWADDR changes of an address that is there is little: lifetimes and metric
 // (inet_rtm_newaddr in net/ipv4/devinet.c), for IPv6 its flags too (inet6_addr_modify in net/ipv6/addrconf.c); the
 // rest it ignores without a word.
-func (kind) Diff(want, have *Address) []reconcile.Field {
-	var fs reconcile.Fields
+func (k kind) Diff(want, have *Address) []reconcile.Field {
+	fs := difference(want, have)
+	if k.ComesWith(want, have) && !k.Owned(have) {
+		fs.Differ("mark", "", "linkd")
+	}
+	return fs
+}
+
+// ComesWith implements reconcile.Fixture. What runs out belongs to whoever keeps it alive, as a DHCP client does, and
+// the kernel has marks of its own (IFAPROT_KERNEL_LO and the next two in linux/if_addr.h). RTM_NEWADDR changes the mark
+// alone, with no moment in which the address is not there.
+func (kind) ComesWith(want, have *Address) bool {
+	lasting := want.ValidLft != nil || valueOr(have.ValidLft, Forever) == Forever
+	return want.Adopt && lasting && !have.byKernel()
+}
+
+func difference(want, have *Address) (fs reconcile.Fields) {
 	compareForGood(&fs, "peer", want.Peer, have.Peer)
 	compareForGood(&fs, "label", want.Label, have.Label)
 	compareForGood(&fs, "scope", want.Scope, have.Scope)
@@ -167,6 +182,9 @@ func OnDevice(ns *observe.NS, dev string, send func(index int) error) error {
 
 // unmarked is the kind on a kernel that drops IFA_PROTO: an address is linkd's if the journal says so.
 type unmarked struct{ kind }
+
+// Diff implements reconcile.Kind.
+func (unmarked) Diff(want, have *Address) []reconcile.Field { return difference(want, have) }
 
 // Fingerprint implements reconcile.Unmarked: nothing tells linkd's address from the same one made by another.
 func (unmarked) Fingerprint(*Address) string { return "" }

@@ -86,7 +86,7 @@ func (d *decoder) single(n *yaml.Node) {
 			d.c.Later(func() { d.t.Claims(d.c, l) })
 		}
 	}
-	d.c.On(l.NS, l.Name).DecodeKeys(d.endKeys, rest)
+	d.keys(l, rest)
 }
 
 // endNode is an end that is decoded later: its fields are partly those of other kinds.
@@ -126,9 +126,16 @@ func (d *decoder) pair(n *yaml.Node) {
 			d.c.Add(l)
 		}
 		if l != nil {
-			d.c.On(l.NS, l.Name).DecodeKeys(d.endKeys, rests[i])
+			d.keys(l, rests[i])
 		}
 	}
+}
+
+// keys hands the rest of an end to the kinds that declared it.
+func (d *decoder) keys(l *Link, rest map[string]*yaml.Node) {
+	on := d.c.On(l.NS, l.Name)
+	on.Adopt = l.Adopt
+	on.DecodeKeys(d.endKeys, rest)
 }
 
 // link makes the wanted interface of an end; nil where it cannot be named.

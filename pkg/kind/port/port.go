@@ -19,14 +19,16 @@ var Kind = reconcile.Register[*Port]("port", kind{}, observe.LinkTopic)
 // Key is what an end says of its membership.
 func Key() spec.Key {
 	return spec.NewKey("master", "the interface that this one is a port of: a bridge, or another master device, in the same namespace", func(c *spec.Context, master spec.IfName) {
-		c.Add(&Port{NS: c.NS, Dev: c.Device, Master: string(master), Source: c.Source()})
+		c.Add(&Port{NS: c.NS, Dev: c.Device, Master: string(master), Adopt: c.Adopt, Source: c.Source()})
 	})
 }
 
 // Port is an interface as a port of its master; Master is "" where it has none.
 type Port struct {
 	NS, Dev, Master string
-	Source          spec.Source
+	// Adopt: the interface was taken over, and its membership with it.
+	Adopt  bool
+	Source spec.Source
 
 	former bool // it is put back
 
@@ -83,6 +85,9 @@ func (kind) Diff(want, have *Port) []reconcile.Field {
 	reconcile.Compare(&fs, "master", &want.Master, have.Master)
 	return fs
 }
+
+// ComesWith implements reconcile.Fixture.
+func (kind) ComesWith(want, _ *Port) bool { return want.Adopt }
 
 // Before implements reconcile.Setting.
 func (kind) Before(_, have *Port) (string, bool) {

@@ -17,7 +17,9 @@ const keyName, doc = "routes", "routes: {to: default, via: 10.0.0.1}"
 func EndKey() spec.Key {
 	return spec.NewKey(keyName, doc, func(c *spec.Context, entries []endEntry) {
 		for _, e := range entries {
-			c.Add(e.resource(c.NS, c.Device))
+			r := e.resource(c.NS, c.Device)
+			r.Adopt = c.Adopt
+			c.Add(r)
 		}
 	})
 }

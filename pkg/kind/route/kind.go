@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -63,7 +64,7 @@ func (kind) Owned(have *Route) bool { return have.Proto == address.Mark }
 // Diff implements reconcile.Kind. NLM_F_REPLACE changes everything, at once and for every packet; but it hits the
 // first of several routes (fib_table_insert in net/ipv4/fib_trie.c), or all the ways of one
 // (fib6_add_rt2node in net/ipv6/ip6_fib.c), whoever made them, so then linkd's own is deleted by name instead.
-func (kind) Diff(want, have *Route) []reconcile.Field {
+func (k kind) Diff(want, have *Route) []reconcile.Field {
 	var fs reconcile.Fields
 	reconcile.Compare(&fs, "type", &want.Type, have.Type)
 	if w, h := gateway(want), gateway(have); w != h {
@@ -85,12 +86,21 @@ func (kind) Diff(want, have *Route) []reconcile.Field {
 	reconcile.Compare(&fs, "scope", want.Scope, valueOf(have.Scope))
 	reconcile.Compare(&fs, "onlink", want.OnLink, valueOf(have.OnLink))
 	reconcile.Compare(&fs, "mtu", want.MTU, valueOf(have.MTU))
+	if k.ComesWith(want, have) && !k.Owned(have) {
+		fs.Differ("mark", "", "linkd")
+	}
 	if have.Shared || (len(have.Hops) > 0 && have.To.Addr().Is6()) {
 		for i := range fs {
 			fs[i].Replace = true
 		}
 	}
 	return fs
+}
+
+// ComesWith implements reconcile.Fixture: a route that leads elsewhere is another's, though it has the same ID, and one
+// of which linkd does not know everything would lose that by being replaced.
+func (kind) ComesWith(want, have *Route) bool {
+	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.unspeakable() == "" && have.byHand()
 }
 
 // gateway is where a route leads, in words; "" is to what is directly connected.
@@ -133,9 +143,15 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) error {
 	return err
 }
 
-// Update implements reconcile.Kind.
-func (kind) Update(_ context.Context, ns *observe.NS, want, _ *Route) error {
-	return put(ns, want, unix.NLM_F_REPLACE)
+// Update implements reconcile.Kind. A route is replaced as a whole, so what is not managed is said as it was found.
+func (kind) Update(_ context.Context, ns *observe.NS, want, have *Route) error {
+	whole := *want
+	if have.Type == want.Type && have.Dev == want.Dev && gateway(have) == gateway(want) {
+		whole.Src = cmp.Or(want.Src, have.Src)
+		whole.Scope = cmp.Or(want.Scope, have.Scope)
+		whole.MTU = cmp.Or(want.MTU, have.MTU)
+	}
+	return put(ns, &whole, unix.NLM_F_REPLACE)
 }
 
 func put(ns *observe.NS, want *Route, flags int) error {

@@ -168,6 +168,7 @@ func parse(msg []byte, nameOf func(index int) string) (r *Route, ok bool, err er
 			return nil, false, nil
 		}
 	}
+	r.Unspoken = unspoken(attrs)
 	r.Hops, err = hopsIn(attrs[unix.RTA_MULTIPATH], nameOf)
 	return r, true, err
 }

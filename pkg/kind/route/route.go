@@ -33,12 +33,16 @@ type Route struct {
 	OnLink *bool
 	// MTU is in bytes.
 	MTU *uint32
+	// Adopt: the device was taken over, and the route with it.
+	Adopt bool
 
 	// The rest is found only. Hops are the ways of a route that has several, and Object is the nexthop object
 	// (ip-nexthop(8)) that a route goes by.
 	Hops   []Hop
 	Object uint32
 	Proto  uint8
+	// Unspoken are the attributes that linkd has no words for.
+	Unspoken []string
 	// Shared is set where the kernel has several routes of one ID, and Sibling for all but one of these: it is what to
 	// tell that one by.
 	Shared  bool

@@ -35,7 +35,7 @@ func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)
 				c.Errorf(name, "sysctl %s: %v", name.Value, err)
 				continue
 			}
-			s.Value, s.Source = string(values[name.Value]), c.At(name).Source()
+			s.Value, s.Adopt, s.Source = string(values[name.Value]), c.Adopt, c.At(name).Source()
 			c.Add(s)
 		}
 	}}

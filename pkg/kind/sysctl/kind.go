@@ -74,6 +74,9 @@ func (kind) Diff(want, have Sysctl) []reconcile.Field {
 	return fields
 }
 
+// ComesWith implements reconcile.Fixture.
+func (kind) ComesWith(want, _ Sysctl) bool { return want.Adopt }
+
 // seen marks a value that was there before, which may be empty, as against one that nobody saw: a device that is made
 // in one plan with its settings has had no value to look at.
 const seen = "="

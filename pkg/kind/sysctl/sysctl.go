@@ -25,7 +25,9 @@ type Sysctl struct {
 	// Default stands in place of Value for what the kernel gave the device when it made it. It is wanted only of what
 	// is put back.
 	Default bool
-	Source  spec.Source
+	// Adopt: the device was taken over, and its settings with it.
+	Adopt  bool
+	Source spec.Source
 }
 
 // ID implements spec.Resource. Its key is the dotted name, unless a part of it holds a dot itself.
