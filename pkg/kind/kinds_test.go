@@ -275,7 +275,7 @@ route add 10.8.0.0/16 via 10.0.0.9 protocol bird
 route add 10.7.0.0/16 via 10.0.0.9 window 1000
 route add fd09::/64 via fd00::9
 `)
-	d.ip("netns exec lab sysctl -qw net.ipv4.conf.eth0.proxy_arp=1")
+	conform.IP(t, "netns exec lab sysctl -qw net.ipv4.conf.eth0.proxy_arp=1")
 	const cable = `
 namespaces: {lab: {}}
 links:
@@ -308,7 +308,7 @@ links:
 ~ lab/route/default  (mark: (none) -> linkd)
 ~ lab/route/fd09::/64  (mark: (none) -> linkd)
 `)
-	if out := d.ip("-n lab route show default"); out != "default via 10.0.0.9 dev eth0 proto 108 mtu 1400 \n" {
+	if out := conform.IP(t, "-n lab route show default"); out != "default via 10.0.0.9 dev eth0 proto 108 mtu 1400 \n" {
 		t.Errorf("the default route is now %s", out)
 	}
 	d.restart()
@@ -321,7 +321,7 @@ links:
 - lab/address/eth0/10.0.0.2/24
 - lab/address/eth0/fd00::1/64
 `)
-	if out := d.ip("-n lab -4 route show"); !strings.Contains(out, "proto bird") || !strings.Contains(out, "window 1000") {
+	if out := conform.IP(t, "-n lab -4 route show"); !strings.Contains(out, "proto bird") || !strings.Contains(out, "window 1000") {
 		t.Errorf("the routes are now\n%s", out)
 	}
 	d.wants("namespaces: {lab: {}}\n", `
@@ -329,7 +329,7 @@ links:
 - lab/link/eth0
 - lab/link/eth9
 `)
-	d.ip("-n lab link show br0")
+	conform.IP(t, "-n lab link show br0")
 }
 
 func TestANamespaceIsMadeAndRemoved(t *testing.T) {

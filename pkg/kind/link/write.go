@@ -156,12 +156,12 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
 	if err != nil {
 		return err
 	}
-	changed := *want
+	told := *want
 	if want.MAC != nil && *want.MAC == have.found.link.MAC {
 		// Even the same address makes the kernel forget the neighbours (arp_netdev_event in net/ipv4/arp.c).
-		changed.MAC = nil
+		told.MAC = nil
 	}
-	attrs := changed.attrs()
+	attrs := told.attrs()
 	if want.Type != existing {
 		attrs = append(attrs, want.mark())
 	}
