@@ -82,3 +82,28 @@ func blocks(page, language string) (found []string) {
 	}
 	return found
 }
+
+// TestExamples holds every example to a story of its own, and to say first of all when to choose it.
+func TestExamples(t *testing.T) {
+	examples, err := filepath.Glob("../examples/*.yaml")
+	if err != nil || len(examples) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	told := ""
+	stories, err := filepath.Glob("stories/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, story := range stories {
+		told += read(t, story)
+	}
+	for _, path := range examples {
+		opening, _, _ := strings.Cut(read(t, path), "\nversion: 1\n")
+		if !regexp.MustCompile(`(?s)^(# [^\n]*\n?)+$`).MatchString(opening) || !strings.Contains(opening, "Choose it ") {
+			t.Errorf("%s does not open with a comment that says when to choose it", path)
+		}
+		if name := filepath.Base(path); !strings.Contains(told, "$EXAMPLES/"+name) {
+			t.Errorf("no story plays %s", name)
+		}
+	}
+}
