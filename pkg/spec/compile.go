@@ -84,29 +84,16 @@ func (c *compiler) context(file string, n *yaml.Node) *Context {
 	return &Context{file: file, node: n, errs: &c.errs, c: c}
 }
 
-// rawNode is a part of the document that is decoded later.
-type rawNode struct{ *yaml.Node }
-
-func (r *rawNode) DecodeNode(c *Context, n *yaml.Node) error {
-	if n.Kind != yaml.MappingNode {
-		return fmt.Errorf("expected a mapping, found %s", describe(n))
-	}
-	r.Node = n
-	return nil
-}
-
 func (c *compiler) document(file string, root *yaml.Node) section {
-	var doc struct {
-		Version    *int    `yaml:"version"`
-		Namespaces rawNode `yaml:"namespaces"`
-		Links      rawNode `yaml:"links"`
-	}
 	ctx := c.context(file, root)
-	ctx.Decode(root, &doc)
-	if doc.Version != nil && *doc.Version != 1 {
-		ctx.Errorf(ValueOf(root, "version"), "version %d is not known; 1 is the only version", *doc.Version)
+	parts, _ := ctx.Fields(root, c.lang.Document().Keys, &document{})
+	for name, n := range parts {
+		if n.Kind != yaml.MappingNode {
+			ctx.Errorf(n, "expected a mapping, found %s", describe(n))
+			delete(parts, name)
+		}
 	}
-	return section{file: file, namespaces: doc.Namespaces.Node, links: doc.Links.Node}
+	return section{file: file, namespaces: parts["namespaces"], links: parts["links"]}
 }
 
 // namespaces declares the namespaces of one document; their keys wait until all documents have declared theirs.
@@ -122,16 +109,14 @@ func (c *compiler) namespaces(s *section) {
 			ctx.Errorf(key, "%v", err)
 			continue
 		}
-		var own struct {
-			From string `yaml:"from"`
-		}
+		var own namespace
 		nodes, _ := ctx.Fields(value, c.lang.Namespace, &own)
 		selector := Selector{Scheme: "name", Value: name}
 		if name == Host {
 			selector = Selector{Scheme: Host}
 		}
 		if own.From != "" {
-			parsed, err := ParseSelector(own.From)
+			parsed, err := ParseSelector(string(own.From))
 			if err == nil && (name == Host) != (parsed.Scheme == Host) {
 				err = fmt.Errorf("%q is the namespace that linkd runs in, and that one only", Host)
 			}
@@ -203,7 +188,7 @@ func (c *compiler) linkEntries(s section) {
 			continue
 		}
 		c.links[key.Value] = ctx.Source()
-		c.lang.Link(ctx, key.Value, value)
+		c.lang.Link.Decode(ctx, key.Value, value)
 	}
 }
 

@@ -197,11 +197,13 @@ links:
   c3: {mac: "00:00:00:00:00:00"}
   c4: {mac: 7}
   c5: {mac: 02-00-00-00-00-AA}
+  c6: {mac: 020000000001}
 `, `
 a.yaml:3:13: expected a MAC address, found "02:00:00:00:00"
 a.yaml:4:13: 01:00:5e:00:00:01 is a multicast address: an interface cannot have it
 a.yaml:5:13: an interface cannot have the zero address
 a.yaml:6:13: expected a MAC address, found "7"
+a.yaml:8:13: expected a MAC address, found "020000000001"
 `},
 		{"names that namespaces and links cannot have", `
 namespaces:

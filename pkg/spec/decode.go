@@ -3,7 +3,6 @@ package spec
 import (
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -18,10 +17,9 @@ type NodeDecoder interface {
 	DecodeNode(c *Context, n *yaml.Node) error
 }
 
-// Decode reads n into the value that into points to, strictly: an unknown key, a missing required key (tag
-// `required:"true"`), a wrong type and a value that fails its NodeDecoder are all reported, each where it stands.
-// A field of type Source is given the node's place. A number may have the tags min and max, a word oneof: words with
-// blanks between. It reports whether nothing was wrong.
+// Decode reads n into the value that into points to, strictly: an unknown key, a missing required key, a wrong type, a
+// value that its Field does not allow and one that fails its NodeDecoder are all reported, each where it stands. A
+// field of type Source is given the node's place. It reports whether nothing was wrong.
 //
 // yaml.v3 has the like, but its KnownFields is lost inside Node.Decode, and it reads 010 as 8 and yes as "yes".
 func (c *Context) Decode(n *yaml.Node, into any) bool {
@@ -83,32 +81,23 @@ func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []strin
 		c.Errorf(n, "expected a mapping, found %s", describe(n))
 		return
 	}
-	fields := map[string]reflect.Value{}
-	tags := map[string]reflect.StructTag{}
+	fields := map[string]Field{}
+	values := map[string]reflect.Value{}
 	var required []string
-	var collect func(v reflect.Value)
-	collect = func(v reflect.Value) {
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			switch {
-			case f.Type == sourceType:
-				v.Field(i).Set(reflect.ValueOf(at(c.file, n)))
-			case f.Anonymous:
-				collect(v.Field(i))
-			case f.Tag.Get("yaml") != "":
-				name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-				fields[name], tags[name] = v.Field(i), f.Tag
-				if f.Tag.Get("required") == "true" {
-					required = append(required, name)
-				}
+	for _, v := range into {
+		l := layoutOf(v.Type())
+		for _, index := range l.sources {
+			v.FieldByIndex(index).Set(reflect.ValueOf(at(c.file, n)))
+		}
+		for _, f := range l.fields {
+			fields[f.Name], values[f.Name] = f, v.FieldByIndex(f.index)
+			if f.Required {
+				required = append(required, f.Name)
 			}
 		}
 	}
-	for _, v := range into {
-		collect(v)
-	}
 	for i := 0; i < len(n.Content); i += 2 {
-		key := n.Content[i]
+		key, value := n.Content[i], n.Content[i+1]
 		field, known := fields[key.Value]
 		if !known {
 			c.Errorf(key, "unknown key %q%s", key.Value, didYouMean(key.Value, append(keys(fields), also...)))
@@ -116,52 +105,18 @@ func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []strin
 		}
 		required = slices.DeleteFunc(required, func(name string) bool { return name == key.Value })
 		before := len(*c.errs)
-		c.decode(n.Content[i+1], field)
-		if len(*c.errs) == before {
-			if err := checkTags(key.Value, reflect.Indirect(field), tags[key.Value]); err != nil {
-				c.Errorf(n.Content[i+1], "%v", err)
-			}
+		c.decode(value, values[key.Value])
+		if len(*c.errs) > before {
+			continue
+		}
+		if err := field.check(values[key.Value]); err != nil {
+			values[key.Value].SetZero()
+			c.Errorf(value, "%v", err)
 		}
 	}
 	for _, name := range required {
 		c.Errorf(n, "%q is missing", name)
 	}
-}
-
-// checkTags holds a decoded field to what its tags allow. Limits are whole numbers, and a missing one is none.
-func checkTags(name string, v reflect.Value, tags reflect.StructTag) error {
-	if words := tags.Get("oneof"); words != "" {
-		return OneOf(name, v.String(), strings.Fields(words)...)
-	}
-	least, hasLeast := limit(tags, "min")
-	most, hasMost := limit(tags, "max")
-	number := int64(0)
-	switch {
-	case v.CanInt():
-		number = v.Int()
-	case v.CanUint():
-		number = int64(min(v.Uint(), math.MaxInt64))
-	}
-	switch below, above := hasLeast && number < least, hasMost && number > most; {
-	case !below && !above:
-		return nil
-	case !hasMost:
-		return fmt.Errorf("%s is %d at least", name, least)
-	case !hasLeast:
-		return fmt.Errorf("%s is %d at most", name, most)
-	}
-	return fmt.Errorf("%s is %d to %d", name, least, most)
-}
-
-func limit(tags reflect.StructTag, tag string) (limit int64, given bool) {
-	text, given := tags.Lookup(tag)
-	if given {
-		var err error
-		if limit, err = strconv.ParseInt(text, 10, 64); err != nil {
-			panic(fmt.Sprintf("the tag %s is not a number: %v", tag, err))
-		}
-	}
-	return limit, given
 }
 
 func keys[V any](m map[string]V) []string {

@@ -10,16 +10,81 @@ import (
 // Language is what can be said inside a namespace and about a link, as the kinds declare it.
 type Language struct {
 	Namespace []Key
-	// Link reads one entry of links.
-	Link func(c *Context, id string, n *yaml.Node)
+	Link      Link
+}
+
+// Link is what can be said of a link. Decode reads one entry of links, and Kinds says what it reads.
+type Link struct {
+	Kinds  []LinkKind
+	Decode func(c *Context, id string, n *yaml.Node)
+}
+
+// LinkKind is what can be said of one kind of link. One of its keys is kind, with its name for a value.
+type LinkKind struct {
+	Name, Doc string
+	Mapping
+}
+
+// Mapping is what can stand in one mapping of a file: the keys that structs declare by their tags, those that kinds
+// declare, and those of other mappings.
+type Mapping struct {
+	// Name is what the mapping is called in the reference: end, link.veth.
+	Name    string
+	Structs []any
+	Keys    []Key
+	With    []Mapping
 }
 
 // Key is one YAML key that a kind declares: its name, what it says, and how its value becomes resources.
 type Key struct {
 	Name, Doc string
-	// Type is a value of the Go type that is decoded, for the reference and the schema.
+	// Required: it has to be there.
+	Required bool
+	// Type is a value of the Go type that is decoded, for the reference and the schema. A Mapping stands for a struct
+	// of its keys, also as the element of another type, and a list of LinkKind for any of these.
 	Type   any
 	Decode func(c *Context, n *yaml.Node)
+}
+
+// Document is what can stand in one document of a file.
+func (lang Language) Document() Mapping {
+	return Mapping{
+		Name:    "document",
+		Structs: []any{document{}},
+		Keys: []Key{
+			{
+				Name: "namespaces", Doc: "network namespaces, each under a name of your choice",
+				Type: map[string]Mapping{"": {Name: "namespace", Structs: []any{namespace{}}, Keys: lang.Namespace}},
+			},
+			{
+				Name: "links", Doc: "links, each under its ID, which is unique over all files",
+				Type: map[string][]LinkKind{"": lang.Link.Kinds},
+			},
+		},
+	}
+}
+
+// document are the keys of a document that are read at once; the others' values need all files.
+type document struct {
+	Version version `yaml:"version" default:"1" doc:"the version of the language"`
+}
+
+type version int
+
+// DecodeNode implements NodeDecoder.
+func (v *version) DecodeNode(c *Context, n *yaml.Node) error {
+	if c.Decode(n, (*int)(v)) && *v != 1 {
+		return fmt.Errorf("version %d is not known; 1 is the only version", *v)
+	}
+	return nil
+}
+
+// Syntax implements Described.
+func (version) Syntax() Syntax { return Syntax{Name: "version", Min: 1, Max: 1} }
+
+// namespace are the keys of a namespace that no kind declares.
+type namespace struct {
+	From selectorText `yaml:"from" absent:"name:NAME with the namespace's own name" doc:"how it is found"`
 }
 
 // NewKey declares a key whose value has the type T; resources is called with the decoded value.
@@ -163,6 +228,11 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 		into[i] = reflect.ValueOf(own[i]).Elem()
 	}
 	c.decodeStructs(&mine, into, keys(ours))
+	for _, k := range declared {
+		if k.Required && rest[k.Name] == nil {
+			c.Errorf(n, "%q is missing", k.Name)
+		}
+	}
 	return rest, len(*c.errs) == before
 }
 

@@ -23,7 +23,7 @@ var toys = Language{
 			c.Add(&toy{id: ID{c.NS, "size", fmt.Sprint(size)}, source: c.Source()})
 		}),
 	},
-	Link: func(c *Context, id string, n *yaml.Node) {
+	Link: Link{Decode: func(c *Context, id string, n *yaml.Node) {
 		link := struct {
 			Netns NSRef             `yaml:"netns"`
 			Name  IfName            `yaml:"name"`
@@ -45,7 +45,7 @@ var toys = Language{
 		if link.Netns != "" {
 			c.On(t.id.NS, t.id.Key).DecodeKeys(toyEnd, rest)
 		}
-	},
+	}},
 }
 
 var toyEnd = []Key{NewKey("colour", "of the cable", func(c *Context, colour string) {

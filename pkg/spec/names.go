@@ -22,6 +22,18 @@ func (name *IfName) DecodeNode(_ *Context, n *yaml.Node) error {
 	return CheckIfName(n.Value)
 }
 
+// IfNamePattern is what CheckIfName accepts, but for "." and "..".
+const IfNamePattern = `[!#$&-.0-9;-\[\]-~]{1,15}`
+
+// Syntax implements Described.
+func (IfName) Syntax() Syntax {
+	return Syntax{
+		Name:    "interface name",
+		Doc:     "At most 15 printable ASCII characters, none of them a blank or one of `/ : % \" \\`, as the kernel takes it.",
+		Pattern: "^" + IfNamePattern + "$",
+	}
+}
+
 // CheckIfName refuses the names that the kernel would refuse (dev_valid_name in net/core/dev.c: empty, "." and "..",
 // 16 bytes and more, a slash, a colon, white space), the ones in which it would put a number (%d), and the ones that
 // would not print as they are.
@@ -79,8 +91,10 @@ type MAC string
 // DecodeNode implements NodeDecoder.
 func (m *MAC) DecodeNode(_ *Context, n *yaml.Node) error {
 	hw, err := net.ParseMAC(n.Value)
+	// Go reads twelve digits alone as an address, too; ip-link(8) does not, and in YAML they are a number.
+	bare := !strings.ContainsAny(n.Value, ":-.")
 	switch {
-	case n.Kind != yaml.ScalarNode || err != nil || len(hw) != 6:
+	case n.Kind != yaml.ScalarNode || err != nil || len(hw) != 6 || bare:
 		return fmt.Errorf("expected a MAC address, found %s", describe(n))
 	case hw[0]&1 != 0:
 		return fmt.Errorf("%s is a multicast address: an interface cannot have it", hw)
@@ -91,6 +105,15 @@ func (m *MAC) DecodeNode(_ *Context, n *yaml.Node) error {
 	return nil
 }
 
+// Syntax implements Described.
+func (MAC) Syntax() Syntax {
+	return Syntax{
+		Name:    "MAC address",
+		Doc:     "Six bytes as `02:00:00:00:00:01`, of one interface: not a multicast address, and not all zero.",
+		Pattern: "^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}([.][0-9A-Fa-f]{4}){2})$",
+	}
+}
+
 // NSRef is the name of a namespace that the files refer to: host, a declared name, or a selector in place.
 type NSRef string
 
@@ -99,4 +122,13 @@ func (r *NSRef) DecodeNode(c *Context, n *yaml.Node) error {
 	name, _ := c.Namespace(n)
 	*r = NSRef(name)
 	return nil
+}
+
+// Syntax implements Described.
+func (NSRef) Syntax() Syntax {
+	return Syntax{
+		Name: "namespace reference",
+		Doc: "`host`, the name of a namespace that some file declares, or a [selector](#selector) in place. A name that is " +
+			"not declared is an error.",
+	}
 }

@@ -23,10 +23,39 @@ func (s Selector) String() string {
 // ByPID tells whether the namespace is that of a process, and so comes and goes with it.
 func (s Selector) ByPID() bool { return s.Scheme == "pid" || s.Scheme == "process" }
 
-var schemes = []string{"name", "path", "pid", "process"}
+// schemes are the ways to find a namespace, with what follows the colon.
+var schemes = []struct{ name, value, doc string }{
+	{"name", "NAME", "the file `/run/netns/NAME`, as `ip netns add NAME` makes it"},
+	{"path", "/ABS", "a file on which a network namespace is mounted"},
+	{"pid", "N", "the process with that ID"},
+	{"process", "COMMAND LINE", "the one process whose command line matches; several are an error that lists them"},
+}
+
+func schemeNames() (names []string) {
+	for _, s := range schemes {
+		names = append(names, s.name)
+	}
+	return names
+}
 
 // isSelector tells a selector from a plain namespace name, which cannot hold a colon.
 func isSelector(text string) bool { return text == Host || strings.Contains(text, ":") }
+
+// selectorText is a selector in YAML.
+type selectorText string
+
+// Syntax implements Described.
+func (selectorText) Syntax() Syntax {
+	doc := "Which network namespace:\n\n- `host`: the one that linkd itself runs in"
+	for _, s := range schemes {
+		doc += fmt.Sprintf("\n- `%s:%s`: %s", s.name, s.value, s.doc)
+	}
+	return Syntax{
+		Name:    "selector",
+		Doc:     doc,
+		Pattern: "^(" + Host + "|(" + strings.Join(schemeNames(), "|") + "):.+)$",
+	}
+}
 
 // ParseSelector reads SCHEME:VALUE or host.
 func ParseSelector(text string) (Selector, error) {
@@ -35,9 +64,9 @@ func ParseSelector(text string) (Selector, error) {
 	}
 	scheme, value, found := strings.Cut(text, ":")
 	if !found {
-		return Selector{}, fmt.Errorf("%q is not a selector: write one of %s, as in name:%s", text, strings.Join(schemes, ":, ")+":", text)
+		return Selector{}, fmt.Errorf("%q is not a selector: write one of %s, as in name:%s", text, strings.Join(schemeNames(), ":, ")+":", text)
 	}
-	if err := OneOf("selector", scheme, schemes...); err != nil {
+	if err := OneOf("selector", scheme, schemeNames()...); err != nil {
 		return Selector{}, err
 	}
 	s := Selector{Scheme: scheme, Value: value}

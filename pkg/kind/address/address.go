@@ -111,6 +111,15 @@ func (ip *IP) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
 	return err
 }
 
+// Syntax implements spec.Described.
+func (IP) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name:    "IP address",
+		Doc:     "An IPv4 or IPv6 address without a length and without a zone: `192.0.2.1`, `2001:db8::1`.",
+		Pattern: "^" + spec.IPPattern + "$",
+	}
+}
+
 // Scope is how far an address or a route is valid (rtnetlink(7)).
 type Scope uint8
 
@@ -139,8 +148,13 @@ func (s *Scope) DecodeNode(c *spec.Context, n *yaml.Node) error {
 			return nil
 		}
 	}
-	return spec.OneOf("scope", text, "global", "site", "link", "host", "nowhere")
+	return spec.OneOf("scope", text, scopeWords...)
 }
+
+var scopeWords = []string{"global", "site", "link", "host", "nowhere"}
+
+// Syntax implements spec.Described.
+func (Scope) Syntax() spec.Syntax { return spec.Syntax{Name: "scope", Words: scopeWords, Max: 255} }
 
 // Lifetime is in seconds.
 type Lifetime uint32
@@ -166,4 +180,9 @@ func (l *Lifetime) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		*l = Lifetime(seconds)
 	}
 	return nil
+}
+
+// Syntax implements spec.Described.
+func (Lifetime) Syntax() spec.Syntax {
+	return spec.Syntax{Name: "lifetime", Words: []string{Forever.String()}, Max: int64(Forever)}
 }

@@ -12,7 +12,7 @@ import (
 
 // Key is the key addresses of an end.
 func Key() spec.Key {
-	return spec.NewKey("addresses", "IP addresses of the device: CIDR, or a mapping with address and options",
+	return spec.NewKey("addresses", "IP addresses of the interface",
 		func(c *spec.Context, entries []entry) {
 			for i, e := range entries {
 				refuseTwice(c, e, entries[:i])
@@ -35,16 +35,16 @@ func refuseTwice(c *spec.Context, e entry, before []entry) {
 
 // entry is an address in YAML.
 type entry struct {
-	Address       prefix    `yaml:"address" required:"true"`
-	Peer          *prefix   `yaml:"peer"`
-	Label         *string   `yaml:"label"`
-	Scope         *Scope    `yaml:"scope"`
-	Broadcast     *string   `yaml:"broadcast"`
-	NoDAD         *bool     `yaml:"nodad"`
-	NoPrefixRoute *bool     `yaml:"noprefixroute"`
-	Metric        *uint32   `yaml:"metric"`
-	ValidLft      *Lifetime `yaml:"valid_lft"`
-	PreferredLft  *Lifetime `yaml:"preferred_lft"`
+	Address       prefix         `yaml:"address" required:"true" doc:"the address, with the length of its subnet; without one it stands for itself alone"`
+	Peer          *prefix        `yaml:"peer" doc:"the address at the other end of a point-to-point link; the length is that of its subnet"`
+	Label         *string        `yaml:"label" doc:"a name for the address, DEV or DEV:NAME, for programs that take it for an interface's; IPv4 only"`
+	Scope         *Scope         `yaml:"scope" doc:"how far the address is valid; IPv4 only"`
+	Broadcast     *broadcastText `yaml:"broadcast" doc:"the broadcast address; IPv4 only"`
+	NoDAD         *bool          `yaml:"nodad" doc:"use the address at once, without a look whether another host has it; IPv6 only"`
+	NoPrefixRoute *bool          `yaml:"noprefixroute" doc:"no route to the subnet comes with the address"`
+	Metric        *uint32        `yaml:"metric" doc:"of the route to the subnet"`
+	ValidLft      *Lifetime      `yaml:"valid_lft" doc:"for how many seconds the address is there"`
+	PreferredLft  *Lifetime      `yaml:"preferred_lft" doc:"for how many seconds it is the source of new connections; at most valid_lft"`
 	Source        spec.Source
 
 	broadcast *netip.Addr
@@ -66,6 +66,22 @@ func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		}
 	}
 	return nil
+}
+
+// Syntax implements spec.Described: an address with nothing else to say of it is written alone.
+func (entry) Syntax() spec.Syntax { return prefix{}.Syntax() }
+
+// broadcastText is an address, or "+".
+type broadcastText string
+
+// Syntax implements spec.Described.
+func (broadcastText) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name:    "broadcast address",
+		Doc:     "An IPv4 address, or `+` for the one with all host bits set.",
+		Words:   []string{"+"},
+		Pattern: "^" + spec.IPPattern + "$",
+	}
 }
 
 // settleLength takes the length from the peer, for that is whose subnet it is, where the address has none.
@@ -91,7 +107,7 @@ func (e *entry) settleBroadcast(string) error {
 		return nil
 	}
 	if *e.Broadcast != "+" {
-		ip, err := ParseIP(*e.Broadcast)
+		ip, err := ParseIP(string(*e.Broadcast))
 		if err == nil && !ip.Is4() {
 			err = fmt.Errorf("the broadcast address %s is of the other address family", ip)
 		}
@@ -195,6 +211,15 @@ func (p *prefix) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
 		return fmt.Errorf("%s is the broadcast address: a device cannot have it", ip)
 	}
 	return nil
+}
+
+// Syntax implements spec.Described.
+func (prefix) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name:    "CIDR",
+		Doc:     "An IPv4 or IPv6 address with the length of its subnet: `192.0.2.10/24`, `2001:db8::1/64`. Without a length it is the whole address's: `/32` or `/128`.",
+		Pattern: "^" + spec.CIDRPattern + "$",
+	}
 }
 
 func valueOr[T any](p *T, otherwise T) T {

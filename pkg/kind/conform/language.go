@@ -10,7 +10,7 @@ import (
 
 // Language is the smallest in which a kind's keys can be written: a link is {netns, name} and the keys of an end.
 func Language(namespace, end []spec.Key) spec.Language {
-	return spec.Language{Namespace: namespace, Link: func(c *spec.Context, _ string, n *yaml.Node) {
+	return spec.Language{Namespace: namespace, Link: spec.Link{Decode: func(c *spec.Context, _ string, n *yaml.Node) {
 		var own struct {
 			Netns string      `yaml:"netns" required:"true"`
 			Name  spec.IfName `yaml:"name" required:"true"`
@@ -18,7 +18,7 @@ func Language(namespace, end []spec.Key) spec.Language {
 		if nodes, ok := c.Fields(n, end, &own); ok {
 			c.On(own.Netns, string(own.Name)).DecodeKeys(end, nodes)
 		}
-	}}
+	}}}
 }
 
 // Compile reads text as the file a.yaml: the resources in ID order, and all that is wrong, a line each.

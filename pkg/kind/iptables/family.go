@@ -24,7 +24,9 @@ func register(f family) reconcile.Registered {
 // family is one of the two: one schema, and one set of programs and tables each.
 type family struct {
 	// name is the name of the key, of the kind, and of the program.
-	name     string
+	name string
+	// spoken is what the packets are called.
+	spoken   string
 	protocol goiptables.Protocol
 	// bits is the length of an address.
 	bits int
@@ -33,21 +35,21 @@ type family struct {
 }
 
 var (
-	ipv4 = family{name: "iptables", protocol: goiptables.ProtocolIPv4, bits: 32, born: "ip_tables_names"}
-	ipv6 = family{name: "ip6tables", protocol: goiptables.ProtocolIPv6, bits: 128, born: "ip6_tables_names"}
+	ipv4 = family{name: "iptables", spoken: "IPv4", protocol: goiptables.ProtocolIPv4, bits: 32, born: "ip_tables_names"}
+	ipv6 = family{name: "ip6tables", spoken: "IPv6", protocol: goiptables.ProtocolIPv6, bits: 128, born: "ip6_tables_names"}
 )
 
 // config is the value of a namespace's key. Each of its fields has a file, and compiles to resources.
 type config struct {
-	Policies   policies     `yaml:"policies"`
-	Masquerade []masquerade `yaml:"masquerade"`
+	Policies   policies     `yaml:"policies" doc:"what becomes of a packet that no rule of a chain of the filter table has decided on"`
+	Masquerade []masquerade `yaml:"masquerade" doc:"what leaves takes the address of the interface that it leaves by"`
 }
 
 // Keys are the keys iptables and ip6tables of a namespace.
 func Keys() []spec.Key { return []spec.Key{ipv4.key(), ipv6.key()} }
 
 func (f family) key() spec.Key {
-	doc := "policies of the filter table, and rules in chains of linkd's own, for " + f.name
+	doc := "policies, and rules in chains of linkd's own, for " + f.spoken
 	return spec.NewKey(f.name, doc, func(c *spec.Context, value config) {
 		value.Policies.declare(c, f)
 		rules := chains{}

@@ -12,9 +12,9 @@ import (
 
 // masquerade is an entry of masquerade: what leaves takes the address of the interface that it leaves by.
 type masquerade struct {
-	From   network `yaml:"source"`
-	To     network `yaml:"destination"`
-	Out    device  `yaml:"out"`
+	From   network `yaml:"source" absent:"any" doc:"where the packet comes from"`
+	To     network `yaml:"destination" absent:"any" doc:"where it goes to"`
+	Out    device  `yaml:"out" absent:"any" doc:"the interface by which it leaves"`
 	Source spec.Source
 }
 
@@ -55,6 +55,15 @@ func (w *network) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
+// Syntax implements spec.Described.
+func (network) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name:    "network",
+		Doc:     "An address or a network of the address family of the key: `172.17.0.0/16` in iptables, `fd00::/8` in ip6tables.",
+		Pattern: "^" + spec.CIDRPattern + "$",
+	}
+}
+
 // match are the arguments that iptables prints for the network under an option; for all addresses it prints none.
 func (w network) match(c *spec.Context, f family, option string) []string {
 	if !w.prefix.IsValid() {
@@ -81,6 +90,15 @@ func (d *device) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	}
 	*d = device(text)
 	return spec.CheckIfName(strings.TrimPrefix(text, "!"))
+}
+
+// Syntax implements spec.Described.
+func (device) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name:    "interface match",
+		Doc:     "An [interface name](#interface-name), or `\"!NAME\"` for all but that one.",
+		Pattern: "^!?" + spec.IfNamePattern + "$",
+	}
 }
 
 // match are the arguments that iptables prints for the device under an option.

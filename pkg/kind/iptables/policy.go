@@ -34,9 +34,9 @@ func (p *Policy) Origin() spec.Source { return p.Source }
 func (p *Policy) table() string { return filter }
 
 type policies struct {
-	Input   *target `yaml:"INPUT"`
-	Forward *target `yaml:"FORWARD"`
-	Output  *target `yaml:"OUTPUT"`
+	Input   *target `yaml:"INPUT" doc:"of what is sent to the namespace itself"`
+	Forward *target `yaml:"FORWARD" doc:"of what goes through it"`
+	Output  *target `yaml:"OUTPUT" doc:"of what is sent by it"`
 }
 
 type target struct {
@@ -50,8 +50,13 @@ func (t *target) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if !c.Decode(n, &t.word) {
 		return nil
 	}
-	return spec.OneOf("policy", t.word, "ACCEPT", "DROP")
+	return spec.OneOf("policy", t.word, targetWords...)
 }
+
+var targetWords = []string{"ACCEPT", "DROP"}
+
+// Syntax implements spec.Described.
+func (target) Syntax() spec.Syntax { return spec.Syntax{Name: "policy", Words: targetWords} }
 
 func (p policies) declare(c *spec.Context, f family) {
 	for _, chain := range []struct {

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -11,27 +12,27 @@ import (
 // common are the fields of every link.
 type common struct {
 	Kind  string `yaml:"kind" required:"true" doc:"the kind of link"`
-	Adopt bool   `yaml:"adopt" doc:"take over an interface of that name and kind that linkd did not make"`
+	Adopt bool   `yaml:"adopt" default:"false" doc:"take over an interface of that name and kind that linkd did not make, with what is listed on it; it is linkd's own from there on, and goes when the link leaves the files"`
 }
 
 // endFields are the fields of every end, beside those that other kinds of resource declare.
 type endFields struct {
-	NetNS      spec.NSRef  `yaml:"netns" doc:"the namespace: host, a declared name, or a selector; default host"`
-	Name       spec.IfName `yaml:"name" doc:"the interface's name; default the link's ID"`
+	NetNS      spec.NSRef  `yaml:"netns" default:"host" doc:"the namespace in which the interface is"`
+	Name       spec.IfName `yaml:"name" absent:"the link's ID" doc:"the interface's name"`
 	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address"`
 	MTU        *int        `yaml:"mtu" min:"68" max:"65535" doc:"largest packet in bytes"`
-	TxQueueLen *int        `yaml:"txqueuelen" min:"0" max:"2147483647" doc:"transmit queue in packets"`
-	Up         *bool       `yaml:"up" doc:"administratively up; default true, and not managed on an existing interface"`
+	TxQueueLen *int        `yaml:"txqueuelen" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
+	Up         *bool       `yaml:"up" absent:"true; not managed on an existing interface" doc:"administratively up"`
 }
 
 // Decoder reads the entries of links: the fields of the link itself here, and the rest by the keys that other kinds
 // of resource declare for an end.
-func Decoder(endKeys []spec.Key) func(c *spec.Context, id string, n *yaml.Node) {
+func Decoder(endKeys []spec.Key) spec.Link {
 	names := make([]string, len(Types))
 	for i, t := range Types {
 		names[i] = t.Name
 	}
-	return func(c *spec.Context, id string, n *yaml.Node) {
+	return spec.Link{Kinds: kinds(endKeys), Decode: func(c *spec.Context, id string, n *yaml.Node) {
 		word := spec.ValueOf(n, "kind")
 		if word == nil || word.Kind != yaml.ScalarNode {
 			c.Errorf(n, `"kind" is missing: one of %s`, strings.Join(names, ", "))
@@ -47,7 +48,7 @@ func Decoder(endKeys []spec.Key) func(c *spec.Context, id string, n *yaml.Node) 
 		} else {
 			d.single(n)
 		}
-	}
+	}}
 }
 
 type decoder struct {
@@ -59,20 +60,17 @@ type decoder struct {
 }
 
 func (d *decoder) single(n *yaml.Node) {
-	fields, parent := &endFields{NetNS: spec.Host}, &parentFields{}
+	fields := &endFields{NetNS: spec.Host}
 	own := []any{&d.common, fields}
 	var options Options
 	if d.t.New != nil {
 		options = d.t.New()
 		own = append(own, options)
 	}
-	if d.t.Parent != NoParent {
-		own = append(own, parent)
-	}
-	rest, ok := d.c.Fields(n, d.endKeys, own...)
-	if d.t.Parent == NeedsParent && spec.ValueOf(n, "parent") == nil {
-		d.c.Errorf(n, `"parent" is missing`)
-		ok = false
+	rest, ok := d.c.Fields(n, slices.Concat(d.t.keys(d.endKeys), d.endKeys), own...)
+	var parent parentRef
+	if ref := rest[parentKey]; ref != nil {
+		ok = d.c.Decode(ref, &parent) && ok
 	}
 	l := d.link(n, fields)
 	if l == nil {
@@ -81,7 +79,7 @@ func (d *decoder) single(n *yaml.Node) {
 	l.Options = options
 	if ok {
 		d.c.Add(l)
-		d.stand(l, parent.Parent)
+		d.stand(l, parent)
 		if d.t.Claims != nil {
 			d.c.Later(func() { d.t.Claims(d.c, l) })
 		}
@@ -98,20 +96,18 @@ func (e *endNode) DecodeNode(_ *spec.Context, n *yaml.Node) error {
 }
 
 func (d *decoder) pair(n *yaml.Node) {
-	var ends struct {
-		Ends []endNode `yaml:"ends" required:"true" doc:"exactly two ends"`
-	}
-	_, ok := d.c.Fields(n, nil, &d.common, &ends)
-	if !ok {
+	rest, ok := d.c.Fields(n, d.t.keys(d.endKeys), &d.common)
+	var ends []endNode
+	if !ok || !d.c.Decode(rest[endsKey], &ends) {
 		return
 	}
-	if len(ends.Ends) != 2 {
-		d.c.Errorf(spec.ValueOf(n, "ends"), "a %s has exactly two ends, not %d", d.t.Name, len(ends.Ends))
+	if len(ends) != 2 {
+		d.c.Errorf(rest[endsKey], "a %s has exactly two ends, not %d", d.t.Name, len(ends))
 		return
 	}
 	var links [2]*Link
 	var rests [2]map[string]*yaml.Node
-	for i, e := range ends.Ends {
+	for i, e := range ends {
 		fields := &endFields{NetNS: spec.Host}
 		var fine bool
 		rests[i], fine = d.c.Fields(e.Node, d.endKeys, fields)

@@ -22,11 +22,6 @@ const (
 	NeedsParent
 )
 
-// parentFields is what a link with a parent says of it.
-type parentFields struct {
-	Parent parentRef `yaml:"parent" doc:"the interface that it stands on: a name in its own namespace where the files declare it there, else in host; or {netns, name}"`
-}
-
 // parentRef is a parent as it is written: a name alone, or with its namespace.
 type parentRef struct {
 	NetNS spec.NSRef  `yaml:"netns" required:"true" doc:"the namespace of the parent"`
@@ -45,6 +40,9 @@ func (p *parentRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	}
 	return p.Name.DecodeNode(c, n)
 }
+
+// Syntax implements spec.Described.
+func (parentRef) Syntax() spec.Syntax { return spec.IfName("").Syntax() }
 
 // stand finds the parent of l. That waits until all links are known: a name alone is that of a link in l's own
 // namespace, if there is one.

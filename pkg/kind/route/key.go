@@ -11,11 +11,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-const keyName, doc = "routes", "routes: {to: default, via: 10.0.0.1}"
+const keyName = "routes"
 
 // EndKey is the key routes of an end: routes by way of its device.
 func EndKey() spec.Key {
-	return spec.NewKey(keyName, doc, func(c *spec.Context, entries []endEntry) {
+	return spec.NewKey(keyName, "routes by way of the interface", func(c *spec.Context, entries []endEntry) {
 		for _, e := range entries {
 			r := e.resource(c.NS, c.Device)
 			r.Adopt = c.Adopt
@@ -26,7 +26,7 @@ func EndKey() spec.Key {
 
 // NamespaceKey is the key routes of a namespace: routes by way of any device, or none.
 func NamespaceKey() spec.Key {
-	return spec.NewKey(keyName, doc, func(c *spec.Context, entries []namespaceEntry) {
+	return spec.NewKey(keyName, "routes by way of any interface, or of none", func(c *spec.Context, entries []namespaceEntry) {
 		for _, e := range entries {
 			c.Add(e.resource(c.NS, string(e.Dev)))
 		}
@@ -35,16 +35,16 @@ func NamespaceKey() spec.Key {
 
 // entry is a route in YAML.
 type entry struct {
-	To     destination    `yaml:"to" required:"true"`
-	Via    *address.IP    `yaml:"via"`
-	Metric *uint32        `yaml:"metric"`
-	Table  *table         `yaml:"table"`
-	Src    *address.IP    `yaml:"src"`
-	Scope  *address.Scope `yaml:"scope"`
-	OnLink *bool          `yaml:"onlink"`
-	MTU    *uint32        `yaml:"mtu"`
-	Type   *Type          `yaml:"type"`
-	Family *family        `yaml:"family"`
+	To     destination    `yaml:"to" required:"true" doc:"where it leads"`
+	Via    *address.IP    `yaml:"via" doc:"the gateway"`
+	Metric *uint32        `yaml:"metric" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
+	Table  *table         `yaml:"table" absent:"main; for the types local and broadcast local" doc:"the routing table that it is in"`
+	Src    *address.IP    `yaml:"src" doc:"the address that packets leave with, where the sender has not chosen one"`
+	Scope  *address.Scope `yaml:"scope" doc:"how far the destination is; IPv4 only"`
+	OnLink *bool          `yaml:"onlink" doc:"the gateway is on the interface, though no subnet of it says so"`
+	MTU    *uint32        `yaml:"mtu" doc:"largest packet in bytes"`
+	Type   *Type          `yaml:"type" default:"unicast" doc:"what becomes of the packet; the last four end it, have neither via nor dev, and stand in a namespace only"`
+	Family *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"of a default route without via"`
 	Source spec.Source
 }
 
@@ -63,7 +63,7 @@ func (e *endEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 
 type namespaceEntry struct {
 	entry
-	Dev spec.IfName `yaml:"dev"`
+	Dev spec.IfName `yaml:"dev" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
 }
 
 // DecodeNode implements spec.NodeDecoder.
@@ -181,12 +181,12 @@ func (d *destination) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
-type family string
-
-// DecodeNode implements spec.NodeDecoder.
-func (f *family) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	if c.Decode(n, (*string)(f)) {
-		return spec.OneOf("family", string(*f), "inet", "inet6")
+// Syntax implements spec.Described.
+func (destination) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name:    "destination",
+		Doc:     "`default`, or a network: `10.9.0.0/16`, `2001:db8::/32`, with no bits set beyond its length. An address without a length is that host alone.",
+		Words:   []string{"default"},
+		Pattern: "^" + spec.CIDRPattern + "$",
 	}
-	return nil
 }

@@ -157,8 +157,13 @@ func (t *Type) DecodeNode(c *spec.Context, n *yaml.Node) error {
 			return nil
 		}
 	}
-	return spec.OneOf("route type", text, "unicast", "local", "broadcast", "multicast", "blackhole", "unreachable", "prohibit", "throw")
+	return spec.OneOf("route type", text, typeWords...)
 }
+
+var typeWords = []string{"unicast", "local", "broadcast", "multicast", "blackhole", "unreachable", "prohibit", "throw"}
+
+// Syntax implements spec.Described.
+func (Type) Syntax() spec.Syntax { return spec.Syntax{Name: "route type", Words: typeWords} }
 
 // table is a routing table in YAML: its number, or one of the names that every system has.
 type table uint32
@@ -180,4 +185,9 @@ func (t *table) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		*t = table(number)
 	}
 	return nil
+}
+
+// Syntax implements spec.Described.
+func (table) Syntax() spec.Syntax {
+	return spec.Syntax{Name: "routing table", Words: []string{"main", "local", "default"}, Min: 1, Max: 1<<32 - 1}
 }

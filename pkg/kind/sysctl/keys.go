@@ -12,13 +12,13 @@ import (
 
 // NamespaceKey is the key sysctls of a namespace.
 func NamespaceKey() spec.Key {
-	return key("kernel settings of the namespace: net.ipv4.ip_forward: 1, or net/ipv4/conf/eth0.100/proxy_arp where a name holds a dot",
+	return key("kernel settings of the namespace, below net.",
 		func(c *spec.Context, name string) (Sysctl, error) { return ofNamespace(c.NS, name) })
 }
 
 // EndKey is the key sysctls of an end.
 func EndKey() spec.Key {
-	return key("kernel settings of the device: ipv4.proxy_arp: 1 is net.ipv4.conf.DEV.proxy_arp",
+	return key("kernel settings of the interface: ipv4.proxy_arp is net.ipv4.conf.DEV.proxy_arp",
 		func(c *spec.Context, name string) (Sysctl, error) { return ofDevice(c.NS, c.Device, name) })
 }
 
@@ -61,6 +61,15 @@ func (v *value) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	word, err := decodeWord(c, n)
 	*v = value(word)
 	return err
+}
+
+// Syntax implements spec.Described.
+func (value) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name: "sysctl value",
+		Doc:  "A number or a text, as sysctl(8) takes it; numbers that belong together in one text or as a list: `net.ipv4.tcp_rmem: [4096, 131072, 6291456]`.",
+		List: true,
+	}
 }
 
 // decodeWord writes a number as the kernel will print it, for 0x10 and 16 are the same to it, and so that 010, which

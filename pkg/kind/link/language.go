@@ -1,0 +1,44 @@
+package link
+
+import "linkd/pkg/spec"
+
+// kinds says what can be written of each kind of link.
+func kinds(endKeys []spec.Key) []spec.LinkKind {
+	link := spec.Mapping{Name: "link", Structs: []any{common{}}}
+	end := endMapping(endKeys)
+	kinds := make([]spec.LinkKind, len(Types))
+	for i, t := range Types {
+		m := spec.Mapping{Name: "link." + t.Name, Keys: t.keys(endKeys), With: []spec.Mapping{link}}
+		if t.New != nil {
+			m.Structs = []any{t.New()}
+		}
+		if !t.Paired {
+			m.With = append(m.With, end)
+		}
+		kinds[i] = spec.LinkKind{Name: t.Name, Doc: t.Doc, Mapping: m}
+	}
+	return kinds
+}
+
+func endMapping(endKeys []spec.Key) spec.Mapping {
+	return spec.Mapping{Name: "end", Structs: []any{endFields{}}, Keys: endKeys}
+}
+
+const endsKey, parentKey = "ends", "parent"
+
+// keys are those of a link of the kind whose values are not decoded with its fields.
+func (t *Type) keys(endKeys []spec.Key) (keys []spec.Key) {
+	if t.Paired {
+		keys = append(keys, spec.Key{
+			Name: endsKey, Doc: "exactly two, in any two namespaces, or both in one", Required: true,
+			Type: [2]spec.Mapping{endMapping(endKeys), endMapping(endKeys)},
+		})
+	}
+	if t.Parent != NoParent {
+		keys = append(keys, spec.Key{
+			Name: parentKey, Required: t.Parent == NeedsParent, Type: parentRef{},
+			Doc: "the interface that it stands on: a name in its own namespace where the files declare it there, else in host",
+		})
+	}
+	return keys
+}

@@ -1,0 +1,122 @@
+package spec
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Field is one key of a mapping, as a field of a Go struct declares it by its tags:
+//
+//	MTU *int `yaml:"mtu" min:"68" max:"65535" doc:"largest packet in bytes"`
+//
+// yaml is the key's name and doc what it says. required:"true" wants it to be there. min and max bound a number, and
+// oneof:"inet inet6" lists the words that a string can be: the decoder checks them. default is the value that an absent
+// key stands for, and absent says what it means in words; an absent key with neither is not managed.
+type Field struct {
+	Name, Doc string
+	Type      reflect.Type
+	Required  bool
+	// Default and Absent say what it means that the key is not there.
+	Default, Absent string
+	Words           []string
+	// Min and Max are nil where only the type bounds a number.
+	Min, Max *int64
+
+	index []int
+}
+
+// FieldsOf are the keys that the struct type t declares, in their order, those of embedded structs included. It panics
+// where a tag says what its type cannot do.
+func FieldsOf(t reflect.Type) []Field { return layoutOf(t).fields }
+
+// layout is a struct type as the decoder needs to know it.
+type layout struct {
+	fields []Field
+	// sources are the fields of type Source.
+	sources [][]int
+}
+
+var layouts sync.Map // reflect.Type -> *layout
+
+func layoutOf(t reflect.Type) *layout {
+	if known, ok := layouts.Load(t); ok {
+		return known.(*layout)
+	}
+	l := &layout{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case f.Type == sourceType:
+			l.sources = append(l.sources, f.Index)
+		case name != "":
+			l.fields = append(l.fields, newField(t, f, name))
+		}
+	}
+	layouts.Store(t, l)
+	return l
+}
+
+func newField(t reflect.Type, f reflect.StructField, name string) Field {
+	field := Field{
+		Name: name, Doc: f.Tag.Get("doc"), Type: f.Type, index: f.Index,
+		Required: f.Tag.Get("required") == "true", Default: f.Tag.Get("default"), Absent: f.Tag.Get("absent"),
+	}
+	value := f.Type
+	if value.Kind() == reflect.Pointer {
+		value = value.Elem()
+	}
+	for key, bound := range map[string]**int64{"min": &field.Min, "max": &field.Max} {
+		text, given := f.Tag.Lookup(key)
+		if !given {
+			continue
+		}
+		number, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || !isNumber(value) {
+			panic(fmt.Sprintf("%v: %s of %s: %q is no bound of a %v", t, key, name, text, value))
+		}
+		*bound = &number
+	}
+	if words, given := f.Tag.Lookup("oneof"); given {
+		if value.Kind() != reflect.String {
+			panic(fmt.Sprintf("%v: %s is a %v, and oneof is for words", t, name, value))
+		}
+		field.Words = strings.Fields(words)
+	}
+	return field
+}
+
+func isNumber(t reflect.Type) bool {
+	zero := reflect.Zero(t)
+	return zero.CanInt() || zero.CanUint()
+}
+
+// check says what is wrong with a value of the field that has the right type.
+func (f Field) check(v reflect.Value) error {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	var number int64
+	switch {
+	case f.Words != nil:
+		return OneOf(f.Name, v.String(), f.Words...)
+	case v.CanInt():
+		number = v.Int()
+	case v.CanUint():
+		number = int64(min(v.Uint(), math.MaxInt64))
+	default:
+		return nil
+	}
+	switch {
+	case f.Min != nil && f.Max != nil && (number < *f.Min || number > *f.Max):
+		return fmt.Errorf("%s is %d to %d", f.Name, *f.Min, *f.Max)
+	case f.Min != nil && number < *f.Min:
+		return fmt.Errorf("%s is %d at least", f.Name, *f.Min)
+	case f.Max != nil && number > *f.Max:
+		return fmt.Errorf("%s is %d at most", f.Name, *f.Max)
+	}
+	return nil
+}
