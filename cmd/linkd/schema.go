@@ -1,0 +1,19 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/kind"
+	"linkd/pkg/reference"
+)
+
+func newSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "The JSON Schema of the files, for editors",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return reference.Write(os.Stdout, kind.Language()) },
+	}
+}
