@@ -1,7 +1,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINKD   := build/linkd
 
-.PHONY: build demo test bench fuzz clean help needs
+.PHONY: build demo test bench fuzz reference clean help needs
 
 build: ## build/linkd, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(LINKD) ./cmd/linkd
@@ -28,6 +28,9 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 		echo "$${func#func } in $${file%/*}"; \
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$${file%/*}" || exit 1; \
 	done
+
+reference: ## docs/reference.md and the JSON Schema, from the Go types
+	go test ./pkg/reference -run TestTheDocsAreOfToday -update
 
 clean: ## remove what was built
 	rm -rf build
