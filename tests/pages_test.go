@@ -83,7 +83,8 @@ func blocks(page, language string) (found []string) {
 	return found
 }
 
-// TestExamples holds every example to a story of its own, and to say first of all when to choose it.
+// TestExamples holds every example to a story of its own, to the comment by which an editor finds the schema, and to say
+// first of all when to choose it.
 func TestExamples(t *testing.T) {
 	examples, err := filepath.Glob("../examples/*.yaml")
 	if err != nil || len(examples) == 0 {
@@ -97,8 +98,15 @@ func TestExamples(t *testing.T) {
 	for _, story := range stories {
 		told += read(t, story)
 	}
+	const modeline = "# yaml-language-server: $schema=/usr/share/linkd/linkd.schema.json\n"
+	if !strings.Contains(read(t, "../docs/reference.md"), modeline) {
+		t.Errorf("docs/reference.md names another schema than the examples")
+	}
 	for _, path := range examples {
 		opening, _, _ := strings.Cut(read(t, path), "\nversion: 1\n")
+		if !strings.HasPrefix(opening, modeline) {
+			t.Errorf("%s does not open with %s", path, modeline)
+		}
 		if !regexp.MustCompile(`(?s)^(# [^\n]*\n?)+$`).MatchString(opening) || !strings.Contains(opening, "Choose it ") {
 			t.Errorf("%s does not open with a comment that says when to choose it", path)
 		}
