@@ -1,7 +1,7 @@
 // Package address is the kind of IP addresses on a device.
 //
 // linkd's addresses carry Mark as their IFA_PROTO, which ip(8) prints as "proto 0x6c". Kernels before 5.18 drop that
-// attribute; there an address is linkd's by the journal alone.
+// attribute; there an address is linkd's by the journal alone. Those before 6.4 do not change it of an IPv4 address.
 package address
 
 import (

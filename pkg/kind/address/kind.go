@@ -16,10 +16,14 @@ import (
 var Kind = register()
 
 func register() reconcile.Registered {
-	if keepsMark() {
-		return reconcile.Register[*Address](kindName, kind{}, observe.AddressTopic, observe.LinkTopic)
+	var k reconcile.Kind[*Address] = kind{}
+	switch {
+	case !observe.KernelIs(5, 18):
+		k = unmarked{}
+	case !observe.KernelIs(6, 4):
+		k = markedAtBirth{}
 	}
-	return reconcile.Register[*Address](kindName, unmarked{}, observe.AddressTopic, observe.LinkTopic)
+	return reconcile.Register(kindName, k, observe.AddressTopic, observe.LinkTopic)
 }
 
 type kind struct{}
@@ -189,14 +193,17 @@ func (unmarked) Diff(want, have *Address) []reconcile.Field { return difference(
 // Fingerprint implements reconcile.Unmarked: nothing tells linkd's address from the same one made by another.
 func (unmarked) Fingerprint(*Address) string { return "" }
 
-func keepsMark() bool {
-	var name unix.Utsname
-	var major, minor int
-	if unix.Uname(&name) != nil {
-		return true
+// markedAtBirth is the kind on a kernel that ignores the mark for an IPv4 address that is there (inet_rtm_newaddr in
+// net/ipv4/devinet.c before 6.4): one that is taken over is linkd's because the journal says so.
+type markedAtBirth struct{ kind }
+
+// Diff implements reconcile.Kind.
+func (k markedAtBirth) Diff(want, have *Address) []reconcile.Field {
+	if want.Prefix.Addr().Is4() {
+		return difference(want, have)
 	}
-	if n, _ := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); n < 2 {
-		return true
-	}
-	return major > 5 || (major == 5 && minor >= 18)
+	return k.kind.Diff(want, have)
 }
+
+// Fingerprint implements reconcile.Unmarked: what was marked, and is not any more, was made anew by somebody else.
+func (markedAtBirth) Fingerprint(have *Address) string { return fmt.Sprint("proto ", have.Proto) }
