@@ -2,6 +2,7 @@ package tests
 
 import (
 	"errors"
+	"fmt"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 )
 
 // patience bounds every wait of a story.
-const patience = 20 * time.Second
+func patience() time.Duration { return 20 * time.Second * time.Duration(*slow) }
 
 // programs can stand first on a story's line without exec before them.
 var programs = []string{
@@ -40,6 +41,7 @@ type stage struct {
 //	join NAME                         wait until a background process ends, with success; its output follows
 //	term NAME                         the same after a SIGTERM
 //	kill9 NAME                        the same after a SIGKILL, with whatever status
+//	rename NETNS DEV NAME             give an interface another name, with it down
 //	state [-unmarked] NETNS [FILE]    print the whole network state of a namespace, or write it to FILE
 //	everystep FILE                    repeat the lines of FILE; its `dies PROGRAM ARG...` is killed before the N-th step
 //	meanwhile PATTERN SCRIPT PROGRAM ARG...
@@ -55,6 +57,7 @@ func (s *stage) commands() map[string]command {
 		"join":      s.join,
 		"term":      s.term,
 		"kill9":     s.kill9,
+		"rename":    s.rename,
 		"state":     s.state,
 		"everystep": s.everystep,
 		"meanwhile": s.meanwhile,
@@ -154,7 +157,7 @@ func (s *stage) await(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Stdout().Write([]byte(stdout.String()))
 	ts.Stderr().Write([]byte(stderr.String()))
 	if !ok {
-		ts.Fatalf("not after %v", patience)
+		ts.Fatalf("not after %v", patience())
 	}
 }
 
@@ -169,15 +172,33 @@ func (s *stage) settle(ts *testscript.TestScript, neg bool, args []string) {
 		_ = status.Run()
 		return status.ProcessState.ExitCode() != noDaemon
 	})
-	if err := ts.Exec("linkd", "wait", "--timeout", patience.String()); err != nil {
+	if err := ts.Exec("linkd", "wait", "--timeout", patience().String()); err != nil {
 		_ = ts.Exec("linkd", "status")
 		ts.Fatalf("linkd wait: %v", err)
 	}
 }
 
+// rename is one batch, because before 6.2 the kernel renames only what is down, and the daemon sets it up again; where
+// that was quicker, it is tried again.
+func (s *stage) rename(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: rename NETNS DEV NAME")
+	}
+	var out []byte
+	if !until(func() (ok bool) {
+		ip := s.command(ts, []string{"nsenter", "--net=" + s.netns(args[0]), "ip", "-batch", "-"})
+		ip.Stdin = strings.NewReader(fmt.Sprintf("link set %s down\nlink set %[1]s name %s\n", args[1], args[2]))
+		var err error
+		out, err = ip.CombinedOutput()
+		return err == nil
+	}) {
+		ts.Fatalf("ip: %s", out)
+	}
+}
+
 // until calls done again and again until it returns true, and reports whether it did within the patience of a story.
 func until(done func() bool) bool {
-	deadline := time.After(patience)
+	deadline := time.After(patience())
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for !done() {

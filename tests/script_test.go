@@ -22,16 +22,16 @@ import (
 var (
 	update = flag.Bool("update", false, "rewrite what the stories expect with what they got")
 	binary = flag.String("linkd", "", "the linkd to test; by default it is built from the source")
+	slow   = flag.Int("slow", 1, "have that many times the patience, on a slow machine")
 	aloud  = flag.Bool("aloud", false, "with -v, print all that a story did, not only that of one that failed")
 	story  = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
 )
 
-const (
-	// storyTime bounds one story, so that one that hangs is named instead of the whole run.
-	storyTime = 2 * time.Minute
-	// skipStatus is how a story that cannot run here is told apart from one that failed.
-	skipStatus = 77
-)
+// skipStatus is how a story that cannot run here is told apart from one that failed.
+const skipStatus = 77
+
+// storyTime bounds one story, so that one that hangs is named instead of the whole run.
+func storyTime() time.Duration { return 2 * time.Minute * time.Duration(*slow) }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -72,9 +72,10 @@ func TestStories(t *testing.T) {
 
 // enact runs one story in a sandbox and takes its outcome as that of the test t.
 func enact(t *testing.T, file, linkd string) {
-	ctx, cancel := context.WithTimeout(t.Context(), storyTime+10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), storyTime()+10*time.Second)
 	defer cancel()
-	cmd := sandbox(ctx, "-story", file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud))
+	cmd := sandbox(ctx, "-story", file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
+		fmt.Sprintf("-slow=%v", *slow))
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
@@ -120,7 +121,7 @@ func tell(file string) int {
 			Files:              []string{file},
 			UpdateScripts:      *update,
 			RequireUniqueNames: true,
-			Deadline:           time.Now().Add(storyTime),
+			Deadline:           time.Now().Add(storyTime()),
 			Cmds:               stage.commands(),
 			Condition:          condition,
 			Setup: func(env *testscript.Env) error {

@@ -1,6 +1,7 @@
 package observe_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -21,6 +22,12 @@ func sleeper(t *testing.T) *exec.Cmd {
 	p.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
 	conform.Must(t, p.Start())
 	t.Cleanup(func() { end(p) })
+	// Start returns when execve(2) has closed the files of before, and the arguments come after that.
+	for args := []byte(nil); !bytes.HasPrefix(args, []byte("sleep\x00")); {
+		var err error
+		args, err = os.ReadFile(fmt.Sprint("/proc/", p.Process.Pid, "/cmdline"))
+		conform.Must(t, err)
+	}
 	return p
 }
 
