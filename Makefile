@@ -1,7 +1,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINKD   := build/linkd
 
-.PHONY: build demo test bench fuzz reference clean help needs
+.PHONY: build demo test test-vm bench fuzz reference clean help needs
 
 build: ## build/linkd, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(LINKD) ./cmd/linkd
@@ -13,11 +13,11 @@ demo: build needs ## watch linkd do its job, in a sandbox that leaves nothing be
 test: needs ## all checks and tests; lists what was skipped, and why
 	go vet ./...
 	go tool staticcheck ./...
-	@mkdir -p build
-	@{ go test -v -timeout 5m -parallel 6 ./... 2>&1; echo $$? >build/test.status; } | tee build/test.log \
-		| grep -vE '^(=== |PASS$$|[[:space:]]*--- PASS|\?)' || :
-	@awk "$$SKIPS" build/test.log
-	@exit $$(cat build/test.status)
+	@$(call tell,test,go test -v -timeout 5m -parallel 6 ./...)
+
+test-vm: build ## the tests of what this kernel may lack, on Debian's kernel in a virtual machine
+	@tests/install-needs vm
+	@$(call tell,test-vm,tests/vm/run $(LINKD) '$(STORIES)')
 
 bench: build ## how long linkd takes
 	go run ./tests/bench -linkd $(LINKD)
@@ -36,10 +36,15 @@ clean: ## remove what was built
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 
 needs:
 	@tests/install-needs
+
+# Runs tests with -v, and prints of that what is worth reading.
+tell = mkdir -p build; echo 1 >build/$(1).status; { $(2) 2>&1; echo $$? >build/$(1).status; } | tee build/$(1).log \
+	| grep -vE '^(=== |PASS$$|[[:space:]]*--- PASS|\?)' || :; \
+	awk "$$SKIPS" build/$(1).log; exit $$(cat build/$(1).status)
 
 # A test's reason to skip is logged before its result, under the name given by the nearest line above with ===.
 define SKIPS
