@@ -37,7 +37,7 @@ func ParseEntry(msg []byte) (Entry, error) {
 // Attr is the value of an attribute (NDA_*), nil where there is none. A table may have tens of thousands of entries, of
 // which most are looked at for one attribute, so they are not read into a map.
 func (e *Entry) Attr(kind uint16) (value []byte) {
-	_ = eachAttr(e.attrs, func(k uint16, v []byte) error {
+	_ = EachAttr(e.attrs, func(k uint16, v []byte) error {
 		if k == kind {
 			value = v
 		}

@@ -137,7 +137,7 @@ func named(name string) *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_IFNAME, nl.Ze
 func parseLink(msg []byte) (*Link, error) {
 	info := nl.DeserializeIfInfomsg(msg)
 	l := &Link{Index: int(info.Index), Flags: info.Flags, ParentNS: -1}
-	return l, eachAttr(msg[info.Len():], func(kind uint16, value []byte) error {
+	return l, EachAttr(msg[info.Len():], func(kind uint16, value []byte) error {
 		switch kind {
 		case unix.IFLA_IFNAME:
 			l.Name = nl.BytesToString(value)
@@ -163,7 +163,7 @@ func parseLink(msg []byte) (*Link, error) {
 }
 
 func parseLinkInfo(l *Link, info []byte) error {
-	return eachAttr(info, func(kind uint16, value []byte) (err error) {
+	return EachAttr(info, func(kind uint16, value []byte) (err error) {
 		switch kind {
 		case nl.IFLA_INFO_KIND:
 			l.Kind = nl.BytesToString(value)
@@ -181,15 +181,15 @@ func parseLinkInfo(l *Link, info []byte) error {
 // Attrs reads a list of attributes into a map by their type, without the flag bits.
 func Attrs(b []byte) (map[uint16][]byte, error) {
 	m := map[uint16][]byte{}
-	return m, eachAttr(b, func(kind uint16, value []byte) error {
+	return m, EachAttr(b, func(kind uint16, value []byte) error {
 		m[kind] = value
 		return nil
 	})
 }
 
-// eachAttr walks a list of netlink attributes (netlink(7)): a two-byte length that counts its own header, a two-byte
+// EachAttr walks a list of netlink attributes (netlink(7)): a two-byte length that counts its own header, a two-byte
 // type, the value, and padding to four bytes.
-func eachAttr(b []byte, visit func(kind uint16, value []byte) error) error {
+func EachAttr(b []byte, visit func(kind uint16, value []byte) error) error {
 	for len(b) >= unix.SizeofRtAttr {
 		length := int(nl.NativeEndian().Uint16(b))
 		if length < unix.SizeofRtAttr || length > len(b) {

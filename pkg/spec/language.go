@@ -152,7 +152,10 @@ func (c *Context) Add(r Resource) {
 }
 
 // Declared tells whether the files declare a resource with that ID. It is to be asked Later.
-func (c *Context) Declared(id ID) bool { return c.c.desired.Resources.Get(id) != nil }
+func (c *Context) Declared(id ID) bool { return c.All().Get(id) != nil }
+
+// All is everything that the files declare. It is whole Later.
+func (c *Context) All() *Set { return c.c.desired.Resources }
 
 // Later calls f when everything in all files has been read.
 func (c *Context) Later(f func()) { c.c.later = append(c.c.later, f) }

@@ -37,7 +37,11 @@ type Resource interface {
 type Set struct {
 	byID   map[ID]Resource
 	sorted []Resource
+	places map[place][]Resource
 }
+
+// place is one kind in one namespace.
+type place struct{ ns, kind string }
 
 // Add puts r into the set, unless its ID is there already: then it returns the holder.
 func (s *Set) Add(r Resource) (holder Resource) {
@@ -48,7 +52,7 @@ func (s *Set) Add(r Resource) (holder Resource) {
 		return have
 	}
 	s.byID[r.ID()] = r
-	s.sorted = nil
+	s.sorted, s.places = nil, nil
 	return nil
 }
 
@@ -80,6 +84,18 @@ func (s *Set) All() []Resource {
 		slices.SortFunc(s.sorted, func(a, b Resource) int { return a.ID().Compare(b.ID()) })
 	}
 	return s.sorted
+}
+
+// In are the resources of a kind in a namespace, in ID order.
+func (s *Set) In(ns, kind string) []Resource {
+	if s.places == nil {
+		s.places = map[place][]Resource{}
+		for _, r := range s.All() {
+			at := place{r.ID().NS, r.ID().Kind}
+			s.places[at] = append(s.places[at], r)
+		}
+	}
+	return s.places[place{ns, kind}]
 }
 
 // Nested is a resource that stands inside others without needing them to be declared: that must not go round in a

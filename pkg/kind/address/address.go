@@ -45,6 +45,8 @@ type Address struct {
 
 	// index is that of the device on which the address was found.
 	index int
+	// referred is what it needs beside its device.
+	referred []spec.ID
 }
 
 // ID implements spec.Resource.
@@ -53,15 +55,21 @@ func (a *Address) ID() spec.ID {
 }
 
 // Needs implements spec.Resource. The device need not be up.
-func (a *Address) Needs() []spec.ID { return []spec.ID{spec.LinkID(a.NS, a.Dev)} }
+func (a *Address) Needs() []spec.ID {
+	return append([]spec.ID{spec.LinkID(a.NS, a.Dev)}, a.referred...)
+}
+
+// refer notes what the address needs of all that is declared.
+func (a *Address) refer(all *spec.Set) { a.referred = Membership(all, a.NS, a.Dev) }
 
 // Origin implements spec.Resource.
 func (a *Address) Origin() spec.Source { return a.Source }
 
-// Problem tells what is wrong with an address that is as wanted; "" is nothing.
+// Problem implements reconcile.Ailing. The kernel does not try again by itself.
 func (a *Address) Problem() string {
 	if a.DADFailed {
-		return "another host on the link has this address, so the kernel does not use it"
+		return "another host on the link has this address (duplicate address detection failed), so the kernel does not use it; " +
+			"once that is mended, delete it, and linkd makes it anew"
 	}
 	return ""
 }

@@ -19,6 +19,7 @@ func Key() spec.Key {
 				a := e.resource(c.NS, c.Device)
 				a.Adopt = c.Adopt
 				c.Add(a)
+				c.Later(func() { a.refer(c.All()) })
 			}
 		})
 }

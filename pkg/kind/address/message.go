@@ -166,25 +166,44 @@ func flagsOf(head *nl.IfAddrmsg, attrs map[uint16][]byte) uint32 {
 
 func lifetime(b []byte) Lifetime { return Lifetime(nl.NativeEndian().Uint32(b)) }
 
-// Tentative tells whether the namespace has an IPv6 address that is not in use yet, because duplicate address
-// detection (RFC 4862, 5.4) is under way; one that failed it is not tentative any more.
-func Tentative(ns *observe.NS, ip netip.Addr) (bool, error) {
-	msgs, err := dump(ns, unix.AF_INET6, 0)
+// Presence is how an address stands in a namespace.
+type Presence int
+
+// The presences, from the worst to the best: an IPv6 address is tentative, and not in use yet, while duplicate address
+// detection is under way (RFC 4862, 5.4), and is a duplicate for good if that failed.
+const (
+	Absent Presence = iota
+	Duplicate
+	Tentative
+	Present
+)
+
+// PresenceOf asks the kernel for the presence of an address, the best if several devices have it.
+func PresenceOf(ns *observe.NS, ip netip.Addr) (best Presence, err error) {
+	msgs, err := dump(ns, familyOf(ip), 0)
 	if err != nil {
-		return false, err
+		return Absent, err
 	}
 	for _, msg := range msgs {
 		attrs, err := observe.Attrs(msg[unix.SizeofIfAddrmsg:])
 		if err != nil {
-			return false, err
+			return Absent, err
 		}
 		local, has := netip.AddrFromSlice(attrs[unix.IFA_LOCAL])
 		if !has {
 			local, _ = netip.AddrFromSlice(attrs[unix.IFA_ADDRESS])
 		}
-		if flags := flagsOf(nl.DeserializeIfAddrmsg(msg), attrs); local == ip && flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == unix.IFA_F_TENTATIVE {
-			return true, nil
+		if local != ip {
+			continue
 		}
+		presence := Present
+		switch flags := flagsOf(nl.DeserializeIfAddrmsg(msg), attrs); {
+		case flags&unix.IFA_F_DADFAILED != 0:
+			presence = Duplicate
+		case flags&unix.IFA_F_TENTATIVE != 0:
+			presence = Tentative
+		}
+		best = max(best, presence)
 	}
-	return false, nil
+	return best, nil
 }

@@ -92,6 +92,12 @@ func (l *Link) AlsoMakes() []spec.ID {
 	return nil
 }
 
+// ResetsPorts tells whether whoever becomes a port of the link loses what was on it.
+func (l *Link) ResetsPorts() bool {
+	t := typeNamed(l.Type)
+	return t != nil && t.ResetsPorts
+}
+
 // OnlyFound implements reconcile.OnlyFound.
 func (l *Link) OnlyFound() bool { return l.Type == existing }
 

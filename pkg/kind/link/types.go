@@ -31,6 +31,8 @@ type Type struct {
 	Paired bool
 	// KeepsMAC: without an address of its own the kernel would change it, so it is given one.
 	KeepsMAC bool
+	// ResetsPorts: an interface that becomes a port of it is set down and up, and loses its routes and IPv6 addresses.
+	ResetsPorts bool
 	// Attach makes the attributes that only creation knows; nil where there are none.
 	Attach func(ns *observe.NS, want *Link) ([]*nl.RtAttr, error)
 	// Claims says what a link of the kind has that there is only one of, or that others have to agree with; nil for

@@ -11,7 +11,7 @@ import (
 
 func TestDiff(t *testing.T) {
 	via := func(gateway string, more ...func(*Route)) *Route {
-		r := &Route{To: net("0.0.0.0/0"), Type: unix.RTN_UNICAST, Dev: "eth0"}
+		r := &Route{To: net("0.0.0.0/0"), Type: unix.RTN_UNICAST, Dev: "eth0", Proto: address.Mark}
 		if gateway != "" {
 			r.Via = ip(gateway)
 		}
@@ -21,7 +21,8 @@ func TestDiff(t *testing.T) {
 		return r
 	}
 	inet6 := func(r *Route) { r.To = net("::/0") }
-	several := func(r *Route) { r.Hops = []Hop{{ip("fd00::1"), "eth0"}, {ip("fd00::2"), "eth1"}}; r.Dev = "" }
+	several := func(r *Route) { r.setWays([]Hop{{ip("fd00::1"), "eth0", 1}, {ip("fd00::2"), "eth1", 3}}) }
+	by := func(ways ...Hop) func(r *Route) { return func(r *Route) { r.setWays(ways) } }
 	options := func(r *Route) {
 		r.Src, r.Scope, r.OnLink, r.MTU = ref(ip("10.0.0.9")), ref(address.Scope(200)), ref(true), ref(uint32(1400))
 	}
@@ -41,8 +42,20 @@ func TestDiff(t *testing.T) {
 		{"options", via("10.0.0.1", options), via("10.0.0.1", func(r *Route) { r.Scope = ref(address.Scope(0)) }),
 			"src: (none) -> 10.0.0.9, scope: global -> site, onlink: false -> true, mtu: 0 -> 1400"},
 		{"a nexthop object", via("10.0.0.1"), via("10.0.0.1", func(r *Route) { r.Object = 7 }), "nhid: 7 -> (none)"},
-		{"several gateways", via("10.0.0.1"), via("", several), "via: via fd00::1 dev eth0, via fd00::2 dev eth1 -> 10.0.0.1"},
-		{"several gateways of IPv6", via("fd00::1", inet6), via("", inet6, several), "via: via fd00::1 dev eth0, via fd00::2 dev eth1 -> fd00::1!"},
+		{"several ways to one", via("fd00::1", inet6), via("", inet6, several),
+			"nexthops: via fd00::1 dev eth0 weight 1, via fd00::2 dev eth1 weight 3 -> via fd00::1 dev eth0"},
+		{"one way to several", via("", inet6, several), via("fd00::1", inet6),
+			"nexthops: via fd00::1 dev eth0 -> via fd00::1 dev eth0 weight 1, via fd00::2 dev eth1 weight 3"},
+		{"several ways to none", via("", func(r *Route) { r.Type, r.Dev = unix.RTN_BLACKHOLE, "" }), via("", several),
+			"type: unicast -> blackhole, nexthops: via fd00::1 dev eth0 weight 1, via fd00::2 dev eth1 weight 3 -> (none)"},
+		{"the same ways in another order", via("", several), via("", by(Hop{ip("fd00::2"), "eth1", 3}, Hop{ip("fd00::1"), "eth0", 1})), ""},
+		{"another weight", via("", several), via("", by(Hop{ip("fd00::1"), "eth0", 1}, Hop{ip("fd00::2"), "eth1", 2})),
+			"nexthops: via fd00::1 dev eth0 weight 1, via fd00::2 dev eth1 weight 2 -> via fd00::1 dev eth0 weight 1, via fd00::2 dev eth1 weight 3"},
+		{"ways by any device", via("", by(Hop{ip("fd00::1"), "", 1}, Hop{ip("fd00::2"), "", 3})), via("", several), ""},
+		{"one way by any device and one by this", via("", by(Hop{ip("fd00::1"), "", 1}, Hop{ip("fd00::1"), "eth0", 1})),
+			via("", by(Hop{ip("fd00::1"), "eth0", 1}, Hop{ip("fd00::1"), "eth1", 1})), ""},
+		{"another's", via("10.0.0.1"), via("10.0.0.2", func(r *Route) { r.Proto = 12 }), "via: 10.0.0.2 -> 10.0.0.1, proto: bird -> 108"},
+		{"another's that is the same", via("10.0.0.1"), via("10.0.0.1", func(r *Route) { r.Proto = 12 }), ""},
 		{"not alone", via("10.0.0.1"), via("10.0.0.2", func(r *Route) { r.Shared = true }), "via: 10.0.0.2 -> 10.0.0.1!"},
 	} {
 		var says []string

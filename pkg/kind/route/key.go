@@ -17,9 +17,9 @@ const keyName = "routes"
 func EndKey() spec.Key {
 	return spec.NewKey(keyName, "routes by way of the interface", func(c *spec.Context, entries []endEntry) {
 		for _, e := range entries {
-			r := e.resource(c.NS, c.Device)
+			r := e.resource(c.NS)
 			r.Adopt = c.Adopt
-			c.Add(r)
+			add(c, r)
 		}
 	})
 }
@@ -28,41 +28,87 @@ func EndKey() spec.Key {
 func NamespaceKey() spec.Key {
 	return spec.NewKey(keyName, "routes by way of any interface, or of none", func(c *spec.Context, entries []namespaceEntry) {
 		for _, e := range entries {
-			c.Add(e.resource(c.NS, string(e.Dev)))
+			add(c, e.resource(c.NS))
 		}
 	})
+}
+
+func add(c *spec.Context, r *Route) {
+	c.Add(r)
+	c.Later(func() { r.refer(c.All()) })
 }
 
 // entry is a route in YAML.
 type entry struct {
 	To     destination    `yaml:"to" required:"true" doc:"where it leads"`
-	Via    *address.IP    `yaml:"via" doc:"the gateway"`
+	Via    *address.IP    `yaml:"via" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
 	Metric *uint32        `yaml:"metric" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
-	Table  *table         `yaml:"table" absent:"main; for the types local and broadcast local" doc:"the routing table that it is in"`
-	Src    *address.IP    `yaml:"src" doc:"the address that packets leave with, where the sender has not chosen one"`
+	Table  *Table         `yaml:"table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table that it is in"`
+	Src    *address.IP    `yaml:"src" doc:"the address that packets leave with, where the sender has not chosen one; it is waited for, also until it is not tentative any more"`
 	Scope  *address.Scope `yaml:"scope" doc:"how far the destination is; IPv4 only"`
 	OnLink *bool          `yaml:"onlink" doc:"the gateway is on the interface, though no subnet of it says so"`
 	MTU    *uint32        `yaml:"mtu" doc:"largest packet in bytes"`
 	Type   *Type          `yaml:"type" default:"unicast" doc:"what becomes of the packet; the last four end it, have neither via nor dev, and stand in a namespace only"`
-	Family *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"of a default route without via"`
+	Family *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"of a default route, where neither src nor via tells; with an IPv6 gateway, inet is the default route of IPv4"`
+	Source spec.Source
+
+	ways []way
+}
+
+// way is a Hop and where it was written.
+type way struct {
+	Hop
+	source spec.Source
+}
+
+// nextHop is one of several ways of a route in YAML.
+type nextHop struct {
+	Via    *address.IP `yaml:"via" doc:"the gateway; those of an IPv6 route have to be said"`
+	Weight *int        `yaml:"weight" min:"1" max:"256" default:"1" doc:"its share of the traffic"`
 	Source spec.Source
 }
 
-type endEntry struct{ entry }
+func (h nextHop) way(dev string) way {
+	share := 1
+	if h.Weight != nil {
+		share = *h.Weight
+	}
+	return way{Hop{addrOf(h.Via), dev, share}, h.Source}
+}
+
+type endEntry struct {
+	entry
+	NextHops *[]nextHop `yaml:"nexthops" doc:"several gateways in the place of via, each with a share of the traffic"`
+}
 
 // DecodeNode implements spec.NodeDecoder.
 func (e *endEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	if !c.Decode(n, &e.entry) {
+	type mapping endEntry
+	if !c.Decode(n, (*mapping)(e)) {
 		return nil
 	}
 	if t := e.kind(); t.ends() {
 		return fmt.Errorf("%s: a %s route has no device: declare it in the namespace", e.To, t)
 	}
-	return e.check(c.Device)
+	if e.NextHops == nil {
+		e.ways = []way{e.only(c.Device)}
+		return e.check(c)
+	}
+	for _, h := range *e.NextHops {
+		e.ways = append(e.ways, h.way(c.Device))
+	}
+	return e.checkSeveral(c, "")
 }
 
 type namespaceEntry struct {
 	entry
+	Dev      spec.IfName `yaml:"dev" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
+	NextHops *[]nextWay  `yaml:"nexthops" doc:"several ways in the place of via and dev, each with a share of the traffic"`
+}
+
+// nextWay is a nextHop on a device of its own.
+type nextWay struct {
+	nextHop
 	Dev spec.IfName `yaml:"dev" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
 }
 
@@ -72,51 +118,31 @@ func (e *namespaceEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if !c.Decode(n, (*mapping)(e)) {
 		return nil
 	}
-	return e.check(string(e.Dev))
+	if e.NextHops == nil {
+		e.ways = []way{e.only(string(e.Dev))}
+		return e.check(c)
+	}
+	for _, h := range *e.NextHops {
+		e.ways = append(e.ways, h.way(string(h.Dev)))
+	}
+	return e.checkSeveral(c, e.Dev)
 }
 
-// check refuses what the kernel would refuse, and what it would take and not do.
-func (e *entry) check(dev string) error {
-	wrong := func(format string, args ...any) error {
-		return fmt.Errorf("%s: %s", e.To, fmt.Sprintf(format, args...))
-	}
-	via, src, to, t := addrOf(e.Via), addrOf(e.Src), e.prefix(), e.kind()
-	switch {
-	case e.Family != nil && (e.Via != nil || !e.To.both):
-		return wrong("family is for a default route without via; this one's is known")
-	case e.Via != nil && via.Is4() != to.Addr().Is4():
-		return wrong("the gateway %s is of the other address family", via)
-	case e.Via != nil && (via.IsUnspecified() || via.IsMulticast()):
-		return wrong("%s cannot be a gateway", via)
-	case e.Src != nil && src.Is4() != to.Addr().Is4():
-		return wrong("the source %s is of the other address family", src)
-	case t.ends() && (e.Via != nil || dev != ""):
-		return wrong("a %s route has neither via nor dev", t)
-	case !t.ends() && e.Via == nil && dev == "":
-		return wrong("via or dev is missing")
-	case t != unix.RTN_UNICAST && e.Via != nil:
-		return wrong("a %s route has no via", t)
-	case dev == "" && via.IsLinkLocalUnicast() && via.Is6():
-		return wrong("the gateway %s is link-local, so dev is needed", via)
-	case e.OnLink != nil && *e.OnLink && (e.Via == nil || dev == ""):
-		return wrong("onlink is about a gateway on a device: via and dev are needed")
-	case e.Scope != nil && to.Addr().Is6():
-		// rtm_to_fib6_config in net/ipv6/route.c does not read it.
-		return wrong("scope is for IPv4 routes only")
-	case t == unix.RTN_BROADCAST && to.Addr().Is6():
-		return wrong("IPv6 has no broadcast")
-	}
-	return nil
-}
+func (e *entry) only(dev string) way { return way{Hop{addrOf(e.Via), dev, 1}, e.Source} }
 
-func (e *entry) resource(ns, dev string) *Route {
+func (e *entry) resource(ns string) *Route {
 	r := &Route{
-		NS: ns, To: e.prefix(), Type: e.kind(), Via: addrOf(e.Via), Dev: dev,
+		NS: ns, To: e.prefix(), Type: e.kind(),
 		Src: (*netip.Addr)(e.Src), Scope: e.Scope, OnLink: e.OnLink, MTU: e.MTU, Source: e.Source,
 	}
+	hops := make([]Hop, len(e.ways))
+	for i, w := range e.ways {
+		hops[i] = w.Hop
+	}
+	r.setWays(hops)
 	r.Table, r.Metric = r.Type.table(), defaultMetric(r.To)
 	if e.Table != nil {
-		r.Table = uint32(*e.Table)
+		r.Table = *e.Table
 	}
 	if e.Metric != nil && *e.Metric != 0 {
 		r.Metric = *e.Metric
@@ -131,10 +157,18 @@ func (e *entry) kind() Type {
 	return *e.Type
 }
 
-// prefix settles which family's default is meant.
+// prefix settles which family's default is meant. A gateway of IPv4 decides it, for IPv6 has none such.
 func (e *entry) prefix() netip.Prefix {
-	via, src := addrOf(e.Via), addrOf(e.Src)
-	if e.To.both && (via.Is6() || (e.Via == nil && src.Is6()) || (e.Family != nil && *e.Family == "inet6")) {
+	if !e.To.both {
+		return e.To.Prefix
+	}
+	tell := addrOf(e.Src)
+	for _, w := range e.ways {
+		if w.Via.IsValid() && !(tell.IsValid() && tell.Is4()) {
+			tell = w.Via
+		}
+	}
+	if (e.Family == nil && tell.Is6()) || (e.Family != nil && *e.Family == "inet6") {
 		return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
 	return e.To.Prefix

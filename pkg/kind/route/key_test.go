@@ -2,6 +2,8 @@ package route
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,9 +44,20 @@ func TestRouteInYAML(t *testing.T) {
 		{"{to: 10.0.0.5, type: local}", "10.0.0.5/32 table 255", Route{To: net("10.0.0.5/32"), Table: 255, Type: unix.RTN_LOCAL}},
 		{"{to: 10.9.0.0/16, via: 10.0.0.1, src: 10.0.0.2, scope: link, onlink: true, mtu: 1400}", "10.9.0.0/16",
 			Route{To: net("10.9.0.0/16"), Via: ip("10.0.0.1"), Src: ref(ip("10.0.0.2")), Scope: ref(address.Scope(253)), OnLink: ref(true), MTU: ref(uint32(1400))}},
+		{"{to: 10.0.0.5, type: anycast}", "10.0.0.5/32 table 255", Route{To: net("10.0.0.5/32"), Table: 255, Type: unix.RTN_ANYCAST}},
+		{"{to: 10.9.0.0/16, via: 'fe80::1'}", "10.9.0.0/16", Route{To: net("10.9.0.0/16"), Via: ip("fe80::1")}},
+		{"{to: default, via: 'fe80::1', family: inet}", "default", Route{To: net("0.0.0.0/0"), Via: ip("fe80::1")}},
+		{"{to: default, via: 'fe80::1', src: 10.0.0.1}", "default", Route{To: net("0.0.0.0/0"), Via: ip("fe80::1"), Src: ref(ip("10.0.0.1"))}},
+		{"{to: default, via: 'fe80::1', family: inet6}", "default inet6", Route{To: net("::/0"), Via: ip("fe80::1"), Metric: 1024}},
+		{"{to: default, nexthops: [{via: 'fe80::1', weight: 4}]}", "default inet6", Route{To: net("::/0"), Via: ip("fe80::1"), Metric: 1024}},
+		{"{to: default, nexthops: [{via: 10.0.0.1}, {via: 'fe80::1', weight: 256}]}", "default",
+			Route{To: net("0.0.0.0/0"), Hops: []Hop{{ip("10.0.0.1"), "eth0", 1}, {ip("fe80::1"), "eth0", 256}}}},
 	} {
 		want := test.want
-		want.NS, want.Dev = "lab", "eth0"
+		want.NS = "lab"
+		if want.Hops == nil {
+			want.Dev = "eth0"
+		}
 		if want.Table == 0 {
 			want.Table = unix.RT_TABLE_MAIN
 		}
@@ -59,8 +72,13 @@ func TestRouteInYAML(t *testing.T) {
 			t.Errorf("%s has the key %q, want %q", test.text, id, test.id)
 		}
 	}
-	got := conform.Read(t, language, inNamespace("    - {to: 10.9.0.0/16, type: blackhole}\n    - {to: 10.8.0.0/16, via: 10.0.0.1, dev: eth1}\n"))
+	got := conform.Read(t, language, inNamespace(`
+    - {to: 10.9.0.0/16, type: blackhole}
+    - {to: 10.8.0.0/16, via: 10.0.0.1, dev: eth1}
+    - {to: 10.7.0.0/16, nexthops: [{via: 10.0.0.1}, {dev: eth1, weight: 2}, {via: 10.0.0.2, dev: eth2, weight: 3}]}
+`))
 	want := []spec.Resource{
+		&Route{NS: "lab", To: net("10.7.0.0/16"), Hops: []Hop{{ip("10.0.0.1"), "", 1}, {Dev: "eth1", Weight: 2}, {ip("10.0.0.2"), "eth2", 3}}, Table: 254, Type: unix.RTN_UNICAST},
 		&Route{NS: "lab", To: net("10.8.0.0/16"), Via: ip("10.0.0.1"), Dev: "eth1", Table: 254, Type: unix.RTN_UNICAST},
 		&Route{NS: "lab", To: net("10.9.0.0/16"), Table: 254, Type: unix.RTN_BLACKHOLE},
 	}
@@ -69,18 +87,110 @@ func TestRouteInYAML(t *testing.T) {
 	}
 }
 
+// tables makes the lists of the names of tables for a test: what is in each of their directories.
+func tables(t *testing.T, usr, etc map[string]string) {
+	t.Helper()
+	before := tableDirs
+	t.Cleanup(func() { tableDirs = before })
+	tableDirs = []string{t.TempDir(), t.TempDir()}
+	for i, files := range []map[string]string{usr, etc} {
+		for name, text := range files {
+			path := filepath.Join(tableDirs[i], name)
+			conform.Must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			conform.Must(t, os.WriteFile(path, []byte(text), 0o644))
+		}
+	}
+}
+
+func TestTablesHaveNames(t *testing.T) {
+	tables(t,
+		map[string]string{"rt_tables": "9 hidden\n", "rt_tables.d/a.conf": "10 theirs\n", "rt_tables.d/b.conf": "11 blue\n"},
+		map[string]string{
+			"rt_tables":          "# reserved\n255\tlocal\n254\tmain\n0 unspec\n 0x64  uplink # of old\n7\nx y\n1 two words\n",
+			"rt_tables.d/b.conf": "70000 blue\n", "rt_tables.d/c.conf": "101 uplink", "rt_tables.d/README": "5 readme\n",
+		})
+	for text, want := range map[string]string{
+		"uplink": "10.0.0.0/24 table 101", "theirs": "10.0.0.0/24 table 10", "blue": "10.0.0.0/24 table 70000",
+		"main": "10.0.0.0/24", "local": "10.0.0.0/24 table 255", "default": "10.0.0.0/24 table 253", "0x64": "10.0.0.0/24 table 100",
+	} {
+		got := conform.Read(t, language, onEth0("      - {to: 10.0.0.0/24, table: "+text+"}"))
+		if id := got[0].ID().Key; id != want {
+			t.Errorf("table %s: got %q, want %q", text, id, want)
+		}
+	}
+	_, errs := conform.Compile(language, onEth0(`      - {to: 10.0.0.0/24, table: uplnk}
+      - {to: 10.0.0.0/24, table: readme}
+      - {to: 10.0.0.0/24, table: -1}
+      - {to: 10.0.0.0/24, table: 4294967296}
+      - {to: 10.0.0.0/24, table: [main]}
+`))
+	const where = " (names are those of rt_tables and rt_tables.d/*.conf in /etc/iproute2; a number is known everywhere)"
+	want := `
+a.yaml:7:34: table "uplnk" is not one of blue, default, local, main, theirs, uplink; did you mean "uplink"?` + where + `
+a.yaml:8:34: table "readme" is not one of blue, default, local, main, theirs, uplink` + where + `
+a.yaml:9:34: expected a whole number, found "-1"
+a.yaml:10:34: 4294967296 is out of range
+a.yaml:11:34: expected a word, found a list`
+	if d := cmp.Diff(strings.TrimSpace(want), errs); d != "" {
+		t.Errorf("errors (-want +got):\n%s", d)
+	}
+}
+
+// What a route needs that the files do not name there: the address it comes from, and the device that its gateway is on.
+func TestRoutesNeedAddresses(t *testing.T) {
+	both := conform.Language([]spec.Key{NamespaceKey()}, []spec.Key{EndKey(), address.Key()})
+	const declared = `
+links:
+  one: {netns: lab, name: eth0, addresses: [10.0.0.1/24, 10.9.0.1/16, "fd00::1/64", 192.0.2.1]}
+  two: {netns: lab, name: eth1, addresses: [10.1.0.1/24, 192.0.2.1/32, {address: 10.7.0.1, peer: 10.7.0.2}]}
+  far: {netns: other, name: eth2, addresses: [10.2.0.1/24]}
+namespaces:
+  other: {}
+  lab:
+    routes:
+    - `
+	for entry, want := range map[string]string{
+		"{to: default, via: 10.0.0.9}":                                                    "lab/link/eth0",
+		"{to: default, via: 10.0.0.9, dev: eth5}":                                         "lab/link/eth5",
+		"{to: default, via: 10.2.0.9}":                                                    "",
+		"{to: default, via: 10.7.0.2}":                                                    "lab/link/eth1",
+		"{to: default, via: 192.0.2.1}":                                                   "",
+		"{to: default, dev: eth0, src: 10.1.0.1}":                                         "lab/link/eth0 lab/address/eth1/10.1.0.1/24",
+		"{to: default, dev: eth1, src: 192.0.2.1}":                                        "lab/link/eth1 lab/address/eth1/192.0.2.1/32",
+		"{to: default, dev: eth5, src: 192.0.2.1}":                                        "lab/link/eth5 lab/address/eth0/192.0.2.1/32",
+		"{to: default, dev: eth1, src: 10.0.0.77}":                                        "lab/link/eth1",
+		"{to: default, src: 'fd00::1', via: 'fd00::2'}":                                   "lab/link/eth0 lab/address/eth0/fd00::1/64",
+		"{to: default, nexthops: [{via: 10.0.0.2}, {via: 10.1.0.2}]}":                     "lab/link/eth0 lab/link/eth1",
+		"{to: default, nexthops: [{dev: eth0}, {dev: eth7}, {dev: eth0, via: 10.0.0.2}]}": "lab/link/eth0 lab/link/eth7",
+		"{to: 10.5.0.0/16, type: throw}":                                                  "",
+	} {
+		var needs []string
+		for _, r := range conform.Read(t, both, declared+entry+"\n") {
+			if r.ID().Kind == kindName {
+				for _, id := range r.Needs() {
+					needs = append(needs, id.String())
+				}
+			}
+		}
+		if got := strings.Join(needs, " "); got != want {
+			t.Errorf("%s: got %q, want %q", entry, got, want)
+		}
+	}
+}
+
 func TestRouteErrors(t *testing.T) {
+	tables(t, nil, nil)
 	for _, test := range []struct{ text, want string }{
 		{inNamespace(`    - {to: 10.0.0.5/24, via: 10.1.0.1}
     - {to: elsewhere, via: 10.1.0.1}
     - {via: 10.1.0.1, gateway: x}
-    - {to: 10.0.0.0/24, via: fd00::1}
+    - {to: fd00::/64, via: 10.1.0.1}
     - {to: 10.0.0.0/24}
     - {to: 10.0.0.0/24, via: 224.0.0.1}
     - {to: 10.0.0.0/24, type: blackhole, dev: eth0}
     - {to: 10.0.0.0/24, type: blackhol}
     - {to: default, via: fe80::1}
-    - {to: default, via: 10.1.0.1, family: inet}
+    - {to: 10.0.0.0/24, via: 10.1.0.1, family: inet}
     - {to: 10.0.0.0/24, dev: eth0, onlink: true}
     - {to: fd00::/64, dev: eth0, scope: link}
     - {to: fd00::/64, dev: eth0, src: 10.0.0.1}
@@ -89,26 +199,61 @@ func TestRouteErrors(t *testing.T) {
     - {to: 10.0.0.0/24, dev: eth0, table: 0}
     - {to: 10.0.0.0/24, dev: eth0, table: mian}
     - {to: fd00::1, dev: eth0, type: broadcast}
+    - {to: default, via: 10.1.0.1, family: inet6}
+    - {to: 10.0.0.0/24, type: throw, onlink: true}
 `), `
 a.yaml:4:12: 10.0.0.5/24 has bits set beyond its length; did you mean 10.0.0.0/24?
 a.yaml:5:12: "elsewhere" is no IP address, with or without /LENGTH, and not default
 a.yaml:6:7: "to" is missing
 a.yaml:6:23: unknown key "gateway"
-a.yaml:7:7: 10.0.0.0/24: the gateway fd00::1 is of the other address family
+a.yaml:7:7: fd00::/64: the gateway 10.1.0.1 is of the other address family
 a.yaml:8:7: 10.0.0.0/24: via or dev is missing
 a.yaml:9:7: 10.0.0.0/24: 224.0.0.1 cannot be a gateway
 a.yaml:10:7: 10.0.0.0/24: a blackhole route has neither via nor dev
-a.yaml:11:31: route type "blackhol" is not one of unicast, local, broadcast, multicast, blackhole, unreachable, prohibit, throw; did you mean "blackhole"?
+a.yaml:11:31: route type "blackhol" is not one of unicast, local, broadcast, anycast, multicast, blackhole, unreachable, prohibit, throw; did you mean "blackhole"?
 a.yaml:12:7: default: the gateway fe80::1 is link-local, so dev is needed
-a.yaml:13:7: default: family is for a default route without via; this one's is known
+a.yaml:13:7: 10.0.0.0/24: family is for a default route; this one's is known
 a.yaml:14:7: 10.0.0.0/24: onlink is about a gateway on a device: via and dev are needed
 a.yaml:15:7: fd00::/64: scope is for IPv4 routes only
 a.yaml:16:7: fd00::/64: the source 10.0.0.1 is of the other address family
 a.yaml:17:7: 10.0.0.5/32: a local route has no via
 a.yaml:18:40: family "ipv6" is not one of inet, inet6
 a.yaml:19:43: there is no table 0
-a.yaml:20:43: expected a whole number, found "mian"
-a.yaml:21:7: fd00::1/128: IPv6 has no broadcast`},
+a.yaml:20:43: table "mian" is not one of default, local, main; did you mean "main"? (names are those of rt_tables and rt_tables.d/*.conf in /etc/iproute2; a number is known everywhere)
+a.yaml:21:7: fd00::1/128: IPv6 has no broadcast
+a.yaml:22:7: default: the gateway 10.1.0.1 is of the other address family
+a.yaml:23:7: 10.0.0.0/24: onlink is about a gateway on a device, and a throw route has none`},
+		{inNamespace(`    - {to: default, nexthops: []}
+    - {to: default, via: 10.0.0.1, nexthops: [{via: 10.0.0.1}]}
+    - {to: default, dev: eth0, nexthops: [{via: 10.0.0.1}]}
+    - {to: default, type: blackhole, nexthops: [{via: 10.0.0.1}]}
+    - {to: default, nexthops: [{via: 10.0.0.1}, {via: 10.0.0.1, dev: eth0, weight: 2}]}
+    - {to: default, nexthops: [{via: 10.0.0.1, weight: 0}, {via: 10.0.0.2, weight: 257}]}
+    - {to: fd00::/64, nexthops: [{via: fd01::1}, {dev: eth0}]}
+    - {to: 10.0.0.0/24, nexthops: [{weight: 2}, {via: fe80::1}]}
+    - {to: 10.0.0.0/24, onlink: true, nexthops: [{via: 10.0.0.1, dev: eth0}, {via: 10.0.0.2}]}
+    - {to: 10.0.0.0/24, nexthops: [{to: 10.0.0.1, gw: 10.0.0.2}]}
+    - {to: 10.0.0.0/24, nexthops: {via: 10.0.0.1}}
+`), `
+a.yaml:4:7: default: nexthops is an empty list
+a.yaml:5:7: default: via and dev stand in each of the nexthops, or there are none
+a.yaml:6:7: default: via and dev stand in each of the nexthops, or there are none
+a.yaml:7:7: default: a blackhole route has no nexthops
+a.yaml:8:49: default: there is a nexthop via 10.0.0.1 dev eth0 already: give it a weight instead
+a.yaml:9:56: weight is 1 to 256
+a.yaml:9:84: weight is 1 to 256
+a.yaml:10:50: fd00::/64: via is missing: IPv6 has no nexthops without a gateway
+a.yaml:11:36: 10.0.0.0/24: via or dev is missing
+a.yaml:11:49: 10.0.0.0/24: the gateway fe80::1 is link-local, so dev is needed
+a.yaml:12:78: 10.0.0.0/24: onlink is about a gateway on a device: via and dev are needed
+a.yaml:13:37: unknown key "to"
+a.yaml:13:51: unknown key "gw"
+a.yaml:14:35: expected a list, found a mapping`},
+		{onEth0(`      - {to: default, nexthops: [{via: 10.0.0.1, dev: eth0}]}
+      - {to: default, nexthops: [{via: 10.0.0.1}, {via: 10.0.0.1}]}
+`), `
+a.yaml:7:50: unknown key "dev"
+a.yaml:8:51: default: there is a nexthop via 10.0.0.1 dev eth0 already: give it a weight instead`},
 		{onEth0(`      - {to: 10.0.0.0/24, type: throw}
       - {to: 10.1.0.0/24, dev: eth1}
 `), `

@@ -1,14 +1,10 @@
 package route
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"linkd/pkg/kind/address"
 	"linkd/pkg/observe"
@@ -21,30 +17,58 @@ var Kind = reconcile.Register[*Route](kindName, kind{}, observe.RouteTopic, obse
 
 type kind struct{}
 
+var _ reconcile.Crowded[*Route] = kind{}
+
 // Observe implements reconcile.Kind.
 func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Route, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := list(ns, links.NameOf)
+	return list(ns, links, 0, nil)
+}
+
+// ObserveAmong implements reconcile.Crowded. The kernel leaves out of a dump what is of another protocol, which costs a
+// tenth of a list of everything. That is needed only where something is to be done: what is missing may have another's
+// route in its place, and what is to be changed may have one beside it (see Diff).
+func (k kind) ObserveAmong(ctx context.Context, ns *observe.NS, wanted []*Route) ([]*Route, error) {
+	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
-	nameSiblings(found)
-	return found, nil
+	own, err := list(ns, links, address.Mark, nil)
+	if err != nil || k.holds(own, wanted) {
+		return own, err
+	}
+	places := make(map[place]bool, len(wanted))
+	for _, w := range wanted {
+		places[w.place()] = true
+	}
+	return list(ns, links, 0, places)
 }
 
-// nameSiblings gives each of several routes of one destination, table and metric an ID of its own. The kernel takes
-// the second one only from `ip route append` and from itself, so linkd's, if it is among them, is the one meant.
-func nameSiblings(found []*Route) {
-	type place struct {
-		to            netip.Prefix
-		table, metric uint32
+// holds tells whether all that is wanted is among found, as it is wanted.
+func (k kind) holds(found, wanted []*Route) bool {
+	at := make(map[place]*Route, len(found))
+	for _, r := range found {
+		if r.Sibling == "" {
+			at[r.place()] = r
+		}
 	}
+	for _, w := range wanted {
+		if have := at[w.place()]; have == nil || len(k.Diff(w, have)) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// nameSiblings gives each of several routes of one place an ID of its own. The kernel takes the second one only from
+// `ip route append` and from itself, so linkd's, if it is among them, is the one meant.
+func nameSiblings(found []*Route) {
 	first := make(map[place]*Route, len(found))
 	for _, r := range found {
-		at := place{r.To, r.Table, r.Metric}
+		at := r.place()
 		f := first[at]
 		if f == nil {
 			first[at] = r
@@ -61,18 +85,13 @@ func nameSiblings(found []*Route) {
 // Owned implements reconcile.Kind.
 func (kind) Owned(have *Route) bool { return have.Proto == address.Mark }
 
-// Diff implements reconcile.Kind. NLM_F_REPLACE changes everything, at once and for every packet; but it hits the
-// first of several routes (fib_table_insert in net/ipv4/fib_trie.c), or all the ways of one
-// (fib6_add_rt2node in net/ipv6/ip6_fib.c), whoever made them, so then linkd's own is deleted by name instead.
+// Diff implements reconcile.Kind. NLM_F_REPLACE changes everything, at once and for every packet; but of several routes
+// of one place it hits the first (fib_table_insert in net/ipv4/fib_trie.c), whoever made it, so there linkd's own is
+// deleted by name instead.
 func (k kind) Diff(want, have *Route) []reconcile.Field {
 	var fs reconcile.Fields
 	reconcile.Compare(&fs, "type", &want.Type, have.Type)
-	if w, h := gateway(want), gateway(have); w != h {
-		fs.Differ("via", h, w)
-	}
-	if want.Dev != "" && want.Dev != have.Dev && len(have.Hops) == 0 {
-		fs.Differ("dev", have.Dev, want.Dev)
-	}
+	compareWhere(&fs, want, have)
 	if have.Object != 0 {
 		fs.Differ("nhid", strconv.Itoa(int(have.Object)), "")
 	}
@@ -86,10 +105,14 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 	reconcile.Compare(&fs, "scope", want.Scope, valueOf(have.Scope))
 	reconcile.Compare(&fs, "onlink", want.OnLink, valueOf(have.OnLink))
 	reconcile.Compare(&fs, "mtu", want.MTU, valueOf(have.MTU))
-	if k.ComesWith(want, have) && !k.Owned(have) {
+	switch {
+	case k.Owned(have):
+	case k.ComesWith(want, have):
 		fs.Differ("mark", "", "linkd")
+	case len(fs) > 0:
+		fs.Differ("proto", Protocol(have.Proto).String(), Protocol(address.Mark).String())
 	}
-	if have.Shared || (len(have.Hops) > 0 && have.To.Addr().Is6()) {
+	if have.Shared {
 		for i := range fs {
 			fs[i].Replace = true
 		}
@@ -103,19 +126,40 @@ func (kind) ComesWith(want, have *Route) bool {
 	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.unspeakable() == "" && have.byHand()
 }
 
-// gateway is where a route leads, in words; "" is to what is directly connected.
-func gateway(r *Route) string {
-	if len(r.Hops) > 0 {
-		hops := make([]string, len(r.Hops))
-		for i, h := range r.Hops {
-			hops[i] = h.String()
+// compareWhere compares where the packets go. The kernel's word on a way, that it is dead or has no carrier, is not of
+// it.
+func compareWhere(fs *reconcile.Fields, want, have *Route) {
+	if len(want.Hops) == 0 && len(have.Hops) == 0 {
+		if want.Via != have.Via {
+			fs.Differ("via", addrText(have.Via), addrText(want.Via))
 		}
-		return strings.Join(hops, ", ")
+		if want.Dev != "" && want.Dev != have.Dev {
+			fs.Differ("dev", have.Dev, want.Dev)
+		}
+		return
 	}
-	if !r.Via.IsValid() {
+	if missing, surplus := compareWays(want.ways(), have.ways(), Hop.is); len(missing)+len(surplus) > 0 {
+		fs.Differ("nexthops", have.nextHops(), want.nextHops())
+	}
+}
+
+// nextHops are the ways of a route, in words; "" of one that goes nowhere.
+func (r *Route) nextHops() string {
+	if len(r.Hops) == 0 {
+		return strings.TrimPrefix(wayOf(r.Via, r.Dev), " ")
+	}
+	hops := make([]string, len(r.Hops))
+	for i, h := range r.Hops {
+		hops[i] = h.String()
+	}
+	return strings.Join(hops, ", ")
+}
+
+func addrText(ip netip.Addr) string {
+	if !ip.IsValid() {
 		return ""
 	}
-	return r.Via.String()
+	return ip.String()
 }
 
 func valueOf[T any](p *T) (value T) {
@@ -123,69 +167,4 @@ func valueOf[T any](p *T) (value T) {
 		value = *p
 	}
 	return value
-}
-
-// Create implements reconcile.Kind.
-func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) error {
-	err := put(ns, want, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
-	if !errors.Is(err, unix.EEXIST) {
-		return err
-	}
-	found, lookErr := k.Observe(ctx, ns)
-	if lookErr != nil {
-		return lookErr
-	}
-	for _, have := range found {
-		if have.ID() == want.ID() && k.Owned(have) && len(k.Diff(want, have)) == 0 {
-			return nil
-		}
-	}
-	return err
-}
-
-// Update implements reconcile.Kind. A route is replaced as a whole, so what is not managed is said as it was found.
-func (kind) Update(_ context.Context, ns *observe.NS, want, have *Route) error {
-	whole := *want
-	if have.Type == want.Type && have.Dev == want.Dev && gateway(have) == gateway(want) {
-		whole.Src = cmp.Or(want.Src, have.Src)
-		whole.Scope = cmp.Or(want.Scope, have.Scope)
-		whole.MTU = cmp.Or(want.MTU, have.MTU)
-	}
-	return put(ns, &whole, unix.NLM_F_REPLACE)
-}
-
-func put(ns *observe.NS, want *Route, flags int) error {
-	err := onDevice(ns, want.Dev, func(index int) error { return ns.Change(newRoute(want, index, flags)) })
-	if errors.Is(err, unix.EINVAL) && want.Src != nil && want.Src.Is6() {
-		// The kernel does not take a tentative address for a source (ip6_route_info_create in net/ipv6/route.c), and
-		// says of it what it says of an address that is not there.
-		if tentative, lookErr := address.Tentative(ns, *want.Src); lookErr == nil && tentative {
-			return observe.Pendingf("the source address %s is still tentative", want.Src)
-		}
-	}
-	return err
-}
-
-// Delete implements reconcile.Kind. Everything that the kernel compares is said, so that nobody else's route is hit.
-func (kind) Delete(_ context.Context, ns *observe.NS, have *Route) error {
-	ways := []Hop{{have.Via, have.Dev}}
-	if len(have.Hops) > 0 && have.To.Addr().Is6() {
-		// IPv6 shows routes of the same destination and metric as one with several ways and the mark of the first,
-		// and they may be of several makers.
-		ways = have.Hops
-	}
-	for _, way := range ways {
-		err := onDevice(ns, way.Dev, func(index int) error { return ns.Change(delRoute(have, way.Via, index)) })
-		if err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ENODEV) {
-			return err
-		}
-	}
-	return nil
-}
-
-func onDevice(ns *observe.NS, dev string, send func(index int) error) error {
-	if dev == "" {
-		return send(0)
-	}
-	return address.OnDevice(ns, dev, send)
 }

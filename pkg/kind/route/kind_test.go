@@ -3,6 +3,8 @@ package route
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -78,6 +80,62 @@ route add fd07::/64 nexthop via fd00::7 nexthop via fd01::7
 				conform.To(read("{to: fd04::/64, via: fd00::3}"), "type: blackhole -> unicast", "via: (none) -> fd00::3"),
 			},
 		},
+		"IPv4 by several ways": {
+			Setup: cable + "route add 10.7.0.0/16 nexthop via 10.0.0.7 nexthop via 10.1.0.7\n",
+			Want: []spec.Resource{
+				read("{to: default, nexthops: [{via: 10.0.0.2}, {via: 10.1.0.2, dev: eth1, weight: 256}]}"),
+				read("{to: 10.9.0.0/16, src: 10.0.0.1, mtu: 1400, nexthops: [{dev: eth0}, {via: 'fe80::1', dev: eth1, weight: 2}]}"),
+				read("{to: 10.8.0.0/16, onlink: true, table: 100, metric: 5, nexthops: [{via: 192.0.2.1, dev: eth0}, {via: 192.0.2.1, dev: eth1}]}"),
+				read("{to: 10.6.0.0/16, via: 'fe80::1', dev: eth0}"),
+				read("{to: 10.5.0.0/16, nexthops: [{via: 10.0.0.2, weight: 9}]}"),
+			},
+			Changes: []conform.Change{
+				conform.To(read("{to: default, nexthops: [{via: 10.1.0.2, weight: 255}, {via: 10.0.0.2}]}"),
+					"nexthops: via 10.0.0.2 dev eth0 weight 1, via 10.1.0.2 dev eth1 weight 256 -> via 10.1.0.2 weight 255, via 10.0.0.2 weight 1"),
+				conform.To(read("{to: default, via: 10.0.0.2, dev: eth0}"),
+					"nexthops: via 10.1.0.2 dev eth1 weight 255, via 10.0.0.2 dev eth0 weight 1 -> via 10.0.0.2 dev eth0"),
+				conform.To(read("{to: 10.9.0.0/16, type: prohibit}"), "type: unicast -> prohibit",
+					"nexthops: dev eth0 weight 1, via fe80::1 dev eth1 weight 2 -> (none)"),
+				conform.To(read("{to: 10.6.0.0/16, via: 10.0.0.3}"), "via: fe80::1 -> 10.0.0.3"),
+			},
+		},
+		"IPv6 by several ways": {
+			Setup: cable + "route add fd07::/64 nexthop via fd00::7 nexthop via fd01::7\n",
+			Want: []spec.Resource{
+				read("{to: 'fd09::/64', nexthops: [{via: 'fd00::2'}, {via: 'fd01::2', dev: eth1, weight: 256}]}"),
+				read("{to: default, src: 'fd00::1', mtu: 1400, nexthops: [{via: 'fe80::1', dev: eth0}, {via: 'fe80::1', dev: eth1, weight: 2}]}"),
+				read("{to: 'fd08::/64', onlink: true, table: 100, metric: 5, nexthops: [{via: 'fd77::1', dev: eth0}, {via: 'fd77::1', dev: eth1}]}"),
+				read("{to: 'fd06::/64', dev: eth0}"),
+				read("{to: 'fd05::/64', type: throw}"),
+			},
+			Changes: []conform.Change{
+				conform.To(read("{to: 'fd09::/64', nexthops: [{via: 'fd01::2', weight: 255}, {via: 'fd00::2'}, {via: 'fd00::3'}]}"),
+					"nexthops: via fd00::2 dev eth0 weight 1, via fd01::2 dev eth1 weight 256 -> via fd01::2 weight 255, via fd00::2 weight 1, via fd00::3 weight 1"),
+				conform.To(read("{to: 'fd09::/64', nexthops: [{via: 'fd01::5', weight: 7}, {via: 'fd00::5', weight: 8}], mtu: 1300}"),
+					"nexthops: via fd01::2 dev eth1 weight 255, via fd00::2 dev eth0 weight 1, via fd00::3 dev eth0 weight 1 -> via fd01::5 weight 7, via fd00::5 weight 8",
+					"mtu: 0 -> 1300"),
+				conform.To(read("{to: 'fd09::/64', dev: eth0}"), "nexthops: via fd01::5 dev eth1 weight 7, via fd00::5 dev eth0 weight 8 -> dev eth0"),
+				conform.To(read("{to: default, family: inet6, type: unreachable}"), "type: unicast -> unreachable",
+					"nexthops: via fe80::1 dev eth0 weight 1, via fe80::1 dev eth1 weight 2 -> (none)"),
+				conform.To(read("{to: default, nexthops: [{via: 'fd00::2'}, {via: 'fd01::2'}]}"), "type: unreachable -> unicast",
+					"nexthops: (none) -> via fd00::2 weight 1, via fd01::2 weight 1"),
+				conform.To(read("{to: 'fd06::/64', nexthops: [{via: 'fd00::2'}, {via: 'fd01::2'}]}"),
+					"nexthops: dev eth0 -> via fd00::2 weight 1, via fd01::2 weight 1"),
+			},
+		},
+		"of every type": {
+			Setup: cable,
+			Want: []spec.Resource{
+				read("{to: 10.5.0.1, dev: eth0, type: local}"), read("{to: 'fd05::1', dev: eth0, type: local}"),
+				read("{to: 10.5.0.2, dev: eth0, type: broadcast}"),
+				read("{to: 10.5.0.3, dev: eth0, type: anycast}"), read("{to: 'fd05::3', dev: eth0, type: anycast}"),
+				read("{to: 239.0.0.0/8, dev: eth0, type: multicast}"), read("{to: 'ff77::/16', dev: eth0, type: multicast}"),
+				read("{to: 10.5.1.0/24, type: blackhole}"), read("{to: 'fd05:1::/64', type: blackhole, table: 7}"),
+				read("{to: 10.5.2.0/24, type: unreachable}"), read("{to: 'fd05:2::/64', type: unreachable, metric: 7}"),
+				read("{to: 10.5.3.0/24, type: prohibit, src: 10.0.0.1}"), read("{to: 'fd05:3::/64', type: prohibit}"),
+				read("{to: 10.5.4.0/24, type: throw, mtu: 1400}"), read("{to: 'fd05:4::/64', type: throw}"),
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { conform.Conform(t, Kind, example) })
 	}
@@ -116,6 +174,66 @@ func TestForeignSiblings(t *testing.T) {
 	}
 }
 
+// A way that another has put into linkd's IPv6 route stays, whatever becomes of linkd's own, and is said to be there.
+func TestForeignNextHops(t *testing.T) {
+	lab := conform.Open(t)
+	ctx, want := context.Background(), read(t, "{to: 'fd09::/64', nexthops: [{via: 'fd00::2'}, {via: 'fd01::2'}]}")
+	lab.IP(t, cable)
+	conform.Must(t, Kind.Create(ctx, lab.NS, want))
+	lab.IP(t, "route append fd09::/64 via fd00::7 proto bird\n")
+	shows := func(ways string) {
+		t.Helper()
+		if have := find(t, lab, want.ID()); have == nil || have.nextHops() != ways {
+			t.Errorf("got %+v, want %s", have, ways)
+		}
+	}
+	shows("via fd00::2 dev eth0 weight 1, via fd01::2 dev eth1 weight 1, via fd00::7 dev eth0 weight 1")
+	for range 2 {
+		err := Kind.Update(ctx, lab.NS, read(t, "{to: 'fd09::/64', nexthops: [{via: 'fd01::2'}, {via: 'fd00::3'}]}"), find(t, lab, want.ID()))
+		if err == nil || err.Error() != "one of its nexthops is not linkd's, and is left alone: via fd00::7 dev eth0 weight 1" {
+			t.Errorf("update: %v", err)
+		}
+		shows("via fd01::2 dev eth1 weight 1, via fd00::7 dev eth0 weight 1, via fd00::3 dev eth0 weight 1")
+	}
+	conform.Must(t, Kind.Delete(ctx, lab.NS, find(t, lab, want.ID())))
+	shows("via fd00::7 dev eth0")
+}
+
+// However many routes others have, what is looked at is linkd's and what stands in its way.
+func TestRoutesAmongOthers(t *testing.T) {
+	lab := conform.Open(t)
+	ctx := context.Background()
+	lab.IP(t, cable+"route add 10.5.0.0/16 via 10.0.0.9 proto bird\nroute add 10.5.0.0/16 via 10.0.0.9 proto bird table 7\n")
+	own, blocked, missing := read(t, "{to: 10.9.0.0/16, via: 10.0.0.2}"), read(t, "{to: 10.5.0.0/16, via: 10.0.0.2}"), read(t, "{to: 10.4.0.0/16, via: 10.0.0.2}")
+	left := read(t, "{to: default, via: 'fd00::2'}")
+	conform.Must(t, Kind.Create(ctx, lab.NS, own))
+	conform.Must(t, Kind.Create(ctx, lab.NS, left))
+	lab.IP(t, "route append 10.9.0.0/16 via 10.0.0.3 proto bird\n")
+	const ours, theirs = "10.9.0.0/16 default inet6", "10.5.0.0/16 10.9.0.0/16 10.9.0.0/16 unicast via 10.0.0.3 dev eth0 proto 12 default inet6"
+	for _, test := range []struct {
+		wanted []*Route
+		found  string
+	}{
+		{nil, ours},
+		{[]*Route{own}, ours},
+		{[]*Route{own, blocked}, theirs},
+		{[]*Route{own, missing}, theirs[len("10.5.0.0/16 "):]},
+		{[]*Route{read(t, "{to: 10.9.0.0/16, via: 10.0.0.4}")}, theirs[len("10.5.0.0/16 "):]},
+	} {
+		lab.NS.Forget()
+		found, err := kind{}.ObserveAmong(ctx, lab.NS, test.wanted)
+		conform.Must(t, err)
+		var keys []string
+		for _, r := range found {
+			keys = append(keys, r.ID().Key)
+		}
+		slices.Sort(keys)
+		if got := strings.Join(keys, " "); got != test.found {
+			t.Errorf("among %v: got %q, want %q", test.wanted, got, test.found)
+		}
+	}
+}
+
 func find(t *testing.T, lab *conform.Lab, id spec.ID) *Route {
 	t.Helper()
 	lab.NS.Forget()
@@ -131,7 +249,7 @@ func find(t *testing.T, lab *conform.Lab, id spec.ID) *Route {
 	return nil
 }
 
-func TestTentativeSourceIsPending(t *testing.T) {
+func TestASourceIsWaitedFor(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, cable+"addr add fd00::5/64 dev eth0\n")
 	ctx := context.Background()
@@ -139,9 +257,14 @@ func TestTentativeSourceIsPending(t *testing.T) {
 	if !errors.Is(err, observe.ErrPending) || err.Error() != "the source address fd00::5 is still tentative" {
 		t.Errorf("from a tentative address: %v", err)
 	}
-	err = Kind.Create(ctx, lab.NS, read(t, "{to: 'fd09::/64', via: 'fd00::2', src: 'fd00::6'}"))
-	if !errors.Is(err, unix.EINVAL) {
-		t.Errorf("from an address that is not there: %v", err)
+	for src, entry := range map[string]string{
+		"fd00::6":  "{to: 'fd09::/64', via: 'fd00::2', src: 'fd00::6'}",
+		"10.0.0.6": "{to: 10.9.0.0/16, via: 10.0.0.2, src: 10.0.0.6}",
+	} {
+		err = Kind.Create(ctx, lab.NS, read(t, entry))
+		if !errors.Is(err, observe.ErrPending) || err.Error() != "no interface has the source address "+src+" yet" {
+			t.Errorf("from an address that is not there: %v", err)
+		}
 	}
 }
 

@@ -4,11 +4,9 @@ package route
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
+	"slices"
 
 	"golang.org/x/sys/unix"
-	"gopkg.in/yaml.v3"
 
 	"linkd/pkg/kind/address"
 	"linkd/pkg/spec"
@@ -21,13 +19,16 @@ const kindName = "route"
 type Route struct {
 	NS string
 	// To has no bits set beyond its length. Its address tells the family, of a default route too.
-	To            netip.Prefix
-	Table, Metric uint32
-	Type          Type
-	// Via is the gateway; the zero Addr is none.
+	To     netip.Prefix
+	Table  Table
+	Metric uint32
+	Type   Type
+	// Via is the gateway; the zero Addr is none. That of an IPv4 route may be an IPv6 address (RFC 8950).
 	Via netip.Addr
 	// Dev is "" where the kernel may choose: by the gateway, or because the type has no device.
-	Dev    string
+	Dev string
+	// Hops are the ways of a route that has several; then it has neither Via nor Dev.
+	Hops   []Hop
 	Src    *netip.Addr
 	Scope  *address.Scope
 	OnLink *bool
@@ -36,9 +37,7 @@ type Route struct {
 	// Adopt: the device was taken over, and the route with it.
 	Adopt bool
 
-	// The rest is found only. Hops are the ways of a route that has several, and Object is the nexthop object
-	// (ip-nexthop(8)) that a route goes by.
-	Hops   []Hop
+	// The rest is found only. Object is the nexthop object (ip-nexthop(8)) that a route goes by.
 	Object uint32
 	Proto  uint8
 	// Unspoken are the attributes that linkd has no words for.
@@ -48,28 +47,21 @@ type Route struct {
 	Shared  bool
 	Sibling string
 	Source  spec.Source
+
+	// referred is what it needs beside its devices.
+	referred []spec.ID
 }
 
-// Hop is one of the ways of a route.
-type Hop struct {
-	Via netip.Addr
-	Dev string
+// place is what the kernel tells routes apart by.
+type place struct {
+	to     netip.Prefix
+	table  Table
+	metric uint32
 }
 
-func (h Hop) String() string { return strings.TrimPrefix(wayOf(h.Via, h.Dev), " ") }
+func (r *Route) place() place { return place{r.To, r.Table, r.Metric} }
 
-func wayOf(via netip.Addr, dev string) string {
-	way := ""
-	if via.IsValid() {
-		way += " via " + via.String()
-	}
-	if dev != "" {
-		way += " dev " + dev
-	}
-	return way
-}
-
-// ID is what the kernel tells routes apart by, as ip-route(8) would say it: destination, table and metric.
+// ID is the route's place as ip-route(8) would say it: destination, table and metric.
 func (r *Route) ID() spec.ID {
 	key := r.To.String()
 	if r.To.Bits() == 0 {
@@ -97,97 +89,43 @@ func defaultMetric(to netip.Prefix) uint32 {
 
 // Needs implements spec.Resource.
 func (r *Route) Needs() []spec.ID {
-	if r.Dev == "" {
-		return nil
+	needs := make([]spec.ID, 0, len(r.Hops)+len(r.referred)+1)
+	for _, way := range r.ways() {
+		if id := spec.LinkID(r.NS, way.Dev); way.Dev != "" && !slices.Contains(needs, id) {
+			needs = append(needs, id)
+		}
 	}
-	return []spec.ID{spec.LinkID(r.NS, r.Dev)}
+	return append(needs, r.referred...)
+}
+
+// refer notes what the route needs of all that is declared. The kernel takes a source address only when it is there
+// (fib_valid_prefsrc in net/ipv4/fib_semantics.c, ip6_route_info_create in net/ipv6/route.c), and a gateway only when it
+// is connected: where the device is left to the kernel, it will be the one with an address beside the gateway's.
+func (r *Route) refer(all *spec.Set) {
+	devices := map[string]bool{}
+	for _, way := range r.ways() {
+		dev := way.Dev
+		if dev == "" && way.Via.IsValid() {
+			if dev = address.Beside(all, r.NS, way.Via); dev != "" {
+				r.referred = append(r.referred, spec.LinkID(r.NS, dev))
+			}
+		}
+		if dev != "" && !devices[dev] {
+			devices[dev] = true
+			r.referred = append(r.referred, address.Membership(all, r.NS, dev)...)
+		}
+	}
+	if r.Src == nil {
+		return
+	}
+	if holders := address.Holders(all, r.NS, *r.Src); len(holders) > 0 {
+		holder := holders[0]
+		if i := slices.IndexFunc(holders, func(a *address.Address) bool { return devices[a.Dev] }); i >= 0 {
+			holder = holders[i]
+		}
+		r.referred = append(r.referred, holder.ID())
+	}
 }
 
 // Origin implements spec.Resource.
 func (r *Route) Origin() spec.Source { return r.Source }
-
-// Type is what a route does with a packet (rtnetlink(7)).
-type Type uint8
-
-var types = map[Type]string{
-	unix.RTN_UNICAST:     "unicast",
-	unix.RTN_LOCAL:       "local",
-	unix.RTN_BROADCAST:   "broadcast",
-	unix.RTN_ANYCAST:     "anycast",
-	unix.RTN_MULTICAST:   "multicast",
-	unix.RTN_BLACKHOLE:   "blackhole",
-	unix.RTN_UNREACHABLE: "unreachable",
-	unix.RTN_PROHIBIT:    "prohibit",
-	unix.RTN_THROW:       "throw",
-}
-
-func (t Type) String() string {
-	if name, named := types[t]; named {
-		return name
-	}
-	return strconv.Itoa(int(t))
-}
-
-// ends tells whether packets end at the route, so that it leads nowhere.
-func (t Type) ends() bool {
-	switch t {
-	case unix.RTN_BLACKHOLE, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT, unix.RTN_THROW:
-		return true
-	}
-	return false
-}
-
-// table is the one in which ip-route(8) puts a route of the type unless told otherwise.
-func (t Type) table() uint32 {
-	if t == unix.RTN_LOCAL || t == unix.RTN_BROADCAST {
-		return unix.RT_TABLE_LOCAL
-	}
-	return unix.RT_TABLE_MAIN
-}
-
-// DecodeNode implements spec.NodeDecoder. Anycast routes are the kernel's own.
-func (t *Type) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	for value, name := range types {
-		if name == text && value != unix.RTN_ANYCAST {
-			*t = value
-			return nil
-		}
-	}
-	return spec.OneOf("route type", text, typeWords...)
-}
-
-var typeWords = []string{"unicast", "local", "broadcast", "multicast", "blackhole", "unreachable", "prohibit", "throw"}
-
-// Syntax implements spec.Described.
-func (Type) Syntax() spec.Syntax { return spec.Syntax{Name: "route type", Words: typeWords} }
-
-// table is a routing table in YAML: its number, or one of the names that every system has.
-type table uint32
-
-// DecodeNode implements spec.NodeDecoder.
-func (t *table) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	switch n.Value {
-	case "main":
-		*t = unix.RT_TABLE_MAIN
-	case "local":
-		*t = unix.RT_TABLE_LOCAL
-	case "default":
-		*t = unix.RT_TABLE_DEFAULT
-	default:
-		var number uint32
-		if c.Decode(n, &number) && number == 0 {
-			return fmt.Errorf("there is no table 0")
-		}
-		*t = table(number)
-	}
-	return nil
-}
-
-// Syntax implements spec.Described.
-func (table) Syntax() spec.Syntax {
-	return spec.Syntax{Name: "routing table", Words: []string{"main", "local", "default"}, Min: 1, Max: 1<<32 - 1}
-}

@@ -1,0 +1,165 @@
+package route
+
+import (
+	"net/netip"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/observe"
+)
+
+// list dumps the routes of both families, all or those of one protocol. Where places is not nil, only linkd's own routes
+// are taken, and those in one of the places.
+func list(ns *observe.NS, links *observe.Links, protocol uint8, places map[place]bool) ([]*Route, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
+	// Strict checking makes this a filter, and leaves out the cached ones by itself.
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Protocol: protocol}})
+	msgs, err := ns.Request(req, unix.RTM_NEWROUTE)
+	if err != nil {
+		return nil, err
+	}
+	var found []*Route
+	for _, msg := range msgs {
+		head := nl.DeserializeRtMsg(msg)
+		if !relevant(head) || (protocol != 0 && head.Protocol != protocol) {
+			continue
+		}
+		at, err := placeIn(msg, head)
+		if err != nil {
+			return nil, err
+		}
+		if places != nil && head.Protocol != address.Mark && !places[at] {
+			continue
+		}
+		r, ok, err := parse(msg, links.NameOf)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			r.NS, r.To, r.Table, r.Metric = ns.Name, at.to, at.table, at.metric
+			found = append(found, r)
+		}
+	}
+	nameSiblings(found)
+	return found, nil
+}
+
+// relevant leaves out what linkd has no words for (by type of service, by source), the kernel's own book of local and
+// broadcast addresses, and what it learned on the way.
+func relevant(head *nl.RtMsg) bool {
+	switch {
+	case head.Family != unix.AF_INET && head.Family != unix.AF_INET6,
+		head.Tos != 0, head.Src_len != 0,
+		head.Flags&unix.RTM_F_CLONED != 0,
+		head.Protocol == unix.RTPROT_REDIRECT,
+		head.Table == unix.RT_TABLE_LOCAL && head.Protocol == unix.RTPROT_KERNEL:
+		return false
+	}
+	return true
+}
+
+// placeIn reads from a message where its route is, and nothing else: of a hundred thousand it is all that matters.
+func placeIn(msg []byte, head *nl.RtMsg) (at place, err error) {
+	dst := netip.IPv4Unspecified()
+	if head.Family == unix.AF_INET6 {
+		dst = netip.IPv6Unspecified()
+	}
+	err = observe.EachAttr(msg[unix.SizeofRtMsg:], func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.RTA_DST:
+			if ip, ok := netip.AddrFromSlice(value); ok {
+				dst = ip
+			}
+		case unix.RTA_TABLE:
+			at.table = Table(observe.Number(value))
+		case unix.RTA_PRIORITY:
+			at.metric = uint32(observe.Number(value))
+		}
+		return nil
+	})
+	at.to = netip.PrefixFrom(dst, int(head.Dst_len))
+	return at, err
+}
+
+// parse reads an RTM_NEWROUTE message, but for its place. It is not ok when a device has no name: that came after the
+// links were listed, and the news of it is on its way.
+func parse(msg []byte, nameOf func(index int) string) (r *Route, ok bool, err error) {
+	head := nl.DeserializeRtMsg(msg)
+	attrs, err := observe.Attrs(msg[unix.SizeofRtMsg:])
+	if err != nil {
+		return nil, false, err
+	}
+	onLink := head.Flags&unix.RTNH_F_ONLINK != 0
+	r = &Route{
+		Type:   Type(head.Type),
+		Via:    gatewayIn(attrs),
+		OnLink: &onLink,
+		Object: uint32(observe.Number(attrs[rtaNhID])),
+		Proto:  head.Protocol,
+	}
+	if ip, has := netip.AddrFromSlice(attrs[unix.RTA_PREFSRC]); has {
+		r.Src = &ip
+	}
+	if head.Family == unix.AF_INET {
+		scope := address.Scope(head.Scope)
+		r.Scope = &scope
+	}
+	if b := attrs[unix.RTA_METRICS]; b != nil {
+		metrics, err := observe.Attrs(b)
+		if err != nil {
+			return nil, false, err
+		}
+		if mtu := uint32(observe.Number(metrics[unix.RTAX_MTU])); mtu != 0 {
+			r.MTU = &mtu
+		}
+	}
+	// IPv6 says of a route that ends here that it leads to the loopback device.
+	if index := int(observe.Number(attrs[unix.RTA_OIF])); index != 0 && !r.Type.ends() {
+		if r.Dev = nameOf(index); r.Dev == "" {
+			return nil, false, nil
+		}
+	}
+	r.Unspoken = unspoken(attrs)
+	if hops := attrs[unix.RTA_MULTIPATH]; hops != nil {
+		return r.readHops(hops, nameOf)
+	}
+	return r, true, nil
+}
+
+// gatewayIn reads the gateway, which may be of the other family than the destination (struct rtvia).
+func gatewayIn(attrs map[uint16][]byte) netip.Addr {
+	if ip, has := netip.AddrFromSlice(attrs[unix.RTA_GATEWAY]); has {
+		return ip
+	}
+	if via := attrs[unix.RTA_VIA]; len(via) > 2 {
+		ip, _ := netip.AddrFromSlice(via[2:])
+		return ip
+	}
+	return netip.Addr{}
+}
+
+// readHops reads a list of struct rtnexthop into the route. Of the flags only onlink is somebody's wish.
+func (r *Route) readHops(b []byte, nameOf func(index int) string) (_ *Route, ok bool, err error) {
+	*r.OnLink = true
+	for len(b) >= unix.SizeofRtNexthop {
+		next := nl.DeserializeRtNexthop(b)
+		length := int(next.RtNexthop.Len)
+		if length < unix.SizeofRtNexthop || length > len(b) {
+			return nil, false, unix.EINVAL
+		}
+		attrs, err := observe.Attrs(b[unix.SizeofRtNexthop:length])
+		if err != nil {
+			return nil, false, err
+		}
+		h := Hop{gatewayIn(attrs), nameOf(int(next.Ifindex)), int(next.Hops) + 1}
+		if h.Dev == "" {
+			return nil, false, nil
+		}
+		r.Hops = append(r.Hops, h)
+		*r.OnLink = *r.OnLink && next.Flags&unix.RTNH_F_ONLINK != 0
+		b = b[min((length+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1), len(b)):]
+	}
+	return r, true, nil
+}

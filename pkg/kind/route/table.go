@@ -1,0 +1,107 @@
+package route
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/spec"
+)
+
+// Table is the number of a routing table. In YAML it may be a name, which is looked up when the file is read.
+type Table uint32
+
+// Syntax implements spec.Described.
+func (Table) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name: "routing table",
+		Doc:  "Its number, or its name: `main`, `local`, `default`, or one from `/etc/iproute2/rt_tables` or `rt_tables.d` of the machine that reads the file.",
+		Min:  1, Max: 1<<32 - 1,
+		Pattern: "^[^0-9-].*$",
+	}
+}
+
+// DecodeNode implements spec.NodeDecoder. A name stands for a number that is somebody's choice and known nowhere else, so
+// one that this machine does not know is an error.
+func (t *Table) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	var text string
+	if !c.Decode(n, &text) {
+		return nil
+	}
+	if text == "" || text[0] >= '0' && text[0] <= '9' || text[0] == '-' {
+		if c.Decode(n, (*uint32)(t)) && *t == 0 {
+			return errors.New("there is no table 0")
+		}
+		return nil
+	}
+	names, err := tableNames()
+	if err != nil {
+		return err
+	}
+	number, named := names[text]
+	if !named {
+		err := spec.OneOf("table", text, slices.Sorted(maps.Keys(names))...)
+		return fmt.Errorf("%w (names are those of rt_tables and rt_tables.d/*.conf in /etc/iproute2; a number is known everywhere)", err)
+	}
+	*t = number
+	return nil
+}
+
+// tableDirs are where ip-route(8) has names for numbers. Since iproute2 6.5 the distribution's own are in the first, and
+// a file in the second stands in the place of one of the same name.
+var tableDirs = []string{"/usr/share/iproute2", "/etc/iproute2"}
+
+// tableNames reads the names of tables: those that every system has, then rt_tables, then rt_tables.d/*.conf in the
+// order of their names. What is read later counts, as in rtnl_rttable_init of iproute2's lib/rt_names.c.
+func tableNames() (map[string]Table, error) {
+	names := map[string]Table{"default": unix.RT_TABLE_DEFAULT, "main": unix.RT_TABLE_MAIN, "local": unix.RT_TABLE_LOCAL}
+	files := map[string]string{}
+	for _, dir := range tableDirs {
+		more, _ := filepath.Glob(dir + "/rt_tables.d/*.conf")
+		for _, path := range append(more, dir+"/rt_tables") {
+			if _, err := os.Stat(path); err == nil {
+				files[strings.TrimPrefix(path, dir)] = path
+			}
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		if err := readTables(files[file], names); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// readTables reads lines of a number and a name. Whatever else a line says is ip's to complain about.
+func readTables(path string, names map[string]Table) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		words := strings.Fields(line)
+		if len(words) != 2 {
+			continue
+		}
+		if number, err := strconv.ParseUint(words[0], 0, 32); err == nil && number != 0 {
+			names[words[1]] = Table(number)
+		}
+	}
+	return lines.Err()
+}

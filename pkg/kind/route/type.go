@@ -1,0 +1,58 @@
+package route
+
+import (
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/spec"
+)
+
+// Type is what a route does with a packet (rtnetlink(7)).
+type Type uint8
+
+// types are in the order of linux/rtnetlink.h, from 1 on. The one that is missing at the end, nat, no kernel has had
+// since 2.6.
+var types = []string{
+	"unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw",
+}
+
+func (t Type) String() string {
+	if t >= 1 && int(t) <= len(types) {
+		return types[t-1]
+	}
+	return strconv.Itoa(int(t))
+}
+
+// ends tells whether packets end at the route, so that it leads nowhere.
+func (t Type) ends() bool {
+	switch t {
+	case unix.RTN_BLACKHOLE, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT, unix.RTN_THROW:
+		return true
+	}
+	return false
+}
+
+// table is the one in which ip-route(8) puts a route of the type unless told otherwise.
+func (t Type) table() Table {
+	switch t {
+	case unix.RTN_LOCAL, unix.RTN_BROADCAST, unix.RTN_ANYCAST:
+		return unix.RT_TABLE_LOCAL
+	}
+	return unix.RT_TABLE_MAIN
+}
+
+// Syntax implements spec.Described.
+func (Type) Syntax() spec.Syntax { return spec.Syntax{Name: "route type", Words: types} }
+
+// DecodeNode implements spec.NodeDecoder.
+func (t *Type) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	var text string
+	if !c.Decode(n, &text) {
+		return nil
+	}
+	*t = Type(slices.Index(types, text) + 1)
+	return spec.OneOf("route type", text, types...)
+}
