@@ -10,6 +10,7 @@ import (
 	"linkd/pkg/kind/netns"
 	"linkd/pkg/kind/port"
 	"linkd/pkg/kind/route"
+	"linkd/pkg/kind/rule"
 	"linkd/pkg/kind/sysctl"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
@@ -26,6 +27,7 @@ func All() []reconcile.Registered {
 		iptables.Kind6,
 		address.Kind,
 		route.Kind,
+		rule.Kind,
 		port.Kind,
 	}
 }
@@ -33,7 +35,7 @@ func All() []reconcile.Registered {
 // Language is all that can be written in a file.
 func Language() spec.Language {
 	return spec.Language{
-		Namespace: slices.Concat(netns.Keys(), iptables.Keys(), []spec.Key{sysctl.NamespaceKey(), route.NamespaceKey()}),
+		Namespace: slices.Concat(netns.Keys(), iptables.Keys(), []spec.Key{sysctl.NamespaceKey(), route.NamespaceKey(), rule.Key()}),
 		Link:      link.Decoder([]spec.Key{port.Key(), address.Key(), route.EndKey(), sysctl.EndKey()}),
 	}
 }

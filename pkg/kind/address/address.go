@@ -91,6 +91,18 @@ func ParsePrefix(text string) (p netip.Prefix, bare bool, err error) {
 	return p, false, unmapped(p.Addr())
 }
 
+// ParseSubnet reads a subnet, or a bare address as the subnet of that alone. Word is what else could have been written.
+func ParseSubnet(text, word string) (netip.Prefix, error) {
+	p, _, err := ParsePrefix(text)
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("%w, and not %s", err, word)
+	case p != p.Masked():
+		return p, fmt.Errorf("%s has bits set beyond its length; did you mean %s?", p, p.Masked())
+	}
+	return p, nil
+}
+
 // ParseIP reads an address without a zone: the device is said elsewhere.
 func ParseIP(text string) (netip.Addr, error) {
 	ip, err := netip.ParseAddr(text)

@@ -195,7 +195,7 @@ func (d destination) String() string {
 }
 
 // DecodeNode implements spec.NodeDecoder.
-func (d *destination) DecodeNode(c *spec.Context, n *yaml.Node) error {
+func (d *destination) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
 	var text string
 	if !c.Decode(n, &text) {
 		return nil
@@ -204,15 +204,8 @@ func (d *destination) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		d.Prefix, d.both = netip.PrefixFrom(netip.IPv4Unspecified(), 0), true
 		return nil
 	}
-	p, _, err := address.ParsePrefix(text)
-	if err != nil {
-		return fmt.Errorf("%w, and not default", err)
-	}
-	if p != p.Masked() {
-		return fmt.Errorf("%s has bits set beyond its length; did you mean %s?", p, p.Masked())
-	}
-	d.Prefix = p
-	return nil
+	d.Prefix, err = address.ParseSubnet(text, "default")
+	return err
 }
 
 // Syntax implements spec.Described.

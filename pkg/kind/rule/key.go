@@ -1,0 +1,122 @@
+package rule
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/route"
+	"linkd/pkg/spec"
+)
+
+// Key is the key rules of a namespace.
+func Key() spec.Key {
+	return spec.NewKey("rules", "policy rules, which say what table a packet's route is looked up in", func(c *spec.Context, entries []entry) {
+		for _, e := range entries {
+			c.Add(e.resource(c.NS))
+		}
+	})
+}
+
+// entry is a rule in YAML.
+type entry struct {
+	Priority uint32       `yaml:"priority" required:"true" doc:"when it is asked: the lowest first"`
+	From     subnet       `yaml:"from" default:"all" doc:"source of the packets"`
+	To       subnet       `yaml:"to" default:"all" doc:"destination of the packets"`
+	IIF      spec.IfName  `yaml:"iif" absent:"any" doc:"the interface that the packet came in by; lo for what the machine itself sends"`
+	OIF      spec.IfName  `yaml:"oif" absent:"any" doc:"the interface that the sender's socket is bound to"`
+	FwMark   *Mark        `yaml:"fwmark" absent:"any" doc:"the packet's mark"`
+	Table    *route.Table `yaml:"table" doc:"the routing table to look in"`
+	Action   *Action      `yaml:"action" default:"lookup" doc:"lookup goes with table; the others end the packet's way, and stand in its place"`
+	Family   *string      `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of the packets, where neither from nor to tells"`
+	Source   spec.Source
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	type mapping entry
+	if !c.Decode(n, (*mapping)(e)) {
+		return nil
+	}
+	looks := e.Action == nil || *e.Action == unix.FR_ACT_TO_TBL
+	switch {
+	case looks && e.Table == nil:
+		return errors.New("table or action is missing")
+	case !looks && e.Table != nil:
+		return fmt.Errorf("%s looks in no table: leave out table or action", e.Action)
+	case e.From.IsValid() && e.To.IsValid() && e.From.Addr().Is4() != e.To.Addr().Is4():
+		return fmt.Errorf("%s and %s are of different address families", e.From, e.To)
+	case e.Family != nil && *e.Family != e.family():
+		return fmt.Errorf("the addresses are not of the family %s", *e.Family)
+	}
+	return nil
+}
+
+// family is that of the addresses, or what was said.
+func (e *entry) family() string {
+	for _, s := range []subnet{e.From, e.To} {
+		if s.IsValid() && s.Addr().Is6() {
+			return "inet6"
+		}
+		if s.IsValid() {
+			return "inet"
+		}
+	}
+	if e.Family != nil {
+		return *e.Family
+	}
+	return "inet"
+}
+
+func (e *entry) resource(ns string) *Rule {
+	r := &Rule{
+		NS: ns, Inet6: e.family() == "inet6", Priority: e.Priority,
+		From: e.From.narrow(), To: e.To.narrow(), IIF: string(e.IIF), OIF: string(e.OIF),
+		Action: unix.FR_ACT_TO_TBL, Source: e.Source,
+	}
+	if e.FwMark != nil {
+		r.Mark = *e.FwMark
+	}
+	if e.Action != nil {
+		r.Action = *e.Action
+	}
+	if e.Table != nil {
+		r.Table = *e.Table
+	}
+	return r
+}
+
+// subnet is what a rule asks of an address, in YAML.
+type subnet struct{ netip.Prefix }
+
+// narrow is the zero Prefix for any address: the kernel keeps no difference.
+func (s subnet) narrow() netip.Prefix {
+	if s.Bits() <= 0 {
+		return netip.Prefix{}
+	}
+	return s.Prefix
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (s *subnet) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
+	var text string
+	if !c.Decode(n, &text) || text == "all" {
+		return nil
+	}
+	s.Prefix, err = address.ParseSubnet(text, "all")
+	return err
+}
+
+// Syntax implements spec.Described.
+func (subnet) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name:    "subnet",
+		Doc:     "`all`, or a network: `10.9.0.0/16`, `2001:db8::/32`, with no bits set beyond its length. An address without a length is that host alone.",
+		Words:   []string{"all"},
+		Pattern: "^" + spec.CIDRPattern + "$",
+	}
+}

@@ -1,0 +1,144 @@
+package rule
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/route"
+	"linkd/pkg/observe"
+)
+
+func (r *Rule) kernelFamily() uint8 {
+	if r.Inet6 {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
+}
+
+// newRule makes the request for an RTM_NEWRULE. Its header, struct fib_rule_hdr (linux/fib_rules.h), is laid out as that
+// of a route, with the action in the place of the type.
+func newRule(r *Rule, flags int) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWRULE, flags)
+	describe(req, r)
+	return req
+}
+
+// delRule makes the request to delete the first rule that has all that is said.
+func delRule(r *Rule) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(unix.RTM_DELRULE, 0)
+	describe(req, r)
+	return req
+}
+
+func describe(req *nl.NetlinkRequest, r *Rule) {
+	head := &nl.RtMsg{RtMsg: unix.RtMsg{Family: r.kernelFamily(), Type: uint8(r.Action)}}
+	req.AddData(head)
+	add := func(attr int, value []byte) { req.AddData(nl.NewRtAttr(attr, value)) }
+	add(unix.FRA_PRIORITY, nl.Uint32Attr(r.Priority))
+	add(unix.FRA_PROTOCOL, []byte{byte(r.Proto)})
+	if r.From.IsValid() {
+		head.Src_len = uint8(r.From.Bits())
+		add(unix.FRA_SRC, r.From.Addr().AsSlice())
+	}
+	if r.To.IsValid() {
+		head.Dst_len = uint8(r.To.Bits())
+		add(unix.FRA_DST, r.To.Addr().AsSlice())
+	}
+	if r.IIF != "" {
+		add(unix.FRA_IIFNAME, nl.ZeroTerminated(r.IIF))
+	}
+	if r.OIF != "" {
+		add(unix.FRA_OIFNAME, nl.ZeroTerminated(r.OIF))
+	}
+	if r.Mark.Mask != 0 {
+		add(unix.FRA_FWMARK, nl.Uint32Attr(r.Mark.Value))
+		add(unix.FRA_FWMASK, nl.Uint32Attr(r.Mark.Mask))
+	}
+	if r.Table != 0 {
+		add(unix.FRA_TABLE, nl.Uint32Attr(uint32(r.Table)))
+	}
+}
+
+// list dumps the rules of a family, or of both, in the order in which they are asked.
+func list(ns *observe.NS, family uint8) ([]*Rule, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETRULE, unix.NLM_F_DUMP)
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: family}})
+	msgs, err := ns.Request(req, unix.RTM_NEWRULE)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*Rule, 0, len(msgs))
+	for _, msg := range msgs {
+		// Multicast routing has rules of its own, with families of its own.
+		if head := nl.DeserializeRtMsg(msg); head.Family != unix.AF_INET && head.Family != unix.AF_INET6 {
+			continue
+		}
+		r, err := parse(msg)
+		if err != nil {
+			return nil, err
+		}
+		r.NS = ns.Name
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+// parse reads an RTM_NEWRULE message. Of the flags it leaves out what the kernel notes for itself: that a device or the
+// goal of a goto is not there, and that the rule is its own.
+func parse(msg []byte) (*Rule, error) {
+	head := nl.DeserializeRtMsg(msg)
+	r := &Rule{Inet6: head.Family == unix.AF_INET6, Action: Action(head.Type)}
+	var extra []string
+	if head.Flags&unix.FIB_RULE_INVERT != 0 {
+		extra = append(extra, " not")
+	}
+	if head.Tos != 0 {
+		extra = append(extra, fmt.Sprintf(" tos %#x", head.Tos))
+	}
+	err := observe.EachAttr(msg[unix.SizeofRtMsg:], func(kind uint16, value []byte) error {
+		number := uint32(observe.Number(value))
+		switch kind {
+		case unix.FRA_PRIORITY:
+			r.Priority = number
+		case unix.FRA_PROTOCOL:
+			r.Proto = route.Protocol(number)
+		case unix.FRA_SRC:
+			r.From = subnetIn(value, head.Src_len)
+		case unix.FRA_DST:
+			r.To = subnetIn(value, head.Dst_len)
+		case unix.FRA_IIFNAME:
+			r.IIF = nl.BytesToString(value)
+		case unix.FRA_OIFNAME:
+			r.OIF = nl.BytesToString(value)
+		case unix.FRA_FWMARK:
+			r.Mark.Value = number
+		case unix.FRA_FWMASK:
+			r.Mark.Mask = number
+		case unix.FRA_TABLE:
+			r.Table = route.Table(number)
+		case unix.FRA_PAD:
+		case unix.FRA_SUPPRESS_PREFIXLEN:
+			// Told of every rule; all bits set is nothing.
+			if number != 1<<32-1 {
+				extra = append(extra, fmt.Sprintf(" suppress_prefixlength %d", number))
+			}
+		default:
+			extra = append(extra, fmt.Sprintf(" attribute %d %x", kind, value))
+		}
+		return nil
+	})
+	slices.Sort(extra)
+	for _, e := range extra {
+		r.Extra += e
+	}
+	return r, err
+}
+
+func subnetIn(ip []byte, length uint8) netip.Prefix {
+	addr, _ := netip.AddrFromSlice(ip)
+	return netip.PrefixFrom(addr, int(length))
+}
