@@ -285,7 +285,7 @@ func (r *reader) rules() {
 				continue
 			}
 			text := new(line).add("rule", family, o.str("priority")+":")
-			for _, field := range []string{"src", "srclen", "dst", "dstlen", "iif", "oif", "fwmark", "table", "action"} {
+			for _, field := range []string{"src", "srclen", "dst", "dstlen", "iif", "oif", "fwmark", "fwmask", "table", "suppress_prefixlen", "action"} {
 				text.addIf(o.has(field), field, o.str(field))
 			}
 			text.addIf(o.has("protocol") && !r.unmarked, "proto", o.str("protocol"))

@@ -234,7 +234,7 @@ func (c *comparison) claimed(kind *Registered, have spec.Resource) bool {
 	}
 	_, unmarked := kind.fingerprint(have)
 	e, remembered := c.journal.Get(have.ID(), c.identity(have.ID().NS))
-	return !unmarked && remembered && !e.Set
+	return !unmarked && remembered && !e.Set && !kind.separate()
 }
 
 // undeclared plans the end of what linkd made or set and no file asks for.

@@ -196,7 +196,7 @@ func (e *Engine) Converge(ctx context.Context) {
 		delete(e.troubled, id)
 		e.reached[id] = true
 		if t := e.trials[id]; t != nil {
-			t.failures, t.again = 0, false
+			t.failures, t.again, t.said = 0, false, Verdict{}
 		}
 	}
 }
@@ -270,6 +270,13 @@ func (e *Engine) judge(id spec.ID, v Verdict) {
 	if v.State != OK {
 		// What is not there cannot be undone by anybody.
 		delete(e.reached, id)
+		if t := e.trials[id]; t != nil {
+			// What is tried again stands well for the moment before it fails in the same way.
+			if t.said == v {
+				return
+			}
+			t.said = v
+		}
 		level := slog.LevelWarn
 		if v.State == Pending {
 			level = slog.LevelInfo

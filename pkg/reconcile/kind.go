@@ -45,6 +45,10 @@ type (
 	// it made, as long as Fingerprint is what it was then, or "", which is no other's either.
 	Unmarked[R spec.Resource] interface{ Fingerprint(have R) string }
 
+	// Separate is a kind of which the kernel changes and replaces nothing: another's resource under an ID of linkd's is one
+	// beside it, never linkd's own in another form, however often linkd made it.
+	Separate interface{ Separate() }
+
 	// Completer is a kind whose wanted resources depend on what is found: it fills them in before they are compared.
 	// An error makes the resource pending or failed.
 	Completer[R spec.Resource] interface {
@@ -147,6 +151,7 @@ type erased interface {
 	adoptable() bool
 	adopts(want, have spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
+	separate() bool
 	complete(world *observe.World, want spec.Resource) (spec.Resource, error)
 	selective() bool
 	fromID(id spec.ID) (spec.Resource, bool)
@@ -259,6 +264,11 @@ func (b box[R]) fingerprint(have spec.Resource) (string, bool) {
 		return "", is
 	}
 	return u.Fingerprint(have.(R)), true
+}
+
+func (b box[R]) separate() bool {
+	_, is := any(b.k).(Separate)
+	return is
 }
 
 func (b box[R]) complete(world *observe.World, want spec.Resource) (spec.Resource, error) {

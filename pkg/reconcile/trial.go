@@ -18,6 +18,7 @@ type trial struct {
 	corrections []time.Time
 	until       time.Time
 	verdict     Verdict
+	said        Verdict // what the log has of it since it was last all right
 	undoneBy    string
 }
 
@@ -41,11 +42,13 @@ func (e *Engine) trial(id spec.ID) *trial {
 func (e *Engine) fail(op *Op, err error) {
 	id := op.ID()
 	v := Verdict{Failed, err.Error()}
-	if errors.Is(err, observe.ErrPending) {
-		v.State = Pending
-	}
 	t := e.trial(id)
 	wait := firstRetry << min(t.failures, 10)
+	if errors.Is(err, observe.ErrPending) {
+		// Mostly it is a matter of seconds, an IPv6 address that is tentative for one or two, and apply waits for three.
+		v.State = Pending
+		wait = firstRetry << min(t.failures/2, 10)
+	}
 	if t.failures == 0 && errors.Is(err, unix.ENODEV) {
 		// An interface was replaced since the look, so it is looked at again at once.
 		wait = 0

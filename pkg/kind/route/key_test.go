@@ -124,7 +124,7 @@ func TestTablesHaveNames(t *testing.T) {
       - {to: 10.0.0.0/24, table: 4294967296}
       - {to: 10.0.0.0/24, table: [main]}
 `))
-	const where = " (names are those of rt_tables and rt_tables.d/*.conf in /etc/iproute2; a number is known everywhere)"
+	const where = " (names are those in /etc/iproute2/rt_tables; a number is known everywhere)"
 	want := `
 a.yaml:7:34: table "uplnk" is not one of blue, default, local, main, theirs, uplink; did you mean "uplink"?` + where + `
 a.yaml:8:34: table "readme" is not one of blue, default, local, main, theirs, uplink` + where + `
@@ -219,7 +219,7 @@ a.yaml:16:7: fd00::/64: the source 10.0.0.1 is of the other address family
 a.yaml:17:7: 10.0.0.5/32: a local route has no via
 a.yaml:18:40: family "ipv6" is not one of inet, inet6
 a.yaml:19:43: there is no table 0
-a.yaml:20:43: table "mian" is not one of default, local, main; did you mean "main"? (names are those of rt_tables and rt_tables.d/*.conf in /etc/iproute2; a number is known everywhere)
+a.yaml:20:43: table "mian" is not one of default, local, main; did you mean "main"? (names are those in /etc/iproute2/rt_tables; a number is known everywhere)
 a.yaml:21:7: fd00::1/128: IPv6 has no broadcast
 a.yaml:22:7: default: the gateway 10.1.0.1 is of the other address family
 a.yaml:23:7: 10.0.0.0/24: onlink is about a gateway on a device, and a throw route has none`},

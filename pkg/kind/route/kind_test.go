@@ -174,6 +174,39 @@ func TestForeignSiblings(t *testing.T) {
 	}
 }
 
+// A device that is down or has no carrier makes the kernel note that on the ways that lead there. It is no difference.
+func TestADeadWayIsTheSame(t *testing.T) {
+	lab := conform.Open(t)
+	ctx := context.Background()
+	lab.IP(t, cable)
+	want4 := read(t, "{to: 10.9.0.0/16, nexthops: [{via: 10.0.0.2}, {via: 10.1.0.2, weight: 2}]}")
+	want6 := read(t, "{to: 'fd09::/64', nexthops: [{via: 'fd00::2'}, {via: 'fd01::2', weight: 2}]}")
+	conform.Must(t, Kind.Create(ctx, lab.NS, want4))
+	conform.Must(t, Kind.Create(ctx, lab.NS, want6))
+	lab.IP(t, "link set eth1 down\n")
+	for _, want := range []*Route{want4, want6} {
+		have := find(t, lab, want.ID())
+		if have == nil {
+			t.Fatalf("%s is gone", want.ID())
+		}
+		if fields := Kind.Diff(want, have); len(fields) > 0 {
+			t.Errorf("%s: %v", want.ID(), fields)
+		}
+	}
+}
+
+// What is left of an IPv6 route when a device of one of its ways was made anew is mended.
+func TestAWayIsMadeAgain(t *testing.T) {
+	lab := conform.Open(t)
+	lab.IP(t, cable)
+	want := read(t, "{to: 'fd09::/64', nexthops: [{via: 'fd00::2'}, {via: 'fd01::2'}]}")
+	conform.Must(t, Kind.Create(context.Background(), lab.NS, want.by(want.Hops[0])))
+	conform.Must(t, Kind.Create(context.Background(), lab.NS, want))
+	if fields := Kind.Diff(want, find(t, lab, want.ID())); len(fields) > 0 {
+		t.Errorf("it is not whole: %v", fields)
+	}
+}
+
 // A way that another has put into linkd's IPv6 route stays, whatever becomes of linkd's own, and is said to be there.
 func TestForeignNextHops(t *testing.T) {
 	lab := conform.Open(t)

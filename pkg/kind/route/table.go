@@ -51,7 +51,7 @@ func (t *Table) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	number, named := names[text]
 	if !named {
 		err := spec.OneOf("table", text, slices.Sorted(maps.Keys(names))...)
-		return fmt.Errorf("%w (names are those of rt_tables and rt_tables.d/*.conf in /etc/iproute2; a number is known everywhere)", err)
+		return fmt.Errorf("%w (names are those in /etc/iproute2/rt_tables; a number is known everywhere)", err)
 	}
 	*t = number
 	return nil

@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Create implements reconcile.Kind.
+// Create implements reconcile.Kind. When a device is made anew, an IPv6 route of which other ways are left is still there.
 func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) error {
 	err := put(ns, want, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
 	if !errors.Is(err, unix.EEXIST) {
@@ -23,8 +23,12 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) error {
 		return lookErr
 	}
 	for _, have := range found {
-		if have.ID() == want.ID() && k.Owned(have) && len(k.Diff(want, have)) == 0 {
+		switch {
+		case have.ID() != want.ID() || !k.Owned(have):
+		case len(k.Diff(want, have)) == 0:
 			return nil
+		case !have.Shared:
+			return k.Update(ctx, ns, want, have)
 		}
 	}
 	return err

@@ -20,6 +20,9 @@ var Kind = reconcile.Register[*Rule](kindName, kind{}, observe.RuleTopic)
 
 type kind struct{}
 
+// Separate implements reconcile.Separate.
+func (kind) Separate() {}
+
 // Observe implements reconcile.Kind.
 func (kind) Observe(_ context.Context, ns *observe.NS) ([]*Rule, error) {
 	found, err := list(ns, unix.AF_UNSPEC)
