@@ -296,7 +296,7 @@ func TestWhatIsWrongWithALink(t *testing.T) {
 			"a.yaml:4:3: the mode of the ipvlans on host/link/eth0 is l3 here, and l2 in a.yaml:3"},
 		{"{kind: vlan, parent: other, id: 1}\n  other: {kind: vlan, parent: cable, id: 1}",
 			"a.yaml:3:3: a cycle: host/link/cable needs host/link/other needs host/link/cable"},
-		{"{kind: vrf, table: 0}", "a.yaml:3:29: table is 1 to 4294967295"},
+		{"{kind: vrf, table: 0}", "a.yaml:3:29: there is no table 0"},
 		{"{kind: existing, adopt: true}", `a.yaml:3:10: an existing link is never linkd's own: leave out adopt`},
 		{"{kind: existing, netns: nowhere}", `a.yaml:3:34: namespace "nowhere" is not declared`},
 	} {

@@ -8,6 +8,7 @@ import (
 
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 // Options are the fields that one kind of link has of its own, decoded from YAML by their tags.
@@ -25,10 +26,10 @@ type option struct {
 }
 
 // number is an option of that many bytes, in the machine's order.
-func number(name string, attr, size int, value *int) option {
+func number[N int | spec.Table](name string, attr, size int, value *N) option {
 	o := option{name: name, attr: attr, say: decimal}
 	if value != nil {
-		o.want = encode(size, *value)
+		o.want = encode(size, int(*value))
 	}
 	return o
 }

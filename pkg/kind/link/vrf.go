@@ -1,15 +1,21 @@
 package link
 
-import "github.com/vishvananda/netlink/nl"
+import (
+	"github.com/vishvananda/netlink/nl"
+
+	"linkd/pkg/spec"
+)
 
 var vrf = &Type{
 	Name: "vrf",
 	Doc:  "a routing domain: the routes of the interfaces whose master it is are those of its table (ip-link(8), vrf)",
 	New:  func() Options { return &vrfOptions{} },
+	// cycle_netdev in drivers/net/vrf.c.
+	ResetsPorts: true,
 }
 
 type vrfOptions struct {
-	Table *int `yaml:"table" required:"true" min:"1" max:"4294967295" doc:"the routing table"`
+	Table *spec.Table `yaml:"table" required:"true" doc:"the routing table: a number, or a name from /etc/iproute2/rt_tables"`
 }
 
 // options implements Options. A vrf has no changelink (drivers/net/vrf.c).

@@ -43,7 +43,7 @@ type entry struct {
 	To     destination    `yaml:"to" required:"true" doc:"where it leads"`
 	Via    *address.IP    `yaml:"via" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
 	Metric *uint32        `yaml:"metric" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
-	Table  *Table         `yaml:"table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table that it is in"`
+	Table  *spec.Table    `yaml:"table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table that it is in"`
 	Src    *address.IP    `yaml:"src" doc:"the address that packets leave with, where the sender has not chosen one; it is waited for, also until it is not tentative any more"`
 	Scope  *address.Scope `yaml:"scope" doc:"how far the destination is; IPv4 only"`
 	OnLink *bool          `yaml:"onlink" doc:"the gateway is on the interface, though no subnet of it says so"`

@@ -2,8 +2,6 @@ package route
 
 import (
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -87,55 +85,6 @@ func TestRouteInYAML(t *testing.T) {
 	}
 }
 
-// tables makes the lists of the names of tables for a test: what is in each of their directories.
-func tables(t *testing.T, usr, etc map[string]string) {
-	t.Helper()
-	before := tableDirs
-	t.Cleanup(func() { tableDirs = before })
-	tableDirs = []string{t.TempDir(), t.TempDir()}
-	for i, files := range []map[string]string{usr, etc} {
-		for name, text := range files {
-			path := filepath.Join(tableDirs[i], name)
-			conform.Must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-			conform.Must(t, os.WriteFile(path, []byte(text), 0o644))
-		}
-	}
-}
-
-func TestTablesHaveNames(t *testing.T) {
-	tables(t,
-		map[string]string{"rt_tables": "9 hidden\n", "rt_tables.d/a.conf": "10 theirs\n", "rt_tables.d/b.conf": "11 blue\n"},
-		map[string]string{
-			"rt_tables":          "# reserved\n255\tlocal\n254\tmain\n0 unspec\n 0x64  uplink # of old\n7\nx y\n1 two words\n",
-			"rt_tables.d/b.conf": "70000 blue\n", "rt_tables.d/c.conf": "101 uplink", "rt_tables.d/README": "5 readme\n",
-		})
-	for text, want := range map[string]string{
-		"uplink": "10.0.0.0/24 table 101", "theirs": "10.0.0.0/24 table 10", "blue": "10.0.0.0/24 table 70000",
-		"main": "10.0.0.0/24", "local": "10.0.0.0/24 table 255", "default": "10.0.0.0/24 table 253", "0x64": "10.0.0.0/24 table 100",
-	} {
-		got := conform.Read(t, language, onEth0("      - {to: 10.0.0.0/24, table: "+text+"}"))
-		if id := got[0].ID().Key; id != want {
-			t.Errorf("table %s: got %q, want %q", text, id, want)
-		}
-	}
-	_, errs := conform.Compile(language, onEth0(`      - {to: 10.0.0.0/24, table: uplnk}
-      - {to: 10.0.0.0/24, table: readme}
-      - {to: 10.0.0.0/24, table: -1}
-      - {to: 10.0.0.0/24, table: 4294967296}
-      - {to: 10.0.0.0/24, table: [main]}
-`))
-	const where = " (names are those in /etc/iproute2/rt_tables; a number is known everywhere)"
-	want := `
-a.yaml:7:34: table "uplnk" is not one of blue, default, local, main, theirs, uplink; did you mean "uplink"?` + where + `
-a.yaml:8:34: table "readme" is not one of blue, default, local, main, theirs, uplink` + where + `
-a.yaml:9:34: expected a whole number, found "-1"
-a.yaml:10:34: 4294967296 is out of range
-a.yaml:11:34: expected a word, found a list`
-	if d := cmp.Diff(strings.TrimSpace(want), errs); d != "" {
-		t.Errorf("errors (-want +got):\n%s", d)
-	}
-}
-
 // What a route needs that the files do not name there: the address it comes from, and the device that its gateway is on.
 func TestRoutesNeedAddresses(t *testing.T) {
 	both := conform.Language([]spec.Key{NamespaceKey()}, []spec.Key{EndKey(), address.Key()})
@@ -179,7 +128,6 @@ namespaces:
 }
 
 func TestRouteErrors(t *testing.T) {
-	tables(t, nil, nil)
 	for _, test := range []struct{ text, want string }{
 		{inNamespace(`    - {to: 10.0.0.5/24, via: 10.1.0.1}
     - {to: elsewhere, via: 10.1.0.1}
@@ -197,7 +145,7 @@ func TestRouteErrors(t *testing.T) {
     - {to: 10.0.0.5, dev: lo, via: 10.1.0.1, type: local}
     - {to: default, dev: eth0, family: ipv6}
     - {to: 10.0.0.0/24, dev: eth0, table: 0}
-    - {to: 10.0.0.0/24, dev: eth0, table: mian}
+    - {to: 10.0.0.0/24, dev: eth0, table: [main]}
     - {to: fd00::1, dev: eth0, type: broadcast}
     - {to: default, via: 10.1.0.1, family: inet6}
     - {to: 10.0.0.0/24, type: throw, onlink: true}
@@ -219,7 +167,7 @@ a.yaml:16:7: fd00::/64: the source 10.0.0.1 is of the other address family
 a.yaml:17:7: 10.0.0.5/32: a local route has no via
 a.yaml:18:40: family "ipv6" is not one of inet, inet6
 a.yaml:19:43: there is no table 0
-a.yaml:20:43: table "mian" is not one of default, local, main; did you mean "main"? (names are those in /etc/iproute2/rt_tables; a number is known everywhere)
+a.yaml:20:43: expected a word, found a list
 a.yaml:21:7: fd00::1/128: IPv6 has no broadcast
 a.yaml:22:7: default: the gateway 10.1.0.1 is of the other address family
 a.yaml:23:7: 10.0.0.0/24: onlink is about a gateway on a device, and a throw route has none`},

@@ -8,6 +8,7 @@ import (
 
 	"linkd/pkg/kind/address"
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
 // list dumps the routes of both families, all or those of one protocol. Where places is not nil, only linkd's own routes
@@ -73,7 +74,7 @@ func placeIn(msg []byte, head *nl.RtMsg) (at place, err error) {
 				dst = ip
 			}
 		case unix.RTA_TABLE:
-			at.table = Table(observe.Number(value))
+			at.table = spec.Table(observe.Number(value))
 		case unix.RTA_PRIORITY:
 			at.metric = uint32(observe.Number(value))
 		}

@@ -20,7 +20,7 @@ type Route struct {
 	NS string
 	// To has no bits set beyond its length. Its address tells the family, of a default route too.
 	To     netip.Prefix
-	Table  Table
+	Table  spec.Table
 	Metric uint32
 	Type   Type
 	// Via is the gateway; the zero Addr is none. That of an IPv4 route may be an IPv6 address (RFC 8950).
@@ -55,7 +55,7 @@ type Route struct {
 // place is what the kernel tells routes apart by.
 type place struct {
 	to     netip.Prefix
-	table  Table
+	table  spec.Table
 	metric uint32
 }
 

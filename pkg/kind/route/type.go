@@ -36,7 +36,7 @@ func (t Type) ends() bool {
 }
 
 // table is the one in which ip-route(8) puts a route of the type unless told otherwise.
-func (t Type) table() Table {
+func (t Type) table() spec.Table {
 	switch t {
 	case unix.RTN_LOCAL, unix.RTN_BROADCAST, unix.RTN_ANYCAST:
 		return unix.RT_TABLE_LOCAL

@@ -9,7 +9,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"linkd/pkg/kind/address"
-	"linkd/pkg/kind/route"
 	"linkd/pkg/spec"
 )
 
@@ -24,15 +23,15 @@ func Key() spec.Key {
 
 // entry is a rule in YAML.
 type entry struct {
-	Priority uint32       `yaml:"priority" required:"true" doc:"when it is asked: the lowest first"`
-	From     subnet       `yaml:"from" default:"all" doc:"source of the packets"`
-	To       subnet       `yaml:"to" default:"all" doc:"destination of the packets"`
-	IIF      spec.IfName  `yaml:"iif" absent:"any" doc:"the interface that the packet came in by; lo for what the machine itself sends"`
-	OIF      spec.IfName  `yaml:"oif" absent:"any" doc:"the interface that the sender's socket is bound to"`
-	FwMark   *Mark        `yaml:"fwmark" absent:"any" doc:"the packet's mark"`
-	Table    *route.Table `yaml:"table" doc:"the routing table to look in"`
-	Action   *Action      `yaml:"action" default:"lookup" doc:"lookup goes with table; the others end the packet's way, and stand in its place"`
-	Family   *string      `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of the packets, where neither from nor to tells"`
+	Priority uint32      `yaml:"priority" required:"true" doc:"when it is asked: the lowest first"`
+	From     subnet      `yaml:"from" default:"all" doc:"source of the packets"`
+	To       subnet      `yaml:"to" default:"all" doc:"destination of the packets"`
+	IIF      spec.IfName `yaml:"iif" absent:"any" doc:"the interface that the packet came in by; lo for what the machine itself sends"`
+	OIF      spec.IfName `yaml:"oif" absent:"any" doc:"the interface that the sender's socket is bound to"`
+	FwMark   *Mark       `yaml:"fwmark" absent:"any" doc:"the packet's mark"`
+	Table    *spec.Table `yaml:"table" doc:"the routing table to look in"`
+	Action   *Action     `yaml:"action" default:"lookup" doc:"lookup goes with table; the others end the packet's way, and stand in its place"`
+	Family   *string     `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of the packets, where neither from nor to tells"`
 	Source   spec.Source
 }
 

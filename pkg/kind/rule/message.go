@@ -10,6 +10,7 @@ import (
 
 	"linkd/pkg/kind/route"
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
 func (r *Rule) kernelFamily() uint8 {
@@ -119,7 +120,7 @@ func parse(msg []byte) (*Rule, error) {
 		case unix.FRA_FWMASK:
 			r.Mark.Mask = number
 		case unix.FRA_TABLE:
-			r.Table = route.Table(number)
+			r.Table = spec.Table(number)
 		case unix.FRA_PAD:
 		case unix.FRA_SUPPRESS_PREFIXLEN:
 			// Told of every rule; all bits set is nothing.

@@ -31,7 +31,7 @@ type Rule struct {
 	Mark     Mark
 	Action   Action
 	// Table is where a lookup looks, and 0 for other actions.
-	Table route.Table
+	Table spec.Table
 
 	// The rest is found only. Extra is what linkd has no words for, Sibling what to tell apart rules by that differ in
 	// nothing but what they do or who made them.

@@ -1,4 +1,4 @@
-package route
+package spec
 
 import (
 	"bufio"
@@ -14,16 +14,14 @@ import (
 
 	"golang.org/x/sys/unix"
 	"gopkg.in/yaml.v3"
-
-	"linkd/pkg/spec"
 )
 
 // Table is the number of a routing table. In YAML it may be a name, which is looked up when the file is read.
 type Table uint32
 
-// Syntax implements spec.Described.
-func (Table) Syntax() spec.Syntax {
-	return spec.Syntax{
+// Syntax implements Described.
+func (Table) Syntax() Syntax {
+	return Syntax{
 		Name: "routing table",
 		Doc:  "Its number, or its name: `main`, `local`, `default`, or one from `/etc/iproute2/rt_tables` or `rt_tables.d` of the machine that reads the file.",
 		Min:  1, Max: 1<<32 - 1,
@@ -31,9 +29,9 @@ func (Table) Syntax() spec.Syntax {
 	}
 }
 
-// DecodeNode implements spec.NodeDecoder. A name stands for a number that is somebody's choice and known nowhere else, so
+// DecodeNode implements NodeDecoder. A name stands for a number that is somebody's choice and known nowhere else, so
 // one that this machine does not know is an error.
-func (t *Table) DecodeNode(c *spec.Context, n *yaml.Node) error {
+func (t *Table) DecodeNode(c *Context, n *yaml.Node) error {
 	var text string
 	if !c.Decode(n, &text) {
 		return nil
@@ -50,7 +48,7 @@ func (t *Table) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	}
 	number, named := names[text]
 	if !named {
-		err := spec.OneOf("table", text, slices.Sorted(maps.Keys(names))...)
+		err := OneOf("table", text, slices.Sorted(maps.Keys(names))...)
 		return fmt.Errorf("%w (names are those in /etc/iproute2/rt_tables; a number is known everywhere)", err)
 	}
 	*t = number
