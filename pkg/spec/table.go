@@ -48,8 +48,7 @@ func (t *Table) DecodeNode(c *Context, n *yaml.Node) error {
 	}
 	number, named := names[text]
 	if !named {
-		err := OneOf("table", text, slices.Sorted(maps.Keys(names))...)
-		return fmt.Errorf("%w (names are those in /etc/iproute2/rt_tables; a number is known everywhere)", err)
+		return fmt.Errorf("no table is called %q in /etc/iproute2/rt_tables: name it there, or write its number%s", text, didYouMean(text, keys(names)))
 	}
 	*t = number
 	return nil

@@ -50,11 +50,10 @@ func TestTablesHaveNames(t *testing.T) {
     - "10"
     - [main]
 `)}})
-	const known = " is not one of blue, default, local, main, theirs, uplink"
-	const where = " (names are those in /etc/iproute2/rt_tables; a number is known everywhere)"
+	const unknown = " in /etc/iproute2/rt_tables: name it there, or write its number"
 	want := `
-a.yaml:4:7: table "uplnk"` + known + `; did you mean "uplink"?` + where + `
-a.yaml:5:7: table "readme"` + known + where + `
+a.yaml:4:7: no table is called "uplnk"` + unknown + `; did you mean "uplink"?
+a.yaml:5:7: no table is called "readme"` + unknown + `
 a.yaml:6:7: there is no table 0
 a.yaml:7:7: expected a whole number, found "-1"
 a.yaml:8:7: 4294967296 is out of range
