@@ -247,8 +247,9 @@ func (r *reader) addresses() {
 func (r *reader) routes() {
 	var lines []string
 	for _, o := range r.ip("route", "show", "table", "all") {
-		// The local table and the routes of link-local addresses follow from what is shown already.
-		if o.str("table") == "local" || o.str("dst") == "fe80::/64" {
+		// The local table, its like in the tables of VRFs, and the routes of link-local addresses follow from what is
+		// shown already.
+		if o.str("table") == "local" || o.str("dst") == "fe80::/64" || (o.has("type") && o.str("protocol") == "kernel") {
 			continue
 		}
 		text := new(line).add("route").addIf(o.has("type"), o.str("type")).add(o.str("dst"))

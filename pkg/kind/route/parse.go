@@ -48,14 +48,14 @@ func list(ns *observe.NS, links *observe.Links, protocol uint8, places map[place
 }
 
 // relevant leaves out what linkd has no words for (by type of service, by source), the kernel's own book of local and
-// broadcast addresses, and what it learned on the way.
+// broadcast addresses, which it keeps in the tables of VRFs too, and what it learned on the way.
 func relevant(head *nl.RtMsg) bool {
 	switch {
 	case head.Family != unix.AF_INET && head.Family != unix.AF_INET6,
 		head.Tos != 0, head.Src_len != 0,
 		head.Flags&unix.RTM_F_CLONED != 0,
 		head.Protocol == unix.RTPROT_REDIRECT,
-		head.Table == unix.RT_TABLE_LOCAL && head.Protocol == unix.RTPROT_KERNEL:
+		head.Protocol == unix.RTPROT_KERNEL && (head.Table == unix.RT_TABLE_LOCAL || head.Type != unix.RTN_UNICAST):
 		return false
 	}
 	return true
