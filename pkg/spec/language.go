@@ -151,8 +151,9 @@ func (c *Context) Add(r Resource) {
 	}
 }
 
-// Declared tells whether the files declare a resource with that ID. It is to be asked Later.
-func (c *Context) Declared(id ID) bool { return c.All().Get(id) != nil }
+// Declared is the resource that the files declare with that ID, or nil. What another end declares is to be asked for
+// Later.
+func (c *Context) Declared(id ID) Resource { return c.c.desired.Resources.Get(id) }
 
 // All is everything that the files declare. It is whole Later.
 func (c *Context) All() *Set { return c.c.desired.Resources }
@@ -164,14 +165,14 @@ func (c *Context) Later(f func()) { c.c.later = append(c.c.later, f) }
 // places.
 func (c *Context) Claim(what string) {
 	if before, taken := c.claim(what, ""); taken {
-		c.conflict(before, "%s is claimed twice, first in %s", what, before.source)
+		c.Conflict(before.source, "%s is claimed twice, first in %s", what, before.source)
 	}
 }
 
 // Agree says that what is shared by several has a value. Another value of it is an error that names both places.
 func (c *Context) Agree(what, value string) {
 	if before, taken := c.claim(what, value); taken && before.value != value {
-		c.conflict(before, "%s is %s here, and %s in %s", what, value, before.value, before.source)
+		c.Conflict(before.source, "%s is %s here, and %s in %s", what, value, before.value, before.source)
 	}
 }
 
@@ -187,8 +188,9 @@ func (c *Context) claim(what, value string) (before claim, taken bool) {
 	return before, taken
 }
 
-func (c *Context) conflict(before claim, format string, args ...any) {
-	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{before.source.File}})
+// Conflict reports that the context's node is wrong because of what was declared at other.
+func (c *Context) Conflict(other Source, format string, args ...any) {
+	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{other.File}})
 }
 
 // Namespace finds the namespace that n refers to: host, a declared name, or a selector in place.

@@ -59,8 +59,8 @@ func (d *decoder) stand(l *Link, ref parentRef) {
 	c.Later(func() {
 		own := spec.LinkID(l.NS, l.Parent.Key)
 		switch {
-		case !bare || own == l.ID() || own == l.Parent || !c.Declared(own):
-		case c.Declared(l.Parent):
+		case !bare || own == l.ID() || own == l.Parent || c.Declared(own) == nil:
+		case c.Declared(l.Parent) != nil:
 			c.Errorf(ref.node, "parent %s is a link in %s, and in %s too: say which with {netns, name}", ref.Name, l.NS, spec.Host)
 		default:
 			l.Parent = own
