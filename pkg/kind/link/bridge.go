@@ -11,28 +11,38 @@ var bridge = &Type{
 }
 
 type bridgeOptions struct {
-	STP             *bool `yaml:"stp" doc:"spanning tree protocol"`
-	Priority        *int  `yaml:"priority" min:"0" max:"65535" doc:"spanning tree priority"`
-	ForwardDelay    *int  `yaml:"forward_delay" min:"0" max:"4294967295" doc:"hundredths of a second"`
-	HelloTime       *int  `yaml:"hello_time" min:"0" max:"4294967295" doc:"hundredths of a second"`
-	MaxAge          *int  `yaml:"max_age" min:"0" max:"4294967295" doc:"hundredths of a second"`
-	AgeingTime      *int  `yaml:"ageing_time" min:"0" max:"4294967295" doc:"hundredths of a second"`
-	VLANFiltering   *bool `yaml:"vlan_filtering" doc:"forward by VLAN"`
-	VLANDefaultPVID *int  `yaml:"vlan_default_pvid" min:"0" max:"4094" doc:"VLAN of untagged frames, 0 for none"`
-	McastSnooping   *bool `yaml:"mcast_snooping" doc:"multicast snooping"`
+	STP             *bool `yaml:"stp" doc:"take part in a spanning tree"`
+	Priority        *int  `yaml:"priority" min:"0" max:"65535" doc:"which bridge becomes the root of the spanning tree: the lowest"`
+	ForwardDelay    *int  `yaml:"forward_delay" min:"0" max:"4294967295" doc:"how long a port listens, and then learns, before it forwards, in hundredths of a second; 200 to 3000 with stp: true"`
+	HelloTime       *int  `yaml:"hello_time" min:"100" max:"1000" doc:"time between the root's messages, in hundredths of a second"`
+	MaxAge          *int  `yaml:"max_age" min:"600" max:"4000" doc:"how long a message of the root is believed, in hundredths of a second"`
+	AgeingTime      *int  `yaml:"ageing_time" min:"0" max:"4294967295" doc:"how long an address that was learnt is known, in hundredths of a second"`
+	VLANFiltering   *bool `yaml:"vlan_filtering" doc:"keep the VLANs apart that the ports are in (port: {vlans: ...})"`
+	VLANDefaultPVID *int  `yaml:"vlan_default_pvid" min:"0" max:"4094" doc:"the VLAN into which a port is put that joins, and its frames without a tag; 0 for none"`
+	McastSnooping   *bool `yaml:"mcast_snooping" doc:"send a multicast group's frames only where somebody listens"`
 }
 
-// options implements Options (IFLA_BR_* in linux/if_link.h). Times are in USER_HZ, as they are in ip-link(8).
+// options implements Options (IFLA_BR_* in linux/if_link.h).
 func (o *bridgeOptions) options() []option {
 	return []option{
-		flag("stp", nl.IFLA_BR_STP_STATE, 4, o.STP),
+		// 2 is a spanning tree of /sbin/bridge-stp's, which the kernel asks first, and goes on by itself if that fails
+		// (br_stp_start in net/bridge/br_stp_if.c).
+		flag("stp", nl.IFLA_BR_STP_STATE, 4, o.STP).beforeOthers(),
 		number("priority", nl.IFLA_BR_PRIORITY, 2, o.Priority),
-		number("forward_delay", nl.IFLA_BR_FORWARD_DELAY, 4, o.ForwardDelay),
-		number("hello_time", nl.IFLA_BR_HELLO_TIME, 4, o.HelloTime),
-		number("max_age", nl.IFLA_BR_MAX_AGE, 4, o.MaxAge),
-		number("ageing_time", nl.IFLA_BR_AGEING_TIME, 4, o.AgeingTime),
+		ticks("forward_delay", nl.IFLA_BR_FORWARD_DELAY, o.ForwardDelay),
+		ticks("hello_time", nl.IFLA_BR_HELLO_TIME, o.HelloTime),
+		ticks("max_age", nl.IFLA_BR_MAX_AGE, o.MaxAge),
+		ticks("ageing_time", nl.IFLA_BR_AGEING_TIME, o.AgeingTime),
 		flag("vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, o.VLANFiltering),
 		number("vlan_default_pvid", nl.IFLA_BR_VLAN_DEFAULT_PVID, 2, o.VLANDefaultPVID),
 		flag("mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, o.McastSnooping),
 	}
+}
+
+// wrong implements checked: only the spanning tree bounds the delay (br_set_forward_delay in net/bridge/br_stp.c).
+func (o *bridgeOptions) wrong() (key, why string) {
+	if d := o.ForwardDelay; o.STP != nil && *o.STP && d != nil && (*d < 200 || *d > 3000) {
+		return "forward_delay", "forward_delay is 200 to 3000 with stp: true"
+	}
+	return "", ""
 }

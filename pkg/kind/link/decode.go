@@ -72,6 +72,11 @@ func (d *decoder) single(n *yaml.Node) {
 	if ref := rest[parentKey]; ref != nil {
 		ok = d.c.Decode(ref, &parent) && ok
 	}
+	if o, is := options.(checked); is && ok {
+		if key, why := o.wrong(); why != "" {
+			d.c.Errorf(spec.ValueOf(n, key), "%s", why)
+		}
+	}
 	l := d.link(n, fields)
 	if l == nil {
 		return

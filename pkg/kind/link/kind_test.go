@@ -94,6 +94,13 @@ func TestConform(t *testing.T) {
 					"stp: true -> false", "priority: 4096 -> 8192", "forward_delay: 400 -> 500", "hello_time: 150 -> 160",
 					"max_age: 1000 -> 1100", "ageing_time: 9000 -> 0", "mcast_snooping: false -> true"),
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0}`)),
+				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: true}`), "stp: false -> true"),
+				// Only the spanning tree bounds the delay.
+				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: false, forward_delay: 0}`), "stp: true -> false", "forward_delay: 500 -> 0"),
+				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: true, forward_delay: 3000}`), "stp: false -> true", "forward_delay: 0 -> 3000"),
+				// The kernel counts in ticks of its own.
+				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, forward_delay: 401, hello_time: 999, max_age: 601, ageing_time: 4294967295}`),
+					"forward_delay: 3000 -> 401", "hello_time: 160 -> 999", "max_age: 1100 -> 601", "ageing_time: 0 -> 4294967295"),
 			},
 		},
 	} {
@@ -101,6 +108,18 @@ func TestConform(t *testing.T) {
 			conform.Conform(t, reconcile.Register[*Link]("link", joined{}), example)
 		})
 	}
+}
+
+func TestConformBridgeOfVLANs(t *testing.T) {
+	conform.NeedsBridgeVLAN(t)
+	conform.Conform(t, reconcile.Register[*Link]("link", joined{}), conform.Example{
+		Setup: theirs,
+		Want:  []spec.Resource{read(t, "{kind: bridge, netns: lab, name: br0, vlan_filtering: true, vlan_default_pvid: 7}")},
+		Changes: []conform.Change{
+			conform.To(read(t, "{kind: bridge, netns: lab, name: br0, vlan_filtering: true, vlan_default_pvid: 4094}"), "vlan_default_pvid: 7 -> 4094"),
+			conform.To(read(t, "{kind: bridge, netns: lab, name: br0, vlan_filtering: false, vlan_default_pvid: 0}"), "vlan_filtering: true -> false", "vlan_default_pvid: 4094 -> 0"),
+		},
+	})
 }
 
 // A parent is in the lab, or elsewhere, where there may be an interface of the same name.
@@ -281,6 +300,10 @@ func TestWhatIsWrongWithALink(t *testing.T) {
 		{"{kind: bridge, mtu: 67, txqueuelen: -1}", "a.yaml:3:30: mtu is 68 to 65535\na.yaml:3:46: txqueuelen is 0 to 2147483647"},
 		{"{kind: bridge, ends: []}", `a.yaml:3:25: unknown key "ends"`},
 		{"{kind: bridge, priority: 99999, vlan_default_pvid: 4095}", "a.yaml:3:35: priority is 0 to 65535\na.yaml:3:61: vlan_default_pvid is 0 to 4094"},
+		{"{kind: bridge, hello_time: 99, max_age: 4001}", "a.yaml:3:37: hello_time is 100 to 1000\na.yaml:3:50: max_age is 600 to 4000"},
+		{"{kind: bridge, stp: true, forward_delay: 199}", "a.yaml:3:51: forward_delay is 200 to 3000 with stp: true"},
+		{"{kind: bridge, forward_delay: 3001, stp: true}", "a.yaml:3:40: forward_delay is 200 to 3000 with stp: true"},
+		{"{kind: bridge, stp: false, forward_delay: 0}", ""},
 		{"{kind: bridge, stp: 1}", `a.yaml:3:30: expected true or false, found "1"`},
 		{"{kind: macvlan}", `a.yaml:3:10: "parent" is missing`},
 		{"{kind: macvlan, parent: cable}", "a.yaml:3:3: a cycle: host/link/cable needs host/link/cable"},

@@ -14,6 +14,9 @@ import (
 // Options are the fields that one kind of link has of its own, decoded from YAML by their tags.
 type Options interface{ options() []option }
 
+// checked are options of which some do not go together: wrong tells at which key, and why, or "".
+type checked interface{ wrong() (key, why string) }
+
 // option is such a field and its attribute in IFLA_INFO_DATA.
 type option struct {
 	name string
@@ -21,6 +24,10 @@ type option struct {
 	// want is the attribute as the kernel takes it; nil where the files leave it open.
 	want []byte
 	say  func(value []byte) string
+	// same tells that a value that was found is the one that was set; nil where only one that reads the same is.
+	same func(have, want []byte) bool
+	// first: the kernel judges the other options by what this one is.
+	first bool
 	// fixed tells that the kernel does not change the one value to the other; nil where it changes any.
 	fixed func(have, want []byte) bool
 }
@@ -30,6 +37,17 @@ func number[N int | spec.Table](name string, attr, size int, value *N) option {
 	o := option{name: name, attr: attr, say: decimal}
 	if value != nil {
 		o.want = encode(size, int(*value))
+	}
+	return o
+}
+
+// ticks is a number of hundredths of a second (USER_HZ, time(7)). The kernel keeps it in ticks of its own, of which there
+// may be 250 a second, and rounds down on the way in and out (clock_t_to_jiffies in kernel/time/time.c).
+func ticks(name string, attr int, value *int) option {
+	o := number(name, attr, 4, value)
+	o.same = func(have, want []byte) bool {
+		h, w := observe.Number(have), observe.Number(want)
+		return h == w || h+1 == w
 	}
 	return o
 }
@@ -82,8 +100,21 @@ func (o option) forGood() option {
 	return o
 }
 
+// beforeOthers is the option as one of which the kernel is told by itself.
+func (o option) beforeOthers() option {
+	o.first = true
+	return o
+}
+
 func (o option) differs(have map[uint16][]byte) bool {
-	return o.want != nil && o.say(o.want) != o.say(have[uint16(o.attr)])
+	h := have[uint16(o.attr)]
+	switch {
+	case o.want == nil:
+		return false
+	case o.same != nil:
+		return !o.same(h, o.want)
+	}
+	return o.say(o.want) != o.say(h)
 }
 
 // compareOptions compares the fields that are given with the attributes that were found.
@@ -120,9 +151,11 @@ func (t *Type) info(attrs []*nl.RtAttr) *nl.RtAttr {
 func given(o Options) []*nl.RtAttr { return attributesOf(o, func(option) bool { return true }) }
 
 // changed are those that are not as they were found: some kinds refuse to be told even what they know (a vrf has no
-// changelink at all).
-func changed(o Options, have map[uint16][]byte) []*nl.RtAttr {
-	return attributesOf(o, func(o option) bool { return o.differs(have) })
+// changelink at all). First are the ones that have to be told before.
+func changed(o Options, have map[uint16][]byte) (first, rest []*nl.RtAttr) {
+	first = attributesOf(o, func(o option) bool { return o.first && o.differs(have) })
+	rest = attributesOf(o, func(o option) bool { return !o.first && o.differs(have) })
+	return first, rest
 }
 
 func attributesOf(o Options, which func(option) bool) (attrs []*nl.RtAttr) {

@@ -165,8 +165,14 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
 	if want.Type != existing {
 		attrs = append(attrs, want.mark())
 	}
-	if data := changed(want.Options, have.found.link.Data); len(data) > 0 {
-		attrs = append(attrs, typeNamed(want.Type).info(data))
+	first, rest := changed(want.Options, have.found.link.Data)
+	if len(first) > 0 {
+		if err := set(ns, index, nil, typeNamed(want.Type).info(first)); err != nil {
+			return err
+		}
+	}
+	if len(rest) > 0 {
+		attrs = append(attrs, typeNamed(want.Type).info(rest))
 	}
 	err = set(ns, index, want.Up, attrs...)
 	if want.onDownParent(err) != nil {
