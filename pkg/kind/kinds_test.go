@@ -213,19 +213,19 @@ links:
 `, `
 ~ lab/link/eth0  (mtu: 1400 -> 9000, up: false -> true)
 `)
-	// What is listed later was something else before, too.
+	// What is listed later was something else before, too; what is not listed any more goes back at once.
 	d.wants(`
 namespaces: {lab: {}}
 links:
   eth0: {kind: existing, netns: lab, mtu: 9000, mac: "02:00:00:00:00:01", txqueuelen: 7, master: br0}
 `, `
-~ lab/link/eth0  (mac: 02:00:00:00:00:08 -> 02:00:00:00:00:01, txqueuelen: 50 -> 7)
+~ lab/link/eth0  (mac: 02:00:00:00:00:08 -> 02:00:00:00:00:01, txqueuelen: 50 -> 7, up: true -> false)
 ~ lab/port/eth0  (master: (none) -> br0)
 `)
 	d.shows("eth0", "mtu 9000", "qlen 7", "link/ether 02:00:00:00:00:01", "master br0")
 	d.restart()
 	d.wants("namespaces: {lab: {}}\n", `
-~ lab/link/eth0  (mac: 02:00:00:00:00:01 -> 02:00:00:00:00:08, mtu: 9000 -> 1400, txqueuelen: 7 -> 50, up: true -> false, put back)
+~ lab/link/eth0  (mac: 02:00:00:00:00:01 -> 02:00:00:00:00:08, mtu: 9000 -> 1400, txqueuelen: 7 -> 50, put back)
 ~ lab/port/eth0  (master: br0 -> (none), put back)
 `)
 	d.shows("eth0", "mtu 1400", "qlen 50", "link/ether 02:00:00:00:00:08", "state DOWN")

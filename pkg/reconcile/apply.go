@@ -160,7 +160,7 @@ func (e *Engine) entry(op *Op, old Entry, remembered bool, ns observe.Identity) 
 		return Entry{Identity: ns, Makes: makes(op.Want)}, false
 	}
 	if remembered && old.Set {
-		before = mergeBefore(old.Before, before)
+		before = oldest(old.Before, before)
 	}
 	wrote, _ := op.kind.before(op.Want, op.Want)
 	return Entry{Identity: ns, Set: true, Before: before, Wrote: wrote}, true

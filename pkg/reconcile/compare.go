@@ -142,7 +142,8 @@ func (c *comparison) compare(w *wanted) {
 	}
 	op := &Op{Verb: Create, Want: w.Resource, Have: have, kind: kind}
 	if have != nil {
-		if op.Why = kind.Diff(w.Resource, have); len(op.Why) == 0 {
+		op.Want, op.Because = c.release(kind, w.Resource, have)
+		if op.Why = kind.Diff(op.Want, have); len(op.Why) == 0 {
 			c.converged(kind, w.Resource, have)
 			return
 		}
@@ -175,20 +176,24 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	}
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
 	print, _ := kind.fingerprint(have)
-	before, setting := kind.before(want, have)
+	wrote, setting := kind.before(want, want)
 	switch {
-	case setting && !remembered:
+	case setting && remembered && (!e.Set || e.Wrote == wrote):
+		return
+	case setting:
 		// It is as wanted without linkd's doing. When somebody changes it and linkd corrects that, this is what it was,
 		// unless it came with what linkd took over: then it is as if it had been set when that was made.
-		wrote, _ := kind.before(want, want)
-		if kind.adopts(want, have) {
+		before, _ := kind.before(want, have)
+		if remembered {
+			before = oldest(e.Before, before)
+		} else if kind.adopts(want, have) {
 			before, _ = kind.before(want, nil)
 		}
 		c.remember = append(c.remember, func(j *Journal) {
 			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote})
 		})
 		return
-	case setting || !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print):
+	case !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print):
 		return
 	}
 	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want)}
@@ -286,50 +291,12 @@ func (c *comparison) unmake(id spec.ID, have spec.Resource) {
 	c.end(id, &Op{Verb: Delete, Have: have, kind: kind})
 }
 
-// unset puts a setting back that no file asks for any more, and forgets what is not there to be put back or deleted.
-func (c *comparison) unset(id spec.ID, e Entry) {
-	kind := c.kinds[id.Kind]
-	if kind == nil || c.wanted(id) != nil || c.ops[id] != nil || c.blind[scopeOf(id)] != nil {
-		return
-	}
-	if err := c.missing[id.NS]; err != nil && !errors.Is(err, observe.ErrPending) {
-		return
-	}
-	have := c.found.get(id)
-	if have != nil && e.Set && e.Identity == c.identity(id.NS) && c.putBack(id, kind, have, e) {
-		return
-	}
-	if _, held := c.held[id]; !held {
-		c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
-	}
-}
-
 func (c *comparison) end(id spec.ID, op *Op) {
 	if held, is := c.held[id]; is {
 		c.verdicts[id] = held
 		return
 	}
 	c.ops[id] = op
-}
-
-// putBack plans that a setting becomes what it was, if it still is what linkd made of it.
-func (c *comparison) putBack(id spec.ID, kind *Registered, have spec.Resource, e Entry) bool {
-	if len(kind.Diff(kind.prior(have, e.Wrote), have)) > 0 {
-		return false
-	}
-	for _, need := range have.Needs() {
-		if op := c.ops[need]; op != nil && op.Verb == Delete {
-			// It ends with what it is a setting of.
-			return false
-		}
-	}
-	before := kind.prior(have, e.Before)
-	why := kind.Diff(before, have)
-	if len(why) == 0 {
-		return false
-	}
-	c.end(id, &Op{Verb: Update, Want: before, Have: have, Why: why, Because: "put back", kind: kind, forget: true})
-	return true
 }
 
 // spread makes a plan show its true reach: what needs a replaced resource is gone with it, and made again.
@@ -348,11 +315,15 @@ func (c *comparison) spread() {
 		cause := queue[0]
 		queue = queue[1:]
 		for _, id := range dependents[cause] {
-			op := c.ops[id]
-			if c.verdict(id).State != OK || (op != nil && op.Verb != Update) || c.found.get(id) == nil {
+			op, have, kind := c.ops[id], c.found.get(id), c.kinds[id.Kind]
+			if c.verdict(id).State != OK || (op != nil && op.Verb != Update) || have == nil {
 				continue
 			}
-			c.ops[id] = &Op{Verb: Create, Want: c.wanted(id), Because: fmt.Sprintf("made again with %s", cause), kind: c.kinds[id.Kind]}
+			if _, setting := kind.before(c.wanted(id), have); setting && c.found.get(cause) == nil {
+				// It is there without what comes to be only now, and has something to go back to.
+				continue
+			}
+			c.ops[id] = &Op{Verb: Create, Want: c.wanted(id), Because: fmt.Sprintf("made again with %s", cause), kind: kind}
 			queue = append(queue, id)
 		}
 	}

@@ -278,18 +278,3 @@ func (j *Journal) Rename(names map[string]string) {
 		j.broken = j.compact(bootID())
 	}
 }
-
-// mergeBefore keeps the oldest known value of each part of a setting: a setting of several parts is a JSON object,
-// and a part may be set later than the others.
-func mergeBefore(oldest, now string) string {
-	var first, later map[string]json.RawMessage
-	if json.Unmarshal([]byte(oldest), &first) != nil || json.Unmarshal([]byte(now), &later) != nil || first == nil || later == nil {
-		return oldest
-	}
-	maps.Copy(later, first)
-	merged, err := json.Marshal(later)
-	if err != nil {
-		return oldest
-	}
-	return string(merged)
-}

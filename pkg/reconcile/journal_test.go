@@ -174,21 +174,3 @@ func TestReadJournalWritesNothing(t *testing.T) {
 		t.Error("something was written")
 	}
 }
-
-// Of a setting of several parts each has its own oldest value; what was unset by then is not known, and stays.
-func TestOldestValues(t *testing.T) {
-	for _, test := range []struct{ oldest, now, want string }{
-		{"1", "2", "1"},
-		{"", "2", ""},
-		{"br0", "{}", "br0"},
-		{`{"mtu":1500}`, `{"mtu":9000}`, `{"mtu":1500}`},
-		{`{"mtu":1500}`, `{"mtu":9000,"up":false}`, `{"mtu":1500,"up":false}`},
-		{`{"mtu":1500,"up":true}`, `{"up":false}`, `{"mtu":1500,"up":true}`},
-		{`{}`, `null`, `{}`},
-		{`{"mtu":1500}`, `null`, `{"mtu":1500}`},
-	} {
-		if got := mergeBefore(test.oldest, test.now); got != test.want {
-			t.Errorf("%s, then %s: got %s, want %s", test.oldest, test.now, got, test.want)
-		}
-	}
-}

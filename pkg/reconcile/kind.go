@@ -34,6 +34,10 @@ type (
 		Prior(have R, before string) R
 	}
 
+	// Parted is a Setting of several parts, of which a file may manage some: Before keeps those that want manages, as a
+	// JSON object. Fill is want with the parts that it leaves open as prior has them.
+	Parted[R spec.Resource] interface{ Fill(want, prior R) R }
+
 	// Adopter is a kind of which a file may ask to take over what linkd did not make.
 	Adopter[R spec.Resource] interface{ Adopts(want R) bool }
 
@@ -148,6 +152,8 @@ type erased interface {
 	Kind[spec.Resource]
 	before(want, have spec.Resource) (string, bool)
 	prior(have spec.Resource, before string) spec.Resource
+	parted() bool
+	fill(want, prior spec.Resource) spec.Resource
 	adoptable() bool
 	adopts(want, have spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
@@ -241,6 +247,15 @@ func (b box[R]) before(want, have spec.Resource) (string, bool) {
 
 func (b box[R]) prior(have spec.Resource, before string) spec.Resource {
 	return b.k.(Setting[R]).Prior(have.(R), before)
+}
+
+func (b box[R]) parted() bool {
+	_, is := b.k.(Parted[R])
+	return is
+}
+
+func (b box[R]) fill(want, prior spec.Resource) spec.Resource {
+	return b.k.(Parted[R]).Fill(want.(R), prior.(R))
 }
 
 func (b box[R]) adoptable() bool {

@@ -229,13 +229,15 @@ func (k *kernel) needers(id spec.ID) map[spec.ID]bool {
 }
 
 // kinds are the toy kinds, in the order in which a plan prefers them: spaces and boxes are made, marked and deleted,
-// and end whatever needs them; knobs are always there, and are set and put back; notes have no room for a mark.
+// and end whatever needs them; knobs are always there, and are set and put back; panels are many knobs in one
+// (value=a:1,b:2); notes have no room for a mark.
 func (k *kernel) kinds() []Registered {
 	base := toyKind{k}
 	return []Registered{
 		Register[*toy]("space", boxKind{base, "space"}, observe.NamespaceTopic),
 		Register[*toy]("box", boxKind{base, "box"}, observe.LinkTopic),
 		Register[*toy]("knob", knobKind{base}, observe.NetconfTopic).MaybeSilent(),
+		Register[*toy]("panel", panelKind{base}, observe.NetconfTopic),
 		Register[*toy]("note", noteKind{base}, observe.RouteTopic),
 	}
 }
@@ -246,8 +248,9 @@ type (
 		toyKind
 		name string
 	}
-	knobKind struct{ toyKind }
-	noteKind struct{ toyKind }
+	knobKind  struct{ toyKind }
+	panelKind struct{ toyKind }
+	noteKind  struct{ toyKind }
 )
 
 func (k toyKind) observe(ns *observe.NS, kind string) (found []*toy, err error) {

@@ -3,6 +3,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -66,6 +67,9 @@ func (l *Link) Needs() []spec.ID {
 	}
 	return nil
 }
+
+// LinkType is the kind of link, as the files name it.
+func (l *Link) LinkType() string { return l.Type }
 
 // Origin implements spec.Resource.
 func (l *Link) Origin() spec.Source { return l.Source }
@@ -318,4 +322,12 @@ func (kind) Prior(have *Link, before string) *Link {
 	var a attributes
 	_ = json.Unmarshal([]byte(before), &a)
 	return &Link{NS: have.NS, Name: have.Name, Type: existing, MAC: a.MAC, MTU: a.MTU, TxQueueLen: a.TxQueueLen, Up: a.Up}
+}
+
+// Fill implements reconcile.Parted.
+func (kind) Fill(want, prior *Link) *Link {
+	full := *want
+	full.MAC, full.MTU = cmp.Or(want.MAC, prior.MAC), cmp.Or(want.MTU, prior.MTU)
+	full.TxQueueLen, full.Up = cmp.Or(want.TxQueueLen, prior.TxQueueLen), cmp.Or(want.Up, prior.Up)
+	return &full
 }

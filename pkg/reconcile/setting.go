@@ -1,0 +1,125 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// parts are what the journal keeps of a setting of several parts, the attributes of an interface say; nil for one that
+// is a single value.
+type parts map[string]json.RawMessage
+
+func partsOf(text string) (p parts) {
+	if json.Unmarshal([]byte(text), &p) != nil {
+		return nil
+	}
+	return p
+}
+
+func (p parts) String() string {
+	// What was JSON is JSON.
+	text, _ := json.Marshal(p)
+	return string(text)
+}
+
+// oldest is what a setting was before linkd first changed it, where before is what was known of that, and now what it
+// is. Each part has its own oldest value: a file may manage it later than the others. One that now is without is not
+// managed any more.
+func oldest(before, now string) string {
+	first, later := partsOf(before), partsOf(now)
+	if first == nil || later == nil {
+		return before
+	}
+	for name := range later {
+		if value, known := first[name]; known {
+			later[name] = value
+		}
+	}
+	return later.String()
+}
+
+// unset puts a setting back that no file asks for any more, and forgets what is not there to be put back or deleted.
+func (c *comparison) unset(id spec.ID, e Entry) {
+	kind := c.kinds[id.Kind]
+	if kind == nil || c.wanted(id) != nil || c.ops[id] != nil || c.blind[scopeOf(id)] != nil {
+		return
+	}
+	if err := c.missing[id.NS]; err != nil && !errors.Is(err, observe.ErrPending) {
+		return
+	}
+	have := c.found.get(id)
+	if have != nil && e.Set && e.Identity == c.identity(id.NS) && c.putBack(id, kind, have, e) {
+		return
+	}
+	if _, held := c.held[id]; !held {
+		c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
+	}
+}
+
+// putBackNote says of an op that it puts a setting back.
+const putBackNote = "put back"
+
+// putBack plans that a setting becomes what it was, if it still is what linkd made of it.
+func (c *comparison) putBack(id spec.ID, kind *Registered, have spec.Resource, e Entry) bool {
+	left, some := c.ours(kind, have, e)
+	if !some {
+		return false
+	}
+	before := kind.prior(have, left)
+	for _, need := range before.Needs() {
+		if op := c.ops[need]; op != nil && op.Verb == Delete {
+			// It ends with what it is a setting of.
+			return false
+		}
+	}
+	why := kind.Diff(before, have)
+	if len(why) == 0 {
+		return false
+	}
+	c.end(id, &Op{Verb: Update, Want: before, Have: have, Why: why, Because: putBackNote, kind: kind, forget: true})
+	return true
+}
+
+// ours is what is to be put back of a setting: all that it was, while it is as linkd left it, and of one of several parts
+// those of which that is so. What somebody has changed since is theirs.
+func (c *comparison) ours(kind *Registered, have spec.Resource, e Entry) (before string, some bool) {
+	asLeft := func(wrote string) bool { return len(kind.Diff(kind.prior(have, wrote), have)) == 0 }
+	if !kind.parted() {
+		return e.Before, asLeft(e.Wrote)
+	}
+	was, wrote := partsOf(e.Before), partsOf(e.Wrote)
+	maps.DeleteFunc(was, func(name string, _ json.RawMessage) bool {
+		value, set := wrote[name]
+		return !set || !asLeft(parts{name: value}.String())
+	})
+	return was.String(), len(was) > 0
+}
+
+// release fills in the parts of a setting that its file does not manage any more, as they were before linkd changed
+// them: what leaves the files leaves the kernel. Because says so where there is nothing else to do.
+func (c *comparison) release(kind *Registered, want, have spec.Resource) (full spec.Resource, because string) {
+	if !kind.parted() {
+		return want, ""
+	}
+	e, remembered := c.journal.Get(want.ID(), c.identity(want.ID().NS))
+	wrote, setting := kind.before(want, want)
+	if !remembered || !e.Set || !setting || e.Wrote == wrote {
+		return want, ""
+	}
+	managed, before := partsOf(wrote), partsOf(e.Before)
+	maps.DeleteFunc(before, func(name string, _ json.RawMessage) bool { return managed[name] != nil })
+	e.Before = before.String()
+	left, some := c.ours(kind, have, e)
+	prior := kind.prior(have, left)
+	if !some || len(kind.Diff(prior, have)) == 0 {
+		return want, ""
+	}
+	if len(kind.Diff(want, have)) == 0 {
+		because = putBackNote
+	}
+	return kind.fill(want, prior), because
+}
