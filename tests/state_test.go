@@ -31,6 +31,7 @@ func (s *stage) state(ts *testscript.TestScript, neg bool, args []string) {
 		r.names()
 	}
 	r.links()
+	r.vlans()
 	r.addresses()
 	r.routes()
 	r.rules()
@@ -114,13 +115,17 @@ func (r *reader) output(args ...string) string {
 }
 
 func (r *reader) ip(args ...string) []object {
-	out := r.output(append([]string{"ip", "-json"}, args...)...)
+	return r.json(append([]string{"ip", "-json"}, args...)...)
+}
+
+func (r *reader) json(args ...string) []object {
+	out := r.output(args...)
 	var objects []object
 	if strings.TrimSpace(out) != "" {
 		decoder := json.NewDecoder(strings.NewReader(out))
 		decoder.UseNumber()
 		if err := decoder.Decode(&objects); err != nil {
-			r.ts.Fatalf("ip %s: %v", strings.Join(args, " "), err)
+			r.ts.Fatalf("%s: %v", strings.Join(args, " "), err)
 		}
 	}
 	return objects
@@ -201,6 +206,23 @@ func (r *reader) links() {
 			if len(port.words) > 2 {
 				lines = append(lines, port.String())
 			}
+		}
+	}
+	r.lines(lines)
+}
+
+// vlans are those of bridges and their ports, unless it is the one into which the kernel puts both by itself.
+func (r *reader) vlans() {
+	var lines []string
+	for _, p := range r.json("bridge", "-compressvlans", "-json", "vlan", "show") {
+		var vlans []string
+		for _, v := range p.objects("vlans") {
+			text := new(line).add(v.str("vlan")).addIf(v.has("vlanEnd"), "to", v.str("vlanEnd"))
+			text.addIf(v.flag("PVID"), "pvid").addIf(v.flag("Egress Untagged"), "untagged")
+			vlans = append(vlans, text.String())
+		}
+		if all := strings.Join(vlans, ", "); all != "1 pvid untagged" {
+			lines = append(lines, "vlans "+p.str("ifname")+" "+all)
 		}
 	}
 	r.lines(lines)

@@ -36,6 +36,6 @@ func All() []reconcile.Registered {
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), iptables.Keys(), []spec.Key{sysctl.NamespaceKey(), route.NamespaceKey(), rule.Key()}),
-		Link:      link.Decoder([]spec.Key{port.Key(), address.Key(), route.EndKey(), sysctl.EndKey()}),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), sysctl.EndKey()})),
 	}
 }

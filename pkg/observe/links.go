@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Link is a link as the kernel tells it. Data are the attributes of its kind, Port those that its master keeps of it.
+// Link is a link as the kernel tells it. Data are the attributes of its kind. Port is the list of those that its master
+// keeps of it, which EachAttr walks: a bridge has forty of each port, and few of them are ever asked for.
 type Link struct {
 	Index, Master, Parent int
 	// ParentNS is the id, in this link's namespace, of the namespace in which Parent is; -1 means this one.
@@ -16,7 +17,8 @@ type Link struct {
 	PortKind               string
 	Flags                  uint32
 	MTU, TxQLen            int
-	Data, Port             map[uint16][]byte
+	Data                   map[uint16][]byte
+	Port                   []byte
 }
 
 // Up tells whether the link is administratively up.
@@ -172,7 +174,7 @@ func parseLinkInfo(l *Link, info []byte) error {
 		case nl.IFLA_INFO_DATA:
 			l.Data, err = Attrs(value)
 		case nl.IFLA_INFO_SLAVE_DATA:
-			l.Port, err = Attrs(value)
+			l.Port = value
 		}
 		return err
 	})

@@ -37,7 +37,7 @@ const (
 )
 
 var routeGroups = map[Topic][]uint{
-	LinkTopic:       {unix.RTNLGRP_LINK},
+	LinkTopic:       {unix.RTNLGRP_LINK, unix.RTNLGRP_BRVLAN},
 	AddressTopic:    {unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR},
 	RouteTopic:      {unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE},
 	RuleTopic:       {unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE},
@@ -48,7 +48,7 @@ var routeGroups = map[Topic][]uint{
 
 func routeTopic(messageType uint16) (Topic, bool) {
 	switch messageType {
-	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK, unix.RTM_NEWVLAN, unix.RTM_DELVLAN:
 		return LinkTopic, true
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
 		return AddressTopic, true
@@ -235,7 +235,12 @@ func subscribe(fd int, groups []uint) error {
 		return fmt.Errorf("listen to the kernel: %w", err)
 	}
 	for _, g := range groups {
-		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(g)); err != nil {
+		err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(g))
+		if errors.Is(err, unix.EINVAL) && g == unix.RTNLGRP_BRVLAN {
+			// Before Linux 5.6 VLANs have no group of their own, and no request by which to look at them either.
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("listen to multicast group %d: %w", g, err)
 		}
 	}
@@ -298,8 +303,9 @@ func (w *World) readRoute(in *Inbox, id int, b []byte) {
 		n := News{NS: ns, Topic: topic, By: by}
 		switch topic {
 		case LinkTopic:
-			if len(body) >= unix.SizeofIfInfomsg {
-				n.Links = []int{int(nl.DeserializeIfInfomsg(body).Index)}
+			if len(body) >= 8 {
+				// Both struct ifinfomsg and struct br_vlan_msg have it there.
+				n.Links = []int{int(nl.NativeEndian().Uint32(body[4:]))}
 			}
 		case NeighbourTopic:
 			if e, err := ParseEntry(body); err == nil {

@@ -1,0 +1,183 @@
+package port
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/spec"
+)
+
+// Keys are what an end says of itself as a port.
+func Keys() []spec.Key {
+	return []spec.Key{
+		spec.NewKey("master", "the interface that this one is a port of: a bridge, or another master device, in the same namespace",
+			func(c *spec.Context, name spec.IfName) {
+				master := string(name)
+				declared(c).Master = &master
+			}),
+		spec.NewKey("port", "how a bridge treats this port of it; on a bridge, the VLANs that it is in itself (bridge-link(8), bridge-vlan(8))",
+			func(c *spec.Context, f fields) {
+				p := declared(c)
+				p.Options = f.options()
+				if f.VLANs != nil {
+					vlans := f.VLANs.vlans(c)
+					p.VLANs = &vlans
+				}
+				c.Later(func() { check(c, p) })
+			}),
+	}
+}
+
+// declared is the port that the end's keys speak of.
+func declared(c *spec.Context) *Port {
+	p := &Port{NS: c.NS, Dev: c.Device, Options: Unmanaged, Adopt: c.Adopt, Source: c.Source()}
+	if known, is := c.Declared(p.ID()).(*Port); is {
+		return known
+	}
+	c.Add(p)
+	return p
+}
+
+// check is for what only other links tell: whether this is a bridge itself, and what its master is.
+func check(c *spec.Context, p *Port) {
+	names := p.Options.names()
+	own, _ := kindOf(c, spec.LinkID(p.NS, p.Dev))
+	master, at := kindOf(c, p.MasterID())
+	switch {
+	case own == bridge && len(names) > 0:
+		c.Reject(c.Source(), "%s is a bridge, which has vlans itself, but no %s: that is for its ports", p.Dev, names[0])
+	case own == bridge || !p.onBridge() || slices.Contains([]string{"", bridge, existing}, master):
+	default:
+		c.Conflict(at, "only a bridge has options and VLANs of its ports, and %s is a %s (%s)", p.master(), master, at)
+	}
+}
+
+// The kinds of link, as the files name them, of which this kind knows: a bridge, and what may be one.
+const (
+	bridge   = "bridge"
+	existing = "existing"
+)
+
+// kindOf is the kind that the files declare a link to be, and where; "" if they do not.
+func kindOf(c *spec.Context, id spec.ID) (kind string, at spec.Source) {
+	l := c.Declared(id)
+	if typed, is := l.(interface{ LinkType() string }); is {
+		return typed.LinkType(), l.Origin()
+	}
+	return "", spec.Source{}
+}
+
+// fields are the keys of port.
+type fields struct {
+	Cost          *int  `yaml:"cost" min:"1" max:"65535" doc:"what a path through the port costs, to the spanning tree"`
+	Priority      *int  `yaml:"priority" min:"0" max:"63" doc:"which of several ports the spanning tree prefers: the lowest"`
+	Hairpin       *bool `yaml:"hairpin" doc:"a frame may leave through the port by which it came"`
+	Isolated      *bool `yaml:"isolated" doc:"no frames to or from other isolated ports"`
+	Learning      *bool `yaml:"learning" doc:"learn from the frames that come in which addresses are behind the port"`
+	Flood         *bool `yaml:"flood" doc:"frames to an unknown address go out of the port"`
+	McastFlood    *bool `yaml:"mcast_flood" doc:"frames to a multicast group that nobody is known to have joined go out of the port"`
+	Guard         *bool `yaml:"guard" doc:"shut the port when a spanning tree's BPDU comes in"`
+	FastLeave     *bool `yaml:"fast_leave" doc:"stop sending a multicast group's frames as soon as one listener leaves it"`
+	NeighSuppress *bool `yaml:"neigh_suppress" doc:"answer ARP and neighbour solicitation for what the bridge knows, instead of flooding them"`
+	VLANs         *list `yaml:"vlans" doc:"all VLANs that it is in, while the bridge has vlan_filtering"`
+}
+
+// options are in the order of the variable options.
+func (f *fields) options() Options {
+	o := Unmanaged
+	for i, number := range []*int{f.Cost, f.Priority} {
+		if number != nil {
+			o[i] = int32(*number)
+		}
+	}
+	for i, flag := range []*bool{f.Hairpin, f.Isolated, f.Learning, f.Flood, f.McastFlood, f.Guard, f.FastLeave, f.NeighSuppress} {
+		if flag != nil {
+			o[2+i] = 0
+			if *flag {
+				o[2+i] = 1
+			}
+		}
+	}
+	return o
+}
+
+// list is a port's VLANs.
+type list []struct {
+	VID      vids `yaml:"vid" required:"true" doc:"which"`
+	PVID     bool `yaml:"pvid" default:"false" doc:"frames that come in without a tag are in this VLAN"`
+	Untagged bool `yaml:"untagged" default:"false" doc:"frames of this VLAN go out without a tag"`
+}
+
+// vlans checks what only the whole list shows.
+func (l list) vlans(c *spec.Context) VLANs {
+	var ranges []VLAN
+	var taken [lastVLAN + 1]int16 // by which entry, counted from 1
+	pvid := -1
+	for i, e := range l {
+		switch {
+		case e.PVID && e.VID.first != e.VID.last:
+			c.Reject(e.VID.at, "frames without a tag are in one VLAN: pvid is not for a range")
+		case e.PVID && pvid >= 0:
+			c.Reject(e.VID.at, "frames without a tag are in one VLAN, and that is %d already (line %d)", l[pvid].VID.first, l[pvid].VID.at.Line)
+		case e.PVID:
+			pvid = i
+		}
+		for vid := e.VID.first; vid <= e.VID.last; vid++ {
+			if taken[vid] > 0 {
+				c.Reject(e.VID.at, "VLAN %d is here twice, first on line %d", vid, l[taken[vid]-1].VID.at.Line)
+				break
+			}
+			taken[vid] = int16(i + 1)
+		}
+		ranges = append(ranges, VLAN{First: e.VID.first, Last: e.VID.last, PVID: e.PVID, Untagged: e.Untagged})
+	}
+	return newVLANs(ranges)
+}
+
+// vids is a VLAN, or a range of them.
+type vids struct {
+	first, last uint16
+	at          spec.Source
+}
+
+// Syntax implements spec.Described.
+func (vids) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name: "VLANs", Doc: "A VLAN, 1 to 4094, or a range of VLANs: `10-20`.",
+		Pattern: "^[1-9][0-9]{0,3}(-[1-9][0-9]{0,3})?$", Min: 1, Max: lastVLAN,
+	}
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (v *vids) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	v.at = c.At(n).Source()
+	var text string
+	if !c.Decode(n, &text) {
+		return nil
+	}
+	first, last, ranged := strings.Cut(text, "-")
+	if !ranged {
+		last = first
+	}
+	for _, end := range []struct {
+		text string
+		vid  *uint16
+	}{{first, &v.first}, {last, &v.last}} {
+		number, err := strconv.Atoi(end.text)
+		switch {
+		case err != nil || strconv.Itoa(number) != end.text:
+			return fmt.Errorf("expected a VLAN, or a range of VLANs such as 10-20, found %q", text)
+		case number < 1 || number > lastVLAN:
+			return fmt.Errorf("a VLAN is 1 to %d, not %d", lastVLAN, number)
+		}
+		*end.vid = uint16(number)
+	}
+	if v.last < v.first {
+		return fmt.Errorf("%s: a range begins with the lowest VLAN", text)
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package port
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+)
+
+// Kind is ports.
+var Kind = reconcile.Register[*Port](kindName, kind{}, observe.LinkTopic)
+
+type kind struct{}
+
+var (
+	_ reconcile.Setting[*Port] = kind{}
+	_ reconcile.Parted[*Port]  = kind{}
+	_ reconcile.Narrow[*Port]  = kind{}
+)
+
+// Observe implements reconcile.Kind. To ask for the VLANs as well costs little beside the links, and only where there
+// are bridges that know VLANs.
+func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Port, error) {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all map[int]VLANs
+	if slices.ContainsFunc(links.All, knowsVLANs) {
+		if all, err = readVLANs(ns, 0); err != nil {
+			return nil, err
+		}
+	}
+	return read(ns, links, func(index int) (VLANs, error) { return all[index], nil })
+}
+
+// ObserveLinks implements reconcile.Narrow.
+func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links) ([]*Port, error) {
+	return read(ns, links, func(index int) (VLANs, error) {
+		one, err := readVLANs(ns, index)
+		return one[index], err
+	})
+}
+
+// OnLink implements reconcile.Narrow.
+func (kind) OnLink(p *Port) (name string, index int) { return p.Dev, p.found.index }
+
+// knowsVLANs tells whether a link is a bridge of a kernel that has VLANs (CONFIG_BRIDGE_VLAN_FILTERING).
+func knowsVLANs(l *observe.Link) bool {
+	return l.Kind == bridge && l.Data[nl.IFLA_BR_VLAN_DEFAULT_PVID] != nil
+}
+
+func read(ns *observe.NS, links *observe.Links, vlans func(index int) (VLANs, error)) (ports []*Port, err error) {
+	ports = make([]*Port, len(links.All))
+	for i, l := range links.All {
+		if ports[i], err = readPort(ns, l, links.ByIndex(l.Master), vlans); err != nil {
+			return nil, err
+		}
+	}
+	return ports, nil
+}
+
+var noMaster = ""
+
+// readPort is a link as a port of its master, which is nil where it has none.
+func readPort(ns *observe.NS, l, master *observe.Link, vlans func(index int) (VLANs, error)) (*Port, error) {
+	p := &Port{
+		NS: ns.Name, Dev: l.Name, Master: &noMaster, Options: Unmanaged,
+		found: found{index: l.Index, bridge: l.Kind == bridge},
+	}
+	if master != nil {
+		p.Master, p.found.masterKind = &master.Name, l.PortKind
+	}
+	var err error
+	if l.PortKind == bridge {
+		if p.Options, err = readOptions(l.Port); err != nil {
+			return nil, err
+		}
+	}
+	of := master
+	if p.found.bridge {
+		of = l
+	}
+	if of == nil || !knowsVLANs(of) {
+		return p, nil
+	}
+	p.found.pvid = uint16(observe.Number(of.Data[nl.IFLA_BR_VLAN_DEFAULT_PVID]))
+	in, err := vlans(l.Index)
+	p.VLANs = &in
+	return p, err
+}
+
+// Owned implements reconcile.Kind: a membership carries no mark; the journal knows which ones linkd set.
+func (kind) Owned(*Port) bool { return false }
+
+// Diff implements reconcile.Kind.
+func (kind) Diff(want, have *Port) []reconcile.Field {
+	var fs reconcile.Fields
+	reconcile.Compare(&fs, "master", want.Master, have.master())
+	if want.Master != nil && *want.Master == "" && !have.found.bridge {
+		// The rest ends with the membership.
+		return fs
+	}
+	want.Options.diff(&fs, have.Options)
+	if want.VLANs != nil {
+		var there VLANs
+		if have.VLANs != nil {
+			there = *have.VLANs
+		}
+		if !slices.Equal(*want.VLANs, there) {
+			fs.Differ("vlans", there.String(), want.VLANs.String())
+		}
+	}
+	return fs
+}
+
+// ComesWith implements reconcile.Fixture.
+func (kind) ComesWith(want, _ *Port) bool { return want.Adopt }
+
+// Create sets up the port of an interface that came to be in the same plan.
+func (k kind) Create(ctx context.Context, ns *observe.NS, want *Port) error {
+	return k.Update(ctx, ns, want, &Port{})
+}
+
+// Update implements reconcile.Kind. The kernel takes a master and what that is to keep of the port in one request only
+// from a port that has a master already (rtnl_changelink in net/core/rtnetlink.c: it asks the master before), so there is a
+// moment, as long as a request takes, in which a port that joins has the bridge's defaults.
+func (kind) Update(_ context.Context, ns *observe.NS, want, have *Port) error {
+	if want.Master != nil && (have.Master == nil || *want.Master != *have.Master) {
+		if err := join(ns, want); err != nil {
+			return err
+		}
+	}
+	if !want.onBridge() {
+		return nil
+	}
+	l, err := ns.LinkByName(want.Dev)
+	if err != nil {
+		return err
+	}
+	switch names := want.Options.names(); {
+	case l.Kind == bridge && len(names) > 0:
+		return fmt.Errorf("%s is a bridge, which has vlans itself, but no %s: that is for its ports", want.Dev, names[0])
+	case l.Kind == bridge:
+	case l.Master == 0 && want.former:
+		return nil
+	case l.Master == 0:
+		return observe.Pendingf("%s is in no bridge", want.Dev)
+	case l.PortKind != bridge:
+		return notABridge(want.Dev, "in a "+l.PortKind)
+	}
+	if err := writeOptions(ns, l.Index, want.Options); err != nil {
+		return err
+	}
+	if want.VLANs == nil {
+		return nil
+	}
+	return writeVLANs(ns, l.Index, *want.VLANs)
+}
+
+func notABridge(dev, what string) error {
+	return fmt.Errorf("only a bridge has options and VLANs of its ports, and %s is %s", dev, what)
+}
+
+// join gives an interface its master, or takes it away.
+func join(ns *observe.NS, want *Port) error {
+	master, err := 0, error(nil)
+	if *want.Master != "" {
+		master, err = masterIndex(ns, want)
+	}
+	if err != nil {
+		return err
+	}
+	err = enslave(ns, want.Dev, master)
+	if errors.Is(err, unix.EINVAL) && master != 0 {
+		// Also what the kernel says of a master that is not there (do_set_master in net/core/rtnetlink.c): another one
+		// may have its name by now.
+		if now, lookErr := ns.Index(*want.Master); lookErr == nil && now != master {
+			return enslave(ns, want.Dev, now)
+		}
+	}
+	return err
+}
+
+// masterIndex is where the master is, 0 for nowhere. What only a bridge can give is asked for before anything is done.
+func masterIndex(ns *observe.NS, want *Port) (index int, err error) {
+	name := *want.Master
+	if want.onBridge() {
+		var l *observe.Link
+		if l, err = ns.LinkByName(name); err == nil {
+			index = l.Index
+			if l.Kind != bridge {
+				return 0, notABridge(name, "a "+l.Kind)
+			}
+		}
+	} else {
+		index, err = ns.Index(name)
+	}
+	switch {
+	case errors.Is(err, unix.ENODEV) && want.former:
+		// Its ports were let go when it went, and this one would have been.
+		return 0, nil
+	case errors.Is(err, unix.ENODEV):
+		return 0, observe.Pendingf("there is no %s in %s", name, ns.Name)
+	}
+	return index, err
+}
+
+// Delete has nothing to do: a port is put back, not deleted.
+func (kind) Delete(context.Context, *observe.NS, *Port) error { return nil }

@@ -1,0 +1,124 @@
+package port
+
+import (
+	"cmp"
+	"encoding/json"
+)
+
+// What the journal keeps of a port is a JSON object: the master, and each option that is managed, and the VLANs.
+type (
+	// wasIn is the master before. Options and VLANs are what that bridge had of the port, all of it: a port that goes
+	// back to it begins anew.
+	wasIn struct {
+		Name    string   `json:"name"`
+		Options *Options `json:"options,omitempty"`
+		VLANs   *VLANs   `json:"vlans,omitempty"`
+	}
+
+	// wasOption is an option before. In is the bridge that had it so: another one has other ports. It is "" for any.
+	wasOption struct {
+		In  string `json:"in,omitempty"`
+		Was int32  `json:"was"`
+	}
+
+	// wasVLANs are the VLANs before; nil for the bridge's default.
+	wasVLANs struct {
+		In  string `json:"in,omitempty"`
+		Was *VLANs `json:"was"`
+	}
+)
+
+const (
+	masterPart = "master"
+	vlansPart  = "vlans"
+)
+
+// Before implements reconcile.Setting. A port that joins a bridge has there what the kernel gives to all that do, and so
+// has a bridge that is made.
+func (kind) Before(want, have *Port) (string, bool) {
+	fresh := have == nil
+	if fresh {
+		have = &Port{Options: Unmanaged}
+	}
+	parts := map[string]any{}
+	// What a bridge has itself has nothing to do with its master.
+	stays := !fresh && (want.Master == nil || *want.Master == have.master() || have.found.bridge)
+	if want.Master != nil {
+		was := wasIn{Name: have.master()}
+		if !stays && have.found.masterKind == bridge {
+			was.Options, was.VLANs = &have.Options, have.VLANs
+		}
+		parts[masterPart] = was
+	}
+	in := cmp.Or(want.master(), have.master())
+	if have.found.bridge {
+		in = ""
+	}
+	for i, value := range want.Options {
+		was := wasOption{In: in, Was: have.Options[i]}
+		if !stays {
+			was.Was = int32(options[i].initial)
+		}
+		if value != absent && was.Was != absent {
+			parts[options[i].name] = was
+		}
+	}
+	if want.VLANs != nil {
+		was := wasVLANs{In: in, Was: have.VLANs}
+		if !stays {
+			was.Was = nil
+		}
+		if !stays || have.VLANs != nil {
+			parts[vlansPart] = was
+		}
+	}
+	text, err := json.Marshal(parts)
+	return string(text), err == nil
+}
+
+// Prior implements reconcile.Setting: what another bridge had of the port says nothing about the one that it is in.
+func (kind) Prior(have *Port, before string) *Port {
+	prior := &Port{NS: have.NS, Dev: have.Dev, Options: Unmanaged, former: true}
+	var parts parts
+	_ = json.Unmarshal([]byte(before), &parts)
+	in := have.master()
+	var master wasIn
+	if parts.read(masterPart, &master) {
+		prior.Master = &master.Name
+		if master.Name != in && master.Options != nil {
+			prior.Options, prior.VLANs = *master.Options, master.VLANs
+		}
+		in = master.Name
+	}
+	for i, o := range options {
+		var was wasOption
+		if parts.read(o.name, &was) && (was.In == "" || was.In == in) {
+			prior.Options[i] = was.Was
+		}
+	}
+	var vlans wasVLANs
+	if parts.read(vlansPart, &vlans) && (vlans.In == "" || vlans.In == in) {
+		if prior.VLANs = vlans.Was; prior.VLANs == nil {
+			initial := inDefault(have.found.pvid)
+			prior.VLANs = &initial
+		}
+	}
+	return prior
+}
+
+type parts map[string]json.RawMessage
+
+func (p parts) read(name string, into any) bool {
+	text, there := p[name]
+	return there && json.Unmarshal(text, into) == nil
+}
+
+// Fill implements reconcile.Parted.
+func (kind) Fill(want, prior *Port) *Port {
+	full := *want
+	full.Options, full.VLANs = want.Options.fill(prior.Options), cmp.Or(want.VLANs, prior.VLANs)
+	if want.Master == nil && prior.Master != nil {
+		full.Master, full.former = prior.Master, true
+	}
+	return &full
+}

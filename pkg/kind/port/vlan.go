@@ -1,0 +1,97 @@
+package port
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// VLAN is a range of VLANs that a port is in, First and Last among them. A PVID is one VLAN.
+type VLAN struct {
+	First, Last    uint16
+	PVID, Untagged bool
+}
+
+func (v VLAN) String() string {
+	text := fmt.Sprint(v.First)
+	if v.Last != v.First {
+		text += fmt.Sprint("-", v.Last)
+	}
+	if v.PVID {
+		text += " pvid"
+	}
+	if v.Untagged {
+		text += " untagged"
+	}
+	return text
+}
+
+// VLANs are in their order, and as few as possible.
+type VLANs []VLAN
+
+// String is "" for none.
+func (vs VLANs) String() string {
+	words := make([]string, len(vs))
+	for i, v := range vs {
+		words[i] = v.String()
+	}
+	return strings.Join(words, ", ")
+}
+
+// newVLANs puts ranges into order, and joins those that follow on each other.
+func newVLANs(ranges []VLAN) VLANs {
+	slices.SortFunc(ranges, func(a, b VLAN) int { return cmp.Compare(a.First, b.First) })
+	vs := make(VLANs, 0, len(ranges))
+	for _, v := range ranges {
+		if n := len(vs); n > 0 && vs[n-1].Last+1 == v.First && !v.PVID && !vs[n-1].PVID && vs[n-1].Untagged == v.Untagged {
+			vs[n-1].Last = v.Last
+			continue
+		}
+		vs = append(vs, v)
+	}
+	return vs
+}
+
+// inDefault are the VLANs of a port that has just joined a bridge with that default PVID (nbp_vlan_init in
+// net/bridge/br_vlan.c).
+func inDefault(pvid uint16) VLANs {
+	if pvid == 0 {
+		return VLANs{}
+	}
+	return VLANs{{First: pvid, Last: pvid, PVID: true, Untagged: true}}
+}
+
+// single is the VLAN by itself.
+func (v VLAN) single(vid uint16) VLAN {
+	v.First, v.Last = vid, vid
+	return v
+}
+
+// lastVLAN is the highest that a frame can be in: 4095 is reserved (IEEE 802.1Q).
+const lastVLAN = 4094
+
+// each spreads the ranges: the VLAN at its number, and zero where there is none.
+func (vs VLANs) each() (spread [lastVLAN + 1]VLAN) {
+	for _, v := range vs {
+		for vid := v.First; vid <= v.Last; vid++ {
+			spread[vid] = v.single(vid)
+		}
+	}
+	return spread
+}
+
+// change says what makes have into want: what is to be added, or set otherwise, and what is to be deleted.
+func (vs VLANs) change(have VLANs) (add, del VLANs) {
+	wanted, there := vs.each(), have.each()
+	for vid := range wanted {
+		switch w := wanted[vid]; {
+		case w == there[vid]:
+		case w == VLAN{}:
+			del = append(del, there[vid])
+		default:
+			add = append(add, w)
+		}
+	}
+	return newVLANs(add), newVLANs(del)
+}
