@@ -7,6 +7,7 @@ import (
 	"linkd/pkg/kind/address"
 	"linkd/pkg/kind/iptables"
 	"linkd/pkg/kind/link"
+	"linkd/pkg/kind/neighbour"
 	"linkd/pkg/kind/netns"
 	"linkd/pkg/kind/port"
 	"linkd/pkg/kind/route"
@@ -28,6 +29,7 @@ func All() []reconcile.Registered {
 		address.Kind,
 		route.Kind,
 		rule.Kind,
+		neighbour.Kind,
 		port.Kind,
 	}
 }
@@ -36,6 +38,6 @@ func All() []reconcile.Registered {
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), iptables.Keys(), []spec.Key{sysctl.NamespaceKey(), route.NamespaceKey(), rule.Key()}),
-		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), sysctl.EndKey()})),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), neighbour.Key(), sysctl.EndKey()})),
 	}
 }

@@ -128,20 +128,38 @@ type sighting struct {
 // is wanted there.
 func see(ctx context.Context, k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource, wanted []spec.Resource) (sighting, error) {
 	s := sighting{scope: scope{ns.Name, k.Name}}
-	if !x.all && known != nil && k.narrow() {
-		links, err := ns.Some(x.indexes, x.names)
-		if err != nil {
-			return s, err
-		}
-		if !renamed(k, known, links) {
-			s.found, err = k.observeLinks(ctx, ns, links)
-			s.links = &x
-			return s, err
+	links, err := narrowed(k, ns, x, known)
+	switch {
+	case err != nil:
+	case links != nil:
+		s.found, err = k.observeLinks(ctx, ns, links)
+		s.links = &x
+	default:
+		s.found, err = k.see(ctx, ns, wanted)
+	}
+	return s, err
+}
+
+// narrowed are the links of an extent, if it is enough to look at what belongs to them; nil if all has to be looked at.
+func narrowed(k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource) (*observe.Links, error) {
+	if x.all || known == nil || !k.narrow() {
+		return nil, nil
+	}
+	links, err := ns.Some(x.indexes, x.names)
+	if err != nil || renamed(k, known, links) {
+		return nil, err
+	}
+	return links, nil
+}
+
+// on are the resources that belong to the links of an extent.
+func on(k *Registered, links *observe.Links, x extent, resources []spec.Resource) (some []spec.Resource) {
+	for _, r := range resources {
+		if name, _, _ := k.onLink(r); x.names[name] || links.ByName(name) != nil {
+			some = append(some, r)
 		}
 	}
-	var err error
-	s.found, err = k.see(ctx, ns, wanted)
-	return s, err
+	return some
 }
 
 // renamed tells whether one of the links had another name: then whatever refers to it by name has to be looked at, and

@@ -59,9 +59,9 @@ type (
 		Complete(world *observe.World, want R) (R, error)
 	}
 
-	// Selective is a kind of which far too much is there to look at it all: it is told what is wanted or was set, and
-	// looks at that. FromID makes a resource of an ID that only the journal knows. Its Observe returns what carries
-	// linkd's mark, and is called only where no journal tells what to look for.
+	// Selective is a kind of which far too much is there to look at it all: it is told what is wanted or was made or set,
+	// and looks at that. FromID makes a resource of an ID that only the journal knows. Its Observe is called only where
+	// no journal tells what to look for, and has to return what carries linkd's mark.
 	Selective[R spec.Resource] interface {
 		ObserveWanted(ctx context.Context, ns *observe.NS, wanted []R) ([]R, error)
 		FromID(id spec.ID) (R, bool)
@@ -74,11 +74,16 @@ type (
 		ObserveAmong(ctx context.Context, ns *observe.NS, wanted []R) ([]R, error)
 	}
 
-	// Narrow is a kind of which each resource belongs to one link: after news of a few links only they are looked at.
-	// OnLink is a resource's link; index is 0 where it is wanted and not found.
-	Narrow[R spec.Resource] interface {
-		ObserveLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]R, error)
+	// OnLink is a kind of which each resource belongs to one link; index is 0 where it is wanted and not found. If it is
+	// also Narrow or Selective, then after news of a few links only what belongs to them is looked at.
+	OnLink[R spec.Resource] interface {
 		OnLink(r R) (name string, index int)
+	}
+
+	// Narrow is a kind that can look at what belongs to a few links.
+	Narrow[R spec.Resource] interface {
+		OnLink[R]
+		ObserveLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]R, error)
 	}
 
 	// Joiner is a kind whose found resources refer to each other across namespaces: it is given all of them after any
@@ -294,8 +299,9 @@ func (b box[R]) complete(world *observe.World, want spec.Resource) (spec.Resourc
 }
 
 func (b box[R]) narrow() bool {
-	_, is := b.k.(Narrow[R])
-	return is
+	_, bound := b.k.(OnLink[R])
+	_, some := b.k.(Narrow[R])
+	return some || (bound && b.selective())
 }
 
 func (b box[R]) observeLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]spec.Resource, error) {
@@ -304,7 +310,7 @@ func (b box[R]) observeLinks(ctx context.Context, ns *observe.NS, links *observe
 }
 
 func (b box[R]) onLink(r spec.Resource) (name string, index int, ok bool) {
-	if n, is := b.k.(Narrow[R]); is {
+	if n, is := b.k.(OnLink[R]); is {
 		name, index = n.OnLink(r.(R))
 		return name, index, true
 	}

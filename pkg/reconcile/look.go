@@ -108,15 +108,25 @@ func (e *Engine) unreach(name string) {
 	}
 }
 
-func (e *Engine) see(ctx context.Context, k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource) (seen sighting, err error) {
-	s := scope{ns.Name, k.Name}
-	interest := e.interest(k, s)
-	if k.selective() && (len(interest) > 0 || !e.search || ns.Name != spec.Host) {
-		seen.scope = s
-		seen.found, err = k.Look(ctx, ns, interest)
+func (e *Engine) see(ctx context.Context, k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource) (sighting, error) {
+	if !k.selective() {
+		return see(ctx, k, ns, x, known, e.index.byScope[scope{ns.Name, k.Name}])
+	}
+	seen := sighting{scope: scope{ns.Name, k.Name}}
+	interest := e.interest(k, seen.scope)
+	links, err := narrowed(k, ns, x, known)
+	if err != nil {
 		return seen, err
 	}
-	return see(ctx, k, ns, x, known, e.index.byScope[s])
+	if links != nil {
+		interest, seen.links = on(k, links, x, interest), &x
+	}
+	if seen.found, err = k.Look(ctx, ns, interest); err != nil || !e.search {
+		return seen, err
+	}
+	marked, err := k.Observe(ctx, ns)
+	seen.found = append(marked, seen.found...)
+	return seen, err
 }
 
 // interest is what a selective kind has to look at in a scope: what is wanted, and what the journal knows to be set.

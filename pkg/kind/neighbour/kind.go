@@ -1,0 +1,152 @@
+package neighbour
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+)
+
+// Kind is the neighbours. They go with their device, and when it is set down or given another MAC address. Proxy entries
+// are not announced at all, and the others not always with what tells that they are somebody's.
+var Kind = reconcile.Register[*Neighbour](kindName, kind{}, observe.NeighbourTopic, observe.LinkTopic).MaybeSilent()
+
+type kind struct{}
+
+var (
+	_ reconcile.Selective[*Neighbour] = kind{}
+	_ reconcile.OnLink[*Neighbour]    = kind{}
+)
+
+// Observe finds what somebody made: of what the kernel has learnt there can be very much, and none of it is anybody's.
+func (kind) Observe(ctx context.Context, ns *observe.NS) (found []*Neighbour, err error) {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, proxy := range []bool{false, true} {
+		some, err := list(ns, proxy, 0, links.NameOf)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}
+
+// fewDevices is the number of devices up to which each of them is asked for by itself.
+const fewDevices = 4
+
+// ObserveWanted implements reconcile.Selective.
+func (kind) ObserveWanted(ctx context.Context, ns *observe.NS, wanted []*Neighbour) (found []*Neighbour, err error) {
+	for _, proxy := range []bool{false, true} {
+		devices := map[string]bool{}
+		for _, w := range wanted {
+			if w.Proxy == proxy {
+				devices[w.Dev] = true
+			}
+		}
+		if len(devices) > fewDevices {
+			links, err := ns.Links(ctx)
+			if err != nil {
+				return nil, err
+			}
+			some, err := list(ns, proxy, 0, links.NameOf)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, some...)
+			continue
+		}
+		for dev := range devices {
+			index, err := ns.Index(dev)
+			if errors.Is(err, unix.ENODEV) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			some, err := list(ns, proxy, index, func(int) string { return dev })
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, some...)
+		}
+	}
+	return found, nil
+}
+
+// OnLink implements reconcile.OnLink.
+func (kind) OnLink(n *Neighbour) (name string, index int) { return n.Dev, n.index }
+
+// Owned implements reconcile.Kind.
+func (kind) Owned(have *Neighbour) bool { return have.Proto == address.Mark }
+
+// Diff implements reconcile.Kind.
+func (kind) Diff(want, have *Neighbour) []reconcile.Field {
+	var fs reconcile.Fields
+	if want.Proxy {
+		return nil
+	}
+	reconcile.Compare(&fs, "mac", &want.MAC, have.MAC)
+	if have.State != permanent {
+		fs.Differ("state", have.State, permanent)
+	}
+	return fs
+}
+
+// Create implements reconcile.Kind.
+func (k kind) Create(_ context.Context, ns *observe.NS, want *Neighbour) error {
+	return address.OnDevice(ns, want.Dev, func(index int) error {
+		if want.Proxy {
+			// The kernel takes a second one for the first, and makes it linkd's (pneigh_lookup in net/core/neighbour.c).
+			if have, err := get(ns, want, index); err != nil || have != nil {
+				return err
+			}
+			return ns.Change(newNeighbour(want, index, unix.NLM_F_CREATE))
+		}
+		err := ns.Change(newNeighbour(want, index, unix.NLM_F_CREATE|unix.NLM_F_EXCL))
+		if !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+		have, lookErr := get(ns, want, index)
+		switch {
+		case lookErr != nil:
+			return lookErr
+		case have != nil && k.Owned(have) && len(k.Diff(want, have)) == 0:
+			return nil
+		case have != nil && !k.Owned(have):
+			return fmt.Errorf("%w: %s has it at %s already", err, want.Dev, have.MAC)
+		}
+		// What the kernel has learnt makes room.
+		return ns.Change(newNeighbour(want, index, unix.NLM_F_CREATE|unix.NLM_F_REPLACE))
+	})
+}
+
+// Update implements reconcile.Kind.
+func (kind) Update(_ context.Context, ns *observe.NS, want, _ *Neighbour) error {
+	return address.OnDevice(ns, want.Dev, func(index int) error {
+		return ns.Change(newNeighbour(want, index, unix.NLM_F_CREATE|unix.NLM_F_REPLACE))
+	})
+}
+
+// Delete implements reconcile.Kind. The device is the one on which the entry was found: on another one that has its name
+// by now, the same entry is somebody else's.
+func (kind) Delete(_ context.Context, ns *observe.NS, have *Neighbour) (err error) {
+	index := have.index
+	if index == 0 {
+		index, err = ns.Index(have.Dev)
+	}
+	if err == nil {
+		err = ns.Change(delNeighbour(have, index))
+	}
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	return err
+}
