@@ -18,7 +18,7 @@ func Key() spec.Key {
 		func(c *spec.Context, entries []entry) {
 			for _, e := range entries {
 				c.Add(&Neighbour{
-					NS: c.NS, Dev: c.Device, To: netip.Addr(e.To), MAC: string(e.MAC), Proxy: e.Proxy, Source: e.Source,
+					NS: c.NS, Dev: c.Device, To: netip.Addr(e.To), MAC: string(e.MAC), Proxy: e.Proxy, Adopt: c.Adopt, Source: e.Source,
 				})
 			}
 		})

@@ -21,6 +21,7 @@ type kind struct{}
 var (
 	_ reconcile.Selective[*Neighbour] = kind{}
 	_ reconcile.OnLink[*Neighbour]    = kind{}
+	_ reconcile.Fixture[*Neighbour]   = kind{}
 )
 
 // Observe finds what somebody made: of what the kernel has learnt there can be very much, and none of it is anybody's.
@@ -88,16 +89,24 @@ func (kind) OnLink(n *Neighbour) (name string, index int) { return n.Dev, n.inde
 func (kind) Owned(have *Neighbour) bool { return have.Proto == address.Mark }
 
 // Diff implements reconcile.Kind.
-func (kind) Diff(want, have *Neighbour) []reconcile.Field {
+func (k kind) Diff(want, have *Neighbour) []reconcile.Field {
 	var fs reconcile.Fields
-	if want.Proxy {
-		return nil
+	if !want.Proxy {
+		reconcile.Compare(&fs, "mac", &want.MAC, have.MAC)
+		if have.State != permanent {
+			fs.Differ("state", have.State, permanent)
+		}
 	}
-	reconcile.Compare(&fs, "mac", &want.MAC, have.MAC)
-	if have.State != permanent {
-		fs.Differ("state", have.State, permanent)
+	if k.ComesWith(want, have) && !k.Owned(have) {
+		fs.Differ("mark", "", "linkd")
 	}
 	return fs
+}
+
+// ComesWith implements reconcile.Fixture: an entry that says who made it, or ages, is not what ip(8) makes. The kernel
+// changes the mark in place.
+func (kind) ComesWith(want, have *Neighbour) bool {
+	return want.Adopt && have.Proto == 0 && (have.Proxy || have.State == permanent)
 }
 
 // Create implements reconcile.Kind.

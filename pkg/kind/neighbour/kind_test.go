@@ -54,6 +54,29 @@ neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev eth0 nud noarp protocol 3
 	}
 }
 
+// What stood on a device that was taken over is marked in its place.
+func TestAdopted(t *testing.T) {
+	of := func(n *Neighbour) *Neighbour {
+		n.Adopt = true
+		return n
+	}
+	plain, proxy := of(read(t, "{to: 10.0.0.9, mac: '02:00:00:00:00:09'}")), of(read(t, "{to: 'fd00::9', proxy: true}"))
+	lab := conform.Open(t)
+	lab.IP(t, cable+"neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev eth0\nneigh add proxy fd00::9 dev eth0")
+	found, err := kind{}.ObserveWanted(t.Context(), lab.NS, []*Neighbour{plain, proxy})
+	conform.Must(t, err)
+	for _, have := range found {
+		for _, want := range []*Neighbour{plain, proxy} {
+			if want.ID() == have.ID() {
+				conform.Must(t, (kind{}).Update(t.Context(), lab.NS, want, have))
+			}
+		}
+	}
+	if d := conform.Differences("eth0/10.0.0.9 02:00:00:00:00:09 permanent proto 108\neth0/proxy fd00::9 proto 108", look(t, lab)); d != "" {
+		t.Errorf("now (-want +got):\n%s", d)
+	}
+}
+
 // look is what somebody made on eth0, each with who did.
 func look(t *testing.T, lab *conform.Lab) string {
 	t.Helper()

@@ -21,7 +21,9 @@ type Neighbour struct {
 	// Proxy: the device answers for To in the place of whoever has it, who is reached another way.
 	Proxy bool
 	// MAC is the link-layer address of To, in lower case with colons; a proxy entry has none.
-	MAC    string
+	MAC string
+	// Adopt: the device was taken over, and the entry with it.
+	Adopt  bool
 	Source spec.Source
 
 	// The rest is found only. State is "permanent" of what the kernel does not age.

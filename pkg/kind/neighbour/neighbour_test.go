@@ -117,6 +117,8 @@ func TestDiff(t *testing.T) {
 		{"another MAC", want, &Neighbour{To: to, MAC: "02:00:00:00:00:08", State: permanent}, "mac: 02:00:00:00:00:08 -> 02:00:00:00:00:09"},
 		{"it ages", want, &Neighbour{To: to, MAC: "02:00:00:00:00:09", State: "not permanent"}, "state: not permanent -> permanent"},
 		{"proxy", &Neighbour{To: to, Proxy: true}, &Neighbour{To: to, Proxy: true}, ""},
+		{"proxy on what was taken over", &Neighbour{To: to, Proxy: true, Adopt: true}, &Neighbour{To: to, Proxy: true}, "mark: (none) -> linkd"},
+		{"a routing daemon's on what was taken over", &Neighbour{To: to, Proxy: true, Adopt: true}, &Neighbour{To: to, Proxy: true, Proto: 11}, ""},
 	} {
 		var says []string
 		for _, f := range (kind{}).Diff(test.want, test.have) {
