@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/fdb"
 	"linkd/pkg/kind/iptables"
 	"linkd/pkg/kind/link"
 	"linkd/pkg/kind/neighbour"
@@ -31,6 +32,7 @@ func All() []reconcile.Registered {
 		rule.Kind,
 		neighbour.Kind,
 		port.Kind,
+		fdb.Kind,
 	}
 }
 
@@ -38,6 +40,6 @@ func All() []reconcile.Registered {
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), iptables.Keys(), []spec.Key{sysctl.NamespaceKey(), route.NamespaceKey(), rule.Key()}),
-		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), neighbour.Key(), sysctl.EndKey()})),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), neighbour.Key(), fdb.Key(), sysctl.EndKey()})),
 	}
 }

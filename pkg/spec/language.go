@@ -104,6 +104,8 @@ type Context struct {
 	// NS is the namespace's name, Device the interface's, Link the ID of the link; Device and Link are empty in a
 	// namespace's own keys.
 	NS, Device, Link string
+	// Kind is the kind of link that the interface is; empty where that is not known.
+	Kind string
 	// Adopt: the interface may be one that linkd did not make, and is taken over with what is declared on it.
 	Adopt bool
 

@@ -136,6 +136,9 @@ func (d *decoder) pair(n *yaml.Node) {
 func (d *decoder) keys(l *Link, rest map[string]*yaml.Node) {
 	on := d.c.On(l.NS, l.Name)
 	on.Adopt = l.Adopt
+	if l.Type != existing {
+		on.Kind = l.Type
+	}
 	on.DecodeKeys(d.endKeys, rest)
 }
 

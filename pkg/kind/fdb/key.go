@@ -1,0 +1,128 @@
+package fdb
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/spec"
+)
+
+// Key is the key fdb of an end.
+func Key() spec.Key {
+	return spec.NewKey("fdb", "static entries of a forwarding database: of the bridge that the device is a port of, {mac, vlan}, or of the VXLAN that it is, {mac, dst}",
+		func(c *spec.Context, entries []entry) {
+			for _, e := range entries {
+				made := &Entry{
+					NS: c.NS, Dev: c.Device, MAC: string(e.MAC), VLAN: valueOr(e.VLAN, 0), Dst: netip.Addr(valueOr(e.Dst, host{})),
+					Adopt: c.Adopt, Source: e.Source,
+				}
+				c.Add(made)
+				if !made.Dst.IsValid() {
+					c.Later(func() { made.claim(c.At(e.node)) })
+				}
+			}
+		})
+}
+
+// claim says that a bridge has the MAC address on one port only. Which bridge that is, another file may say.
+func (e *Entry) claim(c *spec.Context) {
+	port, is := c.Declared(e.portID()).(interface{ MasterID() spec.ID })
+	if !is {
+		return
+	}
+	vlan := ""
+	if e.VLAN != 0 {
+		vlan = fmt.Sprint(vlanWord, e.VLAN)
+	}
+	c.Claim(fmt.Sprintf("%s%s in %s", e.MAC, vlan, port.MasterID()))
+}
+
+func valueOr[T any](p *T, otherwise T) T {
+	if p != nil {
+		return *p
+	}
+	return otherwise
+}
+
+// Remote is the entry by which a VXLAN sends to a host what it does not know the place of, and what is for many.
+func Remote(ns, dev string, dst netip.Addr, source spec.Source) *Entry {
+	return &Entry{NS: ns, Dev: dev, MAC: zeroMAC, Dst: dst, Source: source}
+}
+
+// entry is an entry in YAML.
+type entry struct {
+	MAC    hardware `yaml:"mac" required:"true" doc:"the MAC address that is reached there; 00:00:00:00:00:00 with dst is every address that the VXLAN does not know"`
+	Dst    *host    `yaml:"dst" doc:"the host to which a VXLAN sends the frames: an IP address"`
+	VLAN   *int     `yaml:"vlan" min:"1" max:"4094" doc:"the VLAN on a bridge that tells them apart; without it, every VLAN of the port"`
+	Source spec.Source
+
+	node *yaml.Node
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	type mapping entry
+	e.node = n
+	if !c.Decode(n, (*mapping)(e)) {
+		return nil
+	}
+	switch made := (&Entry{MAC: string(e.MAC)}); {
+	case e.Dst != nil && c.Kind != "" && c.Kind != vxlanKind:
+		return fmt.Errorf("%s: %s is a %s, and only the entries of a vxlan have dst", e.MAC, c.Device, c.Kind)
+	case e.Dst != nil && e.VLAN != nil:
+		return fmt.Errorf("%s: the entry of a VXLAN has no vlan", e.MAC)
+	case e.Dst == nil && e.MAC == zeroMAC:
+		return fmt.Errorf("%s stands for what a VXLAN does not know: dst is missing", e.MAC)
+	case e.Dst == nil && made.toSeveral():
+		return fmt.Errorf("%s is a multicast address: a bridge has it on no one port", e.MAC)
+	}
+	return nil
+}
+
+// hardware is a MAC address.
+type hardware string
+
+// DecodeNode implements spec.NodeDecoder.
+func (h *hardware) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	var text string
+	if !c.Decode(n, &text) {
+		return nil
+	}
+	mac, err := net.ParseMAC(text)
+	if err != nil || len(mac) != 6 {
+		return fmt.Errorf("expected a MAC address, found %q", text)
+	}
+	*h = hardware(mac.String())
+	return nil
+}
+
+// host is the address of one host.
+type host netip.Addr
+
+// DecodeNode implements spec.NodeDecoder.
+func (h *host) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	var ip address.IP
+	if !c.Decode(n, &ip) {
+		return nil
+	}
+	*h = host(ip)
+	return CheckHost(netip.Addr(ip))
+}
+
+// CheckHost tells what is wrong with an address to which a VXLAN is to send.
+func CheckHost(ip netip.Addr) error {
+	switch {
+	case ip.IsUnspecified():
+		return fmt.Errorf("%s is the unspecified address: no host has it", ip)
+	case ip.IsMulticast():
+		return fmt.Errorf("%s is a multicast address: a VXLAN sends to one by its group", ip)
+	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return errors.New("255.255.255.255 is the broadcast address: no host has it")
+	}
+	return nil
+}

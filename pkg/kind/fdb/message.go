@@ -1,0 +1,138 @@
+package fdb
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// newEntry makes the request for an RTM_NEWNEIGH (rtnetlink(7)). Of the states, a bridge calls static what the others
+// call NUD_NOARP, and takes NUD_PERMANENT for an address of its own (fdb_add_entry in net/bridge/br_fdb.c).
+func newEntry(e *Entry, index, flags int) *nl.NetlinkRequest {
+	state := uint16(unix.NUD_NOARP | unix.NUD_REACHABLE)
+	if e.Dst.IsValid() {
+		state = unix.NUD_PERMANENT
+	}
+	return request(unix.RTM_NEWNEIGH, flags, e, index, state)
+}
+
+func delEntry(e *Entry, index int) *nl.NetlinkRequest {
+	return request(unix.RTM_DELNEIGH, 0, e, index, 0)
+}
+
+func request(kind, flags int, e *Entry, index int, state uint16) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(kind, flags)
+	head := &netlink.Ndmsg{Family: unix.AF_BRIDGE, Index: uint32(index), State: state, Flags: unix.NTF_MASTER}
+	req.AddData(head)
+	req.AddData(nl.NewRtAttr(unix.NDA_LLADDR, e.hardware()))
+	switch {
+	case e.Dst.IsValid():
+		head.Flags = unix.NTF_SELF
+		req.AddData(nl.NewRtAttr(unix.NDA_DST, e.Dst.AsSlice()))
+	case e.VLAN != 0:
+		req.AddData(nl.NewRtAttr(unix.NDA_VLAN, nl.Uint16Attr(uint16(e.VLAN))))
+	}
+	return req
+}
+
+// get is where the bridge of a port, with that index, has a wanted entry's MAC address; nil where it has only learnt it.
+func get(ns *observe.NS, want *Entry, index int) (*Entry, error) {
+	msgs, err := ns.Request(request(unix.RTM_GETNEIGH, 0, want, index, 0), unix.RTM_NEWNEIGH)
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
+		// EINVAL is said of an interface that is no port of a bridge (rtnl_fdb_get in net/core/rtnetlink.c).
+		return nil, nil
+	case err != nil || len(msgs) == 0:
+		return nil, err
+	}
+	e, at, err := parse(msgs[0])
+	if e == nil || err != nil {
+		return nil, err
+	}
+	e.NS, e.Dev, e.Port, e.index = want.NS, want.Dev, want.Dev, index
+	if at != index {
+		e.Port = nameOf(ns, at)
+	}
+	return e, nil
+}
+
+// nameOf is a link's name as it is now, "" if there is none any more.
+func nameOf(ns *observe.NS, index int) string {
+	links, err := ns.Some(map[int]bool{index: true}, nil)
+	if err != nil {
+		return ""
+	}
+	return links.NameOf(index)
+}
+
+// list lists what somebody made: all of it, or by is what to choose by, the device (NDA_IFINDEX) or the bridge
+// (NDA_MASTER) with an index.
+func list(ns *observe.NS, by, index int, nameOf func(index int) string) (found []*Entry, err error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETNEIGH, unix.NLM_F_DUMP)
+	req.AddData(&netlink.Ndmsg{Family: unix.AF_BRIDGE})
+	if by != 0 {
+		req.AddData(nl.NewRtAttr(by, nl.Uint32Attr(uint32(index))))
+	}
+	msgs, err := ns.Request(req, unix.RTM_NEWNEIGH)
+	if err != nil {
+		return nil, err
+	}
+	for _, msg := range msgs {
+		e, at, err := parse(msg)
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			continue
+		}
+		// A device without a name came after the links were listed; the news of it is on its way.
+		if name := nameOf(at); name != "" {
+			e.NS, e.Dev, e.Port, e.index = ns.Name, name, name, at
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+// The states.
+const (
+	static = "static"
+	// local is an address of the bridge itself: frames for it go no further.
+	local = "local"
+	// special is one of a VXLAN with a port, a VNI or a device of its own.
+	special = "static, with a port, VNI or device of its own"
+)
+
+// parse reads an RTM_NEWNEIGH message of a bridge or a VXLAN: what was learnt is nil, and so is what other devices have,
+// which are filters of what they receive. At is the index of the device.
+func parse(msg []byte) (e *Entry, at int, err error) {
+	m, err := observe.ParseEntry(msg)
+	if err != nil || m.State&(unix.NUD_PERMANENT|unix.NUD_NOARP) == 0 {
+		return nil, 0, err
+	}
+	e = &Entry{MAC: observe.HardwareAddr(m.Attr(unix.NDA_LLADDR)), State: static}
+	if m.Flags&unix.NTF_SELF == 0 {
+		e.VLAN = int(observe.Number(m.Attr(unix.NDA_VLAN)))
+		if m.State&unix.NUD_PERMANENT != 0 {
+			e.State = local
+		}
+		return e, m.Index, nil
+	}
+	dst, isVXLAN := netip.AddrFromSlice(m.Attr(unix.NDA_DST))
+	if !isVXLAN {
+		return nil, 0, nil
+	}
+	e.Dst = dst
+	if m.Attr(unix.NDA_PORT) != nil || m.Attr(unix.NDA_VNI) != nil || m.Attr(unix.NDA_IFINDEX) != nil {
+		if e.State = special; e.toSeveral() {
+			// It can stand beside the one without.
+			return nil, 0, nil
+		}
+	}
+	return e, m.Index, nil
+}
