@@ -282,7 +282,7 @@ func (k toyKind) Create(_ context.Context, _ *observe.NS, want *toy) error {
 	if k.things[want.id] != nil {
 		return unix.EEXIST
 	}
-	return k.write("create", want, want.id.Kind == "box" || want.id.Kind == "space")
+	return k.write("create", want, want.id.Kind == "box" || want.id.Kind == "space" || want.id.Kind == "tag")
 }
 
 func (k toyKind) Update(_ context.Context, _ *observe.NS, want, have *toy) error {

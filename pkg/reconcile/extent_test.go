@@ -1,0 +1,81 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// tagKind is selective, and its resources belong to links: host/tag/lo/x is on lo. Of its marked ones it finds all when
+// nobody tells what to look for.
+type tagKind struct {
+	toyKind
+	asked *[]string
+}
+
+func (k tagKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
+	*k.asked = append(*k.asked, "all")
+	return k.observe(ns, "tag")
+}
+
+func (k tagKind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*toy) (found []*toy, err error) {
+	var keys []string
+	for _, w := range wanted {
+		keys = append(keys, w.id.Key)
+		if t := k.things[w.id]; t != nil {
+			found = append(found, t)
+		}
+	}
+	slices.Sort(keys)
+	*k.asked = append(*k.asked, strings.Join(keys, " "))
+	return found, nil
+}
+
+func (k tagKind) FromID(id spec.ID) (*toy, bool) { return &toy{id: id}, true }
+
+func (k tagKind) OnLink(t *toy) (name string, index int) {
+	name, _, _ = strings.Cut(t.id.Key, "/")
+	return name, map[string]int{"lo": loopback}[name]
+}
+
+// loopback is the index of lo in every namespace (LOOPBACK_IFINDEX in net/net_namespace.h).
+const loopback = 1
+
+func TestNewsOfALinkIsAboutWhatIsOnIt(t *testing.T) {
+	b := newBench(t, "host/tag/lo/left mark\nhost/tag/gone0/theirs")
+	var asked []string
+	b.engine = NewEngine([]Registered{Register[*toy]("tag", tagKind{toyKind{b.kernel}, &asked}, observe.LinkTopic)},
+		b.world, OpenJournal(b.journal), b.engine.log)
+	asks := func(what string, want ...string) {
+		t.Helper()
+		b.engine.Converge(t.Context())
+		if d := cmp.Diff(want, asked); d != "" {
+			t.Errorf("%s: asked for (-want +got):\n%s", what, d)
+		}
+		asked = nil
+	}
+	b.engine.Search()
+	b.want("host/tag/lo/a\nhost/tag/lo/b\nhost/tag/gone0/c")
+	// What an earlier run left is found when there is no journal yet, and goes; then it is seen how that went.
+	asks("at first", "gone0/c lo/a lo/b", "all", "gone0/c lo/a lo/b")
+	b.has("host/tag/gone0/c mark\nhost/tag/gone0/theirs\nhost/tag/lo/a mark\nhost/tag/lo/b mark\n")
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{loopback}}})
+	asks("news of a link", "lo/a lo/b")
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{1 << 30}}})
+	asks("news of another")
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	asks("news of many", "gone0/c lo/a lo/b")
+
+	// What was not asked for is as it was, and what was asked for and is not there is made again.
+	delete(b.things, parseID("host/tag/lo/a"))
+	delete(b.things, parseID("host/tag/gone0/c"))
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{loopback}}})
+	asks("one of it is gone", "lo/a lo/b", "lo/a lo/b")
+	b.has("host/tag/gone0/theirs\nhost/tag/lo/a mark\nhost/tag/lo/b mark\n")
+}
