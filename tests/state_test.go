@@ -36,6 +36,7 @@ func (s *stage) state(ts *testscript.TestScript, neg bool, args []string) {
 	r.routes()
 	r.rules()
 	r.neighbours()
+	r.forwarding()
 	r.firewall("iptables")
 	r.firewall("ip6tables")
 	r.sysctls()
@@ -324,6 +325,19 @@ func (r *reader) neighbours() {
 		for _, o := range r.ip(append([]string{"neighbour", "show"}, show...)...) {
 			text := new(line).add("neighbour", o.str("dev"), o.str("dst"))
 			lines = append(lines, text.addIf(o.has("lladdr"), o.str("lladdr")).addIf(show[0] == "proxy", "proxy").String())
+		}
+	}
+	r.lines(lines)
+}
+
+// forwarding shows what somebody made: a bridge's own addresses are permanent, too, and what a device receives has no
+// dst.
+func (r *reader) forwarding() {
+	var lines []string
+	for _, o := range r.json("bridge", "-json", "fdb", "show") {
+		if o.str("state") == "static" || o.has("dst") && o.str("state") == "permanent" {
+			text := new(line).add("fdb", o.str("ifname"), o.str("mac"))
+			lines = append(lines, text.addIf(o.has("vlan"), "vlan", o.str("vlan")).addIf(o.has("dst"), "dst", o.str("dst")).String())
 		}
 	}
 	r.lines(lines)
