@@ -49,9 +49,10 @@ func valueOr[T any](p *T, otherwise T) T {
 	return otherwise
 }
 
-// Remote is the entry by which a VXLAN sends to a host what it does not know the place of, and what is for many.
-func Remote(ns, dev string, dst netip.Addr, source spec.Source) *Entry {
-	return &Entry{NS: ns, Dev: dev, MAC: zeroMAC, Dst: dst, Source: source}
+// AddRemote adds the entry by which the VXLAN of the context sends to a host what it does not know the place of, and
+// what is for many.
+func AddRemote(c *spec.Context, dst netip.Addr, source spec.Source) {
+	c.Add(&Entry{NS: c.NS, Dev: c.Device, MAC: zeroMAC, Dst: dst, Adopt: c.Adopt, Source: source})
 }
 
 // entry is an entry in YAML.

@@ -85,6 +85,9 @@ func (d *decoder) single(n *yaml.Node) {
 	if ok {
 		d.c.Add(l)
 		d.stand(l, parent)
+		if d.t.Further != nil {
+			d.t.Further(d.on(l), n, l)
+		}
 		if d.t.Claims != nil {
 			d.c.Later(func() { d.t.Claims(d.c, l) })
 		}
@@ -133,13 +136,16 @@ func (d *decoder) pair(n *yaml.Node) {
 }
 
 // keys hands the rest of an end to the kinds that declared it.
-func (d *decoder) keys(l *Link, rest map[string]*yaml.Node) {
+func (d *decoder) keys(l *Link, rest map[string]*yaml.Node) { d.on(l).DecodeKeys(d.endKeys, rest) }
+
+// on is the context of what is declared on an interface.
+func (d *decoder) on(l *Link) *spec.Context {
 	on := d.c.On(l.NS, l.Name)
 	on.Adopt = l.Adopt
 	if l.Type != existing {
 		on.Kind = l.Type
 	}
-	on.DecodeKeys(d.endKeys, rest)
+	return on
 }
 
 // link makes the wanted interface of an end; nil where it cannot be named.

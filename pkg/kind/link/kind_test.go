@@ -143,6 +143,13 @@ func TestConformOnAParent(t *testing.T) {
 			{`{kind: vlan, netns: lab, name: eth0, parent: PARENT, id: 8, protocol: 802.1ad}`, "protocol: 802.1q -> 802.1ad (replace)"},
 			{`{kind: vlan, netns: lab, name: eth0, parent: OTHER, id: 8}`, "parent: PARENT -> OTHER (replace)"},
 		}},
+		{"a vxlan", "vxlan", `{kind: vxlan, netns: lab, name: eth0, parent: PARENT, id: 7, group: 239.1.1.1}`, [][]string{
+			{`{kind: vxlan, netns: lab, name: eth0, parent: PARENT, id: 7, group: 239.1.1.1, local: 192.0.2.1, learning: false, ttl: 9}`,
+				"local: (none) -> 192.0.2.1", "learning: true -> false", "ttl: auto -> 9"},
+			{`{kind: vxlan, netns: lab, name: eth0, parent: PARENT, id: 8, group: 239.1.1.2}`, "id: 7 -> 8 (replace)", "group: 239.1.1.1 -> 239.1.1.2 (replace)"},
+			{`{kind: vxlan, netns: lab, name: eth0, parent: PARENT, id: 8, group: "ff05::7"}`, "group: 239.1.1.2 -> ff05::7 (replace)"},
+			{`{kind: vxlan, netns: lab, name: eth0, parent: OTHER, id: 8, group: "ff05::7"}`, "parent: PARENT -> OTHER (replace)"},
+		}},
 	} {
 		for place, names := range map[string][2]string{"in the same namespace": {"lab/eth6", "lab/eth7"}, "in another": {"host/eth0", "host/eth7"}} {
 			t.Run(test.name+" "+place, func(t *testing.T) {

@@ -126,7 +126,7 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 	}
 	out := make([]*Link, len(links.All))
 	for i, l := range links.All {
-		f := &found{link: l, place: place{id, l.Index}, other: place{id, l.Parent}}
+		f := &found{link: l, place: place{id, l.Index}, other: place{id, tiedTo(l)}}
 		switch {
 		case l.ParentNS < 0:
 		case id < 0:
@@ -140,6 +140,14 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 		out[i] = &Link{NS: ns.Name, Name: l.Name, Type: l.Kind, Cable: cable, found: f}
 	}
 	return out, nil
+}
+
+// tiedTo is the index of what an interface stands on, or of its other end; 0 for none.
+func tiedTo(l *observe.Link) int {
+	if t := typeNamed(l.Kind); t != nil && t.ParentAttr != 0 {
+		return int(observe.Number(l.Data[uint16(t.ParentAttr)]))
+	}
+	return l.Parent
 }
 
 // ids are the id of the namespace in linkd's own, and that of linkd's own in the namespace, as far as they are needed to
@@ -186,7 +194,7 @@ func (kind) Join(all []*Link) {
 		}
 		l.Peer, l.Parent = nil, spec.ID{}
 		switch other := at[f.other]; {
-		case f.link.Parent == 0 || other == nil:
+		case f.other.index == 0 || other == nil:
 		case l.Type == veth.Name:
 			l.Peer = other
 		default:
@@ -197,7 +205,7 @@ func (kind) Join(all []*Link) {
 
 // far is the place of what an interface that is not in linkd's own namespace is tied to in another one.
 func (f *found) far(to map[place]place, ids map[int]map[int]int) (far place, lost bool) {
-	if peer, told := to[f.place]; told && peer.index == f.link.Parent {
+	if peer, told := to[f.place]; told && peer.index == f.other.index {
 		return peer, false
 	}
 	if ids[f.place.ns] == nil {
@@ -210,7 +218,7 @@ func (f *found) far(to map[place]place, ids map[int]map[int]int) (far place, los
 	if !known {
 		return place{}, false
 	}
-	return place{ns, f.link.Parent}, false
+	return place{ns, f.other.index}, false
 }
 
 func (kind) Owned(have *Link) bool { return Marked(have.found.link) }

@@ -21,7 +21,9 @@ type checked interface{ wrong() (key, why string) }
 type option struct {
 	name string
 	attr int
-	// want is the attribute as the kernel takes it; nil where the files leave it open.
+	// alt is an attribute in which the kernel says the same of the other address family; 0 for none.
+	alt int
+	// want is the attribute as the kernel takes it; nil where the files leave it open, and empty where it is not to be.
 	want []byte
 	say  func(value []byte) string
 	// same tells that a value that was found is the one that was set; nil where only one that reads the same is.
@@ -106,8 +108,16 @@ func (o option) beforeOthers() option {
 	return o
 }
 
+// in is the option as it was found.
+func (o option) in(have map[uint16][]byte) []byte {
+	if value := have[uint16(o.attr)]; value != nil || o.alt == 0 {
+		return value
+	}
+	return have[uint16(o.alt)]
+}
+
 func (o option) differs(have map[uint16][]byte) bool {
-	h := have[uint16(o.attr)]
+	h := o.in(have)
 	switch {
 	case o.want == nil:
 		return false
@@ -123,7 +133,7 @@ func compareOptions(fs *reconcile.Fields, o Options, have map[uint16][]byte) {
 		return
 	}
 	for _, o := range o.options() {
-		h := have[uint16(o.attr)]
+		h := o.in(have)
 		switch {
 		case !o.differs(have):
 		case o.fixed != nil && o.fixed(h, o.want):
@@ -163,7 +173,7 @@ func attributesOf(o Options, which func(option) bool) (attrs []*nl.RtAttr) {
 		return nil
 	}
 	for _, o := range o.options() {
-		if o.want != nil && which(o) {
+		if len(o.want) > 0 && which(o) {
 			attrs = append(attrs, nl.NewRtAttr(o.attr, o.want))
 		}
 	}

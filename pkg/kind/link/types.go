@@ -2,6 +2,7 @@ package link
 
 import (
 	"github.com/vishvananda/netlink/nl"
+	"gopkg.in/yaml.v3"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -14,6 +15,7 @@ var Types = []*Type{
 	macvlan,
 	ipvlan,
 	vlan,
+	vxlan,
 	dummy,
 	vrf,
 	existingType,
@@ -25,8 +27,10 @@ type Type struct {
 	Name, Doc string
 	// New is an empty value of the kind's own fields; nil where it has none.
 	New func() Options
-	// Parent tells whether it stands on another link.
-	Parent ParentRule
+	// Parent tells whether it stands on another link. ParentAttr is the attribute of its own (IFLA_INFO_DATA) that says on
+	// which; 0 where IFLA_LINK does, as it mostly does.
+	Parent     ParentRule
+	ParentAttr int
 	// Paired: it has two ends, each with the fields of an end.
 	Paired bool
 	// KeepsMAC: without an address of its own the kernel would change it, so it is given one.
@@ -35,6 +39,9 @@ type Type struct {
 	ResetsPorts bool
 	// Attach makes the attributes that only creation knows; nil where there are none.
 	Attach func(ns *observe.NS, want *Link) ([]*nl.RtAttr, error)
+	// Further checks what the fields of an entry say together, and adds the resources of other kinds that they stand for;
+	// nil for nothing. It is called with the entry's node and the interface that it is to be.
+	Further func(c *spec.Context, n *yaml.Node, l *Link)
 	// Claims says what a link of the kind has that there is only one of, or that others have to agree with; nil for
 	// nothing. The link's parent is known.
 	Claims func(c *spec.Context, l *Link)

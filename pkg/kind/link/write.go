@@ -84,14 +84,19 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
 	req.AddData(header(0, made.Up))
 	req.AddData(named(made.birthName()))
+	data := given(want.Options)
 	if parent != 0 {
-		req.AddData(nl.NewRtAttr(unix.IFLA_LINK, nl.Uint32Attr(uint32(parent))))
+		index := nl.Uint32Attr(uint32(parent))
+		if t.ParentAttr != 0 {
+			data = append(data, nl.NewRtAttr(t.ParentAttr, index))
+		} else {
+			req.AddData(nl.NewRtAttr(unix.IFLA_LINK, index))
+		}
 		req.AddData(nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(ns.FD()))))
 	}
 	for _, a := range made.attrs() {
 		req.AddData(a)
 	}
-	data := given(want.Options)
 	if t.Attach != nil {
 		attached, err := t.Attach(ns, want)
 		if err != nil {
@@ -165,14 +170,15 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
 	if want.Type != existing {
 		attrs = append(attrs, want.mark())
 	}
+	// A vxlan takes no MTU beside them (vxlan_nl2conf in drivers/net/vxlan/vxlan_core.c), so they go by themselves.
 	first, rest := changed(want.Options, have.found.link.Data)
-	if len(first) > 0 {
-		if err := set(ns, index, nil, typeNamed(want.Type).info(first)); err != nil {
+	for _, data := range [][]*nl.RtAttr{first, rest} {
+		if len(data) == 0 {
+			continue
+		}
+		if err := set(ns, index, nil, typeNamed(want.Type).info(data)); err != nil {
 			return err
 		}
-	}
-	if len(rest) > 0 {
-		attrs = append(attrs, typeNamed(want.Type).info(rest))
 	}
 	err = set(ns, index, want.Up, attrs...)
 	if want.onDownParent(err) != nil {

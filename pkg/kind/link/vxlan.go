@@ -1,0 +1,201 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink/nl"
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/fdb"
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+var vxlan = &Type{
+	Name:       "vxlan",
+	Doc:        "an Ethernet between hosts that an IP network joins (ip-link(8), vxlan)",
+	Parent:     MayHaveParent,
+	ParentAttr: nl.IFLA_VXLAN_LINK,
+	New:        func() Options { return &vxlanOptions{} },
+	Attach:     attachVXLAN,
+	Further:    furtherVXLAN,
+	// vxlan_vni_in_use in drivers/net/vxlan/vxlan_core.c.
+	Claims: func(c *spec.Context, l *Link) {
+		o, over := l.Options.(*vxlanOptions), ""
+		if o.is6() {
+			over = "IPv6 "
+		}
+		c.Claim(fmt.Sprintf("vxlan %d on %sUDP port %d of %s", *o.ID, over, o.port(), l.underlay()))
+	},
+}
+
+type vxlanOptions struct {
+	ID       *int        `yaml:"id" required:"true" min:"1" max:"16777215" doc:"the VXLAN's number (VNI)"`
+	Local    *address.IP `yaml:"local" doc:"the address from which this host sends to the others"`
+	Group    *address.IP `yaml:"group" doc:"the multicast address by which all hosts of the VXLAN are reached; needs parent"`
+	Remotes  []remote    `yaml:"remotes" doc:"the addresses of the other hosts, where there is no multicast: each gets what is for many, or for who is not known yet"`
+	DstPort  *int        `yaml:"dstport" min:"1" max:"65535" doc:"UDP port of all hosts; default 4789"`
+	Learning *bool       `yaml:"learning" doc:"learn from what comes in behind which host a MAC address is; the kernel's default is true"`
+	TTL      *ttl        `yaml:"ttl" doc:"time to live of the packets, 1 to 255, or auto, the kernel's default: 1 for multicast, and else the host's (net.ipv4.ip_default_ttl)"`
+}
+
+// defaultVXLANPort is the one that IANA has assigned. The kernel's own default is older than that.
+const defaultVXLANPort = 4789
+
+func (o *vxlanOptions) port() int {
+	if o.DstPort != nil {
+		return *o.DstPort
+	}
+	return defaultVXLANPort
+}
+
+// options implements Options. Of what the files can say, vxlan_changelink in drivers/net/vxlan/vxlan_core.c refuses
+// another VNI, UDP port and family; another group it takes, and goes on listening to the old one.
+func (o *vxlanOptions) options() []option {
+	port := o.port()
+	dstport := number("dstport", nl.IFLA_VXLAN_PORT, 2, &port).forGood()
+	dstport.want = encode(2, int(nl.Swap16(uint16(port))))
+	dstport.say = func(value []byte) string { return fmt.Sprint(nl.Swap16(uint16(observe.Number(value)))) }
+
+	local := addressOption("local", nl.IFLA_VXLAN_LOCAL, nl.IFLA_VXLAN_LOCAL6, o.Local)
+	local.fixed = func(have, want []byte) bool { return len(have) > 0 && len(have) != len(want) }
+	group := addressOption("group", nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, o.Group).forGood()
+	if o.Remotes != nil {
+		group.want = []byte{}
+	}
+	ttl := number("ttl", nl.IFLA_VXLAN_TTL, 1, (*int)(o.TTL))
+	ttl.say = func(value []byte) string {
+		if observe.Number(value) == 0 {
+			return ttlAuto
+		}
+		return decimal(value)
+	}
+	return []option{
+		number("id", nl.IFLA_VXLAN_ID, 4, o.ID).forGood(),
+		local,
+		group,
+		dstport,
+		flag("learning", nl.IFLA_VXLAN_LEARNING, 1, o.Learning),
+		ttl,
+	}
+}
+
+// addressOption is an option that the kernel has in an attribute for each address family.
+func addressOption(name string, attr4, attr6 int, value *address.IP) option {
+	o := option{name: name, attr: attr4, alt: attr6, say: func(value []byte) string {
+		if ip, is := netip.AddrFromSlice(value); is {
+			return ip.String()
+		}
+		return ""
+	}}
+	if value == nil {
+		return o
+	}
+	ip := netip.Addr(*value)
+	if ip.Is6() {
+		o.attr, o.alt = attr6, attr4
+	}
+	o.want = ip.AsSlice()
+	return o
+}
+
+// is6 tells which family the packets are of.
+func (o *vxlanOptions) is6() bool {
+	switch {
+	case o.Local != nil:
+		return netip.Addr(*o.Local).Is6()
+	case o.Group != nil:
+		return netip.Addr(*o.Group).Is6()
+	case len(o.Remotes) > 0:
+		return o.Remotes[0].Is6()
+	}
+	return false
+}
+
+// attachVXLAN makes it one over IPv6 where only the remotes say so, for these come later: no group of that family is
+// none, but of that family.
+func attachVXLAN(_ *observe.NS, want *Link) ([]*nl.RtAttr, error) {
+	if o := want.Options.(*vxlanOptions); o.is6() && o.Local == nil && o.Group == nil {
+		return []*nl.RtAttr{nl.NewRtAttr(nl.IFLA_VXLAN_GROUP6, netip.IPv6Unspecified().AsSlice())}, nil
+	}
+	return nil, nil
+}
+
+// furtherVXLAN makes of the remotes the entries that they are (head-end replication).
+func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
+	o := l.Options.(*vxlanOptions)
+	wrong := func(key, format string, args ...any) { c.Errorf(spec.ValueOf(n, key), format, args...) }
+	if o.Local != nil {
+		if err := fdb.CheckHost(netip.Addr(*o.Local)); err != nil {
+			wrong("local", "%v", err)
+		}
+		if ip := netip.Addr(*o.Local); ip.Is6() && ip.IsLinkLocalUnicast() && !l.hasParent() {
+			wrong("local", "%s is link-local, so parent is needed", ip)
+		}
+	}
+	if o.Group != nil {
+		switch group := netip.Addr(*o.Group); {
+		case o.Remotes != nil:
+			wrong("group", "group and remotes are two ways to reach the others: choose one")
+		case !group.IsMulticast():
+			wrong("group", "%s is not a multicast address: write remotes: [%[1]s]", group)
+		case !l.hasParent():
+			wrong("group", "a group is joined on an interface: parent is missing")
+		case o.is6() != group.Is6():
+			wrong("group", "the group %s is of the other address family than local", group)
+		}
+	}
+	if o.Remotes == nil {
+		return
+	}
+	for _, r := range o.Remotes {
+		if r.Is6() != o.is6() {
+			c.Reject(r.Source, "the remote %s is of the other address family", r)
+			continue
+		}
+		fdb.AddRemote(c, r.Addr, r.Source)
+	}
+}
+
+// underlay is the namespace whose network joins the hosts.
+func (l *Link) underlay() string {
+	if l.hasParent() {
+		return l.Parent.NS
+	}
+	return l.NS
+}
+
+// remote is another host of a VXLAN.
+type remote struct {
+	netip.Addr
+	Source spec.Source
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (r *remote) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	var ip address.IP
+	if !c.Decode(n, &ip) {
+		return nil
+	}
+	r.Addr, r.Source = netip.Addr(ip), c.At(n).Source()
+	return fdb.CheckHost(r.Addr)
+}
+
+// ttl is a time to live; 0 leaves it to the kernel.
+type ttl int
+
+const ttlAuto = "auto"
+
+// DecodeNode implements spec.NodeDecoder.
+func (t *ttl) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	if n.Value == ttlAuto {
+		return nil
+	}
+	if c.Decode(n, (*int)(t)) && (*t < 1 || *t > 255) {
+		return errors.New("ttl is 1 to 255, or auto")
+	}
+	return nil
+}
