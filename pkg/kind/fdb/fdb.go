@@ -24,8 +24,10 @@ type Entry struct {
 	MAC string
 	// VLAN is 1 to 4094. 0 stands for all that the port is in, and on a bridge that does not tell VLANs apart, for all.
 	VLAN int
-	// Dst is the host to which a VXLAN sends the frames for MAC.
+	// Dst is the host, or the group of hosts, to which a VXLAN sends the frames for MAC, and Via the interface through
+	// which it does if it may not choose.
 	Dst netip.Addr
+	Via string
 	// Adopt: the device was taken over, and the entry with it.
 	Adopt  bool
 	Source spec.Source
@@ -33,6 +35,8 @@ type Entry struct {
 	// The rest is found only. Port is where the bridge has the MAC, and State is "static" of what does not age.
 	Port, State string
 	index       int
+	// via is the index of Via.
+	via int
 }
 
 // ID implements spec.Resource. A MAC has one place in a bridge, and one host in a VXLAN, unless it is that of several:
@@ -42,6 +46,9 @@ func (e *Entry) ID() spec.ID {
 	switch {
 	case e.Dst.IsValid() && e.toSeveral():
 		key += dstWord + e.Dst.String()
+		if e.Via != "" {
+			key += viaWord + e.Via
+		}
 	case e.Dst.IsValid():
 		key += selfWord
 	case e.VLAN != 0:
@@ -51,7 +58,7 @@ func (e *Entry) ID() spec.ID {
 }
 
 // The words are those of bridge(8).
-const dstWord, selfWord, vlanWord = " dst ", " self", " vlan "
+const dstWord, viaWord, selfWord, vlanWord = " dst ", " via ", " self", " vlan "
 
 // FromID implements reconcile.Selective.
 func (kind) FromID(id spec.ID) (*Entry, bool) {
@@ -66,6 +73,7 @@ func (kind) FromID(id spec.ID) (*Entry, bool) {
 		// Which host it is does not matter for what is not wanted any more.
 		e.Dst = netip.IPv4Unspecified()
 	case strings.TrimSuffix(dstWord, " "):
+		text, e.Via, _ = strings.Cut(text, viaWord)
 		e.Dst, err = address.ParseIP(text)
 	case strings.TrimSuffix(vlanWord, " "):
 		e.VLAN, err = strconv.Atoi(text)
@@ -89,8 +97,11 @@ func (e *Entry) hardware() net.HardwareAddr {
 // Needs implements spec.Resource.
 func (e *Entry) Needs() []spec.ID {
 	needs := []spec.ID{spec.LinkID(e.NS, e.Dev)}
-	if !e.Dst.IsValid() {
+	switch {
+	case !e.Dst.IsValid():
 		needs = append(needs, e.portID())
+	case e.Via != "":
+		needs = append(needs, spec.LinkID(e.NS, e.Via))
 	}
 	return needs
 }

@@ -51,6 +51,17 @@ func TestEntryInYAML(t *testing.T) {
 	}
 }
 
+// The entry for a group goes through an interface.
+func TestEntryOfAGroup(t *testing.T) {
+	e := &Entry{NS: "lab", Dev: "vx0", MAC: zeroMAC, Dst: netip.MustParseAddr("239.1.1.1"), Via: "eth0"}
+	if id := e.ID().String(); id != "lab/fdb/vx0/00:00:00:00:00:00 dst 239.1.1.1 via eth0" {
+		t.Errorf("its ID is %s", id)
+	}
+	if again, ok := (kind{}).FromID(e.ID()); !ok || conform.Differences(e, again) != "" {
+		t.Errorf("it comes back as %+v", again)
+	}
+}
+
 func TestEntryErrors(t *testing.T) {
 	_, errs := conform.Compile(language, on("dev0", `      - {mac: 02:00:00:00:00}
       - {mac: "00:00:00:00:00:00"}
@@ -111,7 +122,7 @@ func TestDiff(t *testing.T) {
 		{"an address of the bridge", bridged, &Entry{Port: "eth0", State: local}, "state: local -> static"},
 		{"as wanted, of a VXLAN", tunnelled, &Entry{Port: "vx0", State: static, Dst: here}, ""},
 		{"moved, of a VXLAN", tunnelled, &Entry{Port: "vx0", State: static, Dst: there}, "dst: 192.0.2.2 -> 192.0.2.1"},
-		{"to another UDP port", tunnelled, &Entry{State: special, Dst: here}, "state: static, with a port, VNI or device of its own -> static"},
+		{"to another UDP port", tunnelled, &Entry{State: itsOwnWay, Dst: here}, "state: static, with a port, VNI or device of its own -> static"},
 	} {
 		var says []string
 		for _, f := range (kind{}).Diff(test.want, test.have) {

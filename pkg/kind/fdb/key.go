@@ -49,10 +49,10 @@ func valueOr[T any](p *T, otherwise T) T {
 	return otherwise
 }
 
-// AddRemote adds the entry by which the VXLAN of the context sends to a host what it does not know the place of, and
-// what is for many.
-func AddRemote(c *spec.Context, dst netip.Addr, source spec.Source) {
-	c.Add(&Entry{NS: c.NS, Dev: c.Device, MAC: zeroMAC, Dst: dst, Adopt: c.Adopt, Source: source})
+// AddRemote adds the entry by which the VXLAN of the context sends to a host, or through an interface to a group of
+// hosts, what it does not know the place of, and what is for many.
+func AddRemote(c *spec.Context, dst netip.Addr, via string, source spec.Source) {
+	c.Add(&Entry{NS: c.NS, Dev: c.Device, MAC: zeroMAC, Dst: dst, Via: via, Adopt: c.Adopt, Source: source})
 }
 
 // entry is an entry in YAML.

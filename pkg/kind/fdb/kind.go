@@ -102,7 +102,7 @@ func (kind) Diff(want, have *Entry) []reconcile.Field {
 
 // Create implements reconcile.Kind.
 func (k kind) Create(_ context.Context, ns *observe.NS, want *Entry) error {
-	return put(ns, want, func(on *observe.Link) error {
+	return put(ns, want, func(want *Entry, on *observe.Link) error {
 		if want.toSeveral() {
 			// To append what is there already does nothing (vxlan_fdb_append in drivers/net/vxlan/vxlan_core.c).
 			return ns.Change(newEntry(want, on.Index, unix.NLM_F_CREATE|unix.NLM_F_APPEND))
@@ -127,23 +127,29 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Entry) error {
 
 // Update implements reconcile.Kind.
 func (kind) Update(_ context.Context, ns *observe.NS, want, _ *Entry) error {
-	return put(ns, want, func(on *observe.Link) error {
+	return put(ns, want, func(want *Entry, on *observe.Link) error {
 		return ns.Change(newEntry(want, on.Index, unix.NLM_F_CREATE|unix.NLM_F_REPLACE))
 	})
 }
 
 // put sends what makes an entry, and says in words why the kernel would not have it.
-func put(ns *observe.NS, want *Entry, send func(on *observe.Link) error) error {
+func put(ns *observe.NS, want *Entry, send func(want *Entry, on *observe.Link) error) error {
 	on, err := ns.LinkByName(want.Dev)
 	if err != nil {
 		return err
+	}
+	exact := *want
+	if want.Via != "" {
+		if exact.via, err = ns.Index(want.Via); err != nil {
+			return err
+		}
 	}
 	if want.Dst.IsValid() && on.Kind != vxlanKind {
 		// The kernel would not look at the host, and have the device itself receive what is for the address
 		// (ndo_dflt_fdb_add in net/core/rtnetlink.c).
 		return fmt.Errorf("%s is no VXLAN: its entries have no dst", want.Dev)
 	}
-	switch err := send(on); {
+	switch err := send(&exact, on); {
 	case errors.Is(err, unix.EOPNOTSUPP) && !want.Dst.IsValid():
 		return observe.Pendingf("%s is not a port of a bridge", want.Dev)
 	case errors.Is(err, unix.EINVAL) && want.VLAN != 0:

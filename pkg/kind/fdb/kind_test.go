@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os/exec"
 	"slices"
 	"strings"
@@ -50,6 +51,13 @@ func TestConform(t *testing.T) {
 			},
 			Changes: []conform.Change{
 				conform.To(read(t, "vx0", "{mac: '02:00:00:00:00:01', dst: 192.0.2.2}"), "dst: 192.0.2.3 -> 192.0.2.2"),
+			},
+		},
+		"a VXLAN with a group": {
+			Setup: "link add eth0 type veth peer name eth1\nlink add vx0 type vxlan id 7 dstport 4789 group 239.1.1.1 dev eth0\n",
+			Want: []spec.Resource{
+				read(t, "vx0", "{mac: '00:00:00:00:00:00', dst: 192.0.2.2}"),
+				&Entry{NS: "lab", Dev: "vx0", MAC: zeroMAC, Dst: netip.MustParseAddr("239.1.1.2"), Via: "eth0"},
 			},
 		},
 		"a VXLAN over IPv6": {

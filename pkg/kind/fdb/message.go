@@ -34,6 +34,9 @@ func request(kind, flags int, e *Entry, index int, state uint16) *nl.NetlinkRequ
 	case e.Dst.IsValid():
 		head.Flags = unix.NTF_SELF
 		req.AddData(nl.NewRtAttr(unix.NDA_DST, e.Dst.AsSlice()))
+		if e.via != 0 {
+			req.AddData(nl.NewRtAttr(unix.NDA_IFINDEX, nl.Uint32Attr(uint32(e.via))))
+		}
 	case e.VLAN != 0:
 		req.AddData(nl.NewRtAttr(unix.NDA_VLAN, nl.Uint16Attr(uint16(e.VLAN))))
 	}
@@ -56,13 +59,13 @@ func get(ns *observe.NS, want *Entry, index int) (*Entry, error) {
 	}
 	e.NS, e.Dev, e.Port, e.index = want.NS, want.Dev, want.Dev, index
 	if at != index {
-		e.Port = nameOf(ns, at)
+		e.Port = nameNow(ns, at)
 	}
 	return e, nil
 }
 
-// nameOf is a link's name as it is now, "" if there is none any more.
-func nameOf(ns *observe.NS, index int) string {
+// nameNow is a link's name, "" if there is none any more.
+func nameNow(ns *observe.NS, index int) string {
 	links, err := ns.Some(map[int]bool{index: true}, nil)
 	if err != nil {
 		return ""
@@ -96,6 +99,11 @@ func list(ns *observe.NS, by, index int, nameOf func(index int) string) (found [
 			found = append(found, e)
 		}
 	}
+	for _, e := range found {
+		if e.via != 0 {
+			e.Via = nameNow(ns, e.via)
+		}
+	}
 	return found, nil
 }
 
@@ -104,8 +112,8 @@ const (
 	static = "static"
 	// local is an address of the bridge itself: frames for it go no further.
 	local = "local"
-	// special is one of a VXLAN with a port, a VNI or a device of its own.
-	special = "static, with a port, VNI or device of its own"
+	// itsOwnWay is that of a VXLAN's entry that does not do with its VXLAN's port, VNI and device.
+	itsOwnWay = "static, with a port, VNI or device of its own"
 )
 
 // parse reads an RTM_NEWNEIGH message of a bridge or a VXLAN: what was learnt is nil, and so is what other devices have,
@@ -128,11 +136,13 @@ func parse(msg []byte) (e *Entry, at int, err error) {
 		return nil, 0, nil
 	}
 	e.Dst = dst
-	if m.Attr(unix.NDA_PORT) != nil || m.Attr(unix.NDA_VNI) != nil || m.Attr(unix.NDA_IFINDEX) != nil {
-		if e.State = special; e.toSeveral() {
-			// It can stand beside the one without.
-			return nil, 0, nil
-		}
+	e.via = int(observe.Number(m.Attr(unix.NDA_IFINDEX)))
+	switch special := m.Attr(unix.NDA_PORT) != nil || m.Attr(unix.NDA_VNI) != nil || m.Attr(unix.NDA_LINK_NETNSID) != nil; {
+	case special && e.toSeveral():
+		// It can stand beside one that is not.
+		return nil, 0, nil
+	case special, e.via != 0 && !e.toSeveral():
+		e.State, e.via = itsOwnWay, 0
 	}
 	return e, m.Index, nil
 }

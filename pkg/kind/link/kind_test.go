@@ -52,7 +52,8 @@ func (j joined) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 func read(t *testing.T, entry string) spec.Resource {
 	t.Helper()
 	for _, r := range conform.Read(t, language, "namespaces: {lab: {}}\nlinks:\n  cable: "+entry) {
-		if r.ID().NS == conform.LabName {
+		// Beside the link there may be what it stands for, the entries of a vxlan.
+		if r.ID().NS == conform.LabName && r.ID().Kind == "link" {
 			return r
 		}
 	}

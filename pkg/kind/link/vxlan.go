@@ -124,7 +124,7 @@ func attachVXLAN(_ *observe.NS, want *Link) ([]*nl.RtAttr, error) {
 	return nil, nil
 }
 
-// furtherVXLAN makes of the remotes the entries that they are (head-end replication).
+// furtherVXLAN makes of the remotes, or of the group, the entries that they are.
 func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 	o := l.Options.(*vxlanOptions)
 	wrong := func(key, format string, args ...any) { c.Errorf(spec.ValueOf(n, key), format, args...) }
@@ -146,6 +146,15 @@ func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 			wrong("group", "a group is joined on an interface: parent is missing")
 		case o.is6() != group.Is6():
 			wrong("group", "the group %s is of the other address family than local", group)
+		default:
+			source := c.At(spec.ValueOf(n, "group")).Source()
+			c.Later(func() {
+				// The kernel makes it with the link, and would look for the interface in the link's namespace if it were to
+				// make it again (vxlan_fdb_parse in drivers/net/vxlan/vxlan_core.c).
+				if l.Parent.NS == l.NS {
+					fdb.AddRemote(c, group, l.Parent.Key, source)
+				}
+			})
 		}
 	}
 	if o.Remotes == nil {
@@ -156,7 +165,7 @@ func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 			c.Reject(r.Source, "the remote %s is of the other address family", r)
 			continue
 		}
-		fdb.AddRemote(c, r.Addr, r.Source)
+		fdb.AddRemote(c, r.Addr, "", r.Source)
 	}
 }
 
