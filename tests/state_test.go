@@ -331,11 +331,17 @@ func (r *reader) neighbours() {
 }
 
 // forwarding shows what somebody made: a bridge's own addresses are permanent, too, and what a device receives has no
-// dst.
+// dst. An entry without a VLAN is of each VLAN of the port, where the kernel knows of VLANs at all.
 func (r *reader) forwarding() {
+	made := r.json("bridge", "-json", "fdb", "show")
+	everyVLAN := map[string]bool{}
+	for _, o := range made {
+		everyVLAN[o.str("ifname")+o.str("mac")] = everyVLAN[o.str("ifname")+o.str("mac")] || !o.has("vlan")
+	}
 	var lines []string
-	for _, o := range r.json("bridge", "-json", "fdb", "show") {
-		if o.str("state") == "static" || o.has("dst") && o.str("state") == "permanent" {
+	for _, o := range made {
+		one := o.has("vlan") && everyVLAN[o.str("ifname")+o.str("mac")]
+		if !one && (o.str("state") == "static" || o.has("dst") && o.str("state") == "permanent") {
 			text := new(line).add("fdb", o.str("ifname"), o.str("mac"))
 			lines = append(lines, text.addIf(o.has("vlan"), "vlan", o.str("vlan")).addIf(o.has("dst"), "dst", o.str("dst")).String())
 		}

@@ -2,8 +2,11 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -30,6 +33,9 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		e.Counters.Ops++
 		err := e.do(ctx, op)
 		e.touch(op)
+		if errors.Is(err, unix.ENODEV) {
+			e.doubt(op)
+		}
 		ahead.passed(op)
 		if err != nil {
 			failed[id] = true
@@ -51,13 +57,27 @@ type setback struct {
 	cause spec.ID
 }
 
+// doubt makes dirty what an op needs: an interface is gone, and the news of that comes after the news of all that went
+// with it (unregister_netdevice_many_notify in net/core/dev.c).
+func (e *Engine) doubt(op *Op) {
+	if op.Want == nil {
+		return
+	}
+	for _, need := range op.Want.Needs() {
+		if k := e.byName[need.Kind]; k != nil {
+			e.dirty.mark(need.NS, need.Kind, everything)
+		}
+	}
+}
+
 // takeStock judges what did not succeed. Where something else did after it, that may have been what was in the way: two
-// links that want one VLAN of a parent, say, of which the old one goes. So it is first tried again without a word.
+// links that want one VLAN of a parent, say, of which the old one goes. Where there is no such interface any more, that is
+// just being found out. So it is first tried again without a word.
 func (e *Engine) takeStock(setbacks []setback, done int) {
 	again := map[spec.ID]bool{}
 	for _, s := range setbacks {
 		switch id := s.op.ID(); {
-		case s.err != nil && s.done < done && !e.trial(id).again:
+		case s.err != nil && (s.done < done || errors.Is(s.err, unix.ENODEV)) && !e.trial(id).again:
 			e.trial(id).again = true
 			again[id] = true
 		case s.err != nil:

@@ -392,3 +392,20 @@ func TestStatusAsJSONPromisesIt(t *testing.T) {
 		}
 	}
 }
+
+// The news that something went comes before that of what it went with.
+func TestWhatIsNeededIsLookedAtWhereItIsMissed(t *testing.T) {
+	b := newBench(t, "")
+	b.want("host/box/a\nhost/note/n needs=host/box/a\n")
+	b.pass(0, "create host/box/a\ncreate host/note/n\n")
+	b.kernel.end(parseID("host/box/a"))
+	b.wrote()
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.RouteTopic}})
+	b.engine.Converge(t.Context())
+	if d := cmp.Diff("create host/note/n\ncreate host/box/a\ncreate host/note/n\n", b.wrote()); d != "" {
+		t.Errorf("done (-want +got):\n%s", d)
+	}
+	if status := b.engine.Status(nil); status.State != Converged {
+		t.Errorf("it is %v", status)
+	}
+}

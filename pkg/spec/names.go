@@ -90,19 +90,27 @@ type MAC string
 
 // DecodeNode implements NodeDecoder.
 func (m *MAC) DecodeNode(_ *Context, n *yaml.Node) error {
-	hw, err := net.ParseMAC(n.Value)
-	// Go reads twelve digits alone as an address, too; ip-link(8) does not, and in YAML they are a number.
-	bare := !strings.ContainsAny(n.Value, ":-.")
+	hw, err := parseMAC(n)
 	switch {
-	case n.Kind != yaml.ScalarNode || err != nil || len(hw) != 6 || bare:
-		return fmt.Errorf("expected a MAC address, found %s", describe(n))
+	case err != nil:
+		return err
 	case hw[0]&1 != 0:
 		return fmt.Errorf("%s is a multicast address: an interface cannot have it", hw)
-	case hw.String() == "00:00:00:00:00:00":
+	case hw.String() == ZeroMAC:
 		return errors.New("an interface cannot have the zero address")
 	}
 	*m = MAC(hw.String())
 	return nil
+}
+
+func parseMAC(n *yaml.Node) (net.HardwareAddr, error) {
+	hw, err := net.ParseMAC(n.Value)
+	// Go reads twelve digits alone as an address, too; ip-link(8) does not, and in YAML they are a number.
+	bare := !strings.ContainsAny(n.Value, ":-.")
+	if n.Kind != yaml.ScalarNode || err != nil || len(hw) != 6 || bare {
+		return nil, fmt.Errorf("expected a MAC address, found %s", describe(n))
+	}
+	return hw, nil
 }
 
 // Syntax implements Described.
@@ -112,6 +120,24 @@ func (MAC) Syntax() Syntax {
 		Doc:     "Six bytes as `02:00:00:00:00:01`, of one interface: not a multicast address, and not all zero.",
 		Pattern: "^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}([.][0-9A-Fa-f]{4}){2})$",
 	}
+}
+
+// AnyMAC is a link-layer address in the kernel's notation that need not be an interface's.
+type AnyMAC string
+
+// ZeroMAC is the address of which all bytes are zero.
+const ZeroMAC = "00:00:00:00:00:00"
+
+// DecodeNode implements NodeDecoder.
+func (m *AnyMAC) DecodeNode(_ *Context, n *yaml.Node) error {
+	hw, err := parseMAC(n)
+	*m = AnyMAC(hw.String())
+	return err
+}
+
+// Syntax implements Described.
+func (AnyMAC) Syntax() Syntax {
+	return Syntax{Name: "any MAC address", Doc: "Six bytes as `02:00:00:00:00:01`.", Pattern: MAC("").Syntax().Pattern}
 }
 
 // NSRef is the name of a namespace that the files refer to: host, a declared name, or a selector in place.

@@ -81,12 +81,9 @@ func (kind) FromID(id spec.ID) (*Entry, bool) {
 	return e, err == nil && id.Kind == kindName
 }
 
-// zeroMAC is the address of a VXLAN's entries for all that it does not know.
-const zeroMAC = "00:00:00:00:00:00"
-
 func (e *Entry) toSeveral() bool {
 	mac := e.hardware()
-	return len(mac) > 0 && (mac[0]&1 != 0 || e.MAC == zeroMAC)
+	return len(mac) > 0 && (mac[0]&1 != 0 || e.MAC == spec.ZeroMAC)
 }
 
 func (e *Entry) hardware() net.HardwareAddr {

@@ -33,7 +33,7 @@ func TestEntryInYAML(t *testing.T) {
 		{"{mac: '02:00:00:00:00:0A'}", "lab/fdb/dev0/02:00:00:00:00:0a", Entry{MAC: "02:00:00:00:00:0a"}},
 		{"{mac: '02:00:00:00:00:0a', vlan: 5}", "lab/fdb/dev0/02:00:00:00:00:0a vlan 5", Entry{MAC: "02:00:00:00:00:0a", VLAN: 5}},
 		{"{mac: '02:00:00:00:00:0a', dst: 192.0.2.2}", "lab/fdb/dev0/02:00:00:00:00:0a self", Entry{MAC: "02:00:00:00:00:0a", Dst: host("192.0.2.2")}},
-		{"{mac: '00:00:00:00:00:00', dst: 192.0.2.2}", "lab/fdb/dev0/00:00:00:00:00:00 dst 192.0.2.2", Entry{MAC: zeroMAC, Dst: host("192.0.2.2")}},
+		{"{mac: '00:00:00:00:00:00', dst: 192.0.2.2}", "lab/fdb/dev0/00:00:00:00:00:00 dst 192.0.2.2", Entry{MAC: spec.ZeroMAC, Dst: host("192.0.2.2")}},
 		{"{mac: '01:00:5e:00:00:01', dst: '2001:db8::2'}", "lab/fdb/dev0/01:00:5e:00:00:01 dst 2001:db8::2", Entry{MAC: "01:00:5e:00:00:01", Dst: host("2001:db8::2")}},
 	} {
 		want := test.want
@@ -53,7 +53,7 @@ func TestEntryInYAML(t *testing.T) {
 
 // The entry for a group goes through an interface.
 func TestEntryOfAGroup(t *testing.T) {
-	e := &Entry{NS: "lab", Dev: "vx0", MAC: zeroMAC, Dst: netip.MustParseAddr("239.1.1.1"), Via: "eth0"}
+	e := &Entry{NS: "lab", Dev: "vx0", MAC: spec.ZeroMAC, Dst: netip.MustParseAddr("239.1.1.1"), Via: "eth0"}
 	if id := e.ID().String(); id != "lab/fdb/vx0/00:00:00:00:00:00 dst 239.1.1.1 via eth0" {
 		t.Errorf("its ID is %s", id)
 	}

@@ -3,7 +3,6 @@ package fdb
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 
 	"gopkg.in/yaml.v3"
@@ -14,7 +13,7 @@ import (
 
 // Key is the key fdb of an end.
 func Key() spec.Key {
-	return spec.NewKey("fdb", "static entries of a forwarding database: of the bridge that the device is a port of, {mac, vlan}, or of the VXLAN that it is, {mac, dst}",
+	return spec.NewKey("fdb", "static entries of a forwarding database: of the bridge that the interface is a port of, or of the vxlan that it is",
 		func(c *spec.Context, entries []entry) {
 			for _, e := range entries {
 				made := &Entry{
@@ -52,14 +51,14 @@ func valueOr[T any](p *T, otherwise T) T {
 // AddRemote adds the entry by which the VXLAN of the context sends to a host, or through an interface to a group of
 // hosts, what it does not know the place of, and what is for many.
 func AddRemote(c *spec.Context, dst netip.Addr, via string, source spec.Source) {
-	c.Add(&Entry{NS: c.NS, Dev: c.Device, MAC: zeroMAC, Dst: dst, Via: via, Adopt: c.Adopt, Source: source})
+	c.Add(&Entry{NS: c.NS, Dev: c.Device, MAC: spec.ZeroMAC, Dst: dst, Via: via, Adopt: c.Adopt, Source: source})
 }
 
 // entry is an entry in YAML.
 type entry struct {
-	MAC    hardware `yaml:"mac" required:"true" doc:"the MAC address that is reached there; 00:00:00:00:00:00 with dst is every address that the VXLAN does not know"`
-	Dst    *host    `yaml:"dst" doc:"the host to which a VXLAN sends the frames: an IP address"`
-	VLAN   *int     `yaml:"vlan" min:"1" max:"4094" doc:"the VLAN on a bridge that tells them apart; without it, every VLAN of the port"`
+	MAC    spec.AnyMAC `yaml:"mac" required:"true" doc:"the MAC address that is reached there"`
+	Dst    *host       `yaml:"dst" doc:"of a vxlan: the host to which it sends the frames"`
+	VLAN   *int        `yaml:"vlan" min:"1" max:"4094" absent:"every VLAN of the port" doc:"of a bridge that tells VLANs apart: the VLAN"`
 	Source spec.Source
 
 	node *yaml.Node
@@ -77,28 +76,11 @@ func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		return fmt.Errorf("%s: %s is a %s, and only the entries of a vxlan have dst", e.MAC, c.Device, c.Kind)
 	case e.Dst != nil && e.VLAN != nil:
 		return fmt.Errorf("%s: the entry of a VXLAN has no vlan", e.MAC)
-	case e.Dst == nil && e.MAC == zeroMAC:
+	case e.Dst == nil && e.MAC == spec.ZeroMAC:
 		return fmt.Errorf("%s stands for what a VXLAN does not know: dst is missing", e.MAC)
 	case e.Dst == nil && made.toSeveral():
 		return fmt.Errorf("%s is a multicast address: a bridge has it on no one port", e.MAC)
 	}
-	return nil
-}
-
-// hardware is a MAC address.
-type hardware string
-
-// DecodeNode implements spec.NodeDecoder.
-func (h *hardware) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	mac, err := net.ParseMAC(text)
-	if err != nil || len(mac) != 6 {
-		return fmt.Errorf("expected a MAC address, found %q", text)
-	}
-	*h = hardware(mac.String())
 	return nil
 }
 
@@ -114,6 +96,9 @@ func (h *host) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	*h = host(ip)
 	return CheckHost(netip.Addr(ip))
 }
+
+// Syntax implements spec.Described.
+func (host) Syntax() spec.Syntax { return address.IP{}.Syntax() }
 
 // CheckHost tells what is wrong with an address to which a VXLAN is to send.
 func CheckHost(ip netip.Addr) error {

@@ -57,7 +57,7 @@ func TestConform(t *testing.T) {
 			Setup: "link add eth0 type veth peer name eth1\nlink add vx0 type vxlan id 7 dstport 4789 group 239.1.1.1 dev eth0\n",
 			Want: []spec.Resource{
 				read(t, "vx0", "{mac: '00:00:00:00:00:00', dst: 192.0.2.2}"),
-				&Entry{NS: "lab", Dev: "vx0", MAC: zeroMAC, Dst: netip.MustParseAddr("239.1.1.2"), Via: "eth0"},
+				&Entry{NS: "lab", Dev: "vx0", MAC: spec.ZeroMAC, Dst: netip.MustParseAddr("239.1.1.2"), Via: "eth0"},
 			},
 		},
 		"a VXLAN over IPv6": {

@@ -33,13 +33,13 @@ var vxlan = &Type{
 }
 
 type vxlanOptions struct {
-	ID       *int        `yaml:"id" required:"true" min:"1" max:"16777215" doc:"the VXLAN's number (VNI)"`
+	ID       *int        `yaml:"id" required:"true" min:"1" max:"16777215" doc:"the VXLAN's number (VNI), the same on all hosts"`
 	Local    *address.IP `yaml:"local" doc:"the address from which this host sends to the others"`
-	Group    *address.IP `yaml:"group" doc:"the multicast address by which all hosts of the VXLAN are reached; needs parent"`
-	Remotes  []remote    `yaml:"remotes" doc:"the addresses of the other hosts, where there is no multicast: each gets what is for many, or for who is not known yet"`
-	DstPort  *int        `yaml:"dstport" min:"1" max:"65535" doc:"UDP port of all hosts; default 4789"`
+	Group    *address.IP `yaml:"group" doc:"the multicast address by which all hosts of the VXLAN are reached; it needs parent"`
+	Remotes  []remote    `yaml:"remotes" doc:"the addresses of the other hosts, where there is no group"`
+	DstPort  *int        `yaml:"dstport" min:"1" max:"65535" default:"4789" doc:"UDP port, the same on all hosts"`
 	Learning *bool       `yaml:"learning" doc:"learn from what comes in behind which host a MAC address is; the kernel's default is true"`
-	TTL      *ttl        `yaml:"ttl" doc:"time to live of the packets, 1 to 255, or auto, the kernel's default: 1 for multicast, and else the host's (net.ipv4.ip_default_ttl)"`
+	TTL      *ttl        `yaml:"ttl" doc:"time to live of the packets, or auto, the kernel's default: 1 for multicast, and else net.ipv4.ip_default_ttl"`
 }
 
 // defaultVXLANPort is the one that IANA has assigned. The kernel's own default is older than that.
@@ -193,6 +193,9 @@ func (r *remote) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return fdb.CheckHost(r.Addr)
 }
 
+// Syntax implements spec.Described.
+func (remote) Syntax() spec.Syntax { return address.IP{}.Syntax() }
+
 // ttl is a time to live; 0 leaves it to the kernel.
 type ttl int
 
@@ -207,4 +210,9 @@ func (t *ttl) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		return errors.New("ttl is 1 to 255, or auto")
 	}
 	return nil
+}
+
+// Syntax implements spec.Described.
+func (ttl) Syntax() spec.Syntax {
+	return spec.Syntax{Name: "time to live", Words: []string{ttlAuto}, Min: 1, Max: 255}
 }

@@ -1,9 +1,7 @@
 package neighbour
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 
 	"gopkg.in/yaml.v3"
@@ -14,7 +12,7 @@ import (
 
 // Key is the key neighbours of an end.
 func Key() spec.Key {
-	return spec.NewKey("neighbours", "entries of the device's neighbour table: {to: 10.0.0.9, mac: 02:00:00:00:00:09}, or {to: 10.0.0.9, proxy: true}",
+	return spec.NewKey("neighbours", "entries of the interface's neighbour table (ARP, NDP): who has an address, and for whom to answer",
 		func(c *spec.Context, entries []entry) {
 			for _, e := range entries {
 				c.Add(&Neighbour{
@@ -27,8 +25,8 @@ func Key() spec.Key {
 // entry is a neighbour in YAML.
 type entry struct {
 	To     neighbourIP `yaml:"to" required:"true" doc:"the neighbour's IP address"`
-	MAC    hardware    `yaml:"mac" doc:"its link-layer address; the entry is permanent"`
-	Proxy  bool        `yaml:"proxy" doc:"the device answers for the address itself, for a neighbour that is reached by way of another device: IPv4 needs forwarding for that (sysctl ipv4.forwarding), IPv6 forwarding and ipv6.proxy_ndp"`
+	MAC    spec.AnyMAC `yaml:"mac" doc:"its link-layer address"`
+	Proxy  bool        `yaml:"proxy" default:"false" doc:"the interface answers for the address, in the place of who has it"`
 	Source spec.Source
 }
 
@@ -40,6 +38,8 @@ func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	}
 	to := netip.Addr(e.To)
 	switch {
+	case e.MAC == spec.ZeroMAC:
+		return fmt.Errorf("%s: no neighbour has the zero address", to)
 	case e.Proxy && e.MAC != "":
 		return fmt.Errorf("%s: a proxy entry has no mac: the device answers with its own", to)
 	case !e.Proxy && e.MAC == "":
@@ -69,22 +69,5 @@ func (ip *neighbourIP) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
-// hardware is the link-layer address of a neighbour. It may be a multicast one: a cluster's hosts share those.
-type hardware string
-
-// DecodeNode implements spec.NodeDecoder.
-func (h *hardware) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	mac, err := net.ParseMAC(text)
-	switch {
-	case err != nil || len(mac) != 6:
-		return fmt.Errorf("expected a MAC address, found %q", text)
-	case mac.String() == "00:00:00:00:00:00":
-		return errors.New("no neighbour has the zero address")
-	}
-	*h = hardware(mac.String())
-	return nil
-}
+// Syntax implements spec.Described.
+func (neighbourIP) Syntax() spec.Syntax { return address.IP{}.Syntax() }

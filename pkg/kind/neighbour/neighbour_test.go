@@ -80,7 +80,7 @@ a.yaml:8:9: 10.0.0.1: "mac" is missing, or proxy: true
 a.yaml:9:9: 10.0.0.1: a proxy entry has no mac: the device answers with its own
 a.yaml:10:9: 10.0.0.1: "mac" is missing, or proxy: true
 a.yaml:11:29: expected a MAC address, found "02:00:00:00:00"
-a.yaml:12:29: no neighbour has the zero address
+a.yaml:12:9: 10.0.0.1: no neighbour has the zero address
 a.yaml:13:14: 224.0.0.1 is a multicast address: no neighbour has it
 a.yaml:14:14: :: is the unspecified address: no neighbour has it
 a.yaml:15:14: 255.255.255.255 is the broadcast address: no neighbour has it
