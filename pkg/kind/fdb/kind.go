@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -30,7 +31,19 @@ func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return list(ns, 0, 0, links.NameOf)
+	all, err := list(ns, 0, 0, links.NameOf)
+	if err != nil {
+		return nil, err
+	}
+	// On a kernel that knows of VLANs, an entry without one comes with an entry for each of the port's.
+	type place struct{ dev, mac string }
+	everyVLAN := map[place]bool{}
+	for _, e := range all {
+		if e.VLAN == 0 && !e.Dst.IsValid() && e.State == static {
+			everyVLAN[place{e.Dev, e.MAC}] = true
+		}
+	}
+	return slices.DeleteFunc(all, func(e *Entry) bool { return e.VLAN != 0 && everyVLAN[place{e.Dev, e.MAC}] }), nil
 }
 
 // ObserveWanted implements reconcile.Selective. A bridge is asked for each MAC address, which costs it the same however
