@@ -197,14 +197,31 @@ func (ns *NS) Forget() {
 // Index asks the kernel for the present index of a link: names are what linkd deals in, and an index is looked up
 // right before it is used. SIOCGIFINDEX (netdevice(7)) does not wait for the lock that everything about links takes.
 func (ns *NS) Index(name string) (int, error) {
-	req, err := unix.NewIfreq(name)
-	if err == nil {
-		err = unix.IoctlIfreq(ns.route.Socket.GetFd(), unix.SIOCGIFINDEX, req)
-	}
+	req, err := ns.ifreq(name, unix.SIOCGIFINDEX)
 	if err != nil {
-		return 0, fmt.Errorf("%s: look up %s: %w", ns.Name, name, err)
+		return 0, err
 	}
 	return int(req.Uint32()), nil
+}
+
+// Flags asks for a link's flags (IFF_*), in the same way.
+func (ns *NS) Flags(name string) (uint16, error) {
+	req, err := ns.ifreq(name, unix.SIOCGIFFLAGS)
+	if err != nil {
+		return 0, err
+	}
+	return req.Uint16(), nil
+}
+
+func (ns *NS) ifreq(name string, what uint) (*unix.Ifreq, error) {
+	req, err := unix.NewIfreq(name)
+	if err == nil {
+		err = unix.IoctlIfreq(ns.route.Socket.GetFd(), what, req)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: look up %s: %w", ns.Name, name, err)
+	}
+	return req, nil
 }
 
 // LinkByName is the link as it is now.

@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-var language = conform.Language(nil, []spec.Key{port.Key(), Key()})
+var language = conform.Language(nil, append(port.Keys(), Key()))
 
 // on reads a list of entries as that of a device in the lab.
 func on(dev, list string) string {

@@ -21,15 +21,24 @@ func Key() spec.Key {
 					Adopt: c.Adopt, Source: e.Source,
 				}
 				c.Add(made)
-				if !made.Dst.IsValid() {
-					c.Later(func() { made.claim(c.At(e.node)) })
-				}
+				c.Later(func() { made.check(c.At(e.node)) })
 			}
 		})
 }
 
-// claim says that a bridge has the MAC address on one port only. Which bridge that is, another file may say.
-func (e *Entry) claim(c *spec.Context) {
+// check is about what another file may say: that a VXLAN sends to hosts of one family, and that a bridge has a MAC
+// address on one port only.
+func (e *Entry) check(c *spec.Context) {
+	if e.Dst.IsValid() {
+		vxlan, is := c.Declared(spec.LinkID(e.NS, e.Dev)).(interface{ OverIPv6() (is6, known bool) })
+		if !is {
+			return
+		}
+		if is6, known := vxlan.OverIPv6(); known && is6 != e.Dst.Is6() {
+			c.Reject(c.Source(), "%s: %s is of another address family than what %s says of its hosts (local, group, remotes)", e.MAC, e.Dst, e.Dev)
+		}
+		return
+	}
 	port, is := c.Declared(e.portID()).(interface{ MasterID() spec.ID })
 	if !is {
 		return

@@ -115,6 +115,12 @@ func (o *vxlanOptions) is6() bool {
 	return false
 }
 
+// OverIPv6 tells which family the packets of a vxlan that the files declare are of.
+func (l *Link) OverIPv6() (is6, known bool) {
+	o, is := l.Options.(*vxlanOptions)
+	return is && o.is6(), is
+}
+
 // attachVXLAN makes it one over IPv6 where only the remotes say so, for these come later: no group of that family is
 // none, but of that family.
 func attachVXLAN(_ *observe.NS, want *Link) ([]*nl.RtAttr, error) {

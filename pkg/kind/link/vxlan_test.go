@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"linkd/pkg/kind/conform"
+	"linkd/pkg/kind/fdb"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -82,7 +83,13 @@ func TestTheRemotesOfAVXLAN(t *testing.T) {
 }
 
 func TestWhatIsWrongWithAVXLAN(t *testing.T) {
+	language := spec.Language{Link: Decoder([]spec.Key{fdb.Key()})}
 	for _, test := range []struct{ entry, want string }{
+		{"{kind: vxlan, id: 7, fdb: [{mac: '02:00:00:00:00:01', dst: 'fd00::2'}]}",
+			"a.yaml:3:33: 02:00:00:00:00:01: fd00::2 is of another address family than what v says of its hosts (local, group, remotes)"},
+		{"{kind: vxlan, id: 7, remotes: ['fd00::2'], fdb: [{mac: '02:00:00:00:00:01', dst: 'fd00::2'}]}", ""},
+		{"{kind: bridge, fdb: [{mac: '02:00:00:00:00:01', dst: 192.0.2.1}]}",
+			"a.yaml:3:27: 02:00:00:00:00:01: v is a bridge, and only the entries of a vxlan have dst"},
 		{"{kind: vxlan}", `a.yaml:3:6: "id" is missing`},
 		{"{kind: vxlan, id: 0}", "a.yaml:3:24: id is 1 to 16777215"},
 		{"{kind: vxlan, id: 16777216}", "a.yaml:3:24: id is 1 to 16777215"},

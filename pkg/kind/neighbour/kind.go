@@ -111,6 +111,9 @@ func (kind) ComesWith(want, have *Neighbour) bool {
 
 // Create implements reconcile.Kind.
 func (k kind) Create(_ context.Context, ns *observe.NS, want *Neighbour) error {
+	if err := refuseAlone(ns, want); err != nil {
+		return err
+	}
 	return address.OnDevice(ns, want.Dev, func(index int) error {
 		if want.Proxy {
 			// The kernel takes a second one for the first, and makes it linkd's (pneigh_lookup in net/core/neighbour.c).
@@ -135,6 +138,19 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Neighbour) error {
 		// What the kernel has learnt makes room.
 		return ns.Change(newNeighbour(want, index, unix.NLM_F_CREATE|unix.NLM_F_REPLACE))
 	})
+}
+
+// refuseAlone: on a device with nobody, or one only, at its other end, the kernel makes the entry one for 0.0.0.0
+// (arp_constructor in net/ipv4/arp.c), which stays for good.
+func refuseAlone(ns *observe.NS, want *Neighbour) error {
+	if want.Proxy || want.To.Is6() {
+		return nil
+	}
+	flags, err := ns.Flags(want.Dev)
+	if err == nil && flags&(unix.IFF_LOOPBACK|unix.IFF_POINTOPOINT) != 0 {
+		err = fmt.Errorf("%s has no neighbours of IPv4: it is a loopback or point-to-point device", want.Dev)
+	}
+	return err
 }
 
 // Update implements reconcile.Kind.

@@ -144,6 +144,20 @@ func TestWithoutDevice(t *testing.T) {
 	}
 }
 
+// There the kernel would make something else of it, that cannot be deleted.
+func TestOnALoopback(t *testing.T) {
+	lab := conform.Open(t)
+	want := read(t, "{to: 10.0.0.9, mac: '02:00:00:00:00:09'}")
+	want.Dev = "lo"
+	if err := (kind{}).Create(t.Context(), lab.NS, want); err == nil || err.Error() != "lo has no neighbours of IPv4: it is a loopback or point-to-point device" {
+		t.Errorf("create: %v", err)
+	}
+	found, err := kind{}.Observe(t.Context(), lab.NS)
+	if len(found) > 0 || err != nil {
+		t.Errorf("there is %v, %v", found, err)
+	}
+}
+
 // Between the look and the delete the name may have come to be another's.
 func TestDeleteSparesWhatCameLater(t *testing.T) {
 	lab := conform.Open(t)
