@@ -310,6 +310,8 @@ func (c *comparison) spread() {
 	if len(queue) == 0 {
 		return
 	}
+	// What needs two of them is said to be made again with the first, so that a plan is the same each time.
+	slices.SortFunc(queue, spec.ID.Compare)
 	dependents := c.all.needing(c.needs)
 	for len(queue) > 0 {
 		cause := queue[0]
