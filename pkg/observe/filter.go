@@ -45,7 +45,9 @@ const (
 //     go with them (fdb_to_nud in net/bridge/br_fdb.c);
 //   - of a VXLAN, which marks its entries with NTF_SELF, what does not age;
 //
-// but nothing that a routing daemon taught the kernel (NTF_EXT_LEARNED). Messages of other types all pass.
+// but nothing that a routing daemon taught the kernel (NTF_EXT_LEARNED). Messages of other types all pass. What is deleted
+// by a request is said to have failed (neigh_delete in net/core/neighbour.c), so of that only what says who made it is
+// kept.
 var filter = []step{
 	0:  {code: loadHalf, k: 4}, // nlmsg_type
 	1:  {code: equal, k: inMessage(unix.RTM_NEWNEIGH), yes: 3, no: 2},
