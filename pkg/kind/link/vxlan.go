@@ -130,48 +130,51 @@ func attachVXLAN(_ *observe.NS, want *Link) ([]*nl.RtAttr, error) {
 	return nil, nil
 }
 
+// wrong implements checked.
+func (o *vxlanOptions) wrong() (key, why string) {
+	if o.Local != nil {
+		if err := fdb.CheckHost(netip.Addr(*o.Local)); err != nil {
+			return "local", err.Error()
+		}
+	}
+	if o.Group == nil {
+		return "", ""
+	}
+	switch group := netip.Addr(*o.Group); {
+	case o.Remotes != nil:
+		return "group", "group and remotes are two ways to reach the others: choose one"
+	case !group.IsMulticast():
+		return "group", fmt.Sprintf("%s is not a multicast address: write remotes: [%[1]s]", group)
+	case o.is6() != group.Is6():
+		return "group", fmt.Sprintf("the group %s is of the other address family than local", group)
+	}
+	return "", ""
+}
+
 // furtherVXLAN makes of the remotes, or of the group, the entries that they are.
 func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 	o := l.Options.(*vxlanOptions)
-	wrong := func(key, format string, args ...any) { c.Errorf(spec.ValueOf(n, key), format, args...) }
-	if o.Local != nil {
-		if err := fdb.CheckHost(netip.Addr(*o.Local)); err != nil {
-			wrong("local", "%v", err)
-		}
-		if ip := netip.Addr(*o.Local); ip.Is6() && ip.IsLinkLocalUnicast() && !l.hasParent() {
-			wrong("local", "%s is link-local, so parent is needed", ip)
-		}
-	}
-	if o.Group != nil {
-		switch group := netip.Addr(*o.Group); {
-		case o.Remotes != nil:
-			wrong("group", "group and remotes are two ways to reach the others: choose one")
-		case !group.IsMulticast():
-			wrong("group", "%s is not a multicast address: write remotes: [%[1]s]", group)
-		case !l.hasParent():
-			wrong("group", "a group is joined on an interface: parent is missing")
-		case o.is6() != group.Is6():
-			wrong("group", "the group %s is of the other address family than local", group)
-		default:
-			source := c.At(spec.ValueOf(n, "group")).Source()
-			c.Later(func() {
-				// The kernel makes it with the link, and would look for the interface in the link's namespace if it were to
-				// make it again (vxlan_fdb_parse in drivers/net/vxlan/vxlan_core.c).
-				if l.Parent.NS == l.NS {
-					fdb.AddRemote(c, group, l.Parent.Key, source)
-				}
-			})
-		}
-	}
-	if o.Remotes == nil {
-		return
-	}
 	for _, r := range o.Remotes {
 		if r.Is6() != o.is6() {
 			c.Reject(r.Source, "the remote %s is of the other address family", r)
 			continue
 		}
 		fdb.AddRemote(c, r.Addr, "", r.Source)
+	}
+	switch local, group := o.Local, spec.ValueOf(n, "group"); {
+	case group != nil && !netip.Addr(*o.Group).IsMulticast():
+	case group != nil && !l.hasParent():
+		c.Errorf(group, "a group is joined on an interface: parent is missing")
+	case !l.hasParent() && local != nil && netip.Addr(*local).Is6() && netip.Addr(*local).IsLinkLocalUnicast():
+		c.Errorf(spec.ValueOf(n, "local"), "%s is link-local, so parent is needed", netip.Addr(*local))
+	case group != nil:
+		c.Later(func() {
+			// The kernel makes it with the link, and would look for the interface in the link's namespace if it were to make
+			// it again (vxlan_fdb_parse in drivers/net/vxlan/vxlan_core.c).
+			if l.Parent.NS == l.NS {
+				fdb.AddRemote(c, netip.Addr(*o.Group), l.Parent.Key, c.At(group).Source())
+			}
+		})
 	}
 }
 
