@@ -56,7 +56,6 @@ func TestDiff(t *testing.T) {
 			via("", by(Hop{ip("fd00::1"), "eth0", 1}, Hop{ip("fd00::1"), "eth1", 1})), ""},
 		{"another's", via("10.0.0.1"), via("10.0.0.2", func(r *Route) { r.Proto = 12 }), "via: 10.0.0.2 -> 10.0.0.1, proto: bird -> 108"},
 		{"another's that is the same", via("10.0.0.1"), via("10.0.0.1", func(r *Route) { r.Proto = 12 }), ""},
-		{"not alone", via("10.0.0.1"), via("10.0.0.2", func(r *Route) { r.Shared = true }), "via: 10.0.0.2 -> 10.0.0.1!"},
 	} {
 		var says []string
 		for _, f := range (kind{}).Diff(test.want, test.have) {

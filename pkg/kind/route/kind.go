@@ -85,9 +85,7 @@ func nameSiblings(found []*Route) {
 // Owned implements reconcile.Kind.
 func (kind) Owned(have *Route) bool { return have.Proto == address.Mark }
 
-// Diff implements reconcile.Kind. NLM_F_REPLACE changes everything, at once and for every packet; but of several routes
-// of one place it hits the first (fib_table_insert in net/ipv4/fib_trie.c), whoever made it, so there linkd's own is
-// deleted by name instead.
+// Diff implements reconcile.Kind.
 func (k kind) Diff(want, have *Route) []reconcile.Field {
 	var fs reconcile.Fields
 	reconcile.Compare(&fs, "type", &want.Type, have.Type)
@@ -111,11 +109,6 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 		fs.Differ("mark", "", "linkd")
 	case len(fs) > 0:
 		fs.Differ("proto", Protocol(have.Proto).String(), Protocol(address.Mark).String())
-	}
-	if have.Shared {
-		for i := range fs {
-			fs[i].Replace = true
-		}
 	}
 	return fs
 }

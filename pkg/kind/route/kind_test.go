@@ -141,29 +141,37 @@ route add fd07::/64 nexthop via fd00::7 nexthop via fd01::7
 	}
 }
 
-// What another has put beside linkd's route, in its very place, is not linkd's to remove; and linkd's own goes alone.
+// What another has put beside linkd's route, in its very place, is not linkd's to remove or to replace; and linkd's own
+// changes and goes alone.
 func TestForeignSiblings(t *testing.T) {
-	for _, test := range []struct{ ours, theirs string }{
-		{"{to: 10.9.0.0/16, via: 10.0.0.2}", "10.9.0.0/16 via 10.0.0.3 dev eth0"},
-		{"{to: 'fd09::/64', via: 'fd00::2'}", "fd09::/64 via fd00::3 dev eth0 metric 1024"},
-		{"{to: 'fd09::/64', dev: eth0}", "fd09::/64 dev eth1 metric 1024"},
+	for _, test := range []struct{ ours, theirs, changed, wrong string }{
+		{"{to: 10.9.0.0/16, via: 10.0.0.2}", "10.9.0.0/16 via 10.0.0.3 dev eth0",
+			"{to: 10.9.0.0/16, via: 10.1.0.2, mtu: 1400}", "{to: 10.9.0.0/16, via: 10.7.0.1, dev: eth0}"},
+		{"{to: 10.9.0.0/16, nexthops: [{via: 10.0.0.2}, {via: 10.1.0.2}]}", "10.9.0.0/16 via 10.0.0.3 dev eth0",
+			"{to: 10.9.0.0/16, nexthops: [{via: 10.0.0.2}, {via: 10.1.0.2, weight: 2}]}", "{to: 10.9.0.0/16, via: 10.7.0.1, dev: eth0}"},
+		{"{to: 'fd09::/64', dev: eth0}", "fd09::/64 dev eth1 metric 1024",
+			"{to: 'fd09::/64', via: 'fd00::2'}", "{to: 'fd09::/64', via: 'fd77::1', dev: eth0}"},
 	} {
 		t.Run(test.ours, func(t *testing.T) {
 			lab := conform.Open(t)
 			ctx, want := context.Background(), read(t, test.ours)
 			lab.IP(t, cable)
-			if err := Kind.Create(ctx, lab.NS, want); err != nil {
-				t.Fatal(err)
-			}
+			conform.Must(t, Kind.Create(ctx, lab.NS, want))
 			lab.IP(t, "route append "+test.theirs+"\n")
-			have := find(t, lab, want.ID())
-			if have == nil || !Kind.Owned(have) {
-				t.Fatalf("linkd's own was not found beside %s", test.theirs)
+			is := func(entry string) *Route {
+				t.Helper()
+				want, have := read(t, entry), find(t, lab, want.ID())
+				if have == nil || !Kind.Owned(have) || !have.Shared || len(Kind.Diff(want, have)) > 0 {
+					t.Fatalf("beside %s there is %+v", test.theirs, have)
+				}
+				return have
 			}
-			if err := Kind.Delete(ctx, lab.NS, have); err != nil {
-				t.Fatal(err)
+			if err := Kind.Update(ctx, lab.NS, read(t, test.wrong), is(test.ours)); err == nil {
+				t.Errorf("it was changed to %s", test.wrong)
 			}
-			if have = find(t, lab, want.ID()); have == nil || Kind.Owned(have) {
+			conform.Must(t, Kind.Update(ctx, lab.NS, read(t, test.changed), is(test.ours)))
+			conform.Must(t, Kind.Delete(ctx, lab.NS, is(test.changed)))
+			if have := find(t, lab, want.ID()); have == nil || Kind.Owned(have) || have.Shared {
 				t.Errorf("in place of %s there is now %+v", test.theirs, have)
 			}
 			if err := Kind.Create(ctx, lab.NS, want); !errors.Is(err, unix.EEXIST) {

@@ -23,25 +23,29 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) error {
 		return lookErr
 	}
 	for _, have := range found {
-		switch {
-		case have.ID() != want.ID() || !k.Owned(have):
-		case len(k.Diff(want, have)) == 0:
-			return nil
-		case !have.Shared:
+		if have.ID() == want.ID() && k.Owned(have) {
+			if len(k.Diff(want, have)) == 0 {
+				return nil
+			}
 			return k.Update(ctx, ns, want, have)
 		}
 	}
 	return err
 }
 
-// Update implements reconcile.Kind.
+// Update implements reconcile.Kind. NLM_F_REPLACE changes everything, at once and for every packet; but of several routes
+// of one place it hits the first (fib_table_insert in net/ipv4/fib_trie.c), whoever made it, so there the new one is put
+// beside the others.
 //
 // IPv6 keeps the ways of a route as routes of their own, each with its maker, and shows them as one with the mark of the
 // first. NLM_F_REPLACE takes all of them (fib6_add_rt2node in net/ipv6/ip6_fib.c), so whatever is not wanted is deleted by
 // linkd's name before: another's way stays, and is in the way.
 //
 // A route is replaced as a whole, so what is not managed is said as it was found.
-func (kind) Update(_ context.Context, ns *observe.NS, want, have *Route) error {
+func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *Route) error {
+	if have.Shared {
+		return k.changeBeside(ctx, ns, want, have)
+	}
 	if len(have.Hops) > 0 && have.To.Addr().Is6() {
 		missing, surplus := compareWays(want.ways(), have.Hops, Hop.leads)
 		if len(surplus) > 0 {
@@ -68,6 +72,19 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Route) error {
 		whole.MTU = cmp.Or(want.MTU, have.MTU)
 	}
 	return put(ns, &whole, unix.NLM_F_REPLACE)
+}
+
+// changeBeside changes a route that others have theirs beside: for a moment theirs counts. The newest counts first again
+// (fib_table_insert), and IPv6 makes one route of what can be one.
+func (k kind) changeBeside(ctx context.Context, ns *observe.NS, want, have *Route) error {
+	if err := k.Delete(ctx, ns, have); err != nil {
+		return err
+	}
+	err := put(ns, want, unix.NLM_F_CREATE)
+	if err != nil {
+		err = errors.Join(err, put(ns, have, unix.NLM_F_CREATE))
+	}
+	return err
 }
 
 // Delete implements reconcile.Kind. Everything that the kernel compares is said, so that nobody else's route is hit; the
