@@ -43,6 +43,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 			continue
 		}
 		done++
+		e.changes++
 		if e.log.Enabled(ctx, slog.LevelInfo) {
 			e.log.LogAttrs(ctx, slog.LevelInfo, op.Verb.String(), e.about(id, "why", op.reason())...)
 		}

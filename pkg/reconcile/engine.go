@@ -44,6 +44,7 @@ type Engine struct {
 	rows     rows
 	whole    bool // the next comparison is of everything
 	search   bool // nothing tells what an earlier run left in linkd's own namespace
+	changes  int  // ops that were done
 	searches int  // passes in a row after which a namespace was missing or could not be looked at
 }
 

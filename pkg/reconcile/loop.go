@@ -74,12 +74,12 @@ func (l *Loop) Run(ctx context.Context) {
 	var reread time.Time
 	idle, second := time.Duration(0), time.Now()
 	for {
-		start, before := time.Now(), l.Engine.Counters.Ops
+		start, before := time.Now(), l.Engine.changes
 		l.pass(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if l.Engine.Counters.Ops > before || time.Since(second) > time.Second {
+		if l.Engine.changes > before || time.Since(second) > time.Second {
 			// What follows a change of linkd's own is mostly its echo.
 			idle, second = 0, time.Now()
 		} else {
