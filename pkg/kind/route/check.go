@@ -9,11 +9,16 @@ import (
 	"linkd/pkg/spec"
 )
 
+// mostWays is how many ways a route has at most: ip-route(8) has room for no more (parse_nexthops in ip/iproute.c).
+const mostWays = 255
+
 // checkSeveral is check for a route with nexthops; dev is what the route itself says.
 func (e *entry) checkSeveral(c *spec.Context, dev spec.IfName) error {
 	switch {
 	case len(e.ways) == 0:
 		return fmt.Errorf("%s: nexthops is an empty list", e.To)
+	case len(e.ways) > mostWays:
+		return fmt.Errorf("%s: %d nexthops, and there can be %d", e.To, len(e.ways), mostWays)
 	case e.Via != nil || dev != "":
 		return fmt.Errorf("%s: via and dev stand in each of the nexthops, or there are none", e.To)
 	case e.kind() != unix.RTN_UNICAST:

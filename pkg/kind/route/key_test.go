@@ -197,6 +197,8 @@ a.yaml:12:78: 10.0.0.0/24: onlink is about a gateway on a device: via and dev ar
 a.yaml:13:37: unknown key "to"
 a.yaml:13:51: unknown key "gw"
 a.yaml:14:35: expected a list, found a mapping`},
+		{onEth0("      - {to: default, nexthops: [" + strings.Repeat("{via: 10.0.0.1}, ", 256) + "]}"),
+			"a.yaml:7:9: default: 256 nexthops, and there can be 255"},
 		{onEth0(`      - {to: default, nexthops: [{via: 10.0.0.1, dev: eth0}]}
       - {to: default, nexthops: [{via: 10.0.0.1}, {via: 10.0.0.1}]}
 `), `
