@@ -81,7 +81,7 @@ func (k kind) changeBeside(ctx context.Context, ns *observe.NS, want, have *Rout
 		return err
 	}
 	err := put(ns, want, unix.NLM_F_CREATE)
-	if err != nil {
+	if err != nil && k.Owned(have) {
 		err = errors.Join(err, put(ns, have, unix.NLM_F_CREATE))
 	}
 	return err
@@ -90,13 +90,14 @@ func (k kind) changeBeside(ctx context.Context, ns *observe.NS, want, have *Rout
 // Delete implements reconcile.Kind. Everything that the kernel compares is said, so that nobody else's route is hit; the
 // ways of an IPv6 route may be of several makers.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *Route) error {
-	parts := []*Route{have}
-	if len(have.Hops) > 0 {
-		// IPv4 finds the route by the rest.
-		parts = []*Route{have.by()}
-	}
-	if len(have.Hops) > 0 && have.To.Addr().Is6() {
-		parts = nil
+	var parts []*Route
+	switch {
+	case len(have.Hops) == 0:
+		parts = append(parts, have)
+	case have.To.Addr().Is4():
+		// It is found by the rest.
+		parts = append(parts, have.by())
+	default:
 		for _, way := range have.Hops {
 			parts = append(parts, have.by(way))
 		}
