@@ -40,7 +40,7 @@ func (e *Entry) check(c *spec.Context) {
 		return
 	}
 	port, is := c.Declared(e.portID()).(interface{ MasterID() spec.ID })
-	if !is {
+	if !is || port.MasterID().Key == "" {
 		return
 	}
 	vlan := ""
