@@ -171,6 +171,9 @@ func (c *comparison) compare(w *wanted) {
 func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	id := want.ID()
 	c.verdicts[id] = Verdict{State: OK}
+	if r, is := want.(Remarker); is {
+		c.verdicts[id] = Verdict{OK, r.Remark(have)}
+	}
 	if a, is := have.(Ailing); is && a.Problem() != "" {
 		c.verdicts[id] = Verdict{Failed, a.Problem()}
 	}

@@ -278,6 +278,8 @@ func (e *Engine) judge(id spec.ID, v Verdict) {
 			}
 			t.said = v
 		}
+	}
+	if v.State != OK || v.Reason != "" {
 		level := slog.LevelWarn
 		if v.State == Pending {
 			level = slog.LevelInfo

@@ -21,12 +21,23 @@ func (e *Engine) LookAtSilent() {
 	for i := range e.kinds {
 		if k := &e.kinds[i]; k.Silent {
 			for name := range e.declared {
-				if e.matters(scope{name, k.Name}) {
+				if s := (scope{name, k.Name}); e.matters(s) && !e.announced(s) {
 					e.dirty.mark(name, k.Name, everything)
 				}
 			}
 		}
 	}
+}
+
+// announced tells whether changes of all that was found in a scope of a silent kind are announced.
+func (e *Engine) announced(s scope) bool {
+	found := e.found[s.ns][s.kind]
+	for _, r := range found {
+		if a, is := r.(Announced); !is || !a.Announced() {
+			return false
+		}
+	}
+	return len(found) > 0
 }
 
 // matters tells whether anything in a scope is wanted, needed, remembered or in the way. News of other scopes is no news.

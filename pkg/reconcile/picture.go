@@ -62,5 +62,14 @@ type OnlyFound interface{ OnlyFound() bool }
 // might do would help.
 type Ailing interface{ Problem() string }
 
+// Announced is a found resource of a silent kind that tells whether changes of it are announced all the same.
+type Announced interface{ Announced() bool }
+
+// Remarker is a wanted resource of which there may be something to say though it is there as wanted: that something
+// else keeps it from working, say, which is not for linkd to change. Have is what was found.
+type Remarker interface {
+	Remark(have spec.Resource) string
+}
+
 // AlsoMaker is a resource whose creation brings others into being with it.
 type AlsoMaker interface{ AlsoMakes() []spec.ID }

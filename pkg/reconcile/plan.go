@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -68,11 +69,21 @@ func (o *Op) String() string {
 	return line
 }
 
+// mostDifferences is how many differences a line tells: a chain has hundreds of rules.
+const mostDifferences = 8
+
 // reason is the differences, and what else the op is for.
 func (o *Op) reason() string {
-	parts := make([]string, 0, len(o.Why)+1)
-	for _, f := range o.Why {
+	told := o.Why
+	if len(told) > mostDifferences {
+		told = told[:mostDifferences-1]
+	}
+	parts := make([]string, 0, len(told)+2)
+	for _, f := range told {
 		parts = append(parts, f.String())
+	}
+	if more := len(o.Why) - len(told); more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	if o.Because != "" {
 		parts = append(parts, escape(o.Because))

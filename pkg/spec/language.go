@@ -160,6 +160,9 @@ func (c *Context) Declared(id ID) Resource { return c.c.desired.Resources.Get(id
 // All is everything that the files declare. It is whole Later.
 func (c *Context) All() *Set { return c.c.desired.Resources }
 
+// Wanted are all resources that the files declare. It is to be asked Later.
+func (c *Context) Wanted() []Resource { return c.c.desired.Resources.All() }
+
 // Later calls f when everything in all files has been read.
 func (c *Context) Later(f func()) { c.c.later = append(c.c.later, f) }
 

@@ -16,9 +16,15 @@ const ownPrefix = "LINKD-"
 type Chain struct {
 	NS, Family, Table, Name string
 	Rules                   []Rule
-	// Jumps is how many jumps of linkd's lead here, of a chain that was found.
-	Jumps  int
-	Source spec.Source
+	Source                  spec.Source
+	// siblings are all chains that are wanted of the table, with this one: they are written together.
+	siblings []*Chain
+	// unforwarded: it is for packets that go through the namespace, and the files do not say that these may.
+	unforwarded bool
+
+	// What was found: the chains that jump here, those from which the jump has to be, and what is around.
+	Jumps, Hooks []string
+	Around       surroundings
 }
 
 // ID implements spec.Resource.
@@ -30,39 +36,86 @@ func (c *Chain) Needs() []spec.ID { return nil }
 // Origin implements spec.Resource.
 func (c *Chain) Origin() spec.Source { return c.Source }
 
-func (c *Chain) table() string { return c.Table }
+// Announced implements reconcile.Announced.
+func (c *Chain) Announced() bool { return c.Around.announced() }
 
-// hook is the built-in chain from which the chain is reached, and jump the rule there.
-func (c *Chain) hook() string { return strings.TrimPrefix(c.Name, ownPrefix) }
-func (c *Chain) jump() Rule   { return newRule(nil, "-j", c.Name) }
-
-// diff compares rules in their order, each with its mark: the mark says which rule of linkd's it is, and the arguments
-// are compared as well because they are the ones that iptables prints for them.
-func (c *Chain) diff(have *Chain) []reconcile.Field {
-	var fields reconcile.Fields
-	for i := range max(len(c.Rules), len(have.Rules)) {
-		want, found := ruleAt(c.Rules, i), ruleAt(have.Rules, i)
-		if !slices.Equal(want, found) {
-			fields.Differ(fmt.Sprintf("rule %d", i+1), found.String(), want.String())
-		}
+// Remark implements reconcile.Remarker.
+func (c *Chain) Remark(have spec.Resource) string {
+	around := have.(*Chain).Around
+	remarks := around.remarks()
+	if c.forwards() && !around.Forwarding {
+		remarks = append(remarks, "nothing is forwarded: "+strings.ReplaceAll(familyNamed(c.Family).forwarding, "/", ".")+" is 0")
 	}
-	switch have.Jumps {
-	case 0:
-		fields.Differ("jump", "absent", "present")
-	case 1:
-	case 2:
-		fields.Differ("jump", "twice", "present")
-	default:
-		fields.Differ("jump", fmt.Sprintf("%d times", have.Jumps), "present")
+	if c.unforwarded && around.ForwardPolicy == "DROP" {
+		remarks = append(remarks, "the policy of FORWARD is DROP, as Docker sets it, so only what a rule accepts is forwarded: see forward, or policies")
 	}
-	return fields
+	return strings.Join(remarks, "; ")
 }
 
-func ruleAt(rules []Rule, i int) Rule {
-	if i < len(rules) {
-		return rules[i]
+// forwards tells whether the chain is for packets that go through the namespace. A user's own rules are for any.
+func (c *Chain) forwards() bool {
+	return slices.ContainsFunc(c.Rules, func(r Rule) bool { return !r.Verbatim }) && c.hook() != "OUTPUT"
+}
+
+func (c *Chain) table() string { return c.Table }
+
+// hook is the built-in chain that the chain is for.
+func (c *Chain) hook() string { return strings.TrimPrefix(c.Name, ownPrefix) }
+
+// dockerUser is the chain that Docker leaves to others, and has all packets go through before its own rules drop some
+// of them.
+const dockerUser = "DOCKER-USER"
+
+// places are the chains from which the chain may be reached.
+func (c *Chain) places() []string {
+	if c.Table == filter && c.hook() == "FORWARD" {
+		return []string{dockerUser, "FORWARD"}
 	}
-	return nil
+	return []string{c.hook()}
+}
+
+// jump is the rule that leads to the chain.
+func (c *Chain) jump() Rule { return newRule(c.NS+"/"+c.Family, "-j", c.Name) }
+
+// isJump tells whether a rule that was found is a jump of linkd's to the chain.
+func (c *Chain) isJump(found Rule) bool {
+	return found.Mark != "" && slices.Equal(found.Args, []string{"-j", c.Name})
+}
+
+// wanted are the rules for a namespace in which a chain was found.
+func (c *Chain) wanted(around surroundings) []Rule {
+	rules := make([]Rule, len(c.Rules))
+	for i, r := range c.Rules {
+		rules[i] = r.beside(around.Subnets)
+	}
+	return rules
+}
+
+// diff compares rules in their order, and shows what was taken out, put in, or put in the place of another.
+func (c *Chain) diff(have *Chain) []reconcile.Field {
+	var fields reconcile.Fields
+	want := c.wanted(have.Around)
+	kept := pair(want, have.Rules)
+	for _, gap := range gaps(kept, len(have.Rules)) {
+		for i := range max(len(gap.want), len(gap.have)) {
+			var now, then string
+			number := 0
+			if i < len(gap.have) {
+				number, now = gap.have[i], have.Rules[gap.have[i]].text()
+			}
+			if i < len(gap.want) {
+				number, then = gap.want[i], want[gap.want[i]].text()
+			}
+			if now == then {
+				now, then = have.Rules[gap.have[i]].String(), want[gap.want[i]].String()
+			}
+			fields.Differ(fmt.Sprintf("rule %d", number+1), now, then)
+		}
+	}
+	if jumps, hooks := strings.Join(have.Jumps, ", "), strings.Join(have.Hooks, ", "); jumps != hooks {
+		fields.Differ("jump from", jumps, hooks)
+	}
+	return fields
 }
 
 // chains collects the rules that the parts of a config compile to.
@@ -71,17 +124,25 @@ type chains map[chainName]*Chain
 type chainName struct{ table, hook string }
 
 // add appends a rule to linkd's chain for a built-in one. The chain is declared where its first rule is.
-func (cs chains) add(src spec.Source, table, hook string, r Rule) {
+func (cs chains) add(table, hook string, r Rule) {
 	name := chainName{table, hook}
 	if cs[name] == nil {
-		cs[name] = &Chain{Table: table, Name: ownPrefix + hook, Source: src}
+		cs[name] = &Chain{Table: table, Name: ownPrefix + hook, Source: r.Source}
 	}
 	cs[name].Rules = append(cs[name].Rules, r)
 }
 
 func (cs chains) declare(c *spec.Context, f family) {
+	tables := map[string][]*Chain{}
 	for _, chain := range cs {
 		chain.NS, chain.Family = c.NS, f.name
-		c.Add(chain)
+		tables[chain.Table] = append(tables[chain.Table], chain)
+	}
+	for _, siblings := range tables {
+		slices.SortFunc(siblings, func(a, b *Chain) int { return strings.Compare(a.Name, b.Name) })
+		for _, chain := range siblings {
+			chain.siblings = siblings
+			c.Add(chain)
+		}
 	}
 }

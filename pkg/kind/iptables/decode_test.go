@@ -15,6 +15,7 @@ func TestMain(m *testing.M) { conform.Main(m) }
 
 var language = conform.Language(Keys(), nil)
 
+// state is what resources say, without the hashes of the marks and the words of each: each rule after its mark's path.
 func state(r spec.Resource) string {
 	var b strings.Builder
 	switch r := r.(type) {
@@ -23,15 +24,35 @@ func state(r spec.Resource) string {
 	case *Chain:
 		fmt.Fprintln(&b, r.ID())
 		for _, rule := range r.Rules {
-			fmt.Fprintf(&b, "  %s\n", rule)
+			path, _, _ := strings.Cut(strings.TrimPrefix(rule.Mark, ownMark), " ")
+			fmt.Fprintf(&b, "  %s: %s\n", strings.TrimPrefix(path, r.NS+"/"+r.Family+"/"), rule.text())
 		}
 	}
 	return b.String()
 }
 
+// examples tell the language: what a text compiles to, or what is wrong with it.
+type examples map[string]struct{ text, want string }
+
+func (e examples) run(t *testing.T) {
+	for name, test := range e {
+		t.Run(name, func(t *testing.T) {
+			wanted, have := conform.Compile(language, test.text)
+			if have == "" {
+				for _, r := range wanted {
+					have += state(r)
+				}
+			}
+			if diff := cmp.Diff(strings.TrimSpace(test.want), strings.TrimSpace(have)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestKeys(t *testing.T) {
-	for name, test := range map[string]struct{ text, want string }{
-		"policies and rules": {`
+	examples{
+		"policies and masquerade": {`
 namespaces:
   host:
     iptables:
@@ -42,16 +63,16 @@ namespaces:
     ip6tables:
       masquerade: [{source: "fd00::/8", destination: "::1.2.3.4"}]
 `, `host/ip6tables/nat/LINKD-POSTROUTING
-  -s fd00::/8 -d ::102:304/128 -m comment --comment linkd:7af234e44406 -j MASQUERADE
+  masquerade: -s fd00::/8 -d ::102:304/128 -j MASQUERADE
 host/iptables/nat/LINKD-POSTROUTING
-  -s 172.17.0.0/16 ! -o docker0 -m comment --comment linkd:2fcd15c82123 -j MASQUERADE
-  -s 10.0.0.1/32 -o veth+ -m comment --comment linkd:1efa1ede8646 -j MASQUERADE
+  masquerade: -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+  masquerade: -s 10.0.0.1/32 -o veth+ -j MASQUERADE
 host/iptables/policy/FORWARD ACCEPT
 host/iptables/policy/INPUT DROP
 `},
 		"nothing": {`
 namespaces:
-  host: {iptables: {policies: {}, masquerade: []}, ip6tables: {}}
+  host: {iptables: {policies: {}, masquerade: [], forward: [], publish: [], rules: []}, ip6tables: {}}
 `, ``},
 		"errors": {`
 namespaces:
@@ -83,19 +104,35 @@ a.yaml:15:11: say what to masquerade: source, destination or out
 a.yaml:16:20: fd00::/8 is not of the address family of iptables
 a.yaml:18:34: 10.0.0.0/8 is not of the address family of ip6tables
 `},
-	} {
-		t.Run(name, func(t *testing.T) {
-			wanted, have := conform.Compile(language, test.text)
-			if have == "" {
-				for _, r := range wanted {
-					have += state(r)
-				}
-			}
-			if diff := cmp.Diff(strings.TrimSpace(test.want), strings.TrimSpace(have)); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
+		"all keys, in the order in which they stand in a chain": {`
+namespaces:
+  host:
+    iptables:
+      masquerade: [{out: eth0}]
+      publish: [{port: 8080, to: 172.17.1.2}]
+      forward: [{in: docker0}]
+      rules:
+        - {chain: FORWARD, args: [-j, LOG]}
+        - {table: nat, chain: POSTROUTING, args: [-d, 10.0.0.0/8, -j, RETURN]}
+        - {table: mangle, chain: FORWARD, args: [-j, MARK, --set-mark, 1]}
+`, `host/iptables/filter/LINKD-FORWARD
+  rules: -j LOG
+  forward/replies: -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -j ACCEPT
+  forward: -i docker0 -j ACCEPT
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 8080 -j ACCEPT
+host/iptables/mangle/LINKD-FORWARD
+  rules: -j MARK --set-mark 1
+host/iptables/nat/LINKD-OUTPUT
+  publish/tcp/8080: ! -d 127.0.0.0/8 -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.1.2
+host/iptables/nat/LINKD-POSTROUTING
+  rules: -d 10.0.0.0/8 -j RETURN
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 8080 -j MASQUERADE
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 8080 -m addrtype --src-type LOCAL -j MASQUERADE
+  masquerade: -o eth0 -j MASQUERADE
+host/iptables/nat/LINKD-PREROUTING
+  publish/tcp/8080: -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.1.2
+`},
+	}.run(t)
 }
 
 func TestFromID(t *testing.T) {

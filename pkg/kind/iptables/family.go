@@ -1,10 +1,13 @@
 // Package iptables is what linkd says to iptables and ip6tables: the policies of the filter table's own chains, and
 // rules. linkd's rules stand in chains of its own, named LINKD- and the built-in chain that each is reached from, by
 // one jump. All that is outside those chains belongs to others.
+//
+// In each chain stand first the entries of rules, then those of forward, publish and masquerade, each in the order of
+// its list. So rules can make an exception of what the other keys say, and forward one of what publish lets through.
 package iptables
 
 import (
-	goiptables "github.com/coreos/go-iptables/iptables"
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
@@ -12,13 +15,14 @@ import (
 )
 
 // Kind and Kind6 are the kinds iptables and ip6tables. The nft backend announces its changes; the legacy one does not.
+// The addresses tell who is beside a published target.
 var (
 	Kind  = register(ipv4)
 	Kind6 = register(ipv6)
 )
 
 func register(f family) reconcile.Registered {
-	return reconcile.Register[Resource](f.name, kind{f}, observe.RulesetTopic).MaybeSilent()
+	return reconcile.Register[Resource](f.name, kind{f}, observe.RulesetTopic, observe.AddressTopic).MaybeSilent()
 }
 
 // family is one of the two: one schema, and one set of programs and tables each.
@@ -26,23 +30,45 @@ type family struct {
 	// name is the name of the key, of the kind, and of the program.
 	name string
 	// spoken is what the packets are called.
-	spoken   string
-	protocol goiptables.Protocol
+	spoken string
 	// bits is the length of an address.
 	bits int
 	// born lists the tables of the legacy backend that are there, below /proc/net.
 	born string
+	// inet is the family's number (address_families(7)).
+	inet int
+	// forwarding is the setting that lets a namespace forward packets.
+	forwarding string
+	loopback   string
+	// unreachable is what REJECT says unless it is told otherwise.
+	unreachable string
 }
 
 var (
-	ipv4 = family{name: "iptables", spoken: "IPv4", protocol: goiptables.ProtocolIPv4, bits: 32, born: "ip_tables_names"}
-	ipv6 = family{name: "ip6tables", spoken: "IPv6", protocol: goiptables.ProtocolIPv6, bits: 128, born: "ip6_tables_names"}
+	ipv4 = family{
+		name: "iptables", spoken: "IPv4", bits: 32, born: "ip_tables_names", inet: unix.AF_INET, forwarding: "net/ipv4/ip_forward",
+		loopback: "127.0.0.0/8", unreachable: "icmp-port-unreachable",
+	}
+	ipv6 = family{
+		name: "ip6tables", spoken: "IPv6", bits: 128, born: "ip6_tables_names", inet: unix.AF_INET6, forwarding: "net/ipv6/conf/all/forwarding",
+		loopback: "::1/128", unreachable: "icmp6-port-unreachable",
+	}
 )
+
+func familyNamed(name string) family {
+	if name == ipv6.name {
+		return ipv6
+	}
+	return ipv4
+}
 
 // config is the value of a namespace's key. Each of its fields has a file, and compiles to resources.
 type config struct {
 	Policies   policies     `yaml:"policies" doc:"what becomes of a packet that no rule of a chain of the filter table has decided on"`
 	Masquerade []masquerade `yaml:"masquerade" doc:"what leaves takes the address of the interface that it leaves by"`
+	Forward    []forward    `yaml:"forward" doc:"what may go through the namespace, and what may not"`
+	Publish    []publish    `yaml:"publish" doc:"ports of the namespace that are those of another machine"`
+	Rules      []verbatim   `yaml:"rules" doc:"rules of any other kind"`
 }
 
 // Keys are the keys iptables and ip6tables of a namespace.
@@ -52,10 +78,26 @@ func (f family) key() spec.Key {
 	doc := "policies, and rules in chains of linkd's own, for " + f.spoken
 	return spec.NewKey(f.name, doc, func(c *spec.Context, value config) {
 		value.Policies.declare(c, f)
-		rules := chains{}
-		for _, m := range value.Masquerade {
-			m.compile(c, f, rules)
-		}
-		rules.declare(c, f)
+		c.Later(func() { value.compile(c, f).declare(c, f) })
 	})
 }
+
+// compile makes the rules of all keys, in the order in which they stand in a chain.
+func (v config) compile(c *spec.Context, f family) chains {
+	chains := chains{}
+	for _, r := range v.Rules {
+		r.compile(c, f, chains)
+	}
+	forwards(c, f, v.Forward, chains)
+	publishes(c, f, v.Publish, chains)
+	for _, m := range v.Masquerade {
+		m.compile(c, f, chains)
+	}
+	if chain := chains[chainName{"nat", "POSTROUTING"}]; chain != nil {
+		chain.unforwarded = len(v.Masquerade) > 0 && len(v.Forward) == 0 && v.Policies.Forward == nil
+	}
+	return chains
+}
+
+// path is where a namespace's key is in the files, for marks.
+func (f family) path(c *spec.Context, key string) string { return c.NS + "/" + f.name + "/" + key }

@@ -3,9 +3,9 @@ package iptables
 import (
 	"context"
 	"errors"
-	"maps"
+	"fmt"
+	"net/netip"
 	"os/exec"
-	"slices"
 	"strings"
 
 	"linkd/pkg/observe"
@@ -26,57 +26,67 @@ var (
 	_ reconcile.Selective[Resource] = kind{}
 )
 
-// Observe finds linkd's chains where nothing is known of any. Otherwise only those tables are looked at in which
-// something is wanted, because each look runs a program: see ObserveWanted.
+// Observe finds linkd's chains where nothing is known of any. Otherwise nothing is looked at where nothing is wanted,
+// because a look runs a program: see ObserveWanted.
 func (k kind) Observe(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
-	err = ns.Do(func() error {
-		p, err := k.programs()
-		if errors.Is(err, exec.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for _, name := range []string{filter, "nat"} {
-			t, err := p.list(ctx, name)
-			if err != nil {
-				return err
-			}
-			for _, r := range t.resources(ns.Name, k.family) {
-				if k.Owned(r) {
-					found = append(found, r)
-				}
-			}
-		}
-		return nil
-	})
-	return found, err
-}
-
-// ObserveWanted returns the policies and all of linkd's chains of the tables in which something is wanted.
-func (k kind) ObserveWanted(ctx context.Context, ns *observe.NS, wanted []Resource) (found []Resource, err error) {
-	tables := map[string]bool{}
-	for _, w := range wanted {
-		tables[w.table()] = true
-	}
-	if len(tables) == 0 {
+	v, err := k.look(ctx, ns, nil)
+	if errors.Is(err, exec.ErrNotFound) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range v.tables {
+		for _, r := range t.resources(ns.Name, k.family, v.around) {
+			if k.Owned(r) {
+				found = append(found, r)
+			}
+		}
+	}
+	return found, nil
+}
+
+// ObserveWanted returns all of linkd's chains, and the policies. A table that cannot be read matters where something is
+// wanted in it.
+func (k kind) ObserveWanted(ctx context.Context, ns *observe.NS, wanted []Resource) (found []Resource, err error) {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	var chains []*Chain
+	for _, w := range wanted {
+		if c, is := w.(*Chain); is {
+			chains = append(chains, c)
+		}
+	}
+	subnets, err := k.subnets(ns, chains)
+	if err != nil {
+		return nil, err
+	}
+	v, err := k.look(ctx, ns, subnets)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range wanted {
+		if t := v.table(w.table()); t.unreadable != nil {
+			return nil, t.unreadable
+		}
+	}
+	for name := range hooks {
+		found = append(found, v.table(name).resources(ns.Name, k.family, v.around)...)
+	}
+	return found, nil
+}
+
+func (k kind) look(ctx context.Context, ns *observe.NS, subnets []netip.Prefix) (v *view, err error) {
 	err = ns.Do(func() error {
-		p, err := k.programs()
+		b, err := k.backend()
 		if err != nil {
 			return err
 		}
-		for _, name := range slices.Sorted(maps.Keys(tables)) {
-			t, err := p.list(ctx, name)
-			if err != nil {
-				return err
-			}
-			found = append(found, t.resources(ns.Name, k.family)...)
-		}
-		return nil
+		v, err = b.look(ctx, subnets)
+		return err
 	})
-	return found, err
+	return v, err
 }
 
 // FromID is the policy or the chain that an ID stands for, without what is in it.
@@ -131,37 +141,62 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want Resource) error {
 	return k.Update(ctx, ns, want, nil)
 }
 
-// Update implements reconcile.Kind. It looks at a chain again, so that a jump that came or went since the look is not
-// made twice or missed, and so that counters are of now.
+// Update implements reconcile.Kind. A chain is written with all others that are wanted of its table, at one stroke: what
+// one translates is let through by another, and the first of their ops leaves nothing to do for the rest. It looks
+// again, so that rules are counted as they are now, and a jump that came or went since is not made twice or missed.
 func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) error {
-	return ns.Do(func() error {
-		p, err := k.programs()
-		if err != nil {
-			return err
-		}
-		if policy, is := want.(*Policy); is {
-			return p.ChangePolicy(filter, policy.Chain, policy.Target)
-		}
-		chain := want.(*Chain)
-		t, err := p.list(ctx, chain.Table)
-		if err != nil {
-			return err
-		}
-		return p.restore(ctx, t.script(chain))
+	if policy, is := want.(*Policy); is {
+		return ns.Do(func() error {
+			b, err := k.backend()
+			if err != nil {
+				return err
+			}
+			return b.restore(ctx, policyScript(policy))
+		})
+	}
+	chain := want.(*Chain)
+	subnets, err := k.subnets(ns, chain.siblings)
+	if err != nil {
+		return err
+	}
+	return k.write(ctx, ns, subnets, func(v *view) *script {
+		return newScript(v.table(chain.Table), k.family, chain.siblings, v.around)
 	})
 }
 
-// Delete implements reconcile.Kind. A policy is not deleted but put back.
-func (k kind) Delete(_ context.Context, ns *observe.NS, have Resource) error {
+// Delete implements reconcile.Kind. A policy is not deleted but put back. A jump that somebody else made stays, and with
+// it the chain, which is empty then.
+func (k kind) Delete(ctx context.Context, ns *observe.NS, have Resource) error {
 	chain, is := have.(*Chain)
 	if !is {
 		return nil
 	}
+	var others []string
+	err := k.write(ctx, ns, nil, func(v *view) (s *script) {
+		t := v.table(chain.Table)
+		if _, there := t.chains[chain.Name]; !there {
+			return &script{}
+		}
+		s, others = endScript(t, chain)
+		return s
+	})
+	if err == nil && len(others) > 0 {
+		err = fmt.Errorf("rules that are not linkd's jump there, in %s: it stays, empty", strings.Join(others, ", "))
+	}
+	return err
+}
+
+// write looks at the tables, and carries out what is to be done by that.
+func (k kind) write(ctx context.Context, ns *observe.NS, subnets []netip.Prefix, todo func(v *view) *script) error {
 	return ns.Do(func() error {
-		p, err := k.programs()
+		b, err := k.backend()
 		if err != nil {
 			return err
 		}
-		return p.deleteChain(chain)
+		v, err := b.look(ctx, subnets)
+		if err != nil {
+			return err
+		}
+		return b.restore(ctx, todo(v))
 	})
 }

@@ -1,6 +1,8 @@
 package iptables
 
 import (
+	"strings"
+
 	"gopkg.in/yaml.v3"
 
 	"linkd/pkg/spec"
@@ -16,6 +18,9 @@ type Policy struct {
 	// Target is ACCEPT or DROP. It is "" where it is not known.
 	Target string
 	Source spec.Source
+
+	// In is where it was found.
+	In backends
 }
 
 const policyPrefix = "policy/"
@@ -32,6 +37,14 @@ func (p *Policy) Needs() []spec.ID { return nil }
 func (p *Policy) Origin() spec.Source { return p.Source }
 
 func (p *Policy) table() string { return filter }
+
+// Announced implements reconcile.Announced.
+func (p *Policy) Announced() bool { return p.In.announced() }
+
+// Remark implements reconcile.Remarker.
+func (p *Policy) Remark(have spec.Resource) string {
+	return strings.Join(have.(*Policy).In.remarks(), "; ")
+}
 
 type policies struct {
 	Input   *target `yaml:"INPUT" doc:"of what is sent to the namespace itself"`

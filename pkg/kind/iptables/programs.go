@@ -7,30 +7,38 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 
-	goiptables "github.com/coreos/go-iptables/iptables"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
 )
 
-// lockWait is how many seconds the programs wait for the lock that the legacy backend takes (iptables(8), --wait). The
-// nft backend needs none.
-const lockWait = 5
-
-// programs are the iptables of one family that the system has by default.
-type programs struct {
-	*goiptables.IPTables
+// backend is the iptables of one family that speak to one of the kernel's two: nf_tables, or the legacy ip_tables.
+type backend struct {
 	family family
 	legacy bool
+	// prefix is what the names of its programs begin with: iptables, as the system has it by default, or
+	// iptables-legacy.
+	prefix string
+}
+
+func (b *backend) String() string {
+	if b.legacy {
+		return "legacy"
+	}
+	return "nft"
 }
 
 // probed keeps what was learnt of a program, by the file that it really is: the alternatives system may put another in
 // its place.
 var probed sync.Map
 
-func (f family) programs() (*programs, error) {
+// backend is the one that the system has by default: whatever else is there uses it too, Docker for one.
+func (f family) backend() (*backend, error) {
 	path, err := exec.LookPath(f.name)
 	if err != nil {
 		return nil, fmt.Errorf("%s is not installed: %w", f.name, err)
@@ -40,86 +48,84 @@ func (f family) programs() (*programs, error) {
 		return nil, err
 	}
 	key := path + " " + file
-	if p, known := probed.Load(key); known {
-		return p.(*programs), nil
-	}
-	ipt, err := goiptables.New(goiptables.IPFamily(f.protocol), goiptables.Timeout(lockWait), goiptables.Path(path))
-	if err != nil {
-		return nil, err
+	if b, known := probed.Load(key); known {
+		return b.(*backend), nil
 	}
 	version, err := run(context.Background(), "", path, "--version")
 	if err != nil {
 		return nil, err
 	}
-	p := &programs{IPTables: ipt, family: f, legacy: !strings.Contains(version, "nf_tables")}
-	probed.Store(key, p)
-	return p, nil
+	b := &backend{family: f, legacy: !strings.Contains(version, "nf_tables"), prefix: f.name}
+	probed.Store(key, b)
+	return b, nil
 }
 
-// list reads a table. It has to run inside the namespace, as has all that follows.
-func (p *programs) list(ctx context.Context, name string) (*table, error) {
-	if p.legacy {
-		// Looking at a table with the legacy backend makes it, and from then on every packet goes through it.
-		born, err := p.isBorn(name)
-		if err != nil {
-			return nil, err
-		}
-		if !born {
-			return parseTable(name, "")
-		}
+// other is the other backend, or nil where that is not installed.
+func (b *backend) other() *backend {
+	o := &backend{family: b.family, legacy: !b.legacy}
+	o.prefix = b.family.name + "-" + o.String()
+	if _, err := exec.LookPath(o.prefix + "-save"); err != nil {
+		return nil
 	}
-	text, err := run(ctx, "", p.family.name+"-save", "--counters", "-t", name)
+	return o
+}
+
+// tables reads all tables, without making one. It has to run inside the namespace, as has all that follows.
+func (b *backend) tables(ctx context.Context) (map[string]*table, error) {
+	born, err := b.born()
+	if err != nil || len(born) == 0 {
+		return nil, err
+	}
+	text, err := run(ctx, "", b.prefix+"-save", "--counters")
 	if err != nil {
 		return nil, err
 	}
-	return parseTable(name, text)
+	return readTables(text)
 }
 
-func (p *programs) isBorn(name string) (bool, error) {
-	text, err := os.ReadFile("/proc/thread-self/net/" + p.family.born)
+// born are the tables that are there. Looking at a table with the legacy programs makes it, and from then on every packet
+// goes through it; and where there is none, there is nothing to run a program for.
+func (b *backend) born() ([]string, error) {
+	if !b.legacy {
+		return nftTables(b.family.inet)
+	}
+	text, err := os.ReadFile("/proc/thread-self/net/" + b.family.born)
 	if errors.Is(err, os.ErrNotExist) {
 		// The module is not loaded.
-		return false, nil
+		return nil, nil
 	}
-	for _, table := range strings.Fields(string(text)) {
-		if table == name {
-			return true, nil
+	return strings.Fields(string(text)), err
+}
+
+// nftTables asks nf_tables for the names of the tables of a family that iptables might have made.
+func nftTables(family int) (names []string, err error) {
+	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETTABLE, unix.NLM_F_DUMP)
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(family), Version: nl.NFNETLINK_V0})
+	msgs, err := req.Execute(unix.NETLINK_NETFILTER, 0)
+	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+		// The kernel has no nf_tables: to nfnetlink that is no subsystem it knows (nfnetlink_rcv_msg).
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the tables of nf_tables: %w", err)
+	}
+	for _, msg := range msgs {
+		if len(msg) < nl.SizeofNfgenmsg {
+			continue
 		}
-	}
-	return false, err
-}
-
-// restore carries out a script, all of it or nothing.
-func (p *programs) restore(ctx context.Context, script string) error {
-	_, err := run(ctx, script, p.family.name+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
-	return err
-}
-
-// deleteChain removes linkd's jumps to a chain, and the chain. A jump that somebody else made stays, and with it the
-// chain, which is empty then.
-func (p *programs) deleteChain(c *Chain) error {
-	there, err := p.ChainExists(c.Table, c.Name)
-	if err != nil || !there {
-		return err
-	}
-	for {
-		jumps, err := p.Exists(c.Table, c.hook(), c.jump()...)
+		attrs, err := observe.Attrs(msg[nl.SizeofNfgenmsg:])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if !jumps {
-			break
-		}
-		if err := p.Delete(c.Table, c.hook(), c.jump()...); err != nil {
-			return err
+		name := unix.ByteSliceToString(attrs[unix.NFTA_TABLE_NAME])
+		if _, ours := hooks[name]; ours {
+			names = append(names, name)
 		}
 	}
-	if err := p.ClearAndDeleteChain(c.Table, c.Name); err != nil {
-		return fmt.Errorf("%w (does a rule that is not linkd's jump there?)", err)
-	}
-	return nil
+	return names, nil
 }
 
+// run runs a program to its end, and returns what it prints.
 func run(ctx context.Context, input, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdin = strings.NewReader(input)
@@ -128,7 +134,19 @@ func run(ctx context.Context, input, program string, args ...string) (string, er
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return "", fmt.Errorf("%s: %w: %s", filepath.Base(program), err, strings.TrimSpace(string(exit.Stderr)))
+		return "", &failure{filepath.Base(program), exit}
 	}
 	return string(out), err
+}
+
+// failure is a program that ended badly.
+type failure struct {
+	program string
+	*exec.ExitError
+}
+
+func (e *failure) Unwrap() error { return e.ExitError }
+
+func (e *failure) Error() string {
+	return fmt.Sprintf("%s: %v: %s", e.program, e.ExitError, strings.TrimSpace(string(e.Stderr)))
 }

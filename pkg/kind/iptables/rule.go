@@ -2,109 +2,135 @@ package iptables
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"linkd/pkg/spec"
 )
 
-// Rule is a rule's arguments as iptables-save prints them, without the chain.
-type Rule []string
+// Rule is one rule of a chain: its arguments without the chain, and linkd's mark.
+type Rule struct {
+	// Args are the arguments without the mark. Those that linkd composes are as iptables-save prints them.
+	Args []string
+	// Mark is the comment by which linkd knows the rule again. It is "" for a rule that is not linkd's.
+	Mark string
+	// Verbatim: the arguments are a user's own, which iptables prints in its way, so the rule is told by its mark alone.
+	Verbatim bool
+	// Counters are those of a rule that was found, in the form [PACKETS:BYTES].
+	Counters string
+	// Source is where a wanted rule is declared.
+	Source spec.Source
 
-// newRule makes a rule with linkd's mark: a comment that holds a hash of what the rule says.
-func newRule(match []string, target ...string) Rule {
-	sum := sha256.Sum256([]byte(strings.Join(slices.Concat(match, target), "\x00")))
-	mark := []string{"-m", "comment", "--comment", fmt.Sprintf("linkd:%x", sum[:6])}
-	return slices.Concat(match, mark, target)
+	// path is what the mark says beside the hash.
+	path string
+	// near is a target of the rule, which is then for sources in the target's own subnet only: see beside.
+	near netip.Addr
 }
 
-// String is the rule as iptables-restore reads it.
+const (
+	ownMark = "linkd:"
+	// longestMark is how long a comment can be, in bytes (XT_MAX_COMMENT_LEN in linux/netfilter/xt_comment.h, with the
+	// zero at its end).
+	longestMark = 255
+)
+
+// newRule makes a rule with linkd's mark: a comment that holds the path of the YAML key that asks for the rule, and a
+// hash of what the rule says. What is at the end of the path matters more than the namespace at its beginning.
+func newRule(path string, args ...string) Rule {
+	sum := sha256.Sum256([]byte(strings.Join(args, "\x00")))
+	hash := fmt.Sprintf(" %x", sum[:6])
+	room := longestMark - len(ownMark) - len(hash)
+	return Rule{Args: args, Mark: ownMark + path[max(0, len(path)-room):] + hash, path: path}
+}
+
+// from is the rule with the place where it is declared.
+func (r Rule) from(src spec.Source) Rule {
+	r.Source = src
+	return r
+}
+
+// beside is the rule for a namespace with these subnets: one that has a target near is for the sources that reach the
+// target without passing through the namespace, those of the narrowest subnet that the target is in, and the target
+// itself.
+func (r Rule) beside(subnets []netip.Prefix) Rule {
+	if !r.near.IsValid() {
+		return r
+	}
+	source := netip.PrefixFrom(r.near, r.near.BitLen())
+	for _, s := range subnets {
+		if s.Contains(r.near) && (source.IsSingleIP() || s.Bits() > source.Bits()) && !s.IsSingleIP() {
+			source = s.Masked()
+		}
+	}
+	resolved := newRule(r.path, slices.Concat([]string{"-s", source.String()}, r.Args)...)
+	resolved.Source = r.Source
+	return resolved
+}
+
+// is tells whether a rule that was found is the wanted one.
+func (r Rule) is(found Rule) bool {
+	return r.Mark == found.Mark && (r.Verbatim || slices.Equal(r.Args, found.Args))
+}
+
+// targets is the chain or extension that the rule hands packets to; "" for one that only counts.
+func (r Rule) targets() string {
+	for i := len(r.Args) - 2; i >= 0; i-- {
+		switch r.Args[i] {
+		case "-j", "--jump", "-g", "--goto":
+			return r.Args[i+1]
+		}
+	}
+	return ""
+}
+
+// String is the rule as iptables-restore reads it. The mark comes first, so that no argument is taken for a part of it.
 func (r Rule) String() string {
-	words := make([]string, len(r))
-	for i, word := range r {
-		words[i] = quote(word)
+	if r.Mark == "" {
+		return join(r.Args)
 	}
-	return strings.Join(words, " ")
+	return "-m comment --comment " + quote(r.Mark) + " " + join(r.Args)
 }
 
-// quote writes a word so that words reads it back. It does what xtables_save_string does (libxtables/xtables.c).
-func quote(word string) string {
-	if word != "" && !strings.ContainsAny(word, " \t\n\"'\\#") {
-		return word
-	}
-	return `"` + strings.NewReplacer(`"`, `\"`, `'`, `\'`, `\`, `\\`).Replace(word) + `"`
-}
+// text is the rule for people, who know whose it is.
+func (r Rule) text() string { return join(r.Args) }
 
-// errQuote is a quote without its end: something printed a name unquoted that holds one, and what follows cannot be
-// told apart any more.
-var errQuote = errors.New("a quote has no end")
-
-// words splits what iptables-save prints into lines of words, in the way in which iptables-restore reads it
-// (add_param_to_argv in iptables/xshared.c), except that a comment may go on over the end of a line: one that holds a
-// line's end is printed with it.
-func words(text string) (lines [][]string, err error) {
-	var line []string
-	var word strings.Builder
-	inWord, quoted, escaped := false, false, false
-	end := func() {
-		if inWord {
-			line = append(line, word.String())
-			word.Reset()
-			inWord = false
-		}
-	}
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case escaped:
-			word.WriteByte(c)
-			escaped = false
-		case quoted && c == '\\':
-			escaped = true
-		case c == '"':
-			quoted = !quoted
-			inWord = true
-		case quoted:
-			word.WriteByte(c)
-		case c == '#' && len(line) == 0 && !inWord:
-			next := strings.IndexByte(text[i:], '\n')
-			if next < 0 {
-				return lines, nil
-			}
-			i += next
-		case c == ' ' || c == '\t':
-			end()
-		case c == '\n':
-			if end(); line != nil {
-				lines = append(lines, line)
-				line = nil
-			}
-		default:
-			word.WriteByte(c)
-			inWord = true
-		}
-	}
-	if quoted {
-		return nil, errQuote
-	}
-	if end(); line != nil {
-		lines = append(lines, line)
-	}
-	return lines, nil
-}
-
-// printed is a rule from iptables-save with its addresses as linkd writes them: the C library writes the last 32 bits
-// of some IPv6 addresses in dots (inet_ntop(3)).
-func printed(args []string) Rule {
-	r := slices.Clone(args)
-	for i := 1; i < len(r); i++ {
-		if r[i-1] != "-s" && r[i-1] != "-d" {
+// foundRule takes the mark out of a rule that iptables-save has printed, and writes what the C library has its own ways
+// for as linkd does: the last 32 bits of some IPv6 addresses (inet_ntop(3)), and protocols by what /etc/protocols says.
+func foundRule(counters string, args []string) Rule {
+	r := Rule{Counters: counters, Args: make([]string, 0, len(args))}
+	for i := 0; i < len(args); i++ {
+		if r.Mark == "" && i+3 < len(args) && args[i] == "-m" && args[i+1] == "comment" && args[i+2] == "--comment" &&
+			strings.HasPrefix(args[i+3], ownMark) {
+			r.Mark = args[i+3]
+			i += 3
 			continue
 		}
-		if p, err := netip.ParsePrefix(r[i]); err == nil {
-			r[i] = p.String()
+		word := args[i]
+		if i > 0 {
+			switch args[i-1] {
+			case "-s", "-d", "--ctorigsrc", "--ctorigdst", "--ctreplsrc", "--to-destination":
+				word = addressAsWritten(word)
+			case "-p":
+				word = protocolName(word)
+			}
 		}
+		r.Args = append(r.Args, word)
 	}
 	return r
+}
+
+// addressAsWritten is an address, a network, or an address and a port, as linkd writes it.
+func addressAsWritten(word string) string {
+	if p, err := netip.ParsePrefix(word); err == nil {
+		return p.String()
+	}
+	if a, err := netip.ParseAddrPort(word); err == nil {
+		return a.String()
+	}
+	if a, err := netip.ParseAddr(word); err == nil {
+		return a.String()
+	}
+	return word
 }

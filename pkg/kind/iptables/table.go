@@ -13,102 +13,155 @@ type table struct {
 	// policies are those of the built-in chains.
 	policies map[string]string
 	// chains are the rules of all chains.
-	chains map[string][]entry
+	chains map[string][]Rule
+	// unreadable tells why nothing is known of it.
+	unreadable error
 }
 
-// entry is a rule and its counters, in the form [PACKETS:BYTES].
-type entry struct {
-	counters string
-	rule     Rule
-}
-
-// parseTable reads one table from what iptables-save --counters prints. No output is a table without anything.
-func parseTable(name, text string) (*table, error) {
-	// iptables-nft-save says so in a comment, and ends well (nft_is_table_compatible in iptables/nft.c).
-	if strings.Contains("\n"+text, "\n# Table `"+name+"' is incompatible") {
-		return nil, fmt.Errorf("the table %s holds rules of nft that iptables cannot read", name)
-	}
+// readTables reads what iptables-save --counters prints.
+func readTables(text string) (map[string]*table, error) {
 	lines, err := words(text)
 	if err != nil {
-		return nil, fmt.Errorf("the table %s cannot be read: %w", name, err)
+		return nil, fmt.Errorf("the rules cannot be read: %w", err)
 	}
-	t := &table{name: name, policies: map[string]string{}, chains: map[string][]entry{}}
-	in := false
+	tables := map[string]*table{}
+	var t *table
 	for _, line := range lines {
-		switch {
-		case strings.HasPrefix(line[0], "*"):
-			in = line[0] == "*"+name
-		case !in:
-		case strings.HasPrefix(line[0], ":") && len(line) > 1:
-			chain := line[0][1:]
+		switch first := line[0]; {
+		case strings.HasPrefix(first, "*"):
+			t = newTable(first[1:])
+			tables[t.name] = t
+		case t == nil:
+		case strings.HasPrefix(first, ":") && len(line) > 1:
+			chain := first[1:]
 			t.chains[chain] = nil
 			if line[1] != "-" {
 				t.policies[chain] = line[1]
 			}
-		case strings.HasPrefix(line[0], "[") && len(line) > 2 && line[1] == "-A":
-			t.chains[line[2]] = append(t.chains[line[2]], entry{line[0], printed(line[3:])})
+		case strings.HasPrefix(first, "[") && len(line) > 2 && line[1] == "-A":
+			t.chains[line[2]] = append(t.chains[line[2]], foundRule(first, line[3:]))
 		}
 	}
-	return t, nil
+	for _, name := range incompatible(text) {
+		t := newTable(name)
+		t.unreadable = fmt.Errorf("the table %s holds rules of nft that iptables cannot read", name)
+		tables[name] = t
+	}
+	return tables, nil
+}
+
+func newTable(name string) *table {
+	return &table{name: name, policies: map[string]string{}, chains: map[string][]Rule{}}
+}
+
+// incompatible are the tables of which iptables-nft-save says so in a comment, and ends well (nft_is_table_compatible in
+// iptables/nft.c).
+func incompatible(text string) (names []string) {
+	for line := range strings.Lines(text) {
+		if name, is := strings.CutPrefix(line, "# Table `"); is {
+			if name, _, is = strings.Cut(name, "' is incompatible"); is {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// isUsed tells whether a table that is there does anything.
+func (t *table) isUsed() bool {
+	if t.unreadable != nil {
+		return true
+	}
+	for chain, rules := range t.chains {
+		if _, builtIn := t.policies[chain]; !builtIn || len(rules) > 0 || t.policies[chain] != "ACCEPT" {
+			return true
+		}
+	}
+	return false
+}
+
+// policy is that of a built-in chain. Where the table is not there yet, it is made with this one
+// (net/ipv4/netfilter/iptable_filter.c: the parameter forward is on unless somebody set it).
+func (t *table) policy(chain string) string {
+	if p := t.policies[chain]; p != "" {
+		return p
+	}
+	return "ACCEPT"
 }
 
 // resources are what of the table is of linkd's business.
-func (t *table) resources(ns string, f family) (found []Resource) {
+func (t *table) resources(ns string, f family, around surroundings) (found []Resource) {
 	if t.name == filter {
-		for _, chain := range []string{"INPUT", "FORWARD", "OUTPUT"} {
-			p := &Policy{NS: ns, Family: f.name, Chain: chain, Target: t.policies[chain]}
-			if p.Target == "" {
-				// The table is not there yet, and is made with this policy (net/ipv4/netfilter/iptable_filter.c: the
-				// parameter forward is on unless somebody set it).
-				p.Target = "ACCEPT"
-			}
-			found = append(found, p)
+		for _, chain := range hooks[filter] {
+			found = append(found, &Policy{NS: ns, Family: f.name, Chain: chain, Target: t.policy(chain), In: around.backends})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.chains)) {
 		if strings.HasPrefix(name, ownPrefix) {
-			found = append(found, t.chain(ns, f, name))
+			found = append(found, t.chain(ns, f, name, around))
 		}
 	}
 	return found
 }
 
 // chain is a chain of linkd's own as it was found.
-func (t *table) chain(ns string, f family, name string) *Chain {
-	c := &Chain{NS: ns, Family: f.name, Table: t.name, Name: name}
-	for _, e := range t.chains[name] {
-		c.Rules = append(c.Rules, e.rule)
-	}
-	for _, e := range t.chains[c.hook()] {
-		if slices.Equal(e.rule, c.jump()) {
-			c.Jumps++
+func (t *table) chain(ns string, f family, name string, around surroundings) *Chain {
+	c := &Chain{NS: ns, Family: f.name, Table: t.name, Name: name, Rules: t.chains[name], Around: around}
+	c.Hooks = t.hooks(c)
+	for _, place := range c.places() {
+		for _, at := range t.jumps(c, place) {
+			if t.isHidden(place, at) {
+				place += " behind its RETURN"
+			}
+			c.Jumps = append(c.Jumps, place)
 		}
 	}
 	return c
 }
 
-// script is the input for iptables-restore that makes the table hold the chain as wanted and one jump there, and
-// leaves all else. To name a chain is to make it, or to empty it (iptables-restore(8), --noflush). A rule that stays
-// keeps its counters.
-func (t *table) script(want *Chain) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "*%s\n:%s - [0:0]\n", t.name, want.Name)
-	old := slices.Clone(t.chains[want.Name])
-	for _, r := range want.Rules {
-		counters := "[0:0]"
-		if i := slices.IndexFunc(old, func(e entry) bool { return slices.Equal(e.rule, r) }); i >= 0 {
-			counters = old[i].counters
-			old = slices.Delete(old, i, i+1)
+// jumps are the numbers, counted from 0, of the rules of a chain that are linkd's jumps to c.
+func (t *table) jumps(c *Chain, place string) (at []int) {
+	for i, r := range t.chains[place] {
+		if c.isJump(r) {
+			at = append(at, i)
 		}
-		fmt.Fprintf(&b, "%s -A %s %s\n", counters, want.Name, r)
 	}
-	have := t.chain(want.NS, family{}, want.Name)
-	if have.Jumps == 0 {
-		fmt.Fprintf(&b, "-A %s %s\n", want.hook(), want.jump())
+	return at
+}
+
+// isHidden tells whether no packet gets to a rule of DOCKER-USER: Docker ends that with a RETURN, and makes it anew.
+func (t *table) isHidden(place string, at int) bool {
+	return place == dockerUser && slices.ContainsFunc(t.chains[place][:at], func(r Rule) bool {
+		return slices.Equal(r.Args, []string{"-j", "RETURN"})
+	})
+}
+
+// hooks are the chains that the jump to c has to be in: Docker's, where that is there, and the built-in one, unless
+// that leads to Docker's anyway.
+func (t *table) hooks(c *Chain) (in []string) {
+	for _, place := range c.places() {
+		if _, there := t.chains[place]; place == dockerUser && !there {
+			continue
+		}
+		if place == "FORWARD" && slices.Contains(in, dockerUser) && slices.ContainsFunc(t.chains[place], func(r Rule) bool {
+			return slices.Equal(r.Args, []string{"-j", dockerUser})
+		}) {
+			continue
+		}
+		in = append(in, place)
 	}
-	for range have.Jumps - 1 {
-		fmt.Fprintf(&b, "-D %s %s\n", want.hook(), want.jump())
+	return in
+}
+
+// otherReferences are the chains with rules that are not linkd's jumps and lead to c all the same.
+func (t *table) otherReferences(c *Chain) (chains []string) {
+	for _, chain := range slices.Sorted(maps.Keys(t.chains)) {
+		ours := slices.Contains(c.places(), chain)
+		if slices.ContainsFunc(t.chains[chain], func(r Rule) bool {
+			return r.targets() == c.Name && !(ours && c.isJump(r))
+		}) {
+			chains = append(chains, chain)
+		}
 	}
-	b.WriteString("COMMIT\n")
-	return b.String()
+	return chains
 }

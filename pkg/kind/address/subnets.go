@@ -1,0 +1,29 @@
+package address
+
+import (
+	"net/netip"
+
+	"linkd/pkg/observe"
+)
+
+// Subnets are the networks that a namespace's addresses of a family (unix.AF_INET, unix.AF_INET6) are in, each with the
+// bits of an address; with a peer, the peer's.
+func Subnets(ns *observe.NS, family int) ([]netip.Prefix, error) {
+	msgs, err := dump(ns, family, 0)
+	if err != nil {
+		return nil, err
+	}
+	subnets := make([]netip.Prefix, 0, len(msgs))
+	for _, msg := range msgs {
+		a, err := parse(msg)
+		if err != nil {
+			return nil, err
+		}
+		in := a.Prefix
+		if a.Peer != nil {
+			in = netip.PrefixFrom(*a.Peer, in.Bits())
+		}
+		subnets = append(subnets, in)
+	}
+	return subnets, nil
+}

@@ -1,0 +1,93 @@
+package iptables
+
+import (
+	"slices"
+	"strconv"
+
+	"linkd/pkg/spec"
+)
+
+// forward is an entry of forward: what becomes of packets that go through the namespace.
+type forward struct {
+	In       device      `yaml:"in" absent:"any" doc:"the interface by which the packet comes in"`
+	Out      device      `yaml:"out" absent:"any" doc:"the interface by which it leaves"`
+	From     network     `yaml:"source" absent:"any" doc:"where it comes from"`
+	To       network     `yaml:"destination" absent:"any" doc:"where it goes to; of what is published, that is where it is sent on to"`
+	Protocol protocolRef `yaml:"protocol" absent:"any" doc:"what it carries"`
+	Port     ports       `yaml:"port" absent:"any" doc:"the port that it is for, of tcp, udp or sctp"`
+	Action   string      `yaml:"action" oneof:"ACCEPT DROP REJECT" default:"ACCEPT" doc:"what becomes of it; REJECT says so to its sender"`
+	Source   spec.Source
+}
+
+// forwards compiles all entries of a namespace. The replies to what is accepted come first: whoever drops what comes
+// from a network does not mean the replies that he lets come from there.
+func forwards(c *spec.Context, f family, entries []forward, chains chains) {
+	var rules []Rule
+	for _, w := range entries {
+		if !w.isValid(c, f) {
+			continue
+		}
+		path := f.path(c, "forward")
+		target := []string{"-j", "ACCEPT"}
+		switch w.Action {
+		case "", "ACCEPT":
+			chains.add(filter, "FORWARD", newRule(path+"/replies", slices.Concat(w.replies(), target)...).from(w.Source))
+		case "DROP":
+			target = []string{"-j", "DROP"}
+		case "REJECT":
+			target = []string{"-j", "REJECT", "--reject-with", f.unreachable}
+		}
+		rules = append(rules, newRule(path, slices.Concat(w.match(), target)...).from(w.Source))
+		if target[1] == "ACCEPT" && w.Protocol.protocol != nil && w.Protocol.bits == 0 {
+			rules = append(rules, newRule(path+"/errors", slices.Concat(w.errors(), target)...).from(w.Source))
+		}
+	}
+	for _, r := range rules {
+		chains.add(filter, "FORWARD", r)
+	}
+}
+
+func (w forward) isValid(c *spec.Context, f family) bool {
+	if w == (forward{Source: w.Source}) {
+		c.Reject(w.Source, "say what to forward, or what not: in, out, source, destination, protocol or action")
+		return false
+	}
+	if w.Port.first != 0 && (w.Protocol.protocol == nil || !w.Protocol.ported) {
+		c.Reject(w.Port.src, "a port is one of tcp, udp or sctp: say which with protocol")
+		return false
+	}
+	// All of them are asked, so that all is said at once.
+	from, to, protocol := w.From.isIn(c, f), w.To.isIn(c, f), w.Protocol.isIn(c, f)
+	return from && to && protocol
+}
+
+func (w forward) match() []string {
+	words := slices.Concat(w.From.match("-s"), w.To.match("-d"), w.In.match("-i"), w.Out.match("-o"))
+	if w.Protocol.protocol == nil {
+		return words
+	}
+	return slices.Concat(words, []string{"-p", w.Protocol.name}, w.Port.match(w.Protocol.name))
+}
+
+// replies match what answers to accepted packets, and nothing else: the other way through the interfaces, of a
+// connection between these ends. The connection knows its ends whatever the packet is, so that an ICMP error about one
+// of its packets (RELATED) is matched too.
+func (w forward) replies() []string {
+	return slices.Concat(w.Out.match("-i"), w.In.match("-o"), w.connection("RELATED,ESTABLISHED"), []string{"--ctdir", "REPLY"})
+}
+
+// errors match ICMP errors about replies, which go the way of the accepted packets and are not of their protocol. Path
+// MTU discovery lives on them.
+func (w forward) errors() []string {
+	return slices.Concat(w.In.match("-i"), w.Out.match("-o"), w.connection("RELATED"), []string{"--ctdir", "ORIGINAL"})
+}
+
+// connection matches by the ends of a connection as they are seen in FORWARD: where it comes from is translated only
+// after that, and where it goes to before, so that the replies come from the translated end.
+func (w forward) connection(states string) []string {
+	words := []string{"-m", "conntrack", "--ctstate", states}
+	if w.Protocol.protocol != nil {
+		words = append(words, "--ctproto", strconv.Itoa(w.Protocol.number))
+	}
+	return slices.Concat(words, w.From.tracked("--ctorigsrc"), w.To.tracked("--ctreplsrc"), w.Port.tracked("--ctreplsrcport"))
+}

@@ -1,0 +1,105 @@
+package iptables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/observe"
+)
+
+// backends tells which of the two backends rules are in.
+type backends struct {
+	// Legacy: in the one whose changes nobody announces.
+	Legacy bool
+	// Other is the other one, where that holds rules as well.
+	Other string
+}
+
+// announced: what is in the way goes as silently as it came, so it is looked for again while it is there.
+func (b backends) announced() bool { return !b.Legacy && b.Other == "" }
+
+// remarks are what is to be said of every resource.
+func (b backends) remarks() (remarks []string) {
+	if b.Other != "" {
+		remarks = append(remarks, "there are rules in the "+b.Other+" backend of iptables too, which is not the one in use here: what they drop, no rule here can let through")
+	}
+	return remarks
+}
+
+// surroundings are what the rules of a namespace depend on, and what may keep them from working.
+type surroundings struct {
+	backends
+	// Forwarding: the namespace forwards packets at all.
+	Forwarding bool
+	// ForwardPolicy is that of FORWARD.
+	ForwardPolicy string
+	// Subnets are those of the namespace's own addresses.
+	Subnets []netip.Prefix
+}
+
+func (s surroundings) announced() bool { return s.backends.announced() && s.Forwarding }
+
+// view is what one look at a namespace found.
+type view struct {
+	tables map[string]*table
+	around surroundings
+}
+
+// look reads all tables of the backend, and what is around them. It runs one program, if any, unless the other backend
+// is there too.
+func (b *backend) look(ctx context.Context, subnets []netip.Prefix) (v *view, err error) {
+	v = &view{around: surroundings{backends: backends{Legacy: b.legacy}, Subnets: subnets}}
+	if v.tables, err = b.tables(ctx); err != nil {
+		return nil, err
+	}
+	v.around.ForwardPolicy = v.table(filter).policy("FORWARD")
+	if v.around.Forwarding, err = isOn(b.family.forwarding); err != nil {
+		return nil, err
+	}
+	if o := b.other(); o != nil {
+		tables, err := o.tables(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look at the other backend: %w", err)
+		}
+		for _, t := range tables {
+			if t.isUsed() {
+				v.around.Other = o.String()
+			}
+		}
+	}
+	return v, nil
+}
+
+// table is a table as it was found, which may be not at all.
+func (v *view) table(name string) *table {
+	if t := v.tables[name]; t != nil {
+		return t
+	}
+	return newTable(name)
+}
+
+// isOn reads a setting of the namespace that the thread is in. One that is not there is not in the way either.
+func isOn(path string) (bool, error) {
+	text, err := os.ReadFile("/proc/sys/" + path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return strings.TrimSpace(string(text)) != "0", err
+}
+
+// subnets are those of the namespace's own addresses, where one of the wanted rules depends on them.
+func (f family) subnets(ns *observe.NS, wanted []*Chain) ([]netip.Prefix, error) {
+	for _, c := range wanted {
+		if slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.near.IsValid() }) {
+			return address.Subnets(ns, f.inet)
+		}
+	}
+	return nil, nil
+}

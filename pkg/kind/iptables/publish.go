@@ -1,0 +1,196 @@
+package iptables
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/kind/sysctl"
+	"linkd/pkg/spec"
+)
+
+// publish is an entry of publish: what comes for a port of this namespace goes to another machine.
+type publish struct {
+	Protocol string   `yaml:"protocol" oneof:"tcp udp" default:"tcp" doc:"the protocol whose port it is"`
+	Address  network  `yaml:"address" absent:"all but the loopback's" doc:"the one address of the namespace on which the port is published"`
+	Port     ports    `yaml:"port" required:"true" doc:"the port that is published"`
+	To       endpoint `yaml:"to" required:"true" doc:"where what comes for it is sent on to"`
+	Source   spec.Source
+}
+
+// endpoint is an address and a port: 172.17.1.2:80. Without a port, the port is 0.
+type endpoint struct {
+	netip.AddrPort
+	src spec.Source
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (e *endpoint) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	e.src = c.At(n).Source()
+	var text string
+	if !c.Decode(n, &text) {
+		return nil
+	}
+	parts := endpointForm.FindStringSubmatch(text)
+	if ip, err := netip.ParseAddr(text); err == nil && ip.Is6() {
+		// 1::2:80 is an address as well as one with a port.
+		return fmt.Errorf("write an IPv6 address in brackets: [%s] or [ADDRESS]:PORT", text)
+	}
+	if parts == nil {
+		return expectedEndpoint(text)
+	}
+	ip, err := netip.ParseAddr(parts[1] + parts[2])
+	switch {
+	case err != nil || ip.Zone() != "" || ip.Is6() != (parts[1] != "") || ip.Is4In6():
+		return expectedEndpoint(text)
+	case ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback():
+		return fmt.Errorf("%s is no address of another machine", ip)
+	}
+	port := uint16(0)
+	if parts[3] != "" {
+		if port, err = parsePort(parts[3]); err != nil {
+			return err
+		}
+	}
+	e.AddrPort = netip.AddrPortFrom(ip, port)
+	return nil
+}
+
+// endpointForm is [IPV6] or IPV4, and :PORT.
+var endpointForm = regexp.MustCompile(`^(?:\[([^\]]+)\]|([^:\[\]]+))(?::(.+))?$`)
+
+// Syntax implements spec.Described.
+func (endpoint) Syntax() spec.Syntax {
+	return spec.Syntax{
+		Name:    "endpoint",
+		Doc:     "An address and a port: `172.17.1.2:80`, `[fd00::2]:80`. Without a port, `172.17.1.2` or `[fd00::2]`, the port stays as it is, which it has to where it is one of a range.",
+		Pattern: "^([0-9]{1,3}([.][0-9]{1,3}){3}|\\[[0-9A-Fa-f:.]+\\])(:[1-9][0-9]{0,4})?$",
+	}
+}
+
+func expectedEndpoint(text string) error {
+	return fmt.Errorf("expected an address and a port such as 172.17.1.2:80 or [fd00::2]:80, found %q", text)
+}
+
+// publishes compiles all entries of a namespace. What is declared for the loopback's sake is known only when everything
+// has been read.
+func publishes(c *spec.Context, f family, entries []publish, chains chains) {
+	loopback := f == ipv4 && routesLocalnet(c)
+	for i, p := range entries {
+		if !p.isValid(c, f) {
+			continue
+		}
+		p.compile(f, f.path(c, "publish/"+p.protocol()+"/"+p.Port.String()), loopback, chains)
+		for _, before := range entries[:i] {
+			if p.isHiddenBy(before) {
+				c.Reject(p.Source, "%s port %s is published twice, first in %s", p.protocol(), p.Port, before.Source)
+				break
+			}
+		}
+	}
+}
+
+// routesLocalnet tells whether the files let the namespace send what comes from 127.0.0.0/8 to other machines. The
+// kernel asks either the interface or all of them (IN_DEV_ROUTE_LOCALNET in linux/inetdevice.h).
+func routesLocalnet(c *spec.Context) bool {
+	return slices.ContainsFunc(c.Wanted(), func(r spec.Resource) bool {
+		s, is := r.(sysctl.Sysctl)
+		return is && s.NS == c.NS && s.Value != "0" &&
+			strings.HasPrefix(s.Path, "net/ipv4/conf/") && strings.HasSuffix(s.Path, "/route_localnet")
+	})
+}
+
+func (p publish) protocol() string {
+	if p.Protocol == "" {
+		return "tcp"
+	}
+	return p.Protocol
+}
+
+func (p publish) isValid(c *spec.Context, f family) bool {
+	to := network{prefix: netip.PrefixFrom(p.To.Addr(), p.To.Addr().BitLen()), src: p.To.src}
+	address, target := p.Address.isIn(c, f), to.isIn(c, f)
+	if !address || !target {
+		return false
+	}
+	switch at := p.Address.prefix; {
+	case at.IsValid() && !at.IsSingleIP():
+		c.Reject(p.Address.src, "%s is a network: publish on one address, or leave it out", at)
+	case at.IsValid() && at.Addr() == netip.IPv6Loopback():
+		c.Reject(p.Address.src, "nothing can be published on ::1: the kernel lets nothing from it leave the machine")
+	case at.IsValid() && (at.Addr().IsUnspecified() || at.Addr().IsMulticast()):
+		c.Reject(p.Address.src, "%s is no address of this machine; leave it out for all of them", at.Addr())
+	case p.To.Port() != 0 && !p.Port.one():
+		c.Reject(p.To.src, "a range of ports goes to the same ports: write %s without a port", p.To.Addr())
+	default:
+		return true
+	}
+	return false
+}
+
+// isHiddenBy tells whether packets for an entry go to another one that stands before it. One for all addresses behind
+// one for a single address is not hidden by that: the latter is the exception.
+func (p publish) isHiddenBy(before publish) bool {
+	return p.protocol() == before.protocol() && p.Port.overlap(before.Port) &&
+		(!before.Address.prefix.IsValid() || before.Address.prefix == p.Address.prefix)
+}
+
+// compile makes the rules of a valid entry.
+func (p publish) compile(f family, path string, loopback bool, chains chains) {
+	add := func(table, hook string, args ...[]string) {
+		chains.add(table, hook, newRule(path, slices.Concat(args...)...).from(p.Source))
+	}
+	connection := p.connection()
+	onPort := slices.Concat([]string{"-p", p.protocol()}, p.Port.match(p.protocol()))
+	dnat := []string{"-j", "DNAT", "--to-destination", p.target()}
+	onLocal := []string{"-m", "addrtype", "--dst-type", "LOCAL"}
+	switch at := p.Address.prefix; {
+	case at.IsValid():
+		// From outside nothing comes for a loopback address.
+		if !at.Addr().IsLoopback() {
+			add("nat", "PREROUTING", []string{"-d", at.String()}, onPort, dnat)
+		}
+		add("nat", "OUTPUT", []string{"-d", at.String()}, onPort, dnat)
+	case loopback:
+		add("nat", "PREROUTING", onPort, onLocal, dnat)
+		add("nat", "OUTPUT", onPort, onLocal, dnat)
+	default:
+		add("nat", "PREROUTING", onPort, onLocal, dnat)
+		// What comes from a loopback address cannot leave by another interface, and what listens there is not in the way.
+		add("nat", "OUTPUT", []string{"!", "-d", f.loopback}, onPort, onLocal, dnat)
+	}
+	add(filter, "FORWARD", connection, []string{"-j", "ACCEPT"})
+
+	// Whoever reaches the target without passing through here would get replies from an address that it has not asked.
+	hairpin := newRule(path, slices.Concat(connection, []string{"-j", "MASQUERADE"})...).from(p.Source)
+	hairpin.near = p.To.Addr()
+	chains.add("nat", "POSTROUTING", hairpin)
+	// The target may know no way to whichever address of its own the namespace has taken for the one that was asked.
+	add("nat", "POSTROUTING", connection, []string{"-m", "addrtype", "--src-type", "LOCAL", "-j", "MASQUERADE"})
+}
+
+// connection matches the packets of what this entry has translated, both ways and errors too, and no others.
+func (p publish) connection() []string {
+	words := []string{"-m", "conntrack", "--ctstate", "DNAT", "--ctproto", strconv.Itoa(protocolNumber(p.protocol()))}
+	words = append(words, p.Address.tracked("--ctorigdst")...)
+	words = append(words, "--ctreplsrc", p.To.Addr().String())
+	words = append(words, p.Port.tracked("--ctorigdstport")...)
+	port := p.Port
+	if p.To.Port() != 0 {
+		port = ports{first: p.To.Port(), last: p.To.Port()}
+	}
+	return append(words, port.tracked("--ctreplsrcport")...)
+}
+
+// target is the new destination as DNAT takes it; without a port, the port stays.
+func (p publish) target() string {
+	if p.To.Port() == 0 {
+		return p.To.Addr().String()
+	}
+	return p.To.AddrPort.String()
+}

@@ -1,0 +1,119 @@
+package iptables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/spec"
+)
+
+// restore carries out a script, all of it or nothing.
+func (b *backend) restore(ctx context.Context, s *script) error {
+	if len(s.lines) == 0 {
+		return nil
+	}
+	if b.legacy && lock.isKept() {
+		return fmt.Errorf("%s-restore: %w", b.prefix, errLocked)
+	}
+	_, err := run(ctx, s.String(), b.prefix+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
+	var failed *failure
+	switch {
+	case !errors.As(err, &failed):
+		return err
+	case strings.Contains(string(failed.Stderr), "xtables lock"):
+		lock.waitedInVain()
+		return fmt.Errorf("%s: %w", failed.program, errLocked)
+	}
+	return s.explain(failed)
+}
+
+var errLocked = errors.New("somebody keeps the xtables lock")
+
+// xtablesLock is the lock that the legacy programs take while they change something, one for all namespaces (iptables(8),
+// --wait). When somebody keeps it, linkd waits once. As long as it is still kept then, linkd does not wait again, so that
+// the rest of its work goes on; what could not be done is tried again after pauses.
+type xtablesLock struct {
+	mu   sync.Mutex
+	busy bool
+}
+
+var lock xtablesLock
+
+const (
+	lockFile = "/run/xtables.lock"
+	// lockWait is how many seconds the lock is waited for. Without a number, or with 0, the programs wait for ever.
+	lockWait = 2
+)
+
+func (l *xtablesLock) waitedInVain() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy = true
+}
+
+// isKept tells whether the lock that was waited for in vain is still not to be had.
+func (l *xtablesLock) isKept() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy {
+		l.busy = false
+		if f, err := os.Open(lockFile); err == nil {
+			l.busy = errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+			f.Close()
+		}
+	}
+	return l.busy
+}
+
+var (
+	// lineNumber is how the programs tell at which line of the script they stopped.
+	lineNumber = regexp.MustCompile(`(?m)(?:^Error occurred at line: |^line |-restore: line )(\d+)(?: failed)?:?`)
+	// noise is what they print beside.
+	noise = regexp.MustCompile("(?m)^Try `.*|^\\S+ v[0-9.]+ \\([a-z_]+\\): |^\\S+-restore: |\\.\\s*$")
+)
+
+// explain says in one line what a program did not like, and where that is declared. Nothing of the script was done.
+func (s *script) explain(e *failure) error {
+	stderr := string(e.Stderr)
+	culprit := line{}
+	for _, m := range lineNumber.FindAllStringSubmatch(stderr, -1) {
+		// The first line of the script is the table's.
+		if n, _ := strconv.Atoi(m[1]); n >= 2 && n-2 < len(s.lines) {
+			culprit = s.lines[n-2]
+		}
+	}
+	said := noise.ReplaceAllString(lineNumber.ReplaceAllString(stderr, ""), "")
+	message := fmt.Sprintf("%s refuses", e.program)
+	if culprit.rule.Source != (spec.Source{}) {
+		message = culprit.rule.Source.String() + ": " + message + " " + culprit.rule.text()
+	} else if places := s.suspects(); len(places) > 0 {
+		message = anyOf(places) + ": " + message + " what is declared there"
+	}
+	if said = strings.Join(strings.Fields(said), " "); said != "" {
+		message += ": " + said
+	}
+	return fmt.Errorf("%s (%w); the table %s stays as it was", message, e.ExitError, s.table)
+}
+
+// anyOf names a few places.
+func anyOf(places []spec.Source) string {
+	const most = 3
+	var names []string
+	for _, p := range places {
+		if name := p.String(); len(names) == 0 || names[len(names)-1] != name {
+			names = append(names, name)
+		}
+	}
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, " or ")
+}

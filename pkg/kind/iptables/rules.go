@@ -1,0 +1,113 @@
+package iptables
+
+import (
+	"maps"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/spec"
+)
+
+// verbatim is an entry of rules: what the other keys have no words for, in iptables' own.
+type verbatim struct {
+	Table  string     `yaml:"table" oneof:"filter nat mangle raw security" default:"filter" doc:"the table of the chain"`
+	Chain  chainRef   `yaml:"chain" required:"true" doc:"the built-in chain from which the rule is reached"`
+	Args   []argument `yaml:"args" required:"true" doc:"the words of the rule, as iptables(8) takes them"`
+	Source spec.Source
+}
+
+// chainRef is a chain as it is written, and where.
+type chainRef struct {
+	name string
+	src  spec.Source
+}
+
+// DecodeNode implements spec.NodeDecoder.
+func (r *chainRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
+	r.src = c.At(n).Source()
+	c.Decode(n, &r.name)
+	return nil
+}
+
+// Syntax implements spec.Described.
+func (chainRef) Syntax() spec.Syntax {
+	all := map[string]bool{}
+	for _, chains := range hooks {
+		for _, chain := range chains {
+			all[chain] = true
+		}
+	}
+	return spec.Syntax{Name: "chain", Doc: "Not every table has each.", Words: slices.Sorted(maps.Keys(all))}
+}
+
+// hooks are the built-in chains of each table.
+var hooks = map[string][]string{
+	"filter":   {"INPUT", "FORWARD", "OUTPUT"},
+	"nat":      {"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"},
+	"mangle":   {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"},
+	"raw":      {"PREROUTING", "OUTPUT"},
+	"security": {"INPUT", "FORWARD", "OUTPUT"},
+}
+
+func (v verbatim) compile(c *spec.Context, f family, chains chains) {
+	table := v.Table
+	if table == "" {
+		table = filter
+	}
+	if v.Chain.name == dockerUser {
+		c.Reject(v.Chain.src, "write FORWARD: where Docker has made %s, linkd's rules for FORWARD are reached from there", dockerUser)
+		return
+	}
+	if err := spec.OneOf("chain of the table "+table, v.Chain.name, hooks[table]...); err != nil {
+		c.Reject(v.Chain.src, "%v", err)
+		return
+	}
+	if len(v.Args) == 0 {
+		c.Reject(v.Source, "a rule of no words would match everything and do nothing")
+		return
+	}
+	words := make([]string, len(v.Args))
+	for i, a := range v.Args {
+		words[i] = a.text
+	}
+	ok := v.checkValues(c, f)
+	r := newRule(f.path(c, "rules"), words...).from(v.Source)
+	r.Verbatim = true
+	if length := len(r.String()); length > longestRule {
+		c.Reject(v.Source, "the rule has %d bytes; iptables-restore takes %d", length, longestRule)
+		ok = false
+	}
+	if len(words) > mostWords {
+		c.Reject(v.Source, "the rule has %d words; iptables-restore takes %d", len(words), mostWords)
+		ok = false
+	}
+	if ok {
+		chains.add(table, v.Chain.name, r)
+	}
+}
+
+// What iptables-restore takes is bounded: a line by its buffer of 10240 bytes, after which it would take the rest for
+// another command, an argument by one of 1024, and their number by 255 (iptables/iptables-restore.c, xshared.h). The
+// chain and linkd's mark take their part.
+const (
+	longestRule = 9 << 10
+	longestWord = 1023
+	mostWords   = 240
+)
+
+// checkValues checks what stands behind an option.
+func (v verbatim) checkValues(c *spec.Context, f family) (ok bool) {
+	ok = true
+	for i, a := range v.Args[1:] {
+		if err := checkValue(f, v.Args[i].text, a.text); err != nil {
+			c.Reject(a.src, "%v", err)
+			ok = false
+		}
+	}
+	if last := v.Args[len(v.Args)-1]; len(last.text) == 2 && last.text[0] == '-' && last.text != "-f" {
+		c.Reject(last.src, "%s is without its value", last.text)
+		ok = false
+	}
+	return ok
+}

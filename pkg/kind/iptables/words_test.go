@@ -1,0 +1,49 @@
+package iptables
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWords(t *testing.T) {
+	for text, want := range map[string][][]string{
+		"# it's a \" in a comment\n*nat\n\n:X - [0:0]\n":  {{"*nat"}, {":X", "-", "[0:0]"}},
+		`-A X --comment "a \"b\" \'c\' \\d" -j Y`:         {{"-A", "X", "--comment", `a "b" 'c' \d`, "-j", "Y"}},
+		`-A X --comment ""`:                               {{"-A", "X", "--comment", ""}},
+		"-A X --comment \"two\n-A LINKD-X\" -j Y\nCOMMIT": {{"-A", "X", "--comment", "two\n-A LINKD-X", "-j", "Y"}, {"COMMIT"}},
+		`-o a#b -m comment --comment #1`:                  {{"-o", "a#b", "-m", "comment", "--comment", "#1"}},
+		"# without an end":                                nil,
+	} {
+		have, err := words(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+	if _, err := words("-A X -o a\"b -j Y\n"); !errors.Is(err, errQuote) {
+		t.Errorf("have %v, want %v", err, errQuote)
+	}
+}
+
+// What join writes, words reads.
+func TestJoinRoundTrip(t *testing.T) {
+	const letters = "ab \t\"'\\#!-:\n"
+	for range 2000 {
+		line := make([]string, 1+rand.IntN(4))
+		for i := range line {
+			for range rand.IntN(6) {
+				line[i] += string(letters[rand.IntN(len(letters))])
+			}
+		}
+		have, err := words(join(line))
+		if err != nil || len(have) != 1 || !slices.Equal(have[0], line) {
+			t.Fatalf("%q became %q by %q, %v", line, have, join(line), err)
+		}
+	}
+}
