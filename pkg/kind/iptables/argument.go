@@ -31,7 +31,12 @@ func (a *argument) DecodeNode(c *spec.Context, n *yaml.Node) error {
 
 // Syntax implements spec.Described.
 func (argument) Syntax() spec.Syntax {
-	return spec.Syntax{Name: "argument", Doc: "A word. An option and its value are two; `\"!\"` stands in quotes.", Min: 0, Max: math.MaxUint32}
+	return spec.Syntax{
+		Name:    "argument",
+		Doc:     "A word of a rule. An option and its value are two, `\"!\"` stands in quotes, and no word holds a `\"` or a `\\`.",
+		Pattern: `^[^"\\]+$`,
+		Min:     0, Max: math.MaxInt64,
+	}
 }
 
 // checkWord refuses what would not stay one word of one rule: what iptables-restore or a reader of iptables-save would
@@ -136,7 +141,7 @@ func checkAddress(f family, text string) error {
 	case strings.Contains(text, ","):
 		return fmt.Errorf("%s: iptables makes a rule of each in a list: write a rule for each", text)
 	case err != nil || ip.Zone() != "":
-		return fmt.Errorf("expected an address or a network such as 172.17.0.0/16, found %q", text)
+		return fmt.Errorf("%q is no address or network such as 172.17.0.0/16", text)
 	case ip.BitLen() != f.bits:
 		return fmt.Errorf("%s is not of the address family of %s", text, f.name)
 	}
@@ -144,7 +149,7 @@ func checkAddress(f family, text string) error {
 		return nil
 	}
 	if _, err := netip.ParsePrefix(text); mask != "" && err != nil {
-		return fmt.Errorf("expected an address or a network such as 172.17.0.0/16, found %q", text)
+		return fmt.Errorf("%q is no address or network such as 172.17.0.0/16", text)
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func TestEditsByTheRealPrograms(t *testing.T) {
 			const names = "abcdefghijklmnopABCDEF"
 			ns := l.open()
 			have := ""
-			for range 60 {
+			for range 30 {
 				want := have
 				for range rand.IntN(6) {
 					at := rand.IntN(len(want) + 1)

@@ -1,8 +1,9 @@
 package iptables
 
 import (
-	"maps"
+	"fmt"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -26,22 +27,21 @@ type chainRef struct {
 // DecodeNode implements spec.NodeDecoder.
 func (r *chainRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	r.src = c.At(n).Source()
-	c.Decode(n, &r.name)
-	return nil
+	if !c.Decode(n, &r.name) {
+		return nil
+	}
+	if r.name == dockerUser {
+		return fmt.Errorf("write FORWARD: where Docker has made %s, linkd's rules for FORWARD are reached from there", dockerUser)
+	}
+	return spec.OneOf("chain", r.name, hooks["mangle"]...)
 }
 
 // Syntax implements spec.Described.
 func (chainRef) Syntax() spec.Syntax {
-	all := map[string]bool{}
-	for _, chains := range hooks {
-		for _, chain := range chains {
-			all[chain] = true
-		}
-	}
-	return spec.Syntax{Name: "chain", Doc: "Not every table has each.", Words: slices.Sorted(maps.Keys(all))}
+	return spec.Syntax{Name: "chain", Doc: "Not every table has each.", Words: hooks["mangle"]}
 }
 
-// hooks are the built-in chains of each table.
+// hooks are the built-in chains of each table; mangle has all that there are.
 var hooks = map[string][]string{
 	"filter":   {"INPUT", "FORWARD", "OUTPUT"},
 	"nat":      {"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"},
@@ -55,12 +55,8 @@ func (v verbatim) compile(c *spec.Context, f family, chains chains) {
 	if table == "" {
 		table = filter
 	}
-	if v.Chain.name == dockerUser {
-		c.Reject(v.Chain.src, "write FORWARD: where Docker has made %s, linkd's rules for FORWARD are reached from there", dockerUser)
-		return
-	}
-	if err := spec.OneOf("chain of the table "+table, v.Chain.name, hooks[table]...); err != nil {
-		c.Reject(v.Chain.src, "%v", err)
+	if !slices.Contains(hooks[table], v.Chain.name) {
+		c.Reject(v.Chain.src, "the table %s has no chain %s; it has %s", table, v.Chain.name, strings.Join(hooks[table], ", "))
 		return
 	}
 	if len(v.Args) == 0 {

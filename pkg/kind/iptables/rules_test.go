@@ -34,6 +34,8 @@ namespaces:
     iptables:
       rules:
         - {table: broute, chain: INPUT, args: [-j, DROP]}
+        - {chain: INPT, args: [-j, DROP]}
+        - {chain: DOCKER-USER, args: [-j, DROP]}
         - {chain: INPUT, args: -j DROP}
         - {args: [-j, DROP]}
         - {chain: INPUT}
@@ -47,36 +49,38 @@ namespaces:
         - {chain: INPUT, args: ["DR\x7fP", "a\"b", 'a\b']}
         - {chain: INPUT, args: [-m, comment, --comment, "linkd:mine"]}
 `, `a.yaml:6:19: table "broute" is not one of filter, nat, mangle, raw, security
-a.yaml:7:32: expected a list, found "-j DROP"
-a.yaml:8:11: "chain" is missing
-a.yaml:9:11: "args" is missing
-a.yaml:10:43: expected a word, found a list
-a.yaml:11:33: an argument is empty; an exclamation mark stands in quotes: "!"
-a.yaml:12:33: -A is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:12:46: -AFORWARD is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:12:57: --append is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:12:67: --append is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:12:74: --append is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:33: -t is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:42: --table is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:55: -c is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:64: -h is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:68: --help is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:76: --help is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:82: -6 is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:86: -w is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:90: -M is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:13:94: --modprobe is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:14:33: --jump=DROP: write an option and its value as two words
-a.yaml:15:33: -jDROP: write an option and its value as two words, -j and DROP
-a.yaml:15:43: - is no part of a rule: linkd says which table and chain, and counts itself
-a.yaml:15:46: -- is no option
-a.yaml:15:50: write --sour in full: --source
-a.yaml:16:37: argument "DROP\n-A FORWARD -j DROP": iptables-restore reads lines, so no control character can be in a rule
-a.yaml:17:33: argument "DR\x7fP": iptables-restore reads lines, so no control character can be in a rule
-a.yaml:17:44: argument "a\"b": what holds a " or a \ cannot be read back from iptables-save for sure
-a.yaml:17:52: argument "a\\b": what holds a " or a \ cannot be read back from iptables-save for sure
-a.yaml:18:57: "linkd:mine" begins like linkd's own mark
+a.yaml:7:19: chain "INPT" is not one of PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING; did you mean "INPUT"?
+a.yaml:8:19: write FORWARD: where Docker has made DOCKER-USER, linkd's rules for FORWARD are reached from there
+a.yaml:9:32: expected a list, found "-j DROP"
+a.yaml:10:11: "chain" is missing
+a.yaml:11:11: "args" is missing
+a.yaml:12:43: expected a word, found a list
+a.yaml:13:33: an argument is empty; an exclamation mark stands in quotes: "!"
+a.yaml:14:33: -A is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:14:46: -AFORWARD is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:14:57: --append is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:14:67: --append is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:14:74: --append is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:33: -t is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:42: --table is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:55: -c is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:64: -h is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:68: --help is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:76: --help is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:82: -6 is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:86: -w is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:90: -M is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:15:94: --modprobe is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:16:33: --jump=DROP: write an option and its value as two words
+a.yaml:17:33: -jDROP: write an option and its value as two words, -j and DROP
+a.yaml:17:43: - is no part of a rule: linkd says which table and chain, and counts itself
+a.yaml:17:46: -- is no option
+a.yaml:17:50: write --sour in full: --source
+a.yaml:18:37: argument "DROP\n-A FORWARD -j DROP": iptables-restore reads lines, so no control character can be in a rule
+a.yaml:19:33: argument "DR\x7fP": iptables-restore reads lines, so no control character can be in a rule
+a.yaml:19:44: argument "a\"b": what holds a " or a \ cannot be read back from iptables-save for sure
+a.yaml:19:52: argument "a\\b": what holds a " or a \ cannot be read back from iptables-save for sure
+a.yaml:20:57: "linkd:mine" begins like linkd's own mark
 `},
 		"rules that make no sense": {`
 namespaces:
@@ -84,25 +88,21 @@ namespaces:
     iptables:
       rules:
         - {chain: INPUT, args: []}
-        - {chain: INPT, args: [-j, DROP]}
         - {table: nat, chain: FORWARD, args: [-j, DROP]}
-        - {chain: DOCKER-USER, args: [-j, DROP]}
         - {chain: INPUT, args: [-s, example.com, -d, "10.0.0.1,10.0.0.2", --src, "fd00::1", --dst, 10.0.0.0/33]}
         - {chain: INPUT, args: [-i, "a b", -m, ../../tmp/x, -j, "X -j Y", --match, /x]}
         - {chain: INPUT, args: [-p, tcp, -j]}
 `, `a.yaml:6:11: a rule of no words would match everything and do nothing
-a.yaml:7:19: chain of the table filter "INPT" is not one of INPUT, FORWARD, OUTPUT; did you mean "INPUT"?
-a.yaml:8:31: chain of the table nat "FORWARD" is not one of PREROUTING, INPUT, OUTPUT, POSTROUTING
-a.yaml:9:19: write FORWARD: where Docker has made DOCKER-USER, linkd's rules for FORWARD are reached from there
-a.yaml:10:37: expected an address or a network such as 172.17.0.0/16, found "example.com"
-a.yaml:10:54: 10.0.0.1,10.0.0.2: iptables makes a rule of each in a list: write a rule for each
-a.yaml:10:82: fd00::1 is not of the address family of iptables
-a.yaml:10:100: expected an address or a network such as 172.17.0.0/16, found "10.0.0.0/33"
-a.yaml:11:37: interface name "a b": ' ' is not allowed
-a.yaml:11:48: "../../tmp/x" is no name of an extension or a chain
-a.yaml:11:65: "X -j Y" is no name of an extension or a chain
-a.yaml:11:84: "/x" is no name of an extension or a chain
-a.yaml:12:42: -j is without its value
+a.yaml:7:31: the table nat has no chain FORWARD; it has PREROUTING, INPUT, OUTPUT, POSTROUTING
+a.yaml:8:37: "example.com" is no address or network such as 172.17.0.0/16
+a.yaml:8:54: 10.0.0.1,10.0.0.2: iptables makes a rule of each in a list: write a rule for each
+a.yaml:8:82: fd00::1 is not of the address family of iptables
+a.yaml:8:100: "10.0.0.0/33" is no address or network such as 172.17.0.0/16
+a.yaml:9:37: interface name "a b": ' ' is not allowed
+a.yaml:9:48: "../../tmp/x" is no name of an extension or a chain
+a.yaml:9:65: "X -j Y" is no name of an extension or a chain
+a.yaml:9:84: "/x" is no name of an extension or a chain
+a.yaml:10:42: -j is without its value
 `},
 	}.run(t)
 }
