@@ -17,7 +17,7 @@ func patience() time.Duration { return 20 * time.Second * time.Duration(*slow) }
 
 // programs can stand first on a story's line without exec before them.
 var programs = []string{
-	"bridge", "cat", "ip", "ip6tables", "iptables", "iptables-save", "linkd", "ls", "ping", "readlink", "sh", "sysctl",
+	"bridge", "cat", "dial", "ip", "ip6tables", "iptables", "iptables-save", "linkd", "ls", "ping", "readlink", "serve", "sh", "sysctl",
 }
 
 // command is what testscript runs for a word that it does not know; neg is a ! before it.

@@ -39,6 +39,33 @@ func sandbox(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// fillPrograms puts the programs in their directory that a story is to find before the machine's.
+func fillPrograms() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	files := map[string]string{"linkd": *binary}
+	for name := range trafficPrograms {
+		files[name] = self
+	}
+	if *backend != "" {
+		for _, family := range []string{"iptables", "ip6tables"} {
+			for _, tool := range []string{"", "-save", "-restore"} {
+				if files[family+tool], err = exec.LookPath(family + "-" + *backend + tool); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for name, file := range files {
+		if err := os.Symlink(file, filepath.Join(programsDir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // enter makes the sandbox this process was started in a machine of its own: /proc, /sys, an empty /run, an /etc
 // that can be written, and a network that is the same on every machine.
 func enter() error {
@@ -85,9 +112,6 @@ func enter() error {
 			return err
 		}
 	}
-	if err := os.Symlink(*binary, programsDir+"/linkd"); err != nil {
-		return err
-	}
 	// A story's files vanish with the sandbox's /run. The PATH of an ordinary user often lacks the directories of ip.
 	for name, value := range map[string]string{
 		"TMPDIR": filepath.Dir(programsDir),
@@ -96,6 +120,9 @@ func enter() error {
 		if err := os.Setenv(name, value); err != nil {
 			return err
 		}
+	}
+	if err := fillPrograms(); err != nil {
+		return err
 	}
 	// A new network namespace inherits the machine's forwarding.
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0); err != nil {

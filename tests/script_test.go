@@ -25,6 +25,8 @@ var (
 	slow   = flag.Int("slow", 1, "have that many times the patience, on a slow machine")
 	aloud  = flag.Bool("aloud", false, "with -v, print all that a story did, not only that of one that failed")
 	story  = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
+	// backend is that of the programs called iptables in the sandbox; "" is what the machine has by default.
+	backend = flag.String("backend", "", "nft or legacy: the backend of iptables in the sandbox")
 )
 
 // skipStatus is how a story that cannot run here is told apart from one that failed.
@@ -62,20 +64,32 @@ func TestStories(t *testing.T) {
 	// The binary must outlive the parallel stories, which start only when this function has returned.
 	t.Run("all", func(t *testing.T) {
 		for _, file := range stories {
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-				t.Parallel()
-				enact(t, file, linkd)
-			})
+			name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+			for _, backend := range backends(t, file) {
+				t.Run(strings.TrimSuffix(name+"-"+backend, "-"), func(t *testing.T) {
+					t.Parallel()
+					enact(t, file, linkd, backend)
+				})
+			}
 		}
 	})
 }
 
+// backends are those of iptables with which a story is told: both, if it has the line "# BACKENDS nft, legacy".
+func backends(t *testing.T, file string) []string {
+	t.Helper()
+	if strings.Contains(read(t, file), "\n# BACKENDS nft, legacy\n") {
+		return []string{"nft", "legacy"}
+	}
+	return []string{""}
+}
+
 // enact runs one story in a sandbox and takes its outcome as that of the test t.
-func enact(t *testing.T, file, linkd string) {
+func enact(t *testing.T, file, linkd, backend string) {
 	ctx, cancel := context.WithTimeout(t.Context(), storyTime()+10*time.Second)
 	defer cancel()
 	cmd := sandbox(ctx, "-story", file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
-		fmt.Sprintf("-slow=%v", *slow))
+		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend)
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {

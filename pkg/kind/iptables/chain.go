@@ -123,13 +123,18 @@ type chains map[chainName]*Chain
 
 type chainName struct{ table, hook string }
 
-// add appends a rule to linkd's chain for a built-in one. The chain is declared where its first rule is.
+// add appends a rule to linkd's chain for a built-in one. The chain is declared where the first of its rules is.
 func (cs chains) add(table, hook string, r Rule) {
 	name := chainName{table, hook}
-	if cs[name] == nil {
-		cs[name] = &Chain{Table: table, Name: ownPrefix + hook, Source: r.Source}
+	chain := cs[name]
+	if chain == nil {
+		chain = &Chain{Table: table, Name: ownPrefix + hook, Source: r.Source}
+		cs[name] = chain
 	}
-	cs[name].Rules = append(cs[name].Rules, r)
+	if r.Source.Line < chain.Source.Line {
+		chain.Source = r.Source
+	}
+	chain.Rules = append(chain.Rules, r)
 }
 
 func (cs chains) declare(c *spec.Context, f family) {

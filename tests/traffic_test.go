@@ -1,0 +1,137 @@
+package tests
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Two small programs send a story's traffic; they are this test binary under other names.
+//
+//	serve NETWORK ADDRESS...  answer whoever comes, on udp and tcp as in net.Listen: with who it came from
+//	dial NETWORK ADDRESS      ask, and print the answer; fail with why there is none
+var trafficPrograms = map[string]func(args []string) error{"serve": serve, "dial": dial}
+
+func init() {
+	run, is := trafficPrograms[filepath.Base(os.Args[0])]
+	if !is {
+		return
+	}
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// answerTime is how long an answer may take. What is dropped takes as long as this.
+const answerTime = time.Second
+
+func serve(args []string) error {
+	if len(args) < 2 {
+		return errors.New("usage: serve NETWORK ADDRESS...")
+	}
+	failed := make(chan error)
+	for _, address := range args[1:] {
+		if strings.HasPrefix(args[0], "udp") {
+			conn, err := net.ListenPacket(args[0], address)
+			if err != nil {
+				return err
+			}
+			go func() { failed <- answerPackets(conn) }()
+			continue
+		}
+		listener, err := net.Listen(args[0], address)
+		if err != nil {
+			return err
+		}
+		go func() { failed <- answerConnections(listener) }()
+	}
+	fmt.Println("ready")
+	return <-failed
+}
+
+func answer(from net.Addr) []byte {
+	host, _, _ := net.SplitHostPort(from.String())
+	return fmt.Appendf(nil, "to %s\n", host)
+}
+
+// padding comes after an answer over TCP: more than fits into one packet.
+var padding = bytes.Repeat([]byte("."), 4096)
+
+func answerPackets(conn net.PacketConn) error {
+	for {
+		_, from, err := conn.ReadFrom(make([]byte, 16))
+		if err != nil {
+			return err
+		}
+		if _, err := conn.WriteTo(answer(from), from); err != nil {
+			return err
+		}
+	}
+}
+
+func answerConnections(listener net.Listener) error {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		_, err = conn.Write(append(answer(conn.RemoteAddr()), padding...))
+		if conn.Close(); err != nil {
+			return err
+		}
+	}
+}
+
+func dial(args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: dial NETWORK ADDRESS")
+	}
+	conn, err := net.DialTimeout(args[0], args[1], answerTime)
+	if err != nil {
+		return why(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		return err
+	}
+	text := make([]byte, 64)
+	if strings.HasPrefix(args[0], "udp") {
+		var n int
+		if _, err = conn.Write([]byte("?")); err == nil {
+			n, err = conn.Read(text)
+		}
+		text = text[:n]
+	} else if text, err = io.ReadAll(conn); err == nil {
+		var whole bool
+		if text, whole = bytes.CutSuffix(text, padding); !whole {
+			err = errors.New("a part of the answer is missing")
+		}
+	}
+	if err != nil {
+		return why(err)
+	}
+	fmt.Printf("%s", text)
+	return nil
+}
+
+// why leaves the addresses out, of which one's own port differs from run to run.
+func why(err error) error {
+	var errno syscall.Errno
+	var timeout net.Error
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return errors.New("no answer")
+	case errors.As(err, &errno):
+		return errno
+	}
+	return err
+}
