@@ -17,7 +17,8 @@ func patience() time.Duration { return 20 * time.Second * time.Duration(*slow) }
 
 // programs can stand first on a story's line without exec before them.
 var programs = []string{
-	"bridge", "cat", "dial", "ip", "ip6tables", "iptables", "iptables-save", "linkd", "ls", "ping", "readlink", "serve", "sh", "sysctl",
+	"bridge", "cat", "dial", "flock", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
+	"iptables-nft", "iptables-nft-save", "iptables-save", "linkd", "ls", "ping", "readlink", "serve", "sh", "sysctl",
 }
 
 // command is what testscript runs for a word that it does not know; neg is a ! before it.

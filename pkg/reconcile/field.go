@@ -5,12 +5,14 @@ import (
 	"strings"
 )
 
-// Field is one difference. Replace: the kernel cannot change it in place.
+// Field is one difference. Replace: the kernel cannot change it in place. Moved: nobody undid anything, but what is
+// wanted is another thing now, because something else has changed.
 type Field struct {
 	Path    string `json:"path"`
 	Have    string `json:"have"`
 	Want    string `json:"want"`
 	Replace bool   `json:"-"`
+	Moved   bool   `json:"-"`
 }
 
 func (f Field) String() string {

@@ -60,6 +60,11 @@ func (o *Op) namespaces() []string {
 	return names
 }
 
+// moved tells whether all that the op changes is as it was wanted a moment ago.
+func (o *Op) moved() bool {
+	return len(o.Why) > 0 && !slices.ContainsFunc(o.Why, func(f Field) bool { return !f.Moved })
+}
+
 // String is one line of a plan: + create, ~ update, ± replace, - delete, with the differences.
 func (o *Op) String() string {
 	line := [...]string{"+", "~", "±", "-"}[o.Verb] + " " + escape(o.ID().String())

@@ -65,7 +65,7 @@ func (e *Engine) noteCorrections(plan Plan) (rest Plan) {
 	now := e.now()
 	for _, op := range plan {
 		id := op.ID()
-		if op.Want == nil || op.forget || !e.reached[id] {
+		if op.Want == nil || op.forget || op.moved() || !e.reached[id] {
 			rest = append(rest, op)
 			continue
 		}

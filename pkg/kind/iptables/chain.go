@@ -113,9 +113,20 @@ func (c *Chain) diff(have *Chain) []reconcile.Field {
 		}
 	}
 	if jumps, hooks := strings.Join(have.Jumps, ", "), strings.Join(have.Hooks, ", "); jumps != hooks {
-		fields.Differ("jump from", jumps, hooks)
+		fields = append(fields, reconcile.Field{Path: "jump from", Have: jumps, Want: hooks, Moved: c.wasFrom(have.Jumps)})
 	}
 	return fields
+}
+
+// wasFrom tells whether the jumps would be right if Docker had made its chain, or the way to it, or not.
+func (c *Chain) wasFrom(jumps []string) bool {
+	places := c.places()
+	for i := range places {
+		if slices.Equal(jumps, places[i:]) || slices.Equal(jumps, places[:i+1]) {
+			return len(places) > 1
+		}
+	}
+	return false
 }
 
 // chains collects the rules that the parts of a config compile to.

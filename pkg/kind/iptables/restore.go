@@ -75,7 +75,7 @@ func (l *xtablesLock) isKept() bool {
 
 var (
 	// lineNumber is how the programs tell at which line of the script they stopped.
-	lineNumber = regexp.MustCompile(`(?m)(?:^Error occurred at line: |^line |-restore: line )(\d+)(?: failed)?:?`)
+	lineNumber = regexp.MustCompile(`(?m)(?:^Error occurred at line: |^line |^\S+-restore: line )(\d+)(?: failed)?:?`)
 	// noise is what they print beside.
 	noise = regexp.MustCompile("(?m)^Try `.*|^\\S+ v[0-9.]+ \\([a-z_]+\\): |^\\S+-restore: |\\.\\s*$")
 )
