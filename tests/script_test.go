@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -145,6 +146,7 @@ func tell(file string) int {
 			Condition:          condition,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("EXAMPLES", examples)
+				env.Setenv("SLOW", strconv.Itoa(*slow))
 				for _, v := range env.Vars {
 					name, _, _ := strings.Cut(v, "=")
 					stage.variables = append(stage.variables, name)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -32,7 +33,13 @@ func init() {
 }
 
 // answerTime is how long an answer may take. What is dropped takes as long as this.
-const answerTime = time.Second
+func answerTime() time.Duration {
+	times, err := strconv.Atoi(os.Getenv("SLOW"))
+	if err != nil {
+		times = 1
+	}
+	return time.Second * time.Duration(times)
+}
 
 func serve(args []string) error {
 	if len(args) < 2 {
@@ -95,12 +102,12 @@ func dial(args []string) error {
 	if len(args) != 2 {
 		return errors.New("usage: dial NETWORK ADDRESS")
 	}
-	conn, err := net.DialTimeout(args[0], args[1], answerTime)
+	conn, err := net.DialTimeout(args[0], args[1], answerTime())
 	if err != nil {
 		return why(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(answerTime())); err != nil {
 		return err
 	}
 	text := make([]byte, 64)
