@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"linkd/pkg/kind/conform"
+	"linkd/pkg/observe"
 )
 
 // letters makes a rule of each letter: small ones are linkd's, and capital ones are not.
@@ -85,7 +86,7 @@ func TestEditsByTheRealPrograms(t *testing.T) {
 			const names = "abcdefghijklmnopABCDEF"
 			ns := l.open()
 			have := ""
-			for range 30 {
+			for range 12 {
 				want := have
 				for range rand.IntN(6) {
 					at := rand.IntN(len(want) + 1)
@@ -101,9 +102,9 @@ func TestEditsByTheRealPrograms(t *testing.T) {
 				chain := &Chain{NS: "lab", Family: f.name, Table: "mangle", Name: "LINKD-FORWARD", Rules: letters(want)}
 				chain.siblings = []*Chain{chain}
 				k := kind{f}
-				before := found(l, k, chain)
+				before := found(l, k, ns, chain)
 				conform.Must(l, k.Update(l.Context(), ns, chain, nil))
-				after := found(l, k, chain)
+				after := found(l, k, ns, chain)
 				if len(chain.diff(after)) > 0 {
 					l.Fatalf("from %q to %q: %v", have, want, chain.diff(after))
 				}
@@ -124,9 +125,9 @@ func TestEditsByTheRealPrograms(t *testing.T) {
 	})
 }
 
-func found(l lab, k kind, chain *Chain) *Chain {
+func found(l lab, k kind, ns *observe.NS, chain *Chain) *Chain {
 	l.Helper()
-	resources, err := k.ObserveWanted(l.Context(), l.open(), []Resource{chain})
+	resources, err := k.ObserveWanted(l.Context(), ns, []Resource{chain})
 	conform.Must(l, err)
 	for _, r := range resources {
 		if r.ID() == chain.ID() {
