@@ -199,6 +199,54 @@ func TestWhatAilsIsSaid(t *testing.T) {
 	b.pass(0, "create host/box/b\n")
 }
 
+// What is to be said of something that is as wanted stands beside its state, and is logged.
+func TestARemarkIsSaid(t *testing.T) {
+	b := newBench(t, "")
+	b.want("host/box/a value=1")
+	b.pass(0, "create host/box/a\n")
+	for _, remark := range []string{"", "it squeaks", ""} {
+		b.things[parseID("host/box/a")].remark = remark
+		b.pass(0, "")
+		s := b.engine.Status(nil)
+		if r := s.Resources[0]; s.State != Converged || r.State != OK || r.Reason != remark {
+			t.Errorf("with %q: %s %+v", remark, s.State, r)
+		}
+	}
+}
+
+// What is silent is looked at from time to time, unless all of it is announced.
+func TestSilentThingsAreLookedAt(t *testing.T) {
+	b := newBench(t, "host/knob/k value=1\nhost/knob/l value=1")
+	b.want("host/knob/k value=1\nhost/knob/l value=1")
+	b.pass(0, "")
+	b.things[parseID("host/knob/k")].announced = true
+	for _, test := range []struct {
+		announced bool
+		writes    string
+	}{{false, "update host/knob/k\n"}, {true, ""}} {
+		b.things[parseID("host/knob/l")].announced = test.announced
+		b.pass(0, "")
+		b.things[parseID("host/knob/k")].value = "2"
+		b.engine.LookAtSilent()
+		b.engine.Converge(context.Background())
+		if wrote := b.wrote(); wrote != test.writes {
+			t.Errorf("announced %v: wrote %q, want %q", test.announced, wrote, test.writes)
+		}
+		b.things[parseID("host/knob/k")].announced = true
+	}
+}
+
+// What follows something else is not undone when that changes, however often.
+func TestWhatFollowsDoesNotFlap(t *testing.T) {
+	b := newBench(t, "")
+	b.want("host/box/a value=1")
+	b.pass(0, "create host/box/a\n")
+	for range 3 * flapCount {
+		b.things[parseID("host/box/a")].value, b.things[parseID("host/box/a")].follows = "2", true
+		b.pass(0, "update host/box/a\n")
+	}
+}
+
 func TestWhatIsUndoneAgainAndAgainIsLeftForAWhile(t *testing.T) {
 	b := newBench(t, "")
 	b.want("host/box/a value=1\nhost/box/b value=1 needs=host/box/a")

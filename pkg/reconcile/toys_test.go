@@ -32,9 +32,11 @@ type toy struct {
 	makes, within string
 	// pending and failed are why it cannot be completed.
 	pending, failed string
-	// ails is why it is of no use, as wanted as it may be.
-	ails string
-	line int
+	// ails is why it is of no use, as wanted as it may be, and remark what is to be said of it beside.
+	ails, remark string
+	// announced: changes of it are, though it is of a silent kind. Follows: its value follows something else's.
+	announced, follows bool
+	line               int
 }
 
 func (t *toy) ID() spec.ID            { return t.id }
@@ -42,6 +44,9 @@ func (t *toy) Needs() []spec.ID       { return t.needs }
 func (t *toy) OnlyFound() bool        { return t.only }
 func (t *toy) MakesNamespace() string { return t.makes }
 func (t *toy) Problem() string        { return t.ails }
+func (t *toy) Announced() bool        { return t.announced }
+
+func (t *toy) Remark(have spec.Resource) string { return have.(*toy).remark }
 
 func (t *toy) Reaches() []string {
 	if t.within == "" {
@@ -268,6 +273,9 @@ func (k toyKind) Diff(want, have *toy) []Field {
 	var fs Fields
 	if want.value != "" {
 		Compare(&fs, "value", &want.value, have.value)
+	}
+	for i := range fs {
+		fs[i].Moved = have.follows
 	}
 	if w, h := fmt.Sprint(want.needs), fmt.Sprint(have.needs); w != h {
 		fs.DifferForGood("needs", h, w)

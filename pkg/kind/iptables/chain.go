@@ -36,8 +36,11 @@ func (c *Chain) Needs() []spec.ID { return nil }
 // Origin implements spec.Resource.
 func (c *Chain) Origin() spec.Source { return c.Source }
 
-// Announced implements reconcile.Announced.
-func (c *Chain) Announced() bool { return c.Around.announced() }
+// Announced implements reconcile.Announced. What keeps packets from being forwarded goes as silently as it came, so it
+// is looked for again while it is there.
+func (c *Chain) Announced() bool {
+	return c.Around.announced() && (c.Around.Forwarding || !c.forwards())
+}
 
 // Remark implements reconcile.Remarker.
 func (c *Chain) Remark(have spec.Resource) string {
@@ -54,7 +57,9 @@ func (c *Chain) Remark(have spec.Resource) string {
 
 // forwards tells whether the chain is for packets that go through the namespace. A user's own rules are for any.
 func (c *Chain) forwards() bool {
-	return slices.ContainsFunc(c.Rules, func(r Rule) bool { return !r.Verbatim }) && c.hook() != "OUTPUT"
+	return c.hook() != "OUTPUT" && slices.ContainsFunc(c.Rules, func(r Rule) bool {
+		return r.Mark != "" && !strings.Contains(r.Mark, rulesKey+" ")
+	})
 }
 
 func (c *Chain) table() string { return c.Table }

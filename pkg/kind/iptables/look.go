@@ -22,7 +22,7 @@ type backends struct {
 	Other string
 }
 
-// announced: what is in the way goes as silently as it came, so it is looked for again while it is there.
+// announced tells whether changes are: while there are rules in the other backend, it is looked for their end.
 func (b backends) announced() bool { return !b.Legacy && b.Other == "" }
 
 // remarks are what is to be said of every resource.
@@ -43,8 +43,6 @@ type surroundings struct {
 	// Subnets are those of the namespace's own addresses.
 	Subnets []netip.Prefix
 }
-
-func (s surroundings) announced() bool { return s.backends.announced() && s.Forwarding }
 
 // view is what one look at a namespace found.
 type view struct {

@@ -18,6 +18,9 @@ type verbatim struct {
 	Source spec.Source
 }
 
+// rulesKey is what the marks of these rules hold.
+const rulesKey = "rules"
+
 // chainRef is a chain as it is written, and where.
 type chainRef struct {
 	name string
@@ -68,7 +71,7 @@ func (v verbatim) compile(c *spec.Context, f family, chains chains) {
 		words[i] = a.text
 	}
 	ok := v.checkValues(c, f)
-	r := newRule(f.path(c, "rules"), words...).from(v.Source)
+	r := newRule(f.path(c, rulesKey), words...).from(v.Source)
 	r.Verbatim = true
 	if length := len(r.String()); length > longestRule {
 		c.Reject(v.Source, "the rule has %d bytes; iptables-restore takes %d", length, longestRule)
