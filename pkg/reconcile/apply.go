@@ -45,7 +45,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		done++
 		e.changes++
 		if e.log.Enabled(ctx, slog.LevelInfo) {
-			e.log.LogAttrs(ctx, slog.LevelInfo, op.Verb.String(), e.about(id, "why", op.reason())...)
+			e.log.LogAttrs(ctx, slog.LevelInfo, op.deed(), e.about(id, "why", op.reason())...)
 		}
 	}
 }
@@ -115,6 +115,9 @@ func (e *Engine) do(ctx context.Context, op *Op) error {
 			e.journal.Remember(name, d.Selector)
 		}
 	}
+	if err := e.record(ctx, op); err != nil {
+		return fmt.Errorf("%s %s: %w", op.deed(), id, err)
+	}
 	entry, remembered := e.journal.Get(id, ns.Identity)
 	setting := false
 	if op.Want != nil && !op.forget {
@@ -131,11 +134,15 @@ func (e *Engine) do(ctx context.Context, op *Op) error {
 	case Update:
 		err = op.kind.Update(ctx, ns, op.Want, op.Have)
 	case Replace:
-		if err = op.kind.Delete(ctx, ns, op.Have); err == nil {
+		switch err = e.remove(ctx, ns, op); {
+		case err != nil:
+		case op.source != nil:
+			err = op.kind.Update(ctx, ns, op.Want, op.source)
+		default:
 			err = op.kind.Create(ctx, ns, op.Want)
 		}
 	case Delete:
-		err = op.kind.Delete(ctx, ns, op.Have)
+		err = e.remove(ctx, ns, op)
 	}
 	switch {
 	case err != nil && op.Verb == Create && !remembered && !setting:
@@ -153,7 +160,7 @@ func (e *Engine) do(ctx context.Context, op *Op) error {
 		e.dirty.all(made)
 	}
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", op.Verb, id, err)
+		return fmt.Errorf("%s %s: %w", op.deed(), id, err)
 	}
 	return nil
 }
@@ -178,7 +185,8 @@ func (e *Engine) twins(op *Op) map[spec.ID]Entry {
 func (e *Engine) entry(op *Op, old Entry, remembered bool, ns observe.Identity) (entry Entry, setting bool) {
 	before, setting := op.kind.before(op.Want, op.Have)
 	if !setting {
-		return Entry{Identity: ns, Makes: makes(op.Want)}, false
+		_, fetched := homeOf(op.Want)
+		return Entry{Identity: ns, Makes: makes(op.Want), Fetched: fetched}, false
 	}
 	if remembered && old.Set {
 		before = oldest(old.Before, before)
@@ -196,7 +204,7 @@ func (e *Engine) touch(op *Op) {
 			continue
 		}
 		for _, ns := range namespaces {
-			if k == op.kind || e.matters(scope{ns, k.Name}) {
+			if _, declared := e.declared[ns]; declared && (k == op.kind || e.matters(scope{ns, k.Name})) {
 				x := everything
 				if k.narrow() {
 					x = e.ofOp(op, ns)

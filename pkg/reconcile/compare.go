@@ -37,6 +37,9 @@ type comparison struct {
 	verdicts map[spec.ID]Verdict
 	settled  map[spec.ID]bool
 	remember []func(*Journal)
+	// away is what has been fetched, by its home, once somebody asks, and renamed what only gets another name.
+	away    map[spec.ID]spec.Resource
+	renamed map[spec.ID]bool
 	// feared is where the things are that linkd did not make and would have ended.
 	feared map[scope]bool
 }
@@ -55,6 +58,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
 	c.settled = map[spec.ID]bool{}
 	c.feared = map[scope]bool{}
+	c.renamed = map[spec.ID]bool{}
 	if c.all == nil {
 		everything := &spec.Set{}
 		for _, w := range c.want {
@@ -77,6 +81,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	// Only what is really made anew takes others with it, and what is made again with it may have to wait in its turn.
 	c.spread()
 	c.settleAll()
+	c.sayMore()
 	ops := make([]*Op, 0, len(c.ops))
 	for _, op := range c.ops {
 		ops = append(ops, op)
@@ -124,14 +129,13 @@ func (c *comparison) compare(w *wanted) {
 		}
 		return
 	}
+	if home, fetched := homeOf(w.Resource); fetched {
+		c.compareFetched(w.Resource, kind, home)
+		return
+	}
 	for _, ns := range reaches(w.Resource) {
-		maker, made := c.makers[ns]
-		if err := c.missing[ns]; err != nil && !(made && c.wanted(maker) != nil && errors.Is(err, observe.ErrPending)) {
+		if err := c.unreachable(scope{ns, id.Kind}); err != nil {
 			c.verdicts[id] = verdictOf(err)
-			return
-		}
-		if err := c.blind[scope{ns, id.Kind}]; err != nil {
-			c.verdicts[id] = Verdict{Failed, err.Error()}
 			return
 		}
 	}
@@ -199,7 +203,8 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	case !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print):
 		return
 	}
-	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want)}
+	_, fetched := homeOf(want)
+	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched}
 	c.remember = append(c.remember, func(j *Journal) { j.Put(id, e) })
 }
 
@@ -232,7 +237,7 @@ func (c *comparison) owned(kind *Registered, have spec.Resource) bool {
 	}
 	print, unmarked := kind.fingerprint(have)
 	e, remembered := c.journal.Get(have.ID(), c.identity(have.ID().NS))
-	return unmarked && remembered && !e.Set && (e.Print == "" || print == "" || e.Print == print)
+	return unmarked && remembered && !e.Set && !e.Fetched && (e.Print == "" || print == "" || e.Print == print)
 }
 
 // claimed: linkd made it, or made what stood in its place before somebody replaced it, and may correct it.
@@ -280,12 +285,23 @@ func (c *comparison) undeclared() {
 			c.unset(id, e)
 		}
 	}
+	c.forgetReturned()
 }
 
 func (c *comparison) unmake(id spec.ID, have spec.Resource) {
 	kind := c.kinds[id.Kind]
 	// What was found at an earlier look may be something else by now.
 	if c.blind[scopeOf(id)] != nil || c.wanted(id) != nil || !c.owned(kind, have) {
+		return
+	}
+	if home, fetched := homeOf(have); fetched {
+		if _, wanted := c.all.homes[home]; !wanted {
+			c.sendHome(have, kind, home, putBackNote)
+		}
+		return
+	}
+	if slices.ContainsFunc(have.Needs(), func(need spec.ID) bool { return c.renamed[need] }) {
+		// It goes on under the new name.
 		return
 	}
 	if made := makes(have); made != "" {
@@ -337,17 +353,19 @@ func (c *comparison) spread() {
 // refuseVictims drops the ops that would take with them what linkd did not make.
 func (c *comparison) refuseVictims() {
 	var all []spec.Resource
+	leaving := c.leaving()
 	for id, op := range c.ops {
-		if op.Verb != Delete && op.Verb != Replace {
+		if op.Verb != Delete && op.Verb != Replace && op.source == nil {
 			continue
 		}
 		if all == nil {
 			all = c.found.all()
 		}
 		var foreign []string
-		for _, victim := range op.kind.victims(op.Have, all) {
+		for _, victim := range op.ends(all) {
 			_, remembered := c.journal.Get(victim, c.identity(victim.NS))
-			if c.wanted(victim) == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
+			_, fetched := homeOf(c.found.get(victim))
+			if fetched && !leaving[victim] || !fetched && c.wanted(victim) == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
 				foreign = append(foreign, victim.String())
 				c.feared[scopeOf(victim)] = true
 			}
@@ -355,7 +373,7 @@ func (c *comparison) refuseVictims() {
 		if len(foreign) > 0 {
 			slices.Sort(foreign)
 			delete(c.ops, id)
-			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s it would end what linkd did not make, so it stays: %s", op.Verb, strings.Join(foreign, ", "))}
+			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s would end what linkd did not make, so it stays: %s", op.inFull(), strings.Join(foreign, ", "))}
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // instance is the identity of every toy namespace.
 const instance = observe.Identity("7")
 
-// remembers is a journal in memory. A line is an ID and "made", with a print if one was seen, or "set" with the values
+// remembers is a journal in memory. A line is an ID and "made", with a print if one was seen, "fetched", or "set" with the values
 // before and since; "long-ago" says that this was about another namespace of that name.
 func remembers(text string) *Journal {
 	j := ReadJournal("")
@@ -31,6 +31,8 @@ func remembers(text string) *Journal {
 			key, value, _ := strings.Cut(word, "=")
 			switch key {
 			case "made":
+			case "fetched":
+				e.Fetched = true
 			case "set":
 				e.Set = true
 			case "before":
@@ -58,6 +60,8 @@ func (j *Journal) text() string {
 		switch {
 		case e.Set:
 			fmt.Fprintf(&b, "%s set before=%s wrote=%s\n", id, e.Before, e.Wrote)
+		case e.Fetched:
+			fmt.Fprintf(&b, "%s fetched\n", id)
 		case e.Print != "":
 			fmt.Fprintf(&b, "%s made print=%s\n", id, e.Print)
 		default:

@@ -225,6 +225,7 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 		looked.ids[id] = true
 	}
 	e.index.widen(looked)
+	e.index.widenFetched(looked, e.found)
 	c := &comparison{
 		kinds: e.byName, rank: e.rank, all: e.index, past: e.verdicts,
 		found: e.found, missing: e.missing, blind: e.blind, held: e.held(),

@@ -51,7 +51,7 @@ func ofLinks(indexes []int) extent {
 // being or goes with that.
 func (e *Engine) ofOp(op *Op, ns string) extent {
 	x := extent{names: map[string]bool{}}
-	for _, r := range []spec.Resource{op.Want, op.Have} {
+	for _, r := range []spec.Resource{op.Want, op.Have, op.source} {
 		if r == nil {
 			continue
 		}

@@ -40,9 +40,10 @@ func (e *Engine) announced(s scope) bool {
 	return len(found) > 0
 }
 
-// matters tells whether anything in a scope is wanted, needed, remembered or in the way. News of other scopes is no news.
+// matters tells whether anything in a scope is wanted, needed, remembered or in the way, or what is fetched may be there,
+// which somebody may have taken anywhere. News of other scopes is no news.
 func (e *Engine) matters(s scope) bool {
-	return e.index.looked[s] || e.feared[s] || len(e.journal.In(s)) > 0
+	return e.index.looked[s] || e.feared[s] || len(e.journal.In(s)) > 0 || e.index.fetches[s.kind]
 }
 
 // Hear makes dirty what news is about. What waits for something there, an address that a route leaves by, say, is tried

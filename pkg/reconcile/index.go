@@ -16,6 +16,10 @@ type index struct {
 	// makers are the wanted resources that make namespaces.
 	makers map[string]spec.ID
 
+	// homes are the wanted resources that are fetched, by where from, and fetches the kinds that have such.
+	homes   map[spec.ID]spec.ID
+	fetches map[string]bool
+
 	want       *spec.Set
 	dependents map[spec.ID][]spec.ID
 }
@@ -23,7 +27,8 @@ type index struct {
 func newIndex(want *spec.Set) *index {
 	x := &index{
 		byScope: map[scope][]spec.Resource{}, reaching: map[scope][]spec.ID{},
-		looked: map[scope]bool{}, makers: map[string]spec.ID{}, want: want,
+		looked: map[scope]bool{}, makers: map[string]spec.ID{}, homes: map[spec.ID]spec.ID{},
+		fetches: map[string]bool{}, want: want,
 	}
 	for _, r := range want.All() {
 		s := scopeOf(r.ID())
@@ -35,6 +40,9 @@ func newIndex(want *spec.Set) *index {
 		for _, ns := range reaches(r)[1:] {
 			into := scope{ns, s.kind}
 			x.reaching[into] = append(x.reaching[into], r.ID())
+		}
+		if home, fetched := homeOf(r); fetched {
+			x.homes[home], x.fetches[s.kind] = r.ID(), true
 		}
 		if made := makes(r); made != "" {
 			x.makers[made] = r.ID()

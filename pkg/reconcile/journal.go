@@ -42,6 +42,8 @@ type Entry struct {
 	Set    bool   `json:"set,omitempty"`
 	Before string `json:"before,omitempty"`
 	Wrote  string `json:"wrote,omitempty"`
+	// Fetched: it is not linkd's own, so it is never deleted, but put back.
+	Fetched bool `json:"fetched,omitempty"`
 	// Print is the fingerprint of what was made, "" until it was seen.
 	Print string `json:"print,omitempty"`
 	// Makes is the namespace that the resource makes: it is looked at for as long as the resource is remembered.

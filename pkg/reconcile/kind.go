@@ -90,6 +90,16 @@ type (
 	// was looked at.
 	Joiner[R spec.Resource] interface{ Join(found []R) }
 
+	// Fetcher is a kind of which some resources are Fetched. Update moves one that was found elsewhere than it is wanted,
+	// and PutBack takes have home and makes it what it was: what Record read of it before it left, "" where that is not
+	// known. Leaves tells which of found, all that was found in all namespaces, end when have leaves its place, and which
+	// it loses, that come back with it.
+	Fetcher[R spec.Resource] interface {
+		Record(ctx context.Context, ns *observe.NS, want, have R) (before string, err error)
+		PutBack(ctx context.Context, ns *observe.NS, have R, before string) error
+		Leaves(have R, found []spec.Resource) (ends, loses []spec.ID)
+	}
+
 	// Victims is a kind whose resources take others with them when they are deleted: it tells which of found, all that
 	// was found in all namespaces, would be lost with have.
 	Victims[R spec.Resource] interface {
@@ -173,6 +183,9 @@ type erased interface {
 	observeLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]spec.Resource, error)
 	onLink(r spec.Resource) (name string, index int, ok bool)
 	join(found []spec.Resource)
+	record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before string, err error)
+	putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
+	leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID)
 	victims(have spec.Resource, found []spec.Resource) []spec.ID
 }
 
@@ -321,6 +334,18 @@ func (b box[R]) join(found []spec.Resource) {
 	if j, is := b.k.(Joiner[R]); is {
 		j.Join(specialise[R](found))
 	}
+}
+
+func (b box[R]) record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (string, error) {
+	return b.k.(Fetcher[R]).Record(ctx, ns, want.(R), have.(R))
+}
+
+func (b box[R]) putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error {
+	return b.k.(Fetcher[R]).PutBack(ctx, ns, have.(R), before)
+}
+
+func (b box[R]) leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID) {
+	return b.k.(Fetcher[R]).Leaves(have.(R), found)
 }
 
 func (b box[R]) victims(have spec.Resource, found []spec.Resource) []spec.ID {

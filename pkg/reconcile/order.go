@@ -56,6 +56,22 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 			}
 		}
 	}
+	for i, op := range ops {
+		if op.source == nil {
+			continue
+		}
+		for j, other := range ops {
+			switch {
+			case i == j:
+			case (other.Verb == Delete || other.forget) && (other.ID() == op.source.ID() || slices.Contains(other.Have.Needs(), op.source.ID())):
+				// What linkd has there, or has set of it, is not what is put back one day.
+				edge(j, i)
+			case other.Verb == Delete && slices.Contains(needs(op.source), other.ID()):
+				// It leaves a namespace that ends.
+				edge(i, j)
+			}
+		}
+	}
 	// Those that may come but had better not yet are taken only when nothing else is left.
 	ready, reluctant := &intHeap{}, &intHeap{}
 	queue := func(i int) {

@@ -33,6 +33,8 @@ type Op struct {
 	Because string
 
 	kind *Registered
+	// source is what Want is made of, where that is fetched: it is found elsewhere than it is wanted.
+	source spec.Resource
 	// forget: the op puts a setting back, and nothing is left to remember.
 	forget bool
 }
@@ -45,15 +47,36 @@ func (o *Op) ID() spec.ID {
 	return o.Have.ID()
 }
 
+// deed is what the op does, in a word.
+func (o *Op) deed() string {
+	_, fetched := homeOf(o.Have)
+	switch {
+	case o.source != nil:
+		return "fetch"
+	case o.Verb == Delete && fetched:
+		return "put back"
+	}
+	return o.Verb.String()
+}
+
+// inFull is the deed as what is done to the resource.
+func (o *Op) inFull() string {
+	if deed := o.deed(); deed != "put back" {
+		return deed + " it"
+	}
+	return "put it back"
+}
+
 // namespaces are those that the op may change something in, each once.
 func (o *Op) namespaces() []string {
 	names := []string{o.ID().NS}
-	for _, r := range []spec.Resource{o.Want, o.Have} {
-		if far, is := r.(Reacher); is {
-			for _, ns := range far.Reaches() {
-				if !slices.Contains(names, ns) {
-					names = append(names, ns)
-				}
+	for _, r := range []spec.Resource{o.Want, o.Have, o.source} {
+		if r == nil {
+			continue
+		}
+		for _, ns := range reaches(r) {
+			if !slices.Contains(names, ns) {
+				names = append(names, ns)
 			}
 		}
 	}

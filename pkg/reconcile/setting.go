@@ -55,6 +55,10 @@ func (c *comparison) unset(id spec.ID, e Entry) {
 	if have != nil && e.Set && e.Identity == c.identity(id.NS) && c.putBack(id, kind, have, e) {
 		return
 	}
+	if _, fetched := homeOf(have); fetched {
+		// It stays, and is still to go home.
+		return
+	}
 	if _, held := c.held[id]; !held {
 		c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
 	}

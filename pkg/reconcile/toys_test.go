@@ -30,6 +30,8 @@ type toy struct {
 	// namespace with it. Within is a further namespace that it reaches into.
 	adopt, only   bool
 	makes, within string
+	// home is where it is fetched from.
+	home spec.ID
 	// pending and failed are why it cannot be completed.
 	pending, failed string
 	// ails is why it is of no use, as wanted as it may be, and remark what is to be said of it beside.
@@ -48,11 +50,16 @@ func (t *toy) Announced() bool        { return t.announced }
 
 func (t *toy) Remark(have spec.Resource) string { return have.(*toy).remark }
 
+func (t *toy) Home() (home spec.ID, ok bool) { return t.home, t.home != spec.ID{} }
+
 func (t *toy) Reaches() []string {
-	if t.within == "" {
-		return nil
+	switch home, fetched := t.Home(); {
+	case t.within != "":
+		return []string{t.within}
+	case fetched:
+		return []string{home.NS}
 	}
-	return []string{t.within}
+	return nil
 }
 
 func (t *toy) Origin() spec.Source {
@@ -77,6 +84,9 @@ func (t *toy) String() string {
 	}
 	add("needs", strings.Join(ids, ","))
 	add("print", t.print)
+	if home, fetched := t.Home(); fetched {
+		add("home", home.String())
+	}
 	if t.mark {
 		words = append(words, "mark")
 	}
@@ -121,6 +131,8 @@ func parse(text string) (toys []*toy) {
 				t.only = true
 			case "makes":
 				t.makes = value
+			case "home":
+				t.home = parseID(value)
 			case "within":
 				t.within = value
 			case "pending":
@@ -199,7 +211,7 @@ func (k *kernel) write(verb string, want *toy, mark bool) error {
 	if k.deaf[want.id] {
 		return nil
 	}
-	made := &toy{id: want.id, needs: want.needs, value: want.value, frame: want.frame, mark: mark, print: want.print}
+	made := &toy{id: want.id, needs: want.needs, value: want.value, frame: want.frame, mark: mark && want.home == spec.ID{}, print: want.print, home: want.home}
 	k.things[want.id] = made
 	return nil
 }
@@ -221,6 +233,24 @@ func (k *kernel) end(id spec.ID) {
 	}
 	k.writes = append(k.writes, "delete "+id.String())
 	delete(k.things, id)
+}
+
+// move takes a thing to another place, where it is what is wanted; what needs it there does not come with it.
+func (k *kernel) move(verb string, have, want *toy) error {
+	k.writes = append(k.writes, verb+" "+have.id.String()+" "+want.id.String())
+	if err := k.refuses[want.id]; err != nil {
+		return err
+	}
+	if k.things[have.id] == nil {
+		return unix.ENODEV
+	}
+	if k.things[want.id] != nil {
+		return unix.EEXIST
+	}
+	k.end(have.id)
+	k.writes = slices.DeleteFunc(k.writes, func(w string) bool { return w == "delete "+have.id.String() })
+	k.things[want.id] = &toy{id: want.id, needs: want.needs, value: want.value, frame: have.frame, home: want.home}
+	return nil
 }
 
 func (k *kernel) needers(id spec.ID) map[spec.ID]bool {
@@ -267,7 +297,10 @@ func (k toyKind) observe(ns *observe.NS, kind string) (found []*toy, err error) 
 	return found, k.blind
 }
 
-func (k toyKind) Owned(have *toy) bool { return have.mark }
+func (k toyKind) Owned(have *toy) bool {
+	_, fetched := have.Home()
+	return have.mark || fetched
+}
 
 func (k toyKind) Diff(want, have *toy) []Field {
 	var fs Fields
@@ -294,6 +327,9 @@ func (k toyKind) Create(_ context.Context, _ *observe.NS, want *toy) error {
 }
 
 func (k toyKind) Update(_ context.Context, _ *observe.NS, want, have *toy) error {
+	if want.id != have.id {
+		return k.move("fetch", have, want)
+	}
 	if k.things[want.id] == nil {
 		return unix.ENOENT
 	}
@@ -314,6 +350,33 @@ func (k toyKind) Complete(_ *observe.World, want *toy) (*toy, error) {
 
 func (k boxKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
 	return k.observe(ns, k.name)
+}
+
+func (k boxKind) Record(_ context.Context, _ *observe.NS, _, have *toy) (string, error) {
+	return have.value, nil
+}
+
+func (k boxKind) PutBack(_ context.Context, _ *observe.NS, have *toy, before string) error {
+	if have.id == have.home {
+		k.writes = append(k.writes, "put back "+have.id.String())
+		k.things[have.id] = &toy{id: have.id, value: before}
+		return nil
+	}
+	return k.move("put back", have, &toy{id: have.home, value: before})
+}
+
+// Leaves: boxes end with what they need, and notes come back with it.
+func (k boxKind) Leaves(have *toy, found []spec.Resource) (ends, loses []spec.ID) {
+	for _, r := range found {
+		switch id := r.ID(); {
+		case !slices.Contains(r.Needs(), have.id):
+		case id.Kind == "box":
+			ends = append(ends, id)
+		default:
+			loses = append(loses, id)
+		}
+	}
+	return ends, loses
 }
 
 func (k boxKind) Adopts(want *toy) bool { return want.adopt }

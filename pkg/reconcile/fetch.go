@@ -1,0 +1,193 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Fetched is a resource that is not made but fetched from where somebody else has it, its home, and put back there. Of
+// one that was found linkd's mark on it tells; ok is false for a resource that is made.
+type Fetched interface {
+	Home() (home spec.ID, ok bool)
+}
+
+func homeOf(r spec.Resource) (home spec.ID, ok bool) {
+	if f, is := r.(Fetched); is {
+		return f.Home()
+	}
+	return spec.ID{}, false
+}
+
+func place(id spec.ID) string { return id.NS + "/" + id.Key }
+
+// moved is the difference between two places.
+func moved(from, to spec.ID) Field {
+	return Field{Path: "from", Have: place(from), Want: place(to)}
+}
+
+// fetched is what has been fetched from a home, wherever it is found now.
+func (c *comparison) fetched(home spec.ID) spec.Resource {
+	if c.away == nil {
+		c.away = map[spec.ID]spec.Resource{}
+		for _, r := range c.found.ofKind(home.Kind) {
+			if h, is := homeOf(r); is && (c.away[h] == nil || c.all.homes[h] == r.ID()) {
+				c.away[h] = r
+			}
+		}
+	}
+	return c.away[home]
+}
+
+// compareFetched compares what is to be fetched from home.
+func (c *comparison) compareFetched(want spec.Resource, kind *Registered, home spec.ID) {
+	id := want.ID()
+	source := c.fetched(home)
+	if err := c.unreachable(scopeOf(id)); err != nil {
+		c.verdicts[id] = verdictOf(err)
+		if source != nil && errors.Is(err, observe.ErrPending) {
+			// The namespace that it was in has ended, and the kernel gave it back.
+			c.sendHome(source, kind, home, err.Error())
+		}
+		return
+	}
+	have := c.found.get(id)
+	if source == nil {
+		source = c.unmarkedSource(kind, want, have, home)
+	}
+	foreign := have != nil && have != source && !c.owned(kind, have)
+	switch {
+	case foreign && source != nil:
+		if _, away := homeOf(source); away && source.ID() == home {
+			// It had left already when the other came.
+			c.sendHome(source, kind, home, putBackNote)
+		}
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("another has its name there, which linkd did not make, so %s is left alone", place(source.ID()))}
+		return
+	case foreign:
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("one is there already, and linkd did not fetch it from %s, so it is left alone; remove it, or write adopt: true", place(home))}
+		return
+	case source == nil:
+		if have != nil {
+			op := &Op{Verb: Delete, Have: have, kind: kind}
+			if other, fetched := homeOf(have); fetched {
+				op.Why, op.Because = []Field{moved(id, other)}, putBackNote
+			}
+			c.end(id, op)
+		}
+		c.verdicts[id] = c.nothingAt(home)
+		return
+	}
+	why := kind.Diff(want, source)
+	if source == have && len(why) == 0 {
+		c.converged(kind, want, have)
+		return
+	}
+	op := &Op{Verb: Update, Want: want, Have: have, Why: why, kind: kind}
+	if source != have {
+		op.source = source
+		op.Why = append([]Field{moved(source.ID(), id)}, why...)
+		if have == nil {
+			op.Have = source
+		} else {
+			op.Verb = Replace
+		}
+		if source.ID().NS == id.NS {
+			c.renamed[source.ID()] = true
+		}
+	}
+	c.verdicts[id] = Verdict{State: OK}
+	c.end(id, op)
+}
+
+// unmarkedSource is what is to be fetched while it carries no mark: it is at home, or it has lost the mark on the way.
+func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, home spec.ID) spec.Resource {
+	if have != nil {
+		e, remembered := c.journal.Get(want.ID(), c.identity(want.ID().NS))
+		print, _ := kind.fingerprint(have)
+		if remembered && e.Fetched && e.Print != "" && e.Print == print && !c.owned(kind, have) {
+			return have
+		}
+	}
+	there := c.found.get(home)
+	switch {
+	case there != nil && !c.owned(kind, there):
+		return there
+	case there == nil && have != nil && kind.adopts(want, have) && !c.owned(kind, have):
+		return have
+	}
+	return nil
+}
+
+// unreachable is why a scope cannot be compared; nil where it can, or where the namespace is about to be made.
+func (c *comparison) unreachable(s scope) error {
+	maker, made := c.makers[s.ns]
+	if err := c.missing[s.ns]; err != nil && !(made && c.wanted(maker) != nil && errors.Is(err, observe.ErrPending)) {
+		return err
+	}
+	return c.blind[s]
+}
+
+func (c *comparison) nothingAt(home spec.ID) Verdict {
+	if err := c.unreachable(scopeOf(home)); err != nil {
+		return verdictOf(err)
+	}
+	return Verdict{Pending, fmt.Sprintf("there is no %s yet, and linkd does not make it", place(home))}
+}
+
+// record writes to the journal what is to be put back, before it leaves home. What carries the mark has left already.
+func (e *Engine) record(ctx context.Context, op *Op) error {
+	home, fetched := homeOf(op.Want)
+	if !fetched || op.source == nil {
+		return nil
+	}
+	if d, declared := e.world.Declared(home.NS); declared {
+		e.journal.Remember(home.NS, d.Selector)
+	}
+	if op.source.ID() != home {
+		return nil
+	}
+	ns, err := e.world.Open(home.NS)
+	if err != nil {
+		return err
+	}
+	_, marked := homeOf(op.source)
+	if _, remembered := e.journal.Get(awayID(home), ns.Identity); marked && remembered {
+		return nil
+	}
+	before, err := op.kind.record(ctx, ns, op.Want, op.source)
+	if err == nil {
+		e.journal.Put(awayID(home), Entry{Identity: ns.Identity, Set: true, Before: before})
+	}
+	return err
+}
+
+// widenFetched adds to what was looked at what is fetched from there, or was found there.
+func (x *index) widenFetched(p part, found picture) {
+	if len(x.homes) == 0 {
+		return
+	}
+	note := func(id spec.ID) {
+		if taker, is := x.homes[id]; is {
+			p.ids[taker] = true
+		}
+		if home, is := homeOf(found.get(id)); is {
+			if taker, is := x.homes[home]; is {
+				p.ids[taker] = true
+			}
+		}
+	}
+	for id := range p.ids {
+		note(id)
+	}
+	for s := range p.scopes {
+		if x.fetches[s.kind] {
+			for id := range found[s.ns][s.kind] {
+				note(id)
+			}
+		}
+	}
+}

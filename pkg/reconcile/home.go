@@ -1,0 +1,158 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// awayKind is the kind, in the journal, of what is remembered of a home: what the resource was there. It is an entry of
+// the home's, because where the resource was taken may be gone before it comes back.
+const awayKind = "away"
+
+func awayID(home spec.ID) spec.ID {
+	return spec.ID{NS: home.NS, Kind: awayKind, Key: home.Kind + "/" + home.Key}
+}
+
+func homeOfAway(id spec.ID) spec.ID {
+	kind, key, _ := strings.Cut(id.Key, "/")
+	return spec.ID{NS: id.NS, Kind: kind, Key: key}
+}
+
+// sendHome plans that have goes home, unless there is no home, or no room in it.
+func (c *comparison) sendHome(have spec.Resource, kind *Registered, home spec.ID, because string) {
+	id := have.ID()
+	if c.wanted(id) != nil {
+		// Whatever is wanted in its place sees to it.
+		return
+	}
+	stays := func(why string) {
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("it was fetched from %s, but %s: it stays where it is", place(home), why)}
+	}
+	there := c.found.get(home)
+	switch err := c.missing[home.NS]; {
+	case err != nil:
+		stays(err.Error())
+	case c.identity(home.NS) == "":
+		stays("no file names that namespace any more")
+	case there != nil && there.ID() != id:
+		stays("another has that name by now")
+	default:
+		c.end(id, &Op{Verb: Delete, Have: have, Why: []Field{moved(id, home)}, Because: because, kind: kind})
+	}
+}
+
+// forgetReturned forgets what the journal knows of homes to which nothing is left to be put back.
+func (c *comparison) forgetReturned() {
+	for s := range c.part.scopes {
+		if s.kind != awayKind {
+			continue
+		}
+		for id, e := range c.journal.In(s) {
+			if c.returned(id, e) {
+				c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
+			}
+		}
+	}
+}
+
+// returned tells whether what is remembered of a home can be forgotten: the home is gone, or what was fetched is back.
+func (c *comparison) returned(away spec.ID, e Entry) bool {
+	home := homeOfAway(away)
+	if _, wanted := c.all.homes[home]; wanted || c.fetched(home) != nil || c.blind[scopeOf(home)] != nil {
+		return false
+	}
+	if err := c.missing[home.NS]; err != nil {
+		return errors.Is(err, observe.ErrPending)
+	}
+	return c.identity(home.NS) != e.Identity || c.found.get(home) != nil
+}
+
+// leaving are the resources that the plan takes from their places.
+func (c *comparison) leaving() map[spec.ID]bool {
+	leaving := map[spec.ID]bool{}
+	for id, op := range c.ops {
+		if op.source != nil {
+			leaving[op.source.ID()] = true
+		}
+		if op.Verb == Delete || op.Verb == Replace {
+			leaving[id] = true
+		}
+	}
+	return leaving
+}
+
+// ends are the resources that would be no more after the op, and that it is not about.
+func (op *Op) ends(found []spec.Resource) (ends []spec.ID) {
+	leaves := []spec.Resource{op.source}
+	if op.Verb == Delete || op.Verb == Replace {
+		leaves = append(leaves, op.Have)
+	}
+	for _, r := range leaves {
+		if r == nil {
+			continue
+		}
+		if _, fetched := homeOf(r); fetched || r == op.source {
+			gone, _ := op.kind.leaves(r, found)
+			ends = append(ends, gone...)
+		} else {
+			ends = append(ends, op.kind.victims(r, found)...)
+		}
+	}
+	return ends
+}
+
+// sayMore has the plan tell what goes home with an op that makes room for another, and what others have on a resource in
+// the place that it leaves.
+func (c *comparison) sayMore() {
+	var all []spec.Resource
+	for _, op := range c.ops {
+		leaves := op.source
+		home, fetched := homeOf(op.Have)
+		switch {
+		case fetched && op.Verb == Delete:
+			leaves = op.Have
+		case fetched && op.Verb == Replace:
+			op.Because = "the present one goes back to " + place(home)
+		}
+		if leaves == nil {
+			continue
+		}
+		if all == nil {
+			all = c.found.all()
+		}
+		_, loses := op.kind.leaves(leaves, all)
+		var names []string
+		for _, id := range loses {
+			if c.ops[id] == nil && !c.owned(c.kinds[id.Kind], c.found.get(id)) {
+				names = append(names, id.String())
+			}
+		}
+		if len(names) > 0 {
+			slices.Sort(names)
+			op.Because = strings.TrimPrefix(op.Because+", on it "+strings.Join(names, ", "), ", ")
+		}
+	}
+}
+
+// remove deletes what linkd made, and takes home what it fetched.
+func (e *Engine) remove(ctx context.Context, ns *observe.NS, op *Op) error {
+	home, fetched := homeOf(op.Have)
+	if !fetched {
+		return op.kind.Delete(ctx, ns, op.Have)
+	}
+	at, err := e.world.Open(home.NS)
+	if err != nil {
+		return err
+	}
+	entry, _ := e.journal.Get(awayID(home), at.Identity)
+	if err = op.kind.putBack(ctx, ns, op.Have, entry.Before); err == nil {
+		e.journal.Forget(awayID(home))
+	}
+	return err
+}
