@@ -15,6 +15,7 @@ type Link struct {
 	ParentNS               int
 	Name, Kind, Alias, MAC string
 	PortKind               string
+	AltNames               []string
 	Flags                  uint32
 	MTU, TxQLen            int
 	Data                   map[uint16][]byte
@@ -157,6 +158,13 @@ func parseLink(msg []byte) (*Link, error) {
 			l.Parent = int(Number(value))
 		case unix.IFLA_LINK_NETNSID:
 			l.ParentNS = int(int32(Number(value)))
+		case unix.IFLA_PROP_LIST:
+			return EachAttr(value, func(kind uint16, name []byte) error {
+				if kind == unix.IFLA_ALT_IFNAME {
+					l.AltNames = append(l.AltNames, nl.BytesToString(name))
+				}
+				return nil
+			})
 		case unix.IFLA_LINKINFO:
 			return parseLinkInfo(l, value)
 		}

@@ -108,6 +108,18 @@ func (w *World) Pin(pinned map[string]Identity) {
 	w.pinned = pinned
 }
 
+// Named is the name under which the files know what a selector finds.
+func (w *World) Named(selector spec.Selector) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, ns := range w.declared {
+		if ns.Selector == selector {
+			return name
+		}
+	}
+	return selector.String()
+}
+
 // Declared tells whether the files name the namespace.
 func (w *World) Declared(name string) (spec.Namespace, bool) {
 	w.mu.Lock()

@@ -77,6 +77,12 @@ func (a *Address) Problem() string {
 // byKernel tells whether the kernel made the address by itself.
 func (a *Address) byKernel() bool { return a.Proto >= 1 && a.Proto <= 3 }
 
+// ByKernel tells whether the kernel made the address by itself and will again (IFAPROT_KERNEL_* in linux/if_addr.h, which
+// kernels before 5.18 do not say).
+func (a *Address) ByKernel() bool {
+	return a.Proto >= 1 && a.Proto <= 3 || a.Prefix.Addr().IsLinkLocalUnicast() && a.Prefix.Addr().Is6()
+}
+
 // ParsePrefix reads an address with or without the length of its subnet; bare says that there was none, and that the
 // length is that of the address, as in ip-address(8) and ip-route(8).
 func ParsePrefix(text string) (p netip.Prefix, bare bool, err error) {

@@ -22,7 +22,7 @@ type endFields struct {
 	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address"`
 	MTU        *int        `yaml:"mtu" min:"68" max:"65535" doc:"largest packet in bytes"`
 	TxQueueLen *int        `yaml:"txqueuelen" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
-	Up         *bool       `yaml:"up" absent:"true; not managed on an existing interface" doc:"administratively up"`
+	Up         *bool       `yaml:"up" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
 }
 
 // Decoder reads the entries of links: the fields of the link itself here, and the rest by the keys that other kinds
@@ -82,6 +82,9 @@ func (d *decoder) single(n *yaml.Node) {
 		return
 	}
 	l.Options = options
+	if s, is := options.(settler); is {
+		s.settle(d.c, n, l)
+	}
 	if ok {
 		d.c.Add(l)
 		d.stand(l, parent)
@@ -93,6 +96,11 @@ func (d *decoder) single(n *yaml.Node) {
 		}
 	}
 	d.keys(l, rest)
+}
+
+// settler is Options that say more of the link than their attributes.
+type settler interface {
+	settle(c *spec.Context, n *yaml.Node, l *Link)
 }
 
 // endNode is an end that is decoded later: its fields are partly those of other kinds.
@@ -172,9 +180,6 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 	if f.Up == nil && d.t.Name != existing {
 		up := true
 		l.Up = &up
-	}
-	if d.common.Adopt && d.t.Name == existing {
-		d.c.Errorf(n, "an existing link is never linkd's own: leave out adopt")
 	}
 	if l.NS == "" || spec.CheckIfName(l.Name) != nil {
 		return nil

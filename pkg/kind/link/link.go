@@ -43,6 +43,9 @@ type Link struct {
 // found is what only the kernel can say.
 type found struct {
 	link *observe.Link
+	// home is where linkd fetched it from, as the mark that it carries says.
+	home spec.ID
+	mark string
 	// place is this interface, and other what it is tied to, its other end or its parent, by the id of the namespace in
 	// linkd's own.
 	place, other place
@@ -74,9 +77,13 @@ func (l *Link) LinkType() string { return l.Type }
 // Origin implements spec.Resource.
 func (l *Link) Origin() spec.Source { return l.Source }
 
-// Reaches implements reconcile.Reacher: both ends' namespaces have to be there, or the parent's.
+// Reaches implements reconcile.Reacher: both ends' namespaces have to be there, or the parent's, or
+// where it is fetched from.
 func (l *Link) Reaches() []string {
+	home, fetched := l.Home()
 	switch {
+	case fetched:
+		return []string{home.NS}
 	case l.Peer != nil:
 		return []string{l.Peer.NS}
 	case l.bornElsewhere():
@@ -137,6 +144,9 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 			f.translate = ns.NamespaceIDs
 		}
 		cable, _ := strings.CutPrefix(l.Alias, markPrefix)
+		if m, fetched := fetchMarkOf(l); fetched {
+			cable, f.home, f.mark = m.cable, spec.LinkID(ns.World().Named(m.from), m.name), m.String()
+		}
 		out[i] = &Link{NS: ns.Name, Name: l.Name, Type: l.Kind, Cable: cable, found: f}
 	}
 	return out, nil
@@ -221,9 +231,12 @@ func (f *found) far(to map[place]place, ids map[int]map[int]int) (far place, los
 	return place{ns, f.other.index}, false
 }
 
-func (kind) Owned(have *Link) bool { return Marked(have.found.link) }
+func (kind) Owned(have *Link) bool {
+	_, fetched := have.Home()
+	return fetched || Marked(have.found.link)
+}
 
-// Marked tells whether an interface carries linkd's mark.
+// Marked tells whether an interface carries the mark of those that linkd made.
 func Marked(l *observe.Link) bool { return strings.HasPrefix(l.Alias, markPrefix) }
 
 // Fingerprint implements reconcile.Unmarked: between the creation of an interface and its mark lies a moment (the
@@ -237,6 +250,9 @@ func (kind) Adopts(want *Link) bool { return want.Adopt }
 func (kind) Diff(want, have *Link) []reconcile.Field {
 	var fs reconcile.Fields
 	l := have.found.link
+	if mark := want.fetchMark(); mark != "" && mark != have.found.mark && have.ID() == want.ID() {
+		fs.Differ("mark", have.found.mark, mark)
+	}
 	if want.Type != existing {
 		if mark := markPrefix + want.Cable; l.Alias != mark {
 			fs.Differ("mark", l.Alias, mark)
@@ -304,7 +320,7 @@ type attributes struct {
 
 // Before implements reconcile.Setting, for existing interfaces.
 func (kind) Before(want, have *Link) (string, bool) {
-	if want.Type != existing {
+	if _, fetched := want.Home(); fetched || want.Type != existing {
 		return "", false
 	}
 	a := attributes{MAC: want.MAC, MTU: want.MTU, TxQueueLen: want.TxQueueLen, Up: want.Up}

@@ -157,6 +157,9 @@ func header(index int, up *bool) *nl.IfInfomsg {
 }
 
 func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
+	if _, fetched := want.Home(); fetched {
+		return fetch(ns, want, have)
+	}
 	index, err := ns.Index(want.Name)
 	if err != nil {
 		return err
@@ -189,6 +192,9 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
 
 // Delete deletes the very interface that was found: its name may have come to mean another since.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *Link) error {
+	if _, fetched := have.Home(); fetched {
+		return fmt.Errorf("%s is not linkd's own", have.Name)
+	}
 	now, err := ns.LinkByName(have.Name)
 	if errors.Is(err, unix.ENODEV) {
 		return nil

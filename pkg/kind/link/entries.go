@@ -1,0 +1,131 @@
+package link
+
+import (
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/observe"
+)
+
+// entry is an address, a neighbour or a route as the kernel told it, to be said back to it: `ip address save` and its
+// like do the same. What linkd made itself is not among them.
+type entry struct {
+	Type    uint16 `json:"type"`
+	Message []byte `json:"message"`
+}
+
+// Of linux/if_addr.h, linux/neighbour.h and linux/rtnetlink.h, for golang.org/x/sys does not have them.
+const (
+	ifaProto    = 11
+	ndaProtocol = 12
+	rtaNhID     = 30
+)
+
+// heads are the sizes of what comes before the attributes, by the type of the message.
+var heads = map[uint16]int{
+	unix.RTM_NEWADDR:  unix.SizeofIfAddrmsg,
+	unix.RTM_NEWNEIGH: unix.SizeofNdMsg,
+	unix.RTM_NEWROUTE: unix.SizeofRtMsg,
+}
+
+// entriesOf reads what belongs to the interface with that index, in the order in which it has to be said back.
+func entriesOf(ns *observe.NS, index int) (entries []entry, err error) {
+	addressOf := nl.NewIfAddrmsg(unix.AF_UNSPEC)
+	addressOf.Index = uint32(index)
+	proxies := make(raw, unix.SizeofNdMsg)
+	proxies[10] = unix.NTF_PROXY
+	neighbourOf, routeOf := nl.NewRtAttr(unix.NDA_IFINDEX, nl.Uint32Attr(uint32(index))), nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index)))
+	for _, ask := range []struct {
+		about, answer uint16
+		data          []nl.NetlinkRequestData
+	}{
+		{unix.RTM_GETADDR, unix.RTM_NEWADDR, []nl.NetlinkRequestData{addressOf}},
+		{unix.RTM_GETNEIGH, unix.RTM_NEWNEIGH, []nl.NetlinkRequestData{make(raw, unix.SizeofNdMsg), neighbourOf}},
+		{unix.RTM_GETNEIGH, unix.RTM_NEWNEIGH, []nl.NetlinkRequestData{proxies, neighbourOf}},
+		{unix.RTM_GETROUTE, unix.RTM_NEWROUTE, []nl.NetlinkRequestData{&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET}}, routeOf}},
+		{unix.RTM_GETROUTE, unix.RTM_NEWROUTE, []nl.NetlinkRequestData{&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}}, routeOf}},
+	} {
+		req := nl.NewNetlinkRequest(int(ask.about), unix.NLM_F_DUMP)
+		req.Data = ask.data
+		msgs, err := ns.Request(req, ask.answer)
+		if err != nil {
+			return nil, err
+		}
+		for _, msg := range msgs {
+			e := entry{Type: ask.answer, Message: msg}
+			// A kernel that does not filter tells of all.
+			if e.lasting() && slices.Contains(e.devices(), index) {
+				entries = append(entries, e)
+			}
+		}
+	}
+	return entries, nil
+}
+
+// raw is part of a request in the kernel's form.
+type raw []byte
+
+func (r raw) Len() int          { return len(r) }
+func (r raw) Serialize() []byte { return r }
+
+func (e entry) attrs() map[uint16][]byte {
+	attrs, _ := observe.Attrs(e.Message[heads[e.Type]:])
+	return attrs
+}
+
+// lasting tells whether somebody set it to stay: not the kernel, which does it again by itself, nor what it heard from a
+// router or a neighbour, nor a routing daemon, which hears of the interface and sets its routes anew, nor linkd.
+func (e entry) lasting() bool {
+	attrs := e.attrs()
+	switch e.Type {
+	case unix.RTM_NEWADDR:
+		head := nl.DeserializeIfAddrmsg(e.Message)
+		proto := observe.Number(attrs[ifaProto])
+		// 1 to 3 are IFAPROT_KERNEL_* in linux/if_addr.h, and kernels before 5.18 do not tell.
+		learnt := head.Family == unix.AF_INET6 && head.Flags&unix.IFA_F_PERMANENT == 0
+		return !learnt && proto != address.Mark && (proto == 0 || proto > 3)
+	case unix.RTM_NEWNEIGH:
+		state, flags := nl.NativeEndian().Uint16(e.Message[8:]), e.Message[10]
+		set := state&unix.NUD_PERMANENT != 0 || flags&unix.NTF_PROXY != 0
+		return set && observe.Number(attrs[ndaProtocol]) != address.Mark
+	}
+	head := nl.DeserializeRtMsg(e.Message)
+	if head.Flags&unix.RTM_F_CLONED != 0 || attrs[rtaNhID] != nil {
+		return false
+	}
+	switch head.Protocol {
+	case unix.RTPROT_UNSPEC, unix.RTPROT_BOOT, unix.RTPROT_STATIC, unix.RTPROT_DHCP:
+		return true
+	}
+	return false
+}
+
+// devices are the indexes of the interfaces that it names.
+func (e entry) devices() (indexes []int) {
+	if e.Type != unix.RTM_NEWROUTE {
+		return []int{int(nl.NativeEndian().Uint32(e.Message[4:]))}
+	}
+	attrs := e.attrs()
+	if index := attrs[unix.RTA_OIF]; index != nil {
+		indexes = append(indexes, int(observe.Number(index)))
+	}
+	eachHop(attrs[unix.RTA_MULTIPATH], func(hop []byte) {
+		indexes = append(indexes, int(nl.NativeEndian().Uint32(hop[4:])))
+	})
+	return indexes
+}
+
+// eachHop walks a list of struct rtnexthop (linux/rtnetlink.h): its length, flags, weight, and the interface's index.
+func eachHop(b []byte, visit func(hop []byte)) {
+	for len(b) >= unix.SizeofRtNexthop {
+		length := int(nl.NativeEndian().Uint16(b))
+		if length < unix.SizeofRtNexthop || length > len(b) {
+			return
+		}
+		visit(b[:length])
+		b = b[min((length+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1), len(b)):]
+	}
+}

@@ -1,0 +1,89 @@
+package link
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// fetchMark is linkd's mark on an interface that it has fetched: an alternative name, which moves with the interface
+// and survives the end of a namespace, and leaves the alias to whoever made the interface. It tells where that belongs,
+// so that it finds back without a journal.
+//
+// What ip-link(8) would not take as an argument, a blank or a slash in a selector, is escaped as in a URL.
+type fetchMark struct {
+	cable string
+	from  spec.Selector
+	name  string
+}
+
+// altNameMax is ALTIFNAMSIZ in linux/if.h, without the zero byte.
+const altNameMax = 127
+
+func (m fetchMark) String() string {
+	from := strings.ReplaceAll(url.PathEscape(m.from.String()), "@", "%40")
+	return markPrefix + m.cable + "@" + from + ":" + m.name
+}
+
+func parseFetchMark(text string) (m fetchMark, ok bool) {
+	rest, ok := strings.CutPrefix(text, markPrefix)
+	colon := max(0, strings.LastIndex(rest, ":"))
+	at := strings.LastIndex(rest[:colon], "@")
+	if !ok || at < 0 {
+		return m, false
+	}
+	from, err := url.PathUnescape(rest[at+1 : colon])
+	if err != nil {
+		return m, false
+	}
+	m = fetchMark{cable: rest[:at], name: rest[colon+1:], from: spec.Selector{Scheme: from}}
+	if scheme, value, found := strings.Cut(from, ":"); found {
+		m.from = spec.Selector{Scheme: scheme, Value: value}
+	}
+	return m, spec.CheckIfName(m.name) == nil
+}
+
+// fetchMarkOf is the mark that an interface carries.
+func fetchMarkOf(l *observe.Link) (m fetchMark, ok bool) {
+	for _, name := range l.AltNames {
+		if m, ok = parseFetchMark(name); ok {
+			return m, true
+		}
+	}
+	return m, false
+}
+
+// setFetchMark has an interface carry that mark and no other; "" is none.
+func setFetchMark(ns *observe.NS, l *observe.Link, mark string) error {
+	if mark != "" && !slices.Contains(l.AltNames, mark) {
+		if err := ns.Change(altName(unix.RTM_NEWLINKPROP, l.Index, mark)); err != nil {
+			return err
+		}
+	}
+	for _, name := range l.AltNames {
+		if _, is := parseFetchMark(name); is && name != mark {
+			if err := ns.Change(altName(unix.RTM_DELLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.ENOENT) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func altName(messageType, index int, name string) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(messageType, 0)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	req.AddData(msg)
+	list := nl.NewRtAttr(unix.IFLA_PROP_LIST|unix.NLA_F_NESTED, nil)
+	list.AddRtAttr(unix.IFLA_ALT_IFNAME, nl.ZeroTerminated(name))
+	req.AddData(list)
+	return req
+}

@@ -1,0 +1,180 @@
+package link
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// record is what an interface is at home, so that it can be that again: what the kernel takes from it when it leaves.
+type record struct {
+	attributes
+	Name   string `json:"name"`
+	Master string `json:"master,omitempty"`
+	// Sysctls are those of the interface that differ from the default of its namespace, below /proc/sys/net.
+	Sysctls map[string]string `json:"sysctls,omitempty"`
+	// Entries are its addresses, neighbours and routes.
+	Entries []entry `json:"entries,omitempty"`
+	// Devices are the names of the interfaces that entries name by index: itself, and others by which a route goes, too.
+	Devices map[int]string `json:"devices,omitempty"`
+	// At is when that was, since the machine started.
+	At time.Duration `json:"at,omitempty"`
+}
+
+func attributesOfLink(l *observe.Link) attributes {
+	up := l.Up()
+	return attributes{MAC: &l.MAC, MTU: &l.MTU, TxQueueLen: &l.TxQLen, Up: &up}
+}
+
+// recordOf reads all that there is to remember of an interface.
+func recordOf(ns *observe.NS, l *observe.Link) (r record, err error) {
+	r = record{attributes: attributesOfLink(l), Name: l.Name, Devices: map[int]string{l.Index: l.Name}, At: sinceBoot()}
+	names := func(index int) (string, error) {
+		links, err := ns.Some(map[int]bool{index: true}, nil)
+		if err != nil {
+			return "", err
+		}
+		return links.NameOf(index), nil
+	}
+	if l.Master != 0 {
+		if r.Master, err = names(l.Master); err != nil {
+			return r, err
+		}
+	}
+	if r.Sysctls, err = sysctlsOf(ns, l.Name); err != nil {
+		return r, err
+	}
+	if r.Entries, err = entriesOf(ns, l.Index); err != nil {
+		return r, err
+	}
+	for _, e := range r.Entries {
+		for _, index := range e.devices() {
+			if r.Devices[index] != "" {
+				continue
+			}
+			if r.Devices[index], err = names(index); err != nil {
+				return r, err
+			}
+		}
+	}
+	return r, nil
+}
+
+func sinceBoot() time.Duration {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &now)
+	return time.Duration(now.Nano())
+}
+
+// maxRecord is how long a record may be, in bytes: the journal keeps it in a line.
+const maxRecord = 512 << 10
+
+func (r record) text() (string, error) {
+	text, err := json.Marshal(r)
+	if err == nil && len(text) > maxRecord {
+		err = fmt.Errorf("it has %d addresses, neighbours and routes, more than can be remembered and put back", len(r.Entries))
+	}
+	return string(text), err
+}
+
+// parseRecord reads a record; "" is that of an interface of which only its home is known, so it stays as up as it is.
+func parseRecord(text string, now *observe.Link) record {
+	var r record
+	if json.Unmarshal([]byte(text), &r) != nil {
+		up := now.Up()
+		return record{attributes: attributes{Up: &up}}
+	}
+	r.Entries = slices.DeleteFunc(r.Entries, func(e entry) bool { return heads[e.Type] == 0 || len(e.Message) < heads[e.Type] })
+	return r
+}
+
+// restore makes an interface what it was. It is brought up before its addresses and routes come, which have to be for
+// that, and after its MAC address and sysctls, which tell what it does when it comes up.
+func (r record) restore(ns *observe.NS, name string) error {
+	want := &Link{NS: ns.Name, Name: name, MAC: r.MAC, MTU: r.MTU, TxQueueLen: r.TxQueueLen}
+	if err := become(ns, want); err != nil {
+		return err
+	}
+	if err := r.enslave(ns, name); err != nil {
+		return err
+	}
+	if err := writeSysctls(ns, name, r.Sysctls); err != nil {
+		return err
+	}
+	if err := become(ns, &Link{NS: ns.Name, Name: name, Up: r.Up}); err != nil {
+		return err
+	}
+	return r.replay(ns, name)
+}
+
+// enslave makes it a port again, unless it is one already or the master has gone.
+func (r record) enslave(ns *observe.NS, name string) error {
+	l, err := ns.LinkByName(name)
+	if err != nil || r.Master == "" || l.Master != 0 {
+		return err
+	}
+	master, err := ns.Index(r.Master)
+	if errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	if err == nil {
+		err = set(ns, l.Index, nil, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master))))
+	}
+	return err
+}
+
+// sysctlFolders are where each interface has a folder of its own, beside one that says what a new one gets.
+var sysctlFolders = []string{"ipv4/conf", "ipv6/conf", "ipv4/neigh", "ipv6/neigh"}
+
+const procNet = "/proc/sys/net"
+
+func sysctlsOf(ns *observe.NS, name string) (map[string]string, error) {
+	sysctls := map[string]string{}
+	err := ns.Do(func() error {
+		for _, folder := range sysctlFolders {
+			files, err := os.ReadDir(filepath.Join(procNet, folder, name))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			for _, f := range files {
+				// Some cannot be read before they are written (stable_secret), and IPv6's own mtu follows the interface's.
+				own, err := os.ReadFile(filepath.Join(procNet, folder, name, f.Name()))
+				standard, standardErr := os.ReadFile(filepath.Join(procNet, folder, "default", f.Name()))
+				if err == nil && standardErr == nil && string(own) != string(standard) && f.Name() != "mtu" {
+					sysctls[filepath.Join(folder, f.Name())] = strings.TrimSpace(string(own))
+				}
+			}
+		}
+		return nil
+	})
+	return sysctls, err
+}
+
+func writeSysctls(ns *observe.NS, name string, sysctls map[string]string) error {
+	if len(sysctls) == 0 {
+		return nil
+	}
+	return ns.Do(func() error {
+		for key, value := range sysctls {
+			path := filepath.Join(procNet, filepath.Dir(key), name, filepath.Base(key))
+			if now, err := os.ReadFile(path); err != nil || strings.TrimSpace(string(now)) == value {
+				continue
+			}
+			if err := os.WriteFile(path, []byte(value), 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
