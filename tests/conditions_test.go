@@ -13,6 +13,7 @@ import (
 //	exists:FILE  the file is there
 //	link:KIND    the kernel has links of that kind
 //	bridge-vlan  the kernel's bridges can filter by VLAN
+//	cards        there are network cards, eth0 and eth1 on one wire, for a story to take
 func condition(name string) (bool, error) {
 	switch what, argument, _ := strings.Cut(name, ":"); what {
 	case "exists":
@@ -22,6 +23,8 @@ func condition(name string) (bool, error) {
 		return conform.HasLink(argument)
 	case "bridge-vlan":
 		return conform.HasBridgeVLAN()
+	case "cards":
+		return os.Getenv(cardsEnv) != "", nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }

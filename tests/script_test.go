@@ -93,7 +93,7 @@ var backendsLine = regexp.MustCompile(`(?m)^# BACKENDS (.+)$`)
 func enact(t *testing.T, file, linkd, backend string) {
 	ctx, cancel := context.WithTimeout(t.Context(), storyTime()+10*time.Second)
 	defer cancel()
-	cmd := sandbox(ctx, "-story", file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
+	cmd := sandbox(ctx, file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
 		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend)
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
