@@ -174,15 +174,15 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 			return nil, err
 		}
 	}
-	w.processes.mu.Lock()
-	w.processes.ended = func(name string) { in.put(News{NS: name, Topic: NamespaceTopic}) }
-	w.processes.mu.Unlock()
 
 	route, err := w.listen(in, unix.NETLINK_ROUTE, groups, w.readRoute)
 	if err != nil {
 		return nil, err
 	}
 	stops := []func(){route}
+	for _, f := range w.finders {
+		stops = append(stops, f.Watch(func(name string) { in.put(News{NS: name, Topic: NamespaceTopic}) }))
+	}
 	if ruleset {
 		// A kernel without nftables has no such socket, and then no iptables of the nft backend either.
 		if filter, err := w.listen(in, unix.NETLINK_NETFILTER, []uint{unix.NFNLGRP_NFTABLES}, w.readRuleset); err == nil {

@@ -16,13 +16,13 @@ import (
 	"linkd/pkg/spec"
 )
 
-// processes finds namespaces by selector, and remembers the process behind each that is found through one: by a
-// pidfd, which stands for that very process even after its PID means another.
+// processes is the Finder of namespaces by a process in them. It remembers the process by a pidfd, which stands for that
+// very process even after its PID means another.
 type processes struct {
 	mu     sync.Mutex
 	byName map[string]*process
-	// ended hears the name of a namespace whose process ended.
-	ended func(name string)
+	// changed hears the name of a namespace whose process ended.
+	changed func(name string)
 	// running are the processes by command line, as they were when somebody first asked in this pass.
 	running map[string][]int
 }
@@ -35,13 +35,28 @@ type process struct {
 }
 
 func newProcesses() *processes {
-	return &processes{byName: map[string]*process{}, ended: func(string) {}}
+	return &processes{byName: map[string]*process{}, changed: func(string) {}}
 }
 
-func (ps *processes) close() { ps.keep(nil) }
+// Schemes implements Finder.
+func (ps *processes) Schemes() []string { return []string{"pid", "process"} }
 
-// keep drops the processes of namespaces that are not declared as they were.
-func (ps *processes) keep(declared map[string]spec.Namespace) {
+// Close implements Finder.
+func (ps *processes) Close() { ps.Keep(nil) }
+
+// Watch implements Finder.
+func (ps *processes) Watch(changed func(name string)) (stop func()) {
+	set := func(f func(string)) {
+		ps.mu.Lock()
+		ps.changed = f
+		ps.mu.Unlock()
+	}
+	set(changed)
+	return func() { set(func(string) {}) }
+}
+
+// Keep implements Finder: it drops the processes of namespaces that are not declared as they were.
+func (ps *processes) Keep(declared map[string]spec.Namespace) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	for name, p := range ps.byName {
@@ -52,27 +67,19 @@ func (ps *processes) keep(declared map[string]spec.Namespace) {
 	}
 }
 
-// path is where the namespace can be opened; check, called after that, tells whether it was the right one.
-func (ps *processes) path(name string, s spec.Selector) (path string, check func() error, err error) {
-	fine := func() error { return nil }
-	switch s.Scheme {
-	case "name", "path":
-		path, _ := pathOf(s)
-		return path, fine, nil
-	case "pid", "process":
-		p, err := ps.find(name, s)
-		if err != nil {
-			return "", nil, err
-		}
-		return fmt.Sprintf("/proc/%d/ns/net", p.pid), func() error {
-			// Only now is it certain that the PID still meant this process when its namespace was opened.
-			if hasEnded(int(p.fd.Fd())) {
-				return Pendingf("process %d has just ended", p.pid)
-			}
-			return nil
-		}, nil
+// Find implements Finder.
+func (ps *processes) Find(ns spec.Namespace) (path string, check func() error, err error) {
+	p, err := ps.find(ns.Name, ns.Selector)
+	if err != nil {
+		return "", nil, err
 	}
-	return "", nil, fmt.Errorf("namespace %q is not declared", name)
+	return fmt.Sprintf("/proc/%d/ns/net", p.pid), func() error {
+		// Only now is it certain that the PID still meant this process when its namespace was opened.
+		if hasEnded(int(p.fd.Fd())) {
+			return Pendingf("process %d has just ended", p.pid)
+		}
+		return nil
+	}, nil
 }
 
 func (ps *processes) find(name string, s spec.Selector) (*process, error) {
@@ -116,9 +123,9 @@ func (ps *processes) watch(name string, p *process) {
 	}
 	if conn.Read(func(fd uintptr) bool { return hasEnded(int(fd)) }) == nil {
 		ps.mu.Lock()
-		ended := ps.ended
+		changed := ps.changed
 		ps.mu.Unlock()
-		ended(name)
+		changed(name)
 	}
 }
 
@@ -128,8 +135,8 @@ func hasEnded(pidfd int) bool {
 	return err == nil && n > 0
 }
 
-// release forgets which processes are running.
-func (ps *processes) release() {
+// Release implements Finder: it forgets which processes are running.
+func (ps *processes) Release() {
 	ps.mu.Lock()
 	ps.running = nil
 	ps.mu.Unlock()

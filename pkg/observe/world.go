@@ -32,8 +32,8 @@ func Pendingf(format string, args ...any) error { return pendingError(fmt.Sprint
 // World is the namespaces that the files name, with linkd's own as spec.Host. It survives passes; what it opens does
 // not (see Release).
 type World struct {
-	host      *NS
-	processes *processes
+	host    *NS
+	finders []Finder
 
 	mu       sync.Mutex
 	declared map[string]spec.Namespace
@@ -47,8 +47,8 @@ type World struct {
 	listening atomic.Bool
 }
 
-// NewWorld opens linkd's own namespace.
-func NewWorld() (*World, error) {
+// NewWorld opens linkd's own namespace. The finders are those of more than paths and processes.
+func NewWorld(finders ...Finder) (*World, error) {
 	fd, err := openNamespace("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil, err
@@ -59,12 +59,12 @@ func NewWorld() (*World, error) {
 		return nil, err
 	}
 	w := &World{
-		processes: newProcesses(),
-		opened:    map[string]*NS{},
-		failed:    map[string]error{},
-		known:     map[string]Identity{},
-		ids:       map[string]int{},
-		byID:      map[int]string{},
+		finders: append([]Finder{paths{}, newProcesses()}, finders...),
+		opened:  map[string]*NS{},
+		failed:  map[string]error{},
+		known:   map[string]Identity{},
+		ids:     map[string]int{},
+		byID:    map[int]string{},
 	}
 	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: -1, world: w, fd: fd, route: sock}
 	return w, nil
@@ -73,7 +73,9 @@ func NewWorld() (*World, error) {
 // Close gives everything back.
 func (w *World) Close() {
 	w.Release()
-	w.processes.close()
+	for _, f := range w.finders {
+		f.Close()
+	}
 	w.host.close()
 }
 
@@ -90,7 +92,9 @@ func (w *World) Declare(namespaces map[string]spec.Namespace) {
 		}
 	}
 	w.declared = maps.Clone(namespaces)
-	w.processes.keep(namespaces)
+	for _, f := range w.finders {
+		f.Keep(namespaces)
+	}
 }
 
 func (w *World) forget(name string) {
@@ -266,7 +270,11 @@ func (w *World) Retry(name string) {
 }
 
 func (w *World) find(name string, selector spec.Selector) (*NS, error) {
-	path, check, err := w.processes.path(name, selector)
+	finder, err := w.finder(name, selector)
+	if err != nil {
+		return nil, err
+	}
+	path, check, err := finder.Find(spec.Namespace{Name: name, Selector: selector})
 	if err != nil {
 		return nil, err
 	}
@@ -349,7 +357,9 @@ func (w *World) NameOf(id int) string {
 
 // Release closes every namespace but linkd's own, so that none is kept alive by linkd alone.
 func (w *World) Release() {
-	w.processes.release()
+	for _, f := range w.finders {
+		f.Release()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, ns := range w.opened {
