@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -29,6 +30,8 @@ var schemes = []struct{ name, value, doc string }{
 	{"path", "/ABS", "a file on which a network namespace is mounted"},
 	{"pid", "N", "the process with that ID"},
 	{"process", "COMMAND LINE", "the one process whose command line matches; several are an error that lists them"},
+	{"docker", "NAME|ID", "a container of Docker's; `DOCKER_HOST` is honoured"},
+	{"podman", "NAME|ID", "a container of podman's; `CONTAINER_HOST` is honoured"},
 }
 
 func schemeNames() (names []string) {
@@ -37,6 +40,8 @@ func schemeNames() (names []string) {
 	}
 	return names
 }
+
+var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
 // isSelector tells a selector from a plain namespace name, which cannot hold a colon.
 func isSelector(text string) bool { return text == Host || strings.Contains(text, ":") }
@@ -81,6 +86,11 @@ func ParseSelector(text string) (Selector, error) {
 	case "pid":
 		if pid, err := strconv.ParseUint(value, 10, 31); err != nil || pid == 0 {
 			return s, fmt.Errorf("%q is not a process ID", value)
+		}
+	case "docker", "podman":
+		// What the engines let a container be called (RestrictedNameChars in moby/daemon/names); an ID is one, too.
+		if !containerName.MatchString(value) {
+			return s, fmt.Errorf("%q is not a container's name or ID", value)
 		}
 	case "process":
 		if s.Value = strings.TrimSpace(value); s.Value == "" {

@@ -1,0 +1,183 @@
+package docker
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/client"
+)
+
+const (
+	firstReturn = 50 * time.Millisecond
+	lastReturn  = time.Second
+)
+
+// Watch implements observe.Finder: it follows the engine's events, and asks for everything again whenever the stream of
+// them is a new one.
+func (f *Finder) Watch(changed func(name string)) (stop func()) {
+	if f.api == nil {
+		return func() {}
+	}
+	f.mu.Lock()
+	f.watching = true
+	f.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.follow(ctx, changed)
+	}()
+	return func() {
+		cancel()
+		<-done
+		f.mu.Lock()
+		f.watching = false
+		f.mu.Unlock()
+	}
+}
+
+func (f *Finder) follow(ctx context.Context, changed func(name string)) {
+	pause := firstReturn
+	for {
+		if !f.wanted(ctx) {
+			return
+		}
+		began := time.Now()
+		err := f.stream(ctx, changed)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > lastReturn {
+			pause = firstReturn
+		}
+		f.fall(err, changed)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastReturn)
+	}
+}
+
+// wanted waits until there is a container to ask for: an engine that nobody needs is left alone.
+func (f *Finder) wanted(ctx context.Context) bool {
+	for {
+		f.mu.Lock()
+		n := len(f.targets)
+		f.mu.Unlock()
+		if n > 0 {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-f.added:
+		}
+	}
+}
+
+// fall notes that the engine does not answer. What runs goes on, so what is known stays known: an engine can be
+// restarted without its containers.
+func (f *Finder) fall(why error, changed func(name string)) {
+	f.mu.Lock()
+	news := f.down == nil || f.down.Error() != why.Error()
+	f.down = why
+	var names []string
+	for name, t := range f.targets {
+		if t.container == (container{}) {
+			t.err = f.silent(why)
+		}
+		names = append(names, name)
+	}
+	f.mu.Unlock()
+	if news {
+		for _, name := range names {
+			changed(name)
+		}
+	}
+}
+
+// stream follows the events until they break off.
+func (f *Finder) stream(ctx context.Context, changed func(name string)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	gate := make(chan struct{}, inquiries)
+	inquire := func(targets map[string]*target) {
+		for name, t := range targets {
+			asking.Go(func() {
+				gate <- struct{}{}
+				defer func() { <-gate }()
+				if f.inquire(ctx, t) {
+					changed(name)
+				}
+			})
+		}
+	}
+
+	// Events returns once the engine has begun to send: what happens after that is heard, what was before is asked for.
+	heard := f.api.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("type", string(events.ContainerEventType))})
+	select {
+	case err := <-heard.Err:
+		return err
+	default:
+	}
+	f.mu.Lock()
+	f.down = nil
+	f.mu.Unlock()
+	inquire(f.matching(func(*target) bool { return true }))
+	for {
+		select {
+		case err := <-heard.Err:
+			return err
+		case e := <-heard.Messages:
+			if !matters(e.Action) {
+				continue
+			}
+			inquire(f.matching(func(t *target) bool { return t.means(e) }))
+		case <-f.added:
+			inquire(f.matching(func(t *target) bool { return !t.known() }))
+		}
+	}
+}
+
+func (t *target) known() bool {
+	select {
+	case <-t.answered:
+		return true
+	default:
+		return false
+	}
+}
+
+func (f *Finder) matching(which func(*target) bool) map[string]*target {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[string]*target{}
+	for name, t := range f.targets {
+		if which(t) {
+			found[name] = t
+		}
+	}
+	return found
+}
+
+// means tells whether an event is about a target's container: the one that it is, was, or may become.
+func (t *target) means(e events.Message) bool {
+	id, names := e.Actor.ID, e.Actor.Attributes
+	return id == t.id || strings.HasPrefix(id, t.value) || names["name"] == t.value || strings.TrimPrefix(names["oldName"], "/") == t.value
+}
+
+// matters tells whether a namespace can come or go with what happened.
+func matters(what events.Action) bool {
+	switch what {
+	case events.ActionStart, events.ActionDie, events.ActionDestroy, events.ActionRename, events.ActionRestart, events.ActionStop:
+		return true
+	}
+	return false
+}
