@@ -17,8 +17,8 @@ func patience() time.Duration { return 20 * time.Second * time.Duration(*slow) }
 
 // programs can stand first on a story's line without exec before them.
 var programs = []string{
-	"bridge", "cat", "dial", "flock", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
-	"iptables-nft", "iptables-nft-save", "iptables-save", "linkd", "ls", "ping", "readlink", "serve", "sh", "sysctl",
+	"bridge", "cat", "dial", "docker", "flock", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
+	"iptables-nft", "iptables-nft-save", "iptables-save", "linkd", "ls", "ping", "podman", "readlink", "serve", "sh", "sysctl",
 }
 
 // command is what testscript runs for a word that it does not know; neg is a ! before it.
@@ -45,6 +45,7 @@ type stage struct {
 //	rename NETNS DEV NAME             give an interface another name, with it down
 //	state [-unmarked] NETNS [FILE]    print the whole network state of a namespace, or write it to FILE
 //	everystep FILE                    repeat the lines of FILE; its `dies PROGRAM ARG...` is killed before the N-th step
+//	engine docker|podman [FLAG...]    start a container engine, with an image called busybox
 //	meanwhile PATTERN SCRIPT PROGRAM ARG...
 //	                                  run a program, and SCRIPT right before its first step that matches
 func (s *stage) commands() map[string]command {
@@ -62,6 +63,7 @@ func (s *stage) commands() map[string]command {
 		"state":     s.state,
 		"everystep": s.everystep,
 		"meanwhile": s.meanwhile,
+		"engine":    s.engine,
 	}
 	for _, p := range programs {
 		words[p] = func(ts *testscript.TestScript, neg bool, args []string) {

@@ -89,8 +89,11 @@ func enter() error {
 	}{
 		{"", "/", "", unix.MS_REC | unix.MS_PRIVATE},
 		{"proc", "/proc", "proc", 0},
-		{"sysfs", "/sys", "sysfs", 0},
 		{"tmpfs", "/run", "tmpfs", 0},
+		// A container engine cannot do without the machine's control groups.
+		{"/sys/fs/cgroup", "/run/cgroup", "", unix.MS_BIND | unix.MS_REC},
+		{"sysfs", "/sys", "sysfs", 0},
+		{"/run/cgroup", "/sys/fs/cgroup", "", unix.MS_MOVE},
 		{"/etc", "/run/etc", "", unix.MS_BIND | unix.MS_REC},
 		{"tmpfs", "/etc", "tmpfs", 0},
 	}

@@ -26,7 +26,9 @@ var (
 	binary = flag.String("linkd", "", "the linkd to test; by default it is built from the source")
 	slow   = flag.Int("slow", 1, "have that many times the patience, on a slow machine")
 	aloud  = flag.Bool("aloud", false, "with -v, print all that a story did, not only that of one that failed")
-	story  = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
+	// engines is the folder of container engines (see install-engines), for the stories about them.
+	engines = flag.String("engines", "", "the folder of container engines, for the stories about them")
+	story   = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
 	// backend is that of the programs called iptables in the sandbox; "" is what the machine has by default.
 	backend = flag.String("backend", "", "nft or legacy: the backend of iptables in the sandbox")
 )
@@ -47,8 +49,19 @@ func TestMain(m *testing.M) {
 
 // TestStories starts every story in a fresh sandbox, by running this test binary again as the sandbox's first
 // process: files, processes and commands that a story names are then simply those of the sandbox.
-func TestStories(t *testing.T) {
-	stories, err := filepath.Glob("stories/*.txtar")
+func TestStories(t *testing.T) { enactAll(t, "stories") }
+
+// TestEngines tells the stories in which containers are those of real engines.
+func TestEngines(t *testing.T) {
+	if *engines == "" {
+		t.Skip("needs container engines: make test-docker")
+	}
+	t.Cleanup(func() { removeGroups(t) })
+	enactAll(t, "engines")
+}
+
+func enactAll(t *testing.T, folder string) {
+	stories, err := filepath.Glob(folder + "/*.txtar")
 	if err != nil || len(stories) == 0 {
 		t.Fatalf("no stories found: %v", err)
 	}
@@ -94,7 +107,7 @@ func enact(t *testing.T, file, linkd, backend string) {
 	ctx, cancel := context.WithTimeout(t.Context(), storyTime()+10*time.Second)
 	defer cancel()
 	cmd := sandbox(ctx, file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
-		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend)
+		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend, "-engines="+*engines)
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
