@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -97,17 +98,14 @@ func (f *Finder) Find(ns spec.Namespace) (path string, check func() error, err e
 	if t == nil {
 		return "", nil, observe.Pendingf("%s was not asked for %s", f.engine, ns.Selector.Value)
 	}
-	select {
-	case <-t.answered:
+	switch {
+	case t.known():
+	case down != nil:
+		return "", nil, f.silent(down)
+	case watching:
+		f.await(t)
 	default:
-		if down != nil {
-			return "", nil, f.silent(down)
-		}
-		if watching {
-			f.await(t)
-		} else {
-			f.inquire(context.Background(), t)
-		}
+		_, _ = f.inquire(context.Background(), t)
 	}
 	f.mu.Lock()
 	c, err := t.container, t.err
@@ -118,7 +116,7 @@ func (f *Finder) Find(ns spec.Namespace) (path string, check func() error, err e
 	return f.open(c)
 }
 
-// await gives the engine a moment to tell of what it was just asked for.
+// await gives the engine a moment to tell of what it was just asked for. If it does not, nobody else waits for it.
 func (f *Finder) await(t *target) {
 	timer := time.NewTimer(newcomerPatience)
 	defer timer.Stop()
@@ -126,14 +124,19 @@ func (f *Finder) await(t *target) {
 	case <-t.answered:
 	case <-timer.C:
 		f.mu.Lock()
-		if t.container == (container{}) && t.err == nil {
-			t.err = observe.Pendingf("%s has not answered yet", f.engine)
+		defer f.mu.Unlock()
+		if !t.known() {
+			f.down = fmt.Errorf("nothing was heard of it for %v", newcomerPatience)
+			t.err = f.silent(f.down)
 		}
-		f.mu.Unlock()
 	}
 }
 
 func (f *Finder) silent(why error) error {
+	// What the client says around it is advice for people who type docker.
+	if dial := (*net.OpError)(nil); errors.As(why, &dial) {
+		why = dial
+	}
 	return observe.Pendingf("%s does not answer: %v", f.engine, why)
 }
 
@@ -161,31 +164,33 @@ func (f *Finder) open(c container) (path string, check func() error, err error) 
 	}, nil
 }
 
-// inquire asks the engine for a target, and tells whether the answer is another than before.
-func (f *Finder) inquire(ctx context.Context, t *target) (news bool) {
+// inquire asks the engine for a target, and tells whether the answer is another than before. An error is errUnanswered.
+func (f *Finder) inquire(ctx context.Context, t *target) (news bool, _ error) {
 	t.turn.Lock()
 	defer t.turn.Unlock()
 	asking, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	c, err := f.ask(asking, t.value)
 	if ctx.Err() != nil {
-		return false
+		return false, nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if errors.Is(err, errUnanswered) {
 		f.down = err
-		err = f.silent(err)
+		if t.container == (container{}) {
+			t.err = f.silent(err)
+		}
+		return false, err
 	}
+	f.down = nil
 	news = t.container != c || (t.err == nil) != (err == nil) || (err != nil && err.Error() != t.err.Error())
 	t.container, t.err = c, err
-	select {
-	case <-t.answered:
-	default:
+	if !t.known() {
 		close(t.answered)
 		news = true
 	}
-	return news
+	return news, nil
 }
 
 // errUnanswered: it was the engine that failed, not the container that is not there.

@@ -107,14 +107,21 @@ func (f *Finder) stream(ctx context.Context, changed func(name string)) error {
 	defer cancel()
 	var asking sync.WaitGroup
 	defer asking.Wait()
-	gate := make(chan struct{}, inquiries)
+	gate, unanswered := make(chan struct{}, inquiries), make(chan error, 1)
 	inquire := func(targets map[string]*target) {
 		for name, t := range targets {
 			asking.Go(func() {
 				gate <- struct{}{}
 				defer func() { <-gate }()
-				if f.inquire(ctx, t) {
+				news, err := f.inquire(ctx, t)
+				if news {
 					changed(name)
+				}
+				if err != nil {
+					select {
+					case unanswered <- err:
+					default:
+					}
 				}
 			})
 		}
@@ -134,6 +141,9 @@ func (f *Finder) stream(ctx context.Context, changed func(name string)) error {
 	for {
 		select {
 		case err := <-heard.Err:
+			return err
+		case err := <-unanswered:
+			// It hangs, and will say nothing of what it was not asked for any more.
 			return err
 		case e := <-heard.Messages:
 			if !matters(e.Action) {
