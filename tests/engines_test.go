@@ -27,11 +27,53 @@ func (s *stage) engine(ts *testscript.TestScript, neg bool, args []string) {
 		if !until(func() bool { return s.command(ts, []string{"docker", "version"}).Run() == nil }) {
 			ts.Fatalf("Docker has not started")
 		}
+	case "podman":
+		s.podman(ts, flags)
 	default:
 		ts.Fatalf("no such engine: %s", engine)
 	}
 	ts.Check(ts.Exec("sh", "-ec", importImage, "import", args[0]))
 }
+
+// podman lets podman be used in the story, with all that it keeps in the sandbox; with the flag --service it also has its
+// API served.
+func (s *stage) podman(ts *testscript.TestScript, flags []string) {
+	ts.Check(os.MkdirAll("/run/podman", 0o755))
+	ts.Check(os.Symlink(*engines+"/etc/containers", "/etc/containers"))
+	for name, text := range map[string]string{"CONTAINERS_CONF": podmanConfig, "CONTAINERS_STORAGE_CONF": podmanStorage} {
+		path := "/run/podman/" + strings.ToLower(name)
+		ts.Check(os.WriteFile(path, []byte(os.ExpandEnv(text)), 0o644))
+		ts.Setenv(name, path)
+		ts.Check(os.Setenv(name, path))
+		s.variables = append(s.variables, name)
+	}
+	if slices.Contains(flags, "--service") {
+		const socket = "/run/podman/podman.sock"
+		s.start(ts, false, "podman-service", []string{"podman", "system", "service", "--time=0", "unix://" + socket})
+		if !until(func() bool { _, err := os.Stat(socket); return err == nil }) {
+			ts.Fatalf("podman does not serve its API")
+		}
+	}
+}
+
+const podmanConfig = `
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+conmon_path = ["$ENGINES/usr/bin/conmon"]
+runtime = "runc"
+[engine.runtimes]
+runc = ["$ENGINES/usr/sbin/runc"]
+[containers]
+seccomp_profile = "$ENGINES/usr/share/containers/seccomp.json"
+`
+
+const podmanStorage = `
+[storage]
+driver = "vfs"
+graphroot = "/run/podman/storage"
+runroot = "/run/podman/run"
+`
 
 const importImage = `
 if $1 image inspect busybox >/dev/null 2>&1; then exit; fi

@@ -1,6 +1,5 @@
-// Package docker finds the namespaces of containers by the Docker Engine API (https://docs.docker.com/reference/api/engine),
-// which podman speaks, too.
-package docker
+// Package container finds the namespaces of containers, and follows them through what their engine does with them.
+package container
 
 import (
 	"context"
@@ -10,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containerd/errdefs"
-	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -27,12 +24,32 @@ const (
 	inquiries = 4
 )
 
+// engine is what runs containers.
+type engine interface {
+	// ask tells how a container stands, by its name or ID; errUnknown is that there is none.
+	ask(ctx context.Context, value string) (state, error)
+	// follow tells what happens from now on, until ctx ends, or an error.
+	follow(ctx context.Context) (<-chan event, <-chan error)
+	close()
+}
+
+var errUnknown = errors.New("no such container")
+
+// state is how a container stands. Pid is 0 unless it runs; the sandbox is where some engines keep its namespace.
+type state struct {
+	id, name, is, sandbox, started string
+	pid                            int
+}
+
+// event is something that happened to a container.
+type event struct{ action, id, name, oldName string }
+
 // Finder finds the namespaces of an engine's containers. While it watches, it knows from the engine's events how each of
 // them stands, and nobody waits for an engine that does not answer.
 type Finder struct {
-	scheme, engine string
-	api            *client.Client
-	misused        error // why there is no client: DOCKER_HOST is not right
+	scheme, name string
+	engine       engine
+	misused      error // why there is no engine: DOCKER_HOST is not right
 
 	mu       sync.Mutex
 	targets  map[string]*target // by the name of the namespace
@@ -46,22 +63,24 @@ type target struct {
 	value    string // a name, an ID, or the beginning of one
 	answered chan struct{}
 	turn     sync.Mutex // one inquiry at a time, so that a late answer is no older one
-	container
+	state
 	err error
 }
 
-// container is a running one. Its sandbox is where the engine keeps its namespace.
-type container struct {
-	id, name, sandbox string
-	pid               int
-	started           string
+// Docker is the finder of Docker's containers. It honours DOCKER_HOST.
+func Docker() *Finder {
+	engine, err := newAPI("")
+	return newFinder("docker", "Docker", engine, err)
 }
 
-// New is the finder of an engine's containers. The options are over those of the environment (DOCKER_HOST and its like).
-func New(scheme, engine string, options ...client.Opt) *Finder {
-	f := &Finder{scheme: scheme, engine: engine, targets: map[string]*target{}, added: make(chan struct{}, 1)}
-	f.api, f.misused = client.New(append([]client.Opt{client.FromEnv}, options...)...)
-	return f
+// Podman is the finder of podman's containers. It honours CONTAINER_HOST.
+func Podman() *Finder { return newFinder("podman", "podman", podman{}, nil) }
+
+func newFinder(scheme, name string, engine engine, misused error) *Finder {
+	return &Finder{
+		scheme: scheme, name: name, engine: engine, misused: misused,
+		targets: map[string]*target{}, added: make(chan struct{}, 1),
+	}
 }
 
 // Schemes implements observe.Finder.
@@ -90,13 +109,13 @@ func (f *Finder) Keep(declared map[string]spec.Namespace) {
 // Find implements observe.Finder.
 func (f *Finder) Find(ns spec.Namespace) (path string, check func() error, err error) {
 	if f.misused != nil {
-		return "", nil, fmt.Errorf("%s: %w", f.engine, f.misused)
+		return "", nil, fmt.Errorf("%s: %w", f.name, f.misused)
 	}
 	f.mu.Lock()
 	t, watching, down := f.targets[ns.Name], f.watching, f.down
 	f.mu.Unlock()
 	if t == nil {
-		return "", nil, observe.Pendingf("%s was not asked for %s", f.engine, ns.Selector.Value)
+		return "", nil, observe.Pendingf("%s was not asked for %s", f.name, ns.Selector.Value)
 	}
 	switch {
 	case t.known():
@@ -108,7 +127,7 @@ func (f *Finder) Find(ns spec.Namespace) (path string, check func() error, err e
 		_, _ = f.inquire(context.Background(), t)
 	}
 	f.mu.Lock()
-	c, err := t.container, t.err
+	c, err := t.state, t.err
 	f.mu.Unlock()
 	if err != nil {
 		return "", nil, err
@@ -137,12 +156,12 @@ func (f *Finder) silent(why error) error {
 	if dial := (*net.OpError)(nil); errors.As(why, &dial) {
 		why = dial
 	}
-	return observe.Pendingf("%s does not answer: %v", f.engine, why)
+	return observe.Pendingf("%s does not answer: %v", f.name, why)
 }
 
 // open is where a container's namespace is. The sandbox is a file of the engine's, and needs no right to look into other
 // users' processes; where it cannot be seen, as with an engine in a mount namespace of its own, there is the process.
-func (f *Finder) open(c container) (path string, check func() error, err error) {
+func (f *Finder) open(c state) (path string, check func() error, err error) {
 	var fs unix.Statfs_t
 	if c.sandbox != "" && unix.Statfs(c.sandbox, &fs) == nil && fs.Type == unix.NSFS_MAGIC {
 		return c.sandbox, func() error { return nil }, nil
@@ -178,14 +197,14 @@ func (f *Finder) inquire(ctx context.Context, t *target) (news bool, _ error) {
 	defer f.mu.Unlock()
 	if errors.Is(err, errUnanswered) {
 		f.down = err
-		if t.container == (container{}) {
+		if t.state == (state{}) {
 			t.err = f.silent(err)
 		}
 		return false, err
 	}
 	f.down = nil
-	news = t.container != c || (t.err == nil) != (err == nil) || (err != nil && err.Error() != t.err.Error())
-	t.container, t.err = c, err
+	news = t.state != c || (t.err == nil) != (err == nil) || (err != nil && err.Error() != t.err.Error())
+	t.state, t.err = c, err
 	if !t.known() {
 		close(t.answered)
 		news = true
@@ -200,32 +219,18 @@ type unanswered struct{ error }
 
 func (unanswered) Is(target error) bool { return target == errUnanswered }
 
-// ask asks the engine for a container by name or ID.
-func (f *Finder) ask(ctx context.Context, value string) (container, error) {
-	answer, err := f.api.ContainerInspect(ctx, value, client.ContainerInspectOptions{})
+// ask asks the engine for a container that runs.
+func (f *Finder) ask(ctx context.Context, value string) (state, error) {
+	s, err := f.engine.ask(ctx, value)
 	switch {
-	case errdefs.IsNotFound(err):
-		return container{}, observe.Pendingf("%s has no container %s", f.engine, value)
+	case errors.Is(err, errUnknown):
+		return state{}, observe.Pendingf("%s has no container %s", f.name, value)
 	case err != nil:
-		return container{}, unanswered{err}
+		return state{}, unanswered{err}
+	case s.pid == 0:
+		return state{}, observe.Pendingf("container %s is %s", s.name, s.is)
 	}
-	now := answer.Container
-	name := now.Name
-	if name != "" && name[0] == '/' {
-		name = name[1:]
-	}
-	if now.State == nil || !now.State.Running || now.State.Pid == 0 {
-		state := "not running"
-		if now.State != nil {
-			state = string(now.State.Status)
-		}
-		return container{}, observe.Pendingf("container %s is %s", name, state)
-	}
-	c := container{id: now.ID, name: name, pid: now.State.Pid, started: now.State.StartedAt}
-	if now.NetworkSettings != nil {
-		c.sandbox = now.NetworkSettings.SandboxKey
-	}
-	return c, nil
+	return s, nil
 }
 
 // Release implements observe.Finder: who does not watch asks anew in the next pass.
@@ -243,7 +248,7 @@ func (f *Finder) Release() {
 
 // Close implements observe.Finder.
 func (f *Finder) Close() {
-	if f.api != nil {
-		_ = f.api.Close()
+	if f.misused == nil {
+		f.engine.close()
 	}
 }

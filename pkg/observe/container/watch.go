@@ -1,13 +1,10 @@
-package docker
+package container
 
 import (
 	"context"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/moby/moby/api/types/events"
-	"github.com/moby/moby/client"
 )
 
 const (
@@ -18,7 +15,7 @@ const (
 // Watch implements observe.Finder: it follows the engine's events, and asks for everything again whenever the stream of
 // them is a new one.
 func (f *Finder) Watch(changed func(name string)) (stop func()) {
-	if f.api == nil {
+	if f.misused != nil {
 		return func() {}
 	}
 	f.mu.Lock()
@@ -88,7 +85,7 @@ func (f *Finder) fall(why error, changed func(name string)) {
 	f.down = why
 	var names []string
 	for name, t := range f.targets {
-		if t.container == (container{}) {
+		if t.state == (state{}) {
 			t.err = f.silent(why)
 		}
 		names = append(names, name)
@@ -127,10 +124,9 @@ func (f *Finder) stream(ctx context.Context, changed func(name string)) error {
 		}
 	}
 
-	// Events returns once the engine has begun to send: what happens after that is heard, what was before is asked for.
-	heard := f.api.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("type", string(events.ContainerEventType))})
+	heard, broken := f.engine.follow(ctx)
 	select {
-	case err := <-heard.Err:
+	case err := <-broken:
 		return err
 	default:
 	}
@@ -140,13 +136,13 @@ func (f *Finder) stream(ctx context.Context, changed func(name string)) error {
 	inquire(f.matching(func(*target) bool { return true }))
 	for {
 		select {
-		case err := <-heard.Err:
+		case err := <-broken:
 			return err
 		case err := <-unanswered:
 			// It hangs, and will say nothing of what it was not asked for any more.
 			return err
-		case e := <-heard.Messages:
-			if !matters(e.Action) {
+		case e := <-heard:
+			if !matters(e.action) {
 				continue
 			}
 			inquire(f.matching(func(t *target) bool { return t.means(e) }))
@@ -178,15 +174,14 @@ func (f *Finder) matching(which func(*target) bool) map[string]*target {
 }
 
 // means tells whether an event is about a target's container: the one that it is, was, or may become.
-func (t *target) means(e events.Message) bool {
-	id, names := e.Actor.ID, e.Actor.Attributes
-	return id == t.id || strings.HasPrefix(id, t.value) || names["name"] == t.value || strings.TrimPrefix(names["oldName"], "/") == t.value
+func (t *target) means(e event) bool {
+	return e.id == t.id || strings.HasPrefix(e.id, t.value) || e.name == t.value || e.oldName == t.value
 }
 
 // matters tells whether a namespace can come or go with what happened.
-func matters(what events.Action) bool {
-	switch what {
-	case events.ActionStart, events.ActionDie, events.ActionDestroy, events.ActionRename, events.ActionRestart, events.ActionStop:
+func matters(action string) bool {
+	switch action {
+	case "start", "die", "died", "destroy", "remove", "rename", "restart", "stop":
 		return true
 	}
 	return false

@@ -1,0 +1,80 @@
+package container
+
+import (
+	"context"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/client"
+)
+
+// api is an engine that is asked by the Docker Engine API (https://docs.docker.com/reference/api/engine).
+type api struct{ *client.Client }
+
+// newAPI is the API at host, a URL; "" is what the environment says (DOCKER_HOST and its like), or Docker's own socket.
+func newAPI(host string) (api, error) {
+	options := []client.Opt{client.FromEnv}
+	if host != "" {
+		options = []client.Opt{client.WithHost(host)}
+	}
+	c, err := client.New(options...)
+	return api{c}, err
+}
+
+func (a api) ask(ctx context.Context, value string) (state, error) {
+	answer, err := a.ContainerInspect(ctx, value, client.ContainerInspectOptions{})
+	if errdefs.IsNotFound(err) {
+		return state{}, errUnknown
+	}
+	if err != nil {
+		return state{}, err
+	}
+	now := answer.Container
+	s := state{id: now.ID, name: strings.TrimPrefix(now.Name, "/"), is: "not running"}
+	if now.State != nil {
+		s.is, s.started = string(now.State.Status), now.State.StartedAt
+		if now.State.Running {
+			s.pid = now.State.Pid
+		}
+	}
+	if now.NetworkSettings != nil && s.pid != 0 {
+		s.sandbox = now.NetworkSettings.SandboxKey
+	}
+	return s, nil
+}
+
+// follow returns once the engine has begun to send: what happens after that is heard, and what was before has to be
+// asked for.
+func (a api) follow(ctx context.Context) (<-chan event, <-chan error) {
+	from := a.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("type", string(events.ContainerEventType))})
+	return translate(ctx, from.Messages, from.Err, func(m events.Message) event {
+		return event{
+			action: string(m.Action), id: m.Actor.ID, name: m.Actor.Attributes["name"],
+			oldName: strings.TrimPrefix(m.Actor.Attributes["oldName"], "/"),
+		}
+	})
+}
+
+func (a api) close() { _ = a.Close() }
+
+// translate hands on messages as events until they end.
+func translate[M any](ctx context.Context, messages <-chan M, errs <-chan error, read func(M) event) (<-chan event, <-chan error) {
+	out, broken := make(chan event), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case m := <-messages:
+				select {
+				case out <- read(m):
+				case <-ctx.Done():
+					return
+				}
+			case err := <-errs:
+				broken <- err
+				return
+			}
+		}
+	}()
+	return out, broken
+}

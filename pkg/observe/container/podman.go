@@ -1,0 +1,129 @@
+package container
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// podmanSocket is where podman-system-service(1) listens for the administrator.
+const podmanSocket = "/run/podman/podman.sock"
+
+// podman is asked by its Docker-compatible API where its service runs, or CONTAINER_HOST names one, and else by its
+// program: podman needs no daemon.
+type podman struct{}
+
+func (podman) way() (engine, error) {
+	host := os.Getenv("CONTAINER_HOST")
+	if host == "" {
+		if _, err := os.Stat(podmanSocket); err != nil {
+			return program{}, nil
+		}
+		host = "unix://" + podmanSocket
+	}
+	return newAPI(host)
+}
+
+func (p podman) ask(ctx context.Context, value string) (state, error) {
+	way, err := p.way()
+	if err != nil {
+		return state{}, err
+	}
+	defer way.close()
+	return way.ask(ctx, value)
+}
+
+func (p podman) follow(ctx context.Context) (<-chan event, <-chan error) {
+	way, err := p.way()
+	if err != nil {
+		broken := make(chan error, 1)
+		broken <- err
+		return nil, broken
+	}
+	context.AfterFunc(ctx, way.close)
+	return way.follow(ctx)
+}
+
+func (podman) close() {}
+
+// program is podman(1).
+type program struct{}
+
+func (program) ask(ctx context.Context, value string) (state, error) {
+	cmd := exec.CommandContext(ctx, "podman", "container", "inspect", "--", value)
+	out, err := cmd.Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		complaint := string(bytes.TrimSpace(exit.Stderr))
+		if strings.Contains(complaint, "no such container") {
+			return state{}, errUnknown
+		}
+		return state{}, errors.New(complaint)
+	}
+	if err != nil {
+		return state{}, err
+	}
+	var found []struct {
+		ID    string `json:"Id"`
+		Name  string
+		State struct {
+			Status    string
+			Running   bool
+			Pid       int
+			StartedAt time.Time
+		}
+		NetworkSettings struct{ SandboxKey string }
+	}
+	if err := json.Unmarshal(out, &found); err != nil || len(found) != 1 {
+		return state{}, fmt.Errorf("podman inspect %s: not what was expected: %w", value, err)
+	}
+	now := found[0]
+	s := state{id: now.ID, name: now.Name, is: now.State.Status, started: now.State.StartedAt.String()}
+	if now.State.Running {
+		s.pid, s.sandbox = now.State.Pid, now.NetworkSettings.SandboxKey
+	}
+	return s, nil
+}
+
+// follow reads what podman-events(1) prints, from this moment on, however long it takes podman to start.
+func (program) follow(ctx context.Context) (<-chan event, <-chan error) {
+	messages, broken := make(chan podmanEvent), make(chan error, 1)
+	now := time.Now().Format(time.RFC3339Nano)
+	cmd := exec.CommandContext(ctx, "podman", "events", "--stream", "--format", "json", "--filter", "type=container", "--since", now)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		broken <- err
+		return nil, broken
+	}
+	go func() {
+		from := json.NewDecoder(out)
+		for {
+			var m podmanEvent
+			if err := from.Decode(&m); err != nil {
+				broken <- errors.Join(fmt.Errorf("podman events: %w", err), cmd.Wait())
+				return
+			}
+			select {
+			case messages <- m:
+			case <-ctx.Done():
+				_ = cmd.Wait()
+				return
+			}
+		}
+	}()
+	return translate(ctx, messages, broken, func(m podmanEvent) event {
+		return event{action: m.Status, id: m.ID, name: m.Name}
+	})
+}
+
+func (program) close() {}
+
+type podmanEvent struct{ ID, Name, Status string }
