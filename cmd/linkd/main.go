@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/observe"
-	"linkd/pkg/observe/container"
+	"linkd/pkg/observe/engine"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -142,7 +142,7 @@ const (
 
 // newEngine makes an engine with the journal of the runtime directory.
 func (o *options) newEngine(kinds []reconcile.Registered, journal *reconcile.Journal, log *slog.Logger) (*reconcile.Engine, *observe.World, error) {
-	world, err := observe.NewWorld(container.Docker(), container.Podman())
+	world, err := observe.NewWorld(engine.Docker(), engine.Podman(), engine.Systemd())
 	if err != nil {
 		return nil, nil, fmt.Errorf("open linkd's own namespace: %w", err)
 	}

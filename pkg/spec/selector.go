@@ -32,6 +32,7 @@ var schemes = []struct{ name, value, doc string }{
 	{"process", "COMMAND LINE", "the one process whose command line matches; several are an error that lists them"},
 	{"docker", "NAME|ID", "a container of Docker's; `DOCKER_HOST` is honoured"},
 	{"podman", "NAME|ID", "a container of podman's; `CONTAINER_HOST` is honoured"},
+	{"unit", "NAME.service", "the main process of a systemd service"},
 }
 
 func schemeNames() (names []string) {
@@ -42,6 +43,8 @@ func schemeNames() (names []string) {
 }
 
 var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+var serviceName = regexp.MustCompile(`^[a-zA-Z0-9:_.\\@-]+\.service$`)
 
 // isSelector tells a selector from a plain namespace name, which cannot hold a colon.
 func isSelector(text string) bool { return text == Host || strings.Contains(text, ":") }
@@ -91,6 +94,11 @@ func ParseSelector(text string) (Selector, error) {
 		// What the engines let a container be called (RestrictedNameChars in moby/daemon/names); an ID is one, too.
 		if !containerName.MatchString(value) {
 			return s, fmt.Errorf("%q is not a container's name or ID", value)
+		}
+	case "unit":
+		// systemd.unit(5); only a service has a main process.
+		if !serviceName.MatchString(value) {
+			return s, fmt.Errorf("%q is not the name of a service: write NAME.service", value)
 		}
 	case "process":
 		if s.Value = strings.TrimSpace(value); s.Value == "" {

@@ -1,5 +1,6 @@
-// Package container finds the namespaces of containers, and follows them through what their engine does with them.
-package container
+// Package engine finds namespaces by asking who started what is in them, Docker, podman or systemd, and follows what these
+// do with it.
+package engine
 
 import (
 	"context"
@@ -44,12 +45,12 @@ type state struct {
 // event is something that happened to a container.
 type event struct{ action, id, name, oldName string }
 
-// Finder finds the namespaces of an engine's containers. While it watches, it knows from the engine's events how each of
+// Finder finds the namespaces of what an engine started: containers, or units. While it watches, it knows from the engine's events how each of
 // them stands, and nobody waits for an engine that does not answer.
 type Finder struct {
-	scheme, name string
-	engine       engine
-	misused      error // why there is no engine: DOCKER_HOST is not right
+	scheme, name, thing string
+	engine              engine
+	misused             error // why there is no engine: DOCKER_HOST is not right
 
 	mu       sync.Mutex
 	targets  map[string]*target // by the name of the namespace
@@ -70,15 +71,18 @@ type target struct {
 // Docker is the finder of Docker's containers. It honours DOCKER_HOST.
 func Docker() *Finder {
 	engine, err := newAPI("")
-	return newFinder("docker", "Docker", engine, err)
+	return newFinder("docker", "Docker", "container", engine, err)
 }
 
 // Podman is the finder of podman's containers. It honours CONTAINER_HOST.
-func Podman() *Finder { return newFinder("podman", "podman", podman{}, nil) }
+func Podman() *Finder { return newFinder("podman", "podman", "container", podman{}, nil) }
 
-func newFinder(scheme, name string, engine engine, misused error) *Finder {
+// Systemd is the finder of the main processes of services.
+func Systemd() *Finder { return newFinder("unit", "systemd", "unit", systemd{}, nil) }
+
+func newFinder(scheme, name, thing string, engine engine, misused error) *Finder {
 	return &Finder{
-		scheme: scheme, name: name, engine: engine, misused: misused,
+		scheme: scheme, name: name, thing: thing, engine: engine, misused: misused,
 		targets: map[string]*target{}, added: make(chan struct{}, 1),
 	}
 }
@@ -168,7 +172,7 @@ func (f *Finder) open(c state) (path string, check func() error, err error) {
 	}
 	fd, err := unix.PidfdOpen(c.pid, 0)
 	if err != nil {
-		return "", nil, observe.Pendingf("container %s has just ended", c.name)
+		return "", nil, observe.Pendingf("%s %s has just ended", f.thing, c.name)
 	}
 	return fmt.Sprintf("/proc/%d/ns/net", c.pid), func() error {
 		defer unix.Close(fd)
@@ -177,7 +181,7 @@ func (f *Finder) open(c state) (path string, check func() error, err error) {
 		defer cancel()
 		now, err := f.ask(ctx, c.id)
 		if err == nil && (now.pid != c.pid || now.started != c.started) {
-			err = observe.Pendingf("container %s has just been restarted", c.name)
+			err = observe.Pendingf("%s %s has just been restarted", f.thing, c.name)
 		}
 		return err
 	}, nil
@@ -224,11 +228,11 @@ func (f *Finder) ask(ctx context.Context, value string) (state, error) {
 	s, err := f.engine.ask(ctx, value)
 	switch {
 	case errors.Is(err, errUnknown):
-		return state{}, observe.Pendingf("%s has no container %s", f.name, value)
+		return state{}, observe.Pendingf("%s has no %s %s", f.name, f.thing, value)
 	case err != nil:
 		return state{}, unanswered{err}
 	case s.pid == 0:
-		return state{}, observe.Pendingf("container %s is %s", s.name, s.is)
+		return state{}, observe.Pendingf("%s %s is %s", f.thing, s.name, s.is)
 	}
 	return s, nil
 }
