@@ -258,7 +258,7 @@ namespaces:
 links:
   c1: {netns: pdi:1}
 `, `
-a.yaml:3:13: "lab" is not a selector: write one of name:, path:, pid:, process:, as in name:lab
+a.yaml:3:13: "lab" is not a selector: write one of name:, path:, pid:, process:, docker:, podman:, unit:, as in name:lab
 a.yaml:4:13: selector "nmae" is not one of name, path, pid, process, docker, podman, unit; did you mean "name"?
 a.yaml:5:13: path:run/netns/lab is not absolute
 a.yaml:6:13: "0" is not a process ID
