@@ -91,7 +91,7 @@ func TestExamples(t *testing.T) {
 		t.Fatalf("no examples: %v", err)
 	}
 	told := ""
-	stories, err := filepath.Glob("stories/*.txtar")
+	stories, err := filepath.Glob("*/*.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,13 @@ func (o *options) loadValid() (*spec.Desired, error) {
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}
-	desired, errs := spec.Compile(kind.Language(), files)
+	desired, errs := spec.Compile(o.language(), files)
+	for _, m := range desired.Misfits {
+		fmt.Fprintln(os.Stderr, m)
+	}
+	if desired.Unknown != nil {
+		fmt.Fprintln(os.Stderr, "nothing is taken away for now:", desired.Unknown)
+	}
 	return desired, o.invalid(errs)
 }
 
@@ -112,7 +118,7 @@ func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Dur
 	if search {
 		engine.Search()
 	}
-	engine.Want(desired, true)
+	engine.Want(desired, desired.Unknown == nil)
 	inbox := observe.NewInbox()
 	if wait > 0 {
 		stop, err := world.Listen(inbox, engine.Topics())

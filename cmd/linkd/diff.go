@@ -29,7 +29,7 @@ func newDiff(o *options) *cobra.Command {
 				return exit(exitInvalid, err)
 			}
 			defer world.Close()
-			engine.Want(desired, true)
+			engine.Want(desired, desired.Unknown == nil)
 			plan := engine.Plan(cmd.Context())
 			status := engine.Status(nil)
 			if o.json() {

@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 	"github.com/spf13/cobra"
 
+	"linkd/pkg/kind"
 	"linkd/pkg/observe"
 	"linkd/pkg/observe/engine"
 	"linkd/pkg/reconcile"
@@ -57,7 +58,7 @@ func main() {
 func execute() int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
-	o := &options{}
+	o := &options{finders: []observe.Finder{engine.Docker(), engine.Podman(), engine.Systemd()}}
 	err := newRoot(o).ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
@@ -79,6 +80,15 @@ type options struct {
 	output     string
 	logLevel   string
 	logFormat  string
+
+	finders []observe.Finder
+}
+
+// language is that of the files, with what the templates in them stand for now.
+func (o *options) language() spec.Language {
+	lang := kind.Language()
+	lang.Instances = func(template spec.Selector) ([]spec.Instance, error) { return observe.Instances(o.finders, template) }
+	return lang
 }
 
 func newRoot(o *options) *cobra.Command {
@@ -142,7 +152,7 @@ const (
 
 // newEngine makes an engine with the journal of the runtime directory.
 func (o *options) newEngine(kinds []reconcile.Registered, journal *reconcile.Journal, log *slog.Logger) (*reconcile.Engine, *observe.World, error) {
-	world, err := observe.NewWorld(engine.Docker(), engine.Podman(), engine.Systemd())
+	world, err := observe.NewWorld(o.finders...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open linkd's own namespace: %w", err)
 	}

@@ -71,7 +71,7 @@ func (o *options) run(ctx context.Context) error {
 	}
 	defer stopFiles()
 
-	keeper := spec.NewKeeper(kind.Language(), o.inRuntimeDir(keeperFile))
+	keeper := spec.NewKeeper(o.language(), o.inRuntimeDir(keeperFile))
 	loop := reconcile.NewLoop(engine)
 	loop.Log = log
 	loop.Inbox = inbox

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"fmt"
+	"slices"
 
 	"linkd/pkg/spec"
 )
@@ -15,12 +16,28 @@ type Finder interface {
 	// Find is where a namespace can be opened. It does not wait for whoever does not answer: what is not known now is
 	// ErrPending, like what is not there. Check, called after the namespace was opened, tells whether it was the right one.
 	Find(ns spec.Namespace) (path string, check func() error, err error)
-	// Watch calls changed with the name of each namespace that comes, goes or becomes another, until stop is called.
-	Watch(changed func(name string)) (stop func())
+	// Watch calls changed with the name of each namespace that comes, goes or becomes another, and populated when a
+	// template stands for others than before, until stop is called.
+	Watch(changed func(name string), populated func()) (stop func())
 	// Release forgets what was asked for one pass.
 	Release()
 	// Close gives everything back.
 	Close()
+}
+
+// Census is a Finder that can tell who a template stands for.
+type Census interface {
+	Instances(template spec.Selector) ([]spec.Instance, error)
+}
+
+// Instances asks the finder that knows.
+func Instances(finders []Finder, template spec.Selector) ([]spec.Instance, error) {
+	for _, f := range finders {
+		if c, is := f.(Census); is && slices.Contains(f.Schemes(), template.Scheme) {
+			return c.Instances(template)
+		}
+	}
+	return nil, fmt.Errorf("nothing here can find %s", template)
 }
 
 // paths is the Finder of what stands in the file system.
@@ -36,7 +53,7 @@ func (paths) Find(ns spec.Namespace) (path string, check func() error, err error
 }
 
 // Watch has nothing to do: WatchPaths does it.
-func (paths) Watch(func(name string)) (stop func()) { return func() {} }
+func (paths) Watch(func(string), func()) (stop func()) { return func() {} }
 
 func (paths) Release() {}
 
@@ -44,10 +61,8 @@ func (paths) Close() {}
 
 func (w *World) finder(name string, s spec.Selector) (Finder, error) {
 	for _, f := range w.finders {
-		for _, scheme := range f.Schemes() {
-			if scheme == s.Scheme {
-				return f, nil
-			}
+		if slices.Contains(f.Schemes(), s.Scheme) {
+			return f, nil
 		}
 	}
 	if s.Scheme == "" {

@@ -32,6 +32,8 @@ const (
 	ForwardingTopic
 	// NetconfTopic: forwarding, proxy_arp, rp_filter and their like.
 	NetconfTopic
+	// PopulationTopic: a template stands for others than before, so other things are wanted.
+	PopulationTopic
 	// RulesetTopic: nftables, and so iptables of the nft backend.
 	RulesetTopic
 )
@@ -181,7 +183,10 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 	}
 	stops := []func(){route}
 	for _, f := range w.finders {
-		stops = append(stops, f.Watch(func(name string) { in.put(News{NS: name, Topic: NamespaceTopic}) }))
+		stops = append(stops, f.Watch(
+			func(name string) { in.put(News{NS: name, Topic: NamespaceTopic}) },
+			func() { in.put(News{Topic: PopulationTopic}) },
+		))
 	}
 	if ruleset {
 		// A kernel without nftables has no such socket, and then no iptables of the nft backend either.

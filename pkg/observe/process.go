@@ -45,7 +45,7 @@ func (ps *processes) Schemes() []string { return []string{"pid", "process"} }
 func (ps *processes) Close() { ps.Keep(nil) }
 
 // Watch implements Finder.
-func (ps *processes) Watch(changed func(name string)) (stop func()) {
+func (ps *processes) Watch(changed func(name string), _ func()) (stop func()) {
 	set := func(f func(string)) {
 		ps.mu.Lock()
 		ps.changed = f

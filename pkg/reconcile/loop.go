@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,11 +40,11 @@ type Loop struct {
 	Passed func(*Status)
 	Log    *slog.Logger
 
-	reloads chan chan Loaded
-	checks  chan chan *Status
-	stamp   string
-	files   []spec.FileState
-	warning string
+	reloads  chan chan Loaded
+	checks   chan chan *Status
+	stamp    string
+	files    []spec.FileState
+	warnings []string
 
 	mu      sync.Mutex
 	status  *Status
@@ -99,7 +100,9 @@ func (l *Loop) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-l.Inbox.Ready:
-			l.hear()
+			if l.hear() {
+				reread = l.again(l.load())
+			}
 		case <-l.FilesChanged:
 			reread = l.again(l.load())
 		case answer := <-l.reloads:
@@ -108,8 +111,7 @@ func (l *Loop) Run(ctx context.Context) {
 			l.pass(ctx)
 			answer <- loaded
 		case answer := <-l.checks:
-			l.hear()
-			if l.Stamp() != l.stamp {
+			if l.hear() || l.Stamp() != l.stamp {
 				reread = l.again(l.load())
 			}
 			l.Engine.LookAtAll()
@@ -146,7 +148,8 @@ func (l *Loop) again(loaded Loaded) time.Time {
 	return time.Time{}
 }
 
-func (l *Loop) hear() {
+// hear takes the news in. Populated: other things are wanted now, because templates stand for others.
+func (l *Loop) hear() (populated bool) {
 	news, overruns := l.Inbox.Take()
 	l.Engine.Hear(news)
 	if overruns > 0 {
@@ -154,6 +157,7 @@ func (l *Loop) hear() {
 		l.Log.Warn("the kernel dropped events: looking at everything", "overruns", l.Engine.Counters.Overruns)
 		l.Engine.LookAtAll()
 	}
+	return slices.ContainsFunc(news, func(n observe.News) bool { return n.Topic == observe.PopulationTopic })
 }
 
 // load reads the files and makes them the desired state, unless they could not be read at all.
@@ -166,13 +170,22 @@ func (l *Loop) load() Loaded {
 		}
 	}
 	if loaded.Err != nil {
-		l.warning = loaded.Err.Error()
+		l.warnings = []string{loaded.Err.Error()}
 		l.Log.Warn("the files cannot be read: the state stays", "error", loaded.Err)
 		return loaded
 	}
-	l.warning = ""
+	l.warnings = nil
+	for _, m := range loaded.Desired.Misfits {
+		l.warnings = append(l.warnings, m.String())
+	}
+	if unknown := loaded.Desired.Unknown; unknown != nil {
+		l.warnings = append(l.warnings, "nothing is taken away for now: "+unknown.Error())
+	}
+	for _, w := range l.warnings {
+		l.Log.Warn(w)
+	}
 	l.files = loaded.Files
-	l.Engine.Want(loaded.Desired, loaded.Complete)
+	l.Engine.Want(loaded.Desired, loaded.Complete && loaded.Desired.Unknown == nil)
 	l.Declared()
 	return loaded
 }
@@ -182,9 +195,7 @@ func (l *Loop) pass(ctx context.Context) {
 	l.Engine.Converge(ctx)
 	l.Log.Debug("pass", "took", time.Since(start), "ops", l.Engine.Counters.Ops-ops)
 	status := l.Engine.Status(l.files)
-	if l.warning != "" {
-		status.Warnings = append(status.Warnings, l.warning)
-	}
+	status.Warnings = append(status.Warnings, l.warnings...)
 	l.mu.Lock()
 	l.status = status
 	close(l.changed)

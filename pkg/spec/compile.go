@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -10,6 +11,11 @@ import (
 type Desired struct {
 	Namespaces map[string]Namespace
 	Resources  *Set
+	// Templates are the namespaces that stand for many, Misfits the containers that they cannot stand for, and Unknown is
+	// why it cannot be said who all the others are: then this is not all that is wanted.
+	Templates []Template
+	Misfits   []Misfit
+	Unknown   error
 }
 
 // Namespace is a network namespace and how to find it.
@@ -24,6 +30,43 @@ type Namespace struct {
 // Compile makes one desired state of the files, in their order, and says all that is wrong with them. What is wrong
 // is left out of the result.
 func Compile(lang Language, files []File) (*Desired, Errors) {
+	var sections []section
+	var errs Errors
+	for _, f := range files {
+		roots, wrong := parse(f)
+		errs = append(errs, wrong...)
+		for _, root := range roots {
+			s, wrong := lang.document(f.Path, root)
+			sections, errs = append(sections, s), append(errs, wrong...)
+		}
+	}
+	many := templates(sections)
+	var samples population
+	for _, t := range many {
+		samples = append(samples, sample(t))
+	}
+	full, blanks := populate(sections, many, samples)
+	c := lang.compile(full)
+	for _, e := range c.errs {
+		if !blanks[e.Source] {
+			errs = append(errs, e)
+		}
+	}
+	if len(many) > 0 {
+		residents, unknown := lang.residents(many)
+		var misfits []Misfit
+		if len(errs) == 0 {
+			residents, misfits = lang.fit(sections, many, residents)
+		}
+		full, _ = populate(sections, many, residents)
+		c = lang.compile(full)
+		c.desired.Templates, c.desired.Misfits, c.desired.Unknown = many, misfits, unknown
+	}
+	return c.desired, errs.sorted()
+}
+
+// compile reads the documents, and says all that is wrong with what is in them.
+func (lang Language) compile(sections []section) *compiler {
 	c := &compiler{
 		lang: lang,
 		desired: &Desired{
@@ -34,14 +77,7 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		links:      map[string]Source{},
 		claims:     map[string]claim{},
 	}
-	var bodies []section
-	for _, f := range files {
-		roots, errs := parse(f)
-		c.errs = append(c.errs, errs...)
-		for _, root := range roots {
-			bodies = append(bodies, c.document(f.Path, root))
-		}
-	}
+	bodies := slices.Clone(sections)
 	// A link may stand before the namespace that it names, and in another file, so namespaces come first.
 	for i := range bodies {
 		c.namespaces(&bodies[i])
@@ -54,7 +90,7 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		f()
 	}
 	c.errs = append(c.errs, c.desired.Resources.cycles()...)
-	return c.desired, c.errs.sorted()
+	return c
 }
 
 type compiler struct {
@@ -84,16 +120,17 @@ func (c *compiler) context(file string, n *yaml.Node) *Context {
 	return &Context{file: file, node: n, errs: &c.errs, c: c}
 }
 
-func (c *compiler) document(file string, root *yaml.Node) section {
-	ctx := c.context(file, root)
-	parts, _ := ctx.Fields(root, c.lang.Document().Keys, &document{})
+func (lang Language) document(file string, root *yaml.Node) (section, Errors) {
+	var errs Errors
+	ctx := &Context{file: file, node: root, errs: &errs}
+	parts, _ := ctx.Fields(root, lang.Document().Keys, &document{})
 	for name, n := range parts {
 		if n.Kind != yaml.MappingNode {
 			ctx.Errorf(n, "expected a mapping, found %s", describe(n))
 			delete(parts, name)
 		}
 	}
-	return section{file: file, namespaces: parts["namespaces"], links: parts["links"]}
+	return section{file: file, namespaces: parts["namespaces"], links: parts["links"]}, errs
 }
 
 // namespaces declares the namespaces of one document; their keys wait until all documents have declared theirs.
@@ -201,6 +238,9 @@ func (c *compiler) reference(text string, src Source) (string, error) {
 		return "", fmt.Errorf("namespace %q is not declared%s", text, didYouMean(text, append(keys(c.desired.Namespaces), Host)))
 	}
 	selector, err := ParseSelector(text)
+	if _, many := selector.ManyByLabel(); many && err == nil {
+		err = fmt.Errorf("%s stands for many containers: declare it under namespaces, and refer to it by that name", selector)
+	}
 	if err != nil {
 		return "", err
 	}

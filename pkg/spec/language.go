@@ -11,6 +11,8 @@ import (
 type Language struct {
 	Namespace []Key
 	Link      Link
+	// Instances are the containers that a template stands for now; nil where nobody asks.
+	Instances func(template Selector) ([]Instance, error)
 }
 
 // Link is what can be said of a link. Decode reads one entry of links, and Kinds says what it reads.

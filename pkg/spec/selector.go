@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,6 +32,7 @@ var schemes = []struct{ name, value, doc string }{
 	{"pid", "N", "the process with that ID"},
 	{"process", "COMMAND LINE", "the one process whose command line matches; several are an error that lists them"},
 	{"docker", "NAME|ID", "a container of Docker's; `DOCKER_HOST` is honoured"},
+	{"docker", "label=KEY[=VALUE]", "every container of Docker's that runs and has the label, or podman's with `podman:`: a template"},
 	{"podman", "NAME|ID", "a container of podman's; `CONTAINER_HOST` is honoured"},
 	{"unit", "NAME.service", "the main process of a systemd service"},
 }
@@ -39,10 +41,13 @@ func schemeNames() (names []string) {
 	for _, s := range schemes {
 		names = append(names, s.name)
 	}
-	return names
+	return slices.Compact(names)
 }
 
 var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+// labelText is KEY or KEY=VALUE.
+var labelText = regexp.MustCompile(`^[^=\s]+(=.*)?$`)
 
 var serviceName = regexp.MustCompile(`^[a-zA-Z0-9:_.\\@-]+\.service$`)
 
@@ -92,7 +97,11 @@ func ParseSelector(text string) (Selector, error) {
 		}
 	case "docker", "podman":
 		// What the engines let a container be called (RestrictedNameChars in moby/daemon/names); an ID is one, too.
-		if !containerName.MatchString(value) {
+		if label, many := s.ManyByLabel(); many {
+			if !labelText.MatchString(label) {
+				return s, fmt.Errorf("%q is not a label: write label=KEY or label=KEY=VALUE", label)
+			}
+		} else if !containerName.MatchString(value) {
 			return s, fmt.Errorf("%q is not a container's name or ID", value)
 		}
 	case "unit":

@@ -2,11 +2,14 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
+
+	"linkd/pkg/spec"
 )
 
 // api is an engine that is asked by the Docker Engine API (https://docs.docker.com/reference/api/engine).
@@ -42,6 +45,17 @@ func (a api) ask(ctx context.Context, value string) (state, error) {
 		s.sandbox = now.NetworkSettings.SandboxKey
 	}
 	return s, nil
+}
+
+func (a api) labelled(ctx context.Context, label string) (found []spec.Instance, err error) {
+	answer, err := a.ContainerList(ctx, client.ContainerListOptions{Filters: make(client.Filters).Add("label", label)})
+	for _, c := range answer.Items {
+		if len(c.Names) > 0 {
+			found = append(found, spec.Instance{Name: strings.TrimPrefix(c.Names[0], "/"), ID: c.ID, Labels: c.Labels})
+		}
+	}
+	slices.SortFunc(found, func(a, b spec.Instance) int { return strings.Compare(a.Name, b.Name) })
+	return found, err
 }
 
 // follow returns once the engine has begun to send: what happens after that is heard, and what was before has to be

@@ -31,6 +31,8 @@ type engine interface {
 	ask(ctx context.Context, value string) (state, error)
 	// follow tells what happens from now on, until ctx ends, or an error.
 	follow(ctx context.Context) (<-chan event, <-chan error)
+	// labelled are the running containers with a label, KEY or KEY=VALUE.
+	labelled(ctx context.Context, label string) ([]spec.Instance, error)
 	close()
 }
 
@@ -54,9 +56,10 @@ type Finder struct {
 
 	mu       sync.Mutex
 	targets  map[string]*target // by the name of the namespace
+	counts   map[string]*count  // by the label
 	watching bool
 	down     error         // why the engine cannot be asked
-	added    chan struct{} // there are targets that nothing is known of
+	added    chan struct{} // there are targets, or labels, that nothing is known of
 }
 
 // target is a declared namespace, and what is known of its container.
@@ -83,7 +86,7 @@ func Systemd() *Finder { return newFinder("unit", "systemd", "unit", systemd{}, 
 func newFinder(scheme, name, thing string, engine engine, misused error) *Finder {
 	return &Finder{
 		scheme: scheme, name: name, thing: thing, engine: engine, misused: misused,
-		targets: map[string]*target{}, added: make(chan struct{}, 1),
+		targets: map[string]*target{}, counts: map[string]*count{}, added: make(chan struct{}, 1),
 	}
 }
 
@@ -102,11 +105,16 @@ func (f *Finder) Keep(declared map[string]spec.Namespace) {
 	for name, ns := range declared {
 		if ns.Selector.Scheme == f.scheme && f.targets[name] == nil {
 			f.targets[name] = &target{value: ns.Selector.Value, answered: make(chan struct{})}
-			select {
-			case f.added <- struct{}{}:
-			default:
-			}
+			f.wake()
 		}
+	}
+}
+
+// wake tells who watches that there is something new to ask for.
+func (f *Finder) wake() {
+	select {
+	case f.added <- struct{}{}:
+	default:
 	}
 }
 

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
+
+	"linkd/pkg/spec"
 )
 
 // podmanSocket is where podman-system-service(1) listens for the administrator.
@@ -37,6 +40,15 @@ func (p podman) ask(ctx context.Context, value string) (state, error) {
 	}
 	defer way.close()
 	return way.ask(ctx, value)
+}
+
+func (p podman) labelled(ctx context.Context, label string) ([]spec.Instance, error) {
+	way, err := p.way()
+	if err != nil {
+		return nil, err
+	}
+	defer way.close()
+	return way.labelled(ctx, label)
 }
 
 func (p podman) follow(ctx context.Context) (<-chan event, <-chan error) {
@@ -88,6 +100,28 @@ func (program) ask(ctx context.Context, value string) (state, error) {
 		s.pid, s.sandbox = now.State.Pid, now.NetworkSettings.SandboxKey
 	}
 	return s, nil
+}
+
+func (program) labelled(ctx context.Context, label string) (found []spec.Instance, err error) {
+	out, err := exec.CommandContext(ctx, "podman", "ps", "--no-trunc", "--format", "json", "--filter", "label="+label).Output()
+	if err != nil {
+		return nil, fmt.Errorf("podman ps: %w", err)
+	}
+	var running []struct {
+		ID     string `json:"Id"`
+		Names  []string
+		Labels map[string]string
+	}
+	if err := json.Unmarshal(out, &running); err != nil {
+		return nil, fmt.Errorf("podman ps: not what was expected: %w", err)
+	}
+	for _, c := range running {
+		if len(c.Names) > 0 {
+			found = append(found, spec.Instance{Name: c.Names[0], ID: c.ID, Labels: c.Labels})
+		}
+	}
+	slices.SortFunc(found, func(a, b spec.Instance) int { return strings.Compare(a.Name, b.Name) })
+	return found, nil
 }
 
 // follow reads what podman-events(1) prints, from this moment on, however long it takes podman to start.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/coreos/go-systemd/v22/dbus"
+
+	"linkd/pkg/spec"
 )
 
 // systemd is asked over D-Bus for the main process of a service (org.freedesktop.systemd1(5)).
@@ -76,6 +78,10 @@ func (systemd) follow(ctx context.Context) (<-chan event, <-chan error) {
 		}
 	}()
 	return heard, broken
+}
+
+func (systemd) labelled(context.Context, string) ([]spec.Instance, error) {
+	return nil, errors.New("units have no labels")
 }
 
 func (systemd) close() {}

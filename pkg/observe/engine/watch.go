@@ -14,7 +14,7 @@ const (
 
 // Watch implements observe.Finder: it follows the engine's events, and asks for everything again whenever the stream of
 // them is a new one.
-func (f *Finder) Watch(changed func(name string)) (stop func()) {
+func (f *Finder) Watch(changed func(name string), populated func()) (stop func()) {
 	if f.misused != nil {
 		return func() {}
 	}
@@ -25,7 +25,7 @@ func (f *Finder) Watch(changed func(name string)) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f.follow(ctx, changed)
+		f.follow(ctx, changed, populated)
 	}()
 	return func() {
 		cancel()
@@ -36,14 +36,14 @@ func (f *Finder) Watch(changed func(name string)) (stop func()) {
 	}
 }
 
-func (f *Finder) follow(ctx context.Context, changed func(name string)) {
+func (f *Finder) follow(ctx context.Context, changed func(name string), populated func()) {
 	pause := firstReturn
 	for {
 		if !f.wanted(ctx) {
 			return
 		}
 		began := time.Now()
-		err := f.stream(ctx, changed)
+		err := f.stream(ctx, changed, populated)
 		if ctx.Err() != nil {
 			return
 		}
@@ -64,7 +64,7 @@ func (f *Finder) follow(ctx context.Context, changed func(name string)) {
 func (f *Finder) wanted(ctx context.Context) bool {
 	for {
 		f.mu.Lock()
-		n := len(f.targets)
+		n := len(f.targets) + len(f.counts)
 		f.mu.Unlock()
 		if n > 0 {
 			return true
@@ -99,12 +99,18 @@ func (f *Finder) fall(why error, changed func(name string)) {
 }
 
 // stream follows the events until they break off.
-func (f *Finder) stream(ctx context.Context, changed func(name string)) error {
+func (f *Finder) stream(ctx context.Context, changed func(name string), populated func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	gate, unanswered := make(chan struct{}, inquiries), make(chan error, 1)
+	failed := func(err error) {
+		select {
+		case unanswered <- err:
+		default:
+		}
+	}
 	inquire := func(targets map[string]*target) {
 		for name, t := range targets {
 			asking.Go(func() {
@@ -115,10 +121,7 @@ func (f *Finder) stream(ctx context.Context, changed func(name string)) error {
 					changed(name)
 				}
 				if err != nil {
-					select {
-					case unanswered <- err:
-					default:
-					}
+					failed(err)
 				}
 			})
 		}
@@ -134,6 +137,26 @@ func (f *Finder) stream(ctx context.Context, changed func(name string)) error {
 	f.down = nil
 	f.mu.Unlock()
 	inquire(f.matching(func(*target) bool { return true }))
+	// However much happens meanwhile, one more count after it is enough.
+	due := make(chan struct{}, 1)
+	recount := func() {
+		select {
+		case due <- struct{}{}:
+		default:
+		}
+	}
+	asking.Go(func() {
+		for {
+			if err := f.recount(ctx, populated); err != nil {
+				failed(err)
+			}
+			select {
+			case <-due:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 	for {
 		select {
 		case err := <-broken:
@@ -146,7 +169,9 @@ func (f *Finder) stream(ctx context.Context, changed func(name string)) error {
 				continue
 			}
 			inquire(f.matching(func(t *target) bool { return t.means(e) }))
+			recount()
 		case <-f.added:
+			recount()
 			inquire(f.matching(func(t *target) bool { return !t.known() }))
 		}
 	}

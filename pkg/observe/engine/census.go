@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// count is who has a label.
+type count struct {
+	instances []spec.Instance
+	answered  chan struct{}
+	missed    bool // somebody had to go on without the answer
+}
+
+// Instances implements observe.Census. Who watches knows it already, but for a label that nobody has asked for before.
+func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
+	label, _ := template.ManyByLabel()
+	if f.misused != nil {
+		return nil, f.misused
+	}
+	f.mu.Lock()
+	c, watching := f.counts[label], f.watching
+	if c == nil {
+		c = &count{answered: make(chan struct{})}
+		f.counts[label] = c
+		f.wake()
+	}
+	f.mu.Unlock()
+	if !watching {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		instances, err := f.engine.labelled(ctx, label)
+		if err != nil {
+			err = f.silent(err)
+		}
+		return f.named(instances), err
+	}
+	select {
+	case <-c.answered:
+	case <-time.After(newcomerPatience):
+		f.mu.Lock()
+		c.missed = true
+		f.mu.Unlock()
+		return nil, observe.Pendingf("%s has not told yet who has the label %s", f.name, label)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return c.instances, nil
+}
+
+// named gives instances the selectors by which this finder finds them.
+func (f *Finder) named(instances []spec.Instance) []spec.Instance {
+	for i := range instances {
+		instances[i].Selector = spec.Selector{Scheme: f.scheme, Value: instances[i].ID}
+	}
+	return instances
+}
+
+// recount asks who has the labels, and calls populated if those are others than before.
+func (f *Finder) recount(ctx context.Context, populated func()) error {
+	f.mu.Lock()
+	labels := make([]string, 0, len(f.counts))
+	for label := range f.counts {
+		labels = append(labels, label)
+	}
+	f.mu.Unlock()
+	news := false
+	for _, label := range labels {
+		asking, cancel := context.WithTimeout(ctx, patience)
+		instances, err := f.engine.labelled(asking, label)
+		cancel()
+		if err != nil {
+			return err
+		}
+		f.mu.Lock()
+		c := f.counts[label]
+		before := c.instances
+		c.instances = f.named(instances)
+		select {
+		case <-c.answered:
+			news = news || !reflect.DeepEqual(before, c.instances)
+		default:
+			close(c.answered)
+			news = news || c.missed
+		}
+		f.mu.Unlock()
+	}
+	if news {
+		populated()
+	}
+	return nil
+}

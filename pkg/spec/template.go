@@ -1,0 +1,217 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A namespace whose selector is one of labels is a template: it, and every link that refers to it, stands for as many
+// as there are containers with the label.
+
+// Instance is a container that a template stands for.
+type Instance struct {
+	Name, ID string
+	Labels   map[string]string
+	// Selector means that container and no other.
+	Selector Selector
+}
+
+// Template is a namespace that stands for many.
+type Template struct {
+	Name     string
+	Selector Selector
+	Source   Source
+}
+
+// Misfit is a container that does not make what its template asks for, and why.
+type Misfit struct {
+	Template, Container string
+	Errors              Errors
+}
+
+func (m Misfit) String() string {
+	return fmt.Sprintf("container %s does not fit the template %s: %v", m.Container, m.Template, m.Errors)
+}
+
+// labelPrefix begins the value of a selector of labels: label=KEY or label=KEY=VALUE.
+const labelPrefix = "label="
+
+// ManyByLabel tells whether the selector means every container with a label, and what label.
+func (s Selector) ManyByLabel() (label string, many bool) {
+	if s.Scheme != "docker" && s.Scheme != "podman" {
+		return "", false
+	}
+	return strings.CutPrefix(s.Value, labelPrefix)
+}
+
+// population is what the templates stand for.
+type population []resident
+
+type resident struct {
+	template Template
+	instance Instance
+}
+
+// populate makes of the documents what they are with the residents in place of the templates. Blanks are the places of
+// which nothing is known before there is a container: what it is called, say.
+func populate(sections []section, templates []Template, residents population) (full []section, blanks map[Source]bool) {
+	full, blanks = slices.Clone(sections), map[Source]bool{}
+	for i := range full {
+		for _, t := range templates {
+			full[i].namespaces = residents.replace(full[i].file, full[i].namespaces, t, blanks, func(key string, _ *yaml.Node) bool { return key == t.Name })
+			full[i].links = residents.replace(full[i].file, full[i].links, t, blanks, func(_ string, value *yaml.Node) bool { return refersTo(value, t.Name) })
+		}
+	}
+	return full, blanks
+}
+
+// replace is a mapping in which each entry that is the template's stands once for each of its residents.
+func (p population) replace(file string, mapping *yaml.Node, t Template, blanks map[Source]bool, theirs func(key string, value *yaml.Node) bool) *yaml.Node {
+	if mapping == nil {
+		return nil
+	}
+	out := *mapping
+	out.Content = nil
+	for i := 0; i < len(mapping.Content); i += 2 {
+		key, value := mapping.Content[i], mapping.Content[i+1]
+		if !theirs(key.Value, value) {
+			out.Content = append(out.Content, key, value)
+			continue
+		}
+		for _, r := range p {
+			if r.template != t {
+				continue
+			}
+			f := fill{resident: r, file: file, blanks: blanks}
+			title := *key
+			if title.Value = r.instance.Name; key.Value != t.Name || ValueOf(value, "kind") != nil {
+				if title.Value = f.scalar(key.Value); title.Value == key.Value {
+					// Every cable has an ID of its own.
+					title.Value += "." + r.instance.Name
+				}
+			}
+			out.Content = append(out.Content, &title, f.copy(value))
+		}
+	}
+	return &out
+}
+
+// refersTo tells whether a link has an end, or its parent, in the namespace called name.
+func refersTo(n *yaml.Node, name string) bool {
+	if at := ValueOf(n, "netns"); at != nil && at.Kind == yaml.ScalarNode && at.Value == name {
+		return true
+	}
+	return slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return refersTo(child, name) })
+}
+
+// fill puts what a container is in place of what its template says of it.
+type fill struct {
+	resident
+	file   string
+	blanks map[Source]bool
+}
+
+// placeholder is {name}, {id} or {label:KEY}.
+var placeholder = regexp.MustCompile(`\{(name|id|label:[^{}]+)\}`)
+
+// shortID is how much of an ID engines print, and enough to tell containers apart.
+const shortID = 12
+
+func (f fill) scalar(text string) string {
+	return placeholder.ReplaceAllStringFunc(text, func(word string) string {
+		switch word = word[1 : len(word)-1]; word {
+		case "name":
+			return f.instance.Name
+		case "id":
+			return f.instance.ID[:min(shortID, len(f.instance.ID))]
+		}
+		return f.instance.Labels[strings.TrimPrefix(word, "label:")]
+	})
+}
+
+func (f fill) copy(n *yaml.Node) *yaml.Node {
+	out := *n
+	out.Content = make([]*yaml.Node, len(n.Content))
+	for i, child := range n.Content {
+		out.Content[i] = f.copy(child)
+	}
+	if from := ValueOf(&out, "from"); from != nil && from.Value == f.template.Selector.String() {
+		from.Value = f.instance.Selector.String()
+	}
+	if at := ValueOf(&out, "netns"); at != nil && at.Kind == yaml.ScalarNode && at.Value == f.template.Name {
+		at.Value = f.instance.Name
+	}
+	if n.Kind == yaml.ScalarNode && placeholder.MatchString(n.Value) {
+		f.blanks[at(f.file, n)] = true
+		if out.Value = f.scalar(n.Value); placeholder.FindString(n.Value) == n.Value {
+			// It stands alone, so it may be a number.
+			out.Style = 0
+		}
+	}
+	return &out
+}
+
+// templates are the namespaces of the documents that stand for many.
+func templates(sections []section) (found []Template) {
+	for _, s := range sections {
+		if s.namespaces == nil {
+			continue
+		}
+		for i := 0; i < len(s.namespaces.Content); i += 2 {
+			key, value := s.namespaces.Content[i], s.namespaces.Content[i+1]
+			from := ValueOf(value, "from")
+			if from == nil || from.Kind != yaml.ScalarNode {
+				continue
+			}
+			selector, err := ParseSelector(from.Value)
+			if _, many := selector.ManyByLabel(); many && err == nil {
+				found = append(found, Template{Name: key.Value, Selector: selector, Source: at(s.file, key)})
+			}
+		}
+	}
+	return found
+}
+
+// sample stands for a container that may come, so that a template can be checked before one does.
+func sample(t Template) resident {
+	return resident{t, Instance{Name: t.Name, ID: strings.Repeat("0", shortID), Selector: Selector{Scheme: t.Selector.Scheme, Value: t.Name}}}
+}
+
+// residents are who the templates stand for now; unknown tells why that cannot be said of all of them.
+func (lang Language) residents(templates []Template) (all population, unknown error) {
+	if lang.Instances == nil {
+		return nil, nil
+	}
+	for _, t := range templates {
+		instances, err := lang.Instances(t.Selector)
+		unknown = errors.Join(unknown, err)
+		for _, i := range instances {
+			all = append(all, resident{t, i})
+		}
+	}
+	return all, unknown
+}
+
+// fit finds the residents of whom the templates make what can be. One that does not fit is no fault of the files'.
+func (lang Language) fit(sections []section, templates []Template, all population) (fitting population, misfits []Misfit) {
+	wrong := func(p population) Errors {
+		full, _ := populate(sections, templates, p)
+		return lang.compile(full).errs
+	}
+	if len(wrong(all)) == 0 {
+		return all, nil
+	}
+	for _, r := range all {
+		if errs := wrong(append(fitting, r)); len(errs) > 0 {
+			misfits = append(misfits, Misfit{r.template.Name, r.instance.Name, errs.sorted()})
+			continue
+		}
+		fitting = append(fitting, r)
+	}
+	return fitting, misfits
+}
