@@ -175,6 +175,10 @@ func scalar(of spec.Syntax) *jsonschema.Schema {
 	if of.Pattern != "" || forms == nil {
 		forms = append(forms, text(of.Pattern))
 	}
+	if of.Pattern != "" || of.Number() || of.Words != nil {
+		// In a template anything can be the container's.
+		forms = append(forms, &jsonschema.Schema{Type: "string", Pattern: spec.Placeholder.String()})
+	}
 	if of.List {
 		forms = append(forms, &jsonschema.Schema{Type: "array", Items: either(forms)})
 	}

@@ -116,14 +116,14 @@ type fill struct {
 	blanks map[Source]bool
 }
 
-// placeholder is {name}, {id} or {label:KEY}.
-var placeholder = regexp.MustCompile(`\{(name|id|label:[^{}]+)\}`)
+// Placeholder is {name}, {id} or {label:KEY}.
+var Placeholder = regexp.MustCompile(`\{(name|id|label:[^{}]+)\}`)
 
 // shortID is how much of an ID engines print, and enough to tell containers apart.
 const shortID = 12
 
 func (f fill) scalar(text string) string {
-	return placeholder.ReplaceAllStringFunc(text, func(word string) string {
+	return Placeholder.ReplaceAllStringFunc(text, func(word string) string {
 		switch word = word[1 : len(word)-1]; word {
 		case "name":
 			return f.instance.Name
@@ -146,9 +146,9 @@ func (f fill) copy(n *yaml.Node) *yaml.Node {
 	if at := ValueOf(&out, "netns"); at != nil && at.Kind == yaml.ScalarNode && at.Value == f.template.Name {
 		at.Value = f.instance.Name
 	}
-	if n.Kind == yaml.ScalarNode && placeholder.MatchString(n.Value) {
+	if n.Kind == yaml.ScalarNode && Placeholder.MatchString(n.Value) {
 		f.blanks[at(f.file, n)] = true
-		if out.Value = f.scalar(n.Value); placeholder.FindString(n.Value) == n.Value {
+		if out.Value = f.scalar(n.Value); Placeholder.FindString(n.Value) == n.Value {
 			// It stands alone, so it may be a number.
 			out.Style = 0
 		}
