@@ -75,6 +75,13 @@ func (a api) close() { _ = a.Close() }
 // translate hands on messages as events until they end.
 func translate[M any](ctx context.Context, messages <-chan M, errs <-chan error, read func(M) event) (<-chan event, <-chan error) {
 	out, broken := make(chan event), make(chan error, 1)
+	select {
+	case err := <-errs:
+		// It has broken off before it began.
+		broken <- err
+		return out, broken
+	default:
+	}
 	go func() {
 		for {
 			select {

@@ -77,6 +77,7 @@ func (f *Finder) recount(ctx context.Context, populated func()) error {
 			return err
 		}
 		f.mu.Lock()
+		f.down = nil
 		c := f.counts[label]
 		before := c.instances
 		c.instances = f.named(instances)

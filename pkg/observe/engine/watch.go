@@ -133,9 +133,6 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 		return err
 	default:
 	}
-	f.mu.Lock()
-	f.down = nil
-	f.mu.Unlock()
 	inquire(f.matching(func(*target) bool { return true }))
 	// However much happens meanwhile, one more count after it is enough.
 	due := make(chan struct{}, 1)
