@@ -101,9 +101,11 @@ func (f *Finder) fall(why error, changed func(name string)) {
 // stream follows the events until they break off.
 func (f *Finder) stream(ctx context.Context, changed func(name string), populated func()) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var asking sync.WaitGroup
-	defer asking.Wait()
+	defer func() {
+		cancel()
+		asking.Wait()
+	}()
 	gate, unanswered := make(chan struct{}, inquiries), make(chan error, 1)
 	failed := func(err error) {
 		select {
