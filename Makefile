@@ -1,7 +1,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINKD   := build/linkd
 
-.PHONY: build demo test test-vm bench fuzz reference clean help needs
+.PHONY: build demo test test-docker test-vm bench fuzz reference clean help needs
 
 build: ## build/linkd, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(LINKD) ./cmd/linkd
@@ -14,6 +14,9 @@ test: needs ## all checks and tests; lists what was skipped, and why
 	go vet ./...
 	go tool staticcheck ./...
 	@$(call tell,test,go test -v -timeout 5m -parallel 6 ./...)
+
+test-docker: build needs ## the tests with container engines, Docker and podman
+	@engines=$$(tests/install-engines) && $(call tell,test-docker,go test -v -timeout 5m -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")
 
 test-vm: build ## the tests of what this kernel may lack, on Debian's kernel in a virtual machine
 	@tests/install-needs vm
