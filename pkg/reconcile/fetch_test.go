@@ -71,6 +71,9 @@ lab/box/w pending: there is no host/h yet, and linkd does not make it
 		{"what would end stops it", situation{want: want, have: "host/box/h value=2\nhost/box/on needs=host/box/h"}, `
 lab/box/w failed: to fetch it would end what linkd did not make, so it stays: host/box/on
 `},
+		{"unless it stays in its namespace", situation{want: "host/box/w home=host/box/h", have: "host/box/h\nhost/box/on needs=host/box/h\nhost/note/n needs=host/box/h"}, `
+~ host/box/w  (from: host/h -> host/w)
+`},
 		{"what linkd has set there is put back first", situation{want: want,
 			have: "host/box/h value=2\nhost/knob/k value=2 needs=host/box/h", journal: "host/knob/k set before=1 wrote=2"}, `
 ~ host/knob/k  (value: 2 -> 1, put back)

@@ -97,14 +97,23 @@ func (op *Op) ends(found []spec.Resource) (ends []spec.ID) {
 		if r == nil {
 			continue
 		}
-		if _, fetched := homeOf(r); fetched || r == op.source {
+		if _, fetched := homeOf(r); !fetched && r != op.source {
+			ends = append(ends, op.kind.victims(r, found)...)
+		} else if op.leaves(r) {
 			gone, _ := op.kind.leaves(r, found)
 			ends = append(ends, gone...)
-		} else {
-			ends = append(ends, op.kind.victims(r, found)...)
 		}
 	}
 	return ends
+}
+
+// leaves tells whether the op takes what is fetched to another namespace: it may only get another name.
+func (op *Op) leaves(r spec.Resource) bool {
+	if r == op.source {
+		return r.ID().NS != op.Want.ID().NS
+	}
+	home, _ := homeOf(r)
+	return r.ID().NS != home.NS
 }
 
 // sayMore has the plan tell what goes home with an op that makes room for another, and what others have on a resource in
@@ -120,7 +129,7 @@ func (c *comparison) sayMore() {
 		case fetched && op.Verb == Replace:
 			op.Because = "the present one goes back to " + place(home)
 		}
-		if leaves == nil {
+		if leaves == nil || !op.leaves(leaves) {
 			continue
 		}
 		if all == nil {
