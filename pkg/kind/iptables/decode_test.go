@@ -8,12 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"linkd/pkg/kind/conform"
+	"linkd/pkg/kind/sysctl"
 	"linkd/pkg/spec"
 )
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
-var language = conform.Language(Keys(), nil)
+var language = conform.Language(append(Keys(), sysctl.NamespaceKey()), []spec.Key{sysctl.EndKey()})
 
 // state is what resources say, without the hashes of the marks and the words of each: each rule after its mark's path.
 func state(r spec.Resource) string {

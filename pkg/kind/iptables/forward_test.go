@@ -56,6 +56,7 @@ namespaces:
         - {in: "eth0:1"}
         - {out: averyveryverylongname}
         - {dport: 80}
+        - {in: "!+"}
 `, `a.yaml:6:22: protocol "tpc" is not one of tcp, udp, sctp, icmp, ipv6-icmp, gre, esp; did you mean "tcp"?
 a.yaml:7:22: protocol "6" is not one of tcp, udp, sctp, icmp, ipv6-icmp, gre, esp
 a.yaml:8:33: expected a port such as 8080 or a range such as 8000-8010, found "0": ports go from 1 to 65535
@@ -69,6 +70,7 @@ a.yaml:15:20: action "accept" is not one of ACCEPT, DROP, REJECT
 a.yaml:16:16: interface name "eth0:1": ':' is not allowed
 a.yaml:17:17: interface name "averyveryverylongname" has 21 bytes; the kernel takes 15 at most
 a.yaml:18:12: unknown key "dport"; did you mean "port"?
+a.yaml:19:16: "+" is every interface: leave the key out
 `},
 		"entries of forward that make no sense": {`
 namespaces:

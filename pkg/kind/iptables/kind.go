@@ -151,7 +151,7 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) erro
 			if err != nil {
 				return err
 			}
-			return b.restore(ctx, policyScript(policy))
+			return b.setPolicy(policy)
 		})
 	}
 	chain := want.(*Chain)

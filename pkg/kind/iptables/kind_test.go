@@ -259,6 +259,32 @@ func TestTableOfNft(t *testing.T) {
 	})
 }
 
+// What cannot be read, because a name in it holds a quote, hides its own table only.
+func TestTableWithAQuote(t *testing.T) {
+	onEachBackend(t, func(l lab) {
+		l.sh(`iptables -t mangle -A FORWARD -i 'a"b' -j ACCEPT; echo 1 >/proc/sys/net/ipv4/ip_forward`)
+		l.is(l.wants("iptables: {masquerade: [{out: eth0}], rules: [{chain: INPUT, args: [-j, LOG]}]}"),
+			"+ lab/iptables/filter/LINKD-INPUT\n+ lab/iptables/nat/LINKD-POSTROUTING\n")
+		l.is(l.wants("iptables: {rules: [{table: mangle, chain: INPUT, args: [-j, LOG]}]}"),
+			"lab/iptables/mangle/LINKD-INPUT failed: look at iptables in lab: the table mangle cannot be read: a quote has no end\n")
+	})
+}
+
+// Whoever empties nf_tables altogether takes the tables too.
+func TestFlushRuleset(t *testing.T) {
+	onEachBackend(t, func(l lab) {
+		l.sh("echo 1 >/proc/sys/net/ipv4/ip_forward")
+		const keys = "iptables: {policies: {FORWARD: DROP}, masquerade: [{out: eth0}]}"
+		l.wants(keys)
+		l.sh("nft flush ruleset")
+		want := "+ lab/iptables/nat/LINKD-POSTROUTING\n~ lab/iptables/policy/FORWARD  (policy: ACCEPT -> DROP)\n"
+		if l.backend == "legacy" {
+			want = ""
+		}
+		l.is(l.wants(keys), want)
+	})
+}
+
 // The lock is one for all namespaces: whoever keeps it makes linkd wait, but once, and not for long.
 func TestLock(t *testing.T) {
 	onEachBackend(t, func(l lab) {

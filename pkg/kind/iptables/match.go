@@ -1,13 +1,8 @@
 package iptables
 
 import (
-	"errors"
 	"fmt"
-	"maps"
-	"math"
 	"net/netip"
-	"slices"
-	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -92,7 +87,11 @@ func (d *device) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		return nil
 	}
 	*d = device(text)
-	return spec.CheckIfName(strings.TrimPrefix(text, "!"))
+	name := strings.TrimPrefix(text, "!")
+	if name == "+" {
+		return fmt.Errorf("%q is every interface: leave the key out", name)
+	}
+	return spec.CheckIfName(name)
 }
 
 // Syntax implements spec.Described.
@@ -114,183 +113,4 @@ func (d device) match(option string) []string {
 		return []string{"!", option, name}
 	}
 	return []string{option, name}
-}
-
-// protocol is what iptables prints for a protocol of packets.
-type protocol struct {
-	name   string
-	number int
-	// bits are those of the addresses of the one family that has the protocol; 0 for both.
-	bits int
-	// ported: it has ports, and an extension of its name matches them.
-	ported bool
-}
-
-// protocols are those of /etc/protocols that are forwarded often enough to be had by name. AH is an extension header to
-// IPv6, which -p does not look at (ip6tables(8)).
-var protocols = []protocol{
-	{name: "tcp", number: 6, ported: true},
-	{name: "udp", number: 17, ported: true},
-	{name: "sctp", number: 132, ported: true},
-	{name: "icmp", number: 1, bits: 32},
-	{name: "ipv6-icmp", number: 58, bits: 128},
-	{name: "gre", number: 47},
-	{name: "esp", number: 50},
-}
-
-// aliases are other names of protocols.
-var aliases = map[string]string{"icmpv6": "ipv6-icmp"}
-
-// protocolName is a protocol's name as linkd writes it.
-func protocolName(word string) string {
-	if name, is := aliases[word]; is {
-		return name
-	}
-	for _, p := range protocols {
-		if word == strconv.Itoa(p.number) {
-			return p.name
-		}
-	}
-	return word
-}
-
-// protocolRef is a protocol as it is written, and where.
-type protocolRef struct {
-	*protocol
-	src spec.Source
-}
-
-// DecodeNode implements spec.NodeDecoder.
-func (r *protocolRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	r.src = c.At(n).Source()
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	name := text
-	if alias, is := aliases[text]; is {
-		name = alias
-	}
-	for i, p := range protocols {
-		if name == p.name {
-			r.protocol = &protocols[i]
-		}
-	}
-	return spec.OneOf("protocol", name, protocolNames()...)
-}
-
-func protocolNames() []string {
-	names := make([]string, len(protocols))
-	for i, p := range protocols {
-		names[i] = p.name
-	}
-	return names
-}
-
-// Syntax implements spec.Described.
-func (protocolRef) Syntax() spec.Syntax {
-	return spec.Syntax{
-		Name:  "protocol",
-		Doc:   "`icmp` is of iptables, and `icmpv6`, or `ipv6-icmp`, of ip6tables.",
-		Words: append(protocolNames(), slices.Sorted(maps.Keys(aliases))...),
-	}
-}
-
-// isIn reports a protocol of the other address family.
-func (r protocolRef) isIn(c *spec.Context, f family) bool {
-	if r.protocol != nil && r.bits != 0 && r.bits != f.bits {
-		c.Reject(r.src, "%s is not of the address family of %s", r.name, f.name)
-		return false
-	}
-	return true
-}
-
-// ports is one port, or a range of them.
-type ports struct {
-	first, last uint16
-	src         spec.Source
-}
-
-// DecodeNode implements spec.NodeDecoder.
-func (p *ports) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
-	p.src = c.At(n).Source()
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	first, last, isRange := strings.Cut(text, "-")
-	if p.first, err = parsePort(first); err == nil {
-		p.last = p.first
-		if isRange {
-			p.last, err = parsePort(last)
-		}
-	}
-	switch {
-	case err != nil:
-		return fmt.Errorf("expected a port such as 8080 or a range such as 8000-8010, found %q: %w", text, err)
-	case p.first > p.last:
-		return fmt.Errorf("the range %s ends before it begins", text)
-	}
-	return nil
-}
-
-// Syntax implements spec.Described.
-func (ports) Syntax() spec.Syntax {
-	return spec.Syntax{
-		Name:    "ports",
-		Doc:     "A port, `8080`, or a range of them, `8000-8010`.",
-		Pattern: "^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?$",
-		Min:     1, Max: math.MaxUint16,
-	}
-}
-
-func parsePort(text string) (uint16, error) {
-	number, err := strconv.ParseUint(text, 10, 16)
-	switch {
-	case errors.Is(err, strconv.ErrRange), err == nil && number == 0:
-		return 0, errors.New("ports go from 1 to 65535")
-	case err != nil || text[0] == '0':
-		return 0, fmt.Errorf("%q is not a port", text)
-	}
-	return uint16(number), nil
-}
-
-func (p ports) one() bool { return p.first == p.last }
-
-// String is the form of the files.
-func (p ports) String() string {
-	if p.one() {
-		return strconv.Itoa(int(p.first))
-	}
-	return fmt.Sprintf("%d-%d", p.first, p.last)
-}
-
-// text is the form that iptables prints.
-func (p ports) text() string { return strings.Replace(p.String(), "-", ":", 1) }
-
-// match are the arguments that iptables prints for the port that packets of a protocol are for; none for all.
-func (p ports) match(of string) []string {
-	if p.first == 0 {
-		return nil
-	}
-	return []string{"-m", of, "--dport", p.text()}
-}
-
-// tracked are those that it prints for the ports as an end of a tracked connection.
-func (p ports) tracked(option string) []string {
-	if p.first == 0 {
-		return nil
-	}
-	return []string{option, p.text()}
-}
-
-func (p ports) overlap(other ports) bool { return p.first <= other.last && other.first <= p.last }
-
-func protocolNumber(name string) int {
-	for _, p := range protocols {
-		if p.name == name {
-			return p.number
-		}
-	}
-	return 0
 }

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 
+	goiptables "github.com/coreos/go-iptables/iptables"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -24,6 +27,8 @@ type backend struct {
 	// prefix is what the names of its programs begin with: iptables, as the system has it by default, or
 	// iptables-legacy.
 	prefix string
+	// one runs single commands; nil for the backend that is not the default.
+	one *goiptables.IPTables
 }
 
 func (b *backend) String() string {
@@ -51,11 +56,20 @@ func (f family) backend() (*backend, error) {
 	if b, known := probed.Load(key); known {
 		return b.(*backend), nil
 	}
+	one, err := goiptables.New(goiptables.IPFamily(f.protocol), goiptables.Timeout(lockWait), goiptables.Path(path))
+	if err != nil {
+		return nil, err
+	}
+	// Since then iptables-restore waits for the lock.
+	if major, minor, patch := one.GetIptablesVersion(); slices.Compare([]int{major, minor, patch}, []int{1, 6, 2}) < 0 {
+		return nil, fmt.Errorf("%s is version %d.%d.%d, and linkd needs 1.6.2 at least", f.name, major, minor, patch)
+	}
+	// The library knows this too, and does not tell.
 	version, err := run(context.Background(), "", path, "--version")
 	if err != nil {
 		return nil, err
 	}
-	b := &backend{family: f, legacy: !strings.Contains(version, "nf_tables"), prefix: f.name}
+	b := &backend{family: f, legacy: !strings.Contains(version, "nf_tables"), prefix: f.name, one: one}
 	probed.Store(key, b)
 	return b, nil
 }
@@ -80,7 +94,24 @@ func (b *backend) tables(ctx context.Context) (map[string]*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readTables(text)
+	tables, err := readTables(text)
+	if err == nil {
+		return tables, nil
+	}
+	// What cannot be read in one of them must not hide the others.
+	tables = map[string]*table{}
+	for _, name := range born {
+		text, err := run(ctx, "", b.prefix+"-save", "--counters", "-t", name)
+		if err != nil {
+			return nil, err
+		}
+		one, err := readTables(text)
+		if err != nil {
+			tables[name] = &table{name: name, unreadable: fmt.Errorf("the table %s cannot be read: %w", name, err)}
+		}
+		maps.Copy(tables, one)
+	}
+	return tables, nil
 }
 
 // born are the tables that are there. Looking at a table with the legacy programs makes it, and from then on every packet

@@ -53,6 +53,57 @@ host/iptables/nat/LINKD-PREROUTING
   publish/udp/53: -p udp -m udp --dport 53 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.1.2:53
   publish/tcp/8000-8010: -p tcp -m tcp --dport 8000:8010 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.1.2
 `},
+		"where a setting of the bridge lets 127.0.0.0/8 go out": {`
+namespaces:
+  host:
+    iptables: {publish: [{port: 8080, to: 172.17.1.2:80}]}
+    ip6tables: {publish: [{port: 8080, to: "[fd00::2]:80"}]}
+links:
+  docker0: {netns: host, name: docker0, sysctls: {ipv4.route_localnet: 1}}
+`, `host/ip6tables/filter/LINKD-FORWARD
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc fd00::2 --ctorigdstport 8080 --ctreplsrcport 80 -j ACCEPT
+host/ip6tables/nat/LINKD-OUTPUT
+  publish/tcp/8080: ! -d ::1/128 -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination [fd00::2]:80
+host/ip6tables/nat/LINKD-POSTROUTING
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc fd00::2 --ctorigdstport 8080 --ctreplsrcport 80 -j MASQUERADE
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc fd00::2 --ctorigdstport 8080 --ctreplsrcport 80 -m addrtype --src-type LOCAL -j MASQUERADE
+host/ip6tables/nat/LINKD-PREROUTING
+  publish/tcp/8080: -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination [fd00::2]:80
+host/iptables/filter/LINKD-FORWARD
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 80 -j ACCEPT
+host/iptables/nat/LINKD-OUTPUT
+  publish/tcp/8080: -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.1.2:80
+host/iptables/nat/LINKD-POSTROUTING
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 80 -j MASQUERADE
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 80 -m addrtype --src-type LOCAL -j MASQUERADE
+host/iptables/nat/LINKD-PREROUTING
+  publish/tcp/8080: -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.1.2:80
+`},
+		"where a setting says that it does not": {`
+namespaces:
+  host:
+    sysctls: {net.ipv4.conf.docker0.route_localnet: 0}
+    iptables: {publish: [{port: 8080, to: 172.17.1.2:80}]}
+    ip6tables: {publish: [{port: 8080, to: "[fd00::2]:80"}]}
+`, `host/ip6tables/filter/LINKD-FORWARD
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc fd00::2 --ctorigdstport 8080 --ctreplsrcport 80 -j ACCEPT
+host/ip6tables/nat/LINKD-OUTPUT
+  publish/tcp/8080: ! -d ::1/128 -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination [fd00::2]:80
+host/ip6tables/nat/LINKD-POSTROUTING
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc fd00::2 --ctorigdstport 8080 --ctreplsrcport 80 -j MASQUERADE
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc fd00::2 --ctorigdstport 8080 --ctreplsrcport 80 -m addrtype --src-type LOCAL -j MASQUERADE
+host/ip6tables/nat/LINKD-PREROUTING
+  publish/tcp/8080: -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination [fd00::2]:80
+host/iptables/filter/LINKD-FORWARD
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 80 -j ACCEPT
+host/iptables/nat/LINKD-OUTPUT
+  publish/tcp/8080: ! -d 127.0.0.0/8 -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.1.2:80
+host/iptables/nat/LINKD-POSTROUTING
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 80 -j MASQUERADE
+  publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 80 -m addrtype --src-type LOCAL -j MASQUERADE
+host/iptables/nat/LINKD-PREROUTING
+  publish/tcp/8080: -p tcp -m tcp --dport 8080 -m addrtype --dst-type LOCAL -j DNAT --to-destination 172.17.1.2:80
+`},
 		"what is no entry of publish": {`
 namespaces:
   host:

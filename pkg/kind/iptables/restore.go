@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	goiptables "github.com/coreos/go-iptables/iptables"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/spec"
@@ -20,8 +21,8 @@ func (b *backend) restore(ctx context.Context, s *script) error {
 	if len(s.lines) == 0 {
 		return nil
 	}
-	if b.legacy && lock.isKept() {
-		return fmt.Errorf("%s-restore: %w", b.prefix, errLocked)
+	if err := b.unlocked("-restore"); err != nil {
+		return err
 	}
 	_, err := run(ctx, s.String(), b.prefix+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
 	var failed *failure
@@ -33,6 +34,26 @@ func (b *backend) restore(ctx context.Context, s *script) error {
 		return fmt.Errorf("%s: %w", failed.program, errLocked)
 	}
 	return s.explain(failed)
+}
+
+func (b *backend) unlocked(suffix string) error {
+	if b.legacy && lock.isKept() {
+		return fmt.Errorf("%s%s: %w", b.prefix, suffix, errLocked)
+	}
+	return nil
+}
+
+// setPolicy is one command, and needs no script.
+func (b *backend) setPolicy(p *Policy) error {
+	if err := b.unlocked(""); err != nil {
+		return err
+	}
+	err := b.one.ChangePolicy(filter, p.Chain, p.Target)
+	if failed := (*goiptables.Error)(nil); errors.As(err, &failed) && strings.Contains(failed.Error(), "xtables lock") {
+		lock.waitedInVain()
+		return fmt.Errorf("%s: %w", b.prefix, errLocked)
+	}
+	return err
 }
 
 var errLocked = errors.New("somebody keeps the xtables lock")

@@ -115,12 +115,6 @@ func endScript(t *table, have *Chain) (s *script, others []string) {
 	return s, others
 }
 
-func policyScript(p *Policy) *script {
-	s := &script{table: filter}
-	s.add(Rule{}, "-P %s %s", p.Chain, p.Target)
-	return s
-}
-
 // suspects are where the rules are declared that a script asks for, those of users before others: only these can be
 // wrong in a way that was not seen when the files were read.
 func (s *script) suspects() (places []spec.Source) {

@@ -22,7 +22,7 @@ type table struct {
 func readTables(text string) (map[string]*table, error) {
 	lines, err := words(text)
 	if err != nil {
-		return nil, fmt.Errorf("the rules cannot be read: %w", err)
+		return nil, err
 	}
 	tables := map[string]*table{}
 	var t *table
