@@ -36,10 +36,10 @@ func All() []reconcile.Registered {
 	}
 }
 
-// Language is all that can be written in a file.
+// Language is all that can be written in a file, in the order in which it is best read.
 func Language() spec.Language {
 	return spec.Language{
-		Namespace: slices.Concat(netns.Keys(), iptables.Keys(), []spec.Key{sysctl.NamespaceKey(), route.NamespaceKey(), rule.Key()}),
+		Namespace: slices.Concat(netns.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{route.NamespaceKey(), rule.Key()}),
 		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), neighbour.Key(), fdb.Key(), sysctl.EndKey()})),
 	}
 }

@@ -15,9 +15,11 @@ type Language struct {
 	Instances func(template Selector) ([]Instance, error)
 }
 
-// Link is what can be said of a link. Decode reads one entry of links, and Kinds says what it reads.
+// Link is what can be said of a link. Decode reads one entry of links, and Kinds says what it reads. End are the keys of
+// each end that it hands to the kinds that declared them.
 type Link struct {
 	Kinds  []LinkKind
+	End    []Key
 	Decode func(c *Context, id string, n *yaml.Node)
 }
 

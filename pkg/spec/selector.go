@@ -116,3 +116,37 @@ func ParseSelector(text string) (Selector, error) {
 	}
 	return s, nil
 }
+
+// PlainName is a name to declare a namespace under that the selector finds, made of what the selector says.
+func (s Selector) PlainName() string {
+	text := s.Value
+	if s.Scheme == "pid" {
+		text = "pid-" + text
+	}
+	fit := func(r rune) rune {
+		if badInName(r) {
+			return '-'
+		}
+		return r
+	}
+	name := strings.Trim(strings.Map(fit, text), "-.")
+	if len(name) > longestPlainName {
+		name = strings.TrimRight(name[:longestPlainName], "-.")
+	}
+	if checkNSName(name) != nil || name == Host {
+		return s.Scheme
+	}
+	return name
+}
+
+// longestPlainName keeps a long command line from being a name of that length.
+const longestPlainName = 40
+
+// CheckReference checks what may stand for a namespace: a name, or a selector.
+func CheckReference(text string) error {
+	if isSelector(text) {
+		_, err := ParseSelector(text)
+		return err
+	}
+	return checkNSName(text)
+}

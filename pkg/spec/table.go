@@ -54,6 +54,19 @@ func (t *Table) DecodeNode(c *Context, n *yaml.Node) error {
 	return nil
 }
 
+// EncodeNode implements NodeEncoder: a number is known everywhere, and so are these names.
+func (t Table) EncodeNode() *yaml.Node {
+	switch t {
+	case unix.RT_TABLE_MAIN:
+		return Word("main")
+	case unix.RT_TABLE_LOCAL:
+		return Word("local")
+	case unix.RT_TABLE_DEFAULT:
+		return Word("default")
+	}
+	return Number(uint64(t))
+}
+
 // tableDirs are where ip-route(8) has names for numbers. Since iproute2 6.5 the distribution's own are in the first, and
 // a file in the second stands in the place of one of the same name.
 var tableDirs = []string{"/usr/share/iproute2", "/etc/iproute2"}

@@ -32,7 +32,7 @@ func Decoder(endKeys []spec.Key) spec.Link {
 	for i, t := range Types {
 		names[i] = t.Name
 	}
-	return spec.Link{Kinds: kinds(endKeys), Decode: func(c *spec.Context, id string, n *yaml.Node) {
+	return spec.Link{Kinds: kinds(endKeys), End: endKeys, Decode: func(c *spec.Context, id string, n *yaml.Node) {
 		word := spec.ValueOf(n, "kind")
 		if word == nil || word.Kind != yaml.ScalarNode {
 			c.Errorf(n, `"kind" is missing: one of %s`, strings.Join(names, ", "))
