@@ -29,6 +29,9 @@ func newDiff(o *options) *cobra.Command {
 				return exit(exitInvalid, err)
 			}
 			defer world.Close()
+			if err := world.LookOnly(cmd.Context()); err != nil {
+				return exit(exitInvalid, err)
+			}
 			engine.Want(desired, desired.Unknown == nil)
 			plan := engine.Plan(cmd.Context())
 			status := engine.Status(nil)

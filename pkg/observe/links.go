@@ -232,6 +232,9 @@ func Number(b []byte) uint64 {
 // NamespaceIDs translates the namespace ids that messages from ns use into linkd's own: the key is the id in ns, the
 // value the id that linkd's own namespace uses for the same, or -1 for linkd's own.
 func (ns *NS) NamespaceIDs() (map[int]int, error) {
+	if ns.world.lookOnly {
+		return ns.world.translate(ns)
+	}
 	id, err := ns.ID()
 	if err != nil {
 		return nil, err
@@ -258,7 +261,7 @@ func (ns *NS) NamespaceIDs() (map[int]int, error) {
 // HostID is the id by which messages from ns name linkd's own namespace; NoID where they have not had to yet. Unlike
 // NamespaceIDs, it costs the kernel by the few ids that ns knows.
 func (ns *NS) HostID() (int, error) {
-	id, err := ns.askID(unix.RTM_GETNSID, 0, nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(ns.world.host.fd))))
+	id, err := ns.idOf(ns.world.host.fd)
 	if id < 0 {
 		id = NoID
 	}
@@ -268,6 +271,9 @@ func (ns *NS) HostID() (int, error) {
 // ensureID gives the namespace open as fd an id in linkd's own, if it has none: only then do the host's messages name
 // it, and its events reach the host's socket.
 func (w *World) ensureID(fd int) (int, error) {
+	if w.lookOnly {
+		return w.askOnly(fd)
+	}
 	byFD := nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(fd)))
 	id, err := w.host.askID(unix.RTM_GETNSID, 0, byFD)
 	if err != nil || id >= 0 {

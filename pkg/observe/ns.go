@@ -35,7 +35,9 @@ type NS struct {
 
 	mu    sync.Mutex
 	links *Links
-	id    int // see ID; NoID until it is asked for
+	// partly: links are not all that there are.
+	partly bool
+	id     int // see ID; NoID until it is asked for
 }
 
 // NoID stands for an id that is not known. The kernel's begin at 0, and -1 is linkd's own namespace.

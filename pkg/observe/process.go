@@ -25,6 +25,8 @@ type processes struct {
 	changed func(name string)
 	// running are the processes by command line, as they were when somebody first asked in this pass.
 	running map[string][]int
+	// inhabited are the namespaces that processes are in, as they were then.
+	inhabited map[Inode]int
 }
 
 type process struct {
@@ -138,7 +140,7 @@ func hasEnded(pidfd int) bool {
 // Release implements Finder: it forgets which processes are running.
 func (ps *processes) Release() {
 	ps.mu.Lock()
-	ps.running = nil
+	ps.running, ps.inhabited = nil, nil
 	ps.mu.Unlock()
 }
 

@@ -45,6 +45,8 @@ type World struct {
 	byID     map[int]string
 
 	listening atomic.Bool
+	lookOnly  bool
+	strangers atomic.Int64 // namespaces that were given a number because they had no id
 }
 
 // NewWorld opens linkd's own namespace. The finders are those of more than paths and processes.

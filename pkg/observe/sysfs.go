@@ -1,0 +1,50 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// GivenMACs are the links of the namespace, by index, whose link-layer address somebody set: it is neither the hardware's
+// own nor one that the kernel made up (NET_ADDR_SET in linux/netdevice.h). Only sysfs tells, which shows the namespace in
+// which it was mounted, so it is mounted for the purpose, at no place. Where that is not allowed, none are known.
+func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	const set = "3"
+	given := map[int]bool{}
+	err = ns.Do(func() error {
+		root, err := mountSysfs()
+		if err != nil {
+			return nil
+		}
+		defer unix.Close(root)
+		for _, l := range links.All {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/thread-self/fd/%d/class/net/%s/addr_assign_type", root, l.Name))
+			if err == nil && strings.TrimSpace(string(text)) == set {
+				given[l.Index] = true
+			}
+		}
+		return nil
+	})
+	return given, err
+}
+
+// mountSysfs mounts the sysfs of the thread's network namespace without attaching it anywhere (fsmount in linux/mount.h).
+func mountSysfs() (root int, err error) {
+	fs, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return -1, err
+	}
+	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY)
+}
