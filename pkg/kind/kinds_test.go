@@ -53,7 +53,11 @@ func TestEveryKindIsListed(t *testing.T) {
 		if len(r.Hears) == 0 && !r.Silent {
 			t.Errorf("%s hears nothing, and is not looked at from time to time either", r.Name)
 		}
-		listed[filepath.Base(reflect.ValueOf(r).FieldByName("erased").Elem().Field(0).Elem().Type().PkgPath())] = true
+		itself := reflect.ValueOf(r).FieldByName("erased").Elem().Field(0).Elem().Type()
+		if _, shows := itself.MethodByName("Show"); !shows {
+			t.Errorf("%s is not among what show says", r.Name)
+		}
+		listed[filepath.Base(itself.PkgPath())] = true
 	}
 	folders, err := os.ReadDir(".")
 	conform.Must(t, err)

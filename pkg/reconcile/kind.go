@@ -100,6 +100,19 @@ type (
 		Leaves(have R, found []spec.Resource) (ends, loses []spec.ID)
 	}
 
+	// Shower is a kind that can say in the files' own language what was found in one namespace, in that a file with it
+	// changes nothing but marks. It says nothing of what is there by itself, unless it is kept; what cannot be said it
+	// leaves out, with a remark.
+	Shower[R spec.Resource] interface {
+		Show(page *spec.Page, found []R, kept Kept)
+	}
+
+	// Surveyor is a kind whose Observe does not find all that is worth showing. Kept are the resources that are shown
+	// whatever they are.
+	Surveyor[R spec.Resource] interface {
+		Survey(ctx context.Context, ns *observe.NS, kept []R) ([]R, error)
+	}
+
 	// Victims is a kind whose resources take others with them when they are deleted: it tells which of found, all that
 	// was found in all namespaces, would be lost with have.
 	Victims[R spec.Resource] interface {
@@ -187,6 +200,8 @@ type erased interface {
 	putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
 	leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID)
 	victims(have spec.Resource, found []spec.Resource) []spec.ID
+	survey(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
+	show(page *spec.Page, found []spec.Resource, kept Kept)
 }
 
 // box turns resources of one type into spec.Resource and back.
@@ -353,4 +368,35 @@ func (b box[R]) victims(have spec.Resource, found []spec.Resource) []spec.ID {
 		return v.Victims(have.(R), found)
 	}
 	return nil
+}
+
+func (b box[R]) survey(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error) {
+	s, is := b.k.(Surveyor[R])
+	_, some := b.k.(Narrow[R])
+	switch {
+	case !is && some && ns.Partly():
+		links, err := ns.Links(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return b.observeLinks(ctx, ns, links)
+	case !is:
+		return b.Observe(ctx, ns)
+	}
+	var resources []R
+	for _, id := range kept {
+		if k, selective := b.k.(Selective[R]); selective {
+			if r, ok := k.FromID(id); ok {
+				resources = append(resources, r)
+			}
+		}
+	}
+	found, err := s.Survey(ctx, ns, resources)
+	return generalise(found), err
+}
+
+func (b box[R]) show(page *spec.Page, found []spec.Resource, kept Kept) {
+	if s, is := b.k.(Shower[R]); is {
+		s.Show(page, specialise[R](found), kept)
+	}
 }

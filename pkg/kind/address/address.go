@@ -43,10 +43,11 @@ type Address struct {
 	DADFailed bool
 	Source    spec.Source
 
-	// index is that of the device on which the address was found.
+	// index is that of the device on which the address was found, and flags those that linkd has no words for.
 	index int
 	// referred is what it needs beside its device.
 	referred []spec.ID
+	flags    uint32
 }
 
 // ID implements spec.Resource.
@@ -146,16 +147,28 @@ func (IP) Syntax() spec.Syntax {
 	}
 }
 
+func (ip IP) String() string { return netip.Addr(ip).String() }
+
 // Scope is how far an address or a route is valid (rtnetlink(7)).
 type Scope uint8
 
-var scopes = map[Scope]string{0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
+const scopeHost Scope = 254
+
+var scopes = map[Scope]string{0: "global", 200: "site", 253: "link", scopeHost: "host", 255: "nowhere"}
 
 func (s Scope) String() string {
 	if name, named := scopes[s]; named {
 		return name
 	}
 	return strconv.Itoa(int(s))
+}
+
+// EncodeNode implements spec.NodeEncoder.
+func (s Scope) EncodeNode() *yaml.Node {
+	if name, named := scopes[s]; named {
+		return spec.Word(name)
+	}
+	return spec.Number(uint64(s))
 }
 
 // DecodeNode implements spec.NodeDecoder: a name or a number, as in ip(8).
@@ -193,6 +206,14 @@ func (l Lifetime) String() string {
 		return "forever"
 	}
 	return strconv.FormatUint(uint64(l), 10)
+}
+
+// EncodeNode implements spec.NodeEncoder.
+func (l Lifetime) EncodeNode() *yaml.Node {
+	if l == Forever {
+		return spec.Word(l.String())
+	}
+	return spec.Number(uint64(l))
 }
 
 // DecodeNode implements spec.NodeDecoder.

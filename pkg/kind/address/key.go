@@ -10,9 +10,11 @@ import (
 	"linkd/pkg/spec"
 )
 
+const keyName = "addresses"
+
 // Key is the key addresses of an end.
 func Key() spec.Key {
-	return spec.NewKey("addresses", "IP addresses of the interface",
+	return spec.NewKey(keyName, "IP addresses of the interface",
 		func(c *spec.Context, entries []entry) {
 			for i, e := range entries {
 				refuseTwice(c, e, entries[:i])

@@ -53,10 +53,12 @@ func (k kind) Diff(want, have *Address) []reconcile.Field {
 
 // ComesWith implements reconcile.Fixture. What runs out belongs to whoever keeps it alive, as a DHCP client does, and
 // the kernel has marks of its own (IFAPROT_KERNEL_LO and the next two in linux/if_addr.h). RTM_NEWADDR changes the mark
-// alone, with no moment in which the address is not there.
+// alone, with no moment in which the address is not there; but to an IPv6 address with a peer it adds a route that was not
+// there (inet6_addr_modify in net/ipv6/addrconf.c).
 func (kind) ComesWith(want, have *Address) bool {
 	lasting := want.ValidLft != nil || valueOr(have.ValidLft, Forever) == Forever
-	return want.Adopt && lasting && !have.byKernel()
+	changesMore := have.Prefix.Addr().Is6() && have.Peer != nil
+	return want.Adopt && lasting && !changesMore && !have.byKernel()
 }
 
 func difference(want, have *Address) (fs reconcile.Fields) {
@@ -144,6 +146,7 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error
 	whole.Metric = cmp.Or(want.Metric, have.Metric)
 	whole.ValidLft = cmp.Or(want.ValidLft, have.ValidLft)
 	whole.PreferredLft = cmp.Or(want.PreferredLft, have.PreferredLft)
+	whole.flags = have.flags
 	return OnDevice(ns, want.Dev, func(index int) error {
 		return ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE))
 	})

@@ -30,6 +30,8 @@ func TestConform(t *testing.T) {
 			Changes: []conform.Change{
 				conform.To(read("{address: 10.0.0.1/24, metric: 9, valid_lft: 3600}"), "metric: 0 -> 9", "valid_lft: forever -> 3600"),
 				conform.To(read("{address: 10.0.0.1/24, metric: 0, valid_lft: forever}"), "metric: 9 -> 0", "valid_lft: 3600 -> forever"),
+				conform.To(read("{address: 10.0.0.1/24, preferred_lft: 0}"), "preferred_lft: forever -> 0"),
+				conform.To(read("{address: 10.0.0.1/24, preferred_lft: forever}"), "preferred_lft: 0 -> forever"),
 				conform.To(read("{address: 10.0.0.1/24, label: 'eth0:a', broadcast: +}"), "label: eth0 -> eth0:a (replace)", "broadcast: (none) -> 10.0.0.255 (replace)"),
 				conform.To(read("{address: 10.0.0.1/16, noprefixroute: true, scope: link}"), "scope: global -> link (replace)", "noprefixroute: false -> true (replace)"),
 				conform.To(read("{address: 192.0.2.1, peer: 192.0.2.3}"), "peer: 192.0.2.2 -> 192.0.2.3 (replace)"),

@@ -22,7 +22,7 @@ func newAddress(a *Address, index, flags int) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWADDR, flags)
 	addIdentity(req, a, index)
 	ip := a.Prefix.Addr()
-	var ifaFlags uint32
+	ifaFlags := a.flags
 	if valueOr(a.NoDAD, false) {
 		ifaFlags |= unix.IFA_F_NODAD
 	}
@@ -49,7 +49,7 @@ func newAddress(a *Address, index, flags int) *nl.NetlinkRequest {
 	}
 	// default_scope in ip/ipaddress.c: the kernel would give a loopback address global scope.
 	if scope := a.Scope; ip.Is4() && (scope != nil || ip.IsLoopback()) {
-		req.Data[0].(*nl.IfAddrmsg).Scope = uint8(valueOr(scope, unix.RT_SCOPE_HOST))
+		req.Data[0].(*nl.IfAddrmsg).Scope = uint8(valueOr(scope, scopeHost))
 	}
 	return req
 }
@@ -132,6 +132,7 @@ func parse(msg []byte) (*Address, error) {
 		NoPrefixRoute: &noRoute,
 		Metric:        &metric,
 		DADFailed:     flags&unix.IFA_F_DADFAILED != 0,
+		flags:         flags & (unix.IFA_F_HOMEADDRESS | unix.IFA_F_MANAGETEMPADDR | unix.IFA_F_MCAUTOJOIN),
 	}
 	if far != local {
 		a.Peer = &far
@@ -141,6 +142,11 @@ func parse(msg []byte) (*Address, error) {
 	}
 	if b := attrs[unix.IFA_CACHEINFO]; len(b) >= sizeofCacheInfo {
 		preferred, valid := lifetime(b[cacheInfoPrefers:]), lifetime(b[cacheInfoValid:])
+		if flags&unix.IFA_F_DEPRECATED != 0 {
+			// Of one that stays for ever IPv4 says that it is preferred for ever, too (inet_fill_ifaddr in
+			// net/ipv4/devinet.c).
+			preferred = 0
+		}
 		a.PreferredLft, a.ValidLft = &preferred, &valid
 	}
 	if local.Is6() {

@@ -13,7 +13,7 @@ import (
 
 // Key is the key fdb of an end.
 func Key() spec.Key {
-	return spec.NewKey("fdb", "static entries of a forwarding database: of the bridge that the interface is a port of, or of the vxlan that it is",
+	return spec.NewKey(kindName, "static entries of a forwarding database: of the bridge that the interface is a port of, or of the vxlan that it is",
 		func(c *spec.Context, entries []entry) {
 			for _, e := range entries {
 				made := &Entry{
@@ -105,6 +105,8 @@ func (h *host) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	*h = host(ip)
 	return CheckHost(netip.Addr(ip))
 }
+
+func (h host) String() string { return netip.Addr(h).String() }
 
 // Syntax implements spec.Described.
 func (host) Syntax() spec.Syntax { return address.IP{}.Syntax() }

@@ -71,6 +71,17 @@ var targetWords = []string{"ACCEPT", "DROP"}
 // Syntax implements spec.Described.
 func (target) Syntax() spec.Syntax { return spec.Syntax{Name: "policy", Words: targetWords} }
 
+// String is the target as DecodeNode reads it.
+func (t target) String() string { return t.word }
+
+func (p *policies) set(chain, word string) {
+	for name, field := range map[string]**target{"INPUT": &p.Input, "FORWARD": &p.Forward, "OUTPUT": &p.Output} {
+		if name == chain {
+			*field = &target{word: word}
+		}
+	}
+}
+
 func (p policies) declare(c *spec.Context, f family) {
 	for _, chain := range []struct {
 		name string

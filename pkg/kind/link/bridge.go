@@ -22,20 +22,21 @@ type bridgeOptions struct {
 	McastSnooping   *bool `yaml:"mcast_snooping" doc:"send a multicast group's frames only where somebody listens"`
 }
 
-// options implements Options (IFLA_BR_* in linux/if_link.h).
+// options implements Options (IFLA_BR_* in linux/if_link.h). What is usual says br_dev_setup in
+// net/bridge/br_device.c.
 func (o *bridgeOptions) options() []option {
 	return []option{
 		// 2 is a spanning tree of /sbin/bridge-stp's, which the kernel asks first, and goes on by itself if that fails
 		// (br_stp_start in net/bridge/br_stp_if.c).
 		flag("stp", nl.IFLA_BR_STP_STATE, 4, o.STP).beforeOthers(),
-		number("priority", nl.IFLA_BR_PRIORITY, 2, o.Priority),
-		ticks("forward_delay", nl.IFLA_BR_FORWARD_DELAY, o.ForwardDelay),
-		ticks("hello_time", nl.IFLA_BR_HELLO_TIME, o.HelloTime),
-		ticks("max_age", nl.IFLA_BR_MAX_AGE, o.MaxAge),
-		ticks("ageing_time", nl.IFLA_BR_AGEING_TIME, o.AgeingTime),
+		number("priority", nl.IFLA_BR_PRIORITY, 2, o.Priority).usually("32768"),
+		ticks("forward_delay", nl.IFLA_BR_FORWARD_DELAY, o.ForwardDelay).usually("1500"),
+		ticks("hello_time", nl.IFLA_BR_HELLO_TIME, o.HelloTime).usually("200"),
+		ticks("max_age", nl.IFLA_BR_MAX_AGE, o.MaxAge).usually("2000"),
+		ticks("ageing_time", nl.IFLA_BR_AGEING_TIME, o.AgeingTime).usually("30000"),
 		flag("vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, o.VLANFiltering),
-		number("vlan_default_pvid", nl.IFLA_BR_VLAN_DEFAULT_PVID, 2, o.VLANDefaultPVID),
-		flag("mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, o.McastSnooping),
+		number("vlan_default_pvid", nl.IFLA_BR_VLAN_DEFAULT_PVID, 2, o.VLANDefaultPVID).usually("1"),
+		flag("mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, o.McastSnooping).usually("true"),
 	}
 }
 

@@ -32,6 +32,6 @@ type ipvlanOptions struct {
 func (o *ipvlanOptions) options() []option {
 	return []option{
 		word("mode", nl.IFLA_IPVLAN_MODE, 2, o.Mode, map[string]int{"l2": 0, "l3": 1, "l3s": 2}),
-		word("flag", nl.IFLA_IPVLAN_FLAG, 2, o.Flag, map[string]int{"bridge": 0, "private": 1, "vepa": 2}),
+		word("flag", nl.IFLA_IPVLAN_FLAG, 2, o.Flag, map[string]int{"bridge": 0, "private": 1, "vepa": 2}).usually("bridge"),
 	}
 }

@@ -53,6 +53,13 @@ type found struct {
 	translate func() (map[int]int, error)
 	// lost: other could not be found out.
 	lost bool
+	// parent is the link that this one stands on.
+	parent *Link
+	// A survey also finds that somebody chose the link-layer address, what there is to say beside the attributes, and why
+	// not all can be said.
+	givenMAC bool
+	more     any
+	why      string
 }
 
 type place struct{ ns, index int }
@@ -202,13 +209,13 @@ func (kind) Join(all []*Link) {
 			f.other, f.lost = f.far(to, ids)
 			f.translate = nil
 		}
-		l.Peer, l.Parent = nil, spec.ID{}
+		l.Peer, l.Parent, f.parent = nil, spec.ID{}, nil
 		switch other := at[f.other]; {
 		case f.other.index == 0 || other == nil:
 		case l.Type == veth.Name:
 			l.Peer = other
 		default:
-			l.Parent = other.ID()
+			l.Parent, f.parent = other.ID(), other
 		}
 	}
 }

@@ -30,8 +30,16 @@ type option struct {
 	same func(have, want []byte) bool
 	// first: the kernel judges the other options by what this one is.
 	first bool
+	// usual is what the kernel gives to a new interface; "" where it has to be said.
+	usual string
 	// fixed tells that the kernel does not change the one value to the other; nil where it changes any.
 	fixed func(have, want []byte) bool
+}
+
+// usually is the option with what the kernel gives to a new interface.
+func (o option) usually(word string) option {
+	o.usual = word
+	return o
 }
 
 // number is an option of that many bytes, in the machine's order.
@@ -69,7 +77,7 @@ func decimal(value []byte) string { return strconv.FormatUint(observe.Number(val
 
 // flag is an option that is 0 or 1.
 func flag(name string, attr, size int, value *bool) option {
-	o := option{name: name, attr: attr, say: func(value []byte) string { return strconv.FormatBool(observe.Number(value) != 0) }}
+	o := option{name: name, attr: attr, usual: "false", say: func(value []byte) string { return strconv.FormatBool(observe.Number(value) != 0) }}
 	if value != nil {
 		set := 0
 		if *value {

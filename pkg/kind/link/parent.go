@@ -44,6 +44,15 @@ func (p *parentRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 // Syntax implements spec.Described.
 func (parentRef) Syntax() spec.Syntax { return spec.IfName("").Syntax() }
 
+// EncodeNode implements spec.NodeEncoder.
+func (p parentRef) EncodeNode() *yaml.Node {
+	if p.NetNS == "" {
+		return spec.Word(string(p.Name))
+	}
+	type long parentRef
+	return spec.Encode(long(p))
+}
+
 // stand finds the parent of l. That waits until all links are known: a name alone is that of a link in l's own
 // namespace, if there is one.
 func (d *decoder) stand(l *Link, ref parentRef) {

@@ -45,6 +45,11 @@ type Type struct {
 	// Claims says what a link of the kind has that there is only one of, or that others have to agree with; nil for
 	// nothing. The link's parent is known.
 	Claims func(c *spec.Context, l *Link)
+	// Survey finds out about an interface what its own attributes do not tell, and says what of it is worth showing, or why
+	// it cannot be said; nil where they tell all.
+	Survey func(ns *observe.NS, l *observe.Link) (more any, why string, err error)
+	// Overhead is by how many bytes the MTU of a new interface is less than the parent's; nil for none.
+	Overhead func(l *observe.Link) int
 }
 
 func typeNamed(name string) *Type {

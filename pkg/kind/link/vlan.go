@@ -39,6 +39,6 @@ func (o *vlanOptions) options() []option {
 		word("protocol", nl.IFLA_VLAN_PROTOCOL, 2, o.Protocol, map[string]int{
 			defaultVLANProtocol: network(0x8100),
 			"802.1ad":           network(0x88a8),
-		}).forGood(),
+		}).forGood().usually(defaultVLANProtocol),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
 	"gopkg.in/yaml.v3"
@@ -30,6 +31,31 @@ var vxlan = &Type{
 		}
 		c.Claim(fmt.Sprintf("vxlan %d on %sUDP port %d of %s", *o.ID, over, o.port(), l.underlay()))
 	},
+	Survey: surveyVXLAN,
+	// VXLAN_HEADROOM and VXLAN6_HEADROOM in net/vxlan.h.
+	Overhead: func(l *observe.Link) int {
+		if l.Data[nl.IFLA_VXLAN_GROUP6] != nil || l.Data[nl.IFLA_VXLAN_LOCAL6] != nil {
+			return 70
+		}
+		return 50
+	},
+}
+
+// surveyVXLAN finds the remotes. One that the VXLAN was made with is part of it, and not an entry like those.
+func surveyVXLAN(ns *observe.NS, l *observe.Link) (more any, why string, err error) {
+	hosts, special, err := fdb.Remotes(ns, l)
+	group, _ := netip.AddrFromSlice(addressOption("group", nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, nil).in(l.Data))
+	switch {
+	case observe.Number(l.Data[nl.IFLA_VXLAN_FLOWBASED]) != 0:
+		return nil, "each packet says where it goes (external)", err
+	case group.IsValid() && !group.IsMulticast() && !group.IsUnspecified():
+		return nil, fmt.Sprintf("it was made with the one remote %s, which linkd has as an entry of its own", group), err
+	case special:
+		return nil, "it has remotes with a port, VNI or interface of their own", err
+	case len(hosts) > 0:
+		more = map[string][]netip.Addr{"remotes": hosts}
+	}
+	return more, "", err
 }
 
 type vxlanOptions struct {
@@ -77,9 +103,9 @@ func (o *vxlanOptions) options() []option {
 		number("id", nl.IFLA_VXLAN_ID, 4, o.ID).forGood(),
 		local,
 		group,
-		dstport,
-		flag("learning", nl.IFLA_VXLAN_LEARNING, 1, o.Learning),
-		ttl,
+		dstport.usually(strconv.Itoa(defaultVXLANPort)),
+		flag("learning", nl.IFLA_VXLAN_LEARNING, 1, o.Learning).usually("true"),
+		ttl.usually(ttlAuto),
 	}
 }
 

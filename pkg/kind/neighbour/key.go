@@ -10,9 +10,11 @@ import (
 	"linkd/pkg/spec"
 )
 
+const keyName = "neighbours"
+
 // Key is the key neighbours of an end.
 func Key() spec.Key {
-	return spec.NewKey("neighbours", "entries of the interface's neighbour table (ARP, NDP): who has an address, and for whom to answer",
+	return spec.NewKey(keyName, "entries of the interface's neighbour table (ARP, NDP): who has an address, and for whom to answer",
 		func(c *spec.Context, entries []entry) {
 			for _, e := range entries {
 				c.Add(&Neighbour{
@@ -68,6 +70,8 @@ func (ip *neighbourIP) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	}
 	return nil
 }
+
+func (ip neighbourIP) String() string { return netip.Addr(ip).String() }
 
 // Syntax implements spec.Described.
 func (neighbourIP) Syntax() spec.Syntax { return address.IP{}.Syntax() }

@@ -22,17 +22,19 @@ import (
 // Kind is names in /run/netns. They are things of linkd's own namespace.
 var Kind = reconcile.Register[*Name]("netns", kind{}, observe.NamespaceTopic)
 
+const createKey, exposeKey = "create", "expose"
+
 // Keys are what a namespace says of its name.
 func Keys() []spec.Key {
 	return []spec.Key{
-		spec.NewKey("create", "linkd makes /run/netns/NAME, and removes it once it is not declared", func(c *spec.Context, create bool) {
+		spec.NewKey(createKey, "linkd makes /run/netns/NAME, and removes it once it is not declared", func(c *spec.Context, create bool) {
 			if s := c.Selector(); create && (s.Scheme != "name" || s.Value != c.NS) {
 				c.Reject(c.Source(), "create makes /run/netns/%s, so it cannot go with from: %s", c.NS, s)
 			} else if create {
 				add(c, &Name{Made: true})
 			}
 		}),
-		spec.NewKey("expose", "the namespace is shown as /run/netns/NAME, so that ip-netns(8) can be used on it", func(c *spec.Context, expose bool) {
+		spec.NewKey(exposeKey, "the namespace is shown as /run/netns/NAME, so that ip-netns(8) can be used on it", func(c *spec.Context, expose bool) {
 			if s := c.Selector(); expose && (s.Scheme == "name" || s.Scheme == spec.Host) {
 				c.Reject(c.Source(), "%s has no other name to be shown under: leave out expose", s)
 			} else if expose {
@@ -59,6 +61,9 @@ type Name struct {
 	// identity is the mounted namespace's; stray says what is there if it is neither.
 	identity observe.Identity
 	stray    string
+	// exposes: it is a symbolic link to where the namespace is found. inhabited: processes are in the mounted namespace. Only
+	// a survey tells.
+	exposes, inhabited bool
 }
 
 // ID implements spec.Resource.

@@ -11,15 +11,17 @@ import (
 	"linkd/pkg/spec"
 )
 
+const masterKey, portKey = "master", "port"
+
 // Keys are what an end says of itself as a port.
 func Keys() []spec.Key {
 	return []spec.Key{
-		spec.NewKey("master", "the interface that this one is a port of: a bridge, or another master device, in the same namespace",
+		spec.NewKey(masterKey, "the interface that this one is a port of: a bridge, or another master device, in the same namespace",
 			func(c *spec.Context, name spec.IfName) {
 				master := string(name)
 				declared(c).Master = &master
 			}),
-		spec.NewKey("port", "how a bridge treats this port of it; on a bridge, the VLANs that it is in itself (bridge-link(8), bridge-vlan(8))",
+		spec.NewKey(portKey, "how a bridge treats this port of it; on a bridge, the VLANs that it is in itself (bridge-link(8), bridge-vlan(8))",
 			func(c *spec.Context, f fields) {
 				p := declared(c)
 				p.Options = f.options()
@@ -86,19 +88,25 @@ type fields struct {
 	VLANs         *list `yaml:"vlans" doc:"all VLANs that it is in, while the bridge has vlan_filtering"`
 }
 
-// options are in the order of the variable options.
+// numbers and flags are the options, in the order of the variable options.
+func (f *fields) numbers() []**int { return []**int{&f.Cost, &f.Priority} }
+
+func (f *fields) flags() []**bool {
+	return []**bool{&f.Hairpin, &f.Isolated, &f.Learning, &f.Flood, &f.McastFlood, &f.Guard, &f.FastLeave, &f.NeighSuppress}
+}
+
 func (f *fields) options() Options {
-	o := Unmanaged
-	for i, number := range []*int{f.Cost, f.Priority} {
-		if number != nil {
-			o[i] = int32(*number)
+	o, numbers := Unmanaged, f.numbers()
+	for i, number := range numbers {
+		if *number != nil {
+			o[i] = int32(**number)
 		}
 	}
-	for i, flag := range []*bool{f.Hairpin, f.Isolated, f.Learning, f.Flood, f.McastFlood, f.Guard, f.FastLeave, f.NeighSuppress} {
-		if flag != nil {
-			o[2+i] = 0
-			if *flag {
-				o[2+i] = 1
+	for i, flag := range f.flags() {
+		if *flag != nil {
+			o[len(numbers)+i] = 0
+			if **flag {
+				o[len(numbers)+i] = 1
 			}
 		}
 	}

@@ -158,7 +158,7 @@ func (r *Route) readHops(b []byte, nameOf func(index int) string) (_ *Route, ok 
 		if h.Dev == "" {
 			return nil, false, nil
 		}
-		r.Hops = append(r.Hops, h)
+		r.Hops, r.Unspoken = append(r.Hops, h), append(r.Unspoken, unspoken(attrs)...)
 		*r.OnLink = *r.OnLink && next.Flags&unix.RTNH_F_ONLINK != 0
 		b = b[min((length+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1), len(b)):]
 	}

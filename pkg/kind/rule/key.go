@@ -12,9 +12,11 @@ import (
 	"linkd/pkg/spec"
 )
 
+const keyName = "rules"
+
 // Key is the key rules of a namespace.
 func Key() spec.Key {
-	return spec.NewKey("rules", "policy rules, which say what table a packet's route is looked up in", func(c *spec.Context, entries []entry) {
+	return spec.NewKey(keyName, "policy rules, which say what table a packet's route is looked up in", func(c *spec.Context, entries []entry) {
 		for _, e := range entries {
 			c.Add(e.resource(c.NS))
 		}

@@ -1,0 +1,98 @@
+package address
+
+import (
+	"net/netip"
+
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// Show implements reconcile.Shower. The order is the kernel's: the first IPv4 address of a subnet is its primary one.
+func (kind) Show(page *spec.Page, found []*Address, kept reconcile.Kept) {
+	shown := map[string][]entry{}
+	var devices []string
+	for _, a := range found {
+		_, ours := kept(a.ID())
+		e := a.entry()
+		wrong := spec.Unwritable(a.NS, a.Dev, e)
+		switch {
+		case a.byItself():
+			continue
+		case a.Proto != Mark && !ours && valueOr(a.ValidLft, Forever) != Forever:
+			page.LeaveOut(a.NS, a.Dev, "address", "that runs out: somebody keeps it alive, by DHCP or by router advertisements")
+			continue
+		case wrong != nil:
+			page.LeaveOut(a.NS, a.Dev, "address", "that cannot be written: "+wrong.Error())
+			continue
+		}
+		if shown[a.Dev] == nil {
+			devices = append(devices, a.Dev)
+		}
+		shown[a.Dev] = append(shown[a.Dev], e)
+	}
+	for _, dev := range devices {
+		page.End(found[0].NS, dev).Set(keyName, shown[dev])
+	}
+}
+
+// byItself tells whether the kernel makes the address when the device comes up. Kernels before 5.18 do not say so.
+func (a *Address) byItself() bool {
+	if a.byKernel() {
+		return true
+	}
+	ip := a.Prefix.Addr()
+	own := a.Prefix == netip.MustParsePrefix("127.0.0.1/8") || a.Prefix == netip.MustParsePrefix("::1/128")
+	return (a.Dev == "lo" && own) || (!observe.KernelIs(5, 18) && ip.Is6() && ip.IsLinkLocalUnicast() && a.Prefix.Bits() == 64)
+}
+
+// entry says of a found address what is not as it would be by itself.
+func (a *Address) entry() entry {
+	e := entry{Address: prefix{Prefix: a.Prefix}}
+	if a.Peer != nil {
+		e.Peer = &prefix{Prefix: netip.PrefixFrom(*a.Peer, a.Prefix.Bits())}
+	}
+	if a.Label != nil && *a.Label != a.Dev {
+		e.Label = a.Label
+	}
+	if scope := Scope(0); a.Scope != nil {
+		if a.Prefix.Addr().IsLoopback() {
+			scope = scopeHost
+		}
+		if *a.Scope != scope {
+			e.Scope = a.Scope
+		}
+	}
+	if a.Broadcast != nil {
+		text := broadcastText(a.Broadcast.String())
+		e.Broadcast = &text
+	}
+	e.NoDAD, e.NoPrefixRoute, e.Metric = unlessZero(a.NoDAD), unlessZero(a.NoPrefixRoute), unlessZero(a.Metric)
+	if valueOr(a.ValidLft, Forever) != Forever {
+		e.ValidLft = a.ValidLft
+	}
+	if valueOr(a.PreferredLft, Forever) != Forever {
+		e.PreferredLft = a.PreferredLft
+	}
+	return e
+}
+
+func unlessZero[T comparable](p *T) *T {
+	var zero T
+	if p != nil && *p == zero {
+		return nil
+	}
+	return p
+}
+
+// EncodeNode implements spec.NodeEncoder.
+func (e entry) EncodeNode() *yaml.Node {
+	type mapping entry
+	n := spec.Encode(mapping(e))
+	if len(n.Content) == 2 {
+		return n.Content[1]
+	}
+	return n
+}

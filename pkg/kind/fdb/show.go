@@ -1,0 +1,68 @@
+package fdb
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// Show implements reconcile.Shower. What a VXLAN does with what it does not know is said by the link itself.
+func (kind) Show(page *spec.Page, found []*Entry, _ reconcile.Kept) {
+	shown := map[string][]entry{}
+	for _, e := range found {
+		w := e.entry()
+		switch err := spec.Unwritable(e.NS, e.Dev, w); {
+		case e.State == local, e.MAC == spec.ZeroMAC:
+		case e.State != static:
+			page.LeaveOut(e.NS, e.Dev, "forwarding entry", "that goes its own way, which cannot be written")
+		case err != nil:
+			page.LeaveOut(e.NS, e.Dev, "forwarding entry", "that cannot be written: "+err.Error())
+		default:
+			shown[e.Dev] = append(shown[e.Dev], w)
+		}
+	}
+	for dev, entries := range shown {
+		// The kernel's order is that of a hash.
+		slices.SortFunc(entries, func(a, b entry) int {
+			return cmp.Or(strings.Compare(string(a.MAC), string(b.MAC)), cmp.Compare(valueOr(a.VLAN, 0), valueOr(b.VLAN, 0)),
+				netip.Addr(valueOr(a.Dst, host{})).Compare(netip.Addr(valueOr(b.Dst, host{}))))
+		})
+		page.End(found[0].NS, dev).Set(kindName, entries)
+	}
+}
+
+func (e *Entry) entry() entry {
+	w := entry{MAC: spec.AnyMAC(e.MAC)}
+	if e.VLAN != 0 {
+		w.VLAN = &e.VLAN
+	}
+	if e.Dst.IsValid() {
+		dst := host(e.Dst)
+		w.Dst = &dst
+	}
+	return w
+}
+
+// Remotes are the hosts to which a VXLAN sends what it does not know, and whether there are any that are reached in
+// another way than the VXLAN's own.
+func Remotes(ns *observe.NS, vxlan *observe.Link) (hosts []netip.Addr, special bool, err error) {
+	entries, err := list(ns, unix.NDA_IFINDEX, vxlan.Index, func(int) string { return vxlan.Name })
+	for _, e := range entries {
+		switch {
+		case e.MAC != spec.ZeroMAC || !e.Dst.IsValid():
+		case e.State != static || (e.Via != "" && !e.Dst.IsMulticast()):
+			special = true
+		case !e.Dst.IsMulticast():
+			hosts = append(hosts, e.Dst)
+		}
+	}
+	slices.SortFunc(hosts, netip.Addr.Compare)
+	return hosts, special, err
+}

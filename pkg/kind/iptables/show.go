@@ -1,0 +1,146 @@
+package iptables
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/sysctl"
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// foreign is what others have in a table: it cannot be said, because linkd would add it once more.
+type foreign struct {
+	NS, Family, Table string
+	// Rules is how many rules there are, and Unreadable why that is not known.
+	Rules      int
+	Unreadable error
+}
+
+// ID implements spec.Resource.
+func (f *foreign) ID() spec.ID { return spec.ID{NS: f.NS, Kind: f.Family, Key: "foreign/" + f.Table} }
+
+// Needs implements spec.Resource.
+func (f *foreign) Needs() []spec.ID { return nil }
+
+// Origin implements spec.Resource.
+func (f *foreign) Origin() spec.Source { return spec.Source{} }
+
+func (f *foreign) table() string { return f.Table }
+
+// tableNames are all that there are (iptables(8)).
+var tableNames = []string{filter, "nat", "mangle", "raw", "security"}
+
+// Survey implements reconcile.Surveyor: it finds the policies, linkd's chains and how many rules are others', in all
+// tables.
+func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []Resource) (found []Resource, err error) {
+	if ns.Partly() {
+		return nil, nil
+	}
+	subnets, err := address.Subnets(ns, k.inet)
+	if err != nil {
+		return nil, err
+	}
+	v, err := k.look(ctx, ns, subnets)
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		// What is known of the rest is worth showing all the same.
+		return []Resource{&foreign{NS: ns.Name, Family: k.name, Unreadable: err}}, ctx.Err()
+	}
+	for _, name := range tableNames {
+		t := v.table(name)
+		if t.unreadable != nil {
+			found = append(found, &foreign{NS: ns.Name, Family: k.name, Table: name, Unreadable: t.unreadable})
+			continue
+		}
+		found = append(found, t.resources(ns.Name, k.family, v.around)...)
+		if n := t.foreign(); n > 0 {
+			found = append(found, &foreign{NS: ns.Name, Family: k.name, Table: name, Rules: n})
+		}
+	}
+	return found, nil
+}
+
+// foreign counts the rules that are neither in linkd's chains nor lead there.
+func (t *table) foreign() (count int) {
+	for chain, rules := range t.chains {
+		for _, r := range rules {
+			if !strings.HasPrefix(chain, ownPrefix) && !(r.Mark != "" && strings.HasPrefix(r.targets(), ownPrefix)) {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// Show implements reconcile.Shower. Linkd's own rules are shown by what they were made of.
+func (k kind) Show(page *spec.Page, found []Resource, kept reconcile.Kept) {
+	var policies policies
+	var own []*Chain
+	said := false
+	for _, r := range found {
+		switch r := r.(type) {
+		case *foreign:
+			if r.Unreadable != nil {
+				page.Remark(r.NS, "", "not shown: what is in %s: %v", strings.TrimSpace(k.name+" "+r.Table), r.Unreadable)
+			} else {
+				page.Remark(r.NS, "", "not shown: rules in the table %s of %s that linkd did not make: %d", r.Table, k.name, r.Rules)
+			}
+		case *Policy:
+			if _, is := kept(r.ID()); is || r.Target != "ACCEPT" {
+				policies.set(r.Chain, r.Target)
+				said = true
+			}
+		case *Chain:
+			own, said = append(own, r), true
+		}
+	}
+	if !said {
+		return
+	}
+	c, loopback := k.understand(own)
+	c.Policies = policies
+	for _, chain := range k.misunderstood(c, loopback, own) {
+		page.Remark(chain.NS, "", "the chain %s in the table %s of %s is not quite what is made of this", chain.Name, chain.Table, k.name)
+	}
+	page.Namespace(found[0].ID().NS).Set(k.name, c)
+}
+
+// misunderstood are the chains that the config would not make as they are.
+func (k kind) misunderstood(c config, loopback bool, found []*Chain) (other []*Chain) {
+	lang := spec.Language{Namespace: []spec.Key{sysctl.NamespaceKey(), k.key()}}
+	page := spec.NewPage(lang)
+	page.Declare(spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}, true)
+	page.Namespace(spec.Host).Set(k.name, c)
+	if loopback {
+		page.Namespace(spec.Host).Set("sysctls", map[string]int{"net.ipv4.conf.all.route_localnet": 1})
+	}
+	text, err := page.YAML()
+	if err != nil {
+		return found
+	}
+	desired, _ := spec.Compile(lang, []spec.File{{Text: text}})
+	for _, chain := range found {
+		id := chain.ID()
+		id.NS = spec.Host
+		want, is := desired.Resources.Get(id).(*Chain)
+		if !is || !slices.EqualFunc(want.wanted(chain.Around), chain.Rules, sameSense) {
+			other = append(other, chain)
+		}
+	}
+	return other
+}
+
+// sameSense tells whether a found rule is the wanted one, wherever in the files that is asked for. Of a user's own words,
+// which iptables prints in its way, the hash tells.
+func sameSense(want, found Rule) bool {
+	same := slices.Equal(want.Args, found.Args)
+	return found.Mark != "" && (same || (want.Verbatim && want.hashInMark() == found.hashInMark()))
+}

@@ -1,0 +1,287 @@
+package link
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// Survey implements reconcile.Surveyor.
+func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []*Link) ([]*Link, error) {
+	found, err := k.Observe(ctx, ns)
+	if err != nil {
+		return nil, err
+	}
+	given, err := ns.GivenMACs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range found {
+		f := l.found
+		f.givenMAC = given[f.link.Index]
+		if t := typeNamed(l.Type); t != nil && t.Survey != nil {
+			if f.more, f.why, err = t.Survey(ns, f.link); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// Show implements reconcile.Shower. An interface of a kind that linkd can make is taken over, and any other is existing.
+func (kind) Show(page *spec.Page, found []*Link, kept reconcile.Kept) {
+	for _, l := range found {
+		s := shown{page: page, Link: l}
+		s.wrote, _ = kept(l.ID())
+		if err := spec.CheckIfName(l.Name); err != nil {
+			page.Remark(l.NS, "", "not shown: %v", err)
+			continue
+		}
+		t := typeNamed(l.Type)
+		why := s.notTaken(t)
+		switch {
+		case t == nil || l.found.mark != "" || s.wrote != "":
+			// Of what a file says that it is existing, it is not said otherwise.
+			s.existing()
+		case why != "":
+			page.Remark(l.NS, l.Name, "not taken over, because %s", why)
+			s.existing()
+		case !t.Paired:
+			s.single(t)
+		case first(l, l.Peer):
+			s.pair(t)
+		}
+	}
+}
+
+// shown is an interface that is put on a page.
+type shown struct {
+	*Link
+	page *spec.Page
+	// wrote is what linkd has made of an existing interface, by the journal.
+	wrote string
+}
+
+// notTaken is why an interface of a kind that linkd can make is not to be linkd's; "" is no reason.
+func (s shown) notTaken(t *Type) string {
+	switch {
+	case t == nil:
+		return ""
+	case t.Paired && s.Peer == nil:
+		return "its other end is in a namespace that has no name here"
+	case t.Paired && spec.CheckIfName(s.Peer.Name) != nil:
+		return "its other end has a name that cannot be written"
+	case s.found.why != "":
+		return s.found.why
+	case t.Parent != NoParent && s.found.other.index != 0 && !s.hasParent():
+		return "its parent is in a namespace that has no name here"
+	case s.hasParent() && spec.CheckIfName(s.Parent.Key) != nil:
+		return "its parent has a name that cannot be written"
+	}
+	if s.Peer != nil && s.Peer.found.mark != "" {
+		return "linkd has fetched its other end"
+	}
+	for _, end := range []*Link{s.Link, s.Peer} {
+		if end != nil && end.found.link.Alias != "" && !Marked(end.found.link) {
+			return fmt.Sprintf("the mark of linkd would take the place of the alias %q", end.found.link.Alias)
+		}
+	}
+	return ""
+}
+
+// first settles which end of a pair comes first: one in linkd's own namespace, and else by name.
+func first(a, b *Link) bool {
+	if (a.NS == spec.Host) != (b.NS == spec.Host) {
+		return a.NS == spec.Host
+	}
+	return a.ID().Compare(b.ID()) < 0
+}
+
+func (s shown) pair(t *Type) {
+	type ends struct {
+		Ends [2]spec.Parts `yaml:"ends"`
+	}
+	s.page.Link(spec.LinkEntry{
+		ID: s.cable(s.Peer), Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}, {NS: s.Peer.NS, Dev: s.Peer.Name}},
+		Write: func(string) any {
+			both := ends{}
+			for i, l := range []*Link{s.Link, s.Peer} {
+				fields := l.fields()
+				fields.NetNS, fields.Name = spec.NSRef(s.page.Reference(l.NS)), spec.IfName(l.Name)
+				both.Ends[i] = spec.Parts{fields, s.page.End(l.NS, l.Name)}
+			}
+			return spec.Parts{common{Kind: t.Name, Adopt: !Marked(s.found.link) || !Marked(s.Peer.found.link)}, both}
+		},
+	})
+}
+
+func (s shown) single(t *Type) {
+	s.page.Link(spec.LinkEntry{
+		ID: s.cable(nil), Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}},
+		Write: func(id string) any {
+			own := spec.Parts{t.found(s.found.link), s.found.more}
+			if s.hasParent() {
+				parent := parentRef{Name: spec.IfName(s.Parent.Key)}
+				// A name alone is a link of the same namespace, if the files declare that, and else of linkd's own.
+				if s.NS != spec.Host {
+					parent.NetNS = spec.NSRef(s.page.Reference(s.Parent.NS))
+				}
+				own = append(spec.Parts{map[string]parentRef{parentKey: parent}}, own...)
+			}
+			return s.written(id, common{Kind: t.Name, Adopt: !Marked(s.found.link)}, own, s.fields())
+		},
+	})
+}
+
+// existing is an interface of which linkd sets no more than it has to. What it is by default depends on its driver, but
+// for its being down.
+func (s shown) existing() {
+	fields := s.fields()
+	fields.Up = nil
+	if up := true; s.found.link.Up() {
+		fields.Up = &up
+	}
+	wroteTo(fields, s.found.link, s.wrote)
+	bare := *fields == (endFields{Up: fields.Up}) && (fields.Up == nil || s.Name == loopback)
+	entry := spec.LinkEntry{Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}}, OnlyWithKeys: bare}
+	var own spec.Parts
+	if m, fetched := fetchMarkOf(s.found.link); fetched {
+		entry.ID, entry.OnlyWithKeys = m.cable, false
+		o := existingOptions{From: spec.NSRef(m.from.String())}
+		if m.name != s.Name {
+			o.FromName = spec.IfName(m.name)
+		}
+		own = spec.Parts{o}
+	}
+	entry.Write = func(id string) any { return s.written(id, common{Kind: existing}, own, fields) }
+	s.page.Link(entry)
+}
+
+// written is an entry of one interface. Its name need not be said where it is the link's ID.
+func (s shown) written(id string, c common, own spec.Parts, fields *endFields) spec.Parts {
+	place := endFields{}
+	if ref := s.page.Reference(s.NS); ref != spec.Host {
+		place.NetNS = spec.NSRef(ref)
+	}
+	if id != s.Name {
+		place.Name = spec.IfName(s.Name)
+	}
+	return spec.Parts{c, place, own, fields, s.page.End(s.NS, s.Name)}
+}
+
+const loopback = "lo"
+
+// names are what a link can be called that has no ID.
+func (s shown) names() []string {
+	if s.NS == spec.Host {
+		return []string{s.Name}
+	}
+	return []string{s.Name, s.NS + "-" + s.Name}
+}
+
+// cable is the ID that the mark on one of the ends gives.
+func (s shown) cable(peer *Link) string {
+	for _, l := range []*Link{s.Link, peer} {
+		if l != nil && Marked(l.found.link) {
+			return l.Cable
+		}
+	}
+	return ""
+}
+
+// found are the options of a found interface that are not as the kernel makes them. One that the kernel does not tell
+// it does not know.
+func (t *Type) found(l *observe.Link) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	if t.New == nil {
+		return n
+	}
+	for _, o := range t.New().options() {
+		value := o.in(l.Data)
+		if word := o.say(value); value != nil && word != o.usual {
+			n.Content = append(n.Content, spec.Word(o.name), scalar(word))
+		}
+	}
+	return n
+}
+
+// scalar is a word, a number or a flag, by what it looks like.
+func scalar(text string) *yaml.Node {
+	n := spec.Word(text)
+	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
+		n.Tag = "!!int"
+	} else if text == "true" || text == "false" {
+		n.Tag = "!!bool"
+	}
+	return n
+}
+
+// fields are the attributes of a found interface that are not as the kernel makes them, and those of an existing one
+// that linkd has set.
+func (l *Link) fields() *endFields {
+	f, have := &endFields{}, l.found.link
+	if l.found.givenMAC {
+		mac := spec.MAC(have.MAC)
+		f.MAC = &mac
+	}
+	if mtu, known := standardMTU(l); known && have.MTU != mtu && have.MTU >= leastMTU && have.MTU <= mostMTU {
+		f.MTU = &have.MTU
+	}
+	if have.TxQLen != standardQueue && (typeNamed(l.Type) != nil || l.Type == "") {
+		f.TxQueueLen = &have.TxQLen
+	}
+	if down := false; !have.Up() {
+		f.Up = &down
+	}
+	return f
+}
+
+// standardQueue is DEFAULT_TX_QUEUE_LEN in net/core/dev.c.
+const standardQueue = 1000
+
+// standardMTU is the MTU of a new interface; it is not known of the kinds that linkd does not make, but for hardware and
+// the loopback device (loopback_setup in drivers/net/loopback.c). What stands on a parent has the parent's.
+func standardMTU(l *Link) (mtu int, known bool) {
+	switch parent := l.found.parent; {
+	case l.Name == loopback:
+		return 65536, true
+	case parent != nil:
+		mtu = parent.found.link.MTU
+		if t := typeNamed(l.Type); t.Overhead != nil {
+			mtu -= t.Overhead(l.found.link)
+		}
+		return mtu, true
+	}
+	return 1500, typeNamed(l.Type) != nil || l.Type == ""
+}
+
+// What endFields takes for an MTU.
+const leastMTU, mostMTU = 68, 65535
+
+// wroteTo are the attributes of an existing interface that the journal says linkd has set.
+func wroteTo(f *endFields, have *observe.Link, wrote string) {
+	var a attributes
+	if json.Unmarshal([]byte(wrote), &a) != nil {
+		return
+	}
+	if a.MAC != nil {
+		mac := spec.MAC(have.MAC)
+		f.MAC = &mac
+	}
+	if a.MTU != nil {
+		f.MTU = &have.MTU
+	}
+	if a.TxQueueLen != nil {
+		f.TxQueueLen = &have.TxQLen
+	}
+	if up := have.Up(); a.Up != nil {
+		f.Up = &up
+	}
+}

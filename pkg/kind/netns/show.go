@@ -1,0 +1,55 @@
+package netns
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// Survey implements reconcile.Surveyor: it finds the name of the namespace itself.
+func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []*Name) ([]*Name, error) {
+	if ns.Partly() || ns.Name == spec.Host {
+		return nil, nil
+	}
+	n := &Name{Host: ns.World().Host().Name, Name: ns.Name}
+	info, err := os.Lstat(n.path())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		n.Target, err = os.Readlink(n.path())
+		n.exposes = n.Target == ns.Path
+		return []*Name{n}, err
+	}
+	if n.Made = ns.Path == n.path(); !n.Made {
+		return nil, nil
+	}
+	inhabited, err := ns.World().Inhabited()
+	if err != nil {
+		return nil, err
+	}
+	inode, err := ns.Inode()
+	_, n.inhabited = inhabited[inode]
+	return []*Name{n}, err
+}
+
+// Show implements reconcile.Shower. The namespace of a process is not to be made without the process, where the name
+// was given to it later (ip-netns(8), attach); nothing tells that from a process that was started in it.
+func (kind) Show(page *spec.Page, found []*Name, kept reconcile.Kept) {
+	for _, n := range found {
+		_, ours := kept(n.ID())
+		switch {
+		case n.exposes:
+			page.Namespace(n.Name).Set(exposeKey, true)
+		case n.Made && (ours || !n.inhabited):
+			page.Namespace(n.Name).Set(createKey, true)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package rule
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// Show implements reconcile.Shower: the order is that in which they are asked.
+func (kind) Show(page *spec.Page, found []*Rule, _ reconcile.Kept) {
+	var shown []entry
+	for _, r := range found {
+		e := r.entry()
+		err := spec.Unwritable(r.NS, "", e)
+		switch {
+		case r.Proto == unix.RTPROT_KERNEL:
+		case !r.byHand():
+			page.LeaveOut(r.NS, "", "policy rule", "of "+r.Proto.String()+", which looks after them itself")
+		case r.Extra != "":
+			page.LeaveOut(r.NS, "", "policy rule", "with"+r.Extra+", which cannot be written")
+		case r.Sibling != "":
+			page.LeaveOut(r.NS, "", "policy rule", "beside one that asks for the same, which cannot be written")
+		case err != nil:
+			page.LeaveOut(r.NS, "", "policy rule", "that cannot be written: "+err.Error())
+		default:
+			shown = append(shown, e)
+		}
+	}
+	if len(shown) > 0 {
+		page.Namespace(found[0].NS).Set(keyName, shown)
+	}
+}
+
+// byHand tells whether an administrator made the rule, or linkd, and not a program that looks after its rules itself.
+func (r *Rule) byHand() bool {
+	switch r.Proto {
+	case unix.RTPROT_UNSPEC, unix.RTPROT_BOOT, unix.RTPROT_STATIC, address.Mark:
+		return true
+	}
+	return false
+}
+
+func (r *Rule) entry() entry {
+	e := entry{
+		Priority: r.Priority, From: subnet{r.From}, To: subnet{r.To}, IIF: spec.IfName(r.IIF), OIF: spec.IfName(r.OIF),
+	}
+	if r.Mark.Mask != 0 {
+		e.FwMark = &r.Mark
+	}
+	if r.Action == unix.FR_ACT_TO_TBL {
+		e.Table = &r.Table
+	} else {
+		e.Action = &r.Action
+	}
+	if inet6 := "inet6"; r.Inet6 && e.family() != inet6 {
+		e.Family = &inet6
+	}
+	return e
+}
+
+// EncodeNode implements spec.NodeEncoder: a mark without a mask is a number.
+func (m Mark) EncodeNode() *yaml.Node {
+	n := spec.Word(m.String())
+	if !strings.Contains(n.Value, "/") {
+		n.Tag = "!!int"
+	}
+	return n
+}

@@ -1,0 +1,144 @@
+package sysctl
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// Of the thousands of settings those are shown by which packets are forwarded and neighbours answered, with the value
+// that they have where nobody has touched them (Documentation/networking/ip-sysctl.rst). Those of interfaces are given
+// for the templates all and default; an interface's own are compared with its family's default.
+var (
+	ofNamespaces = map[string]string{
+		"net/ipv4/ip_forward":                 "0",
+		"net/ipv4/ip_nonlocal_bind":           "0",
+		"net/ipv4/fib_multipath_hash_policy":  "0",
+		"net/ipv6/ip_nonlocal_bind":           "0",
+		"net/ipv6/fib_multipath_hash_policy":  "0",
+		"net/bridge/bridge-nf-call-iptables":  "1",
+		"net/bridge/bridge-nf-call-ip6tables": "1",
+		"net/bridge/bridge-nf-call-arptables": "1",
+	}
+	ofInterfaces = map[string]map[string]string{
+		"ipv4": {
+			"accept_local": "0", "arp_accept": "0", "arp_announce": "0", "arp_filter": "0", "arp_ignore": "0",
+			"forwarding": "0", "proxy_arp": "0", "proxy_arp_pvlan": "0", "route_localnet": "0", "rp_filter": "0",
+			"src_valid_mark": "0",
+		},
+		"ipv6": {
+			"accept_ra": "1", "addr_gen_mode": "0", "autoconf": "1", "disable_ipv6": "0", "forwarding": "0", "proxy_ndp": "0",
+		},
+	}
+)
+
+// Survey implements reconcile.Surveyor: it finds the settings that are worth showing, and those that are kept.
+func (k kind) Survey(ctx context.Context, ns *observe.NS, kept []Sysctl) ([]Sysctl, error) {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := survey{ns: ns.Name, seen: map[string]bool{}}
+	err = ns.Do(func() error {
+		for _, k := range kept {
+			s.note(k.Path, k.Dev, "")
+		}
+		for path, usual := range ofNamespaces {
+			if !ns.Partly() {
+				s.note(path, "", usual)
+			}
+		}
+		for family, settings := range ofInterfaces {
+			for name, usual := range settings {
+				path := func(dev string) string { return "net/" + family + "/conf/" + dev + "/" + name }
+				for _, template := range []string{"all", "default"} {
+					if !ns.Partly() && !follows(family, template, name) {
+						s.note(path(template), "", usual)
+					}
+				}
+				given, err := read(path("default"))
+				if err != nil {
+					// There is no such family, or no such setting.
+					continue
+				}
+				for _, l := range links.All {
+					s.note(path(l.Name), l.Name, given)
+				}
+			}
+		}
+		return errors.Join(ctx.Err(), s.err)
+	})
+	return s.found, err
+}
+
+type survey struct {
+	ns    string
+	seen  map[string]bool
+	found []Sysctl
+	err   error
+}
+
+// note adds a setting that is not as usual. One that cannot be read is not worth showing.
+func (s *survey) note(path, dev, usual string) {
+	value, err := read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EIO):
+	case err != nil:
+		s.err = errors.Join(s.err, err)
+	case value != usual && !s.seen[path]:
+		s.seen[path] = true
+		s.found = append(s.found, Sysctl{NS: s.ns, Path: path, Dev: dev, Value: value})
+	}
+}
+
+// follows tells whether a template is written by a write to another setting: to ip_forward, and to forwarding of all
+// (inet_forward_change in net/ipv4/devinet.c, addrconf_fixup_forwarding in net/ipv6/addrconf.c).
+func follows(family, template, name string) bool {
+	return name == "forwarding" && (family == "ipv4" || template == "default")
+}
+
+// Show implements reconcile.Shower.
+func (kind) Show(page *spec.Page, found []Sysctl, _ reconcile.Kept) {
+	namespaces, devices := map[string]map[string]value{}, map[spec.End]map[string]value{}
+	for _, s := range found {
+		parts := strings.Split(s.Path, "/")
+		switch {
+		case s.Dev == "":
+			add(namespaces, s.NS, s.ID().Key, s.Value)
+		case parts[2] == "conf":
+			add(devices, spec.End{NS: s.NS, Dev: s.Dev}, parts[1]+"."+parts[4], s.Value)
+		default:
+			add(devices, spec.End{NS: s.NS, Dev: s.Dev}, parts[1]+"."+parts[2]+"."+parts[4], s.Value)
+		}
+	}
+	for ns, values := range namespaces {
+		page.Namespace(ns).Set(keyName, values)
+	}
+	for end, values := range devices {
+		page.End(end.NS, end.Dev).Set(keyName, values)
+	}
+}
+
+func add[K comparable](to map[K]map[string]value, at K, name, text string) {
+	if to[at] == nil {
+		to[at] = map[string]value{}
+	}
+	to[at][name] = value(text)
+}
+
+// EncodeNode implements spec.NodeEncoder.
+func (v value) EncodeNode() *yaml.Node {
+	if number, err := strconv.ParseInt(string(v), 10, 64); err == nil && strconv.FormatInt(number, 10) == string(v) {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: string(v)}
+	}
+	return spec.Word(string(v))
+}

@@ -1,0 +1,147 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Kept tells what the journal knows of a resource: wrote is what linkd made of a setting, and "" for what it made.
+type Kept func(id spec.ID) (wrote string, kept bool)
+
+// Show has the kinds say what there is in the namespaces that the page shows, and of the other ends of their links.
+// What the journal says linkd has set is said even where it is there by itself: a file without it would put it back.
+func Show(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, page *spec.Page) error {
+	defer world.Release()
+	namespaces, err := openShown(ctx, world, page)
+	if err != nil {
+		return err
+	}
+	known := newAliases(journal, namespaces)
+	surveys := make([][][]spec.Resource, len(namespaces))
+	errs := make([]error, len(namespaces))
+	observe.Each(indexes(namespaces), func(i int) {
+		surveys[i] = make([][]spec.Resource, len(kinds))
+		for k := range kinds {
+			found, err := kinds[k].survey(ctx, namespaces[i], known.in(namespaces[i].Name, kinds[k].Name))
+			if err != nil {
+				errs[i] = fmt.Errorf("look at %s in %s: %w", kinds[k].Name, namespaces[i].Name, err)
+				return
+			}
+			surveys[i][k] = found
+		}
+	})
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for k := range kinds {
+		var all []spec.Resource
+		for i := range namespaces {
+			all = append(all, surveys[i][k]...)
+		}
+		kinds[k].join(all)
+		for i := range namespaces {
+			kinds[k].show(page, surveys[i][k], known.kept)
+		}
+	}
+	return nil
+}
+
+func indexes[T any](items []T) []int {
+	all := make([]int, len(items))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// openShown opens the namespaces that the page shows, and, for the links that lead there, those beyond.
+func openShown(ctx context.Context, world *observe.World, page *spec.Page) (namespaces []*observe.NS, err error) {
+	shown, beyond := map[string]bool{}, map[string][]int{}
+	for _, name := range page.Shown() {
+		ns, err := world.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		namespaces = append(namespaces, ns)
+		shown[name] = true
+		ends, err := world.Beyond(ctx, ns)
+		if err != nil {
+			return nil, err
+		}
+		for far, indexes := range ends {
+			beyond[far] = append(beyond[far], indexes...)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(beyond)) {
+		if shown[name] {
+			continue
+		}
+		ns, err := world.Open(name)
+		if err == nil {
+			err = ns.LookAt(beyond[name])
+		}
+		if errors.Is(err, observe.ErrPending) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		declared, _ := world.Declared(name)
+		page.Declare(declared, false)
+		namespaces = append(namespaces, ns)
+	}
+	return namespaces, nil
+}
+
+// aliases are the names under which the journal knows the namespaces that are shown.
+type aliases struct {
+	journal  *Journal
+	identity map[string]observe.Identity // of what is shown
+	names    map[observe.Identity]map[string]bool
+}
+
+func newAliases(journal *Journal, namespaces []*observe.NS) aliases {
+	a := aliases{journal: journal, identity: map[string]observe.Identity{}, names: map[observe.Identity]map[string]bool{}}
+	for _, ns := range namespaces {
+		a.identity[ns.Name] = ns.Identity
+		a.names[ns.Identity] = map[string]bool{}
+	}
+	for id, e := range journal.all() {
+		if names := a.names[e.Identity]; names != nil {
+			names[id.NS] = true
+		}
+	}
+	return a
+}
+
+// kept is a Kept.
+func (a aliases) kept(id spec.ID) (wrote string, kept bool) {
+	identity := a.identity[id.NS]
+	for name := range a.names[identity] {
+		id.NS = name
+		if e, known := a.journal.Get(id, identity); known {
+			return e.Wrote, true
+		}
+	}
+	return "", false
+}
+
+// in are the resources of a kind in a namespace that the journal knows.
+func (a aliases) in(ns, kind string) (ids []spec.ID) {
+	for name := range a.names[a.identity[ns]] {
+		for id, e := range a.journal.In(scope{name, kind}) {
+			if e.Identity == a.identity[ns] {
+				id.NS = ns
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.SortFunc(ids, spec.ID.Compare)
+	return ids
+}
