@@ -30,7 +30,7 @@ func (o *options) show(ctx context.Context, args []string) error {
 			return exit(exitInvalid, err)
 		}
 	}
-	world, err := observe.NewWorld()
+	world, err := observe.NewWorld(o.finders...)
 	if err != nil {
 		return exit(exitFailed, err)
 	}
@@ -69,7 +69,7 @@ func (o *options) declared() map[string]spec.Namespace {
 	if err != nil {
 		return nil
 	}
-	desired, errs := spec.Compile(kind.Language(), files)
+	desired, errs := spec.Compile(o.language(), files)
 	if len(errs) > 0 {
 		fmt.Fprintln(os.Stderr, errs)
 	}

@@ -97,7 +97,7 @@ func (w *World) Beyond(ctx context.Context, ns *NS) (ends map[string][]int, err 
 	declared := maps.Clone(w.declared)
 	w.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
-		path, _, err := w.processes.path(name, declared[name].Selector)
+		path, _, err := w.where(name, declared[name].Selector)
 		if err != nil {
 			continue
 		}

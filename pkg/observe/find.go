@@ -70,3 +70,12 @@ func (w *World) finder(name string, s spec.Selector) (Finder, error) {
 	}
 	return nil, fmt.Errorf("nothing here can find %s", s)
 }
+
+// where is where a namespace can be opened, and tells afterwards whether it was the right one.
+func (w *World) where(name string, s spec.Selector) (path string, check func() error, err error) {
+	f, err := w.finder(name, s)
+	if err != nil {
+		return "", nil, err
+	}
+	return f.Find(spec.Namespace{Name: name, Selector: s})
+}

@@ -32,8 +32,9 @@ func Pendingf(format string, args ...any) error { return pendingError(fmt.Sprint
 // World is the namespaces that the files name, with linkd's own as spec.Host. It survives passes; what it opens does
 // not (see Release).
 type World struct {
-	host    *NS
-	finders []Finder
+	host      *NS
+	processes *processes
+	finders   []Finder
 
 	mu       sync.Mutex
 	declared map[string]spec.Namespace
@@ -60,13 +61,15 @@ func NewWorld(finders ...Finder) (*World, error) {
 		unix.Close(fd)
 		return nil, err
 	}
+	running := newProcesses()
 	w := &World{
-		finders: append([]Finder{paths{}, newProcesses()}, finders...),
-		opened:  map[string]*NS{},
-		failed:  map[string]error{},
-		known:   map[string]Identity{},
-		ids:     map[string]int{},
-		byID:    map[int]string{},
+		processes: running,
+		finders:   append([]Finder{paths{}, running}, finders...),
+		opened:    map[string]*NS{},
+		failed:    map[string]error{},
+		known:     map[string]Identity{},
+		ids:       map[string]int{},
+		byID:      map[int]string{},
 	}
 	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: -1, world: w, fd: fd, route: sock}
 	return w, nil
@@ -272,11 +275,7 @@ func (w *World) Retry(name string) {
 }
 
 func (w *World) find(name string, selector spec.Selector) (*NS, error) {
-	finder, err := w.finder(name, selector)
-	if err != nil {
-		return nil, err
-	}
-	path, check, err := finder.Find(spec.Namespace{Name: name, Selector: selector})
+	path, check, err := w.where(name, selector)
 	if err != nil {
 		return nil, err
 	}
