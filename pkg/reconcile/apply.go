@@ -204,13 +204,18 @@ func (e *Engine) touch(op *Op) {
 			continue
 		}
 		for _, ns := range namespaces {
-			if _, declared := e.declared[ns]; declared && (k == op.kind || e.matters(scope{ns, k.Name})) {
-				x := everything
-				if k.narrow() {
-					x = e.ofOp(op, ns)
-				}
-				e.dirty.mark(ns, k.Name, x)
+			if _, declared := e.declared[ns]; !declared {
+				continue
 			}
+			if s := (scope{ns, k.Name}); k != op.kind && !e.matters(s) {
+				e.stale[s] = true
+				continue
+			}
+			x := everything
+			if k.narrow() {
+				x = e.ofOp(op, ns)
+			}
+			e.dirty.mark(ns, k.Name, x)
 		}
 	}
 }

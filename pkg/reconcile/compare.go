@@ -42,6 +42,8 @@ type comparison struct {
 	renamed map[spec.ID]bool
 	// feared is where the things are that linkd did not make and would have ended.
 	feared map[scope]bool
+	// ending are the namespaces in which something would end.
+	ending map[string]bool
 }
 
 // wanted is a resource that the files ask for; err tells why it could not be completed.
@@ -58,6 +60,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
 	c.settled = map[spec.ID]bool{}
 	c.feared = map[scope]bool{}
+	c.ending = map[string]bool{}
 	c.renamed = map[spec.ID]bool{}
 	if c.all == nil {
 		everything := &spec.Set{}
@@ -357,6 +360,9 @@ func (c *comparison) refuseVictims() {
 	for id, op := range c.ops {
 		if op.Verb != Delete && op.Verb != Replace && op.source == nil {
 			continue
+		}
+		for _, ns := range append(op.namespaces(), makes(op.Have)) {
+			c.ending[ns] = true
 		}
 		if all == nil {
 			all = c.found.all()

@@ -34,7 +34,8 @@ type Engine struct {
 	blind    map[scope]error
 	seen     map[string]observe.Identity
 	dirty    dirt
-	glanced  part // what was looked at ahead of the next look
+	stale    map[scope]bool // places that did not matter when there was news of them
+	glanced  part           // what was looked at ahead of the next look
 	verdicts map[spec.ID]Verdict
 	trials   map[spec.ID]*trial
 	reached  map[spec.ID]bool // resources that have been as wanted since they were last declared
@@ -67,6 +68,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		blind:    map[scope]error{},
 		seen:     map[string]observe.Identity{},
 		dirty:    dirt{},
+		stale:    map[scope]bool{},
 		glanced:  newPart(),
 		verdicts: map[spec.ID]Verdict{},
 		trials:   map[spec.ID]*trial{},
@@ -221,25 +223,13 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 		e.dirty.mark(s.ns, s.kind, everything)
 	}
 	looked := e.look(ctx)
-	for id := range e.troubled {
-		looked.ids[id] = true
+	c, plan, verdicts := e.compareIn(looked)
+	if e.refresh(c.ending) {
+		// What would be ended stood, or stands, in places that nobody has looked at since there was news of them.
+		looked.add(e.look(ctx))
+		c, plan, verdicts = e.compareIn(looked)
 	}
-	e.index.widen(looked)
-	e.index.widenFetched(looked, e.found)
-	c := &comparison{
-		kinds: e.byName, rank: e.rank, all: e.index, past: e.verdicts,
-		found: e.found, missing: e.missing, blind: e.blind, held: e.held(),
-		journal: e.journal, keep: e.partial,
-		identity: func(ns string) observe.Identity { return e.seen[ns] },
-	}
-	if e.whole {
-		e.whole = false
-		c.want = e.complete(e.want.All())
-	} else {
-		c.part = &looked
-		c.want = e.complete(e.index.in(looked))
-	}
-	plan, verdicts := c.run()
+	e.whole = false
 	maps.Copy(e.feared, c.feared)
 	for _, learn := range c.remember {
 		learn(e.journal)
@@ -258,6 +248,29 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 	}
 	e.forgetNamespaces()
 	return c, plan
+}
+
+// compareIn compares what has been looked at, or everything where other things are wanted than before.
+func (e *Engine) compareIn(looked part) (*comparison, Plan, map[spec.ID]Verdict) {
+	for id := range e.troubled {
+		looked.ids[id] = true
+	}
+	e.index.widen(looked)
+	e.index.widenFetched(looked, e.found)
+	c := &comparison{
+		kinds: e.byName, rank: e.rank, all: e.index, past: e.verdicts,
+		found: e.found, missing: e.missing, blind: e.blind, held: e.held(),
+		journal: e.journal, keep: e.partial,
+		identity: func(ns string) observe.Identity { return e.seen[ns] },
+	}
+	if e.whole {
+		c.want = e.complete(e.want.All())
+	} else {
+		c.part = &looked
+		c.want = e.complete(e.index.in(looked))
+	}
+	plan, verdicts := c.run()
+	return c, plan, verdicts
 }
 
 // judge notes how a resource stands, and says so where that is new and not as wanted.

@@ -63,12 +63,29 @@ func (e *Engine) Hear(news []observe.News) {
 		}
 		e.news[newsPlace{n.NS, n.Topic}] = n.By
 		for i := range e.kinds {
-			if k := &e.kinds[i]; hears(k, n.Topic) && e.matters(scope{n.NS, k.Name}) {
+			k := &e.kinds[i]
+			s := scope{n.NS, k.Name}
+			switch {
+			case !hears(k, n.Topic):
+			case e.matters(s):
 				e.dirty.mark(n.NS, k.Name, ofLinks(n.Links))
-				heard[scope{n.NS, k.Name}] = true
+				heard[s] = true
+			default:
+				e.stale[s] = true
 			}
 		}
 	}
+}
+
+// refresh makes dirty what is stale in namespaces in which something is about to end: others may have something on it.
+func (e *Engine) refresh(ending map[string]bool) (some bool) {
+	for s := range e.stale {
+		if ending[s.ns] {
+			e.dirty.mark(s.ns, s.kind, everything)
+			some = true
+		}
+	}
+	return some
 }
 
 // hurry shortens the wait of what is pending in scopes of which there is news. News can come all the time, so there is

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"maps"
+
 	"linkd/pkg/spec"
 )
 
@@ -58,6 +60,11 @@ type part struct {
 }
 
 func newPart() part { return part{scopes: map[scope]bool{}, ids: map[spec.ID]bool{}} }
+
+func (p part) add(other part) {
+	maps.Copy(p.scopes, other.scopes)
+	maps.Copy(p.ids, other.ids)
+}
 
 func (p part) has(kind string) bool {
 	for s := range p.scopes {

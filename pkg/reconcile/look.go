@@ -41,6 +41,9 @@ func (e *Engine) look(ctx context.Context) (looked part) {
 			s := scope{ns.Name, k.Name}
 			mu.Lock()
 			known := e.known(s)
+			if e.stale[s] {
+				x = everything
+			}
 			mu.Unlock()
 			seen, err := e.see(ctx, k, ns, x, known)
 			mu.Lock()
@@ -49,6 +52,7 @@ func (e *Engine) look(ctx context.Context) (looked part) {
 				e.blind[s] = fmt.Errorf("look at %s in %s: %w", k.Name, ns.Name, err)
 			} else {
 				delete(e.blind, s)
+				delete(e.stale, s)
 				e.found.put(k, seen, looked)
 			}
 			mu.Unlock()
