@@ -34,6 +34,8 @@ type option struct {
 	usual string
 	// fixed tells that the kernel does not change the one value to the other; nil where it changes any.
 	fixed func(have, want []byte) bool
+	// standIn is an attribute: where it is not 0, the kernel goes by a value of its own meanwhile, and tells only that one.
+	standIn int
 }
 
 // usually is the option with what the kernel gives to a new interface.
@@ -116,18 +118,31 @@ func (o option) beforeOthers() option {
 	return o
 }
 
-// in is the option as it was found.
+// in is the option as it was found; nil where the kernel does not tell it.
 func (o option) in(have map[uint16][]byte) []byte {
+	if o.standsIn(have) {
+		return nil
+	}
 	if value := have[uint16(o.attr)]; value != nil || o.alt == 0 {
 		return value
 	}
 	return have[uint16(o.alt)]
 }
 
+// meanwhile is the option as one that something else stands in for while the attribute is not 0.
+func (o option) meanwhile(attr int) option {
+	o.standIn = attr
+	return o
+}
+
+func (o option) standsIn(have map[uint16][]byte) bool {
+	return o.standIn != 0 && observe.Number(have[uint16(o.standIn)]) != 0
+}
+
 func (o option) differs(have map[uint16][]byte) bool {
 	h := o.in(have)
 	switch {
-	case o.want == nil:
+	case o.want == nil, o.standsIn(have):
 		return false
 	case o.same != nil:
 		return !o.same(h, o.want)

@@ -123,6 +123,11 @@ func (s shown) pair(t *Type) {
 }
 
 func (s shown) single(t *Type) {
+	for _, o := range t.optionsOf() {
+		if o.standsIn(s.found.link.Data) {
+			s.page.Remark(s.NS, s.Name, "%s is not shown: for a moment the kernel goes by another value", o.name)
+		}
+	}
 	s.page.Link(spec.LinkEntry{
 		ID: s.cable(nil), Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}},
 		Write: func(id string) any {
@@ -196,14 +201,19 @@ func (s shown) cable(peer *Link) string {
 	return ""
 }
 
+// optionsOf are the fields that links of the kind have of their own.
+func (t *Type) optionsOf() []option {
+	if t.New == nil {
+		return nil
+	}
+	return t.New().options()
+}
+
 // found are the options of a found interface that are not as the kernel makes them. One that the kernel does not tell
 // it does not know.
 func (t *Type) found(l *observe.Link) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
-	if t.New == nil {
-		return n
-	}
-	for _, o := range t.New().options() {
+	for _, o := range t.optionsOf() {
 		value := o.in(l.Data)
 		if word := o.say(value); value != nil && word != o.usual {
 			n.Content = append(n.Content, spec.Word(o.name), scalar(word))
