@@ -26,9 +26,13 @@ type lab struct {
 	engine  *reconcile.Engine
 }
 
-// onEachBackend runs a test in a new namespace for each backend.
+// onEachBackend runs a test in a new namespace for each backend; with -short, for one.
 func onEachBackend(t *testing.T, test func(l lab)) {
-	for _, backend := range []string{"nft", "legacy"} {
+	backends := []string{"nft", "legacy"}
+	if testing.Short() {
+		backends = backends[:1]
+	}
+	for _, backend := range backends {
 		t.Run(backend, func(t *testing.T) {
 			inside := conform.Open(t)
 			dir := t.TempDir()

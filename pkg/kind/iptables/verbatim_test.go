@@ -28,7 +28,7 @@ func TestNoRuleLeavesItsChain(t *testing.T) {
 		}
 		before, taken := theirs(), 0
 		chain := &Chain{NS: "lab", Family: "iptables", Table: "filter", Name: "LINKD-INPUT"}
-		for range 200 {
+		for range 100 {
 			args := make([]argument, 1+rand.IntN(7))
 			text := make([]string, len(args))
 			bad := false
@@ -53,10 +53,8 @@ func TestNoRuleLeavesItsChain(t *testing.T) {
 					t.Fatalf("%q is %v", text, have.Rules)
 				}
 			}
-			if after := theirs(); after != before {
-				t.Fatalf("%q changed what others have made:\n%s\n%s", text, before, after)
-			}
 		}
+		l.is(theirs(), before)
 		if taken < 3 {
 			t.Errorf("only %d were taken", taken)
 		}
