@@ -111,7 +111,7 @@ namespaces:
     iptables:
       masquerade: [{out: eth0}]
       publish: [{port: 8080, to: 172.17.1.2}]
-      forward: [{in: docker0}]
+      forward: [{in: docker0}, {action: REJECT}]
       rules:
         - {chain: FORWARD, args: [-j, LOG]}
         - {table: nat, chain: POSTROUTING, args: [-d, 10.0.0.0/8, -j, RETURN]}
@@ -121,6 +121,7 @@ namespaces:
   forward/replies: -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -j ACCEPT
   forward: -i docker0 -j ACCEPT
   publish/tcp/8080: -m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.1.2 --ctorigdstport 8080 --ctreplsrcport 8080 -j ACCEPT
+  forward: -j REJECT --reject-with icmp-port-unreachable
 host/iptables/mangle/LINKD-FORWARD
   rules: -j MARK --set-mark 1
 host/iptables/nat/LINKD-OUTPUT

@@ -3,7 +3,8 @@
 // one jump. All that is outside those chains belongs to others.
 //
 // In each chain stand first the entries of rules, then those of forward, publish and masquerade, each in the order of
-// its list. So rules can make an exception of what the other keys say, and forward one of what publish lets through.
+// its list. So rules can make an exception of what the other keys say, and forward one of what publish lets through. An
+// entry of forward that matches everything is the exception: it is for what is left.
 package iptables
 
 import (
@@ -91,8 +92,11 @@ func (v config) compile(c *spec.Context, f family) chains {
 	for _, r := range v.Rules {
 		r.compile(c, f, chains)
 	}
-	forwards(c, f, v.Forward, chains)
+	last := forwards(c, f, v.Forward, chains)
 	publishes(c, f, v.Publish, chains)
+	for _, r := range last {
+		chains.add(filter, "FORWARD", r)
+	}
 	for _, m := range v.Masquerade {
 		m.compile(c, f, chains)
 	}

@@ -20,12 +20,16 @@ type forward struct {
 }
 
 // forwards compiles all entries of a namespace. The replies to what is accepted come first: whoever drops what comes
-// from a network does not mean the replies that he lets come from there.
-func forwards(c *spec.Context, f family, entries []forward, chains chains) {
+// from a network does not mean the replies that he lets come from there. Last is an entry for all that is left, which
+// comes after what is published.
+func forwards(c *spec.Context, f family, entries []forward, chains chains) (last []Rule) {
 	var rules []Rule
-	for _, w := range entries {
+	for i, w := range entries {
 		if !w.isValid(c, f) {
 			continue
+		}
+		if w.isForAll() && i < len(entries)-1 {
+			c.Reject(w.Source, "this is for everything, so what stands behind it is never reached")
 		}
 		path := f.path(c, "forward")
 		target := []string{"-j", "ACCEPT"}
@@ -37,6 +41,10 @@ func forwards(c *spec.Context, f family, entries []forward, chains chains) {
 		case "REJECT":
 			target = []string{"-j", "REJECT", "--reject-with", f.unreachable}
 		}
+		if w.isForAll() {
+			last = append(last, newRule(path, target...).from(w.Source))
+			continue
+		}
 		rules = append(rules, newRule(path, slices.Concat(w.match(), target)...).from(w.Source))
 		if target[1] == "ACCEPT" && w.Protocol.protocol != nil && w.Protocol.bits == 0 {
 			rules = append(rules, newRule(path+"/errors", slices.Concat(w.errors(), target)...).from(w.Source))
@@ -45,7 +53,11 @@ func forwards(c *spec.Context, f family, entries []forward, chains chains) {
 	for _, r := range rules {
 		chains.add(filter, "FORWARD", r)
 	}
+	return last
 }
+
+// isForAll tells whether an entry matches whatever is forwarded.
+func (w forward) isForAll() bool { return len(w.match()) == 0 }
 
 func (w forward) isValid(c *spec.Context, f family) bool {
 	if w == (forward{Source: w.Source}) {

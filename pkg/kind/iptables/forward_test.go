@@ -81,6 +81,9 @@ namespaces:
         - {port: 80}
         - {protocol: icmp, port: 80}
         - {protocol: icmpv6, source: "fd00::1", destination: "fd00::2"}
+        - {action: DROP}
+        - {source: 0.0.0.0/0, action: REJECT}
+        - {action: ACCEPT}
     ip6tables:
       forward: [{protocol: icmp}]
 `, `a.yaml:6:11: say what to forward, or what not: in, out, source, destination, protocol or action
@@ -89,7 +92,9 @@ a.yaml:8:34: a port is one of tcp, udp or sctp: say which with protocol
 a.yaml:9:22: ipv6-icmp is not of the address family of iptables
 a.yaml:9:38: fd00::1 is not of the address family of iptables
 a.yaml:9:62: fd00::2 is not of the address family of iptables
-a.yaml:11:28: icmp is not of the address family of ip6tables
+a.yaml:10:11: this is for everything, so what stands behind it is never reached
+a.yaml:11:11: this is for everything, so what stands behind it is never reached
+a.yaml:14:28: icmp is not of the address family of ip6tables
 `},
 	}.run(t)
 }
