@@ -40,18 +40,20 @@ func (kind) Show(page *spec.Page, found []*Link, kept reconcile.Kept) {
 	for _, l := range found {
 		s := shown{page: page, Link: l}
 		s.wrote, _ = kept(l.ID())
+		if l.Peer != nil {
+			s.peerWrote, _ = kept(l.Peer.ID())
+		}
 		if err := spec.CheckIfName(l.Name); err != nil {
 			page.Remark(l.NS, "", "not shown: %v", err)
 			continue
 		}
 		t := typeNamed(l.Type)
-		why := s.notTaken(t)
-		switch {
-		case t == nil || l.found.mark != "" || s.wrote != "":
-			// Of what a file says that it is existing, it is not said otherwise.
-			s.existing()
+		switch why := s.notTaken(t); {
 		case why != "":
 			page.Remark(l.NS, l.Name, "not taken over, because %s", why)
+			s.existing()
+		case t == nil || l.found.mark != "" || s.wrote != "":
+			// Of what a file says that it is existing, it is not said otherwise.
 			s.existing()
 		case !t.Paired:
 			s.single(t)
@@ -65,14 +67,14 @@ func (kind) Show(page *spec.Page, found []*Link, kept reconcile.Kept) {
 type shown struct {
 	*Link
 	page *spec.Page
-	// wrote is what linkd has made of an existing interface, by the journal.
-	wrote string
+	// wrote is what linkd has made of an existing interface, by the journal, and peerWrote of its other end.
+	wrote, peerWrote string
 }
 
 // notTaken is why an interface of a kind that linkd can make is not to be linkd's; "" is no reason.
 func (s shown) notTaken(t *Type) string {
 	switch {
-	case t == nil:
+	case t == nil, s.found.mark != "":
 		return ""
 	case t.Paired && s.Peer == nil:
 		return "its other end is in a namespace that has no name here"
@@ -87,6 +89,9 @@ func (s shown) notTaken(t *Type) string {
 	}
 	if s.Peer != nil && s.Peer.found.mark != "" {
 		return "linkd has fetched its other end"
+	}
+	if s.wrote == "" && s.peerWrote != "" {
+		return "to linkd its other end is existing"
 	}
 	for _, end := range []*Link{s.Link, s.Peer} {
 		if end != nil && end.found.link.Alias != "" && !Marked(end.found.link) {
