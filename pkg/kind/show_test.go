@@ -121,9 +121,10 @@ func without(text, word string) string {
 	return strings.Join(slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return strings.Contains(line, word) }), "\n")
 }
 
-// notCompared are marks, and what the kernel does in its own time: carrier, link-local addresses, timers.
+// notCompared are marks, and what the kernel does in its own time: carrier, link-local addresses, what IPv6 keeps of an
+// address in the table local, timers.
 var notCompared = regexp.MustCompile(`(?m)^ +alias linkd:.*\n| proto \S+|\w+_lft +\d+sec|expires \d+sec|\w+_timer +[0-9.]+| tentative|` +
-	`NO-CARRIER,|,LOWER_UP| state \w+| linkdown|^ +inet6 fe80::\w+:.*\n.*\n|^.*(fe80::\w+:|fe80::/64|ff00::/8|(local|anycast) fe80::).*\n|^(33:33|01:00:5e):.*\n`)
+	`NO-CARRIER,|,LOWER_UP| state \w+| linkdown|^ +inet6 fe80::\w+:.*\n.*\n|^.*(fe80::\w+:|fe80::/64|ff00::/8).*\n|^(local|anycast) [0-9a-f]*:.*\n|^(33:33|01:00:5e):.*\n`)
 
 // stateOf is all that ip says of the namespaces, but for marks and what changes by itself.
 func stateOf(t rapid.TB) (text string) {
@@ -150,7 +151,7 @@ func drawCommands(t *rapid.T) (lines []string) {
 			add("link add %s netns %s type veth peer name %s netns %s", pick(names...), ns(), pick(names...), ns())
 		case "bridge":
 			add("-n %s link add %s %s type bridge %s %s", ns(), pick(names...), maybe("address 02:00:00:00:00:07"),
-				maybe("stp_state 1", "priority 4096", "ageing_time 1000", "mcast_snooping 0", "forward_delay 400"), maybe("group_fwd_mask 8"))
+				maybe("stp_state 1", "priority 4096", "ageing_time 1000", "mcast_snooping 0", "forward_delay 3000"), maybe("group_fwd_mask 8"))
 		case "macvlan":
 			at := ns()
 			add("-n %s link add %s link %s netns %s type macvlan %s", at, pick(names...), pick(names...), ns(), maybe("mode bridge", "mode private", "mode passthru"))
