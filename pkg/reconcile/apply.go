@@ -118,15 +118,12 @@ func (e *Engine) do(ctx context.Context, op *Op) error {
 	if err := e.record(ctx, op); err != nil {
 		return fmt.Errorf("%s %s: %w", op.deed(), id, err)
 	}
-	entry, remembered := e.journal.Get(id, ns.Identity)
-	setting := false
+	old, remembered := e.journal.Get(id, ns.Identity)
+	setting, forgetTwins := false, e.rememberTwins(op)
 	if op.Want != nil && !op.forget {
-		entry, setting = e.entry(op, entry, remembered, ns.Identity)
+		var entry Entry
+		entry, setting = e.entry(op, old, remembered, ns.Identity)
 		e.journal.Put(id, entry)
-	}
-	twins := e.twins(op)
-	for twin, entry := range twins {
-		e.journal.Put(twin, entry)
 	}
 	switch op.Verb {
 	case Create:
@@ -144,13 +141,12 @@ func (e *Engine) do(ctx context.Context, op *Op) error {
 	case Delete:
 		err = e.remove(ctx, ns, op)
 	}
+	making := op.Verb == Create || op.Verb == Replace
 	switch {
-	case err != nil && op.Verb == Create && !remembered && !setting:
+	case err != nil && making && !setting && (!remembered || errors.Is(err, unix.EEXIST)):
 		// Nothing was made, and what may stand there is not linkd's.
-		e.journal.Forget(id)
-		for twin := range twins {
-			e.journal.Forget(twin)
-		}
+		e.journal.Restore(id, old, remembered)
+		forgetTwins()
 	case err == nil && (op.Verb == Delete || op.forget):
 		e.journal.Forget(id)
 	}
@@ -165,21 +161,29 @@ func (e *Engine) do(ctx context.Context, op *Op) error {
 	return nil
 }
 
-// twins are the entries of what comes into being with op's resource, as far as the journal does not know it.
-func (e *Engine) twins(op *Op) map[spec.ID]Entry {
+// rememberTwins notes what comes into being with op's resource: it is new, and what is remembered of an earlier one of
+// that ID is not its fingerprint. What stands there and has no mark may be another's, in the way of the new one, and must
+// not pass for that. To undo it is for when nothing was made.
+func (e *Engine) rememberTwins(op *Op) (undo func()) {
 	maker, is := op.Want.(AlsoMaker)
 	if !is || (op.Verb != Create && op.Verb != Replace) {
-		return nil
+		return func() {}
 	}
-	twins := map[spec.ID]Entry{}
+	var undos []func()
 	for _, id := range maker.AlsoMakes() {
-		if ns, err := e.world.Open(id.NS); err == nil {
-			if _, remembered := e.journal.Get(id, ns.Identity); !remembered {
-				twins[id] = Entry{Identity: ns.Identity}
-			}
+		ns, err := e.world.Open(id.NS)
+		if have := e.found.get(id); err != nil || have != nil && !op.kind.Owned(have) {
+			continue
+		}
+		old, remembered := e.journal.Get(id, ns.Identity)
+		e.journal.Put(id, Entry{Identity: ns.Identity})
+		undos = append(undos, func() { e.journal.Restore(id, old, remembered) })
+	}
+	return func() {
+		for _, undo := range undos {
+			undo()
 		}
 	}
-	return twins
 }
 
 func (e *Engine) entry(op *Op, old Entry, remembered bool, ns observe.Identity) (entry Entry, setting bool) {

@@ -221,6 +221,15 @@ func (j *Journal) Put(id spec.ID, e Entry) {
 	j.write(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})
 }
 
+// Restore takes back a Put: e is what was remembered before, if anything was.
+func (j *Journal) Restore(id spec.ID, e Entry, remembered bool) {
+	if remembered {
+		j.Put(id, e)
+	} else {
+		j.Forget(id)
+	}
+}
+
 // Forget drops a resource.
 func (j *Journal) Forget(id spec.ID) {
 	if j.drop(id) {
