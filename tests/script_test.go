@@ -22,12 +22,11 @@ import (
 )
 
 var (
-	update = flag.Bool("update", false, "rewrite what the stories expect with what they got")
-	binary = flag.String("linkd", "", "the linkd to test; by default it is built from the source")
-	slow   = flag.Int("slow", 1, "have that many times the patience, on a slow machine")
-	aloud  = flag.Bool("aloud", false, "with -v, print all that a story did, not only that of one that failed")
-	// engines is the folder of container engines (see install-engines), for the stories about them.
-	engines = flag.String("engines", "", "the folder of container engines, for the stories about them")
+	update  = flag.Bool("update", false, "rewrite what the stories expect with what they got")
+	binary  = flag.String("linkd", "", "the linkd to test; by default it is built from the source")
+	slow    = flag.Int("slow", 1, "have that many times the patience, on a slow machine")
+	aloud   = flag.Bool("aloud", false, "with -v, print all that a story did, not only that of one that failed")
+	engines = flag.String("engines", "", "the folder of container engines (see install-engines), for the stories about them")
 	story   = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
 	// backend is that of the programs called iptables in the sandbox; "" is what the machine has by default.
 	backend = flag.String("backend", "", "nft or legacy: the backend of iptables in the sandbox")

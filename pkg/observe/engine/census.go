@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"linkd/pkg/observe"
@@ -63,10 +65,7 @@ func (f *Finder) named(instances []spec.Instance) []spec.Instance {
 // recount asks who has the labels, and calls populated if those are others than before.
 func (f *Finder) recount(ctx context.Context, populated func()) error {
 	f.mu.Lock()
-	labels := make([]string, 0, len(f.counts))
-	for label := range f.counts {
-		labels = append(labels, label)
-	}
+	labels := slices.Collect(maps.Keys(f.counts))
 	f.mu.Unlock()
 	news := false
 	for _, label := range labels {
@@ -81,10 +80,9 @@ func (f *Finder) recount(ctx context.Context, populated func()) error {
 		c := f.counts[label]
 		before := c.instances
 		c.instances = f.named(instances)
-		select {
-		case <-c.answered:
+		if closed(c.answered) {
 			news = news || !reflect.DeepEqual(before, c.instances)
-		default:
+		} else {
 			close(c.answered)
 			news = news || c.missed
 		}

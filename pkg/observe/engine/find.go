@@ -111,10 +111,22 @@ func (f *Finder) Keep(declared map[string]spec.Namespace) {
 }
 
 // wake tells who watches that there is something new to ask for.
-func (f *Finder) wake() {
+func (f *Finder) wake() { nudge(f.added) }
+
+// nudge leaves one word for whoever listens, unless there is one already.
+func nudge(listener chan struct{}) {
 	select {
-	case f.added <- struct{}{}:
+	case listener <- struct{}{}:
 	default:
+	}
+}
+
+func closed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -138,12 +138,7 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 	inquire(f.matching(func(*target) bool { return true }))
 	// However much happens meanwhile, one more count after it is enough.
 	due := make(chan struct{}, 1)
-	recount := func() {
-		select {
-		case due <- struct{}{}:
-		default:
-		}
-	}
+	recount := func() { nudge(due) }
 	asking.Go(func() {
 		for {
 			if err := f.recount(ctx, populated); err != nil {
@@ -176,14 +171,7 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 	}
 }
 
-func (t *target) known() bool {
-	select {
-	case <-t.answered:
-		return true
-	default:
-		return false
-	}
-}
+func (t *target) known() bool { return closed(t.answered) }
 
 func (f *Finder) matching(which func(*target) bool) map[string]*target {
 	f.mu.Lock()
