@@ -6,10 +6,13 @@ DATE    := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
 export SOURCE_DATE_EPOCH VERSION
 LINKD   := build/linkd
 
-.PHONY: build install deb demo test test-docker test-package test-vm bench fuzz reference clean help needs share
+.PHONY: all build install deb demo test test-docker test-package test-vm bench fuzz reference clean help needs share
 
+all: build share ## what make install installs
+
+# Go's own stamp would say that a checkout with a file more is another program.
 build: ## build/linkd, static
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)' -o $(LINKD) ./cmd/linkd
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)' -o $(LINKD) ./cmd/linkd
 
 # They are the same for every architecture, and made on this one.
 share: ## build/share: manual pages, completions, copyrights
@@ -18,10 +21,10 @@ share: ## build/share: manual pages, completions, copyrights
 	@packaging/copyrights >build/share/copyright
 
 # The PATH of sudo often lacks Go: what was built before is installed then.
-install: $(if $(shell command -v go),build share) ## linkd and all that goes with it, below DESTDIR and PREFIX (/usr/local)
+install: $(if $(shell command -v go),all) ## linkd and all that goes with it, below DESTDIR and PREFIX (/usr/local)
 	packaging/install
 
-deb: build share ## build/linkd_VERSION_ARCH.deb, for the architecture GOARCH
+deb: all ## build/linkd_VERSION_ARCH.deb, for the architecture GOARCH
 	packaging/deb
 
 demo: build needs ## watch linkd do its job, in a sandbox that leaves nothing behind
@@ -38,7 +41,10 @@ test-docker: build needs ## the tests with container engines, Docker and podman
 
 test-package: deb ## the Debian package: what is in it, and what lintian says
 	@tests/install-needs package
-	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage' ./tests -deb "$$(ls -t build/*.deb | head -n 1)")
+	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage' ./tests -linkd $(CURDIR)/$(LINKD) -deb "$$(ls -t $(CURDIR)/build/*.deb | head -n 1)")
+
+print-%:
+	@echo '$($*)'
 
 test-vm: build ## the tests of what this kernel may lack, on Debian's kernel in a virtual machine
 	@tests/install-needs vm

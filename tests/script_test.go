@@ -106,7 +106,7 @@ func enact(t *testing.T, file, linkd, backend string) {
 	ctx, cancel := context.WithTimeout(t.Context(), storyTime()+10*time.Second)
 	defer cancel()
 	cmd := sandbox(ctx, file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
-		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend, "-engines="+*engines)
+		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend, "-engines="+*engines, "-deb="+*deb)
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
@@ -158,6 +158,7 @@ func tell(file string) int {
 			Condition:          condition,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("EXAMPLES", examples)
+				env.Setenv("DEB", *deb)
 				env.Setenv("SLOW", strconv.Itoa(*slow))
 				for _, v := range env.Vars {
 					name, _, _ := strings.Cut(v, "=")

@@ -90,7 +90,7 @@ func definition(header, row []string) (term, meaning string) {
 
 // sentence makes one of what is said of a key. The program's name has no capital.
 func sentence(text string) string {
-	if !strings.HasPrefix(text, "linkd ") {
+	if !strings.HasPrefix(text, "linkd") {
 		text = upper(text)
 	}
 	return strings.TrimSuffix(text, ".") + "."
