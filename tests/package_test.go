@@ -104,8 +104,8 @@ func TestPackageIsReproducible(t *testing.T) {
 	}
 }
 
-// TestInstall puts the files where a machine without packages has them, and leads them to each other there.
-func TestInstall(t *testing.T) {
+// TestPackageElsewhere puts the files where a machine without packages has them, and leads them to each other there.
+func TestPackageElsewhere(t *testing.T) {
 	needsPackage(t)
 	root := t.TempDir()
 	install := exec.Command("packaging/install")
