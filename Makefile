@@ -41,7 +41,7 @@ test-docker: build needs ## the tests with container engines, Docker and podman
 
 test-package: deb ## the Debian package: what is in it, and what lintian says
 	@tests/install-needs package
-	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage' ./tests -linkd $(CURDIR)/$(LINKD) -deb "$$(ls -t $(CURDIR)/build/*.deb | head -n 1)")
+	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -deb "$$(ls -t $(CURDIR)/build/*.deb | head -n 1)")
 
 print-%:
 	@echo '$($*)'
