@@ -1,7 +1,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LINKD   := build/linkd
 
-.PHONY: build demo test test-docker test-vm bench fuzz reference clean help needs
+.PHONY: build demo test test-docker test-systemd test-vm bench fuzz reference clean help needs
 
 build: ## build/linkd, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(LINKD) ./cmd/linkd
@@ -17,6 +17,9 @@ test: needs ## all checks and tests; lists what was skipped, and why
 
 test-docker: build needs ## the tests with container engines, Docker and podman
 	@engines=$$(tests/install-engines) && $(call tell,test-docker,go test -v -timeout 5m -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")
+
+test-systemd: build ## the tests of the service, each in a Debian system booted by systemd
+	@debian=$$(tests/systemd/root) || [ $$? = 77 ] && $(call tell,test-systemd,go test -v -timeout 5m -run '^TestSystemd$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -debian "$$debian")
 
 test-vm: build ## the tests of what this kernel may lack, on Debian's kernel in a virtual machine
 	@tests/install-needs vm
@@ -39,7 +42,7 @@ clean: ## remove what was built
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
 needs:
 	@tests/install-needs
