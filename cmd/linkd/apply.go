@@ -25,7 +25,7 @@ func newApply(o *options) *cobra.Command {
 		Short: "Converge once, without a daemon",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			desired, err := o.loadValid()
+			desired, err := o.loadValid(spec.ReadTrusted)
 			if err != nil {
 				return err
 			}
@@ -68,8 +68,8 @@ func namedNamespaces() (map[string]spec.Namespace, error) {
 }
 
 // loadValid reads the files; none of them may have an error.
-func (o *options) loadValid() (*spec.Desired, error) {
-	files, err := spec.ReadFiles(o.config)
+func (o *options) loadValid(read func(paths []string) ([]spec.File, error)) (*spec.Desired, error) {
+	files, err := read(o.config)
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}
