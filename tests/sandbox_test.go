@@ -56,7 +56,7 @@ func fillPrograms() error {
 		return err
 	}
 	files := map[string]string{"linkd": *binary}
-	for name := range trafficPrograms {
+	for name := range smallPrograms {
 		files[name] = self
 	}
 	if *backend != "" {

@@ -79,15 +79,13 @@ func (o *options) run(ctx context.Context) error {
 	loop.Declared = rewatch
 	loop.Stamp = func() string { return spec.Stamp(o.config) }
 	loop.Load = func() reconcile.Loaded { return o.load(keeper, log) }
-	ready := false
-	loop.Passed = func(s *reconcile.Status) {
-		notice := "STATUS=" + summary(s)
-		if !ready {
-			ready = true
-			notice = daemon.SdNotifyReady + "\n" + notice
-		}
-		_, _ = daemon.SdNotify(false, notice)
+	watchdog, err := newWatchdog()
+	if err != nil {
+		log.Warn("systemd's watchdog is not fed", "error", err)
 	}
+	engine.Progress = watchdog.progress
+	loop.Rhythm = watchdog.rhythm()
+	loop.Passed = func(s *reconcile.Status) { watchdog.passed(summary(s)) }
 	stopServing, err := control.Serve(o.runtimeDir, loop, log)
 	if err != nil {
 		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
