@@ -39,8 +39,8 @@ func newDiff(o *options) *cobra.Command {
 			if o.json() {
 				err = printChanges(os.Stdout, plan, status)
 			} else {
-				_, err = fmt.Fprint(os.Stdout, plan)
-				o.printTrouble(os.Stderr, status)
+				_, err = fmt.Fprint(stdout, plan)
+				o.printTrouble(stderr, status)
 			}
 			switch {
 			case err != nil:

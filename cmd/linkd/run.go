@@ -35,7 +35,7 @@ const garbagePercent = 50
 func (o *options) run(ctx context.Context) error {
 	// A daemon is there to be small: what a pass of everything leaves behind is soon gone, and passes are rare.
 	debug.SetGCPercent(garbagePercent)
-	log := o.logger(os.Stderr)
+	log := o.logger(stderr)
 	release, err := control.Lock(o.runtimeDir)
 	switch {
 	case errors.Is(err, control.ErrLocked):
