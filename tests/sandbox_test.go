@@ -60,7 +60,7 @@ func enterPrograms(files map[string]string) error {
 	if err := os.MkdirAll(programsDir, 0o755); err != nil {
 		return err
 	}
-	for name := range trafficPrograms {
+	for name := range smallPrograms {
 		if err := os.Symlink(self(), filepath.Join(programsDir, name)); err != nil {
 			return err
 		}
@@ -129,6 +129,8 @@ func enter() error {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}
 	}
+	// What others may write, linkd does not read as root.
+	unix.Umask(0o022)
 	// Links to the machine's own files, because an overlay file system is not to be had everywhere.
 	entries, err := os.ReadDir("/run/etc")
 	if err != nil {
