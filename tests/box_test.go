@@ -20,7 +20,7 @@ import (
 const (
 	boxDir     = "/story"
 	boxTests   = boxDir + "/tests"  // this test binary
-	boxLinkd   = boxDir + "/linkd"  // the linkd under test
+	boxPackage = boxDir + "/linkd.deb"
 	boxSource  = boxDir + "/source" // this repository
 	boxOut     = boxDir + "/out"    // what the story says
 	toldStatus = 70                 // a box that was only shut down ends with 0
@@ -92,7 +92,7 @@ func bootBox(story string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	tell := fmt.Sprintf("%s -boxed -story=%s -linkd=%s -update=%v -aloud=%v -slow=%v", boxTests, story, boxLinkd, *update, *aloud, *slow)
+	tell := fmt.Sprintf("%s -boxed -story=%s -deb=%s -update=%v -aloud=%v -slow=%v", boxTests, story, boxPackage, *update, *aloud, *slow)
 	unit := fmt.Sprintf(boxUnit, toldStatus, boxSource, tell, boxOut)
 	for path, text := range map[string]string{"/run/story.service": unit, "/run/out": ""} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -102,7 +102,7 @@ func bootBox(story string) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storyTime()+5*time.Second)
 	defer cancel()
 	cmd := nspawn(ctx, "--boot", "--machine=box", "--bind="+source+":"+boxSource, "--bind-ro="+self()+":"+boxTests,
-		"--bind-ro="+*binary+":"+boxLinkd, "--bind=/run/out:"+boxOut,
+		"--bind-ro="+*deb+":"+boxPackage, "--bind=/run/out:"+boxOut,
 		"--bind-ro=/run/story.service:/etc/systemd/system/story.service", "--", "systemd.unit=story.service")
 	console, err := cmd.CombinedOutput()
 	said, _ := os.ReadFile("/run/out")
@@ -156,10 +156,12 @@ func enterGroup(name string) error {
 	return nil
 }
 
-// enterBox makes of the booted Debian what a story expects of its sandbox, with linkd installed and not started.
+// enterBox makes of the booted Debian what a story expects: linkd is installed, and starts when the story has it start.
 func enterBox() error {
-	if out, err := exec.Command("sh", "-eu", "systemd/install", *binary).CombinedOutput(); err != nil {
-		return fmt.Errorf("install linkd: %w: %s", err, out)
+	for _, args := range [][]string{{"dpkg", "--install", *deb}, {"systemctl", "stop", "linkd"}} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, out)
+		}
 	}
 	return enterPrograms(nil)
 }

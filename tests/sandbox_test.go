@@ -137,7 +137,13 @@ func enter() error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == "linkd.d" {
+		switch e.Name() {
+		case "linkd.d":
+			continue
+		case "iproute2":
+			if err := copyNames(); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := os.Symlink("/run/etc/"+e.Name(), "/etc/"+e.Name()); err != nil {
@@ -164,4 +170,13 @@ func enter() error {
 		return fmt.Errorf("ip link set lo up: %w: %s", err, out)
 	}
 	return nil
+}
+
+// copyNames gives the sandbox the names that ip(8) has for protocols and tables, but for those that come with linkd's
+// package: it may be installed on one machine and not on the next.
+func copyNames() error {
+	if err := os.CopyFS("/etc/iproute2", os.DirFS("/run/etc/iproute2")); err != nil {
+		return err
+	}
+	return os.RemoveAll("/etc/iproute2/rt_protos.d/linkd.conf")
 }

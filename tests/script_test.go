@@ -67,8 +67,8 @@ func TestEngines(t *testing.T) {
 
 // TestSystemd tells the stories about the service, each in a Debian system that systemd has booted for it.
 func TestSystemd(t *testing.T) {
-	if *debian == "" {
-		t.Skip("needs a Debian system to boot: make test-systemd")
+	if *debian == "" || *deb == "" {
+		t.Skip("needs a Debian system to boot, and linkd's package: make test-systemd")
 	}
 	if out, err := nspawn(t.Context(), "true").CombinedOutput(); err != nil {
 		t.Skipf("systemd-nspawn cannot start a container here: %v: %s", err, out)
@@ -127,7 +127,7 @@ func enact(t *testing.T, file, linkd, backend string, where place) {
 	ctx, cancel := context.WithTimeout(t.Context(), storyTime()+10*time.Second)
 	defer cancel()
 	cmd := where(ctx, file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
-		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend, "-engines="+*engines)
+		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend, "-engines="+*engines, "-deb="+*deb)
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
@@ -183,6 +183,7 @@ func tell(file string) int {
 			Condition:          condition,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("EXAMPLES", examples)
+				env.Setenv("DEB", *deb)
 				env.Setenv("SLOW", strconv.Itoa(*slow))
 				for _, v := range env.Vars {
 					name, _, _ := strings.Cut(v, "=")
