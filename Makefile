@@ -6,7 +6,7 @@ DATE    := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
 export SOURCE_DATE_EPOCH VERSION
 LINKD   := build/linkd
 
-.PHONY: all build install deb demo test test-docker test-package test-vm bench fuzz reference clean help needs share
+.PHONY: all build install deb demo test test-docker test-package test-systemd test-vm bench fuzz reference clean help needs share
 
 all: build share ## what make install installs
 
@@ -24,6 +24,7 @@ share: ## build/share: manual pages, completions, copyrights
 install: $(if $(shell command -v go),all) ## linkd and all that goes with it, below DESTDIR and PREFIX (/usr/local)
 	packaging/install
 
+DEB = "$$(ls -t $(CURDIR)/build/*.deb | head -n 1)"
 deb: all ## build/linkd_VERSION_ARCH.deb, for the architecture GOARCH
 	packaging/deb
 
@@ -39,9 +40,12 @@ test: needs ## all checks and tests; lists what was skipped, and why
 test-docker: build needs ## the tests with container engines, Docker and podman
 	@engines=$$(tests/install-engines) && $(call tell,test-docker,go test -v -timeout 5m -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")
 
+test-systemd: deb ## the tests of the service, each in a Debian system booted by systemd
+	@debian=$$(tests/systemd/root) || [ $$? = 77 ] && $(call tell,test-systemd,go test -v -timeout 5m -run '^TestSystemd$$$$' ./tests -debian "$$debian" -deb $(DEB))
+
 test-package: deb ## the Debian package: what is in it, and what lintian says
 	@tests/install-needs package
-	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -deb "$$(ls -t $(CURDIR)/build/*.deb | head -n 1)")
+	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -deb $(DEB))
 
 print-%:
 	@echo '$($*)'
@@ -67,7 +71,7 @@ clean: ## remove what was built
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
 needs:
 	@tests/install-needs

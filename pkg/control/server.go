@@ -6,8 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -34,19 +33,10 @@ type Reloaded struct {
 	Status *reconcile.Status `json:"status"`
 }
 
-// Serve answers on the socket in dir until stop is called.
-func Serve(dir string, d Daemon) (stop func(), err error) {
-	path := filepath.Join(dir, SocketName)
-	// The lock on the directory is held, so a socket that is there is a dead daemon's.
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	listener, err := net.Listen("unix", path)
+// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir.
+func Serve(dir string, d Daemon, log *slog.Logger) (stop func(), err error) {
+	door, err := open(dir, log)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
 		return nil, err
 	}
 	mux := http.NewServeMux()
@@ -85,15 +75,16 @@ func Serve(dir string, d Daemon) (stop func(), err error) {
 		}
 		answer(w, reply)
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: guard(mux, door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(listener)
+		_ = server.Serve(door)
 	}()
 	return func() {
 		_ = server.Close()
 		<-done
+		door.close()
 	}, nil
 }
 
