@@ -71,8 +71,11 @@ func packageReproducible(t *testing.T) {
 		t.Fatal(err)
 	}
 	copied := filepath.Join(t.TempDir(), "elsewhere")
-	files := output(t, exec.Command("git", "-C", top, "ls-files", "--cached", "--others", "--exclude-standard"))
-	for name := range strings.Lines(files) {
+	files, err := exec.Command("git", "-C", top, "ls-files", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil {
+		t.Skipf("git does not know which files are the source: %v", err)
+	}
+	for name := range strings.Lines(string(files)) {
 		name = strings.TrimSpace(name)
 		info, err := os.Stat(filepath.Join(top, name))
 		if err != nil {
