@@ -65,7 +65,7 @@ func startDocker(engines, probe string) (*docker, error) {
 			break
 		}
 		if time.Now().After(limit) {
-			return nil, errors.Join(fmt.Errorf("Docker does not start: %w", err), d.process.end())
+			return nil, errors.Join(fmt.Errorf("start Docker: %w", err), d.process.end())
 		}
 	}
 	if err := d.importImage(probe); err != nil {
@@ -149,7 +149,7 @@ func (d *docker) start(name string) (time.Duration, error) {
 		at, heard := d.started[name]
 		d.mu.Unlock()
 		if !heard {
-			return 0, fmt.Errorf("Docker told no start of %s", name)
+			return 0, fmt.Errorf("no start of %s was told", name)
 		}
 		return time.Unix(0, answered).Sub(at), nil
 	}
