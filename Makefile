@@ -46,7 +46,7 @@ test-docker: build needs ## the tests with container engines, Docker and podman
 	@engines=$$(tests/install-engines) && $(call tell,test-docker,go test -v -timeout 5m -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")
 
 test-systemd: deb ## the tests of the service, each in a Debian system booted by systemd
-	@debian=$$(tests/systemd/root) || [ $$? = 77 ] && $(call tell,test-systemd,go test -v -timeout 5m -run '^TestSystemd$$$$' ./tests -debian "$$debian" -deb $(DEB))
+	@debian=$$(tests/systemd/root) || [ $$? = 77 ] && $(call tell,test-systemd,go test -v -timeout 10m -run '^TestSystemd$$$$' ./tests -debian "$$debian" -deb $(DEB))
 
 test-package: deb ## the Debian package: what is in it, and what lintian says
 	@tests/install-needs package
