@@ -76,6 +76,7 @@ func TestReadTrusted(t *testing.T) {
 
 // What another process holds a lease on is not waited for: the kernel would give that 45 seconds to let go of it.
 func TestReadTrustedWaitsForNobody(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o022))
 	path := filepath.Join(t.TempDir(), "a.yaml")
 	must(t, os.WriteFile(path, []byte("# a\n"), 0o600))
 	holder, err := os.OpenFile(path, os.O_RDWR, 0)
