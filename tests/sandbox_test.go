@@ -56,7 +56,7 @@ func fillPrograms() error {
 		return err
 	}
 	files := map[string]string{"linkd": *binary}
-	for name := range trafficPrograms {
+	for name := range smallPrograms {
 		files[name] = self
 	}
 	if *backend != "" {
@@ -112,6 +112,8 @@ func enter() error {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}
 	}
+	// What others may write, linkd does not read as root.
+	unix.Umask(0o022)
 	// Links to the machine's own files, because an overlay file system is not to be had everywhere.
 	entries, err := os.ReadDir("/run/etc")
 	if err != nil {

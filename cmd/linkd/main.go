@@ -64,7 +64,7 @@ func execute() int {
 		return exitOK
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, text)
+		fmt.Fprintln(stderr, text)
 	}
 	var coded *exitError
 	if errors.As(err, &coded) {
@@ -136,7 +136,7 @@ func (o *options) logger(w io.Writer) *slog.Logger {
 		if journal.Enabled() {
 			return slog.New(newJournalHandler(level))
 		}
-		fmt.Fprintln(os.Stderr, "the journal does not answer: logging as text")
+		fmt.Fprintln(stderr, "the journal does not answer: logging as text")
 	}
 	return slog.New(slog.NewTextHandler(w, opts))
 }

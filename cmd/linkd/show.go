@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/kind"
 	"linkd/pkg/observe"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -50,12 +50,12 @@ func (o *options) show(ctx context.Context, args []string) error {
 	if o.json() {
 		if text, err = page.JSON(); err == nil {
 			for _, remark := range page.Remarks() {
-				fmt.Fprintln(os.Stderr, remark)
+				fmt.Fprintln(stderr, plain.Text(remark))
 			}
 		}
 	}
 	if err == nil {
-		_, err = os.Stdout.Write(text)
+		_, err = stdout.Write(text)
 	}
 	if err != nil {
 		return exit(exitFailed, err)
@@ -71,7 +71,7 @@ func (o *options) declared() map[string]spec.Namespace {
 	}
 	desired, errs := spec.Compile(o.language(), files)
 	if len(errs) > 0 {
-		fmt.Fprintln(os.Stderr, errs)
+		fmt.Fprintln(stderr, errs)
 	}
 	return desired.Namespaces
 }

@@ -44,12 +44,12 @@ func (o *options) filesToCheck(args []string, replacing string) ([]spec.File, er
 			}
 			return files, nil
 		}
-		return spec.ReadFiles(o.config)
+		return spec.ReadToLook(o.config)
 	}
 	if len(args) != 1 {
 		return nil, fmt.Errorf("--replacing takes one FILE, not %d", len(args))
 	}
-	files, err := spec.ReadFiles(o.config)
+	files, err := spec.ReadToLook(o.config)
 	if err != nil {
 		return nil, err
 	}
