@@ -1,0 +1,75 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+
+	"linkd/pkg/spec"
+)
+
+// mermaid writes the picture as a flowchart (https://mermaid.js.org/syntax/flowchart.html), which many forges and wikis
+// draw where it stands in a page.
+func mermaid(p *Picture) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("flowchart LR")
+	nodes, classes := map[End]string{}, map[State][]string{}
+	node := func(end End, open, shut string, m Mark, text []string) {
+		id := fmt.Sprintf("n%d", len(nodes))
+		nodes[end] = id
+		classes[m.State] = append(classes[m.State], id)
+		line(`    %s%s"%s"%s`, id, open, mermaidLines(text), shut)
+	}
+	for i, box := range p.Namespaces {
+		line(`  subgraph s%d["%s"]`, i, mermaidLines(box.title()))
+		for _, c := range box.Interfaces {
+			node(End{box.Name, c.Name}, "[", "]", c.Mark, append([]string{c.heading()}, c.lines()...))
+		}
+		line(`  end`)
+		classes[box.State] = append(classes[box.State], fmt.Sprintf("s%d", i))
+	}
+	for _, r := range p.Remotes {
+		node(End{Name: r.Name}, "([", "])", r.Mark, []string{r.Name})
+	}
+	for i, w := range lay(p).wires {
+		line(`  %s %s %s`, nodes[w.a.end()], mermaidLinks[w.Join], nodes[w.b.end()])
+		style := "stroke:" + paints[w.State].line
+		if paints[w.State].dashed {
+			style += ",stroke-dasharray:6 4"
+		}
+		line(`  linkStyle %d %s`, i, style)
+	}
+	for _, s := range p.In() {
+		style := fmt.Sprintf("stroke:%s,fill:%s,color:%s", paints[s].line, paints[s].fill, ink)
+		if paints[s].dashed {
+			style += ",stroke-dasharray:6 4"
+		}
+		line(`  classDef %s %s`, s, style)
+		if len(classes[s]) > 0 {
+			line(`  class %s %s`, strings.Join(classes[s], ","), s)
+		}
+	}
+	return b.String()
+}
+
+var mermaidLinks = map[Join]string{Cable: "===", Port: "---", Parent: "-.-", Tunnel: "-.-"}
+
+// mermaidLines are lines of text in a quoted label. Mermaid has numbered entities for what it would take for its own, for
+// HTML or for Markdown.
+func mermaidLines(lines []string) string {
+	var b strings.Builder
+	for i, l := range lines {
+		if i > 0 {
+			b.WriteString("<br>")
+		}
+		for _, r := range spec.Printable(l) {
+			switch {
+			case r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', strings.ContainsRune(" ./:,_-()", r), r > 0x9f:
+				b.WriteRune(r)
+			default:
+				fmt.Fprintf(&b, "#%d;", r)
+			}
+		}
+	}
+	return b.String()
+}
