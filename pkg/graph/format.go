@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -58,6 +59,6 @@ func firstNotes(notes []Note) []Note {
 			rest.State = n.State
 		}
 	}
-	rest.Text = "and " + plural(len(notes)-len(some), "more", "more")
+	rest.Text = fmt.Sprintf("and %d more", len(notes)-len(some))
 	return append(some, rest)
 }

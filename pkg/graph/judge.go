@@ -90,10 +90,10 @@ func (s *Sketch) undrawn(b *drawnBox) Mark {
 // boxMark is how a namespace stands. One that linkd makes is a resource itself.
 func (s *Sketch) boxMark(b *drawnBox) Mark {
 	switch {
-	case s.states == nil && (b.wanted || b.name == spec.Host):
-		return Mark{State: Wanted}
-	case !b.wanted && b.name != spec.Host:
+	case !b.wanted:
 		return Mark{State: Foreign}
+	case s.states == nil:
+		return Mark{State: Wanted}
 	case b.there:
 		return Mark{State: OK}
 	}

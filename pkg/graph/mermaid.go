@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"linkd/pkg/spec"
@@ -54,19 +55,25 @@ func mermaid(p *Picture) string {
 
 var mermaidLinks = map[Join]string{Cable: "===", Port: "---", Parent: "-.-", Tunnel: "-.-"}
 
-// mermaidLines are lines of text in a quoted label. Mermaid has numbered entities for what it would take for its own, for
-// HTML or for Markdown.
+// mermaidPlain are the characters that mean nothing but themselves to Mermaid, to HTML and to Markdown, wherever they
+// stand in a line but at its start, where they could make it one of a list.
+const mermaidPlain = " ./:,_-()"
+
+var listNumber = regexp.MustCompile(`^[0-9]+[.)] `)
+
+// mermaidLines are lines of text in a quoted label. Mermaid has numbered entities for all other characters.
 func mermaidLines(lines []string) string {
 	var b strings.Builder
 	for i, l := range lines {
 		if i > 0 {
 			b.WriteString("<br>")
 		}
-		for _, r := range spec.Printable(l) {
-			switch {
-			case r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', strings.ContainsRune(" ./:,_-()", r), r > 0x9f:
+		l = spec.Printable(l)
+		for at, r := range l {
+			letter := r >= '0' && r <= '9' && (at > 0 || !listNumber.MatchString(l)) || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 0x9f
+			if letter || at > 0 && strings.ContainsRune(mermaidPlain, r) {
 				b.WriteRune(r)
-			default:
+			} else {
 				fmt.Fprintf(&b, "#%d;", r)
 			}
 		}

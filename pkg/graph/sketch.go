@@ -12,7 +12,6 @@ import (
 type Sketch struct {
 	// states are how the wanted resources stand, by their printed IDs; nil where nobody has looked.
 	states map[string]Mark
-
 	boxes  map[string]*drawnBox
 	lines  map[lineKey]*drawnLine
 	notes  map[string]*drawnNote
@@ -78,7 +77,10 @@ func (s *Sketch) Want(d *spec.Desired) {
 		s.box(ns).wanted = true
 	}
 	for _, t := range d.Templates {
-		s.box(spec.Namespace{Name: t.Name, Selector: t.Selector}).wanted = true
+		// It is in the picture where one made-up container stands for all of its own.
+		if b := s.boxes[t.Name]; b != nil {
+			b.selector = t.Selector.String()
+		}
 	}
 	s.draw(d.Resources.All(), false)
 }

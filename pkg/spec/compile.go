@@ -52,6 +52,7 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 			errs = append(errs, e)
 		}
 	}
+	c.desired.Templates = many
 	if len(many) > 0 && !lang.Samples {
 		residents, unknown := lang.residents(many)
 		var misfits []Misfit
