@@ -111,8 +111,9 @@ func newRoot(o *options) *cobra.Command {
 	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
 	flags.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "text", "text, json or journal")
+	completeFlags(root)
 	root.AddCommand(
-		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newShow(o), newTeardown(o), newSchema(), newVersion(o),
+		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newShow(o), newGraph(o), newTeardown(o), newSchema(), newVersion(o),
 	)
 	return root
 }

@@ -21,18 +21,21 @@ import (
 )
 
 func newRun(o *options) *cobra.Command {
-	return &cobra.Command{
+	var mounts string
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "The daemon: watch the files and the kernel, converge, repair",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), mounts) },
 	}
+	cmd.Flags().StringVar(&mounts, "mount-namespace", "", "the mount namespace (a file) to name network namespaces in, if not its own")
+	return cmd
 }
 
 // garbagePercent is how much garbage, in percent of what is in use, the daemon lets come together.
 const garbagePercent = 50
 
-func (o *options) run(ctx context.Context) error {
+func (o *options) run(ctx context.Context, mounts string) error {
 	// A daemon is there to be small: what a pass of everything leaves behind is soon gone, and passes are rare.
 	debug.SetGCPercent(garbagePercent)
 	log := o.logger(stderr)
@@ -55,6 +58,11 @@ func (o *options) run(ctx context.Context) error {
 		return exit(exitFailed, err)
 	}
 	defer world.Close()
+	if mounts != "" {
+		if err := world.MountIn(mounts); err != nil {
+			return exit(exitFailed, fmt.Errorf("where to name network namespaces: %w", err))
+		}
+	}
 
 	inbox := observe.NewInbox()
 	deafen, err := world.Listen(inbox, engine.Topics())

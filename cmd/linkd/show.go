@@ -20,7 +20,8 @@ func newShow(o *options) *cobra.Command {
 		Long: "Print what there is in namespaces as a file that changes nothing but ownership marks when it is applied. NETNS is " +
 			"host, a name in /run/netns or in the files, or a selector, such as pid:4711. Without one it is the host, all of " +
 			"/run/netns, and what the files name.",
-		RunE: func(cmd *cobra.Command, args []string) error { return o.show(cmd.Context(), args) },
+		ValidArgsFunction: o.completeNamespaces,
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.show(cmd.Context(), args) },
 	}
 }
 

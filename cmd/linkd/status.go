@@ -23,8 +23,9 @@ import (
 func newStatus(o *options) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
-		Use:   "status [ID...]",
-		Short: "How each resource stands",
+		Use:               "status [ID...]",
+		Short:             "How each resource stands",
+		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			client := control.NewClient(o.runtimeDir)
 			status, err := client.Status(cmd.Context())
@@ -89,8 +90,9 @@ func newReload(o *options) *cobra.Command {
 func newWait(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use:   "wait [ID...]",
-		Short: "Block until everything, or what is named, is as wanted",
+		Use:               "wait [ID...]",
+		Short:             "Block until everything, or what is named, is as wanted",
+		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx := cmd.Context()
 			if timeout > 0 {

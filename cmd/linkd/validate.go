@@ -19,6 +19,7 @@ func newValidate(o *options) *cobra.Command {
 		Short: "Check files; needs neither root, nor a daemon, nor the kernel",
 		Long: "Check files, those of --config where none is named. With --replacing PATH, the one FILE is checked as if it " +
 			"stood at PATH among those of --config.",
+		ValidArgsFunction: completeFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			files, err := o.filesToCheck(args, replacing)
 			if err != nil {
@@ -32,6 +33,7 @@ func newValidate(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it stood at this path")
+	cobra.CheckErr(cmd.MarkFlagFilename("replacing", "yaml", "yml"))
 	return cmd
 }
 

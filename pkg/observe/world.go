@@ -35,6 +35,7 @@ type World struct {
 	host      *NS
 	processes *processes
 	finders   []Finder
+	mounts    *os.File // the mount namespace to mount in, nil for linkd's own
 
 	mu       sync.Mutex
 	declared map[string]spec.Namespace
@@ -82,6 +83,9 @@ func (w *World) Close() {
 		f.Close()
 	}
 	w.host.close()
+	if w.mounts != nil {
+		w.mounts.Close()
+	}
 }
 
 // Host is linkd's own namespace.

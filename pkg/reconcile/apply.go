@@ -46,7 +46,8 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		done++
 		e.changes++
 		if e.log.Enabled(ctx, slog.LevelInfo) {
-			e.log.LogAttrs(ctx, slog.LevelInfo, op.deed(), e.about(id, "why", op.reason())...)
+			about := append(e.about(id, "why", op.reason()), slog.String("op", op.Verb.String()))
+			e.log.LogAttrs(ctx, slog.LevelInfo, op.deed(), about...)
 		}
 	}
 }
