@@ -20,6 +20,7 @@ var veth = &Type{
 		peer := nl.NewRtAttr(nl.VETH_INFO_PEER, nil)
 		nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
 		peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Peer.Name))
+		peer.AddChild(inBirthGroup())
 		for _, a := range want.Peer.attrs() {
 			peer.AddChild(a)
 		}
