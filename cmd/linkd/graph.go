@@ -89,7 +89,7 @@ func (o *options) drawAll(ctx context.Context, args []string) (*graph.Picture, e
 			return nil, exit(exitInvalid, err)
 		}
 	}
-	desired, err := o.loadValid()
+	desired, err := o.loadValid(spec.ReadToLook)
 	if err != nil {
 		return nil, err
 	}
