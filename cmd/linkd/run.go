@@ -88,7 +88,7 @@ func (o *options) run(ctx context.Context) error {
 		}
 		_, _ = daemon.SdNotify(false, notice)
 	}
-	stopServing, err := control.Serve(o.runtimeDir, loop)
+	stopServing, err := control.Serve(o.runtimeDir, version, loop)
 	if err != nil {
 		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
 	} else {

@@ -68,7 +68,7 @@ func start(t *testing.T, text string) *daemon {
 		l.Desired, l.Files, l.Complete, l.Errors = keeper.Load([]spec.File{spec.ReadFile(d.file)})
 		return l
 	}
-	stop, err := control.Serve(d.dir, loop)
+	stop, err := control.Serve(d.dir, "test", loop)
 	conform.Must(t, err)
 	t.Cleanup(stop)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -227,7 +227,7 @@ func TestServeTakesTheSocketOfADeadDaemon(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	dir := t.TempDir()
 	dead(t, dir)
-	stop, err := control.Serve(dir, reconcile.NewLoop(nil))
+	stop, err := control.Serve(dir, "test", reconcile.NewLoop(nil))
 	conform.Must(t, err)
 	info, err := os.Stat(filepath.Join(dir, control.SocketName))
 	conform.Must(t, err)

@@ -34,8 +34,14 @@ type Reloaded struct {
 	Status *reconcile.Status `json:"status"`
 }
 
-// Serve answers on the socket in dir until stop is called.
-func Serve(dir string, d Daemon) (stop func(), err error) {
+// Identity says which program a daemon is.
+type Identity struct {
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+}
+
+// Serve answers on the socket in dir until stop is called. The version is that of the program.
+func Serve(dir, version string, d Daemon) (stop func(), err error) {
 	path := filepath.Join(dir, SocketName)
 	// The lock on the directory is held, so a socket that is there is a dead daemon's.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -54,6 +60,9 @@ func Serve(dir string, d Daemon) (stop func(), err error) {
 		if status := current(r.Context(), d); status != nil {
 			answer(w, status)
 		}
+	})
+	mux.HandleFunc("GET /v1/identity", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, Identity{Version: version, PID: os.Getpid()})
 	})
 	mux.HandleFunc("GET /v1/changed", func(w http.ResponseWriter, r *http.Request) {
 		_, changed := d.Status()
