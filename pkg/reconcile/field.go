@@ -23,11 +23,11 @@ func show(value string) string {
 	if value == "" {
 		return "(none)"
 	}
-	return escape(value)
+	return Escape(value)
 }
 
-// escape keeps what others named from writing to a terminal or a log in any way but as text.
-func escape(s string) string {
+// Escape keeps what others named from writing to a terminal or a log in any way but as text.
+func Escape(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
 			return '?'

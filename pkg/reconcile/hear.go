@@ -126,7 +126,7 @@ func (e *Engine) culprit(op *Op) string {
 		if err != nil {
 			return fmt.Sprintf(", last by process %d, which has ended", by)
 		}
-		return fmt.Sprintf(", last by process %d (%s)", by, escape(strings.TrimSpace(string(comm))))
+		return fmt.Sprintf(", last by process %d (%s)", by, Escape(strings.TrimSpace(string(comm))))
 	}
 	return ""
 }

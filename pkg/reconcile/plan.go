@@ -90,7 +90,7 @@ func (o *Op) moved() bool {
 
 // String is one line of a plan: + create, ~ update, ± replace, - delete, with the differences.
 func (o *Op) String() string {
-	line := [...]string{"+", "~", "±", "-"}[o.Verb] + " " + escape(o.ID().String())
+	line := [...]string{"+", "~", "±", "-"}[o.Verb] + " " + Escape(o.ID().String())
 	if why := o.reason(); why != "" {
 		line += "  (" + why + ")"
 	}
@@ -114,7 +114,7 @@ func (o *Op) reason() string {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	if o.Because != "" {
-		parts = append(parts, escape(o.Because))
+		parts = append(parts, Escape(o.Because))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -88,7 +88,7 @@ func newRows(want *spec.Set) rows {
 }
 
 func row(id spec.ID, v Verdict, source string) ResourceStatus {
-	return ResourceStatus{ID: escape(id.String()), State: v.State, Reason: escape(v.Reason), Source: source}
+	return ResourceStatus{ID: Escape(id.String()), State: v.State, Reason: Escape(v.Reason), Source: source}
 }
 
 func (r *rows) set(id spec.ID, v Verdict) {
@@ -99,7 +99,7 @@ func (r *rows) set(id spec.ID, v Verdict) {
 	if r.given {
 		r.list, r.given = slices.Clone(r.list), false
 	}
-	r.list[i].State, r.list[i].Reason = v.State, escape(v.Reason)
+	r.list[i].State, r.list[i].Reason = v.State, Escape(v.Reason)
 }
 
 // snapshot is the list as it is now, for others to keep.

@@ -1,9 +1,8 @@
 package iptables
 
 import (
+	"net/netip"
 	"slices"
-
-	"linkd/pkg/spec"
 )
 
 // What others masquerade already is not masqueraded twice: Docker has such a rule for each of its networks. The first of
@@ -43,13 +42,24 @@ func (c *Chain) leftOut(around surroundings) (rules []Rule) {
 	return rules
 }
 
-// Spared are the entries of masquerade that linkd has no rule for, because others have, as iptables would print them, and
-// where each is declared.
-func (s *Sight) Spared() map[spec.ID][]string {
-	spared := map[spec.ID][]string{}
+// Masqueraded are the networks whose packets the chain masquerades.
+func (c *Chain) Masqueraded() (networks []netip.Prefix) {
+	for _, r := range c.Rules {
+		if at := slices.Index(r.Args, "-s"); r.masquerades && at >= 0 {
+			if p, err := netip.ParsePrefix(r.Args[at+1]); err == nil {
+				networks = append(networks, p)
+			}
+		}
+	}
+	return networks
+}
+
+// Spared are the entries of masquerade that linkd has no rule for, because others have, as iptables would print them.
+func (s *Sight) Spared() map[*Chain][]string {
+	spared := map[*Chain][]string{}
 	for _, c := range s.wanted {
 		for _, r := range c.leftOut(s.table(c.Table).chain(c.NS, s.family, c.Name, s.around).Around) {
-			spared[c.ID()] = append(spared[c.ID()], r.text())
+			spared[c] = append(spared[c], r.text())
 		}
 	}
 	return spared

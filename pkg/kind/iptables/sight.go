@@ -80,7 +80,7 @@ func (s *Sight) foreseen() *table {
 	}
 	t.policies["FORWARD"] = s.around.ForwardPolicy
 	for _, c := range s.wanted {
-		if c.Table != filter || c.hook() != "FORWARD" {
+		if !c.LetsThrough() {
 			continue
 		}
 		have := found.chain(c.NS, s.family, c.Name, s.around)
@@ -93,8 +93,8 @@ func (s *Sight) foreseen() *table {
 }
 
 // Unreached are the chains of linkd's that are there, and that packets do not come to, with the reason.
-func (s *Sight) Unreached() map[spec.ID]string {
-	why := map[spec.ID]string{}
+func (s *Sight) Unreached() map[*Chain]string {
+	why := map[*Chain]string{}
 	for _, c := range s.wanted {
 		t := s.table(c.Table)
 		if _, there := t.chains[c.Name]; !there {
@@ -106,12 +106,12 @@ func (s *Sight) Unreached() map[spec.ID]string {
 			if from == "" {
 				from = "nowhere"
 			}
-			why[c.ID()] = fmt.Sprintf("%s is reached from %s, and not from %s", c.Name, from, strings.Join(have.Hooks, ", "))
+			why[c] = fmt.Sprintf("%s is reached from %s, and not from %s", c.Name, from, strings.Join(have.Hooks, ", "))
 			continue
 		}
 		for _, place := range append([]string{c.hook()}, have.Hooks...) {
 			if r, hidden := t.decidedBefore(place, c); hidden {
-				why[c.ID()] = fmt.Sprintf("no packet gets to %s, because a rule in front of it in %s is for all of them: %s", c.Name, place, r.text())
+				why[c] = fmt.Sprintf("no packet gets to %s, because a rule in front of it in %s is for all of them: %s", c.Name, place, r.text())
 				break
 			}
 		}
@@ -134,15 +134,8 @@ func (t *table) decidedBefore(place string, c *Chain) (Rule, bool) {
 	return Rule{}, false
 }
 
-// InFront tells whether linkd has rules that let packets through, which others may drop all the same.
-func (s *Sight) InFront() (chain *Chain, is bool) {
-	for _, c := range s.wanted {
-		if c.Table == filter && c.hook() == "FORWARD" {
-			return c, true
-		}
-	}
-	return nil, false
-}
+// LetsThrough tells whether the chain is for what goes through the namespace: what forward and publish let through.
+func (c *Chain) LetsThrough() bool { return c.Table == filter && c.hook() == "FORWARD" }
 
 // dockerTable is where Docker has its rules with the backend nftables, which has no DOCKER-USER.
 const dockerTable = "docker-bridges"
@@ -158,4 +151,13 @@ func InNftables(ns *observe.NS, kindName string) (is bool, err error) {
 		return err
 	})
 	return is, err
+}
+
+// Backend is the backend that the programs of a kind speak to, nft or legacy; or why they cannot be used.
+func Backend(kindName string) (string, error) {
+	b, err := familyNamed(kindName).backend()
+	if err != nil {
+		return "", err
+	}
+	return b.String(), nil
 }
