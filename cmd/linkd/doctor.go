@@ -24,10 +24,8 @@ func newDoctor(o *options) *cobra.Command {
 			"nothing. The exit status is 1 where there is something to do.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			findings, err := o.examine(cmd.Context())
-			if err != nil {
-				return exit(exitFailed, err)
-			}
+			findings := o.examine(cmd.Context())
+			var err error
 			if o.json() {
 				err = json.NewEncoder(os.Stdout).Encode(struct {
 					Version  int              `json:"version"`
@@ -49,21 +47,17 @@ func newDoctor(o *options) *cobra.Command {
 	}
 }
 
-func (o *options) examine(ctx context.Context) ([]doctor.Finding, error) {
-	world, err := observe.NewWorld(o.finders...)
-	if err != nil {
-		return nil, err
-	}
-	defer world.Close()
-	if err := world.LookOnly(ctx); err != nil {
-		return nil, err
-	}
-	m := &doctor.Machine{World: world, Engines: o.engines, RuntimeDir: o.runtimeDir, Version: version}
+func (o *options) examine(ctx context.Context) []doctor.Finding {
+	m := &doctor.Machine{Engines: o.engines, RuntimeDir: o.runtimeDir, Version: version}
 	var files []spec.File
 	files, m.Unreadable = spec.ReadFiles(o.config)
 	m.Desired, m.Invalid = spec.Compile(o.language(), files)
-	world.Declare(m.Desired.Namespaces)
-	return doctor.Examine(ctx, m), nil
+	if m.World, m.Closed = observe.NewWorld(o.finders...); m.Closed == nil {
+		defer m.World.Close()
+		m.Closed = m.World.LookOnly(ctx)
+		m.World.Declare(m.Desired.Namespaces)
+	}
+	return doctor.Examine(ctx, m)
 }
 
 // groups are how findings are printed, the gravest first.

@@ -13,7 +13,11 @@ var bridgeNetfilter = newCheck("bridge-netfilter", "what goes from port to port 
 	"While the module br_netfilter is loaded, as Docker and Kubernetes do, and `net.bridge.bridge-nf-call-iptables` is 1, what goes from\nport to port of a bridge meets the rules of FORWARD, and with them a policy of DROP.",
 	func(ctx context.Context, m *Machine) (map[bridged]string, error) {
 		lost, some := map[bridged]string{}, false
-		for name, ns := range m.namespaces() {
+		open, err := m.namespaces()
+		if err != nil {
+			return nil, err
+		}
+		for name, ns := range open {
 			for _, bridge := range bridgesIn(m.Desired, name) {
 				some = true
 				for _, family := range families {

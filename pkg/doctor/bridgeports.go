@@ -12,7 +12,11 @@ var bridgePorts = newCheck("bridge-ports", "no bridge is full",
 	"A bridge takes 1,023 ports, whoever puts them there, and refuses the next (`exchange full`). `docker0` is one, too.",
 	func(ctx context.Context, m *Machine) (map[spec.ID][]string, error) {
 		there := map[spec.ID][]string{}
-		for name, ns := range m.namespaces() {
+		open, err := m.namespaces()
+		if err != nil {
+			return nil, err
+		}
+		for name, ns := range open {
 			bridges := bridgesIn(m.Desired, name)
 			if len(bridges) == 0 {
 				continue

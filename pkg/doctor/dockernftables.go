@@ -12,7 +12,11 @@ var dockerNftables = newCheck("docker-nftables", "Docker has no rules in nftable
 	"With `--firewall-backend=nftables` (since 29.0) Docker has its rules in tables of its own, `docker-bridges`, and there is no\n`DOCKER-USER`. What these drop, which is what comes for its networks from outside, no `forward` or `publish` of linkd's can let\nthrough.",
 	func(_ context.Context, m *Machine) (map[place]bool, error) {
 		saw := map[place]bool{}
-		for name, ns := range m.namespaces() {
+		open, err := m.namespaces()
+		if err != nil {
+			return nil, err
+		}
+		for name, ns := range open {
 			for _, family := range families {
 				for _, c := range chainsOf(m.Desired, place{name, family}) {
 					if !c.LetsThrough() {

@@ -29,7 +29,7 @@ func judgeInotify(_ *spec.Desired, saw usedUp) []Finding {
 		return nil
 	}
 	return []Finding{{
-		Level: Error, Text: "this user has no inotify instance left, so a daemon that starts now cannot start to watch",
+		Level: Error, Text: "this user has no inotify instance left, so no daemon of linkd can start",
 		Advice: "raise the sysctl fs.inotify.max_user_instances, to 1024 say",
 	}}
 }

@@ -28,8 +28,9 @@ type Machine struct {
 	Desired    *spec.Desired
 	Invalid    spec.Errors
 	Unreadable error
-	// World is one in which nothing is changed: see observe.World.LookOnly.
-	World *observe.World
+	// World is one in which nothing is changed: see observe.World.LookOnly. Closed is why there is none.
+	World  *observe.World
+	Closed error
 	// Engines are those that selectors name, Docker among them.
 	Engines []*engine.Finder
 	// RuntimeDir is where the daemon would be asked, and Version that of this program.
@@ -69,15 +70,18 @@ func (m *Machine) linkd(ctx context.Context) (pid int, who string) {
 	return os.Getpid(), "linkd, as it was started now,"
 }
 
-// namespaces are those that the files name and that are there, by name.
-func (m *Machine) namespaces() map[string]*observe.NS {
-	open := map[string]*observe.NS{}
+// namespaces are linkd's own, and those that the files name and that are there, by name.
+func (m *Machine) namespaces() (map[string]*observe.NS, error) {
+	if m.Closed != nil {
+		return nil, m.Closed
+	}
+	open := map[string]*observe.NS{spec.Host: m.World.Host()}
 	for _, name := range slices.Sorted(maps.Keys(m.Desired.Namespaces)) {
 		if ns, err := m.World.Open(name); err == nil {
 			open[name] = ns
 		}
 	}
-	return open
+	return open, nil
 }
 
 // families are the names of the kinds of rules.
@@ -109,7 +113,11 @@ func (m *Machine) sight(ctx context.Context, ns *observe.NS, family string) (*ip
 // ruled are the sights of all places in which the files have rules.
 func (m *Machine) ruled(ctx context.Context) (map[place]*iptables.Sight, error) {
 	ruled := map[place]*iptables.Sight{}
-	for _, ns := range m.namespaces() {
+	open, err := m.namespaces()
+	if err != nil {
+		return nil, err
+	}
+	for _, ns := range open {
 		for _, family := range families {
 			if len(m.Desired.Resources.In(ns.Name, family)) == 0 {
 				continue

@@ -13,6 +13,9 @@ import (
 var otherManagers = newCheck("other-managers", "no interface of the files is held by another manager",
 	"systemd-networkd and NetworkManager set the addresses, routes and masters of the interfaces that they manage, and take away\nwhat they do not know. An interface is one of theirs where a `.network` file matches it, or a connection is active on it.",
 	func(ctx context.Context, m *Machine) (map[string]holder, error) {
+		if m.Closed != nil {
+			return nil, m.Closed
+		}
 		links, err := m.World.Host().Links(ctx)
 		if err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 
 	"golang.org/x/sys/unix"
 
@@ -13,7 +12,9 @@ import (
 var procSys = newCheck("proc-sys", "settings can be written",
 	"In a container, and with `ProtectKernelTunables` in a unit, `/proc/sys` cannot be written, and no sysctl can be set.",
 	func(context.Context, *Machine) (readOnly, error) {
-		return readOnly(errors.Is(unix.Access("/proc/sys/net", unix.W_OK), unix.EROFS)), nil
+		var fs unix.Statfs_t
+		err := unix.Statfs("/proc/sys/net", &fs)
+		return fs.Flags&unix.ST_RDONLY != 0, err
 	}, judgeProcSys)
 
 type readOnly bool

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
+	"strings"
 
 	"linkd/pkg/kind/iptables"
 	"linkd/pkg/spec"
@@ -57,9 +58,9 @@ func firstOf(files *spec.Desired, kind string) (first spec.Resource) {
 func judgePrograms(files *spec.Desired, saw map[string]programs) (findings []Finding) {
 	for _, family := range familiesOf(files) {
 		p := saw[family]
-		for _, name := range p.missing {
+		if len(p.missing) > 0 {
 			findings = append(findings, Finding{
-				Level: Error, Text: fmt.Sprintf("%s is not installed, so no rules of %s can be set", name, family), Advice: "install the package iptables",
+				Level: Error, Text: fmt.Sprintf("no rules of %s can be set, because there is no %s", family, strings.Join(p.missing, ", no ")), Advice: "install the package iptables",
 			}.of(firstOf(files, family)))
 		}
 		if p.err != nil {

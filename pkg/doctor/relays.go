@@ -27,7 +27,11 @@ type held map[string]map[string][]netip.Prefix
 // held are the addresses that are there, and those that the files ask for.
 func (m *Machine) held(ctx context.Context) (held, error) {
 	found := held{}
-	for name, ns := range m.namespaces() {
+	open, err := m.namespaces()
+	if err != nil {
+		return nil, err
+	}
+	for name, ns := range open {
 		there, err := subnets(ctx, ns)
 		if err != nil {
 			return nil, err
@@ -97,7 +101,11 @@ func (m *Machine) relays(ctx context.Context) (map[*observe.NS][]relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	open, in := m.namespaces(), map[*observe.NS][]relay{}
+	open, err := m.namespaces()
+	if err != nil {
+		return nil, err
+	}
+	in := map[*observe.NS][]relay{}
 	for _, r := range relays(m.Desired, held) {
 		in[open[r.ns]] = append(in[open[r.ns]], r)
 	}

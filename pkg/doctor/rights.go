@@ -44,7 +44,7 @@ func judgeRights(files *spec.Desired, saw effective) (findings []Finding) {
 		if saw.set&(1<<bit) == 0 {
 			findings = append(findings, Finding{
 				Level: level, Text: fmt.Sprintf("%s has no %s, so it cannot %s", saw.who, name, what),
-				Advice: "run it as root, and leave " + name + " out of no CapabilityBoundingSet",
+				Advice: "run it as root, with " + name + " among the capabilities that its unit or container leaves it",
 			})
 		}
 	}

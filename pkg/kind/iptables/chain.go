@@ -50,13 +50,15 @@ func (c *Chain) Remark(have spec.Resource) string {
 		remarks = append(remarks, "nothing is forwarded: "+strings.ReplaceAll(familyNamed(c.Family).forwarding, "/", ".")+" is 0")
 	}
 	if c.unforwarded && around.ForwardPolicy == "DROP" {
-		remarks = append(remarks, "the policy of FORWARD is DROP, as Docker sets it, so only what a rule accepts is forwarded: see forward, or policies")
+		remarks = append(remarks, policyDrops+", so only what a rule accepts is forwarded: see forward, or policies")
 	}
 	for _, r := range c.leftOut(around) {
 		remarks = append(remarks, "left out, because a rule in "+c.hook()+" itself does it: "+r.text())
 	}
 	return strings.Join(remarks, "; ")
 }
+
+const policyDrops = "the policy of FORWARD is DROP, as Docker sets it"
 
 // forwards tells whether the chain is for packets that go through the namespace. A user's own rules are for any.
 func (c *Chain) forwards() bool {

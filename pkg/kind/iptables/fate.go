@@ -22,7 +22,7 @@ func (t *table) fate(in, out string) (fate Fate, by string) {
 	w := walk{table: t, in: in, out: out}
 	fate, by = w.through("FORWARD", 0)
 	if fate == Unsure {
-		by = "the policy of FORWARD is DROP"
+		by = policyDrops
 		if fate = Accepted; t.policy("FORWARD") == "DROP" {
 			fate = Dropped
 		}
