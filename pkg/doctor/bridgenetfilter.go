@@ -18,8 +18,15 @@ var bridgeNetfilter = newCheck("bridge-netfilter", "what goes from port to port 
 			return nil, err
 		}
 		for name, ns := range open {
+			links, err := ns.Links(ctx)
+			if err != nil {
+				return nil, err
+			}
 			for _, bridge := range bridgesIn(m.Desired, name) {
 				some = true
+				if portsOf(m.Desired, name, links, bridge) < 2 {
+					continue
+				}
 				for _, family := range families {
 					value, err := setting(ns, netfilterPath(family))
 					if err != nil {

@@ -5,13 +5,14 @@ import (
 	"fmt"
 
 	"linkd/pkg/kind/port"
+	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
 
 var bridgePorts = newCheck("bridge-ports", "no bridge is full",
 	"A bridge takes 1,023 ports, whoever puts them there, and refuses the next (`exchange full`). `docker0` is one, too.",
-	func(ctx context.Context, m *Machine) (map[spec.ID][]string, error) {
-		there := map[spec.ID][]string{}
+	func(ctx context.Context, m *Machine) (map[spec.ID]int, error) {
+		there := map[spec.ID]int{}
 		open, err := m.namespaces()
 		if err != nil {
 			return nil, err
@@ -26,17 +27,9 @@ var bridgePorts = newCheck("bridge-ports", "no bridge is full",
 				return nil, err
 			}
 			for _, bridge := range bridges {
-				at := links.ByName(bridge)
-				if at != nil && at.Kind != "bridge" {
-					continue
+				if at := links.ByName(bridge); at == nil || at.Kind == "bridge" {
+					there[spec.LinkID(name, bridge)] = portsOf(m.Desired, name, links, bridge)
 				}
-				ports := []string{}
-				for _, l := range links.All {
-					if at != nil && l.Master == at.Index {
-						ports = append(ports, l.Name)
-					}
-				}
-				there[spec.LinkID(name, bridge)] = ports
 			}
 		}
 		if len(there) == 0 {
@@ -52,7 +45,25 @@ const (
 	manyPorts = 1000
 )
 
-func judgeBridgePorts(files *spec.Desired, there map[spec.ID][]string) (findings []Finding) {
+// portsOf is how many ports a bridge has, with those that the files are still to put there.
+func portsOf(files *spec.Desired, ns string, links *observe.Links, bridge string) int {
+	ports := map[string]bool{}
+	if at := links.ByName(bridge); at != nil {
+		for _, l := range links.All {
+			if l.Master == at.Index {
+				ports[l.Name] = true
+			}
+		}
+	}
+	for _, r := range files.Resources.In(ns, "port") {
+		if p := r.(*port.Port); p.MasterID().Key == bridge {
+			ports[p.Dev] = true
+		}
+	}
+	return len(ports)
+}
+
+func judgeBridgePorts(files *spec.Desired, there map[spec.ID]int) (findings []Finding) {
 	seen := map[spec.ID]bool{}
 	for _, r := range files.Resources.All() {
 		p, is := r.(*port.Port)
@@ -60,22 +71,13 @@ func judgeBridgePorts(files *spec.Desired, there map[spec.ID][]string) (findings
 			continue
 		}
 		bridge := p.MasterID()
-		ports, is := there[bridge]
+		n, is := there[bridge]
 		if !is || seen[bridge] {
 			continue
 		}
 		seen[bridge] = true
-		all := map[string]bool{}
-		for _, name := range ports {
-			all[name] = true
-		}
-		for _, other := range files.Resources.In(p.NS, "port") {
-			if other := other.(*port.Port); other.MasterID() == bridge {
-				all[other.Dev] = true
-			}
-		}
 		f := Finding{Level: Warning, Advice: "wire what is new to a second bridge, and route between the two"}.of(r)
-		switch n := len(all); {
+		switch {
 		case n > mostPorts:
 			f.Level = Error
 			f.Text = fmt.Sprintf("the bridge %s in %s is to have %d ports, and takes %d: the last ones fail with `exchange full`", bridge.Key, p.NS, n, mostPorts)

@@ -26,11 +26,29 @@ var dockerAddresses = newCheck("docker-addresses", "Docker gives nobody an addre
 		}
 		for _, e := range m.Engines {
 			if e.Schemes()[0] == "docker" {
-				return e.Networks(ctx)
+				networks, err := e.Networks(ctx)
+				if err == nil {
+					err = m.addGateways(ctx, networks)
+				}
+				return networks, err
 			}
 		}
 		return nil, needless("there is no Docker to ask")
 	}, judgeDockerAddresses)
+
+// addGateways notes the addresses of the bridges themselves: Docker does not tell of those that it has chosen.
+func (m *Machine) addGateways(ctx context.Context, networks []engine.Network) error {
+	if m.Closed != nil {
+		return m.Closed
+	}
+	there, err := address.On(ctx, m.World.Host())
+	for _, n := range networks {
+		for _, at := range there[n.Bridge] {
+			n.Taken[at.Addr()] = "the gateway"
+		}
+	}
+	return err
+}
 
 func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findings []Finding) {
 	for _, r := range files.Resources.All() {
@@ -47,7 +65,7 @@ func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findi
 		if who, taken := n.Taken[ip]; taken {
 			findings = append(findings, Finding{
 				Level: Error, Text: fmt.Sprintf("%s in %s is %s of Docker's network %s already", ip, a.NS, who, n.Name),
-				Advice: "give it another address" + outside(n, ip),
+				Advice: "give it another one, and keep Docker to a range without that: " + ranged(n, ip),
 			}.of(a))
 			continue
 		}
@@ -56,7 +74,7 @@ func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findi
 				findings = append(findings, Finding{
 					Level:  Warning,
 					Text:   fmt.Sprintf("%s in %s is in the range from which Docker gives addresses of its network %s, so a container may come to have it too", ip, a.NS, n.Name),
-					Advice: "have Docker leave it alone" + outside(n, ip),
+					Advice: "keep Docker to a range without it: " + ranged(n, ip),
 				}.of(a))
 			}
 		}
@@ -64,12 +82,12 @@ func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findi
 	return findings
 }
 
-// outside says how Docker is made to keep to a part of a network.
-func outside(n engine.Network, ip netip.Addr) string {
+// ranged says how Docker is made to give addresses of a part of a network only.
+func ranged(n engine.Network, ip netip.Addr) string {
 	if n.Bridge == "docker0" {
-		return ", with fixed-cidr in /etc/docker/daemon.json as a part of the subnet that does not hold it"
+		return "set fixed-cidr in /etc/docker/daemon.json"
 	}
-	return fmt.Sprintf(", with --ip-range or --aux-address NAME=%s when the network is made", ip)
+	return fmt.Sprintf("make the network with --ip-range, or with --aux-address NAME=%s", ip)
 }
 
 // hostBridge is the bridge in linkd's own namespace that an address is behind: its interface is one end of a veth, whose

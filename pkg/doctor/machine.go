@@ -11,10 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"linkd/pkg/control"
-	"linkd/pkg/kind/address"
 	"linkd/pkg/kind/iptables"
 	"linkd/pkg/observe"
 	"linkd/pkg/observe/engine"
@@ -141,26 +138,6 @@ func byPlace[T any](m map[place]T) []place {
 	return slices.SortedFunc(maps.Keys(m), func(a, b place) int {
 		return strings.Compare(a.ns+" "+a.family, b.ns+" "+b.family)
 	})
-}
-
-// subnets are the networks that a namespace's addresses are in, with the bits of an address, by interface.
-func subnets(ctx context.Context, ns *observe.NS) (map[string][]netip.Prefix, error) {
-	links, err := ns.Links(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string][]netip.Prefix{}
-	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		byIndex, err := address.SubnetsByIndex(ns, family)
-		if err != nil {
-			return nil, err
-		}
-		for index, subnets := range byIndex {
-			name := links.NameOf(index)
-			found[name] = append(found[name], subnets...)
-		}
-	}
-	return found, nil
 }
 
 // setting reads a setting of a namespace, by its path below /proc/sys; "" where there is none.

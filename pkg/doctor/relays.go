@@ -21,7 +21,7 @@ type relay struct {
 	asks spec.Resource
 }
 
-// held are the networks of each interface's addresses, with the bits of an address, by namespace.
+// held are the addresses of each interface, with their subnets, by namespace.
 type held map[string]map[string][]netip.Prefix
 
 // held are the addresses that are there, and those that the files ask for.
@@ -32,7 +32,7 @@ func (m *Machine) held(ctx context.Context) (held, error) {
 		return nil, err
 	}
 	for name, ns := range open {
-		there, err := subnets(ctx, ns)
+		there, err := address.On(ctx, ns)
 		if err != nil {
 			return nil, err
 		}
@@ -57,8 +57,9 @@ func relays(files *spec.Desired, held held) (relays []relay) {
 		for ns, devs := range held {
 			for _, c := range chainsOf(files, place{ns, family}) {
 				for _, network := range c.Masqueraded() {
-					for dev, subnets := range devs {
-						if slices.ContainsFunc(subnets, func(s netip.Prefix) bool { return network.Contains(s.Addr()) && !s.IsSingleIP() }) {
+					for dev, addresses := range devs {
+						inside := slices.ContainsFunc(addresses, func(a netip.Prefix) bool { return network.Contains(a.Addr()) && !a.IsSingleIP() })
+						if inside && wired(files, ns, dev) {
 							add(relay{place{ns, family}, dev, c})
 						}
 					}
@@ -71,12 +72,18 @@ func relays(files *spec.Desired, held held) (relays []relay) {
 		if !is || !rt.Via.IsValid() {
 			continue
 		}
-		if ns, dev := gateway(files, rt); dev != "" && slices.ContainsFunc(held[ns][dev], func(s netip.Prefix) bool { return s.Addr() == rt.Via }) {
+		if ns, dev := gateway(files, rt); dev != "" && slices.ContainsFunc(held[ns][dev], func(a netip.Prefix) bool { return a.Addr() == rt.Via }) {
 			add(relay{place{ns, familyOf(rt.To.Addr())}, dev, rt})
 		}
 	}
 	slices.SortFunc(relays, func(a, b relay) int { return strings.Compare(a.ns+" "+a.dev+" "+a.family, b.ns+" "+b.dev+" "+b.family) })
 	return relays
+}
+
+// wired tells whether others are behind an interface by what the files say: one that leads out may be in the same network.
+func wired(files *spec.Desired, ns, dev string) bool {
+	l, is := files.Resources.Get(spec.LinkID(ns, dev)).(*link.Link)
+	return slices.Contains(bridgesIn(files, ns), dev) || is && l.Peer != nil
 }
 
 // gateway is the interface at the other end of the veth by which a route leaves, or the bridge that this is a port of; ""

@@ -1,9 +1,10 @@
 package address
 
 import (
-	"maps"
+	"context"
 	"net/netip"
-	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
 )
@@ -11,17 +12,11 @@ import (
 // Subnets are the networks that a namespace's addresses of a family (unix.AF_INET, unix.AF_INET6) are in, each with the
 // bits of an address; with a peer, the peer's.
 func Subnets(ns *observe.NS, family int) ([]netip.Prefix, error) {
-	byIndex, err := SubnetsByIndex(ns, family)
-	return slices.Concat(slices.Collect(maps.Values(byIndex))...), err
-}
-
-// SubnetsByIndex are the same by the index of the interface.
-func SubnetsByIndex(ns *observe.NS, family int) (map[int][]netip.Prefix, error) {
 	msgs, err := dump(ns, family, 0)
 	if err != nil {
 		return nil, err
 	}
-	subnets := map[int][]netip.Prefix{}
+	subnets := make([]netip.Prefix, 0, len(msgs))
 	for _, msg := range msgs {
 		a, err := parse(msg)
 		if err != nil {
@@ -31,7 +26,21 @@ func SubnetsByIndex(ns *observe.NS, family int) (map[int][]netip.Prefix, error) 
 		if a.Peer != nil {
 			in = netip.PrefixFrom(*a.Peer, in.Bits())
 		}
-		subnets[a.index] = append(subnets[a.index], in)
+		subnets = append(subnets, in)
 	}
 	return subnets, nil
+}
+
+// On are the addresses of a namespace by the interface's name.
+func On(ctx context.Context, ns *observe.NS) (map[string][]netip.Prefix, error) {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := list(ns, unix.AF_UNSPEC, 0, links.NameOf)
+	on := map[string][]netip.Prefix{}
+	for _, a := range found {
+		on[a.Dev] = append(on[a.Dev], a.Prefix)
+	}
+	return on, err
 }
