@@ -15,7 +15,7 @@ import (
 type count struct {
 	instances []spec.Instance
 	answered  chan struct{}
-	missed    bool // somebody had to go on without the answer
+	missed    bool // somebody has gone on without the answer
 }
 
 // Instances implements observe.Census. Who watches knows it already, but for a label that nobody has asked for before.
@@ -27,7 +27,8 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 	f.mu.Lock()
 	c, watching := f.counts[label], f.watching
 	if c == nil {
-		c = &count{answered: make(chan struct{})}
+		// Who asks before anybody watches is told directly, and has to be told of what changed until that began.
+		c = &count{answered: make(chan struct{}), missed: !watching}
 		f.counts[label] = c
 		f.wake()
 	}
@@ -54,6 +55,19 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 	return c.instances, nil
 }
 
+// Count implements observe.Census.
+func (f *Finder) Count(templates []spec.Selector) {
+	wanted := map[string]bool{}
+	for _, t := range templates {
+		if label, many := t.ManyByLabel(); many && t.Scheme == f.scheme {
+			wanted[label] = true
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.counts, func(label string, _ *count) bool { return !wanted[label] })
+}
+
 // named gives instances the selectors by which this finder finds them.
 func (f *Finder) named(instances []spec.Instance) []spec.Instance {
 	for i := range instances {
@@ -78,6 +92,11 @@ func (f *Finder) recount(ctx context.Context, populated func()) error {
 		f.mu.Lock()
 		f.down = nil
 		c := f.counts[label]
+		if c == nil {
+			// It is not wanted any more.
+			f.mu.Unlock()
+			continue
+		}
 		before := c.instances
 		c.instances = f.named(instances)
 		if closed(c.answered) {
