@@ -32,8 +32,8 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$${file%/*}" || exit 1; \
 	done
 
-reference: ## docs/reference.md and the JSON Schema, from the Go types
-	go test ./pkg/reference -run TestTheDocsAreOfToday -update
+reference: ## what is generated in docs/: the reference and the JSON Schema, from the Go types, and the list of checks
+	go test ./pkg/reference ./pkg/doctor -run TestTheDocsAreOfToday -update
 
 clean: ## remove what was built
 	rm -rf build

@@ -19,6 +19,8 @@ type relay struct {
 	place
 	dev  string
 	asks spec.Resource
+	// anywhere: it is for what goes to wherever the namespace has a default route.
+	anywhere bool
 }
 
 // held are the addresses of each interface, with their subnets, by namespace.
@@ -60,7 +62,7 @@ func relays(files *spec.Desired, held held) (relays []relay) {
 					for dev, addresses := range devs {
 						inside := slices.ContainsFunc(addresses, func(a netip.Prefix) bool { return network.Contains(a.Addr()) && !a.IsSingleIP() })
 						if inside && wired(files, ns, dev) {
-							add(relay{place{ns, family}, dev, c})
+							add(relay{place{ns, family}, dev, c, true})
 						}
 					}
 				}
@@ -73,7 +75,7 @@ func relays(files *spec.Desired, held held) (relays []relay) {
 			continue
 		}
 		if ns, dev := gateway(files, rt); dev != "" && slices.ContainsFunc(held[ns][dev], func(a netip.Prefix) bool { return a.Addr() == rt.Via }) {
-			add(relay{place{ns, familyOf(rt.To.Addr())}, dev, rt})
+			add(relay{place{ns, familyOf(rt.To.Addr())}, dev, rt, rt.To.Bits() == 0})
 		}
 	}
 	slices.SortFunc(relays, func(a, b relay) int { return strings.Compare(a.ns+" "+a.dev+" "+a.family, b.ns+" "+b.dev+" "+b.family) })

@@ -18,8 +18,13 @@ func HasLinks(kind string) (bool, error) {
 		// Where there are no modules, to ask for one has no effect.
 		return MakesLinks(kind)
 	}
+	return listed(modules(), kind)
+}
+
+// listed tells whether depmod(8) has noted a module for a kind of link, or that the kernel has it built in, below dir.
+func listed(dir, kind string) (bool, error) {
 	alias := "rtnl-link-" + kind
-	list, err := os.ReadFile(filepath.Join(modules(), "modules.alias"))
+	list, err := os.ReadFile(filepath.Join(dir, "modules.alias"))
 	if err != nil {
 		return false, err
 	}
@@ -27,7 +32,7 @@ func HasLinks(kind string) (bool, error) {
 		return true, nil
 	}
 	// What is built in has no file, and is listed here since 5.2.
-	list, err = os.ReadFile(filepath.Join(modules(), "modules.builtin.modinfo"))
+	list, err = os.ReadFile(filepath.Join(dir, "modules.builtin.modinfo"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, errors.New("this kernel does not list what is built into it")
 	}

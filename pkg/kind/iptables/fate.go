@@ -22,9 +22,8 @@ func (t *table) fate(in, out string) (fate Fate, by string) {
 	w := walk{table: t, in: in, out: out}
 	fate, by = w.through("FORWARD", 0)
 	if fate == Unsure {
-		by = policyDrops
 		if fate = Accepted; t.policy("FORWARD") == "DROP" {
-			fate = Dropped
+			fate, by = Dropped, policyDrops
 		}
 	}
 	if fate == Accepted && w.mayDrop || fate == Dropped && w.mayAccept {
