@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"linkd/pkg/control"
 	"linkd/pkg/kind/iptables"
 	"linkd/pkg/observe"
@@ -53,6 +55,12 @@ type sighted struct {
 // Daemon is the daemon that runs; the error is control.ErrNoDaemon where there is none.
 func (m *Machine) Daemon(ctx context.Context) (*control.Identity, error) {
 	if m.daemon == nil {
+		socket := filepath.Join(m.RuntimeDir, control.SocketName)
+		if err := unix.Access(socket, unix.W_OK); errors.Is(err, unix.EACCES) {
+			// There may well be one, which this user may not ask.
+			m.daemon = &asked{err: &os.PathError{Op: "connect", Path: socket, Err: err}}
+			return nil, m.daemon.err
+		}
 		id, err := control.NewClient(m.RuntimeDir).Identity(ctx)
 		m.daemon = &asked{id, err}
 	}
