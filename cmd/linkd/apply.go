@@ -15,6 +15,7 @@ import (
 	"linkd/pkg/control"
 	"linkd/pkg/kind"
 	"linkd/pkg/observe"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -26,7 +27,7 @@ func newApply(o *options) *cobra.Command {
 		Short: "Converge once, without a daemon",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			files, err := spec.ReadFiles(o.config)
+			files, err := spec.ReadTrusted(o.config)
 			if err != nil {
 				return exit(exitInvalid, err)
 			}
@@ -74,8 +75,8 @@ func namedNamespaces() (map[string]spec.Namespace, error) {
 }
 
 // loadValid reads the files; none of them may have an error.
-func (o *options) loadValid() (*spec.Desired, error) {
-	files, err := spec.ReadFiles(o.config)
+func (o *options) loadValid(read func(paths []string) ([]spec.File, error)) (*spec.Desired, error) {
+	files, err := read(o.config)
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}
@@ -86,10 +87,10 @@ func (o *options) loadValid() (*spec.Desired, error) {
 func (o *options) compileValid(files []spec.File) (*spec.Desired, error) {
 	desired, errs := spec.Compile(o.language(), files)
 	for _, m := range desired.Misfits {
-		fmt.Fprintln(os.Stderr, m)
+		fmt.Fprintln(stderr, plain.Text(m.String()))
 	}
 	if desired.Unknown != nil {
-		fmt.Fprintln(os.Stderr, "nothing is taken away for now:", desired.Unknown)
+		fmt.Fprintln(stderr, "nothing is taken away for now:", desired.Unknown)
 	}
 	return desired, o.invalid(errs)
 }
@@ -104,10 +105,13 @@ const tentativePause = 3 * time.Second
 // once converges what is desired; again tells what that is when templates have come to stand for others, and is nil where
 // there are none. Beside says what to do where a daemon runs.
 func (o *options) once(ctx context.Context, desired *spec.Desired, again func() (*spec.Desired, error), wait time.Duration, search bool, beside string) error {
-	log := o.logger(os.Stderr)
+	log := o.logger(stderr)
 	release, err := control.Lock(o.runtimeDir)
 	if errors.Is(err, control.ErrLocked) {
 		return exit(exitFailed, fmt.Errorf("%w (%s): %s", err, o.runtimeDir, beside))
+	}
+	if errors.As(err, new(*spec.Untrusted)) {
+		return exit(exitFailed, err)
 	}
 	if err != nil {
 		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
@@ -189,7 +193,7 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 				if err != nil {
 					return status, err
 				}
-				engine.Want(desired, desired.Unknown == nil)
+				engine.Repopulate(desired, desired.Unknown == nil)
 			}
 		case <-timer.C:
 		}

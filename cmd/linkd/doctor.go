@@ -12,7 +12,7 @@ import (
 
 	"linkd/pkg/doctor"
 	"linkd/pkg/observe"
-	"linkd/pkg/reconcile"
+	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -50,7 +50,7 @@ func newDoctor(o *options) *cobra.Command {
 func (o *options) examine(ctx context.Context) []doctor.Finding {
 	m := &doctor.Machine{Engines: o.engines, RuntimeDir: o.runtimeDir, Version: version}
 	var files []spec.File
-	files, m.Unreadable = spec.ReadFiles(o.config)
+	files, m.Unreadable = spec.ReadTrusted(o.config)
 	m.Desired, m.Invalid = spec.Compile(o.language(), files)
 	if m.World, m.Closed = observe.NewWorld(o.finders...); m.Closed == nil {
 		defer m.World.Close()
@@ -84,15 +84,15 @@ func printFindings(w io.Writer, findings []doctor.Finding) error {
 			if f.Level != g.level {
 				continue
 			}
-			if _, err := fmt.Fprintf(w, "%s %s: %s\n", title, f.Check, reconcile.Escape(f.Text)); err != nil {
+			if _, err := fmt.Fprintf(w, "%s %s: %s\n", title, f.Check, plain.Text(f.Text)); err != nil {
 				return err
 			}
 			if f.Advice != "" {
-				fmt.Fprintf(w, "         %s\n", reconcile.Escape(f.Advice))
+				fmt.Fprintf(w, "         %s\n", plain.Text(f.Advice))
 			}
 			if where := f.Source; where != "" {
 				if f.Resource != "" {
-					where += ": " + reconcile.Escape(f.Resource)
+					where += ": " + plain.Text(f.Resource)
 				}
 				fmt.Fprintf(w, "         %s\n", where)
 			}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/journal"
+
+	"linkd/pkg/plain"
 )
 
 // journalHandler sends log records to systemd's journal, with each attribute as a field of its own: LINKD_ID,
@@ -22,13 +24,14 @@ func newJournalHandler(level slog.Leveler) *journalHandler {
 func (h *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
 
 func (h *journalHandler) Handle(_ context.Context, r slog.Record) error {
-	fields, text := map[string]string{}, r.Message
+	fields, text := map[string]string{}, plain.Text(r.Message)
 	for k, v := range h.fields {
 		fields[k] = v
 	}
 	r.Attrs(func(a slog.Attr) bool {
-		fields[fieldName(a.Key)] = a.Value.String()
-		text += " " + a.Key + "=" + a.Value.String()
+		value := plain.Text(a.Value.String())
+		fields[fieldName(a.Key)] = value
+		text += " " + a.Key + "=" + value
 		return true
 	})
 	return journal.Send(text, priority(r.Level), fields)
@@ -40,7 +43,7 @@ func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 		with.fields[k] = v
 	}
 	for _, a := range attrs {
-		with.fields[fieldName(a.Key)] = a.Value.String()
+		with.fields[fieldName(a.Key)] = plain.Text(a.Value.String())
 	}
 	return with
 }

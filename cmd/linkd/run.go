@@ -21,25 +21,30 @@ import (
 )
 
 func newRun(o *options) *cobra.Command {
-	return &cobra.Command{
+	var mounts string
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "The daemon: watch the files and the kernel, converge, repair",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), mounts) },
 	}
+	cmd.Flags().StringVar(&mounts, "mount-namespace", "", "the mount namespace (a file) to name network namespaces in, if not its own")
+	return cmd
 }
 
 // garbagePercent is how much garbage, in percent of what is in use, the daemon lets come together.
 const garbagePercent = 50
 
-func (o *options) run(ctx context.Context) error {
+func (o *options) run(ctx context.Context, mounts string) error {
 	// A daemon is there to be small: what a pass of everything leaves behind is soon gone, and passes are rare.
 	debug.SetGCPercent(garbagePercent)
-	log := o.logger(os.Stderr)
+	log := o.logger(stderr)
 	release, err := control.Lock(o.runtimeDir)
 	switch {
 	case errors.Is(err, control.ErrLocked):
 		return exit(exitFailed, fmt.Errorf("%w (%s)", err, o.runtimeDir))
+	case errors.As(err, new(*spec.Untrusted)):
+		return exit(exitFailed, err)
 	case err != nil:
 		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
 	default:
@@ -53,6 +58,11 @@ func (o *options) run(ctx context.Context) error {
 		return exit(exitFailed, err)
 	}
 	defer world.Close()
+	if mounts != "" {
+		if err := world.MountIn(mounts); err != nil {
+			return exit(exitFailed, fmt.Errorf("where to name network namespaces: %w", err))
+		}
+	}
 
 	inbox := observe.NewInbox()
 	deafen, err := world.Listen(inbox, engine.Topics())
@@ -79,16 +89,14 @@ func (o *options) run(ctx context.Context) error {
 	loop.Declared = rewatch
 	loop.Stamp = func() string { return spec.Stamp(o.config) }
 	loop.Load = func() reconcile.Loaded { return o.load(keeper, log) }
-	ready := false
-	loop.Passed = func(s *reconcile.Status) {
-		notice := "STATUS=" + summary(s)
-		if !ready {
-			ready = true
-			notice = daemon.SdNotifyReady + "\n" + notice
-		}
-		_, _ = daemon.SdNotify(false, notice)
+	watchdog, err := newWatchdog()
+	if err != nil {
+		log.Warn("systemd's watchdog is not fed", "error", err)
 	}
-	stopServing, err := control.Serve(o.runtimeDir, version, loop)
+	engine.Progress = watchdog.progress
+	loop.Rhythm = watchdog.rhythm()
+	loop.Passed = func(s *reconcile.Status) { watchdog.passed(summary(s)) }
+	stopServing, err := control.Serve(o.runtimeDir, version, loop, log)
 	if err != nil {
 		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
 	} else {
@@ -116,7 +124,7 @@ func (o *options) run(ctx context.Context) error {
 
 // load reads the files and keeps what of them is good.
 func (o *options) load(keeper *spec.Keeper, log *slog.Logger) reconcile.Loaded {
-	files, err := spec.ReadFiles(o.config)
+	files, err := spec.ReadTrusted(o.config)
 	if err != nil {
 		return reconcile.Loaded{Err: err}
 	}

@@ -16,14 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/control"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 )
 
 func newStatus(o *options) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
-		Use:   "status [ID...]",
-		Short: "How each resource stands",
+		Use:               "status [ID...]",
+		Short:             "How each resource stands",
+		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			client := control.NewClient(o.runtimeDir)
 			status, err := client.Status(cmd.Context())
@@ -72,7 +74,7 @@ func newReload(o *options) *cobra.Command {
 					return exit(exitFailed, err)
 				}
 			} else {
-				o.printTrouble(os.Stderr, reloaded.Status)
+				o.printTrouble(stderr, reloaded.Status)
 			}
 			switch {
 			case len(reloaded.Errors) > 0:
@@ -88,8 +90,9 @@ func newReload(o *options) *cobra.Command {
 func newWait(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use:   "wait [ID...]",
-		Short: "Block until everything, or what is named, is as wanted",
+		Use:               "wait [ID...]",
+		Short:             "Block until everything, or what is named, is as wanted",
+		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx := cmd.Context()
 			if timeout > 0 {
@@ -100,7 +103,7 @@ func newWait(o *options) *cobra.Command {
 			client := control.NewClient(o.runtimeDir)
 			status, err := client.Wait(ctx, ids)
 			if errors.Is(err, control.ErrNoDaemon) {
-				fmt.Fprintf(os.Stderr, "%v: waiting for one\n", err)
+				fmt.Fprintf(stderr, "%v: waiting for one\n", err)
 			}
 			for errors.Is(err, control.ErrNoDaemon) && pause(ctx, daemonPause) {
 				status, err = client.Wait(ctx, ids)
@@ -120,12 +123,12 @@ func newWait(o *options) *cobra.Command {
 			if status, err = client.Status(cmd.Context()); err == nil {
 				only, unknown := status.Only(ids)
 				for _, id := range unknown {
-					fmt.Fprintf(os.Stderr, "%s: no file declares it\n", id)
+					fmt.Fprintf(stderr, "%s: no file declares it\n", id)
 				}
-				o.printTrouble(os.Stderr, only)
+				o.printTrouble(stderr, only)
 			}
 			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
+				fmt.Fprintln(stderr, err)
 			}
 			return exit(exitFailed, fmt.Errorf("not converged after %s", timeout))
 		},
@@ -180,14 +183,14 @@ func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
 		return
 	}
 	t := table.NewWriter()
-	t.SetStyle(plain)
+	t.SetStyle(columns)
 	colour := coloured(w)
 	for _, r := range s.Resources {
 		state := string(r.State)
 		if colour {
 			state = colours[r.State].Sprint(state)
 		}
-		t.AppendRow(table.Row{state, r.ID, r.Source, r.Reason})
+		t.AppendRow(table.Row{state, r.ID, plain.Text(r.Source), r.Reason})
 	}
 	if len(s.Resources) > 0 {
 		for line := range strings.Lines(t.Render() + "\n") {
@@ -196,17 +199,17 @@ func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
 	}
 	for _, f := range s.Files {
 		if f.State != "loaded" {
-			fmt.Fprintf(w, "%s: %s: %s\n", f.State, f.Path, f.Error)
+			fmt.Fprintf(plain.Writer(w), "%s: %s: %s\n", f.State, plain.Text(f.Path), f.Error)
 		}
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(w, "warning: %s\n", warning)
+		fmt.Fprintf(w, "warning: %s\n", plain.Text(warning))
 	}
 	fmt.Fprintln(w, summary(s))
 }
 
-// plain is a table of columns with nothing drawn between them.
-var plain = func() table.Style {
+// columns is a table of columns with nothing drawn between them.
+var columns = func() table.Style {
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "

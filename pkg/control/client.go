@@ -5,16 +5,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 
 	"linkd/pkg/reconcile"
 )
 
 // ErrNoDaemon says that no daemon answers on the socket.
 var ErrNoDaemon = errors.New("no daemon is running")
+
+// errDenied says that the socket's mode keeps out who asks.
+var errDenied = errors.New("permission denied")
 
 // Client asks the daemon behind the socket in a runtime directory.
 type Client struct {
@@ -27,6 +33,9 @@ func NewClient(dir string) *Client {
 	path := filepath.Join(dir, SocketName)
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, errDenied
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNoDaemon, err)
 		}
@@ -60,6 +69,17 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 	return ask[Reloaded](ctx, c, http.MethodPost, "reload", nil)
 }
 
+// deniedHere says what the daemon would say if it could be asked.
+func deniedHere(method, what string) string {
+	if method != http.MethodGet {
+		return refusal(what, "")
+	}
+	return refusal(what, Group)
+}
+
+// longestReason bounds, in bytes, what is read of an answer that is a refusal.
+const longestReason = 1 << 10
+
 func ask[T any](ctx context.Context, c *Client, method, what string, query url.Values) (*T, error) {
 	target := url.URL{Scheme: "http", Host: "linkd", Path: "/v1/" + what, RawQuery: query.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
@@ -71,10 +91,21 @@ func ask[T any](ctx context.Context, c *Client, method, what string, query url.V
 		if errors.Is(err, ErrNoDaemon) {
 			return nil, fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
 		}
+		if errors.Is(err, errDenied) {
+			return nil, fmt.Errorf("%s: %w: %s", c.path, errDenied, deniedHere(method, what))
+		}
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusForbidden:
+		why, err := io.ReadAll(io.LimitReader(resp.Body, longestReason))
+		if err != nil {
+			return nil, err
+		}
+		return nil, errors.New(strings.TrimSpace(string(why)))
+	default:
 		return nil, fmt.Errorf("the daemon answers %s to %s", resp.Status, what)
 	}
 	var v T

@@ -6,8 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 // SocketName is the socket's name in the runtime directory.
@@ -40,19 +40,11 @@ type Identity struct {
 	PID     int    `json:"pid"`
 }
 
-// Serve answers on the socket in dir until stop is called. The version is that of the program.
-func Serve(dir, version string, d Daemon) (stop func(), err error) {
-	path := filepath.Join(dir, SocketName)
-	// The lock on the directory is held, so a socket that is there is a dead daemon's.
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	listener, err := net.Listen("unix", path)
+// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir. The
+// version is that of the program.
+func Serve(dir, version string, d Daemon, log *slog.Logger) (stop func(), err error) {
+	door, err := open(dir, log)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
 		return nil, err
 	}
 	mux := http.NewServeMux()
@@ -94,15 +86,16 @@ func Serve(dir, version string, d Daemon) (stop func(), err error) {
 		}
 		answer(w, reply)
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: guard(mux, door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(listener)
+		_ = server.Serve(door)
 	}()
 	return func() {
 		_ = server.Close()
 		<-done
+		door.close()
 	}, nil
 }
 
@@ -143,10 +136,14 @@ func waitFor(ctx context.Context, d Daemon, ids []string) *reconcile.Status {
 }
 
 // Lock takes the runtime directory for one writer, making it if need be. It is given back by release or by the end of
-// the process. ErrLocked says that another has it.
+// the process. ErrLocked says that another has it, and a spec.Untrusted that others than root can write it: in the journal
+// is what linkd puts back, and takes away.
 func Lock(dir string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
+	}
+	if err := spec.CheckTrusted(dir); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

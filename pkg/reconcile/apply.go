@@ -32,6 +32,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		}
 		e.Counters.Ops++
 		err := e.do(ctx, op)
+		e.Progress()
 		e.touch(op)
 		if errors.Is(err, unix.ENODEV) {
 			e.doubt(op)
@@ -45,7 +46,8 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		done++
 		e.changes++
 		if e.log.Enabled(ctx, slog.LevelInfo) {
-			e.log.LogAttrs(ctx, slog.LevelInfo, op.deed(), e.about(id, "why", op.reason())...)
+			about := append(e.about(id, "why", op.reason()), slog.String("op", op.Verb.String()))
+			e.log.LogAttrs(ctx, slog.LevelInfo, op.deed(), about...)
 		}
 	}
 }

@@ -14,6 +14,9 @@ import (
 // Engine owns the wanted state, the picture of what is there, and how each resource stands. One goroutine uses it.
 type Engine struct {
 	Counters Counters
+	// Progress is called whenever a step of a pass is done: a namespace has been looked at, or an op tried. Several
+	// goroutines call it.
+	Progress func()
 
 	kinds   []Registered
 	byName  map[string]*Registered
@@ -77,6 +80,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		troubled: map[spec.ID]bool{},
 		feared:   map[scope]bool{},
 		search:   journal.Fresh,
+		Progress: func() {},
 	}
 	for i := range e.kinds {
 		e.byName[e.kinds[i].Name] = &e.kinds[i]

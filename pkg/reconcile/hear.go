@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -126,7 +127,7 @@ func (e *Engine) culprit(op *Op) string {
 		if err != nil {
 			return fmt.Sprintf(", last by process %d, which has ended", by)
 		}
-		return fmt.Sprintf(", last by process %d (%s)", by, Escape(strings.TrimSpace(string(comm))))
+		return fmt.Sprintf(", last by process %d (%s)", by, plain.Text(strings.TrimSpace(string(comm))))
 	}
 	return ""
 }

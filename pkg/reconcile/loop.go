@@ -38,6 +38,9 @@ type Loop struct {
 	Declared func()
 	// Passed is called after every pass.
 	Passed func(*Status)
+	// Rhythm is how often the loop comes round, and says so by the engine's Progress, when there is nothing to do; 0 is
+	// never.
+	Rhythm time.Duration
 	Log    *slog.Logger
 
 	reloads  chan chan Loaded
@@ -74,21 +77,24 @@ func (l *Loop) Run(ctx context.Context) {
 	silent := time.Now().Add(jitter(silentPause))
 	var reread time.Time
 	idle, second := time.Duration(0), time.Now()
-	for {
-		start, before := time.Now(), l.Engine.changes
-		l.pass(ctx)
-		if ctx.Err() != nil {
-			return
+	for due := true; ; {
+		if due {
+			start, before := time.Now(), l.Engine.changes
+			l.pass(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			if l.Engine.changes > before || time.Since(second) > time.Second {
+				// What follows a change of linkd's own is mostly its echo.
+				idle, second = 0, time.Now()
+			} else {
+				idle += time.Since(start)
+			}
+			if idle > idleShare {
+				l.rest(ctx)
+			}
 		}
-		if l.Engine.changes > before || time.Since(second) > time.Second {
-			// What follows a change of linkd's own is mostly its echo.
-			idle, second = 0, time.Now()
-		} else {
-			idle += time.Since(start)
-		}
-		if idle > idleShare {
-			l.rest(ctx)
-		}
+		l.Engine.Progress()
 		wake := silent
 		if next, ok := l.Engine.NextTry(); ok && next.Before(wake) {
 			wake = next
@@ -96,6 +102,11 @@ func (l *Loop) Run(ctx context.Context) {
 		if !reread.IsZero() && reread.Before(wake) {
 			wake = reread
 		}
+		early := false
+		if turn := time.Now().Add(l.Rhythm); l.Rhythm > 0 && turn.Before(wake) {
+			wake, early = turn, true
+		}
+		due = true
 		timer := time.NewTimer(time.Until(wake))
 		select {
 		case <-ctx.Done():
@@ -119,6 +130,7 @@ func (l *Loop) Run(ctx context.Context) {
 			status, _ := l.Status()
 			answer <- status
 		case <-timer.C:
+			due = !early
 			now := time.Now()
 			if !reread.IsZero() && !now.Before(reread) {
 				reread = l.again(l.load())

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -88,7 +89,7 @@ func newRows(want *spec.Set) rows {
 }
 
 func row(id spec.ID, v Verdict, source string) ResourceStatus {
-	return ResourceStatus{ID: Escape(id.String()), State: v.State, Reason: Escape(v.Reason), Source: source}
+	return ResourceStatus{ID: plain.Text(id.String()), State: v.State, Reason: plain.Text(v.Reason), Source: source}
 }
 
 func (r *rows) set(id spec.ID, v Verdict) {
@@ -99,7 +100,7 @@ func (r *rows) set(id spec.ID, v Verdict) {
 	if r.given {
 		r.list, r.given = slices.Clone(r.list), false
 	}
-	r.list[i].State, r.list[i].Reason = v.State, Escape(v.Reason)
+	r.list[i].State, r.list[i].Reason = v.State, plain.Text(v.Reason)
 }
 
 // snapshot is the list as it is now, for others to keep.

@@ -21,6 +21,7 @@ var veth = &Type{
 		peer := nl.NewRtAttr(nl.VETH_INFO_PEER, nil)
 		nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
 		peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Peer.Name))
+		peer.AddChild(inBirthGroup())
 		born := *want.Peer
 		born.MAC = born.bornMAC(ns)
 		for _, a := range born.attrs() {

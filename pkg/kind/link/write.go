@@ -82,6 +82,7 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
 	req.AddData(header(0, made.Up))
 	req.AddData(named(made.birthName()))
+	req.AddData(inBirthGroup())
 	data := given(want.Options)
 	if parent != 0 {
 		index := nl.Uint32Attr(uint32(parent))
