@@ -12,7 +12,7 @@ import (
 var daemon = newCheck("daemon", "the daemon runs, and is of the version of this program",
 	"A daemon that was not restarted after an upgrade goes on as it was. Without a daemon, nothing is put right by itself, and\nnothing that comes later is wired.",
 	func(ctx context.Context, m *Machine) (versions, error) {
-		id, err := m.Daemon(ctx)
+		id, err := m.running(ctx)
 		switch {
 		case errors.Is(err, control.ErrNoDaemon):
 			return versions{}, needless("no daemon runs: what is undone stays so until the next `linkd apply`")

@@ -7,7 +7,7 @@ import (
 )
 
 var validFiles = newCheck("files", "all files are valid",
-	"A file that is not valid, or cannot be read, is not in force: the daemon goes on with its last good content, and `apply`\ndoes nothing. A container that has a template's label and not what the template asks for is left as it is.",
+	"A file that is not valid, cannot be read, or can be written by others than root is not in force: the daemon goes on with its last good content, and `apply`\ndoes nothing. A container that has a template's label and not what the template asks for is left as it is.",
 	func(_ context.Context, m *Machine) (fileTrouble, error) {
 		return fileTrouble{m.Invalid, m.Unreadable}, nil
 	}, judgeFiles)
@@ -23,8 +23,8 @@ func judgeFiles(files *spec.Desired, saw fileTrouble) (findings []Finding) {
 	}
 	for _, e := range saw.invalid {
 		findings = append(findings, Finding{
-			Level: Error, Text: "this is not valid, and not in force: " + e.Message, Source: e.Source.String(),
-			Advice: "mend it: `linkd validate` tells when all is well",
+			Level: Error, Text: "this is not in force: " + e.Message, Source: e.Source.String(),
+			Advice: "mend it: the daemon notices by itself",
 		})
 	}
 	for _, m := range files.Misfits {

@@ -52,8 +52,8 @@ type sighted struct {
 	err error
 }
 
-// Daemon is the daemon that runs; the error is control.ErrNoDaemon where there is none.
-func (m *Machine) Daemon(ctx context.Context) (*control.Identity, error) {
+// running is the daemon that runs; the error is control.ErrNoDaemon where there is none.
+func (m *Machine) running(ctx context.Context) (*control.Identity, error) {
 	if m.daemon == nil {
 		socket := filepath.Join(m.RuntimeDir, control.SocketName)
 		if err := unix.Access(socket, unix.W_OK); errors.Is(err, unix.EACCES) {
@@ -69,7 +69,7 @@ func (m *Machine) Daemon(ctx context.Context) (*control.Identity, error) {
 
 // linkd is the process to look at for what linkd may do: the daemon where one runs, and else this one.
 func (m *Machine) linkd(ctx context.Context) (pid int, who string) {
-	if id, err := m.Daemon(ctx); err == nil {
+	if id, err := m.running(ctx); err == nil {
 		return id.PID, "the daemon"
 	}
 	return os.Getpid(), "linkd, as it was started now,"

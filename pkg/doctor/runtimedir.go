@@ -13,10 +13,13 @@ import (
 )
 
 var runtimeDirectory = newCheck("runtime-directory", "the runtime directory can be written",
-	"In the runtime directory (`--runtime-dir`) are the journal, which says what to put back, the control socket, and the lock\nthat keeps two daemons from undoing each other's work.",
+	"In the runtime directory (`--runtime-dir`) are the journal, which says what to put back, the control socket, and the lock\nthat keeps two daemons from undoing each other's work. linkd does not start where others than root can write it.",
 	func(_ context.Context, m *Machine) (unwritable, error) {
 		if os.Geteuid() != 0 {
 			return unwritable{}, needless("only root can tell whether linkd can write its runtime directory")
+		}
+		if err := spec.CheckTrusted(m.RuntimeDir); errors.As(err, new(*spec.Untrusted)) {
+			return unwritable{m.RuntimeDir, err}, nil
 		}
 		return unwritable{m.RuntimeDir, writable(m.RuntimeDir)}, nil
 	}, judgeRuntimeDirectory)
@@ -38,6 +41,9 @@ func writable(dir string) error {
 func judgeRuntimeDirectory(_ *spec.Desired, saw unwritable) []Finding {
 	if saw.err == nil {
 		return nil
+	}
+	if errors.As(saw.err, new(*spec.Untrusted)) {
+		return []Finding{{Level: Error, Text: fmt.Sprintf("linkd does not start with the runtime directory %s: %v", saw.dir, saw.err), Advice: "let root alone write it"}}
 	}
 	return []Finding{{
 		Level: Error, Text: fmt.Sprintf("the runtime directory %s cannot be written: %v", saw.dir, saw.err),

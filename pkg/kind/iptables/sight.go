@@ -14,9 +14,8 @@ import (
 // there too.
 type Sight struct {
 	*view
-	family  family
-	backend *backend
-	wanted  []*Chain
+	family family
+	wanted []*Chain
 }
 
 // Look looks at a namespace for one of the two kinds, by its name. Nothing is written, no table made, and no module
@@ -38,26 +37,14 @@ func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set
 	if err != nil {
 		return nil, err
 	}
-	err = ns.Do(func() (err error) {
-		if s.backend, err = s.family.backend(); err == nil {
-			s.view, err = s.backend.look(ctx, subnets)
-		}
-		return err
-	})
-	if err != nil {
+	if s.view, err = (kind{s.family}).look(ctx, ns, subnets); err != nil {
 		return nil, err
-	}
-	if s.tables == nil {
-		s.tables = map[string]*table{}
 	}
 	if policy != "" {
 		s.around.ForwardPolicy = policy
 	}
 	return s, nil
 }
-
-// Backend is the backend that is in use: nft or legacy.
-func (s *Sight) Backend() string { return s.backend.String() }
 
 // OtherBackend says that there are rules in the other backend, or "".
 func (s *Sight) OtherBackend() string { return strings.Join(s.around.remarks(), "; ") }
