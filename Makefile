@@ -64,7 +64,7 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$${file%/*}" || exit 1; \
 	done
 
-reference: ## what is generated in docs/: the reference and the JSON Schema, from the Go types, and the list of checks
+reference: ## what is generated in docs/: the reference, the JSON Schema and the picture, and what doctor looks at
 	go test ./pkg/reference ./pkg/doctor -run TestTheDocsAreOfToday -update
 
 clean: ## remove what was built
