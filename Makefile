@@ -69,8 +69,8 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$${file%/*}" || exit 1; \
 	done
 
-reference: ## docs/reference.md, the JSON Schema and the picture, from the Go types and the example
-	go test ./pkg/reference -run TestTheDocsAreOfToday -update
+reference: ## what is generated in docs/: the reference, the JSON Schema and the picture, and what doctor looks at
+	go test ./pkg/reference ./pkg/doctor -run TestTheDocsAreOfToday -update
 
 clean: ## remove what was built
 	rm -rf build
