@@ -15,24 +15,35 @@ import (
 
 	"linkd/pkg/control"
 	"linkd/pkg/kind"
+	"linkd/pkg/metrics"
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
 func newRun(o *options) *cobra.Command {
-	return &cobra.Command{
+	var metricsAt string
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "The daemon: watch the files and the kernel, converge, repair",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if metricsAt != "" {
+				if _, err := metrics.ParseLoopback(metricsAt); err != nil {
+					return fmt.Errorf("--metrics: %w", err)
+				}
+			}
+			return o.run(cmd.Context(), metricsAt)
+		},
 	}
+	cmd.Flags().StringVar(&metricsAt, "metrics", "", "loopback ADDRESS:PORT on which Prometheus may fetch /metrics, such as 127.0.0.1:9108")
+	return cmd
 }
 
 // garbagePercent is how much garbage, in percent of what is in use, the daemon lets come together.
 const garbagePercent = 50
 
-func (o *options) run(ctx context.Context) error {
+func (o *options) run(ctx context.Context, metricsAt string) error {
 	// A daemon is there to be small: what a pass of everything leaves behind is soon gone, and passes are rare.
 	debug.SetGCPercent(garbagePercent)
 	log := o.logger(os.Stderr)
@@ -79,8 +90,11 @@ func (o *options) run(ctx context.Context) error {
 	loop.Declared = rewatch
 	loop.Stamp = func() string { return spec.Stamp(o.config) }
 	loop.Load = func() reconcile.Loaded { return o.load(keeper, log) }
+	meter := newMeter(loop)
+	loop.Tell = meter.Note
 	ready := false
 	loop.Passed = func(s *reconcile.Status) {
+		meter.Passed(s.Took)
 		notice := "STATUS=" + summary(s)
 		if !ready {
 			ready = true
@@ -88,12 +102,13 @@ func (o *options) run(ctx context.Context) error {
 		}
 		_, _ = daemon.SdNotify(false, notice)
 	}
-	stopServing, err := control.Serve(o.runtimeDir, loop)
+	stopServing, err := control.Serve(o.runtimeDir, loop, meter.Handler())
 	if err != nil {
 		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
 	} else {
 		defer stopServing()
 	}
+	defer serveMetrics(metricsAt, meter, log)()
 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

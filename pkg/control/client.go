@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strconv"
 
 	"linkd/pkg/reconcile"
 )
@@ -40,9 +42,13 @@ func (c *Client) Status(ctx context.Context) (*reconcile.Status, error) {
 	return ask[reconcile.Status](ctx, c, http.MethodGet, "status", nil)
 }
 
-// Changed is how everything stands after the next pass.
-func (c *Client) Changed(ctx context.Context) (*reconcile.Status, error) {
-	return ask[reconcile.Status](ctx, c, http.MethodGet, "changed", nil)
+// Changed is how everything stands once that is another status than the one that is known, or than none.
+func (c *Client) Changed(ctx context.Context, known *reconcile.Status) (*reconcile.Status, error) {
+	query := url.Values{}
+	if known != nil {
+		query.Set("after", strconv.Itoa(known.Counters.Passes))
+	}
+	return ask[reconcile.Status](ctx, c, http.MethodGet, "changed", query)
 }
 
 // Wait returns when the resources, or all, are as wanted.
@@ -55,8 +61,32 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 	return ask[Reloaded](ctx, c, http.MethodPost, "reload", nil)
 }
 
+// Metrics is what the daemon has counted, in Prometheus' text format.
+func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
+	resp, err := c.send(ctx, http.MethodGet, "/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
+}
+
 func ask[T any](ctx context.Context, c *Client, method, what string, query url.Values) (*T, error) {
-	target := url.URL{Scheme: "http", Host: "linkd", Path: "/v1/" + what, RawQuery: query.Encode()}
+	resp, err := c.send(ctx, method, "/v1/"+what, query)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var v T
+	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
+		return nil, fmt.Errorf("the daemon's answer to %s: %w", what, err)
+	}
+	return &v, nil
+}
+
+// send asks, and returns an answer that is a good one.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
+	target := url.URL{Scheme: "http", Host: "linkd", Path: path, RawQuery: query.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
 		return nil, err
@@ -68,13 +98,9 @@ func ask[T any](ctx context.Context, c *Client, method, what string, query url.V
 		}
 		return nil, err
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the daemon answers %s to %s", resp.Status, what)
+		resp.Body.Close()
+		return nil, fmt.Errorf("the daemon answers %s to %s", resp.Status, path)
 	}
-	var v T
-	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		return nil, fmt.Errorf("the daemon's answer to %s: %w", what, err)
-	}
-	return &v, nil
+	return resp, nil
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,7 +69,7 @@ func start(t *testing.T, text string) *daemon {
 		l.Desired, l.Files, l.Complete, l.Errors = keeper.Load([]spec.File{spec.ReadFile(d.file)})
 		return l
 	}
-	stop, err := control.Serve(d.dir, loop)
+	stop, err := control.Serve(d.dir, loop, http.NotFoundHandler())
 	conform.Must(t, err)
 	t.Cleanup(stop)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -165,7 +166,7 @@ func TestWaitForWhatComesLater(t *testing.T) {
 	changed := make(chan error, 1)
 	d.write(t, bridge)
 	go func() {
-		_, err := d.client.Changed(ctx)
+		_, err := d.client.Changed(ctx, nil)
 		changed <- err
 	}()
 	_, err := d.client.Reload(ctx)
@@ -227,7 +228,7 @@ func TestServeTakesTheSocketOfADeadDaemon(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	dir := t.TempDir()
 	dead(t, dir)
-	stop, err := control.Serve(dir, reconcile.NewLoop(nil))
+	stop, err := control.Serve(dir, reconcile.NewLoop(nil), http.NotFoundHandler())
 	conform.Must(t, err)
 	info, err := os.Stat(filepath.Join(dir, control.SocketName))
 	conform.Must(t, err)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,7 @@ type Daemon interface {
 	Status() (*reconcile.Status, <-chan struct{})
 	Check(ctx context.Context) *reconcile.Status
 	Reload(ctx context.Context) (reconcile.Loaded, *reconcile.Status, error)
+	Listen(ids []string) (*reconcile.Listener, error)
 }
 
 // Reloaded is the answer to a reload: what was wrong with the files, and how everything stands after it.
@@ -34,8 +36,8 @@ type Reloaded struct {
 	Status *reconcile.Status `json:"status"`
 }
 
-// Serve answers on the socket in dir until stop is called.
-func Serve(dir string, d Daemon) (stop func(), err error) {
+// Serve answers on the socket in dir until stop is called; metrics answers who asks for those.
+func Serve(dir string, d Daemon, metrics http.Handler) (stop func(), err error) {
 	path := filepath.Join(dir, SocketName)
 	// The lock on the directory is held, so a socket that is there is a dead daemon's.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -56,11 +58,14 @@ func Serve(dir string, d Daemon) (stop func(), err error) {
 		}
 	})
 	mux.HandleFunc("GET /v1/changed", func(w http.ResponseWriter, r *http.Request) {
-		_, changed := d.Status()
-		select {
-		case <-changed:
-		case <-r.Context().Done():
-			return
+		// Who has seen the status of a pass wants that of another, which may have been made since.
+		after := r.URL.Query().Get("after")
+		if last, changed := d.Status(); last == nil || after == "" || after == strconv.Itoa(last.Counters.Passes) {
+			select {
+			case <-changed:
+			case <-r.Context().Done():
+				return
+			}
 		}
 		if status := current(r.Context(), d); status != nil {
 			answer(w, status)
@@ -85,17 +90,32 @@ func Serve(dir string, d Daemon) (stop func(), err error) {
 		}
 		answer(w, reply)
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { stream(w, r, d) })
+	mux.Handle("GET /metrics", metrics)
+	ctx, cancel := context.WithCancel(context.Background())
+	server := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = server.Serve(listener)
 	}()
 	return func() {
-		_ = server.Close()
+		cancel()
+		// Who listens to events is still told that this was the last of them.
+		parting, end := context.WithTimeout(context.Background(), parting)
+		defer end()
+		if server.Shutdown(parting) != nil {
+			_ = server.Close()
+		}
 		<-done
 	}, nil
 }
+
+// parting is how long a daemon that stops waits for those who listen to take what it still has to say.
+const parting = time.Second
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +36,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 			e.doubt(op)
 		}
 		ahead.passed(op)
+		e.noteOp(op, err)
 		if err != nil {
 			failed[id] = true
 			setbacks = append(setbacks, setback{op: op, err: err, done: done})
@@ -44,9 +44,6 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		}
 		done++
 		e.changes++
-		if e.log.Enabled(ctx, slog.LevelInfo) {
-			e.log.LogAttrs(ctx, slog.LevelInfo, op.deed(), e.about(id, "why", op.reason())...)
-		}
 	}
 }
 

@@ -38,13 +38,16 @@ type Loop struct {
 	Declared func()
 	// Passed is called after every pass.
 	Passed func(*Status)
-	Log    *slog.Logger
+	// Tell is given all that happens, before those who listen are.
+	Tell func([]Event)
+	Log  *slog.Logger
 
 	reloads  chan chan Loaded
 	checks   chan chan *Status
 	stamp    string
 	files    []spec.FileState
 	warnings []string
+	feed     Feed
 
 	mu      sync.Mutex
 	status  *Status
@@ -70,6 +73,8 @@ const (
 
 // Run converges until ctx ends. The wiring stays.
 func (l *Loop) Run(ctx context.Context) {
+	l.Engine.Tell, l.Engine.Late = l.tell, l.Inbox.By
+	defer l.feed.end()
 	l.load()
 	silent := time.Now().Add(jitter(silentPause))
 	var reread time.Time
@@ -154,7 +159,7 @@ func (l *Loop) hear() (populated bool) {
 	l.Engine.Hear(news)
 	if overruns > 0 {
 		l.Engine.Counters.Overruns += overruns
-		l.Log.Warn("the kernel dropped events: looking at everything", "overruns", l.Engine.Counters.Overruns)
+		l.note(Event{Event: Overrun, Count: l.Engine.Counters.Overruns})
 		l.Engine.LookAtAll()
 	}
 	return slices.ContainsFunc(news, func(n observe.News) bool { return n.Topic == observe.PopulationTopic })
@@ -164,14 +169,9 @@ func (l *Loop) hear() (populated bool) {
 func (l *Loop) load() Loaded {
 	l.stamp = l.Stamp()
 	loaded := l.Load()
-	for _, f := range loaded.Files {
-		if f.State != "loaded" {
-			l.Log.Warn("file is not valid", "file", f.Path, "state", f.State, "error", f.Error)
-		}
-	}
+	l.noteLoad(loaded)
 	if loaded.Err != nil {
 		l.warnings = []string{loaded.Err.Error()}
-		l.Log.Warn("the files cannot be read: the state stays", "error", loaded.Err)
 		return loaded
 	}
 	l.warnings = nil
@@ -195,6 +195,7 @@ func (l *Loop) pass(ctx context.Context) {
 	l.Engine.Converge(ctx)
 	l.Log.Debug("pass", "took", time.Since(start), "ops", l.Engine.Counters.Ops-ops)
 	status := l.Engine.Status(l.files)
+	status.Took = time.Since(start)
 	status.Warnings = append(status.Warnings, l.warnings...)
 	l.mu.Lock()
 	l.status = status

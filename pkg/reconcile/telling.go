@@ -1,0 +1,61 @@
+package reconcile
+
+import (
+	"strings"
+
+	"linkd/pkg/spec"
+)
+
+// Listen gets all events from now on, or those about the resources with these IDs.
+func (l *Loop) Listen(ids []string) (*Listener, error) { return l.feed.Listen(ids) }
+
+func (l *Loop) tell(events []Event) {
+	if l.Tell != nil {
+		l.Tell(events)
+	}
+	l.feed.publish(events)
+}
+
+// note tells at once of what happens between passes.
+func (l *Loop) note(ev Event) {
+	l.Engine.note(ev)
+	l.Engine.tell()
+}
+
+// noteLoad tells what came of reading the files, and of each file with which it came out otherwise than the last time.
+func (l *Loop) noteLoad(loaded Loaded) {
+	if loaded.Err != nil {
+		l.note(Event{Event: Reload, State: "failed", Error: escape(loaded.Err.Error())})
+		return
+	}
+	before := map[string]spec.FileState{}
+	for _, f := range l.files {
+		before[f.Path] = f
+	}
+	for _, f := range loaded.Files {
+		was := before[f.Path]
+		if f != was {
+			l.Engine.note(Event{Event: File, Path: escape(f.Path), State: f.State, Was: was.State, Error: printable(f.Error)})
+		}
+		delete(before, f.Path)
+	}
+	for _, f := range l.files {
+		if _, gone := before[f.Path]; gone {
+			l.Engine.note(Event{Event: File, Path: escape(f.Path), State: string(Gone), Was: f.State})
+		}
+	}
+	ev := Event{Event: Reload, State: "ok"}
+	if len(loaded.Errors) > 0 {
+		ev.State, ev.Error = "invalid", printable(loaded.Errors.Error())
+	}
+	l.note(ev)
+}
+
+// printable is a text of several lines, each escaped.
+func printable(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = escape(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
