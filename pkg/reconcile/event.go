@@ -35,6 +35,11 @@ const (
 	Stopping What = "stopping"
 )
 
+// Whats are all of them.
+func Whats() []What {
+	return []What{Listening, Transition, Deed, Drift, Namespace, File, Reload, Overrun, Missed, Stopping}
+}
+
 // Gone is the state of a resource of which nothing is wanted any more and nothing is left.
 const Gone State = "gone"
 
@@ -117,7 +122,7 @@ func (ev *Event) String() string {
 	case File:
 		b.WriteString(ev.Path + " " + ev.State)
 	case Overrun:
-		fmt.Fprintf(&b, "the kernel dropped messages, for the %d. time", ev.Count)
+		fmt.Fprintf(&b, "the kernel dropped messages; overruns since the start: %d", ev.Count)
 	case Missed:
 		fmt.Fprintf(&b, "%d events: this reader is too slow", ev.Count)
 	case Stopping:
