@@ -18,7 +18,7 @@ func patience() time.Duration { return 20 * time.Second * time.Duration(*slow) }
 // programs can stand first on a story's line without exec before them.
 var programs = []string{
 	"bridge", "cat", "dial", "docker", "flock", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
-	"iptables-nft", "iptables-nft-save", "iptables-save", "linkd", "ls", "ping", "podman", "readlink", "serve", "sh", "sysctl",
+	"iptables-nft", "iptables-nft-save", "iptables-save", "linkd", "ls", "ping", "podman", "readlink", "script", "serve", "sh", "sysctl",
 }
 
 // command is what testscript runs for a word that it does not know; neg is a ! before it.

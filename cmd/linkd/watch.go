@@ -147,7 +147,7 @@ func (o *options) picture(g glimpse, rows, columns int, colour bool) string {
 	slices.SortStableFunc(status.Resources, func(a, b reconcile.ResourceStatus) int { return rank(a.State) - rank(b.State) })
 	lines := []string{summary(&status)}
 	if g.trouble != nil {
-		lines = append(lines, g.trouble.Error()+": this was the last it said")
+		lines = append(lines, "as it last was: "+g.trouble.Error())
 	}
 	lines = append(lines, troubleLines(&status)...)
 	top := len(lines)
@@ -163,7 +163,7 @@ func (o *options) picture(g glimpse, rows, columns int, colour bool) string {
 			b.WriteString("\r\n")
 		}
 		// In the last column some terminals wrap, and others clear it with what is right of it.
-		line = text.Trim(line, max(columns-1, 1))
+		line = strings.TrimRight(text.Trim(line, max(columns-1, 1)), " ")
 		if colour && i >= top {
 			line = painted(line)
 		}
