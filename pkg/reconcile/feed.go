@@ -17,11 +17,10 @@ type Feed struct {
 }
 
 const (
-	// mostEvents is how many events wait for a listener: what a pass over a thousand namespaces does, which is about a
-	// mebibyte.
-	mostEvents = 4096
+	// mostEvents is how many events wait for a listener; they take about half a mebibyte.
+	mostEvents = 2048
 	// mostListeners bounds the memory of all of them.
-	mostListeners = 32
+	mostListeners = 16
 )
 
 // ErrTooMany says that as many listen already as may.

@@ -9,7 +9,7 @@ import (
 // logEvent writes the line of the log that an event is worth: one for each op, each drift, and each transition but to
 // that what an op has just done is as wanted.
 func logEvent(log *slog.Logger, ev *Event) {
-	level, message := slog.LevelInfo, ev.Reason
+	level, message, at := slog.LevelInfo, ev.Reason, ev.Time
 	switch ev.Event {
 	case Deed:
 		if ev.Error != "" {
@@ -55,9 +55,14 @@ func logEvent(log *slog.Logger, ev *Event) {
 	case Overrun:
 		level, message = slog.LevelWarn, "the kernel dropped events: looking at everything"
 	}
-	if ctx := context.Background(); log.Enabled(ctx, level) {
-		log.LogAttrs(ctx, level, message, ev.attributes()...)
+	ctx := context.Background()
+	if !log.Enabled(ctx, level) {
+		return
 	}
+	// It may have happened a while ago.
+	r := slog.NewRecord(at, level, message, 0)
+	r.AddAttrs(ev.attributes()...)
+	_ = log.Handler().Handle(ctx, r)
 }
 
 // attributes are what is worth a field of its own in a line of the log.

@@ -159,7 +159,7 @@ func (l *Loop) hear() (populated bool) {
 	l.Engine.Hear(news)
 	if overruns > 0 {
 		l.Engine.Counters.Overruns += overruns
-		l.note(Event{Event: Overrun, Count: l.Engine.Counters.Overruns})
+		l.Engine.note(Event{Event: Overrun, Count: l.Engine.Counters.Overruns})
 		l.Engine.LookAtAll()
 	}
 	return slices.ContainsFunc(news, func(n observe.News) bool { return n.Topic == observe.PopulationTopic })

@@ -8,15 +8,15 @@ import (
 	"linkd/pkg/spec"
 )
 
-// tellEvery is after how many events they are told though the pass is not over.
-const tellEvery = 128
+// mostHeld is how many events wait at most for the kernel to say who did what one of them is about.
+const mostHeld = 128
 
-// note keeps an event until the end of the pass, or until there are many: by then the kernel has said who did what has to
-// be put right.
+// note tells of an event, unless one waits to be told before it: of a drift for which nobody is known yet. By the end of the
+// pass the kernel has said who it was, or it does not.
 func (e *Engine) note(ev Event) {
 	ev.Version, ev.Time = 1, e.now()
 	e.events = append(e.events, ev)
-	if len(e.events) >= tellEvery {
+	if e.events[0].op == nil || len(e.events) >= mostHeld {
 		e.tell()
 	}
 }

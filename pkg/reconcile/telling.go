@@ -16,16 +16,10 @@ func (l *Loop) tell(events []Event) {
 	l.feed.publish(events)
 }
 
-// note tells at once of what happens between passes.
-func (l *Loop) note(ev Event) {
-	l.Engine.note(ev)
-	l.Engine.tell()
-}
-
 // noteLoad tells what came of reading the files, and of each file with which it came out otherwise than the last time.
 func (l *Loop) noteLoad(loaded Loaded) {
 	if loaded.Err != nil {
-		l.note(Event{Event: Reload, State: "failed", Error: escape(loaded.Err.Error())})
+		l.Engine.note(Event{Event: Reload, State: "failed", Error: escape(loaded.Err.Error())})
 		return
 	}
 	before := map[string]spec.FileState{}
@@ -48,7 +42,7 @@ func (l *Loop) noteLoad(loaded Loaded) {
 	if len(loaded.Errors) > 0 {
 		ev.State, ev.Error = "invalid", printable(loaded.Errors.Error())
 	}
-	l.note(ev)
+	l.Engine.note(ev)
 }
 
 // printable is a text of several lines, each escaped.
