@@ -67,22 +67,24 @@ func follow(ctx context.Context, client *control.Client, status *reconcile.Statu
 			return false
 		}
 	}
-	for known := send(glimpse{status: status}); known; {
+	more := send(glimpse{status: status})
+	for more {
 		next, err := client.Changed(ctx, status)
-		for gone := false; err != nil && ctx.Err() == nil; gone = true {
-			if errors.Is(err, control.ErrNoDaemon) && !gone && !send(glimpse{status, err}) {
-				return
+		gone := false
+		for err != nil && ctx.Err() == nil {
+			// A connection that breaks is not the end of the daemon; that nobody answers is.
+			if errors.Is(err, control.ErrNoDaemon) && !gone {
+				gone = true
+				send(glimpse{status, err})
 			}
-			if !pause(ctx, reconnectPause) {
-				return
-			}
+			pause(ctx, reconnectPause)
 			next, err = client.Status(ctx)
 		}
-		if ctx.Err() != nil {
+		if err != nil {
 			return
 		}
-		if !sameStanding(status, next) {
-			known = send(glimpse{status: next})
+		if gone || !sameStanding(status, next) {
+			more = send(glimpse{status: next})
 		}
 		status = next
 	}

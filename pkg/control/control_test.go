@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 type daemon struct {
 	dir, file string
 	client    *control.Client
+	stop      func()
 }
 
 func start(t *testing.T, text string) *daemon {
@@ -78,10 +79,11 @@ func start(t *testing.T, text string) *daemon {
 		defer close(done)
 		loop.Run(ctx)
 	}()
-	t.Cleanup(func() {
+	d.stop = func() {
 		cancel()
 		<-done
-	})
+	}
+	t.Cleanup(d.stop)
 	return d
 }
 
