@@ -22,8 +22,8 @@ test-vm: build ## the tests of what this kernel may lack, on Debian's kernel in 
 	@tests/install-needs vm
 	@$(call tell,test-vm,tests/vm/run $(LINKD) '$(STORIES)')
 
-bench: build ## how long linkd takes
-	go run ./tests/bench -linkd $(LINKD)
+bench: build ## how long linkd takes, and others
+	engines=$$(tests/install-engines) && go run ./tests/bench -linkd $(LINKD) -engines "$$engines"
 
 FUZZTIME := 10s
 fuzz: ## every fuzz test for $(FUZZTIME)

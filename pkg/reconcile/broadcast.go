@@ -16,10 +16,9 @@ func (l *Loop) tell(events []Event) {
 	l.feed.publish(events)
 }
 
-// noteLoad tells what came of reading the files, and of each file with which it came out otherwise than the last time.
-func (l *Loop) noteLoad(loaded Loaded) {
+// noteFiles tells of each file with which it came out otherwise than the last time they were read.
+func (l *Loop) noteFiles(loaded Loaded) {
 	if loaded.Err != nil {
-		l.Engine.note(Event{Event: Reload, State: "failed", Error: escape(loaded.Err.Error())})
 		return
 	}
 	before := map[string]spec.FileState{}
@@ -38,8 +37,15 @@ func (l *Loop) noteLoad(loaded Loaded) {
 			l.Engine.note(Event{Event: File, Path: escape(f.Path), State: string(Gone), Was: f.State})
 		}
 	}
+}
+
+// noteReload tells what came of reading the files.
+func (l *Loop) noteReload(loaded Loaded) {
 	ev := Event{Event: Reload, State: "ok"}
-	if len(loaded.Errors) > 0 {
+	switch {
+	case loaded.Err != nil:
+		ev.State, ev.Error = "failed", printable(loaded.Err.Error())
+	case len(loaded.Errors) > 0:
 		ev.State, ev.Error = "invalid", printable(loaded.Errors.Error())
 	}
 	l.Engine.note(ev)

@@ -106,7 +106,7 @@ func (l *Loop) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-l.Inbox.Ready:
 			if l.hear() {
-				reread = l.again(l.load())
+				reread = l.again(l.repopulate())
 			}
 		case <-l.FilesChanged:
 			reread = l.again(l.load())
@@ -167,13 +167,32 @@ func (l *Loop) hear() (populated bool) {
 
 // load reads the files and makes them the desired state, unless they could not be read at all.
 func (l *Loop) load() Loaded {
+	loaded := l.read(l.Engine.Want)
+	l.noteReload(loaded)
+	return loaded
+}
+
+// repopulate asks what templates stand for now.
+func (l *Loop) repopulate() Loaded {
+	if l.Stamp() != l.stamp {
+		return l.load()
+	}
+	loaded := l.read(l.Engine.Repopulate)
+	if loaded.Err != nil {
+		l.noteReload(loaded)
+	}
+	return loaded
+}
+
+func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	l.stamp = l.Stamp()
 	loaded := l.Load()
-	l.noteLoad(loaded)
+	l.noteFiles(loaded)
 	if loaded.Err != nil {
 		l.warnings = []string{loaded.Err.Error()}
 		return loaded
 	}
+	before := l.warnings
 	l.warnings = nil
 	for _, m := range loaded.Desired.Misfits {
 		l.warnings = append(l.warnings, m.String())
@@ -182,10 +201,12 @@ func (l *Loop) load() Loaded {
 		l.warnings = append(l.warnings, "nothing is taken away for now: "+unknown.Error())
 	}
 	for _, w := range l.warnings {
-		l.Log.Warn(w)
+		if !slices.Contains(before, w) {
+			l.Log.Warn(w)
+		}
 	}
 	l.files = loaded.Files
-	l.Engine.Want(loaded.Desired, loaded.Complete && loaded.Desired.Unknown == nil)
+	want(loaded.Desired, loaded.Complete && loaded.Desired.Unknown == nil)
 	l.Declared()
 	return loaded
 }
