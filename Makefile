@@ -1,10 +1,32 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
+# What is built twice of one commit is the same twice: its date is the commit's.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+DATE    := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
+export SOURCE_DATE_EPOCH VERSION
 LINKD   := build/linkd
 
-.PHONY: build demo test test-docker test-vm bench fuzz reference clean help needs
+.PHONY: all build install deb demo test test-docker test-package test-systemd test-vm bench fuzz reference clean help needs share
 
+all: build share ## what make install installs
+
+# Go's own stamp would say that a checkout with a file more is another program.
 build: ## build/linkd, static
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(LINKD) ./cmd/linkd
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)' -o $(LINKD) ./cmd/linkd
+
+# They are the same for every architecture, and made on this one.
+share: ## build/share: manual pages, completions, copyrights
+	@mkdir -p build/share
+	@GOOS= GOARCH= go test -count=1 ./cmd/linkd -run '^TestPages$$' -share $(CURDIR)/build/share
+	@packaging/copyrights >build/share/copyright
+
+# The PATH of sudo often lacks Go: what was built before is installed then.
+install: $(if $(shell command -v go),all) ## linkd and all that goes with it, below DESTDIR and PREFIX (/usr/local)
+	packaging/install
+
+DEB = "$$(ls -t $(CURDIR)/build/*.deb | head -n 1)"
+deb: all ## build/linkd_VERSION_ARCH.deb, for the architecture GOARCH
+	packaging/deb
 
 demo: build needs ## watch linkd do its job, in a sandbox that leaves nothing behind
 	@tests/demo/run $(LINKD)
@@ -17,6 +39,16 @@ test: needs ## all checks and tests; lists what was skipped, and why
 
 test-docker: build needs ## the tests with container engines, Docker and podman
 	@engines=$$(tests/install-engines) && $(call tell,test-docker,go test -v -timeout 5m -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")
+
+test-systemd: deb ## the tests of the service, each in a Debian system booted by systemd
+	@debian=$$(tests/systemd/root) || [ $$? = 77 ] && $(call tell,test-systemd,go test -v -timeout 5m -run '^TestSystemd$$$$' ./tests -debian "$$debian" -deb $(DEB))
+
+test-package: deb ## the Debian package: what is in it, and what lintian says
+	@tests/install-needs package
+	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -deb $(DEB))
+
+print-%:
+	@echo '$($*)'
 
 test-vm: build ## the tests of what this kernel may lack, on Debian's kernel in a virtual machine
 	@tests/install-needs vm
@@ -39,7 +71,7 @@ clean: ## remove what was built
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
 
 needs:
 	@tests/install-needs

@@ -17,8 +17,9 @@ func patience() time.Duration { return 20 * time.Second * time.Duration(*slow) }
 
 // programs can stand first on a story's line without exec before them.
 var programs = []string{
-	"bridge", "cat", "dial", "docker", "flock", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
-	"iptables-nft", "iptables-nft-save", "iptables-save", "linkd", "ls", "ping", "podman", "readlink", "script", "serve", "sh", "sysctl",
+	"bridge", "cat", "dial", "docker", "dpkg", "flock", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
+	"iptables-nft", "iptables-nft-save", "iptables-save", "journalctl", "linkd", "ls", "nmcli", "notified", "ping", "podman",
+	"networkctl", "readlink", "script", "serve", "setpriv", "sh", "sysctl", "systemctl", "systemd-analyze", "systemd-run", "udevadm",
 }
 
 // command is what testscript runs for a word that it does not know; neg is a ! before it.
@@ -36,7 +37,7 @@ type stage struct {
 //	in NETNS PROGRAM ARG...           run it in the network namespace of a container, or of a name in /run/netns
 //	status N PROGRAM ARG...           its exit status is N
 //	await [!] PATTERN PROGRAM ARG...  repeat it until its output matches, or until it does no more
-//	settle                            wait until the daemon has converged
+//	settle [ID...]                    wait until the daemon has converged, or these are as wanted
 //	container NAME [PROGRAM ARG...]   a process in a new network namespace, by default `sleep 36000`; sets $NAME_PID
 //	reborn NAME PID PROGRAM ARG...    a container whose process has that PID, which has to be free
 //	join NAME                         wait until a background process ends, with success; its output follows
@@ -166,8 +167,8 @@ func (s *stage) await(ts *testscript.TestScript, neg bool, args []string) {
 
 // settle allows for a daemon that has only just been started and does not answer yet.
 func (s *stage) settle(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: settle")
+	if neg {
+		ts.Fatalf("usage: settle [ID...]")
 	}
 	const noDaemon = 3
 	until(func() bool {
@@ -175,7 +176,7 @@ func (s *stage) settle(ts *testscript.TestScript, neg bool, args []string) {
 		_ = status.Run()
 		return status.ProcessState.ExitCode() != noDaemon
 	})
-	if err := ts.Exec("linkd", "wait", "--timeout", patience().String()); err != nil {
+	if err := ts.Exec("linkd", append([]string{"wait", "--timeout", patience().String()}, args...)...); err != nil {
 		_ = ts.Exec("linkd", "status")
 		ts.Fatalf("linkd wait: %v", err)
 	}

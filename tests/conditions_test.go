@@ -13,6 +13,7 @@ import (
 //	exists:FILE  the file is there
 //	link:KIND    the kernel has links of that kind
 //	bridge-vlan  the kernel's bridges can filter by VLAN
+//	users        there is more than one user: not where an ordinary user is root in a namespace of their own
 //	cards        there are network cards, eth0 and eth1 on one wire, for a story to take
 func condition(name string) (bool, error) {
 	switch what, argument, _ := strings.Cut(name, ":"); what {
@@ -23,6 +24,8 @@ func condition(name string) (bool, error) {
 		return conform.HasLink(argument)
 	case "bridge-vlan":
 		return conform.HasBridgeVLAN()
+	case "users":
+		return os.Getenv(ordinaryUser) == "", nil
 	case "cards":
 		return os.Getenv(cardsEnv) != "", nil
 	}

@@ -101,10 +101,10 @@ func (s *stage) unpacked(ts *testscript.TestScript) {
 	}
 }
 
-// removeGroups removes the control groups of containers that ended with their story.
-func removeGroups(t *testing.T) {
+// removeGroups removes a control group with all in it, which ended with the stories.
+func removeGroups(t *testing.T, group string) {
 	var groups []string
-	for _, pattern := range []string{"/sys/fs/cgroup/" + storyGroup, "/sys/fs/cgroup/*/" + storyGroup} {
+	for _, pattern := range []string{"/sys/fs/cgroup/" + group, "/sys/fs/cgroup/*/" + group} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

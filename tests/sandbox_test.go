@@ -29,11 +29,7 @@ const (
 // A story that asks for network cards stays in the machine's own network, for there a card goes when the namespace that
 // it is in ends.
 func sandbox(ctx context.Context, story string, args ...string) *exec.Cmd {
-	self, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	cmd := exec.CommandContext(ctx, self, append([]string{"-story", story}, args...)...)
+	cmd := exec.CommandContext(ctx, self(), append([]string{"-story", story}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
 	}
@@ -49,23 +45,24 @@ func sandbox(ctx context.Context, story string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// fillPrograms puts the programs in their directory that a story is to find before the machine's.
-func fillPrograms() error {
-	self, err := os.Executable()
+// self is the file of this test binary.
+func self() string {
+	file, err := os.Executable()
 	if err != nil {
+		panic(err)
+	}
+	return file
+}
+
+// enterPrograms has the story find files, by the names that they are to have, before the machine's programs, and make its
+// own files where they vanish with the sandbox's /run.
+func enterPrograms(files map[string]string) error {
+	if err := os.MkdirAll(programsDir, 0o755); err != nil {
 		return err
 	}
-	files := map[string]string{"linkd": *binary}
-	for name := range trafficPrograms {
-		files[name] = self
-	}
-	if *backend != "" {
-		for _, family := range []string{"iptables", "ip6tables"} {
-			for _, tool := range []string{"", "-save", "-restore"} {
-				if files[family+tool], err = exec.LookPath(family + "-" + *backend + tool); err != nil {
-					return err
-				}
-			}
+	for name := range smallPrograms {
+		if err := os.Symlink(self(), filepath.Join(programsDir, name)); err != nil {
+			return err
 		}
 	}
 	for name, file := range files {
@@ -73,7 +70,27 @@ func fillPrograms() error {
 			return err
 		}
 	}
-	return nil
+	// The PATH of an ordinary user often lacks the directories of ip.
+	return errors.Join(
+		os.Setenv("TMPDIR", filepath.Dir(programsDir)),
+		os.Setenv("PATH", programsDir+":"+os.Getenv("PATH")+":/usr/sbin:/sbin"),
+	)
+}
+
+// underTest are the programs that a story is to find before the machine's.
+func underTest() (files map[string]string, err error) {
+	files = map[string]string{"linkd": *binary}
+	if *backend == "" {
+		return files, nil
+	}
+	for _, family := range []string{"iptables", "ip6tables"} {
+		for _, tool := range []string{"", "-save", "-restore"} {
+			if files[family+tool], err = exec.LookPath(family + "-" + *backend + tool); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return files, nil
 }
 
 // enter makes the sandbox this process was started in a machine of its own: /proc, /sys, an empty /run, an /etc
@@ -112,34 +129,37 @@ func enter() error {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}
 	}
+	// What others may write, linkd does not read as root.
+	unix.Umask(0o022)
 	// Links to the machine's own files, because an overlay file system is not to be had everywhere.
 	entries, err := os.ReadDir("/run/etc")
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == "linkd.d" {
+		switch e.Name() {
+		case "linkd.d":
+			continue
+		case "iproute2":
+			if err := copyNames(); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := os.Symlink("/run/etc/"+e.Name(), "/etc/"+e.Name()); err != nil {
 			return err
 		}
 	}
-	for _, dir := range []string{"/etc/linkd.d", "/run/netns", programsDir} {
+	for _, dir := range []string{"/etc/linkd.d", "/run/netns"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 	}
-	// A story's files vanish with the sandbox's /run. The PATH of an ordinary user often lacks the directories of ip.
-	for name, value := range map[string]string{
-		"TMPDIR": filepath.Dir(programsDir),
-		"PATH":   programsDir + ":" + os.Getenv("PATH") + ":/usr/sbin:/sbin",
-	} {
-		if err := os.Setenv(name, value); err != nil {
-			return err
-		}
+	files, err := underTest()
+	if err != nil {
+		return err
 	}
-	if err := fillPrograms(); err != nil {
+	if err := enterPrograms(files); err != nil {
 		return err
 	}
 	// A new network namespace inherits the machine's forwarding.
@@ -150,4 +170,13 @@ func enter() error {
 		return fmt.Errorf("ip link set lo up: %w: %s", err, out)
 	}
 	return nil
+}
+
+// copyNames gives the sandbox the names that ip(8) has for protocols and tables, but for those that come with linkd's
+// package: it may be installed on one machine and not on the next.
+func copyNames() error {
+	if err := os.CopyFS("/etc/iproute2", os.DirFS("/run/etc/iproute2")); err != nil {
+		return err
+	}
+	return os.RemoveAll("/etc/iproute2/rt_protos.d/linkd.conf")
 }

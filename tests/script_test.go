@@ -30,6 +30,9 @@ var (
 	story   = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
 	// backend is that of the programs called iptables in the sandbox; "" is what the machine has by default.
 	backend = flag.String("backend", "", "nft or legacy: the backend of iptables in the sandbox")
+	debian  = flag.String("debian", "", "the folder of a Debian system (see systemd/root), for the stories about the service")
+	group   = flag.String("group", "", "boot that Debian in this control group, to tell the story there")
+	boxed   = flag.Bool("boxed", false, "tell the story in the system that this process was started in")
 )
 
 // skipStatus is how a story that cannot run here is told apart from one that failed.
@@ -40,7 +43,10 @@ func storyTime() time.Duration { return 2 * time.Minute * time.Duration(*slow) }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if *story != "" {
+	switch {
+	case *story != "" && *group != "":
+		os.Exit(boot(*story))
+	case *story != "":
 		os.Exit(tell(*story))
 	}
 	os.Exit(m.Run())
@@ -48,18 +54,33 @@ func TestMain(m *testing.M) {
 
 // TestStories starts every story in a fresh sandbox, by running this test binary again as the sandbox's first
 // process: files, processes and commands that a story names are then simply those of the sandbox.
-func TestStories(t *testing.T) { enactAll(t, "stories") }
+func TestStories(t *testing.T) { enactAll(t, "stories", sandbox) }
 
 // TestEngines tells the stories in which containers are those of real engines.
 func TestEngines(t *testing.T) {
 	if *engines == "" {
 		t.Skip("needs container engines: make test-docker")
 	}
-	t.Cleanup(func() { removeGroups(t) })
-	enactAll(t, "engines")
+	t.Cleanup(func() { removeGroups(t, storyGroup) })
+	enactAll(t, "engines", sandbox)
 }
 
-func enactAll(t *testing.T, folder string) {
+// TestSystemd tells the stories about the service, each in a Debian system that systemd has booted for it.
+func TestSystemd(t *testing.T) {
+	if *debian == "" || *deb == "" {
+		t.Skip("needs a Debian system to boot, and linkd's package: make test-systemd")
+	}
+	if out, err := nspawn(t.Context(), "true").CombinedOutput(); err != nil {
+		t.Skipf("systemd-nspawn cannot start a container here: %v: %s", err, out)
+	}
+	t.Cleanup(func() { removeGroups(t, boxGroup) })
+	enactAll(t, "systemd", box)
+}
+
+// place is where a story is told: it returns this test binary, to be started there with args.
+type place func(ctx context.Context, story string, args ...string) *exec.Cmd
+
+func enactAll(t *testing.T, folder string, where place) {
 	stories, err := filepath.Glob(folder + "/*.txtar")
 	if err != nil || len(stories) == 0 {
 		t.Fatalf("no stories found: %v", err)
@@ -82,7 +103,7 @@ func enactAll(t *testing.T, folder string) {
 			for _, backend := range backends(t, file) {
 				t.Run(strings.TrimSuffix(name+"-"+backend, "-"), func(t *testing.T) {
 					t.Parallel()
-					enact(t, file, linkd, backend)
+					enact(t, file, linkd, backend, where)
 				})
 			}
 		}
@@ -101,12 +122,12 @@ func backends(t *testing.T, file string) []string {
 
 var backendsLine = regexp.MustCompile(`(?m)^# BACKENDS (.+)$`)
 
-// enact runs one story in a sandbox and takes its outcome as that of the test t.
-func enact(t *testing.T, file, linkd, backend string) {
+// enact runs one story in its place and takes its outcome as that of the test t.
+func enact(t *testing.T, file, linkd, backend string, where place) {
 	ctx, cancel := context.WithTimeout(t.Context(), storyTime()+10*time.Second)
 	defer cancel()
-	cmd := sandbox(ctx, file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
-		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend, "-engines="+*engines)
+	cmd := where(ctx, file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
+		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend, "-engines="+*engines, "-deb="+*deb)
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
@@ -133,7 +154,11 @@ func enact(t *testing.T, file, linkd, backend string) {
 
 // tell runs one story in this process, the first one of its sandbox, and returns the exit status.
 func tell(file string) int {
-	if err := enter(); err != nil {
+	setTheStage := enter
+	if *boxed {
+		setTheStage = enterBox
+	}
+	if err := setTheStage(); err != nil {
 		fmt.Println("set up the sandbox:", err)
 		// A backend of iptables may not be installed.
 		if os.Getenv(ordinaryUser) != "" || errors.Is(err, exec.ErrNotFound) {
@@ -158,6 +183,7 @@ func tell(file string) int {
 			Condition:          condition,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("EXAMPLES", examples)
+				env.Setenv("DEB", *deb)
 				env.Setenv("SLOW", strconv.Itoa(*slow))
 				for _, v := range env.Vars {
 					name, _, _ := strings.Cut(v, "=")

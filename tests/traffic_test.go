@@ -14,14 +14,15 @@ import (
 	"time"
 )
 
-// Two small programs send a story's traffic; they are this test binary under other names.
+// Some small programs are this test binary under other names.
 //
 //	serve NETWORK ADDRESS...  answer whoever comes, on udp and tcp as in net.Listen: with who it came from
 //	dial NETWORK ADDRESS      ask, and print the answer; fail with why there is none
-var trafficPrograms = map[string]func(args []string) error{"serve": serve, "dial": dial}
+//	notified SOCKET SILENCE   print what a service tells systemd (sd_notify(3)), and when it is silent for so long
+var smallPrograms = map[string]func(args []string) error{"serve": serve, "dial": dial, "notified": notified}
 
 func init() {
-	run, is := trafficPrograms[filepath.Base(os.Args[0])]
+	run, is := smallPrograms[filepath.Base(os.Args[0])]
 	if !is {
 		return
 	}

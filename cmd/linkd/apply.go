@@ -14,6 +14,7 @@ import (
 	"linkd/pkg/control"
 	"linkd/pkg/kind"
 	"linkd/pkg/observe"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -25,7 +26,7 @@ func newApply(o *options) *cobra.Command {
 		Short: "Converge once, without a daemon",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			desired, err := o.loadValid()
+			desired, err := o.loadValid(spec.ReadTrusted)
 			if err != nil {
 				return err
 			}
@@ -68,17 +69,17 @@ func namedNamespaces() (map[string]spec.Namespace, error) {
 }
 
 // loadValid reads the files; none of them may have an error.
-func (o *options) loadValid() (*spec.Desired, error) {
-	files, err := spec.ReadFiles(o.config)
+func (o *options) loadValid(read func(paths []string) ([]spec.File, error)) (*spec.Desired, error) {
+	files, err := read(o.config)
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}
 	desired, errs := spec.Compile(o.language(), files)
 	for _, m := range desired.Misfits {
-		fmt.Fprintln(os.Stderr, m)
+		fmt.Fprintln(stderr, plain.Text(m.String()))
 	}
 	if desired.Unknown != nil {
-		fmt.Fprintln(os.Stderr, "nothing is taken away for now:", desired.Unknown)
+		fmt.Fprintln(stderr, "nothing is taken away for now:", desired.Unknown)
 	}
 	return desired, o.invalid(errs)
 }
@@ -91,10 +92,13 @@ const garbageLimit = 256 << 20
 const tentativePause = 3 * time.Second
 
 func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Duration, search bool, beside string) error {
-	log := o.logger(os.Stderr)
+	log := o.logger(stderr)
 	release, err := control.Lock(o.runtimeDir)
 	if errors.Is(err, control.ErrLocked) {
 		return exit(exitFailed, fmt.Errorf("%w (%s): %s", err, o.runtimeDir, beside))
+	}
+	if errors.As(err, new(*spec.Untrusted)) {
+		return exit(exitFailed, err)
 	}
 	if err != nil {
 		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)

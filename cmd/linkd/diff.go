@@ -11,6 +11,7 @@ import (
 
 	"linkd/pkg/kind"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 func newDiff(o *options) *cobra.Command {
@@ -19,7 +20,7 @@ func newDiff(o *options) *cobra.Command {
 		Short: "What would change; nothing is written",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			desired, err := o.loadValid()
+			desired, err := o.loadValid(spec.ReadToLook)
 			if err != nil {
 				return err
 			}
@@ -38,8 +39,8 @@ func newDiff(o *options) *cobra.Command {
 			if o.json() {
 				err = printChanges(os.Stdout, plan, status)
 			} else {
-				_, err = fmt.Fprint(os.Stdout, plan)
-				o.printTrouble(os.Stderr, status)
+				_, err = fmt.Fprint(stdout, plan)
+				o.printTrouble(stderr, status)
 			}
 			switch {
 			case err != nil:

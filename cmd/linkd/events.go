@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/control"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 )
 
@@ -25,7 +26,8 @@ func newEvents(o *options) *cobra.Command {
 		Long: "Print what the daemon does and finds from now on, all of it or what is about the resources with these IDs: what was " +
 			"changed, what others changed and who that may have been, how resources and files stand. With -o json each event is " +
 			"a line of JSON. It ends when the daemon does, with 3.",
-		RunE: func(cmd *cobra.Command, ids []string) error { return o.events(cmd.Context(), ids, count, timeout) },
+		ValidArgsFunction: o.completeIDs,
+		RunE:              func(cmd *cobra.Command, ids []string) error { return o.events(cmd.Context(), ids, count, timeout) },
 	}
 	cmd.Flags().IntVar(&count, "count", 0, "end after that many events; 0 goes on for ever")
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "end after this long, with 1 where there were fewer than --count events")
@@ -77,7 +79,7 @@ func (o *options) printEvent(w io.Writer, ev *reconcile.Event) error {
 	if o.json() {
 		return json.NewEncoder(w).Encode(ev)
 	}
-	line := ev.Time.Local().Format("15:04:05.000 ") + ev.String()
+	line := ev.Time.Local().Format("15:04:05.000 ") + plain.Text(ev.String())
 	if coloured(w) {
 		colour := eventColours[ev.Event]
 		switch {

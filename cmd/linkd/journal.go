@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/journal"
+
+	"linkd/pkg/plain"
 )
 
 // journalHandler sends log records to systemd's journal, with each attribute as a field of its own: LINKD_ID,
@@ -37,7 +39,7 @@ func (h *journalHandler) entry(r slog.Record) (text string, fields map[string]st
 		text += " " + a.Key + "=" + a.Value.String()
 		return true
 	})
-	return text, fields
+	return plain.Text(text), fields
 }
 
 func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
@@ -53,7 +55,7 @@ func (h *journalHandler) WithGroup(string) slog.Handler { return h }
 // setField makes a field of an attribute. A place in a file is two, so that all that is about a file can be searched for,
 // as with the journal's own CODE_FILE and CODE_LINE.
 func setField(fields map[string]string, a slog.Attr) {
-	name, value := "LINKD_"+strings.ToUpper(strings.ReplaceAll(a.Key, "-", "_")), a.Value.String()
+	name, value := "LINKD_"+strings.ToUpper(strings.ReplaceAll(a.Key, "-", "_")), plain.Text(a.Value.String())
 	if at := strings.LastIndexByte(value, ':'); a.Key == "file" && at >= 0 {
 		if _, err := strconv.ParseUint(value[at+1:], 10, 32); err == nil {
 			fields["LINKD_LINE"], value = value[at+1:], value[:at]

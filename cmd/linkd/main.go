@@ -64,7 +64,7 @@ func execute() int {
 		return exitOK
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, text)
+		fmt.Fprintln(stderr, text)
 	}
 	var coded *exitError
 	if errors.As(err, &coded) {
@@ -111,6 +111,7 @@ func newRoot(o *options) *cobra.Command {
 	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
 	flags.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "text", "text, json or journal")
+	completeFlags(root)
 	root.AddCommand(
 		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newEvents(o), newMetrics(o), newShow(o), newTeardown(o), newSchema(), newVersion(o),
 	)
@@ -136,7 +137,7 @@ func (o *options) logger(w io.Writer) *slog.Logger {
 		if journal.Enabled() {
 			return slog.New(newJournalHandler(level))
 		}
-		fmt.Fprintln(os.Stderr, "the journal does not answer: logging as text")
+		fmt.Fprintln(stderr, "the journal does not answer: logging as text")
 	}
 	return slog.New(slog.NewTextHandler(w, opts))
 }

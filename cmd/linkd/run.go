@@ -22,7 +22,7 @@ import (
 )
 
 func newRun(o *options) *cobra.Command {
-	var metricsAt string
+	var metricsAt, mounts string
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "The daemon: watch the files and the kernel, converge, repair",
@@ -33,24 +33,27 @@ func newRun(o *options) *cobra.Command {
 					return fmt.Errorf("--metrics: %w", err)
 				}
 			}
-			return o.run(cmd.Context(), metricsAt)
+			return o.run(cmd.Context(), metricsAt, mounts)
 		},
 	}
 	cmd.Flags().StringVar(&metricsAt, "metrics", "", "loopback ADDRESS:PORT on which Prometheus may fetch /metrics, such as 127.0.0.1:9108")
+	cmd.Flags().StringVar(&mounts, "mount-namespace", "", "the mount namespace (a file) to name network namespaces in, if not its own")
 	return cmd
 }
 
 // garbagePercent is how much garbage, in percent of what is in use, the daemon lets come together.
 const garbagePercent = 50
 
-func (o *options) run(ctx context.Context, metricsAt string) error {
+func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	// A daemon is there to be small: what a pass of everything leaves behind is soon gone, and passes are rare.
 	debug.SetGCPercent(garbagePercent)
-	log := o.logger(os.Stderr)
+	log := o.logger(stderr)
 	release, err := control.Lock(o.runtimeDir)
 	switch {
 	case errors.Is(err, control.ErrLocked):
 		return exit(exitFailed, fmt.Errorf("%w (%s)", err, o.runtimeDir))
+	case errors.As(err, new(*spec.Untrusted)):
+		return exit(exitFailed, err)
 	case err != nil:
 		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
 	default:
@@ -64,6 +67,11 @@ func (o *options) run(ctx context.Context, metricsAt string) error {
 		return exit(exitFailed, err)
 	}
 	defer world.Close()
+	if mounts != "" {
+		if err := world.MountIn(mounts); err != nil {
+			return exit(exitFailed, fmt.Errorf("where to name network namespaces: %w", err))
+		}
+	}
 
 	inbox := observe.NewInbox()
 	deafen, err := world.Listen(inbox, engine.Topics())
@@ -92,17 +100,17 @@ func (o *options) run(ctx context.Context, metricsAt string) error {
 	loop.Load = func() reconcile.Loaded { return o.load(keeper, log) }
 	meter := newMeter(loop)
 	loop.Tell = meter.Note
-	ready := false
+	watchdog, err := newWatchdog()
+	if err != nil {
+		log.Warn("systemd's watchdog is not fed", "error", err)
+	}
+	engine.Progress = watchdog.progress
+	loop.Rhythm = watchdog.rhythm()
 	loop.Passed = func(s *reconcile.Status) {
 		meter.Passed(s.Took)
-		notice := "STATUS=" + summary(s)
-		if !ready {
-			ready = true
-			notice = daemon.SdNotifyReady + "\n" + notice
-		}
-		_, _ = daemon.SdNotify(false, notice)
+		watchdog.passed(summary(s))
 	}
-	stopServing, err := control.Serve(o.runtimeDir, loop, meter.Handler())
+	stopServing, err := control.Serve(o.runtimeDir, loop, meter.Handler(), log)
 	if err != nil {
 		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
 	} else {
@@ -131,7 +139,7 @@ func (o *options) run(ctx context.Context, metricsAt string) error {
 
 // load reads the files and keeps what of them is good.
 func (o *options) load(keeper *spec.Keeper, log *slog.Logger) reconcile.Loaded {
-	files, err := spec.ReadFiles(o.config)
+	files, err := spec.ReadTrusted(o.config)
 	if err != nil {
 		return reconcile.Loaded{Err: err}
 	}

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/kind"
 	"linkd/pkg/observe"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -20,7 +20,8 @@ func newShow(o *options) *cobra.Command {
 		Long: "Print what there is in namespaces as a file that changes nothing but ownership marks when it is applied. NETNS is " +
 			"host, a name in /run/netns or in the files, or a selector, such as pid:4711. Without one it is the host, all of " +
 			"/run/netns, and what the files name.",
-		RunE: func(cmd *cobra.Command, args []string) error { return o.show(cmd.Context(), args) },
+		ValidArgsFunction: o.completeNamespaces,
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.show(cmd.Context(), args) },
 	}
 }
 
@@ -50,12 +51,12 @@ func (o *options) show(ctx context.Context, args []string) error {
 	if o.json() {
 		if text, err = page.JSON(); err == nil {
 			for _, remark := range page.Remarks() {
-				fmt.Fprintln(os.Stderr, remark)
+				fmt.Fprintln(stderr, plain.Text(remark))
 			}
 		}
 	}
 	if err == nil {
-		_, err = os.Stdout.Write(text)
+		_, err = stdout.Write(text)
 	}
 	if err != nil {
 		return exit(exitFailed, err)
@@ -71,7 +72,7 @@ func (o *options) declared() map[string]spec.Namespace {
 	}
 	desired, errs := spec.Compile(o.language(), files)
 	if len(errs) > 0 {
-		fmt.Fprintln(os.Stderr, errs)
+		fmt.Fprintln(stderr, errs)
 	}
 	return desired.Namespaces
 }

@@ -16,14 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/control"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 )
 
 func newStatus(o *options) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
-		Use:   "status [ID...]",
-		Short: "How each resource stands",
+		Use:               "status [ID...]",
+		Short:             "How each resource stands",
+		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			client := control.NewClient(o.runtimeDir)
 			if watch {
@@ -63,7 +65,7 @@ func newReload(o *options) *cobra.Command {
 					return exit(exitFailed, err)
 				}
 			} else {
-				o.printTrouble(os.Stderr, reloaded.Status)
+				o.printTrouble(stderr, reloaded.Status)
 			}
 			switch {
 			case len(reloaded.Errors) > 0:
@@ -79,8 +81,9 @@ func newReload(o *options) *cobra.Command {
 func newWait(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use:   "wait [ID...]",
-		Short: "Block until everything, or what is named, is as wanted",
+		Use:               "wait [ID...]",
+		Short:             "Block until everything, or what is named, is as wanted",
+		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx := cmd.Context()
 			if timeout > 0 {
@@ -91,7 +94,7 @@ func newWait(o *options) *cobra.Command {
 			client := control.NewClient(o.runtimeDir)
 			status, err := client.Wait(ctx, ids)
 			if errors.Is(err, control.ErrNoDaemon) {
-				fmt.Fprintf(os.Stderr, "%v: waiting for one\n", err)
+				fmt.Fprintf(stderr, "%v: waiting for one\n", err)
 			}
 			for errors.Is(err, control.ErrNoDaemon) && pause(ctx, daemonPause) {
 				status, err = client.Wait(ctx, ids)
@@ -111,12 +114,12 @@ func newWait(o *options) *cobra.Command {
 			if status, err = client.Status(cmd.Context()); err == nil {
 				only, unknown := status.Only(ids)
 				for _, id := range unknown {
-					fmt.Fprintf(os.Stderr, "%s: no file declares it\n", id)
+					fmt.Fprintf(stderr, "%s: no file declares it\n", id)
 				}
-				o.printTrouble(os.Stderr, only)
+				o.printTrouble(stderr, only)
 			}
 			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
+				fmt.Fprintln(stderr, err)
 			}
 			return exit(exitFailed, fmt.Errorf("not converged after %s", timeout))
 		},
@@ -198,9 +201,9 @@ func tableLines(s *reconcile.Status) (lines []string) {
 		return nil
 	}
 	t := table.NewWriter()
-	t.SetStyle(plain)
+	t.SetStyle(columns)
 	for _, r := range s.Resources {
-		t.AppendRow(table.Row{string(r.State), r.ID, r.Source, r.Reason})
+		t.AppendRow(table.Row{string(r.State), r.ID, plain.Text(r.Source), r.Reason})
 	}
 	for line := range strings.Lines(t.Render() + "\n") {
 		lines = append(lines, strings.TrimRight(line, " \n"))
@@ -212,17 +215,19 @@ func tableLines(s *reconcile.Status) (lines []string) {
 func troubleLines(s *reconcile.Status) (lines []string) {
 	for _, f := range s.Files {
 		if f.State != "loaded" {
-			lines = append(lines, strings.Split(fmt.Sprintf("%s: %s: %s", f.State, f.Path, f.Error), "\n")...)
+			for line := range strings.Lines(fmt.Sprintf("%s: %s: %s", f.State, plain.Text(f.Path), f.Error)) {
+				lines = append(lines, plain.Text(strings.TrimSuffix(line, "\n")))
+			}
 		}
 	}
 	for _, warning := range s.Warnings {
-		lines = append(lines, "warning: "+warning)
+		lines = append(lines, "warning: "+plain.Text(warning))
 	}
 	return lines
 }
 
-// plain is a table of columns with nothing drawn between them.
-var plain = func() table.Style {
+// columns is a table of columns with nothing drawn between them.
+var columns = func() table.Style {
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "

@@ -19,6 +19,7 @@ func newValidate(o *options) *cobra.Command {
 		Short: "Check files; needs neither root, nor a daemon, nor the kernel",
 		Long: "Check files, those of --config where none is named. With --replacing PATH, the one FILE is checked as if it " +
 			"stood at PATH among those of --config.",
+		ValidArgsFunction: completeFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			files, err := o.filesToCheck(args, replacing)
 			if err != nil {
@@ -32,6 +33,7 @@ func newValidate(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it stood at this path")
+	cobra.CheckErr(cmd.MarkFlagFilename("replacing", "yaml", "yml"))
 	return cmd
 }
 
@@ -44,12 +46,12 @@ func (o *options) filesToCheck(args []string, replacing string) ([]spec.File, er
 			}
 			return files, nil
 		}
-		return spec.ReadFiles(o.config)
+		return spec.ReadToLook(o.config)
 	}
 	if len(args) != 1 {
 		return nil, fmt.Errorf("--replacing takes one FILE, not %d", len(args))
 	}
-	files, err := spec.ReadFiles(o.config)
+	files, err := spec.ReadToLook(o.config)
 	if err != nil {
 		return nil, err
 	}

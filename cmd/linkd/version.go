@@ -5,12 +5,18 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker.
-var version = "development"
+// These are set by the linker: the name of this version, and the commit that it is made of and its date (RFC 3339, UTC),
+// which are empty where it was built outside of a checkout.
+var (
+	version = "development"
+	commit  string
+	date    string
+)
 
 func newVersion(o *options) *cobra.Command {
 	return &cobra.Command{
@@ -19,9 +25,15 @@ func newVersion(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if o.json() {
-				return json.NewEncoder(os.Stdout).Encode(map[string]string{"version": version, "go": runtime.Version()})
+				return json.NewEncoder(os.Stdout).Encode(map[string]string{
+					"version": version, "commit": commit, "date": date, "go": runtime.Version(),
+				})
 			}
-			_, err := fmt.Printf("linkd %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			details := []string{runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			if commit != "" {
+				details = append([]string{"commit " + commit, date}, details...)
+			}
+			_, err := fmt.Printf("linkd %s (%s)\n", version, strings.Join(details, ", "))
 			return err
 		},
 	}

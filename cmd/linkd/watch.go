@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/control"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 )
 
@@ -47,7 +48,7 @@ func (o *options) watch(ctx context.Context, client *control.Client, ids []strin
 	}
 	for g := range glimpses {
 		if g.trouble != nil {
-			fmt.Fprintf(os.Stderr, "%v: waiting for it to come back\n", g.trouble)
+			fmt.Fprintf(stderr, "%v: waiting for it to come back\n", g.trouble)
 			continue
 		}
 		only, _ := g.status.Only(ids)
@@ -165,7 +166,7 @@ func (o *options) picture(g glimpse, rows, columns int, colour bool) string {
 			b.WriteString("\r\n")
 		}
 		// In the last column some terminals wrap, and others clear it with what is right of it.
-		line = strings.TrimRight(text.Trim(line, max(columns-1, 1)), " ")
+		line = strings.TrimRight(text.Trim(plain.Text(line), max(columns-1, 1)), " ")
 		if colour && i >= top {
 			line = painted(line)
 		}

@@ -6,17 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"linkd/pkg/reconcile"
 )
 
 // ErrNoDaemon says that no daemon answers on the socket.
 var ErrNoDaemon = errors.New("no daemon is running")
+
+// errDenied says that the socket's mode keeps out who asks.
+var errDenied = errors.New("permission denied")
 
 // Client asks the daemon behind the socket in a runtime directory.
 type Client struct {
@@ -29,6 +34,9 @@ func NewClient(dir string) *Client {
 	path := filepath.Join(dir, SocketName)
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, errDenied
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNoDaemon, err)
 		}
@@ -71,6 +79,17 @@ func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
+// deniedHere says what the daemon would say if it could be asked.
+func deniedHere(method, what string) string {
+	if method != http.MethodGet {
+		return refusal(what, "")
+	}
+	return refusal(what, Group)
+}
+
+// longestReason bounds, in bytes, what is read of an answer that is a refusal.
+const longestReason = 1 << 10
+
 func ask[T any](ctx context.Context, c *Client, method, what string, query url.Values) (*T, error) {
 	resp, err := c.send(ctx, method, "/v1/"+what, query)
 	if err != nil {
@@ -96,11 +115,22 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		if errors.Is(err, ErrNoDaemon) {
 			return nil, fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
 		}
+		if errors.Is(err, errDenied) {
+			return nil, fmt.Errorf("%s: %w: %s", c.path, errDenied, deniedHere(method, strings.TrimPrefix(path, "/v1/")))
+		}
 		return nil, err
 	}
-	if resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
-		return nil, fmt.Errorf("the daemon answers %s to %s", resp.Status, path)
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
 	}
-	return resp, nil
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusForbidden, http.StatusServiceUnavailable:
+		why, err := io.ReadAll(io.LimitReader(resp.Body, longestReason))
+		if err != nil {
+			return nil, err
+		}
+		return nil, errors.New(strings.TrimSpace(string(why)))
+	}
+	return nil, fmt.Errorf("the daemon answers %s to %s", resp.Status, path)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/control"
 	"linkd/pkg/kind"
@@ -32,10 +33,16 @@ import (
 const lockHere = "LINKD_TEST_LOCK"
 
 func TestMain(m *testing.M) {
+	// What others may write, linkd does not use.
+	unix.Umask(0o022)
 	if dir := os.Getenv(lockHere); dir != "" {
 		_, err := control.Lock(dir)
 		fmt.Println(err)
 		_, _ = io.ReadAll(os.Stdin)
+		os.Exit(0)
+	}
+	if dir := os.Getenv(serveHere); dir != "" {
+		serveUntilTold(dir)
 		os.Exit(0)
 	}
 	conform.Main(m)
@@ -70,7 +77,7 @@ func start(t *testing.T, text string) *daemon {
 		l.Desired, l.Files, l.Complete, l.Errors = keeper.Load([]spec.File{spec.ReadFile(d.file)})
 		return l
 	}
-	stop, err := control.Serve(d.dir, loop, http.NotFoundHandler())
+	stop, err := control.Serve(d.dir, loop, http.NotFoundHandler(), log)
 	conform.Must(t, err)
 	t.Cleanup(stop)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -230,7 +237,7 @@ func TestServeTakesTheSocketOfADeadDaemon(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	dir := t.TempDir()
 	dead(t, dir)
-	stop, err := control.Serve(dir, reconcile.NewLoop(nil), http.NotFoundHandler())
+	stop, err := serve(dir)
 	conform.Must(t, err)
 	info, err := os.Stat(filepath.Join(dir, control.SocketName))
 	conform.Must(t, err)

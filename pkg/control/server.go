@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 // SocketName is the socket's name in the runtime directory.
@@ -36,19 +37,11 @@ type Reloaded struct {
 	Status *reconcile.Status `json:"status"`
 }
 
-// Serve answers on the socket in dir until stop is called; metrics answers who asks for those.
-func Serve(dir string, d Daemon, metrics http.Handler) (stop func(), err error) {
-	path := filepath.Join(dir, SocketName)
-	// The lock on the directory is held, so a socket that is there is a dead daemon's.
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	listener, err := net.Listen("unix", path)
+// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir. metrics answers who
+// asks for those.
+func Serve(dir string, d Daemon, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
+	door, err := open(dir, log)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
 		return nil, err
 	}
 	mux := http.NewServeMux()
@@ -94,13 +87,13 @@ func Serve(dir string, d Daemon, metrics http.Handler) (stop func(), err error) 
 	mux.Handle("GET /metrics", metrics)
 	ctx, cancel := context.WithCancel(context.Background())
 	server := &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second,
+		Handler: guard(mux, door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(listener)
+		_ = server.Serve(door)
 	}()
 	return func() {
 		cancel()
@@ -111,6 +104,7 @@ func Serve(dir string, d Daemon, metrics http.Handler) (stop func(), err error) 
 			_ = server.Close()
 		}
 		<-done
+		door.close()
 	}, nil
 }
 
@@ -154,10 +148,14 @@ func waitFor(ctx context.Context, d Daemon, ids []string) *reconcile.Status {
 }
 
 // Lock takes the runtime directory for one writer, making it if need be. It is given back by release or by the end of
-// the process. ErrLocked says that another has it.
+// the process. ErrLocked says that another has it, and a spec.Untrusted that others than root can write it: in the journal
+// is what linkd puts back, and takes away.
 func Lock(dir string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
+	}
+	if err := spec.CheckTrusted(dir); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

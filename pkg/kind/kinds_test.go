@@ -317,7 +317,7 @@ links:
 ~ lab/route/default  (mark: (none) -> linkd)
 ~ lab/route/fd09::/64  (mark: (none) -> linkd)
 `)
-	if out := conform.IP(t, "-n lab route show default"); out != "default via 10.0.0.9 dev eth0 proto 108 mtu 1400 \n" {
+	if out := conform.IP(t, "-N -n lab route show default"); out != "default via 10.0.0.9 dev eth0 proto 108 mtu 1400 \n" {
 		t.Errorf("the default route is now %s", out)
 	}
 	d.restart()

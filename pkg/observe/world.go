@@ -35,6 +35,7 @@ type World struct {
 	host      *NS
 	processes *processes
 	finders   []Finder
+	mounts    *os.File // the mount namespace to mount in, nil for linkd's own
 
 	mu       sync.Mutex
 	declared map[string]spec.Namespace
@@ -90,6 +91,9 @@ func (w *World) Close() {
 		f.Close()
 	}
 	w.host.close()
+	if w.mounts != nil {
+		w.mounts.Close()
+	}
 }
 
 // Host is linkd's own namespace.
@@ -147,9 +151,13 @@ func (w *World) Declared(name string) (spec.Namespace, bool) {
 }
 
 // OpenAll opens the namespaces, several at a time, and returns why those that could not be opened were not. Two names
-// that turn out to be one namespace are both refused: each would undo what the other asks for.
-func (w *World) OpenAll(names []string) map[string]error {
-	Each(names, func(name string) { _, _ = w.Open(name) })
+// that turn out to be one namespace are both refused: each would undo what the other asks for. After each, progress is
+// called.
+func (w *World) OpenAll(names []string, progress func()) map[string]error {
+	Each(names, func(name string) {
+		_, _ = w.Open(name)
+		progress()
+	})
 	names = append(slices.Clone(names), w.openNamesakes()...)
 
 	w.mu.Lock()

@@ -18,6 +18,8 @@ import (
 	"linkd/pkg/spec"
 )
 
+func idle() {}
+
 func TestMain(m *testing.M) { conform.Main(m) }
 
 // noLeaks wants every goroutine gone when the test has cleaned up, but for the workers, which are for good.
@@ -77,7 +79,7 @@ func TestNamespacesAreFoundOrRefused(t *testing.T) {
 	} {
 		declare(t, w, "x="+test.selector)
 		w.Release()
-		got := said(w.OpenAll([]string{"x"})["x"])
+		got := said(w.OpenAll([]string{"x"}, idle)["x"])
 		if d := cmp.Diff(test.want, strings.ReplaceAll(got, dir, "DIR")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", test.selector, d)
 		}
@@ -113,12 +115,12 @@ func TestTwoNamesOfOneNamespaceAreRefused(t *testing.T) {
 	names := []string{"lab", "other", "third"}
 	declare(t, w, "lab=name:lab", "other=path:"+link, "third=path:"+link+"/../link")
 	w.Release()
-	if errs := w.OpenAll(names[:1]); len(errs) > 0 {
+	if errs := w.OpenAll(names[:1], idle); len(errs) > 0 {
 		t.Fatalf("lab alone: %v", errs)
 	}
 	conform.Must(t, os.Symlink(observe.NetnsDir+"/lab", link))
 	w.Release()
-	errs := w.OpenAll(names)
+	errs := w.OpenAll(names, idle)
 	for _, name := range names {
 		if err := errs[name]; err == nil || !strings.Contains(err.Error(), "are the same namespace: declare it once") {
 			t.Errorf("%s: %v", name, err)
@@ -132,12 +134,12 @@ func TestANameThatBecomesAnothersIsRefused(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "link")
 	declare(t, w, "lab=name:lab", "other=path:"+link)
 	w.Release()
-	if errs := w.OpenAll([]string{"lab"}); len(errs) > 0 {
+	if errs := w.OpenAll([]string{"lab"}, idle); len(errs) > 0 {
 		t.Fatalf("lab alone: %v", errs)
 	}
 	conform.Must(t, os.Symlink(observe.NetnsDir+"/lab", link))
 	w.Release()
-	errs := w.OpenAll([]string{"other"})
+	errs := w.OpenAll([]string{"other"}, idle)
 	for _, name := range []string{"lab", "other"} {
 		if err := errs[name]; err == nil || !strings.Contains(err.Error(), "are the same namespace: declare it once") {
 			t.Errorf("%s: %v", name, err)

@@ -31,6 +31,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		}
 		e.Counters.Ops++
 		err := e.do(ctx, op)
+		e.Progress()
 		e.touch(op)
 		if errors.Is(err, unix.ENODEV) {
 			e.doubt(op)

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"strings"
 
+	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -28,13 +29,13 @@ func (l *Loop) noteFiles(loaded Loaded) {
 	for _, f := range loaded.Files {
 		was := before[f.Path]
 		if f != was {
-			l.Engine.note(Event{Event: File, Path: escape(f.Path), State: f.State, Was: was.State, Error: printable(f.Error)})
+			l.Engine.note(Event{Event: File, Path: plain.Text(f.Path), State: f.State, Was: was.State, Error: printable(f.Error)})
 		}
 		delete(before, f.Path)
 	}
 	for _, f := range l.files {
 		if _, gone := before[f.Path]; gone {
-			l.Engine.note(Event{Event: File, Path: escape(f.Path), State: string(Gone), Was: f.State})
+			l.Engine.note(Event{Event: File, Path: plain.Text(f.Path), State: string(Gone), Was: f.State})
 		}
 	}
 }
@@ -55,7 +56,7 @@ func (l *Loop) noteReload(loaded Loaded) {
 func printable(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
-		lines[i] = escape(lines[i])
+		lines[i] = plain.Text(lines[i])
 	}
 	return strings.Join(lines, "\n")
 }

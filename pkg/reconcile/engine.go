@@ -18,6 +18,9 @@ type Engine struct {
 	Tell func([]Event)
 	// Late is who caused what is heard of a place but was not told yet.
 	Late func(ns string, t observe.Topic) observe.Cause
+	// Progress is called whenever a step of a pass is done: a namespace has been looked at, or an op tried. Several
+	// goroutines call it.
+	Progress func()
 
 	kinds   []Registered
 	byName  map[string]*Registered
@@ -86,6 +89,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		troubled: map[spec.ID]bool{},
 		feared:   map[scope]bool{},
 		search:   journal.Fresh,
+		Progress: func() {},
 
 		told:      map[spec.ID]Verdict{},
 		unsettled: map[spec.ID]bool{},

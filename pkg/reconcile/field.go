@@ -2,7 +2,8 @@ package reconcile
 
 import (
 	"fmt"
-	"strings"
+
+	"linkd/pkg/plain"
 )
 
 // Field is one difference. Replace: the kernel cannot change it in place. Moved: nobody undid anything, but what is
@@ -23,17 +24,7 @@ func show(value string) string {
 	if value == "" {
 		return "(none)"
 	}
-	return escape(value)
-}
-
-// escape keeps what others named from writing to a terminal or a log in any way but as text.
-func escape(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
+	return plain.Text(value)
 }
 
 // Fields collects differences.

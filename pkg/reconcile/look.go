@@ -15,7 +15,7 @@ import (
 func (e *Engine) look(ctx context.Context) (looked part) {
 	looked, e.glanced = e.glanced, newPart()
 	names := slices.Sorted(maps.Keys(e.dirty))
-	for name, err := range e.world.OpenAll(names) {
+	for name, err := range e.world.OpenAll(names, e.Progress) {
 		e.lose(name, err)
 		delete(e.found, name)
 		delete(e.seen, name)
@@ -56,6 +56,7 @@ func (e *Engine) look(ctx context.Context) (looked part) {
 				e.found.put(k, seen, looked)
 			}
 			mu.Unlock()
+			e.Progress()
 		}
 	})
 	for i := range e.kinds {

@@ -40,7 +40,10 @@ type Loop struct {
 	Passed func(*Status)
 	// Tell is given all that happens, before those who listen are.
 	Tell func([]Event)
-	Log  *slog.Logger
+	// Rhythm is how often the loop comes round, and says so by the engine's Progress, when there is nothing to do; 0 is
+	// never.
+	Rhythm time.Duration
+	Log    *slog.Logger
 
 	reloads  chan chan Loaded
 	checks   chan chan *Status
@@ -79,21 +82,24 @@ func (l *Loop) Run(ctx context.Context) {
 	silent := time.Now().Add(jitter(silentPause))
 	var reread time.Time
 	idle, second := time.Duration(0), time.Now()
-	for {
-		start, before := time.Now(), l.Engine.changes
-		l.pass(ctx)
-		if ctx.Err() != nil {
-			return
+	for due := true; ; {
+		if due {
+			start, before := time.Now(), l.Engine.changes
+			l.pass(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			if l.Engine.changes > before || time.Since(second) > time.Second {
+				// What follows a change of linkd's own is mostly its echo.
+				idle, second = 0, time.Now()
+			} else {
+				idle += time.Since(start)
+			}
+			if idle > idleShare {
+				l.rest(ctx)
+			}
 		}
-		if l.Engine.changes > before || time.Since(second) > time.Second {
-			// What follows a change of linkd's own is mostly its echo.
-			idle, second = 0, time.Now()
-		} else {
-			idle += time.Since(start)
-		}
-		if idle > idleShare {
-			l.rest(ctx)
-		}
+		l.Engine.Progress()
 		wake := silent
 		if next, ok := l.Engine.NextTry(); ok && next.Before(wake) {
 			wake = next
@@ -101,6 +107,11 @@ func (l *Loop) Run(ctx context.Context) {
 		if !reread.IsZero() && reread.Before(wake) {
 			wake = reread
 		}
+		early := false
+		if turn := time.Now().Add(l.Rhythm); l.Rhythm > 0 && turn.Before(wake) {
+			wake, early = turn, true
+		}
+		due = true
 		timer := time.NewTimer(time.Until(wake))
 		select {
 		case <-ctx.Done():
@@ -124,6 +135,7 @@ func (l *Loop) Run(ctx context.Context) {
 			status, _ := l.Status()
 			answer <- status
 		case <-timer.C:
+			due = !early
 			now := time.Now()
 			if !reread.IsZero() && !now.Before(reread) {
 				reread = l.again(l.load())

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -95,7 +96,7 @@ func (o *Op) moved() bool {
 
 // String is one line of a plan: + create, ~ update, ± replace, - delete, with the differences.
 func (o *Op) String() string {
-	line := [...]string{"+", "~", "±", "-"}[o.Verb] + " " + escape(o.ID().String())
+	line := [...]string{"+", "~", "±", "-"}[o.Verb] + " " + plain.Text(o.ID().String())
 	if why := o.reason(); why != "" {
 		line += "  (" + why + ")"
 	}
@@ -119,7 +120,7 @@ func (o *Op) reason() string {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	if o.Because != "" {
-		parts = append(parts, escape(o.Because))
+		parts = append(parts, plain.Text(o.Because))
 	}
 	return strings.Join(parts, ", ")
 }

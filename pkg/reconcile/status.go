@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -93,7 +94,7 @@ func newRows(want *spec.Set) rows {
 }
 
 func row(id spec.ID, v Verdict, source string) ResourceStatus {
-	return ResourceStatus{ID: escape(id.String()), State: v.State, Reason: escape(v.Reason), Source: source, Kind: id.Kind}
+	return ResourceStatus{ID: plain.Text(id.String()), State: v.State, Reason: plain.Text(v.Reason), Source: source, Kind: id.Kind}
 }
 
 func (r *rows) set(id spec.ID, v Verdict) {
@@ -104,7 +105,7 @@ func (r *rows) set(id spec.ID, v Verdict) {
 	if r.given {
 		r.list, r.given = slices.Clone(r.list), false
 	}
-	r.list[i].State, r.list[i].Reason = v.State, escape(v.Reason)
+	r.list[i].State, r.list[i].Reason = v.State, plain.Text(v.Reason)
 }
 
 // snapshot is the list as it is now, for others to keep.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -45,11 +46,11 @@ func (e *Engine) tell() {
 func (e *Engine) noteOp(op *Op, err error) {
 	id := op.ID()
 	ev := Event{
-		Event: Deed, ID: escape(id.String()), Op: op.Verb.String(), Fields: op.Why, Reason: escape(op.Because),
+		Event: Deed, ID: plain.Text(id.String()), Op: op.Verb.String(), Fields: op.Why, Reason: plain.Text(op.Because),
 		Source: e.origin(id), kind: id.Kind, deed: op.deed(),
 	}
 	if err != nil {
-		ev.Error = escape(err.Error())
+		ev.Error = plain.Text(err.Error())
 	}
 	e.note(ev)
 }
@@ -59,7 +60,7 @@ func (e *Engine) noteDrift(op *Op) *observe.Cause {
 	id := op.ID()
 	by := e.culprit(op)
 	ev := Event{
-		Event: Drift, ID: escape(id.String()), Op: op.Verb.String(), Fields: op.Why, Reason: escape(op.Because),
+		Event: Drift, ID: plain.Text(id.String()), Op: op.Verb.String(), Fields: op.Why, Reason: plain.Text(op.Because),
 		Source: e.origin(id), By: by, kind: id.Kind,
 	}
 	if by == nil {
@@ -91,7 +92,7 @@ func (e *Engine) late(op *Op) *observe.Cause {
 func (e *Engine) firstCause(op *Op, of func(ns string, t observe.Topic) observe.Cause) *observe.Cause {
 	for _, t := range op.kind.Hears {
 		if c := of(op.ID().NS, t); c != (observe.Cause{}) {
-			c.Command = escape(c.Command)
+			c.Command = plain.Text(c.Command)
 			return &c
 		}
 	}
@@ -123,8 +124,8 @@ func (e *Engine) noteTransitions() {
 			continue
 		}
 		e.note(Event{
-			Event: Transition, ID: escape(id.String()), State: string(v.State), Was: string(was.State),
-			Reason: escape(v.Reason), Source: e.origin(id), kind: id.Kind,
+			Event: Transition, ID: plain.Text(id.String()), State: string(v.State), Was: string(was.State),
+			Reason: plain.Text(v.Reason), Source: e.origin(id), kind: id.Kind,
 		})
 	}
 	clear(e.unsettled)
@@ -135,9 +136,9 @@ func (e *Engine) noteNamespace(name, state string, err error) {
 	if name == spec.Host {
 		return
 	}
-	ev := Event{Event: Namespace, Namespace: escape(name), State: state}
+	ev := Event{Event: Namespace, Namespace: plain.Text(name), State: state}
 	if err != nil {
-		ev.Reason = escape(err.Error())
+		ev.Reason = plain.Text(err.Error())
 	}
 	e.note(ev)
 }

@@ -142,7 +142,7 @@ func (c *compiler) namespaces(s *section) {
 		key, value := s.namespaces.Content[i], s.namespaces.Content[i+1]
 		ctx := c.context(s.file, key)
 		name, src := key.Value, ctx.Source()
-		if err := checkNSName(name); err != nil {
+		if err := CheckNSName(name); err != nil {
 			ctx.Errorf(key, "%v", err)
 			continue
 		}

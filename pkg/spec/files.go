@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -32,27 +33,44 @@ type File struct {
 // ReadFiles reads what each path names: a file, whatever its name, or a directory's *.yaml and *.yml files in name
 // order. A file that cannot be read is in the result with its error; only a path that cannot be looked at is an
 // error of the whole.
-func ReadFiles(paths []string) ([]File, error) {
+func ReadFiles(paths []string) ([]File, error) { return readFiles(paths, os.Open, os.Open) }
+
+// ReadTrusted is ReadFiles for who does what the files say: it refuses, with an Untrusted, each file that others than root
+// can have written. A directory that others can write is refused as a whole, and is in the result by its own name.
+func ReadTrusted(paths []string) ([]File, error) { return readFiles(paths, openTrusted, openTrusted) }
+
+// ReadToLook is for who only says what would be done: it minds who can write a directory, as ReadTrusted does, but not of
+// a file that is named. To an ordinary user, for whom nothing is done, it is ReadFiles.
+func ReadToLook(paths []string) ([]File, error) {
+	if os.Geteuid() != 0 {
+		return ReadFiles(paths)
+	}
+	return readFiles(paths, openTrusted, os.Open)
+}
+
+func readFiles(paths []string, openListed, openNamed opener) ([]File, error) {
 	var files []File
 	seen := map[string]bool{}
 	for _, path := range paths {
-		info, err := os.Stat(path)
+		names, listed, err := namesAt(path, openListed)
+		if errors.As(err, new(*Untrusted)) {
+			files = append(files, File{Path: filepath.Clean(path), Err: err})
+			continue
+		}
 		if err != nil {
 			return nil, err
-		}
-		names := []string{path}
-		if info.IsDir() {
-			if names, err = namesIn(path); err != nil {
-				return nil, err
-			}
 		}
 		for _, name := range names {
 			if name = filepath.Clean(name); seen[name] {
 				continue
 			}
 			seen[name] = true
-			f := ReadFile(name)
-			if info.IsDir() && errors.Is(f.Err, fs.ErrNotExist) {
+			open := openNamed
+			if listed {
+				open = openListed
+			}
+			f := readFile(name, open)
+			if listed && errors.Is(f.Err, fs.ErrNotExist) {
 				// It went away between the listing and the reading.
 				continue
 			}
@@ -60,6 +78,21 @@ func ReadFiles(paths []string) ([]File, error) {
 		}
 	}
 	return files, nil
+}
+
+// namesAt are the files that a path stands for; listed are those of a directory.
+func namesAt(path string, open opener) (names []string, listed bool, err error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return []string{path}, false, err
+	}
+	dir, err := open(path)
+	if err != nil {
+		return nil, true, err
+	}
+	defer dir.Close()
+	entries, err := dir.ReadDir(-1)
+	return configsOf(path, entries), true, err
 }
 
 // Stamp tells apart states of the files at the paths without reading them: it changes when one is written, replaced,
@@ -82,16 +115,18 @@ func Stamp(paths []string) string {
 
 func namesIn(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
+	return configsOf(dir, entries), err
+}
+
+// configsOf are the paths of a directory's configuration files, in name order.
+func configsOf(dir string, entries []fs.DirEntry) (names []string) {
 	for _, e := range entries {
 		if IsConfigName(e.Name()) && !e.IsDir() {
 			names = append(names, filepath.Join(dir, e.Name()))
 		}
 	}
-	return names, nil
+	slices.Sort(names)
+	return names
 }
 
 // IsConfigName tells a configuration file from what editors, package managers and Ansible leave beside it. All of
@@ -103,28 +138,38 @@ func IsConfigName(name string) bool {
 
 // ReadFile reads one file, at most MaxFileSize bytes of it. "-" is standard input.
 func ReadFile(path string) File {
-	f := File{Path: path}
-	in := os.Stdin
-	if path != "-" {
-		info, err := os.Stat(path)
-		if err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeNamedPipe == 0 && info.Mode()&fs.ModeCharDevice == 0 {
-			err = fmt.Errorf("not a regular file")
-		}
-		if err != nil {
-			f.Err = err
-			return f
-		}
-		if in, f.Err = os.Open(path); f.Err != nil {
-			return f
-		}
-		defer in.Close()
+	if path == "-" {
+		text, err := readText(os.Stdin)
+		return File{Path: path, Text: text, Err: err}
 	}
-	f.Text, f.Err = io.ReadAll(io.LimitReader(in, MaxFileSize+1))
-	if path != "-" && beingWritten(in) {
+	return readFile(path, os.Open)
+}
+
+func readFile(path string, open opener) (f File) {
+	f.Path = path
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeNamedPipe == 0 && info.Mode()&fs.ModeCharDevice == 0 {
+		err = errNotRegular
+	}
+	if err != nil {
+		f.Err = err
+		return f
+	}
+	in, err := open(path)
+	if err != nil {
+		f.Err = err
+		return f
+	}
+	defer in.Close()
+	if f.Text, f.Err = readText(in); beingWritten(in) {
 		f.Err = ErrBeingWritten
 	}
 	return f
 }
+
+var errNotRegular = errors.New("not a regular file")
+
+func readText(in io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(in, MaxFileSize+1)) }
 
 // ErrBeingWritten says that somebody has the file open for writing: half of a file is often valid, and would undo
 // what the other half declares.

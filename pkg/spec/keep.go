@@ -57,7 +57,7 @@ func (k *Keeper) Load(files []File) (desired *Desired, states []FileState, compl
 	for i, f := range k.Good {
 		good[i] = File{Path: f.Path, Text: []byte(f.Text)}
 	}
-	files = refuseTruncated(files, good)
+	files = refuseTruncated(withheld(files, good), good)
 	desired, errs = Compile(k.lang, files)
 	inForce := files
 	for tried := errs; len(tried) > 0; {
@@ -90,6 +90,26 @@ func (k *Keeper) withoutFaulty(files []File) (*Desired, []File) {
 		atFault := errs.Files()
 		files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return atFault[f.Path] })
 	}
+}
+
+// withheld adds the files that were good and are in a directory that is refused: whether they are still there is not for
+// whoever can write it to say.
+func withheld(files, good []File) []File {
+	for _, dir := range files {
+		var refused *Untrusted
+		if !errors.As(dir.Err, &refused) {
+			continue
+		}
+		if refused.Subject == "it" {
+			refused = &Untrusted{dir.Path, refused.Reason}
+		}
+		for _, f := range good {
+			if _, listed := find(files, f.Path); !listed && filepath.Dir(f.Path) == dir.Path {
+				files = append(files, File{Path: f.Path, Err: refused})
+			}
+		}
+	}
+	return files
 }
 
 // refuseTruncated makes an error of a file that lost all of its content: an editor or a full disk leaves that behind,

@@ -113,12 +113,9 @@ func (w *fileWatch) run() {
 	}
 }
 
-// concerns tells the events that can matter: about a path itself, or about a file in it that is not debris. A
-// ConfigMap's files are links through ..data, and its swap names only that.
+// concerns tells the events that can matter: about a path itself, or about a file in it that is not debris. Who may write
+// a file matters as much as what is in it. A ConfigMap's files are links through ..data, and its swap names only that.
 func (w *fileWatch) concerns(e fsnotify.Event) bool {
-	if e.Op == fsnotify.Chmod {
-		return false
-	}
 	// In the watched directory "." a file is called "./NAME".
 	name := filepath.Clean(e.Name)
 	for _, path := range w.paths {

@@ -168,7 +168,7 @@ func TestWatchConcerns(t *testing.T) {
 		want bool
 	}{
 		{"/etc/linkd.d/a.yaml", fsnotify.Write, true},
-		{"/etc/linkd.d/a.yaml", fsnotify.Chmod, false},
+		{"/etc/linkd.d/a.yaml", fsnotify.Chmod, true},
 		{"/etc/linkd.d/a.yaml", fsnotify.Remove | fsnotify.Chmod, true},
 		{"/etc/linkd.d/b.yml", fsnotify.Create, true},
 		{"/etc/linkd.d", fsnotify.Remove, true},

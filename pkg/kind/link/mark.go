@@ -13,6 +13,12 @@ import (
 	"linkd/pkg/spec"
 )
 
+// birthGroup is the group of interfaces (ip-link(8), "group") that linkd's are made in. The kernel takes no alias before an
+// interface is there and announced, but a group: so udev can tell whose it is in time. It marks nothing else.
+const birthGroup = 108
+
+func inBirthGroup() *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(birthGroup)) }
+
 // fetchMark is linkd's mark on an interface that it has fetched: an alternative name, which moves with the interface
 // and survives the end of a namespace, and leaves the alias to whoever made the interface. It tells where that belongs,
 // so that it finds back without a journal.

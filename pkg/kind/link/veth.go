@@ -11,6 +11,7 @@ var veth = &Type{
 	Name:   "veth",
 	Doc:    "a cable with two ends, in any two namespaces (veth(4))",
 	Paired: true,
+	OwnMAC: true,
 	Attach: func(ns *observe.NS, want *Link) ([]*nl.RtAttr, error) {
 		far, err := ns.Other(want.Peer.NS)
 		if err != nil {
@@ -20,7 +21,10 @@ var veth = &Type{
 		peer := nl.NewRtAttr(nl.VETH_INFO_PEER, nil)
 		nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
 		peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Peer.Name))
-		for _, a := range want.Peer.attrs() {
+		peer.AddChild(inBirthGroup())
+		born := *want.Peer
+		born.MAC = born.bornMAC(ns)
+		for _, a := range born.attrs() {
 			peer.AddChild(a)
 		}
 		peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(far.FD())))

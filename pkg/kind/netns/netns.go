@@ -90,8 +90,10 @@ type kind struct{}
 // Observe has nothing to say: only the names of interest are looked at.
 func (kind) Observe(context.Context, *observe.NS) ([]*Name, error) { return nil, nil }
 
-// FromID implements reconcile.Selective.
-func (kind) FromID(id spec.ID) (*Name, bool) { return &Name{Host: id.NS, Name: id.Key}, true }
+// FromID implements reconcile.Selective. An ID that a damaged journal tells of must not lead out of the directory.
+func (kind) FromID(id spec.ID) (*Name, bool) {
+	return &Name{Host: id.NS, Name: id.Key}, spec.CheckNSName(id.Key) == nil
+}
 
 // ObserveWanted implements reconcile.Selective.
 func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (found []*Name, err error) {
@@ -199,8 +201,8 @@ func (n *Name) describe() string {
 }
 
 // Create makes the file, and the namespace if it is to be made.
-func (kind) Create(_ context.Context, _ *observe.NS, want *Name) error {
-	if err := os.MkdirAll(observe.NetnsDir, 0o755); err != nil {
+func (kind) Create(_ context.Context, ns *observe.NS, want *Name) error {
+	if err := makeDir(); err != nil {
 		return err
 	}
 	if !want.Made {
@@ -210,7 +212,7 @@ func (kind) Create(_ context.Context, _ *observe.NS, want *Name) error {
 		}
 		return err
 	}
-	if err := share(observe.NetnsDir); err != nil {
+	if err := ns.World().Mounting(share); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(want.path(), os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0)
@@ -218,13 +220,22 @@ func (kind) Create(_ context.Context, _ *observe.NS, want *Name) error {
 		return err
 	}
 	f.Close()
-	return want.mount()
+	return want.mount(ns.World())
+}
+
+// makeDir makes the directory as ip-netns(8) does, for everybody to list. A service's umask is not an administrator's.
+func makeDir() error {
+	err := os.Mkdir(observe.NetnsDir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return errors.Join(err, os.Chmod(observe.NetnsDir, 0o755))
 }
 
 // mount makes a namespace and mounts it over the empty file.
-func (n *Name) mount() error {
+func (n *Name) mount(world *observe.World) error {
 	err := observe.NewNamespace(func(path string) error {
-		return unix.Mount(path, n.path(), "none", unix.MS_BIND, "")
+		return world.Mounting(func() error { return unix.Mount(path, n.path(), "none", unix.MS_BIND, "") })
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("mount at %s: %w", n.path(), err), os.Remove(n.path()))
@@ -232,9 +243,10 @@ func (n *Name) mount() error {
 	return nil
 }
 
-// share makes mounts below dir appear in the other mount namespaces, and disappear from them: without that a
+// share makes mounts of names appear in the other mount namespaces, and disappear from them: without that a
 // namespace unmounted here would live on in them (ip-netns(8) does the same).
-func share(dir string) error {
+func share() error {
+	const dir = observe.NetnsDir
 	err := unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
 	if !errors.Is(err, unix.EINVAL) {
 		return err
@@ -247,12 +259,12 @@ func share(dir string) error {
 }
 
 // Update points a symbolic link at where the namespace is now, or finishes what a kill left half made.
-func (kind) Update(_ context.Context, _ *observe.NS, want, have *Name) error {
+func (kind) Update(_ context.Context, ns *observe.NS, want, have *Name) error {
 	if want.Made && have.stray == emptyFile {
-		if err := share(observe.NetnsDir); err != nil {
+		if err := ns.World().Mounting(share); err != nil {
 			return err
 		}
-		return want.mount()
+		return want.mount(ns.World())
 	}
 	if want.Made || have.Made || have.stray != "" {
 		return fmt.Errorf("%s is %s, and would have to be %s: remove it", want.path(), have.describe(), want.describe())
@@ -285,7 +297,8 @@ func (kind) Delete(ctx context.Context, ns *observe.NS, have *Name) error {
 		if err != nil {
 			return err
 		}
-		if err := unix.Unmount(have.path(), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		err = ns.World().Mounting(func() error { return unix.Unmount(have.path(), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) })
+		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
 	}

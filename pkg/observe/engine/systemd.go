@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 
 	"github.com/coreos/go-systemd/v22/dbus"
+	godbus "github.com/godbus/dbus/v5"
 
 	"linkd/pkg/spec"
 )
@@ -41,7 +44,7 @@ func (systemd) ask(ctx context.Context, unit string) (state, error) {
 // follow hears of every unit whose properties change: systemd tells of all or of none.
 func (systemd) follow(ctx context.Context) (<-chan event, <-chan error) {
 	updates, errs, broken := make(chan *dbus.PropertiesUpdate, 64), make(chan error, 1), make(chan error, 1)
-	conn, err := dbus.NewWithContext(ctx)
+	conn, ended, err := lasting(ctx)
 	if err == nil {
 		conn.SetPropertiesSubscriber(updates, errs)
 		err = conn.Subscribe()
@@ -55,16 +58,13 @@ func (systemd) follow(ctx context.Context) (<-chan event, <-chan error) {
 		defer conn.Close()
 		for {
 			select {
-			case u, open := <-updates:
-				if !open {
-					broken <- errors.New("the connection to systemd has ended")
-					return
-				}
-				if _, is := u.Changed["MainPID"]; !is {
+			case u := <-updates:
+				// systemd tells of a unit and of it as a service at the same moment; only what it tells of the unit comes through.
+				if _, is := u.Changed["SubState"]; !is {
 					continue
 				}
 				select {
-				case heard <- event{action: "start", name: u.UnitName}:
+				case heard <- event{action: "start", id: u.UnitName, name: u.UnitName}:
 				case <-ctx.Done():
 					return
 				}
@@ -72,12 +72,43 @@ func (systemd) follow(ctx context.Context) (<-chan event, <-chan error) {
 				// An update was lost.
 				broken <- err
 				return
+			case <-ended:
+				broken <- errors.New("the connection to systemd has ended")
+				return
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
 	return heard, broken
+}
+
+// lasting connects to systemd, through the bus or, where there is none, directly. Whoever waits for what is told on a
+// connection has to be told of its end, which package dbus of go-systemd does not do.
+func lasting(ctx context.Context) (conn *dbus.Conn, ended <-chan struct{}, err error) {
+	dial := func(to func(...godbus.ConnOption) (*godbus.Conn, error), greet func(*godbus.Conn) error) func() (*godbus.Conn, error) {
+		return func() (*godbus.Conn, error) {
+			c, err := to(godbus.WithContext(ctx))
+			if err != nil {
+				return nil, err
+			}
+			if err := errors.Join(c.Auth([]godbus.Auth{godbus.AuthExternal(strconv.Itoa(os.Getuid()))}), greet(c)); err != nil {
+				c.Close()
+				return nil, err
+			}
+			// Of the two connections that are made, the second is the one that signals come by.
+			ended = c.Context().Done()
+			return c, nil
+		}
+	}
+	conn, err = dbus.NewConnection(dial(godbus.SystemBusPrivate, (*godbus.Conn).Hello))
+	if err != nil && os.Geteuid() == 0 {
+		direct := func(options ...godbus.ConnOption) (*godbus.Conn, error) {
+			return godbus.Dial("unix:path=/run/systemd/private", options...)
+		}
+		conn, err = dbus.NewConnection(dial(direct, func(*godbus.Conn) error { return nil }))
+	}
+	return conn, ended, err
 }
 
 func (systemd) labelled(context.Context, string) ([]spec.Instance, error) {

@@ -153,6 +153,8 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 	})
 	for {
 		select {
+		case <-ctx.Done():
+			return ctx.Err()
 		case err := <-broken:
 			return err
 		case err := <-unanswered:

@@ -1,0 +1,35 @@
+package reference
+
+import (
+	"strings"
+	"testing"
+)
+
+// The manual page says what the other page says, without what a terminal cannot show.
+func TestManual(t *testing.T) {
+	page := Manual(language)
+	for _, o := range newModel(language).objects {
+		for _, k := range o.keys {
+			if !strings.Contains(page, "\n**"+k.name+"**: ") {
+				t.Errorf("%s.%s is not in it", o.name, k.name)
+			}
+		}
+	}
+	for line := range strings.Lines(page) {
+		if strings.Contains(line, "](") || strings.HasPrefix(line, "|") || strings.HasPrefix(line, "###") {
+			t.Errorf("not for a manual page: %s", line)
+		}
+	}
+	for _, want := range []string{
+		"# NAME\nlinkd.yaml - ",
+		"\n# NAMESPACES\n",
+		"\n## Sysctls of a namespace\n",
+		"\n**version**: `1`; default `1`\n: The version of the language.\n",
+		"\n**create**: `true` or `false`\n: linkd makes /run/netns/NAME, and removes it once it is not declared.\n",
+		"\n**interface**\n: ID: `NETNS/link/DEV`. linkd's mark: its alias, `linkd:ID`. When it leaves the files: ",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("it does not say\n%s", want)
+		}
+	}
+}
