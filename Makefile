@@ -64,7 +64,7 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$${file%/*}" || exit 1; \
 	done
 
-reference: ## docs/reference.md and the JSON Schema, from the Go types
+reference: ## docs/reference.md, the JSON Schema and the picture, from the Go types and the example
 	go test ./pkg/reference -run TestTheDocsAreOfToday -update
 
 clean: ## remove what was built

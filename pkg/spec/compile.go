@@ -52,7 +52,8 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 			errs = append(errs, e)
 		}
 	}
-	if len(many) > 0 {
+	c.desired.Templates = many
+	if len(many) > 0 && !lang.Samples {
 		residents, unknown := lang.residents(many)
 		var misfits []Misfit
 		if len(errs) == 0 {
