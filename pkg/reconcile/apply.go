@@ -30,6 +30,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 			continue
 		}
 		e.Counters.Ops++
+		e.idle = false
 		err := e.do(ctx, op)
 		e.Progress()
 		e.touch(op)

@@ -59,6 +59,7 @@ type Engine struct {
 	told      map[spec.ID]Verdict // how each resource stood at the end of the last pass
 	unsettled map[spec.ID]bool    // resources that may stand otherwise now
 	recount   bool                // and so may all
+	idle      bool                // nothing was done in this pass yet
 }
 
 // newsPlace is where news came from: a topic in a namespace.
@@ -190,6 +191,7 @@ func (e *Engine) Converge(ctx context.Context) {
 	defer e.world.Release()
 	defer e.conclude()
 	e.Counters.Passes++
+	e.idle = true
 	for round := 1; ; round++ {
 		c, plan := e.compare(ctx)
 		if round <= maxRounds {

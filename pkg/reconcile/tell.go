@@ -59,6 +59,9 @@ func (e *Engine) noteOp(op *Op, err error) {
 func (e *Engine) noteDrift(op *Op) *observe.Cause {
 	id := op.ID()
 	by := e.culprit(op)
+	if by == nil && e.Late != nil && e.idle {
+		by = e.firstCause(op, e.Late)
+	}
 	ev := Event{
 		Event: Drift, ID: plain.Text(id.String()), Op: op.Verb.String(), Fields: op.Why, Reason: plain.Text(op.Because),
 		Source: e.origin(id), By: by, kind: id.Kind,

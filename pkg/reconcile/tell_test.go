@@ -136,4 +136,8 @@ func TestADriftIsPutDownToWhoeverWasHeardOf(t *testing.T) {
 	late = observe.Cause{PID: 8, Command: "iptables-restor", Named: true}
 	undo()
 	w.tells("it is linkd", told(""), logged(""))
+	// Before linkd did anything it cannot have been linkd.
+	w.engine.Late = func(string, observe.Topic) observe.Cause { return late }
+	undo()
+	w.tells("it is somebody else", told("  by process 8 (iptables-restor)"), logged(", by process 8 (iptables-restor)"))
 }
