@@ -40,7 +40,7 @@ demo: build needs ## watch linkd do its job, in a sandbox that leaves nothing be
 test: needs ## all checks and tests; lists what was skipped, and why
 	go vet ./...
 	go tool staticcheck ./...
-	@$(call tell,test,go test -v -timeout 5m -parallel 6 ./...)
+	@PATH=$$PATH:$$(tests/install-promtool) && export PATH && $(call tell,test,go test -v -timeout 5m -parallel 6 ./...)
 
 test-docker: build needs ## the tests with container engines, Docker and podman
 	@engines=$$(tests/install-engines) && $(call tell,test-docker,go test -v -timeout 5m -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")
@@ -69,8 +69,8 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$${file%/*}" || exit 1; \
 	done
 
-reference: ## docs/reference.md, the JSON Schema and the picture, from the Go types and the example
-	go test ./pkg/reference -run TestTheDocsAreOfToday -update
+reference: ## what is generated in docs/: the reference, the JSON Schema and the picture, and what doctor looks at
+	go test ./pkg/reference ./pkg/doctor -run TestTheDocsAreOfToday -update
 
 clean: ## remove what was built
 	rm -rf build
