@@ -12,6 +12,7 @@ import (
 
 	"linkd/pkg/graph"
 	"linkd/pkg/kind"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -41,7 +42,7 @@ func newGraph(o *options) *cobra.Command {
 			if o.json() {
 				err = json.NewEncoder(os.Stdout).Encode(picture)
 			} else {
-				_, err = fmt.Fprint(os.Stdout, graph.Formats[format](picture))
+				_, err = fmt.Fprint(stdout, graph.Formats[format](picture))
 			}
 			if err != nil {
 				return exit(exitFailed, err)
@@ -54,7 +55,7 @@ func newGraph(o *options) *cobra.Command {
 	return cmd
 }
 
-func complain(remark string) { fmt.Fprintln(os.Stderr, remark) }
+func complain(remark string) { fmt.Fprintln(stderr, plain.Text(remark)) }
 
 // drawWanted draws the files.
 func (o *options) drawWanted(_ context.Context, args []string) (*graph.Picture, error) {
