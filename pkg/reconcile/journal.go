@@ -81,9 +81,17 @@ func ReadJournal(path string) *Journal {
 	return j
 }
 
+// bootIDs are where the ID of the machine's boot is. systemd-nspawn(1) mounts that of its container's boot over it, which a
+// service with a /proc of its own (ProtectProc= in systemd.exec(5)) does not see; the first process does.
+var bootIDs = []string{"/proc/1/root/proc/sys/kernel/random/boot_id", "/proc/sys/kernel/random/boot_id"}
+
 func bootID() string {
-	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return string(bytes.TrimSpace(id))
+	for _, path := range bootIDs {
+		if id, err := os.ReadFile(path); err == nil {
+			return string(bytes.TrimSpace(id))
+		}
+	}
+	return ""
 }
 
 // replay reads lines up to the first that is not whole: a crash while writing can only cut the last one off.
