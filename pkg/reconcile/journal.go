@@ -81,17 +81,15 @@ func ReadJournal(path string) *Journal {
 	return j
 }
 
-// bootIDs are where the ID of the machine's boot is. systemd-nspawn(1) mounts that of its container's boot over it, which a
-// service with a /proc of its own (ProtectProc= in systemd.exec(5)) does not see; the first process does.
-var bootIDs = []string{"/proc/1/root/proc/sys/kernel/random/boot_id", "/proc/sys/kernel/random/boot_id"}
-
+// bootID is as the first process sees it. A container has its own mounted over the machine's, but a service there may have
+// a fresh /proc, in which that is not: what the daemon wrote, a command has to understand.
 func bootID() string {
-	for _, path := range bootIDs {
-		if id, err := os.ReadFile(path); err == nil {
-			return string(bytes.TrimSpace(id))
-		}
+	const path = "/proc/sys/kernel/random/boot_id"
+	id, err := os.ReadFile("/proc/1/root" + path)
+	if err != nil {
+		id, _ = os.ReadFile(path)
 	}
-	return ""
+	return string(bytes.TrimSpace(id))
 }
 
 // replay reads lines up to the first that is not whole: a crash while writing can only cut the last one off.
