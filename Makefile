@@ -45,7 +45,7 @@ test-systemd: deb ## the tests of the service, each in a Debian system booted by
 
 test-package: deb ## the Debian package: what is in it, and what lintian says
 	@tests/install-needs package
-	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage' ./tests -linkd $(CURDIR)/$(LINKD) -deb $(DEB))
+	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -deb $(DEB))
 
 print-%:
 	@echo '$($*)'
@@ -54,8 +54,8 @@ test-vm: build ## the tests of what this kernel may lack, on Debian's kernel in 
 	@tests/install-needs vm
 	@$(call tell,test-vm,tests/vm/run $(LINKD) '$(STORIES)')
 
-bench: build ## how long linkd takes
-	go run ./tests/bench -linkd $(LINKD)
+bench: build ## how long linkd takes, and others
+	engines=$$(tests/install-engines) && go run ./tests/bench -linkd $(LINKD) -engines "$$engines"
 
 FUZZTIME := 10s
 fuzz: ## every fuzz test for $(FUZZTIME)
@@ -64,7 +64,7 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$${file%/*}" || exit 1; \
 	done
 
-reference: ## docs/reference.md and the JSON Schema, from the Go types
+reference: ## docs/reference.md, the JSON Schema and the picture, from the Go types and the example
 	go test ./pkg/reference -run TestTheDocsAreOfToday -update
 
 clean: ## remove what was built

@@ -47,24 +47,26 @@ type stage struct {
 //	state [-unmarked] NETNS [FILE]    print the whole network state of a namespace, or write it to FILE
 //	everystep FILE                    repeat the lines of FILE; its `dies PROGRAM ARG...` is killed before the N-th step
 //	engine docker|podman [FLAG...]    start a container engine, with an image called busybox
+//	transcript FILE PAGE NUMBER       type what a page of the guide shows as typed, and compare what is printed (guide_test.go)
 //	meanwhile PATTERN SCRIPT PROGRAM ARG...
 //	                                  run a program, and SCRIPT right before its first step that matches
 func (s *stage) commands() map[string]command {
 	words := map[string]command{
-		"in":        s.in,
-		"status":    s.status,
-		"await":     s.await,
-		"settle":    s.settle,
-		"container": s.container,
-		"reborn":    s.reborn,
-		"join":      s.join,
-		"term":      s.term,
-		"kill9":     s.kill9,
-		"rename":    s.rename,
-		"state":     s.state,
-		"everystep": s.everystep,
-		"meanwhile": s.meanwhile,
-		"engine":    s.engine,
+		"in":         s.in,
+		"status":     s.status,
+		"await":      s.await,
+		"settle":     s.settle,
+		"container":  s.container,
+		"reborn":     s.reborn,
+		"join":       s.join,
+		"term":       s.term,
+		"kill9":      s.kill9,
+		"rename":     s.rename,
+		"state":      s.state,
+		"everystep":  s.everystep,
+		"meanwhile":  s.meanwhile,
+		"engine":     s.engine,
+		"transcript": s.transcript,
 	}
 	for _, p := range programs {
 		words[p] = func(ts *testscript.TestScript, neg bool, args []string) {

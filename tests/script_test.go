@@ -85,6 +85,7 @@ func enactAll(t *testing.T, folder string, where place) {
 	if err != nil || len(stories) == 0 {
 		t.Fatalf("no stories found: %v", err)
 	}
+	stories = append(stories, guidePages(t, folderPlaces[folder])...)
 	linkd := *binary
 	if linkd == "" {
 		linkd = filepath.Join(t.TempDir(), "linkd")
@@ -114,7 +115,8 @@ func enactAll(t *testing.T, folder string, where place) {
 // that the machine has by default.
 func backends(t *testing.T, file string) []string {
 	t.Helper()
-	if line := backendsLine.FindStringSubmatch(read(t, file)); line != nil {
+	page, _, _ := strings.Cut(file, "#")
+	if line := backendsLine.FindStringSubmatch(read(t, page)); line != nil {
 		return strings.Split(line[1], ", ")
 	}
 	return []string{""}
@@ -167,6 +169,9 @@ func tell(file string) int {
 		return 1
 	}
 	examples, err := filepath.Abs("../examples")
+	if err == nil {
+		file, err = writeStory(file)
+	}
 	if err != nil {
 		fmt.Println(err)
 		return 1

@@ -97,6 +97,9 @@ func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Dur
 	if errors.Is(err, control.ErrLocked) {
 		return exit(exitFailed, fmt.Errorf("%w (%s): %s", err, o.runtimeDir, beside))
 	}
+	if errors.As(err, new(*spec.Untrusted)) {
+		return exit(exitFailed, err)
+	}
 	if err != nil {
 		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
 	} else {

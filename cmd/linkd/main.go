@@ -113,7 +113,7 @@ func newRoot(o *options) *cobra.Command {
 	flags.StringVar(&o.logFormat, "log-format", "text", "text, json or journal")
 	completeFlags(root)
 	root.AddCommand(
-		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newShow(o), newTeardown(o), newSchema(), newVersion(o),
+		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newShow(o), newGraph(o), newTeardown(o), newSchema(), newVersion(o),
 	)
 	return root
 }

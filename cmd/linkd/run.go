@@ -43,6 +43,8 @@ func (o *options) run(ctx context.Context, mounts string) error {
 	switch {
 	case errors.Is(err, control.ErrLocked):
 		return exit(exitFailed, fmt.Errorf("%w (%s)", err, o.runtimeDir))
+	case errors.As(err, new(*spec.Untrusted)):
+		return exit(exitFailed, err)
 	case err != nil:
 		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
 	default:

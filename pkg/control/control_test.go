@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/control"
 	"linkd/pkg/kind"
@@ -31,6 +32,8 @@ import (
 const lockHere = "LINKD_TEST_LOCK"
 
 func TestMain(m *testing.M) {
+	// What others may write, linkd does not use.
+	unix.Umask(0o022)
 	if dir := os.Getenv(lockHere); dir != "" {
 		_, err := control.Lock(dir)
 		fmt.Println(err)

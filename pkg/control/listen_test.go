@@ -19,6 +19,7 @@ import (
 	"linkd/pkg/control"
 	"linkd/pkg/kind/conform"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 // serveHere makes the test binary a daemon that serves in a directory until its input ends.
@@ -193,5 +194,18 @@ func TestServeTakesNothingElseOfSystemd(t *testing.T) {
 			t.Errorf("serve: %s, want %s", said, want)
 		}
 		end()
+	}
+}
+
+// What the journal says is put back and taken away as root.
+func TestLockNothingThatOthersCanWrite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	release, err := control.Lock(dir)
+	conform.Must(t, err)
+	release()
+	conform.Must(t, os.Chmod(dir, 0o775))
+	var refused *spec.Untrusted
+	if _, err := control.Lock(dir); !errors.As(err, &refused) || !strings.HasSuffix(err.Error(), "chmod go-w "+dir) {
+		t.Errorf("lock: %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 // SocketName is the socket's name in the runtime directory.
@@ -125,10 +126,14 @@ func waitFor(ctx context.Context, d Daemon, ids []string) *reconcile.Status {
 }
 
 // Lock takes the runtime directory for one writer, making it if need be. It is given back by release or by the end of
-// the process. ErrLocked says that another has it.
+// the process. ErrLocked says that another has it, and a spec.Untrusted that others than root can write it: in the journal
+// is what linkd puts back, and takes away.
 func Lock(dir string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
+	}
+	if err := spec.CheckTrusted(dir); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -18,8 +18,10 @@ import (
 	"linkd/pkg/spec"
 )
 
-// All is every kind, in the order in which a plan prefers them. Ports come last: a frame that floods a bridge costs by
-// the number of its ports, and interfaces that come up flood (neighbour discovery, multicast listener reports).
+// All is every kind, in the order in which a plan prefers them. Ports come after links, for a frame that floods a bridge
+// costs by the number of its ports, and interfaces that come up flood (neighbour discovery, multicast listener reports);
+// and before addresses, for who gets one begins to send, and a first question that meets no port yet is asked again after
+// a second (retrans_time_ms in arp(7)).
 func All() []reconcile.Registered {
 	return []reconcile.Registered{
 		netns.Kind,
@@ -27,11 +29,11 @@ func All() []reconcile.Registered {
 		sysctl.Kind,
 		iptables.Kind,
 		iptables.Kind6,
+		port.Kind,
 		address.Kind,
 		route.Kind,
 		rule.Kind,
 		neighbour.Kind,
-		port.Kind,
 		fdb.Kind,
 	}
 }

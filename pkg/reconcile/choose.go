@@ -13,11 +13,21 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Choose declares, to the world and on the page, the namespaces that are to be shown: those that args name, or else
+// Paper is what the things in some namespaces are put on: a page of a file, or a picture. Shown are the names of those
+// that were declared to be shown; the others are those into which links of these lead.
+type Paper interface {
+	Declare(ns spec.Namespace, shown bool)
+	Shown() []string
+	// Absent is told of a namespace that was to be shown and cannot be, and Remark whatever else there is to say.
+	Absent(ns spec.Namespace, why error)
+	Remark(ns, dev, format string, args ...any)
+}
+
+// Choose declares, to the world and on paper, the namespaces that are to be shown: those that args name, or else
 // linkd's own, all in observe.NetnsDir, and those that the files declare. It is an error that one of args is not there;
-// of the others it is a remark.
-func Choose(world *observe.World, page *spec.Page, declared map[string]spec.Namespace, args []string) error {
-	c := &choice{world: world, page: page, known: map[string]spec.Namespace{}, chosen: map[observe.Identity]bool{}}
+// of the others the paper is told.
+func Choose(world *observe.World, paper Paper, declared map[string]spec.Namespace, args []string) error {
+	c := &choice{world: world, paper: paper, known: map[string]spec.Namespace{}, chosen: map[observe.Identity]bool{}}
 	if err := c.gather(declared); err != nil {
 		return err
 	}
@@ -33,7 +43,7 @@ func Choose(world *observe.World, page *spec.Page, declared map[string]spec.Name
 	if len(args) > 0 {
 		var errs []error
 		for _, name := range chosen {
-			if err := c.show(name); err != nil {
+			if err := c.show(c.inFiles(name)); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			}
 		}
@@ -41,7 +51,7 @@ func Choose(world *observe.World, page *spec.Page, declared map[string]spec.Name
 	}
 	for _, name := range c.all() {
 		if err := c.show(name); err != nil {
-			page.Remark(spec.Host, "", "not shown: the namespace %s, because %v", name, err)
+			paper.Absent(c.known[name], err)
 		}
 	}
 	return nil
@@ -49,7 +59,7 @@ func Choose(world *observe.World, page *spec.Page, declared map[string]spec.Name
 
 type choice struct {
 	world *observe.World
-	page  *spec.Page
+	paper Paper
 	known map[string]spec.Namespace
 	// byFile are the names that the files give.
 	byFile []string
@@ -72,7 +82,7 @@ func (c *choice) gather(declared map[string]spec.Namespace) error {
 	for _, e := range entries {
 		s, err := spec.ParseSelector("name:" + e.Name())
 		if err != nil {
-			c.page.Remark(spec.Host, "", "not shown: %v", err)
+			c.paper.Remark(spec.Host, "", "not shown: %v", err)
 			continue
 		}
 		if _, taken := c.known[e.Name()]; !taken {
@@ -119,6 +129,20 @@ func (c *choice) named(arg string) (string, error) {
 	return name, nil
 }
 
+// inFiles is the name that the files give to a namespace that was asked for by another.
+func (c *choice) inFiles(name string) string {
+	asked, err := c.world.Open(name)
+	if err != nil {
+		return name
+	}
+	for _, file := range c.byFile {
+		if ns, err := c.world.Open(file); err == nil && ns.Identity == asked.Identity {
+			return file
+		}
+	}
+	return name
+}
+
 // all are the names of everything that is known, those that the files give first: two of them may mean one namespace.
 func (c *choice) all() []string {
 	names := append([]string{spec.Host}, c.byFile...)
@@ -137,6 +161,6 @@ func (c *choice) show(name string) error {
 		return err
 	}
 	c.chosen[ns.Identity] = true
-	c.page.Declare(c.known[name], true)
+	c.paper.Declare(c.known[name], true)
 	return nil
 }

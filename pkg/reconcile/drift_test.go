@@ -122,7 +122,7 @@ func drawWants(t *rapid.T) string {
 // drift is one thing that happens while the engine is not looking, and its name.
 func (b *bench) drift(t *rapid.T) string {
 	id := parseID(rapid.SampledFrom(driftIDs).Draw(t, "id"))
-	switch what := rapid.SampledFrom([]string{"nothing", "value", "delete", "make", "refuse", "files"}).Draw(t, "drift"); what {
+	switch what := rapid.SampledFrom([]string{"nothing", "value", "delete", "make", "refuse", "files", "population"}).Draw(t, "drift"); what {
 	case "value":
 		if r := b.things[id]; r != nil {
 			changed := *r
@@ -145,6 +145,10 @@ func (b *bench) drift(t *rapid.T) string {
 		}
 		b.refuses[id] = unix.EBUSY
 		return fmt.Sprint(id, " is refused")
+	case "population":
+		text := drawWants(t)
+		b.engine.Repopulate(wants(text), true)
+		return "the templates stand for:\n" + text
 	case "files":
 		text := drawWants(t)
 		b.engine.Want(wants(text), true)

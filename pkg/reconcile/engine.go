@@ -95,6 +95,19 @@ func (e *Engine) Search() { e.search = true }
 // Want sets the one desired state. Unless it is complete, nothing is taken for undeclared. Everything is looked at
 // again, and what failed before is tried again.
 func (e *Engine) Want(d *spec.Desired, complete bool) {
+	e.declare(d, complete)
+	clear(e.trials)
+	clear(e.reached)
+	clear(e.blind)
+	clear(e.verdicts)
+	clear(e.troubled)
+	clear(e.feared)
+	e.rows = newRows(e.want)
+	e.LookAtAll()
+}
+
+// declare takes a desired state over.
+func (e *Engine) declare(d *spec.Desired, complete bool) {
 	e.want, e.index, e.partial = d.Resources, newIndex(d.Resources), !complete
 	e.whole = true
 	e.named, e.declared = d.Namespaces, maps.Clone(d.Namespaces)
@@ -106,13 +119,6 @@ func (e *Engine) Want(d *spec.Desired, complete bool) {
 	e.declared[spec.Host] = spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}
 	e.world.Declare(e.declared)
 	e.world.Pin(e.wired())
-	clear(e.trials)
-	clear(e.reached)
-	clear(e.blind)
-	clear(e.verdicts)
-	clear(e.troubled)
-	clear(e.feared)
-	e.rows = newRows(e.want)
 	for name := range e.missing {
 		if _, declared := e.declared[name]; !declared {
 			delete(e.missing, name)
@@ -123,7 +129,6 @@ func (e *Engine) Want(d *spec.Desired, complete bool) {
 			delete(e.found, name)
 		}
 	}
-	e.LookAtAll()
 }
 
 // wired are the namespaces that were found by a PID, as they were when linkd did something there: who has that PID now

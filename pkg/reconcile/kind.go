@@ -143,6 +143,9 @@ func (r Registered) MaybeSilent() Registered {
 	return r
 }
 
+// Sample is a resource of the kind with nothing in it, to ask of its type what it can do.
+func (r Registered) Sample() spec.Resource { return r.sample() }
+
 // Look is what there is of the kind in a namespace, or, of a selective kind, what there is of wanted.
 func (r Registered) Look(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
 	switch {
@@ -178,6 +181,7 @@ func (r Registered) Marks() bool {
 // erased is Kind and what some kinds have beside, for resources of any type.
 type erased interface {
 	Kind[spec.Resource]
+	sample() spec.Resource
 	before(want, have spec.Resource) (string, bool)
 	prior(have spec.Resource, before string) spec.Resource
 	parted() bool
@@ -206,6 +210,11 @@ type erased interface {
 
 // box turns resources of one type into spec.Resource and back.
 type box[R spec.Resource] struct{ k Kind[R] }
+
+func (b box[R]) sample() spec.Resource {
+	var none R
+	return none
+}
 
 func (b box[R]) Observe(ctx context.Context, ns *observe.NS) ([]spec.Resource, error) {
 	found, err := b.k.Observe(ctx, ns)

@@ -112,7 +112,7 @@ func (l *Loop) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-l.Inbox.Ready:
 			if l.hear() {
-				reread = l.again(l.load())
+				reread = l.again(l.repopulate())
 			}
 		case <-l.FilesChanged:
 			reread = l.again(l.load())
@@ -173,7 +173,17 @@ func (l *Loop) hear() (populated bool) {
 }
 
 // load reads the files and makes them the desired state, unless they could not be read at all.
-func (l *Loop) load() Loaded {
+func (l *Loop) load() Loaded { return l.read(l.Engine.Want) }
+
+// repopulate asks what templates stand for now.
+func (l *Loop) repopulate() Loaded {
+	if l.Stamp() != l.stamp {
+		return l.load()
+	}
+	return l.read(l.Engine.Repopulate)
+}
+
+func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	l.stamp = l.Stamp()
 	loaded := l.Load()
 	for _, f := range loaded.Files {
@@ -197,7 +207,7 @@ func (l *Loop) load() Loaded {
 		l.Log.Warn(w)
 	}
 	l.files = loaded.Files
-	l.Engine.Want(loaded.Desired, loaded.Complete && loaded.Desired.Unknown == nil)
+	want(loaded.Desired, loaded.Complete && loaded.Desired.Unknown == nil)
 	l.Declared()
 	return loaded
 }

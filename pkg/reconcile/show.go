@@ -17,39 +17,67 @@ type Kept func(id spec.ID) (wrote string, kept bool)
 // Show has the kinds say what there is in the namespaces that the page shows, and of the other ends of their links.
 // What the journal says linkd has set is said even where it is there by itself: a file without it would put it back.
 func Show(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, page *spec.Page) error {
-	defer world.Release()
-	namespaces, err := openShown(ctx, world, page)
+	s, err := takeSurvey(ctx, kinds, world, journal, page)
 	if err != nil {
 		return err
 	}
-	known := newAliases(journal, namespaces)
-	surveys := make([][][]spec.Resource, len(namespaces))
+	for k := range kinds {
+		for _, found := range s.found {
+			kinds[k].show(page, found[k], s.known.kept)
+		}
+	}
+	return nil
+}
+
+// Find is what there is of the kinds in the namespaces that the paper shows, and of the other ends of their links.
+func Find(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, paper Paper) ([]spec.Resource, error) {
+	s, err := takeSurvey(ctx, kinds, world, journal, paper)
+	if err != nil {
+		return nil, err
+	}
+	var all []spec.Resource
+	for k := range kinds {
+		all = append(all, s.ofKind(k)...)
+	}
+	return all, nil
+}
+
+// survey is what was found, by the namespace and then by the kind, and what the journal knows of it.
+type survey struct {
+	found [][][]spec.Resource
+	known aliases
+}
+
+func (s survey) ofKind(k int) (all []spec.Resource) {
+	for _, found := range s.found {
+		all = append(all, found[k]...)
+	}
+	return all
+}
+
+func takeSurvey(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, paper Paper) (survey, error) {
+	defer world.Release()
+	namespaces, err := openShown(ctx, world, paper)
+	if err != nil {
+		return survey{}, err
+	}
+	s := survey{make([][][]spec.Resource, len(namespaces)), newAliases(journal, namespaces)}
 	errs := make([]error, len(namespaces))
 	observe.Each(indexes(namespaces), func(i int) {
-		surveys[i] = make([][]spec.Resource, len(kinds))
+		s.found[i] = make([][]spec.Resource, len(kinds))
 		for k := range kinds {
-			found, err := kinds[k].survey(ctx, namespaces[i], known.in(namespaces[i].Name, kinds[k].Name))
+			found, err := kinds[k].survey(ctx, namespaces[i], s.known.in(namespaces[i].Name, kinds[k].Name))
 			if err != nil {
 				errs[i] = fmt.Errorf("look at %s in %s: %w", kinds[k].Name, namespaces[i].Name, err)
 				return
 			}
-			surveys[i][k] = found
+			s.found[i][k] = found
 		}
 	})
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
 	for k := range kinds {
-		var all []spec.Resource
-		for i := range namespaces {
-			all = append(all, surveys[i][k]...)
-		}
-		kinds[k].join(all)
-		for i := range namespaces {
-			kinds[k].show(page, surveys[i][k], known.kept)
-		}
+		kinds[k].join(s.ofKind(k))
 	}
-	return nil
+	return s, errors.Join(errs...)
 }
 
 func indexes[T any](items []T) []int {
@@ -60,10 +88,10 @@ func indexes[T any](items []T) []int {
 	return all
 }
 
-// openShown opens the namespaces that the page shows, and, for the links that lead there, those beyond.
-func openShown(ctx context.Context, world *observe.World, page *spec.Page) (namespaces []*observe.NS, err error) {
+// openShown opens the namespaces that the paper shows, and, for the links that lead there, those beyond.
+func openShown(ctx context.Context, world *observe.World, paper Paper) (namespaces []*observe.NS, err error) {
 	shown, beyond := map[string]bool{}, map[string][]int{}
-	for _, name := range page.Shown() {
+	for _, name := range paper.Shown() {
 		ns, err := world.Open(name)
 		if err != nil {
 			return nil, err
@@ -93,7 +121,7 @@ func openShown(ctx context.Context, world *observe.World, page *spec.Page) (name
 			return nil, err
 		}
 		declared, _ := world.Declared(name)
-		page.Declare(declared, false)
+		paper.Declare(declared, false)
 		namespaces = append(namespaces, ns)
 	}
 	return namespaces, nil

@@ -10,7 +10,7 @@ import (
 // Manual is the reference as linkd.yaml(5), in the Markdown of man pages: what is a table on the page is a list of terms,
 // for a terminal is narrow, and a link is its words.
 func Manual(lang spec.Language) string {
-	lines := strings.Split(manualOpening+manualText(Page(lang)), "\n")
+	lines := strings.Split(manualOpening+manualText(Page(lang))+manualClosing, "\n")
 	var out strings.Builder
 	for i := 0; i < len(lines); i++ {
 		switch line := lines[i]; {
@@ -21,6 +21,11 @@ func Manual(lang spec.Language) string {
 				term, meaning := definition(header, cells(lines[i]))
 				out.WriteString(term + "\n: " + meaning + "\n\n")
 			}
+			if i+1 < len(lines) && strings.HasPrefix(lines[i+1], "```") {
+				// It would be taken for a part of what the last term means.
+				out.WriteString("For example:\n")
+			}
+			i--
 		case strings.HasPrefix(line, "##"):
 			// A man page has two levels of headings.
 			title := strings.TrimLeft(line, "#")
@@ -41,6 +46,10 @@ linkd.yaml - network namespaces and their wiring, as linkd reads it from /etc/li
 
 # DESCRIPTION
 `
+
+const manualClosing = `
+# SEE ALSO
+**linkd(8)**, **linkd-validate(8)**, **linkd-show(8)**, **ip-link(8)**, **ip-address(8)**, **ip-route(8)**, **ip-netns(8)**`
 
 var (
 	pageOpening = regexp.MustCompile(`(?s)^<!--.*?-->\n# [^\n]*\n`)

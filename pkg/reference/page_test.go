@@ -13,11 +13,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"linkd/pkg/graph"
 	"linkd/pkg/kind"
 	"linkd/pkg/spec"
 )
 
-var update = flag.Bool("update", false, "write docs/reference.md and docs/linkd.schema.json")
+var update = flag.Bool("update", false, "write what is generated in docs")
 
 // The files in docs are what is made of the types as they are now.
 func TestTheDocsAreOfToday(t *testing.T) {
@@ -25,7 +26,7 @@ func TestTheDocsAreOfToday(t *testing.T) {
 	if err := Write(&schema, language); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"reference.md": Page(language), "linkd.schema.json": schema.String()} {
+	for name, want := range map[string]string{"reference.md": Page(language), "linkd.schema.json": schema.String(), "links.svg": picture(t)} {
 		path := filepath.Join("../../docs", name)
 		if *update {
 			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
@@ -37,6 +38,18 @@ func TestTheDocsAreOfToday(t *testing.T) {
 			t.Errorf("%s is not of today: `make reference` writes it anew (%v)\n%s", path, err, d)
 		}
 	}
+}
+
+// picture is the one with which the README opens.
+func picture(t *testing.T) string {
+	t.Helper()
+	desired, errs := spec.Compile(kind.Language(), []spec.File{spec.ReadFile("../../examples/links.yaml")})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	sketch := graph.NewSketch(func(remark string) { t.Error(remark) })
+	sketch.Want(desired)
+	return graph.Formats[graph.SVG](sketch.Picture())
 }
 
 // sections are the parts of the page by the fragment that leads to each.

@@ -52,7 +52,8 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 			errs = append(errs, e)
 		}
 	}
-	if len(many) > 0 {
+	c.desired.Templates = many
+	if len(many) > 0 && !lang.Samples {
 		residents, unknown := lang.residents(many)
 		var misfits []Misfit
 		if len(errs) == 0 {
@@ -142,7 +143,7 @@ func (c *compiler) namespaces(s *section) {
 		key, value := s.namespaces.Content[i], s.namespaces.Content[i+1]
 		ctx := c.context(s.file, key)
 		name, src := key.Value, ctx.Source()
-		if err := checkNSName(name); err != nil {
+		if err := CheckNSName(name); err != nil {
 			ctx.Errorf(key, "%v", err)
 			continue
 		}

@@ -13,6 +13,8 @@ type Language struct {
 	Link      Link
 	// Instances are the containers that a template stands for now; nil where nobody asks.
 	Instances func(template Selector) ([]Instance, error)
+	// Samples: each template stands for one made-up container, of which nothing is known but that it is there.
+	Samples bool
 }
 
 // Link is what can be said of a link. Decode reads one entry of links, and Kinds says what it reads. End are the keys of

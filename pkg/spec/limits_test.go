@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What is meant to use up memory or time is refused before it can: in a few allocations per byte of the file, and with
-// few words.
+// FAULTS 29: what is meant to use up memory or time is refused before it can: in a few allocations per byte of the file,
+// and with few words.
 func TestBombs(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"10 MB", strings.Repeat("# and so on\n", 10<<20/12), "a.yaml: the file is larger than 2 MiB"},

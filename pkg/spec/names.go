@@ -58,8 +58,8 @@ func badInName(r rune) bool {
 	return r == '/' || r == ':' || r == '"' || r == '\\' || unicode.IsSpace(r) || r > unicode.MaxASCII || !unicode.IsPrint(r)
 }
 
-// checkNSName accepts what can be a file in /run/netns and part of an ID.
-func checkNSName(name string) error {
+// CheckNSName accepts what can be a file in /run/netns, and in no other directory, and part of an ID.
+func CheckNSName(name string) error {
 	switch {
 	case name == "" || name == "." || name == "..":
 		return fmt.Errorf("%q cannot name a namespace", name)

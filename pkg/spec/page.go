@@ -85,6 +85,11 @@ func (p *Page) Link(e LinkEntry) { p.links = append(p.links, e) }
 // entry has its namespace's.
 func (p *Page) LeaveOut(ns, dev, noun, of string) { p.at(ns, dev).count(noun, of) }
 
+// Absent says that a namespace is not on the page, and why.
+func (p *Page) Absent(ns Namespace, why error) {
+	p.Remark(Host, "", "not shown: the namespace %s, because %v", ns.Name, why)
+}
+
 // Remark notes a sentence about an interface, or about a namespace where dev is "".
 func (p *Page) Remark(ns, dev, format string, args ...any) {
 	r := p.at(ns, dev)
@@ -244,7 +249,7 @@ func b2i(b bool) int {
 // comment puts lines above a key. What others named must not end a comment before its time.
 func comment(key *yaml.Node, lines []string) {
 	for i, line := range lines {
-		lines[i] = "# " + printable(line)
+		lines[i] = "# " + Printable(line)
 	}
 	key.HeadComment = strings.Join(lines, "\n")
 }

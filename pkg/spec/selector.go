@@ -85,7 +85,7 @@ func ParseSelector(text string) (Selector, error) {
 	s := Selector{Scheme: scheme, Value: value}
 	switch scheme {
 	case "name":
-		return s, checkNSName(value)
+		return s, CheckNSName(value)
 	case "path":
 		if !filepath.IsAbs(value) {
 			return s, fmt.Errorf("path:%s is not absolute", value)
@@ -133,7 +133,7 @@ func (s Selector) PlainName() string {
 	if len(name) > longestPlainName {
 		name = strings.TrimRight(name[:longestPlainName], "-.")
 	}
-	if checkNSName(name) != nil || name == Host {
+	if CheckNSName(name) != nil || name == Host {
 		return s.Scheme
 	}
 	return name
@@ -148,5 +148,5 @@ func CheckReference(text string) error {
 		_, err := ParseSelector(text)
 		return err
 	}
-	return checkNSName(text)
+	return CheckNSName(text)
 }

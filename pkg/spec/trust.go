@@ -59,6 +59,15 @@ func openTrusted(name string) (*os.File, error) {
 	return w.read()
 }
 
+// CheckTrusted tells, with an Untrusted, whether others than root can write a directory, or put another in its place.
+func CheckTrusted(dir string) error {
+	f, err := openTrusted(dir)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // walk is on its way to a file.
 type walk struct {
 	name  string   // what was asked for

@@ -51,7 +51,7 @@ func names() []string {
 	for _, c := range contestants(settings{}) {
 		all = append(all, c.name)
 	}
-	return append(all, daemonName)
+	return append(all, daemonName, containersName)
 }
 
 func absent(path string) string {

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,31 +42,21 @@ func measureDaemon(binary string, g *ground) (daemonNumbers, error) {
 	if err != nil {
 		return d, err
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
+	start := time.Now()
+	daemon, err := inBackground(exec.Command(binary, "run", "--config", config, "--runtime-dir", runtimeDir))
 	if err != nil {
 		return d, err
 	}
-	defer log.Close()
-	daemon := exec.Command(binary, "run", "--config", config, "--runtime-dir", runtimeDir)
-	daemon.Stdout, daemon.Stderr = log, log
-	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	start := time.Now()
-	if err := daemon.Start(); err != nil {
-		return d, err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- daemon.Wait() }()
 
-	err = observe(&d, g, daemon.Process.Pid, start, func() error {
+	err = observe(&d, g, daemon.pid(), start, func() error {
 		return runOne(exec.Command(binary, "wait", "--timeout", "60s", "--config", config, "--runtime-dir", runtimeDir))
 	}, filepath.Join(runtimeDir, "linkd.sock"))
 
-	if stopped := stop(daemon.Process, ended); err == nil {
+	if stopped := daemon.end(); err == nil {
 		err = stopped
 	}
 	if err != nil {
-		said, _ := os.ReadFile(log.Name())
-		return d, fmt.Errorf("%w\n%s", err, said[max(0, len(said)-2000):])
+		return d, fmt.Errorf("%w\n%s", err, &daemon.said)
 	}
 	return d, g.reset()
 }
@@ -123,24 +112,6 @@ func observe(d *daemonNumbers, g *ground, pid int, start time.Time, wait func() 
 		return fmt.Errorf("not the state that was asked for, after the repairs: %w", err)
 	}
 	return nil
-}
-
-// stop ends the daemon as systemd does, and reports an end that systemd would call a failure.
-func stop(p *os.Process, ended <-chan error) error {
-	if err := p.Signal(unix.SIGTERM); err != nil {
-		return fmt.Errorf("the daemon was gone before it was asked to stop: %w", <-ended)
-	}
-	select {
-	case err := <-ended:
-		if err != nil {
-			return fmt.Errorf("stop the daemon: %w", err)
-		}
-		return nil
-	case <-time.After(10 * time.Second):
-		p.Kill()
-		<-ended
-		return fmt.Errorf("the daemon did not stop within 10 s")
-	}
 }
 
 // sample keeps the largest memory and thread count seen.

@@ -1,6 +1,7 @@
 // Command bench measures linkd at one job beside the other ways to do it, and beside the fastest way the kernel
 // allows: N existing namespaces, each wired by one veth into one bridge, with an address and a default route.
-// It works in network and mount namespaces of its own and needs root.
+// With container engines at hand it also measures how soon after its start a container is wired. It works in network,
+// mount and PID namespaces of its own and needs root.
 package main
 
 import (
@@ -18,11 +19,12 @@ import (
 
 // settings are the command line, and what the first process hands to itself inside the sandbox.
 type settings struct {
-	linkd, out, floor string
-	sizes             []int
-	runs              int
-	only              []string
-	inside            bool
+	linkd, out            string
+	floor, probe, engines string
+	sizes                 []int
+	runs                  int
+	only                  []string
+	inside                bool
 }
 
 func init() {
@@ -55,7 +57,9 @@ func parse() (settings, error) {
 	flag.IntVar(&s.runs, "runs", 3, "runs of each contestant; slow ones run once from 300 namespaces on")
 	flag.StringVar(&only, "only", "", "measure only these of "+strings.Join(names(), ","))
 	flag.StringVar(&s.out, "out", "", "write the tables to this file too")
-	flag.StringVar(&s.floor, "floor", "", "a built floor; without it one is built")
+	flag.StringVar(&s.engines, "engines", "", "what tests/install-engines prints: where container engines are")
+	flag.StringVar(&s.floor, "floor", "", "set by the bench itself")
+	flag.StringVar(&s.probe, "probe", "", "set by the bench itself")
 	flag.BoolVar(&s.inside, "inside", false, "set by the bench itself, once in its sandbox")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -120,6 +124,9 @@ func measureAll(s settings) error {
 			continue
 		}
 		r.daemon = append(r.daemon, numbers)
+	}
+	if err := r.containers(s, dir); err != nil {
+		r.fail("%v", err)
 	}
 	return r.write(s.out)
 }

@@ -20,6 +20,7 @@ type report struct {
 	sizes    []int
 	timings  map[string]map[int][]timing // by contestant and size
 	daemon   []daemonNumbers
+	followed []followed
 	missing  map[string]string
 	failures []string
 }
@@ -63,7 +64,8 @@ func (r *report) String() string {
 	r.race(&b, "seconds until the last process ended", done)
 	r.race(&b, "seconds until every port forwards too", passing)
 	r.promises(&b)
-	for _, c := range append(contestants(settings{}), contestant{name: daemonName, what: "`linkd run`"}) {
+	r.containerTable(&b)
+	for _, c := range append(contestants(settings{}), contestant{name: daemonName, what: "`linkd run`"}, contestant{name: containersName, what: "containers"}) {
 		if reason := r.missing[c.name]; reason != "" {
 			fmt.Fprintf(&b, "Skipped: %s (%s).\n", c.what, reason)
 		}

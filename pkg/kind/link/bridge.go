@@ -7,7 +7,7 @@ var bridge = &Type{
 	Doc:  "a switch; interfaces join it with master (ip-link(8), bridge)",
 	New:  func() Options { return &bridgeOptions{} },
 	// Without an address of its own a bridge takes the lowest of its ports' (br_stp_recalculate_bridge_id).
-	KeepsMAC: true,
+	OwnMAC: true,
 }
 
 type bridgeOptions struct {

@@ -167,6 +167,9 @@ func writeSysctls(ns *observe.NS, name string, sysctls map[string]string) error 
 	}
 	return ns.Do(func() error {
 		for key, value := range sysctls {
+			if !slices.Contains(sysctlFolders, filepath.Dir(key)) {
+				return fmt.Errorf("the journal has no setting of an interface in %q", key)
+			}
 			path := filepath.Join(procNet, filepath.Dir(key), name, filepath.Base(key))
 			if now, err := os.ReadFile(path); err != nil || strings.TrimSpace(string(now)) == value {
 				continue

@@ -25,7 +25,7 @@ func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []*Link) ([]*Link, e
 	}
 	for _, l := range found {
 		f := l.found
-		f.givenMAC = given[f.link.Index]
+		f.givenMAC = given[f.link.Index] && !l.hasBornMAC(ns)
 		if t := typeNamed(l.Type); t != nil && t.Survey != nil {
 			if f.more, f.why, err = t.Survey(ns, f.link); err != nil {
 				return nil, err

@@ -33,8 +33,8 @@ type Type struct {
 	ParentAttr int
 	// Paired: it has two ends, each with the fields of an end.
 	Paired bool
-	// KeepsMAC: without an address of its own the kernel would change it, so it is given one.
-	KeepsMAC bool
+	// OwnMAC: its link-layer address is its own, and made up where nobody gives it one.
+	OwnMAC bool
 	// ResetsPorts: an interface that becomes a port of it is set down and up, and loses its routes and IPv6 addresses.
 	ResetsPorts bool
 	// Attach makes the attributes that only creation knows; nil where there are none.

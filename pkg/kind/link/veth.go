@@ -11,6 +11,7 @@ var veth = &Type{
 	Name:   "veth",
 	Doc:    "a cable with two ends, in any two namespaces (veth(4))",
 	Paired: true,
+	OwnMAC: true,
 	Attach: func(ns *observe.NS, want *Link) ([]*nl.RtAttr, error) {
 		far, err := ns.Other(want.Peer.NS)
 		if err != nil {
@@ -21,7 +22,9 @@ var veth = &Type{
 		nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
 		peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Peer.Name))
 		peer.AddChild(inBirthGroup())
-		for _, a := range want.Peer.attrs() {
+		born := *want.Peer
+		born.MAC = born.bornMAC(ns)
+		for _, a := range born.attrs() {
 			peer.AddChild(a)
 		}
 		peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(far.FD())))

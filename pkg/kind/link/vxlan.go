@@ -18,6 +18,7 @@ import (
 var vxlan = &Type{
 	Name:       "vxlan",
 	Doc:        "an Ethernet between hosts that an IP network joins (ip-link(8), vxlan)",
+	OwnMAC:     true,
 	Parent:     MayHaveParent,
 	ParentAttr: nl.IFLA_VXLAN_LINK,
 	New:        func() Options { return &vxlanOptions{} },

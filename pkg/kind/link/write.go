@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -74,9 +73,8 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 		return err
 	}
 	made, t := *want, typeNamed(want.Type)
-	if t.KeepsMAC && made.MAC == nil {
-		mac := randomMAC()
-		made.MAC = &mac
+	if t.OwnMAC {
+		made.MAC = want.bornMAC(ns)
 	}
 	if made.bornElsewhere() {
 		made.Up = nil
@@ -123,14 +121,6 @@ func (l *Link) attrs() (attrs []*nl.RtAttr) {
 		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(uint32(*l.TxQueueLen))))
 	}
 	return attrs
-}
-
-// randomMAC is a locally administered unicast address.
-func randomMAC() string {
-	mac := make(net.HardwareAddr, 6)
-	_, _ = rand.Read(mac)
-	mac[0] = mac[0]&^1 | 2
-	return mac.String()
 }
 
 // set changes an interface with one request. RTM_NEWLINK without NLM_F_CREATE is what ip-link(8) sends, too: unlike

@@ -90,8 +90,10 @@ type kind struct{}
 // Observe has nothing to say: only the names of interest are looked at.
 func (kind) Observe(context.Context, *observe.NS) ([]*Name, error) { return nil, nil }
 
-// FromID implements reconcile.Selective.
-func (kind) FromID(id spec.ID) (*Name, bool) { return &Name{Host: id.NS, Name: id.Key}, true }
+// FromID implements reconcile.Selective. An ID that a damaged journal tells of must not lead out of the directory.
+func (kind) FromID(id spec.ID) (*Name, bool) {
+	return &Name{Host: id.NS, Name: id.Key}, spec.CheckNSName(id.Key) == nil
+}
 
 // ObserveWanted implements reconcile.Selective.
 func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (found []*Name, err error) {
@@ -295,7 +297,7 @@ func (kind) Delete(ctx context.Context, ns *observe.NS, have *Name) error {
 		if err != nil {
 			return err
 		}
-		err = ns.World().Mounting(func() error { return unix.Unmount(have.path(), unix.MNT_DETACH) })
+		err = ns.World().Mounting(func() error { return unix.Unmount(have.path(), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) })
 		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 			return err
 		}

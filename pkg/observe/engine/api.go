@@ -2,7 +2,7 @@ package engine
 
 import (
 	"context"
-	"slices"
+	"maps"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -54,7 +54,7 @@ func (a api) labelled(ctx context.Context, label string) (found []spec.Instance,
 			found = append(found, spec.Instance{Name: strings.TrimPrefix(c.Names[0], "/"), ID: c.ID, Labels: c.Labels})
 		}
 	}
-	slices.SortFunc(found, func(a, b spec.Instance) int { return strings.Compare(a.Name, b.Name) })
+	sortByName(found)
 	return found, err
 }
 
@@ -63,9 +63,13 @@ func (a api) labelled(ctx context.Context, label string) (found []spec.Instance,
 func (a api) follow(ctx context.Context) (<-chan event, <-chan error) {
 	from := a.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("type", string(events.ContainerEventType))})
 	return translate(ctx, from.Messages, from.Err, func(m events.Message) event {
+		labels := maps.Clone(m.Actor.Attributes)
+		// What is said of a container stands beside its labels.
+		delete(labels, "image")
+		delete(labels, "name")
 		return event{
 			action: string(m.Action), id: m.Actor.ID, name: m.Actor.Attributes["name"],
-			oldName: strings.TrimPrefix(m.Actor.Attributes["oldName"], "/"),
+			oldName: strings.TrimPrefix(m.Actor.Attributes["oldName"], "/"), labels: labels,
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"linkd/pkg/observe"
@@ -16,6 +17,7 @@ type count struct {
 	instances []spec.Instance
 	answered  chan struct{}
 	missed    bool // somebody had to go on without the answer
+	tellings  int  // how often an event told of who has the label; a list that was asked for before it is too old
 }
 
 // Instances implements observe.Census. Who watches knows it already, but for a label that nobody has asked for before.
@@ -62,6 +64,41 @@ func (f *Finder) named(instances []spec.Instance) []spec.Instance {
 	return instances
 }
 
+// told takes from an event who has come to have a label, or has gone, and reports whether somebody has. The list that is
+// asked for in any case can take an engine long while it starts many containers.
+func (f *Finder) told(e event) (news bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for label, c := range f.counts {
+		if !closed(c.answered) {
+			continue
+		}
+		others := slices.DeleteFunc(slices.Clone(c.instances), func(i spec.Instance) bool { return i.ID == e.id })
+		switch key, value, exact := strings.Cut(label, "="); {
+		case e.action == "die" || e.action == "died":
+			if len(others) == len(c.instances) {
+				continue
+			}
+		case e.action == "start":
+			if has, labelled := e.labels[key]; !labelled || exact && has != value {
+				continue
+			}
+			others = append(others, f.named([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels}})...)
+			sortByName(others)
+		default:
+			continue
+		}
+		c.tellings++
+		news = news || !reflect.DeepEqual(c.instances, others)
+		c.instances = others
+	}
+	return news
+}
+
+func sortByName(instances []spec.Instance) {
+	slices.SortFunc(instances, func(a, b spec.Instance) int { return strings.Compare(a.Name, b.Name) })
+}
+
 // recount asks who has the labels, and calls populated if those are others than before.
 func (f *Finder) recount(ctx context.Context, populated func()) error {
 	f.mu.Lock()
@@ -69,6 +106,9 @@ func (f *Finder) recount(ctx context.Context, populated func()) error {
 	f.mu.Unlock()
 	news := false
 	for _, label := range labels {
+		f.mu.Lock()
+		tellings := f.counts[label].tellings
+		f.mu.Unlock()
 		asking, cancel := context.WithTimeout(ctx, patience)
 		instances, err := f.engine.labelled(asking, label)
 		cancel()
@@ -78,6 +118,11 @@ func (f *Finder) recount(ctx context.Context, populated func()) error {
 		f.mu.Lock()
 		f.down = nil
 		c := f.counts[label]
+		if c.tellings != tellings {
+			// There is another count after this one.
+			f.mu.Unlock()
+			continue
+		}
 		before := c.instances
 		c.instances = f.named(instances)
 		if closed(c.answered) {

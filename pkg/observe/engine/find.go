@@ -38,14 +38,19 @@ type engine interface {
 
 var errUnknown = errors.New("no such container")
 
-// state is how a container stands. Pid is 0 unless it runs; the sandbox is where some engines keep its namespace.
+// state is how a container stands. Pid is 0 unless it runs; the sandbox is where some engines keep its namespace. One that
+// was sighted is known by its control group, and the engine has not been heard yet.
 type state struct {
 	id, name, is, sandbox, started string
 	pid                            int
+	sighted                        bool
 }
 
 // event is something that happened to a container.
-type event struct{ action, id, name, oldName string }
+type event struct {
+	action, id, name, oldName string
+	labels                    map[string]string
+}
 
 // Finder finds the namespaces of what an engine started: containers, or units. While it watches, it knows from the engine's events how each of
 // them stands, and nobody waits for an engine that does not answer.
@@ -53,6 +58,7 @@ type Finder struct {
 	scheme, name, thing string
 	engine              engine
 	misused             error // why there is no engine: DOCKER_HOST is not right
+	groups              groups
 
 	mu       sync.Mutex
 	targets  map[string]*target // by the name of the namespace
@@ -67,6 +73,7 @@ type target struct {
 	value    string // a name, an ID, or the beginning of one
 	answered chan struct{}
 	turn     sync.Mutex // one inquiry at a time, so that a late answer is no older one
+	sights   int        // how often it was sighted; what was asked before a sight is of no interest after it
 	state
 	err error
 }
@@ -104,10 +111,28 @@ func (f *Finder) Keep(declared map[string]spec.Namespace) {
 	}
 	for name, ns := range declared {
 		if ns.Selector.Scheme == f.scheme && f.targets[name] == nil {
-			f.targets[name] = &target{value: ns.Selector.Value, answered: make(chan struct{})}
+			t := &target{value: ns.Selector.Value, answered: make(chan struct{})}
+			f.targets[name] = t
+			if f.watching {
+				f.sight(t, event{id: t.value, name: name})
+			}
 			f.wake()
 		}
 	}
+}
+
+// sight takes a container's word that it runs, which is that there are processes in its control group.
+func (f *Finder) sight(t *target, e event) bool {
+	pid, runs := f.groups.process(e.id)
+	if !runs || t.id == e.id && t.pid == pid {
+		return false
+	}
+	t.state, t.err = state{id: e.id, name: e.name, pid: pid, sighted: true}, nil
+	t.sights++
+	if !t.known() {
+		close(t.answered)
+	}
+	return true
 }
 
 // wake tells who watches that there is something new to ask for.
@@ -196,6 +221,12 @@ func (f *Finder) open(c state) (path string, check func() error, err error) {
 	}
 	return fmt.Sprintf("/proc/%d/ns/net", c.pid), func() error {
 		defer unix.Close(fd)
+		if c.sighted {
+			if pid, runs := f.groups.process(c.id); !runs || pid != c.pid {
+				return observe.Pendingf("%s %s has just ended", f.thing, c.name)
+			}
+			return nil
+		}
 		// If it still runs, as the same process, then the PID was nobody else's in between.
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -211,11 +242,17 @@ func (f *Finder) open(c state) (path string, check func() error, err error) {
 func (f *Finder) inquire(ctx context.Context, t *target) (news bool, _ error) {
 	t.turn.Lock()
 	defer t.turn.Unlock()
+	f.mu.Lock()
+	sights := t.sights
+	f.mu.Unlock()
 	asking, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	c, err := f.ask(asking, t.value)
 	if ctx.Err() != nil {
 		return false, nil
+	}
+	if err == nil {
+		f.groups.learn(c.id, c.pid)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -227,6 +264,14 @@ func (f *Finder) inquire(ctx context.Context, t *target) (news bool, _ error) {
 		return false, err
 	}
 	f.down = nil
+	if t.sights != sights && err != nil {
+		// It was sighted meanwhile, and for that there is another inquiry.
+		return false, nil
+	}
+	if t.sighted && err == nil && t.id == c.id && t.pid == c.pid {
+		t.state = c
+		return false, nil
+	}
 	news = t.state != c || (t.err == nil) != (err == nil) || (err != nil && err.Error() != t.err.Error())
 	t.state, t.err = c, err
 	if !t.known() {

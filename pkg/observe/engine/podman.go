@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
@@ -120,7 +119,7 @@ func (program) labelled(ctx context.Context, label string) (found []spec.Instanc
 			found = append(found, spec.Instance{Name: c.Names[0], ID: c.ID, Labels: c.Labels})
 		}
 	}
-	slices.SortFunc(found, func(a, b spec.Instance) int { return strings.Compare(a.Name, b.Name) })
+	sortByName(found)
 	return found, nil
 }
 

@@ -164,13 +164,35 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 			if !matters(e.action) {
 				continue
 			}
-			inquire(f.matching(func(t *target) bool { return t.means(e) }))
+			meant := f.matching(func(t *target) bool { return t.means(e) })
+			for _, name := range f.sighted(meant, e) {
+				changed(name)
+			}
+			if f.told(e) {
+				populated()
+			}
+			inquire(meant)
 			recount()
 		case <-f.added:
 			recount()
 			inquire(f.matching(func(t *target) bool { return !t.known() }))
 		}
 	}
+}
+
+// sighted are the names of those among targets that an event shows to run, before the engine has said how they stand.
+func (f *Finder) sighted(targets map[string]*target, e event) (names []string) {
+	if e.action != "start" {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, t := range targets {
+		if f.sight(t, e) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (t *target) known() bool { return closed(t.answered) }

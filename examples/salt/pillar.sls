@@ -1,0 +1,5 @@
+linkd:
+  files:
+    10-lab.yaml: salt://linkd/files/lab.yaml
+  absent:
+    - old-lab.yaml

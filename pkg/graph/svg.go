@@ -1,0 +1,186 @@
+package graph
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"strings"
+
+	"linkd/pkg/spec"
+)
+
+// svg writes the picture as a drawing of its own (https://www.w3.org/TR/SVG2/), in need of nothing else: no style sheet, no
+// script, no font but one of fixed width, and with a background, for what it is shown on may be dark.
+func svg(p *Picture) string {
+	d := lay(p)
+	var b strings.Builder
+	w := &canvas{out: &b}
+	legend := p.legend()
+	height := d.height
+	if len(legend) > 0 {
+		height += legendHeight
+	}
+	across := max(d.width, legendWidth(legend))
+	w.line(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="%d">`,
+		across, height, across, height, textSize)
+	w.line(`<title>%s</title>`, escaped(plural(len(p.Namespaces), "network namespace", "network namespaces")+", "+plural(len(p.Lines), "line", "lines")))
+	w.line(`<rect width="%d" height="%d" rx="8" fill="%s"/>`, across, height, paper)
+	for _, f := range d.frames {
+		w.frame(f)
+	}
+	// What is not well is drawn last, over the rest.
+	for _, s := range States {
+		for _, wire := range d.wires {
+			if wire.State == s.State {
+				w.wire(wire)
+			}
+		}
+	}
+	for _, f := range d.frames {
+		for _, c := range f.cards {
+			w.card(c)
+		}
+	}
+	w.legend(legend, d.height)
+	w.line(`</svg>`)
+	return b.String()
+}
+
+type canvas struct{ out *strings.Builder }
+
+func (w *canvas) line(format string, args ...any) { fmt.Fprintf(w.out, format+"\n", args...) }
+
+// stroke is what the outline of a thing looks like.
+func stroke(s State) string {
+	look := fmt.Sprintf(`stroke="%s"`, paints[s].line)
+	if paints[s].dashed {
+		look += ` stroke-dasharray="5 3"`
+	}
+	return look
+}
+
+func (w *canvas) frame(f *frame) {
+	w.line(`<g><title>%s</title>`, escaped(f.hint(f.Name)))
+	if f.remote {
+		w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="%d" fill="%s" %s/>`, f.x, f.y, f.w, f.h, f.h/2, paints[f.State].fill, stroke(f.State))
+		w.text(f.x+f.w/2, f.y+f.h/2+4, ink, `text-anchor="middle"`, f.head[0])
+		w.line(`</g>`)
+		return
+	}
+	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="10" fill="%s" stroke-width="1.5" %s/>`, f.x, f.y, f.w, f.h, inside, stroke(f.State))
+	y := f.y + framePad + headSize - 2
+	w.text(f.x+framePad, y, ink, fmt.Sprintf(`font-size="%d" font-weight="bold"`, headSize+1), f.head[0])
+	for _, l := range f.head[1:] {
+		y += textStep
+		w.text(f.x+framePad, y, shade, "", l)
+	}
+	w.line(`</g>`)
+}
+
+func (w *canvas) card(c *card) {
+	x, y := c.frame.x+c.x, c.frame.y+c.y
+	w.line(`<g><title>%s</title>`, escaped(c.hint(c.frame.Name+"/"+c.Name)))
+	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="%s" %s/>`, x, y, c.w, c.h, paints[c.State].fill, stroke(c.State))
+	w.text(x+cardPad, y+anchorHeight+4, ink, fmt.Sprintf(`font-size="%d" font-weight="bold"`, headSize), c.Name)
+	if c.Kind != "" {
+		w.text(x+c.w-cardPad, y+anchorHeight+4, shade, `text-anchor="end"`, c.Kind)
+	}
+	for i, l := range c.text {
+		colour := ink
+		switch l.state {
+		case OK, Wanted:
+		default:
+			colour = paints[l.state].line
+		}
+		w.text(x+cardPad, y+headStep+textStep*i+textSize-1, colour, "", l.words)
+	}
+	w.line(`</g>`)
+}
+
+func (w *canvas) text(x, y int, colour, more, words string) {
+	if more != "" {
+		more = " " + more
+	}
+	w.line(`<text x="%d" y="%d" fill="%s"%s>%s</text>`, x, y, colour, more, escaped(words))
+}
+
+// lineWidths and dashes are what tells the joins apart.
+var (
+	lineWidths = map[Join]string{Cable: "2.5", Port: "1.5", Parent: "1.5", Tunnel: "2.5"}
+	dashes     = map[Join]string{Parent: "6 3", Tunnel: "2 4"}
+)
+
+func (w *canvas) wire(l *wire) {
+	dash := dashes[l.Join]
+	if paints[l.State].dashed {
+		dash = "5 3"
+	}
+	if dash != "" {
+		dash = fmt.Sprintf(` stroke-dasharray="%s"`, dash)
+	}
+	ends := l.From.Name + " - " + l.To.Name
+	w.line(`<path d="%s" fill="none" stroke="%s" stroke-width="%s"%s><title>%s</title></path>`, corners(l.points),
+		paints[l.State].line, lineWidths[l.Join], dash, escaped(l.hint(string(l.Join)+" "+ends)))
+}
+
+// bend is how round the corners of lines are.
+const bend = 6
+
+// corners is the path along points, with round corners.
+func corners(points []point) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "M%d %d", points[0].x, points[0].y)
+	for i := 1; i < len(points); i++ {
+		at := points[i]
+		if i == len(points)-1 {
+			fmt.Fprintf(&b, "L%d %d", at.x, at.y)
+			break
+		}
+		before, after := points[i-1], points[i+1]
+		r := min(bend, reach(before, at)/2, reach(at, after)/2)
+		if r == 0 {
+			continue
+		}
+		in, out := toward(at, before, r), toward(at, after, r)
+		fmt.Fprintf(&b, "L%d %dQ%d %d %d %d", in.x, in.y, at.x, at.y, out.x, out.y)
+	}
+	return b.String()
+}
+
+func reach(a, b point) int { return max(a.x-b.x, b.x-a.x, a.y-b.y, b.y-a.y) }
+
+// toward is the point at a distance from one point in the direction of another, across or up and down.
+func toward(from, to point, distance int) point {
+	sign := func(n int) int { return max(-1, min(1, n)) }
+	return point{from.x + sign(to.x-from.x)*distance, from.y + sign(to.y-from.y)*distance}
+}
+
+const legendHeight, swatch = 30, 16
+
+func legendWidth(states []State) int {
+	if len(states) == 0 {
+		return 0
+	}
+	w := 2 * margin
+	for _, s := range states {
+		w += swatch + 2*cardPad + width(s.legend(), textSize)
+	}
+	return w
+}
+
+func (w *canvas) legend(states []State, y int) {
+	x := margin
+	for _, s := range states {
+		w.line(`<rect x="%d" y="%d" width="%d" height="12" rx="3" fill="%s" %s/>`, x, y, swatch, paints[s].fill, stroke(s))
+		x += swatch + cardPad
+		w.text(x, y+10, shade, "", s.legend())
+		x += width(s.legend(), textSize) + cardPad
+	}
+}
+
+func escaped(text string) string {
+	var b bytes.Buffer
+	// A buffer takes all that is written.
+	_ = xml.EscapeText(&b, []byte(spec.Printable(text)))
+	return b.String()
+}

@@ -1,0 +1,17 @@
+package address
+
+import "linkd/pkg/graph"
+
+var _ graph.Drawn = &Address{}
+
+// Draw implements graph.Drawn.
+func (a *Address) Draw(p *graph.Pen) {
+	if a.index != 0 && a.byItself() {
+		return
+	}
+	text := a.Prefix.String()
+	if a.Peer != nil {
+		text += " peer " + a.Peer.String()
+	}
+	p.Note(a.Dev, text)
+}

@@ -1,0 +1,47 @@
+package link
+
+import "linkd/pkg/graph"
+
+var _ graph.Drawn = &Link{}
+
+// Draw implements graph.Drawn.
+func (l *Link) Draw(p *graph.Pen) {
+	details := l.said()
+	if l.Up != nil && !*l.Up || l.found != nil && !l.found.link.Up() {
+		details = append(details, "down")
+	}
+	if home, fetched := l.Home(); fetched {
+		details = append(details, "from "+end(home))
+	}
+	switch {
+	case l.Peer != nil:
+		p.Line(graph.Cable, l.ID(), l.Peer.ID())
+	case l.hasParent():
+		p.Line(graph.Parent, l.ID(), l.Parent)
+	case l.found != nil && l.found.other.index != 0:
+		details = append(details, "tied to another namespace")
+	}
+	p.Interface(l.Type, details...)
+}
+
+// said are the options of the link's kind that the files set, or that were found, and are not as the kernel makes them.
+func (l *Link) said() (words []string) {
+	of := typeNamed(l.Type)
+	if of == nil {
+		return nil
+	}
+	options := of.optionsOf()
+	if l.found == nil && l.Options != nil {
+		options = l.Options.options()
+	}
+	for _, o := range options {
+		value := o.want
+		if l.found != nil {
+			value = o.in(l.found.link.Data)
+		}
+		if word := o.say(value); len(value) > 0 && word != "" && word != o.usual {
+			words = append(words, o.name+" "+word)
+		}
+	}
+	return words
+}

@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"linkd/pkg/spec"
+)
+
+// What an event tells of a label stands until the engine is asked: who has come is there, in the order of names, who has
+// gone is not, and what is no news is not told as such.
+func TestEventsTellWhoHasALabel(t *testing.T) {
+	f := newFinder("docker", "Docker", "container", nil, nil)
+	known := &count{answered: make(chan struct{}), instances: f.named([]spec.Instance{{Name: "db", ID: "1", Labels: map[string]string{"tier": "back"}}})}
+	close(known.answered)
+	f.counts["tier"] = known
+	exact := &count{answered: make(chan struct{})}
+	close(exact.answered)
+	f.counts["tier=front"] = exact
+	f.counts["never-answered"] = &count{answered: make(chan struct{})}
+
+	var told strings.Builder
+	for _, e := range []event{
+		{action: "start", id: "2", name: "ape", labels: map[string]string{"tier": "front"}},
+		{action: "start", id: "2", name: "ape", labels: map[string]string{"tier": "front"}},
+		{action: "start", id: "3", name: "plain"},
+		{action: "start", id: "4", name: "late", labels: map[string]string{"never-answered": ""}},
+		{action: "die", id: "1", name: "db"},
+		{action: "die", id: "3", name: "plain"},
+		{action: "rename", id: "2", name: "bee"},
+	} {
+		news := f.told(e)
+		fmt.Fprintf(&told, "%s %s: news %t, tier %s, front %s\n", e.action, e.name, news, names(known), names(exact))
+	}
+	const want = `start ape: news true, tier [ape docker:2 db docker:1], front [ape docker:2]
+start ape: news false, tier [ape docker:2 db docker:1], front [ape docker:2]
+start plain: news false, tier [ape docker:2 db docker:1], front [ape docker:2]
+start late: news false, tier [ape docker:2 db docker:1], front [ape docker:2]
+die db: news true, tier [ape docker:2], front [ape docker:2]
+die plain: news false, tier [ape docker:2], front [ape docker:2]
+rename bee: news false, tier [ape docker:2], front [ape docker:2]
+`
+	if told.String() != want {
+		t.Errorf("told:\n%swant:\n%s", &told, want)
+	}
+}
+
+func names(c *count) []string {
+	var all []string
+	for _, i := range c.instances {
+		all = append(all, i.Name+" "+i.Selector.String())
+	}
+	return all
+}

@@ -1,0 +1,156 @@
+package tests
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A page of the guide is a story, too: what it has its reader type is typed, and what it shows is compared. A block of it
+// that begins with ```console is a transcript (see the command transcript); any other one, whose first line is a comment
+// that names a file, is that file. In a comment of the page's that begins with `<!-- story` are lines of a story that are
+// not the reader's to type: what makes the machine one as the page takes it to be, and what holds it to what it says.
+//
+// Where the story is told, the word after that tells: nothing, a box with nothing in it; docker or systemd, where these
+// are. A file without such a word is in all of these places.
+const (
+	anywhere = ""
+	docker   = "docker"
+	systemd  = "systemd"
+)
+
+// folderPlaces are the places of the folders of stories.
+var folderPlaces = map[string]string{"stories": anywhere, "engines": docker, "systemd": systemd}
+
+var guideBlock = regexp.MustCompile("(?ms)^(?:```([a-z]+)(?: ([a-z]+))?\n(.*?)^```$|<!-- story(?: ([a-z]+))?\n(.*?)^-->$)")
+
+// fileLine is the line of a block that says which file it is.
+var fileLine = regexp.MustCompile(`^# (/\S+|\S+\.yaml)\n`)
+
+// part is a block of a page, or a comment with lines of a story.
+type part struct {
+	line                  int
+	language, place, text string
+	told                  bool // it is lines of a story
+}
+
+func (p part) file() string {
+	if m := fileLine.FindStringSubmatch(p.text); m != nil && !p.told && p.language != "console" {
+		return m[1]
+	}
+	return ""
+}
+
+func partsOf(page string) (parts []part) {
+	for _, m := range guideBlock.FindAllStringSubmatchIndex(page, -1) {
+		group := func(n int) string {
+			if m[2*n] < 0 {
+				return ""
+			}
+			return page[m[2*n]:m[2*n+1]]
+		}
+		p := part{line: 1 + strings.Count(page[:m[0]], "\n"), language: group(1), place: group(2), text: group(3)}
+		if p.language == "" {
+			p.told, p.place, p.text = true, group(4), group(5)
+		}
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// rewrite is a page with another text in the block of that number.
+func rewrite(page string, number int, text string) string {
+	m := guideBlock.FindAllStringSubmatchIndex(page, -1)[number]
+	return page[:m[6]] + text + page[m[7]:]
+}
+
+// guidePages are the pages with something to tell in a place, each with that after a #.
+func guidePages(t *testing.T, place string) (stories []string) {
+	t.Helper()
+	pages, err := filepath.Glob("../docs/guide/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages of the guide: %v", err)
+	}
+	for _, page := range pages {
+		if slices.ContainsFunc(partsOf(read(t, page)), func(p part) bool { return p.language == "console" && p.place == place }) {
+			stories = append(stories, page+"#"+place)
+		}
+	}
+	return stories
+}
+
+// storyOfPage is a page as a story that is told in a place.
+func storyOfPage(page, text, place string) string {
+	var script, files strings.Builder
+	for i, p := range partsOf(text) {
+		name := fmt.Sprintf("line-%d", p.line)
+		switch file := p.file(); {
+		case file != "" && (p.place == place || p.place == anywhere):
+			fmt.Fprintf(&script, "mkdir %s\ncp %s %s\n", filepath.Dir(file), name, file)
+			fmt.Fprintf(&files, "-- %s --\n%s", name, p.text)
+		case p.place != place:
+		case p.told:
+			script.WriteString(p.text)
+		case p.language == "console":
+			fmt.Fprintf(&script, "transcript %s %s %d\n", name, page, i)
+			fmt.Fprintf(&files, "-- %s --\n%s", name, p.text)
+		}
+	}
+	return script.String() + files.String()
+}
+
+// writeStory makes a file of the story that a page is; any other story is a file already.
+func writeStory(story string) (file string, err error) {
+	page, place, is := strings.Cut(story, "#")
+	if !is {
+		return story, nil
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return "", err
+	}
+	if page, err = filepath.Abs(page); err != nil {
+		return "", err
+	}
+	file = filepath.Join(os.TempDir(), strings.TrimSuffix(filepath.Base(page), ".md")+".txtar")
+	return file, os.WriteFile(file, []byte(storyOfPage(page, string(text), place)), 0o644)
+}
+
+// TestGuide holds the pages to having nothing in them that nobody tells: every block is a transcript or a file, and what a
+// table has as commands, or the text as a command of linkd's, stands in a transcript of that page.
+func TestGuide(t *testing.T) {
+	places := map[string]bool{anywhere: true, docker: true, systemd: true}
+	pages, err := filepath.Glob("../docs/guide/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages: %v", err)
+	}
+	index := read(t, "../docs/guide/README.md")
+	for _, path := range pages {
+		text, name := read(t, path), filepath.Base(path)
+		parts := partsOf(text)
+		typed := ""
+		for _, p := range parts {
+			if !places[p.place] || (p.language != "console" && p.file() == "" && !p.told) {
+				t.Errorf("%s:%d: the block %q %q is neither typed nor a file", name, p.line, p.language, p.place)
+			}
+			if p.language == "console" {
+				typed += p.text
+			}
+		}
+		if fences := strings.Count("\n"+text, "\n```"); fences != 2*len(slices.DeleteFunc(parts, func(p part) bool { return p.told })) {
+			t.Errorf("%s has %d lines of three backquotes, and the blocks are not those", name, fences)
+		}
+		for _, m := range regexp.MustCompile("(?m)^\\| `([^` ]+ [^`]+)`").FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(typed, m[1]) {
+				t.Errorf("%s: nobody types %s", name, m[1])
+			}
+		}
+		if name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("the guide's README.md does not lead to %s", name)
+		}
+	}
+}
