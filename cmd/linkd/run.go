@@ -96,7 +96,7 @@ func (o *options) run(ctx context.Context, mounts string) error {
 	engine.Progress = watchdog.progress
 	loop.Rhythm = watchdog.rhythm()
 	loop.Passed = func(s *reconcile.Status) { watchdog.passed(summary(s)) }
-	stopServing, err := control.Serve(o.runtimeDir, loop, log)
+	stopServing, err := control.Serve(o.runtimeDir, version, loop, log)
 	if err != nil {
 		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
 	} else {
