@@ -6,7 +6,7 @@ DATE    := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
 export SOURCE_DATE_EPOCH VERSION
 LINKD   := build/linkd
 
-.PHONY: all build install deb demo test test-docker test-package test-systemd test-vm bench fuzz reference clean help needs share
+.PHONY: all build install uninstall deb demo test test-docker test-package test-systemd test-vm bench fuzz reference clean help needs share
 
 all: build share ## what make install installs
 
@@ -23,6 +23,11 @@ share: ## build/share: manual pages, completions, copyrights
 # The PATH of sudo often lacks Go: what was built before is installed then.
 install: $(if $(shell command -v go),all) ## linkd and all that goes with it, below DESTDIR and PREFIX (/usr/local)
 	packaging/install
+
+uninstall: ## what install has put there goes; what others have put into /etc/linkd.d stays
+	@tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && DESTDIR=$$tree packaging/install && cd "$$tree" && \
+		find . -type f -printf '$(DESTDIR)/%P\0' | xargs -0 rm -f && \
+		find . -depth -path '*/linkd*' -type d -printf '$(DESTDIR)/%P\0' | xargs -0 rmdir --ignore-fail-on-non-empty
 
 DEB = "$$(ls -t $(CURDIR)/build/*.deb | head -n 1)"
 deb: all ## build/linkd_VERSION_ARCH.deb, for the architecture GOARCH
@@ -41,7 +46,7 @@ test-docker: build needs ## the tests with container engines, Docker and podman
 	@engines=$$(tests/install-engines) && $(call tell,test-docker,go test -v -timeout 5m -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")
 
 test-systemd: deb ## the tests of the service, each in a Debian system booted by systemd
-	@debian=$$(tests/systemd/root) || [ $$? = 77 ] && $(call tell,test-systemd,go test -v -timeout 5m -run '^TestSystemd$$$$' ./tests -debian "$$debian" -deb $(DEB))
+	@debian=$$(tests/systemd/root) || [ $$? = 77 ] && $(call tell,test-systemd,go test -v -timeout 10m -run '^TestSystemd$$$$' ./tests -debian "$$debian" -deb $(DEB))
 
 test-package: deb ## the Debian package: what is in it, and what lintian says
 	@tests/install-needs package
@@ -64,8 +69,8 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$${file%/*}" || exit 1; \
 	done
 
-reference: ## docs/reference.md, the JSON Schema and the picture, from the Go types and the example
-	go test ./pkg/reference -run TestTheDocsAreOfToday -update
+reference: ## what is generated in docs/: the reference, the JSON Schema and the picture, and what doctor looks at
+	go test ./pkg/reference ./pkg/doctor -run TestTheDocsAreOfToday -update
 
 clean: ## remove what was built
 	rm -rf build

@@ -102,7 +102,8 @@ func packageReproducible(t *testing.T) {
 	}
 }
 
-// packageElsewhere puts the files where a machine without packages has them, and leads them to each other there.
+// packageElsewhere puts the files where a machine without packages has them, expects them to lead to each other there, and
+// takes them away.
 func packageElsewhere(t *testing.T) {
 	root := t.TempDir()
 	install := exec.Command("packaging/install")
@@ -118,6 +119,14 @@ func packageElsewhere(t *testing.T) {
 	beside := output(t, exec.Command("find", root, "-type", "f", "-not", "-path", root+"/opt/linkd/*", "-printf", "/%P\n"))
 	if want := "/etc/iproute2/rt_protos.d/linkd.conf\n"; beside != want {
 		t.Errorf("outside of PREFIX there are\n%swant\n%s", beside, want)
+	}
+	mine := filepath.Join(root, "etc/linkd.d/mine.yaml")
+	if err := os.WriteFile(mine, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	output(t, exec.Command("make", "-C", "..", "uninstall", "DESTDIR="+root, "PREFIX=/opt/linkd"))
+	if left := output(t, exec.Command("find", root, "-type", "f")); left != mine+"\n" {
+		t.Errorf("uninstalled, there is left\n%s", left)
 	}
 }
 

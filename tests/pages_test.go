@@ -102,6 +102,15 @@ func TestExamples(t *testing.T) {
 	if !strings.Contains(read(t, "../docs/reference.md"), modeline) {
 		t.Errorf("docs/reference.md names another schema than the examples")
 	}
+	folders, err := filepath.Glob("../examples/*/README.md")
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no folders of examples: %v", err)
+	}
+	for _, readme := range folders {
+		if folder := filepath.Base(filepath.Dir(readme)); !strings.Contains(told, "$EXAMPLES/"+folder) {
+			t.Errorf("no story plays %s", folder)
+		}
+	}
 	for _, path := range examples {
 		opening, _, _ := strings.Cut(read(t, path), "\nversion: 1\n")
 		if !strings.HasPrefix(opening, modeline) {

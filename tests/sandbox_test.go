@@ -29,7 +29,13 @@ const (
 // A story that asks for network cards stays in the machine's own network, for there a card goes when the namespace that
 // it is in ends.
 func sandbox(ctx context.Context, story string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, self(), append([]string{"-story", story}, args...)...)
+	line := append([]string{self(), "-story", story}, args...)
+	if os.Geteuid() != 0 {
+		// A network made together with the user namespace has no root yet when x_tables asks for it, and iptables-legacy cannot
+		// list its tables (xt_proto_init in net/netfilter/x_tables.c).
+		line = append([]string{"unshare", "--net"}, line...)
+	}
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC,
 	}
@@ -39,6 +45,7 @@ func sandbox(ctx context.Context, story string, args ...string) *exec.Cmd {
 	if os.Geteuid() != 0 {
 		cmd.Env = append(os.Environ(), ordinaryUser+"=1")
 		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		cmd.SysProcAttr.Cloneflags &^= unix.CLONE_NEWNET
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 	}

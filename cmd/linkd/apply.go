@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,11 +27,16 @@ func newApply(o *options) *cobra.Command {
 		Short: "Converge once, without a daemon",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			desired, err := o.loadValid(spec.ReadTrusted)
+			files, err := spec.ReadTrusted(o.config)
+			if err != nil {
+				return exit(exitInvalid, err)
+			}
+			desired, err := o.compileValid(files)
 			if err != nil {
 				return err
 			}
-			return o.once(cmd.Context(), desired, wait, false, "a running daemon applies the files by itself, see `linkd reload` and `linkd status`")
+			again := func() (*spec.Desired, error) { return o.compileValid(files) }
+			return o.once(cmd.Context(), desired, again, wait, false, "a running daemon applies the files by itself, see `linkd reload` and `linkd status`")
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to wait for what is pending")
@@ -47,7 +53,7 @@ func newTeardown(o *options) *cobra.Command {
 			if err != nil {
 				return exit(exitFailed, err)
 			}
-			return o.once(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, 0, true, "stop the daemon first, it would put back what this removes")
+			return o.once(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, nil, 0, true, "stop the daemon first, it would put back what this removes")
 		},
 	}
 }
@@ -74,6 +80,11 @@ func (o *options) loadValid(read func(paths []string) ([]spec.File, error)) (*sp
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}
+	return o.compileValid(files)
+}
+
+// compileValid is what valid files ask for now, and says what of it cannot be.
+func (o *options) compileValid(files []spec.File) (*spec.Desired, error) {
 	desired, errs := spec.Compile(o.language(), files)
 	for _, m := range desired.Misfits {
 		fmt.Fprintln(stderr, plain.Text(m.String()))
@@ -91,7 +102,9 @@ const garbageLimit = 256 << 20
 // to two seconds (RFC 4862, 5.4), and until then no route can have it as its source.
 const tentativePause = 3 * time.Second
 
-func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Duration, search bool, beside string) error {
+// once converges what is desired; again tells what that is when templates have come to stand for others, and is nil where
+// there are none. Beside says what to do where a daemon runs.
+func (o *options) once(ctx context.Context, desired *spec.Desired, again func() (*spec.Desired, error), wait time.Duration, search bool, beside string) error {
 	log := o.logger(stderr)
 	release, err := control.Lock(o.runtimeDir)
 	if errors.Is(err, control.ErrLocked) {
@@ -136,8 +149,11 @@ func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Dur
 		}
 		defer stopPaths()
 	}
-	status := converge(ctx, engine, inbox, wait)
+	status, err := converge(ctx, engine, inbox, again, wait)
 	o.printStatus(os.Stdout, status)
+	if err != nil {
+		return err
+	}
 	if status.State == reconcile.Degraded || (wait > 0 && status.State != reconcile.Converged) || ctx.Err() != nil {
 		return exit(exitFailed, ctx.Err())
 	}
@@ -145,7 +161,7 @@ func (o *options) once(ctx context.Context, desired *spec.Desired, wait time.Dur
 }
 
 // converge makes passes until everything is as wanted, nothing can be expected to change, or the time is up.
-func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbox, wait time.Duration) *reconcile.Status {
+func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbox, again func() (*spec.Desired, error), wait time.Duration) (*reconcile.Status, error) {
 	start := time.Now()
 	for {
 		engine.Converge(ctx)
@@ -157,7 +173,7 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 		}
 		left := limit - time.Since(start)
 		if status.State == reconcile.Converged || left <= 0 || ctx.Err() != nil {
-			return status
+			return status, nil
 		}
 		pause := left
 		if retry {
@@ -171,6 +187,13 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 			engine.Hear(news)
 			if overruns > 0 {
 				engine.LookAtAll()
+			}
+			if slices.ContainsFunc(news, func(n observe.News) bool { return n.Topic == observe.PopulationTopic }) {
+				desired, err := again()
+				if err != nil {
+					return status, err
+				}
+				engine.Repopulate(desired, desired.Unknown == nil)
 			}
 		case <-timer.C:
 		}

@@ -41,7 +41,7 @@ func newGraph(o *options) *cobra.Command {
 			if o.json() {
 				err = json.NewEncoder(os.Stdout).Encode(picture)
 			} else {
-				_, err = fmt.Fprint(os.Stdout, graph.Formats[format](picture))
+				_, err = fmt.Fprint(stdout, graph.Formats[format](picture))
 			}
 			if err != nil {
 				return exit(exitFailed, err)
@@ -54,7 +54,7 @@ func newGraph(o *options) *cobra.Command {
 	return cmd
 }
 
-func complain(remark string) { fmt.Fprintln(os.Stderr, remark) }
+func complain(remark string) { fmt.Fprintln(stderr, remark) }
 
 // drawWanted draws the files.
 func (o *options) drawWanted(_ context.Context, args []string) (*graph.Picture, error) {

@@ -58,7 +58,10 @@ func main() {
 func execute() int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
-	o := &options{finders: []observe.Finder{engine.Docker(), engine.Podman(), engine.Systemd()}}
+	o := &options{engines: []*engine.Finder{engine.Docker(), engine.Podman(), engine.Systemd()}}
+	for _, e := range o.engines {
+		o.finders = append(o.finders, e)
+	}
 	err := newRoot(o).ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
@@ -81,6 +84,7 @@ type options struct {
 	logLevel   string
 	logFormat  string
 
+	engines []*engine.Finder
 	finders []observe.Finder
 }
 
@@ -113,7 +117,7 @@ func newRoot(o *options) *cobra.Command {
 	flags.StringVar(&o.logFormat, "log-format", "text", "text, json or journal")
 	completeFlags(root)
 	root.AddCommand(
-		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newSchema(), newVersion(o),
+		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newSchema(), newVersion(o),
 	)
 	return root
 }

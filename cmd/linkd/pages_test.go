@@ -27,32 +27,31 @@ var share = flag.String("share", "", "directory to keep the manual pages and the
 //go:embed manual.md
 var manual string
 
-// TestPages makes what is installed with linkd of its commands, and holds the pages to what man(1) takes without a
-// warning. It is a test and not a command, because every start of linkd would pay for what only packages need.
+// TestPages makes what is installed with linkd of its commands. It is a test and not a command, because every start of
+// linkd would pay for what only packages need.
 func TestPages(t *testing.T) {
 	dir := *share
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	man := filepath.Join(dir, "man")
-	if err := os.MkdirAll(man, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	root := newRoot(&options{})
-	writePages(t, root, man)
+	man := writePages(t, root, dir)
 	writeCompletions(t, root, dir)
-
 	for _, name := range []string{"linkd.8", "linkd-apply.8", "linkd-validate.8", "linkd.yaml.5"} {
 		if _, err := os.Stat(filepath.Join(man, name)); err != nil {
 			t.Error(err)
 		}
 	}
+}
+
+// man(1) takes the pages without a warning.
+func TestPagesCanBeRead(t *testing.T) {
 	if _, err := exec.LookPath("man"); err != nil {
-		t.Skip("the pages cannot be read: there is no man(1)")
+		t.Skip("there is no man(1) to read the pages")
 	}
-	pages, err := filepath.Glob(filepath.Join(man, "*"))
-	if err != nil {
-		t.Fatal(err)
+	pages, err := filepath.Glob(filepath.Join(writePages(t, newRoot(&options{}), t.TempDir()), "*"))
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages: %v", err)
 	}
 	for _, page := range pages {
 		cmd := exec.Command("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page)
@@ -65,9 +64,13 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// writePages writes one page for linkd, one for each command and one for the files.
-func writePages(t *testing.T, root *cobra.Command, dir string) {
+// writePages writes one page for linkd, one for each command and one for the files, and returns where.
+func writePages(t *testing.T, root *cobra.Command, dir string) string {
 	t.Helper()
+	dir = filepath.Join(dir, "man")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	root.DisableAutoGenTag = true
 	root.Long = manual
 	day := time.Now()
@@ -91,6 +94,7 @@ func writePages(t *testing.T, root *cobra.Command, dir string) {
 	}
 	opening := fmt.Sprintf("%% \"LINKD.YAML\" \"5\" %q \"linkd\" \"File formats\"\n", day.UTC().Format("Jan 2006"))
 	write("linkd.yaml.5", md2man.Render([]byte(opening+reference.Manual(kind.Language()))))
+	return dir
 }
 
 // flagLine is what cobra writes of a flag, with a tab for what other pages have as a list.

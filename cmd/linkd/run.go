@@ -110,7 +110,7 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 		meter.Passed(s.Took)
 		watchdog.passed(summary(s))
 	}
-	stopServing, err := control.Serve(o.runtimeDir, loop, meter.Handler(), log)
+	stopServing, err := control.Serve(o.runtimeDir, version, loop, meter.Handler(), log)
 	if err != nil {
 		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
 	} else {

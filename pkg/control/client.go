@@ -50,6 +50,11 @@ func (c *Client) Status(ctx context.Context) (*reconcile.Status, error) {
 	return ask[reconcile.Status](ctx, c, http.MethodGet, "status", nil)
 }
 
+// Identity is which program the daemon is.
+func (c *Client) Identity(ctx context.Context) (*Identity, error) {
+	return ask[Identity](ctx, c, http.MethodGet, "identity", nil)
+}
+
 // Changed is how everything stands once that is another status than the one that is known, or than none.
 func (c *Client) Changed(ctx context.Context, known *reconcile.Status) (*reconcile.Status, error) {
 	query := url.Values{}

@@ -37,9 +37,15 @@ type Reloaded struct {
 	Status *reconcile.Status `json:"status"`
 }
 
-// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir. metrics answers who
-// asks for those.
-func Serve(dir string, d Daemon, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
+// Identity says which program a daemon is.
+type Identity struct {
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+}
+
+// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir. The version is that
+// of the program, and metrics answers who asks for those.
+func Serve(dir, version string, d Daemon, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
 	door, err := open(dir, log)
 	if err != nil {
 		return nil, err
@@ -49,6 +55,9 @@ func Serve(dir string, d Daemon, metrics http.Handler, log *slog.Logger) (stop f
 		if status := current(r.Context(), d); status != nil {
 			answer(w, status)
 		}
+	})
+	mux.HandleFunc("GET /v1/identity", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, Identity{Version: version, PID: os.Getpid()})
 	})
 	mux.HandleFunc("GET /v1/changed", func(w http.ResponseWriter, r *http.Request) {
 		// Who has seen the status of a pass wants that of another, which may have been made since.

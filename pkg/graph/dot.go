@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"linkd/pkg/spec"
+	"linkd/pkg/plain"
 )
 
 // dot writes the picture for Graphviz (https://graphviz.org/doc/info/lang.html): a cluster for each namespace.
@@ -71,7 +71,7 @@ var joinWidths = map[Join]string{Cable: "2", Port: "1.2", Parent: "1.2", Tunnel:
 
 // dotText is text in a quoted string: in one, Graphviz also reads what HTML calls entities, and escapes of its own.
 func dotText(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;").Replace(spec.Printable(text))
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;").Replace(plain.Text(text))
 }
 
 func dotLines(lines []string) string {

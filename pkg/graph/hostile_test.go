@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 // hostile are names that others may have given, in which every language would find something of its own.
@@ -47,10 +49,10 @@ func texts() (words []string) {
 
 func printed(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == '\u2028' || r == '\ufffd' {
-			return '?'
+		if unicode.IsPrint(r) && r != utf8.RuneError {
+			return r
 		}
-		return r
+		return '?'
 	}, strings.ToValidUTF8(s, "?"))
 }
 

@@ -3,6 +3,7 @@ package graph
 import (
 	"strings"
 
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -25,7 +26,7 @@ func marks(plan reconcile.Plan, status *reconcile.Status) map[string]Mark {
 		state := map[reconcile.Verb]State{
 			reconcile.Create: Missing, reconcile.Update: Differs, reconcile.Replace: Differs, reconcile.Delete: Leaving,
 		}[op.Verb]
-		marks[spec.Printable(op.ID().String())] = Mark{state, reason(op)}
+		marks[plain.Text(op.ID().String())] = Mark{state, reason(op)}
 	}
 	return marks
 }
@@ -39,7 +40,7 @@ func reason(op *reconcile.Op) string {
 	if op.Because != "" {
 		parts = append(parts, op.Because)
 	}
-	return spec.Printable(strings.Join(parts, ", "))
+	return plain.Text(strings.Join(parts, ", "))
 }
 
 // judge is how a thing in the picture stands that some resources drew: as the worst of them does.
@@ -60,7 +61,7 @@ func (s *Sketch) judgeOne(l layer, id spec.ID) Mark {
 	if s.states == nil {
 		return Mark{State: Wanted}
 	}
-	m, known := s.states[spec.Printable(id.String())]
+	m, known := s.states[plain.Text(id.String())]
 	switch {
 	case l.wanted && known:
 		return m
@@ -98,7 +99,7 @@ func (s *Sketch) boxMark(b *drawnBox) Mark {
 		return Mark{State: OK}
 	}
 	name := spec.ID{NS: spec.Host, Kind: "netns", Key: b.name}
-	if m, known := s.states[spec.Printable(name.String())]; known && m.State != OK {
+	if m, known := s.states[plain.Text(name.String())]; known && m.State != OK {
 		return m
 	}
 	return Mark{Pending, b.absent}

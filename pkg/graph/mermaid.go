@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"linkd/pkg/spec"
+	"linkd/pkg/plain"
 )
 
 // mermaid writes the picture as a flowchart (https://mermaid.js.org/syntax/flowchart.html), which many forges and wikis
@@ -68,7 +68,7 @@ func mermaidLines(lines []string) string {
 		if i > 0 {
 			b.WriteString("<br>")
 		}
-		l = spec.Printable(l)
+		l = plain.Text(l)
 		for at, r := range l {
 			letter := r >= '0' && r <= '9' && (at > 0 || !listNumber.MatchString(l)) || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 0x9f
 			if letter || at > 0 && strings.ContainsRune(mermaidPlain, r) {

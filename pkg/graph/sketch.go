@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -106,7 +107,7 @@ func (s *Sketch) Shown() []string { return s.shown }
 // Absent implements reconcile.Paper. A namespace that the files name is in the picture all the same.
 func (s *Sketch) Absent(ns spec.Namespace, why error) {
 	if name, known := s.names[ns.Selector]; known {
-		s.boxes[name].absent = spec.Printable(why.Error())
+		s.boxes[name].absent = plain.Text(why.Error())
 		return
 	}
 	s.Remark("", "", "not drawn: the namespace %s, because %v", ns.Name, why)
@@ -114,7 +115,7 @@ func (s *Sketch) Absent(ns spec.Namespace, why error) {
 
 // Remark implements reconcile.Paper.
 func (s *Sketch) Remark(_, _, format string, args ...any) {
-	s.remark(spec.Printable(fmt.Sprintf(format, args...)))
+	s.remark(plain.Text(fmt.Sprintf(format, args...)))
 }
 
 // Names are what the picture calls the namespaces that args mean.
@@ -125,7 +126,7 @@ func (s *Sketch) Names(args []string) (names []string, err error) {
 			name, known = s.names[selector]
 		}
 		if !known {
-			return nil, fmt.Errorf("%s: no file names that namespace", spec.Printable(arg))
+			return nil, fmt.Errorf("%s: no file names that namespace", plain.Text(arg))
 		}
 		names = append(names, name)
 	}

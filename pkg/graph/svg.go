@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"linkd/pkg/spec"
+	"linkd/pkg/plain"
 )
 
 // svg writes the picture as a drawing of its own (https://www.w3.org/TR/SVG2/), in need of nothing else: no style sheet, no
@@ -181,6 +181,6 @@ func (w *canvas) legend(states []State, y int) {
 func escaped(text string) string {
 	var b bytes.Buffer
 	// A buffer takes all that is written.
-	_ = xml.EscapeText(&b, []byte(spec.Printable(text)))
+	_ = xml.EscapeText(&b, []byte(plain.Text(text)))
 	return b.String()
 }

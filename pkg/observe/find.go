@@ -28,6 +28,8 @@ type Finder interface {
 // Census is a Finder that can tell who a template stands for.
 type Census interface {
 	Instances(template spec.Selector) ([]spec.Instance, error)
+	// Count tells what templates there are: who others stand for need not be known any more.
+	Count(templates []spec.Selector)
 }
 
 // Instances asks the finder that knows.
@@ -38,6 +40,19 @@ func Instances(finders []Finder, template spec.Selector) ([]spec.Instance, error
 		}
 	}
 	return nil, fmt.Errorf("nothing here can find %s", template)
+}
+
+// DeclareTemplates sets the templates that stand for others.
+func (w *World) DeclareTemplates(templates []spec.Template) {
+	selectors := make([]spec.Selector, len(templates))
+	for i, t := range templates {
+		selectors[i] = t.Selector
+	}
+	for _, f := range w.finders {
+		if c, is := f.(Census); is {
+			c.Count(selectors)
+		}
+	}
 }
 
 // paths is the Finder of what stands in the file system.

@@ -132,6 +132,7 @@ func (e *Engine) declare(d *spec.Desired, complete bool) {
 	// Linkd's own namespace is always looked at: most of what it may have left is there.
 	e.declared[spec.Host] = spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}
 	e.world.Declare(e.declared)
+	e.world.DeclareTemplates(d.Templates)
 	e.world.Pin(e.wired())
 	for name := range e.missing {
 		if _, declared := e.declared[name]; !declared {

@@ -81,8 +81,14 @@ func ReadJournal(path string) *Journal {
 	return j
 }
 
+// bootID is as the first process sees it. A container has its own mounted over the machine's, but a service there may have
+// a fresh /proc, in which that is not: what the daemon wrote, a command has to understand.
 func bootID() string {
-	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	const path = "/proc/sys/kernel/random/boot_id"
+	id, err := os.ReadFile("/proc/1/root" + path)
+	if err != nil {
+		id, _ = os.ReadFile(path)
+	}
 	return string(bytes.TrimSpace(id))
 }
 

@@ -249,7 +249,7 @@ func b2i(b bool) int {
 // comment puts lines above a key. What others named must not end a comment before its time.
 func comment(key *yaml.Node, lines []string) {
 	for i, line := range lines {
-		lines[i] = "# " + Printable(line)
+		lines[i] = "# " + printable(line)
 	}
 	key.HeadComment = strings.Join(lines, "\n")
 }

@@ -26,6 +26,11 @@ func (s Source) String() string {
 	return fmt.Sprintf("%s:%d", s.File, s.Line)
 }
 
+// Compare orders places as a reader meets them.
+func (s Source) Compare(other Source) int {
+	return cmp.Or(strings.Compare(s.File, other.File), cmp.Compare(s.Line, other.Line), cmp.Compare(s.Column, other.Column))
+}
+
 // Error is one thing wrong with the input.
 type Error struct {
 	Source
@@ -72,9 +77,7 @@ func (es Errors) Of(file string) Errors {
 }
 
 func (es Errors) sorted() Errors {
-	slices.SortStableFunc(es, func(a, b *Error) int {
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
+	slices.SortStableFunc(es, func(a, b *Error) int { return a.Source.Compare(b.Source) })
 	return slices.CompactFunc(es, func(a, b *Error) bool { return a.Source == b.Source && a.Message == b.Message })
 }
 

@@ -1,7 +1,10 @@
 package address
 
 import (
+	"context"
 	"net/netip"
+
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
 )
@@ -26,4 +29,18 @@ func Subnets(ns *observe.NS, family int) ([]netip.Prefix, error) {
 		subnets = append(subnets, in)
 	}
 	return subnets, nil
+}
+
+// On are the addresses of a namespace by the interface's name.
+func On(ctx context.Context, ns *observe.NS) (map[string][]netip.Prefix, error) {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := list(ns, unix.AF_UNSPEC, 0, links.NameOf)
+	on := map[string][]netip.Prefix{}
+	for _, a := range found {
+		on[a.Dev] = append(on[a.Dev], a.Prefix)
+	}
+	return on, err
 }

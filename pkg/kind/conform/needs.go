@@ -1,14 +1,12 @@
 package conform
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"testing"
 
 	"github.com/vishvananda/netlink/nl"
-	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
 )
@@ -61,7 +59,7 @@ var answers sync.Map
 
 func ask(what, kind string, options ...*nl.RtAttr) (bool, error) {
 	answer, _ := answers.LoadOrStore(what, sync.OnceValues(func() (bool, error) {
-		has, err := makes(kind, options)
+		has, err := observe.MakesLinks(kind, options...)
 		if err != nil {
 			return false, fmt.Errorf("find out whether this kernel has %s: %w", what, err)
 		}
@@ -71,33 +69,4 @@ func ask(what, kind string, options ...*nl.RtAttr) (bool, error) {
 		return has, nil
 	}))
 	return answer.(func() (bool, error))()
-}
-
-// makes tries to make a link in a namespace that is gone right after. The kernel looks for the kind first, and only then
-// at the rest: EINVAL is the answer of one that it has, and that wants a parent or an id (rtnl_newlink in
-// net/core/rtnetlink.c).
-func makes(kind string, options []*nl.RtAttr) (bool, error) {
-	err := observe.NewNamespace(func(string) error {
-		req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
-		if len(options) > 0 {
-			data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
-			for _, o := range options {
-				data.AddChild(o)
-			}
-		}
-		req.AddData(info)
-		// NewNamespace calls this on a thread in the new namespace, and there the socket is opened.
-		_, err := req.Execute(unix.NETLINK_ROUTE, 0)
-		return err
-	})
-	switch {
-	case err == nil, errors.Is(err, unix.EINVAL):
-		return true, nil
-	case errors.Is(err, unix.EOPNOTSUPP):
-		return false, nil
-	}
-	return false, err
 }

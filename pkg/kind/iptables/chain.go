@@ -50,10 +50,15 @@ func (c *Chain) Remark(have spec.Resource) string {
 		remarks = append(remarks, "nothing is forwarded: "+strings.ReplaceAll(familyNamed(c.Family).forwarding, "/", ".")+" is 0")
 	}
 	if c.unforwarded && around.ForwardPolicy == "DROP" {
-		remarks = append(remarks, "the policy of FORWARD is DROP, as Docker sets it, so only what a rule accepts is forwarded: see forward, or policies")
+		remarks = append(remarks, policyDrops+", so only what a rule accepts is forwarded: see forward, or policies")
+	}
+	for _, r := range c.leftOut(around) {
+		remarks = append(remarks, "left out, because a rule in "+c.hook()+" itself does it: "+r.text())
 	}
 	return strings.Join(remarks, "; ")
 }
+
+const policyDrops = "the policy of FORWARD is DROP, as Docker sets it"
 
 // forwards tells whether the chain is for packets that go through the namespace. A user's own rules are for any.
 func (c *Chain) forwards() bool {
@@ -87,11 +92,13 @@ func (c *Chain) isJump(found Rule) bool {
 	return found.Mark != "" && slices.Equal(found.Args, []string{"-j", c.Name})
 }
 
-// wanted are the rules for a namespace in which a chain was found.
+// wanted are the rules for a namespace in which a chain was found, without those that others have made already.
 func (c *Chain) wanted(around surroundings) []Rule {
-	rules := make([]Rule, len(c.Rules))
-	for i, r := range c.Rules {
-		rules[i] = r.beside(around.Subnets)
+	rules := make([]Rule, 0, len(c.Rules))
+	for _, r := range c.Rules {
+		if !r.isMadeIn(around.Before) {
+			rules = append(rules, r.beside(around.Subnets))
+		}
 	}
 	return rules
 }
@@ -101,6 +108,7 @@ func (c *Chain) diff(have *Chain) []reconcile.Field {
 	var fields reconcile.Fields
 	want := c.wanted(have.Around)
 	kept := pair(want, have.Rules)
+	spared := c.leftOut(have.Around)
 	for _, gap := range gaps(kept, len(have.Rules)) {
 		for i := range max(len(gap.want), len(gap.have)) {
 			var now, then string
@@ -114,7 +122,9 @@ func (c *Chain) diff(have *Chain) []reconcile.Field {
 			if now == then {
 				now, then = have.Rules[gap.have[i]].String(), want[gap.want[i]].String()
 			}
-			fields.Differ(fmt.Sprintf("rule %d", number+1), now, then)
+			// Nobody has undone a rule that others have come to have, too.
+			moved := then == "" && slices.ContainsFunc(spared, func(r Rule) bool { return r.is(have.Rules[gap.have[i]]) })
+			fields = append(fields, reconcile.Field{Path: fmt.Sprintf("rule %d", number+1), Have: now, Want: then, Moved: moved})
 		}
 	}
 	if jumps, hooks := strings.Join(have.Jumps, ", "), strings.Join(have.Hooks, ", "); jumps != hooks {

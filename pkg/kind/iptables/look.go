@@ -42,6 +42,8 @@ type surroundings struct {
 	ForwardPolicy string
 	// Subnets are those of the namespace's own addresses.
 	Subnets []netip.Prefix
+	// Before are others' rules that a packet meets in the built-in chain before it comes to linkd's.
+	Before []Rule
 }
 
 // view is what one look at a namespace found.

@@ -22,6 +22,7 @@ func (m masquerade) compile(c *spec.Context, f family, chains chains) {
 	if !m.From.isIn(c, f) || !m.To.isIn(c, f) {
 		return
 	}
-	chains.add("nat", "POSTROUTING", newRule(f.path(c, "masquerade"),
-		slices.Concat(m.From.match("-s"), m.To.match("-d"), m.Out.match("-o"), []string{"-j", "MASQUERADE"})...).from(m.Source))
+	rule := newRule(f.path(c, "masquerade"), slices.Concat(m.From.match("-s"), m.To.match("-d"), m.Out.match("-o"), []string{"-j", "MASQUERADE"})...)
+	rule.masquerades = true
+	chains.add("nat", "POSTROUTING", rule.from(m.Source))
 }

@@ -118,17 +118,27 @@ func (b *backend) tables(ctx context.Context) (map[string]*table, error) {
 // goes through it; and where there is none, there is nothing to run a program for.
 func (b *backend) born() ([]string, error) {
 	if !b.legacy {
-		return nftTables(b.family.inet)
+		if observe.Unloaded("nf_tables") {
+			// To ask for it would load it.
+			return nil, nil
+		}
+		tables, err := nftTables(b.family.inet)
+		return slices.DeleteFunc(tables, func(name string) bool { _, ours := hooks[name]; return !ours }), err
 	}
 	text, err := os.ReadFile("/proc/thread-self/net/" + b.family.born)
 	if errors.Is(err, os.ErrNotExist) {
 		// The module is not loaded.
 		return nil, nil
 	}
+	if errors.Is(err, os.ErrPermission) && b.one == nil {
+		// Of a network that was made before its user namespace had a root, the file is the machine's root's (xt_proto_init in
+		// net/netfilter/x_tables.c). Of the backend that is not in use nothing can be said then.
+		return nil, nil
+	}
 	return strings.Fields(string(text)), err
 }
 
-// nftTables asks nf_tables for the names of the tables of a family that iptables might have made.
+// nftTables asks nf_tables for the names of the tables of a family.
 func nftTables(family int) (names []string, err error) {
 	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETTABLE, unix.NLM_F_DUMP)
 	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(family), Version: nl.NFNETLINK_V0})
@@ -148,10 +158,7 @@ func nftTables(family int) (names []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		name := unix.ByteSliceToString(attrs[unix.NFTA_TABLE_NAME])
-		if _, ours := hooks[name]; ours {
-			names = append(names, name)
-		}
+		names = append(names, unix.ByteSliceToString(attrs[unix.NFTA_TABLE_NAME]))
 	}
 	return names, nil
 }

@@ -27,6 +27,8 @@ type Rule struct {
 	path string
 	// near is a target of the rule, which is then for sources in the target's own subnet only: see beside.
 	near netip.Addr
+	// masquerades: it is an entry of masquerade, which others may have made already: see isMadeIn.
+	masquerades bool
 }
 
 const (

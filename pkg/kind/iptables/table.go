@@ -107,6 +107,7 @@ func (t *table) resources(ns string, f family, around surroundings) (found []Res
 // chain is a chain of linkd's own as it was found.
 func (t *table) chain(ns string, f family, name string, around surroundings) *Chain {
 	c := &Chain{NS: ns, Family: f.name, Table: t.name, Name: name, Rules: t.chains[name], Around: around}
+	c.Around.Before = t.before(c)
 	c.Hooks = t.hooks(c)
 	for _, place := range c.places() {
 		for _, at := range t.jumps(c, place) {

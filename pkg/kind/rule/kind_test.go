@@ -72,9 +72,9 @@ func TestConform(t *testing.T) {
 // rules are the lab's rules, as ip-rule(8) shows them, without the kernel's own.
 func rules(t *testing.T) string {
 	t.Helper()
-	out, err := exec.Command("ip", "-n", conform.LabName, "-d", "rule").CombinedOutput()
+	out, err := exec.Command("ip", "-N", "-n", conform.LabName, "-d", "rule").CombinedOutput()
 	conform.Must(t, err)
-	text := regexp.MustCompile(`(?m)^.* proto kernel ?\n`).ReplaceAllString(string(out), "")
+	text := regexp.MustCompile(`(?m)^.* proto 2 ?\n`).ReplaceAllString(string(out), "")
 	return strings.NewReplacer("\t", " ", " \n", "\n").Replace(text)
 }
 

@@ -74,6 +74,11 @@ func (a api) follow(ctx context.Context) (<-chan event, <-chan error) {
 	})
 }
 
+func (a api) reach(ctx context.Context) error {
+	_, err := a.Ping(ctx, client.PingOptions{})
+	return err
+}
+
 func (a api) close() { _ = a.Close() }
 
 // translate hands on messages as events until they end.

@@ -16,7 +16,7 @@ import (
 type count struct {
 	instances []spec.Instance
 	answered  chan struct{}
-	missed    bool // somebody had to go on without the answer
+	missed    bool // somebody has gone on without the answer
 	tellings  int  // how often an event told of who has the label; a list that was asked for before it is too old
 }
 
@@ -29,7 +29,8 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 	f.mu.Lock()
 	c, watching := f.counts[label], f.watching
 	if c == nil {
-		c = &count{answered: make(chan struct{})}
+		// Who asks before anybody watches is told directly, and has to be told of what changed until that began.
+		c = &count{answered: make(chan struct{}), missed: !watching}
 		f.counts[label] = c
 		f.wake()
 	}
@@ -54,6 +55,19 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return c.instances, nil
+}
+
+// Count implements observe.Census.
+func (f *Finder) Count(templates []spec.Selector) {
+	wanted := map[string]bool{}
+	for _, t := range templates {
+		if label, many := t.ManyByLabel(); many && t.Scheme == f.scheme {
+			wanted[label] = true
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.counts, func(label string, _ *count) bool { return !wanted[label] })
 }
 
 // named gives instances the selectors by which this finder finds them.
@@ -102,12 +116,12 @@ func sortByName(instances []spec.Instance) {
 // recount asks who has the labels, and calls populated if those are others than before.
 func (f *Finder) recount(ctx context.Context, populated func()) error {
 	f.mu.Lock()
-	labels := slices.Collect(maps.Keys(f.counts))
+	counts := maps.Clone(f.counts)
 	f.mu.Unlock()
 	news := false
-	for _, label := range labels {
+	for label, c := range counts {
 		f.mu.Lock()
-		tellings := f.counts[label].tellings
+		tellings := c.tellings
 		f.mu.Unlock()
 		asking, cancel := context.WithTimeout(ctx, patience)
 		instances, err := f.engine.labelled(asking, label)
@@ -117,9 +131,8 @@ func (f *Finder) recount(ctx context.Context, populated func()) error {
 		}
 		f.mu.Lock()
 		f.down = nil
-		c := f.counts[label]
-		if c.tellings != tellings {
-			// There is another count after this one.
+		if f.counts[label] != c || c.tellings != tellings {
+			// It is not wanted any more, or there is another count after this one.
 			f.mu.Unlock()
 			continue
 		}

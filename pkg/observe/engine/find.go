@@ -33,6 +33,8 @@ type engine interface {
 	follow(ctx context.Context) (<-chan event, <-chan error)
 	// labelled are the running containers with a label, KEY or KEY=VALUE.
 	labelled(ctx context.Context, label string) ([]spec.Instance, error)
+	// reach tells why the engine cannot be asked; nil where it can.
+	reach(ctx context.Context) error
 	close()
 }
 

@@ -61,6 +61,15 @@ func (p podman) follow(ctx context.Context) (<-chan event, <-chan error) {
 	return way.follow(ctx)
 }
 
+func (p podman) reach(ctx context.Context) error {
+	way, err := p.way()
+	if err != nil {
+		return err
+	}
+	defer way.close()
+	return way.reach(ctx)
+}
+
 func (podman) close() {}
 
 // program is podman(1).
@@ -155,6 +164,11 @@ func (program) follow(ctx context.Context) (<-chan event, <-chan error) {
 	return translate(ctx, messages, broken, func(m podmanEvent) event {
 		return event{action: m.Status, id: m.ID, name: m.Name}
 	})
+}
+
+func (program) reach(context.Context) error {
+	_, err := exec.LookPath("podman")
+	return err
 }
 
 func (program) close() {}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/doctor"
+	"linkd/pkg/observe"
+	"linkd/pkg/plain"
+	"linkd/pkg/spec"
+)
+
+func newDoctor(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "What of this machine keeps the files from working, and what to do",
+		Long: "Look at the machine and the files, and say what keeps these from working, and what to do. It needs no daemon and changes " +
+			"nothing. The exit status is 1 where there is something to do.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			findings := o.examine(cmd.Context())
+			var err error
+			if o.json() {
+				err = json.NewEncoder(os.Stdout).Encode(struct {
+					Version  int              `json:"version"`
+					Findings []doctor.Finding `json:"findings"`
+				}{1, findings})
+			} else {
+				err = printFindings(os.Stdout, findings)
+			}
+			if err != nil {
+				return exit(exitFailed, err)
+			}
+			for _, f := range findings {
+				if f.Level == doctor.Error || f.Level == doctor.Warning {
+					return exit(exitFailed, nil)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (o *options) examine(ctx context.Context) []doctor.Finding {
+	m := &doctor.Machine{Engines: o.engines, RuntimeDir: o.runtimeDir, Version: version}
+	var files []spec.File
+	files, m.Unreadable = spec.ReadTrusted(o.config)
+	m.Desired, m.Invalid = spec.Compile(o.language(), files)
+	if m.World, m.Closed = observe.NewWorld(o.finders...); m.Closed == nil {
+		defer m.World.Close()
+		m.Closed = m.World.LookOnly(ctx)
+		m.World.Declare(m.Desired.Namespaces)
+	}
+	return doctor.Examine(ctx, m)
+}
+
+// groups are how findings are printed, the gravest first.
+var groups = []struct {
+	level  doctor.Level
+	title  string
+	colour text.Color
+}{
+	{doctor.Error, "problem", text.FgRed},
+	{doctor.Warning, "advice", text.FgYellow},
+	{doctor.OK, "fine", text.FgGreen},
+	{doctor.Skipped, "skipped", text.Faint},
+}
+
+// printFindings writes a line for each finding, and below one with something to do what that is, and where it is declared.
+func printFindings(w io.Writer, findings []doctor.Finding) error {
+	colour := coloured(w)
+	for _, g := range groups {
+		title := fmt.Sprintf("%-8s", g.title)
+		if colour {
+			title = g.colour.Sprint(title)
+		}
+		for _, f := range findings {
+			if f.Level != g.level {
+				continue
+			}
+			if _, err := fmt.Fprintf(w, "%s %s: %s\n", title, f.Check, plain.Text(f.Text)); err != nil {
+				return err
+			}
+			if f.Advice != "" {
+				fmt.Fprintf(w, "         %s\n", plain.Text(f.Advice))
+			}
+			if where := f.Source; where != "" {
+				if f.Resource != "" {
+					where += ": " + plain.Text(f.Resource)
+				}
+				fmt.Fprintf(w, "         %s\n", where)
+			}
+		}
+	}
+	return nil
+}

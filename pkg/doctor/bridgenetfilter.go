@@ -1,0 +1,101 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+
+	"linkd/pkg/kind/iptables"
+	"linkd/pkg/kind/port"
+	"linkd/pkg/spec"
+)
+
+var bridgeNetfilter = newCheck("bridge-netfilter", "what goes from port to port of a bridge is not dropped",
+	"While the module br_netfilter is loaded, as Docker and Kubernetes do, and `net.bridge.bridge-nf-call-iptables` is 1, what goes from\nport to port of a bridge meets the rules of FORWARD, and with them a policy of DROP.",
+	func(ctx context.Context, m *Machine) (map[bridged]string, error) {
+		lost, some := map[bridged]string{}, false
+		open, err := m.namespaces()
+		if err != nil {
+			return nil, err
+		}
+		for name, ns := range open {
+			links, err := ns.Links(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, bridge := range bridgesIn(m.Desired, name) {
+				some = true
+				if portsOf(m.Desired, name, links, bridge) < 2 {
+					continue
+				}
+				for _, family := range families {
+					value, err := setting(ns, netfilterPath(family))
+					if err != nil {
+						return nil, err
+					}
+					if value != "1" {
+						continue
+					}
+					s, err := m.sight(ctx, ns, family)
+					if err != nil {
+						return nil, err
+					}
+					if s == nil {
+						continue
+					}
+					if fate, by := s.Fate(bridge, bridge); fate == iptables.Dropped {
+						lost[bridged{place{name, family}, bridge}] = by
+					}
+				}
+			}
+		}
+		if !some {
+			return nil, needless("the files put no interface into a bridge")
+		}
+		return lost, nil
+	}, judgeBridgeNetfilter)
+
+func netfilterPath(family string) string { return "net/bridge/bridge-nf-call-" + family }
+
+// bridgesIn are the masters of the ports that the files have in a namespace, in the order of the first of these.
+func bridgesIn(files *spec.Desired, ns string) (bridges []string) {
+	seen := map[string]bool{"": true}
+	for _, r := range files.Resources.In(ns, "port") {
+		if master := r.(*port.Port).MasterID().Key; !seen[master] {
+			seen[master] = true
+			bridges = append(bridges, master)
+		}
+	}
+	return bridges
+}
+
+// bridged is what goes through a bridge.
+type bridged struct {
+	place
+	bridge string
+}
+
+func judgeBridgeNetfilter(files *spec.Desired, lost map[bridged]string) (findings []Finding) {
+	seen := map[bridged]bool{}
+	for _, r := range files.Resources.All() {
+		p, is := r.(*port.Port)
+		if !is {
+			continue
+		}
+		for _, family := range families {
+			at := bridged{place{p.NS, family}, p.MasterID().Key}
+			by, is := lost[at]
+			off := spec.ID{NS: p.NS, Kind: "sysctl", Key: "net.bridge.bridge-nf-call-" + family}
+			if !is || seen[at] || files.Resources.Get(off) != nil {
+				continue
+			}
+			seen[at] = true
+			findings = append(findings, Finding{
+				Level: Error,
+				Text:  fmt.Sprintf("in %s, what goes from port to port of %s is dropped: %s is 1, so it goes through FORWARD, and %s", p.NS, at.bridge, off.Key, by),
+				Advice: fmt.Sprintf("declare forward: [{in: %s, out: %[1]s}] below %s in the namespace %s, or sysctls: {%s: 0} if nobody filters there",
+					at.bridge, family, p.NS, off.Key),
+			}.of(p))
+		}
+	}
+	return findings
+}

@@ -1,0 +1,26 @@
+package doctor
+
+// Checks is the one list of the checks: linkd and its rights first, then the machine, then what is around the wiring.
+var Checks = []Check{
+	validFiles,
+	rights,
+	daemon,
+	runtimeDirectory,
+	mountNamespace,
+	procSys,
+	inotify,
+	kernelLinks,
+	addressMarks,
+	engines,
+	otherManagers,
+	iptablesPrograms,
+	iptablesBackends,
+	forwarding,
+	forwardDrop,
+	bridgeNetfilter,
+	bridgePorts,
+	dockerAddresses,
+	dockerChains,
+	dockerNftables,
+	dockerMasquerade,
+}

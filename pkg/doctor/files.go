@@ -1,0 +1,34 @@
+package doctor
+
+import (
+	"context"
+
+	"linkd/pkg/spec"
+)
+
+var validFiles = newCheck("files", "all files are valid",
+	"A file that is not valid, cannot be read, or can be written by others than root is not in force: the daemon goes on with its last good content, and `apply`\ndoes nothing. A container that has a template's label and not what the template asks for is left as it is.",
+	func(_ context.Context, m *Machine) (fileTrouble, error) {
+		return fileTrouble{m.Invalid, m.Unreadable}, nil
+	}, judgeFiles)
+
+type fileTrouble struct {
+	invalid    spec.Errors
+	unreadable error
+}
+
+func judgeFiles(files *spec.Desired, saw fileTrouble) (findings []Finding) {
+	if saw.unreadable != nil {
+		return []Finding{{Level: Error, Text: saw.unreadable.Error(), Advice: "make the folder, or name another one with --config"}}
+	}
+	for _, e := range saw.invalid {
+		findings = append(findings, Finding{
+			Level: Error, Text: "this is not in force: " + e.Message, Source: e.Source.String(),
+			Advice: "mend it: the daemon notices by itself",
+		})
+	}
+	for _, m := range files.Misfits {
+		findings = append(findings, Finding{Level: Warning, Text: m.String(), Advice: "start it with what the template asks for, or without the label"})
+	}
+	return findings
+}

@@ -1,0 +1,86 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"linkd/pkg/kind/iptables"
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+var forwardDrop = newCheck("docker-forward-drop", "what is to be forwarded is not dropped",
+	"Docker sets the policy of FORWARD to DROP when it turns forwarding on, and accepts what its own networks need. What linkd\nwires beside those is dropped, unless the files accept it. The rules are followed with the files' own in place, and by the\ninterface alone: where more of a packet decides, nothing is said.",
+	func(ctx context.Context, m *Machine) (lost []dropped, err error) {
+		relays, err := m.relays(ctx)
+		for ns, in := range relays {
+			for _, r := range in {
+				s, err := m.sight(ctx, ns, r.family)
+				if err != nil {
+					return nil, err
+				}
+				if s == nil {
+					continue
+				}
+				out := ""
+				if r.anywhere {
+					if out, err = uplink(ns, r.family); err != nil {
+						return nil, err
+					}
+				}
+				if fate, by := s.Fate(r.dev, out); fate == iptables.Dropped {
+					lost = append(lost, dropped{r, by})
+				}
+			}
+		}
+		slices.SortFunc(lost, func(a, b dropped) int { return strings.Compare(a.ns+" "+a.dev, b.ns+" "+b.dev) })
+		return lost, err
+	}, judgeForwardDrop)
+
+// uplink is the interface of the default route, or "" where there is none, or it is not the only one.
+func uplink(ns *observe.NS, family string) (dev string, err error) {
+	// Fields of proc_net(5): of IPv4, the interface, the destination and, eighth, its mask; of IPv6, the destination, the
+	// length of its prefix and, last, the interface. A route of rejecting has lo, and is no way out.
+	file, name, isDefault := "route", 0, func(f []string) bool { return f[1] == "00000000" && f[7] == "00000000" }
+	if family != families[0] {
+		file, name, isDefault = "ipv6_route", 9, func(f []string) bool { return f[1] == "00" }
+	}
+	found := map[string]bool{}
+	err = ns.Do(func() error {
+		text, err := os.ReadFile("/proc/thread-self/net/" + file)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) >= 10 && isDefault(f) && f[name] != "lo" {
+				found[f[name]] = true
+			}
+		}
+		return err
+	})
+	if names := slices.Collect(maps.Keys(found)); len(names) == 1 {
+		dev = names[0]
+	}
+	return dev, err
+}
+
+// dropped is what comes in by an interface, and what drops it.
+type dropped struct {
+	relay
+	by string
+}
+
+func judgeForwardDrop(_ *spec.Desired, lost []dropped) (findings []Finding) {
+	for _, d := range lost {
+		findings = append(findings, Finding{
+			Level: Error, Text: fmt.Sprintf("in %s, what comes in by %s is not forwarded: %s", d.ns, d.dev, d.by),
+			Advice: fmt.Sprintf("declare forward: [{in: %s}] below %s in the namespace %s, or policies: {FORWARD: ACCEPT} where nobody minds", d.dev, d.family, d.ns),
+		}.of(d.asks))
+	}
+	return findings
+}

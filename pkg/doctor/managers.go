@@ -1,0 +1,79 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+var otherManagers = newCheck("other-managers", "no interface of the files is held by another manager",
+	"systemd-networkd and NetworkManager set the addresses, routes and masters of the interfaces that they manage, and take away\nwhat they do not know. An interface is one of theirs where a `.network` file matches it, or a connection is active on it.",
+	func(ctx context.Context, m *Machine) (map[string]holder, error) {
+		if m.Closed != nil {
+			return nil, m.Closed
+		}
+		links, err := m.World.Host().Links(ctx)
+		if err != nil {
+			return nil, err
+		}
+		held := map[string]holder{}
+		for _, r := range m.Desired.Resources.In(spec.Host, "link") {
+			name := r.ID().Key
+			if l := links.ByName(name); l != nil {
+				held[name] = holderOf(l)
+			}
+		}
+		if len(held) == 0 {
+			return nil, needless("no interface of the files is in linkd's own namespace")
+		}
+		return held, nil
+	}, judgeManagers)
+
+// holder is another manager of an interface, and what makes it that; none where its name is "".
+type holder struct{ name, by, release string }
+
+// holderOf asks what the two keep of an interface while they run: by which file systemd-networkd configures it, if it does
+// (sd-network.h), and by which connection NetworkManager does. The latter also notes one for a virtual interface that others
+// made, and leaves that alone.
+func holderOf(l *observe.Link) holder {
+	networkd := keys(fmt.Sprintf("/run/systemd/netif/links/%d", l.Index))
+	if file := networkd["NETWORK_FILE"]; file != "" && networkd["ADMIN_STATE"] != "unmanaged" {
+		return holder{"systemd-networkd", "by " + file, "with Unmanaged=yes in the [Link] section of a .network file that comes before"}
+	}
+	nm := keys(fmt.Sprintf("/run/NetworkManager/devices/%d", l.Index))
+	if uuid := nm["connection-uuid"]; uuid != "" && nm["managed"] == "true" && l.Kind == "" {
+		return holder{"NetworkManager", "by the connection " + uuid, "with unmanaged-devices=interface-name:NAME in /etc/NetworkManager/conf.d"}
+	}
+	return holder{}
+}
+
+// keys reads lines of KEY=VALUE. A file that is not there has none.
+func keys(path string) map[string]string {
+	found := map[string]string{}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return found
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, is := strings.Cut(strings.TrimSpace(line), "="); is {
+			found[key] = value
+		}
+	}
+	return found
+}
+
+func judgeManagers(files *spec.Desired, saw map[string]holder) (findings []Finding) {
+	for _, r := range files.Resources.In(spec.Host, "link") {
+		if h := saw[r.ID().Key]; h.name != "" {
+			findings = append(findings, Finding{
+				Level: Warning, Text: fmt.Sprintf("%s is managed by %s too, %s: what one sets, the other may take away", r.ID().Key, h.name, h.by),
+				Advice: "leave the interface to one of them: take it out of linkd's files, or out of the other's hands, " + h.release,
+			}.of(r))
+		}
+	}
+	return findings
+}

@@ -1,0 +1,76 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"linkd/pkg/kind/iptables"
+	"linkd/pkg/spec"
+)
+
+var iptablesPrograms = newCheck("iptables-programs", "the programs of iptables are there",
+	"Rules and policies are set with `iptables` and `ip6tables`, of 1.6.2 or later, and their programs to save and restore. Which\nof the kernel's two backends these speak to, nft or legacy, the system decides.",
+	func(ctx context.Context, m *Machine) (map[string]programs, error) {
+		found := map[string]programs{}
+		for _, family := range familiesOf(m.Desired) {
+			p := programs{}
+			for _, name := range []string{family, family + "-save", family + "-restore"} {
+				if _, err := exec.LookPath(name); err != nil {
+					p.missing = append(p.missing, name)
+				}
+			}
+			if len(p.missing) == 0 {
+				p.backend, p.err = iptables.Backend(family)
+			}
+			found[family] = p
+		}
+		if len(found) == 0 {
+			return nil, needless("the files have no rules of iptables")
+		}
+		return found, nil
+	}, judgePrograms)
+
+// programs are those of one family.
+type programs struct {
+	missing []string
+	backend string
+	err     error
+}
+
+// familiesOf are the kinds of rules that the files have.
+func familiesOf(files *spec.Desired) []string {
+	return slices.DeleteFunc(slices.Clone(families), func(family string) bool { return firstOf(files, family) == nil })
+}
+
+// firstOf is the resource of a kind that is declared first, or nil.
+func firstOf(files *spec.Desired, kind string) (first spec.Resource) {
+	for _, r := range files.Resources.All() {
+		if r.ID().Kind == kind && (first == nil || r.Origin().Compare(first.Origin()) < 0) {
+			first = r
+		}
+	}
+	return first
+}
+
+func judgePrograms(files *spec.Desired, saw map[string]programs) (findings []Finding) {
+	for _, family := range familiesOf(files) {
+		p := saw[family]
+		if len(p.missing) > 0 {
+			findings = append(findings, Finding{
+				Level: Error, Text: fmt.Sprintf("no rules of %s can be set, because there is no %s", family, strings.Join(p.missing, ", no ")), Advice: "install the package iptables",
+			}.of(firstOf(files, family)))
+		}
+		if p.err != nil {
+			findings = append(findings, Finding{
+				Level: Error, Text: fmt.Sprintf("%s cannot be used: %v", family, p.err), Advice: "install iptables 1.6.2 or later",
+			}.of(firstOf(files, family)))
+		}
+		if p.backend != "" {
+			findings = append(findings, Finding{Level: OK, Text: fmt.Sprintf("%s is there, and speaks to the backend %s", family, p.backend)})
+		}
+	}
+	return findings
+}

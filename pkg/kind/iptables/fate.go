@@ -1,0 +1,146 @@
+package iptables
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Fate is what becomes of a packet.
+type Fate int
+
+const (
+	// Unsure: it depends on more of the packet than the interfaces.
+	Unsure Fate = iota
+	Accepted
+	Dropped
+)
+
+// fate follows a packet that begins a connection through FORWARD, by the interfaces alone: in, and out, or "" for any other
+// than in. By is what drops it.
+func (t *table) fate(in, out string) (fate Fate, by string) {
+	w := walk{table: t, in: in, out: out}
+	fate, by = w.through("FORWARD", 0)
+	if fate == Unsure {
+		if fate = Accepted; t.policy("FORWARD") == "DROP" {
+			fate, by = Dropped, policyDrops
+		}
+	}
+	if fate == Accepted && w.mayDrop || fate == Dropped && w.mayAccept {
+		return Unsure, ""
+	}
+	return fate, by
+}
+
+// walk is the way of a packet through the chains.
+type walk struct {
+	*table
+	in, out string
+	// mayAccept and mayDrop: a rule that it has come by does so, maybe to it.
+	mayAccept, mayDrop bool
+}
+
+// deepest is how many jumps deep a walk goes: the kernel has no loops, but what was read may have changed meanwhile.
+const deepest = 16
+
+// through is what a chain decides; Unsure where a packet comes out of its end.
+func (w *walk) through(chain string, depth int) (fate Fate, by string) {
+	for _, r := range w.chains[chain] {
+		meets := r.meets(w.in, w.out)
+		if meets == no {
+			continue
+		}
+		does, why := Unsure, ""
+		switch target := r.targets(); target {
+		case "ACCEPT":
+			does = Accepted
+		case "DROP", "REJECT":
+			does, why = Dropped, fmt.Sprintf("a rule in %s drops it: %s", chain, r.text())
+		case "RETURN":
+			if meets == yes {
+				return Unsure, ""
+			}
+			// What stands behind it is for some packets only.
+			w.mayAccept, w.mayDrop = true, true
+		default:
+			if _, there := w.chains[target]; there && depth < deepest {
+				does, why = w.through(target, depth+1)
+			}
+		}
+		switch {
+		case does != Unsure && meets == yes:
+			return does, why
+		case does == Accepted:
+			w.mayAccept = true
+		case does == Dropped:
+			w.mayDrop = true
+		}
+	}
+	return Unsure, ""
+}
+
+// answer is whether a rule is for a packet.
+type answer int
+
+const (
+	no answer = iota
+	maybe
+	yes
+)
+
+// meets tells whether a rule is for the packet of a walk. A match that is not known may be.
+func (r Rule) meets(in, out string) answer {
+	result, not := yes, false
+	for i := 0; i < len(r.Args); i++ {
+		one := yes
+		argument := ""
+		if i+1 < len(r.Args) {
+			argument = r.Args[i+1]
+		}
+		switch r.Args[i] {
+		case "!":
+			not = true
+			continue
+		case "-j", "-g":
+			// The rest are options of the target.
+			return result
+		case "-m":
+			if !slices.Contains([]string{"comment", "conntrack", "state"}, argument) {
+				one = maybe
+			}
+		case "--comment":
+		case "-i":
+			one = named(argument, in)
+		case "-o":
+			switch {
+			case out != "":
+				one = named(argument, out)
+			case named(argument, in) == yes && !strings.HasSuffix(argument, "+"):
+				one = no
+			default:
+				one = maybe
+			}
+		case "--ctstate", "--state":
+			if one = no; slices.Contains(strings.Split(argument, ","), "NEW") {
+				one = yes
+			}
+		default:
+			result, not = min(result, maybe), false
+			continue
+		}
+		if not && one != maybe {
+			one = yes - one
+		}
+		result, not = min(result, one), false
+		i++
+	}
+	return result
+}
+
+// named tells whether a name is what a rule asks for; + at the end of that stands for anything (iptables(8)).
+func named(pattern, name string) answer {
+	if start, any := strings.CutSuffix(pattern, "+"); pattern == name || any && strings.HasPrefix(name, start) {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,150 @@
+package iptables
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Sight is what one look at the rules of a namespace tells of how packets will fare there once what the files ask for is
+// there too.
+type Sight struct {
+	*view
+	family family
+	wanted []*Chain
+}
+
+// Look looks at a namespace for one of the two kinds, by its name. Nothing is written, no table made, and no module
+// loaded. Wanted is all that the files ask for. The error is exec.ErrNotFound where the programs are not installed.
+func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set) (*Sight, error) {
+	s := &Sight{family: familyNamed(kindName)}
+	policy := ""
+	for _, r := range wanted.In(ns.Name, kindName) {
+		switch r := r.(type) {
+		case *Chain:
+			s.wanted = append(s.wanted, r)
+		case *Policy:
+			if r.Chain == "FORWARD" {
+				policy = r.Target
+			}
+		}
+	}
+	subnets, err := s.family.subnets(ns, s.wanted)
+	if err != nil {
+		return nil, err
+	}
+	if s.view, err = (kind{s.family}).look(ctx, ns, subnets); err != nil {
+		return nil, err
+	}
+	if policy != "" {
+		s.around.ForwardPolicy = policy
+	}
+	return s, nil
+}
+
+// OtherBackend says that there are rules in the other backend, or "".
+func (s *Sight) OtherBackend() string { return strings.Join(s.around.remarks(), "; ") }
+
+// Fate is what becomes of a packet that comes in by an interface, and begins a connection to somewhere beyond another, or,
+// with an interface for it, beyond that one. By is what drops it.
+func (s *Sight) Fate(in, out string) (fate Fate, by string) {
+	return s.foreseen().fate(in, out)
+}
+
+// foreseen is the table filter with what the files ask for.
+func (s *Sight) foreseen() *table {
+	found := s.table(filter)
+	t := newTable(filter)
+	for chain, rules := range found.chains {
+		t.chains[chain] = slices.Clone(rules)
+	}
+	for chain, policy := range found.policies {
+		t.policies[chain] = policy
+	}
+	t.policies["FORWARD"] = s.around.ForwardPolicy
+	for _, c := range s.wanted {
+		if !c.LetsThrough() {
+			continue
+		}
+		have := found.chain(c.NS, s.family, c.Name, s.around)
+		t.chains[c.Name] = c.wanted(have.Around)
+		for _, place := range have.Hooks {
+			t.chains[place] = slices.Insert(t.chains[place], 0, c.jump())
+		}
+	}
+	return t
+}
+
+// Unreached are the chains of linkd's that are there, and that packets do not come to, with the reason.
+func (s *Sight) Unreached() map[*Chain]string {
+	why := map[*Chain]string{}
+	for _, c := range s.wanted {
+		t := s.table(c.Table)
+		if _, there := t.chains[c.Name]; !there {
+			continue
+		}
+		have := t.chain(c.NS, s.family, c.Name, s.around)
+		if !slices.Equal(have.Jumps, have.Hooks) {
+			from := strings.Join(have.Jumps, ", ")
+			if from == "" {
+				from = "nowhere"
+			}
+			why[c] = fmt.Sprintf("%s is reached from %s, and not from %s", c.Name, from, strings.Join(have.Hooks, ", "))
+			continue
+		}
+		for _, place := range append([]string{c.hook()}, have.Hooks...) {
+			if r, hidden := t.decidedBefore(place, c); hidden {
+				why[c] = fmt.Sprintf("no packet gets to %s, because a rule in front of it in %s is for all of them: %s", c.Name, place, r.text())
+				break
+			}
+		}
+	}
+	return why
+}
+
+// decidedBefore finds a rule of a chain that decides about every packet before one comes to c, or to the chain that leads
+// there.
+func (t *table) decidedBefore(place string, c *Chain) (Rule, bool) {
+	for _, r := range t.chains[place] {
+		target := r.targets()
+		if target == c.Name || target == dockerUser {
+			break
+		}
+		if len(r.Args) == 2 && slices.Contains([]string{"ACCEPT", "DROP", "REJECT", "RETURN"}, target) {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+// LetsThrough tells whether the chain is for what goes through the namespace: what forward and publish let through.
+func (c *Chain) LetsThrough() bool { return c.Table == filter && c.hook() == "FORWARD" }
+
+// dockerTable is where Docker has its rules with the backend nftables, which has no DOCKER-USER.
+const dockerTable = "docker-bridges"
+
+// InNftables tells whether Docker has its rules in tables of nftables of its own.
+func InNftables(ns *observe.NS, kindName string) (is bool, err error) {
+	if observe.Unloaded("nf_tables") {
+		return false, nil
+	}
+	err = ns.Do(func() error {
+		tables, err := nftTables(familyNamed(kindName).inet)
+		is = slices.Contains(tables, dockerTable)
+		return err
+	})
+	return is, err
+}
+
+// Backend is the backend that the programs of a kind speak to, nft or legacy; or why they cannot be used.
+func Backend(kindName string) (string, error) {
+	b, err := familyNamed(kindName).backend()
+	if err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
