@@ -121,7 +121,7 @@ func writeStory(story string) (file string, err error) {
 }
 
 // TestGuide holds the pages to having nothing in them that nobody tells: every block is a transcript or a file, and what a
-// table has as commands, or the text as a command of linkd's, stands in a transcript of that page.
+// table has as commands stands in a transcript of that page. What they lead to is there.
 func TestGuide(t *testing.T) {
 	places := map[string]bool{anywhere: true, docker: true, systemd: true}
 	pages, err := filepath.Glob("../docs/guide/*.md")
@@ -147,6 +147,11 @@ func TestGuide(t *testing.T) {
 		for _, m := range regexp.MustCompile("(?m)^\\| `([^` ]+ [^`]+)`").FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(typed, m[1]) {
 				t.Errorf("%s: nobody types %s", name, m[1])
+			}
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)[^):]*\)`).FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join("../docs/guide", m[1])); err != nil {
+				t.Errorf("%s leads to %v", name, err)
 			}
 		}
 		if name != "README.md" && !strings.Contains(index, "]("+name+")") {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/journal"
@@ -24,34 +26,42 @@ func newJournalHandler(level slog.Leveler) *journalHandler {
 func (h *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
 
 func (h *journalHandler) Handle(_ context.Context, r slog.Record) error {
-	fields, text := map[string]string{}, plain.Text(r.Message)
-	for k, v := range h.fields {
-		fields[k] = v
-	}
-	r.Attrs(func(a slog.Attr) bool {
-		value := plain.Text(a.Value.String())
-		fields[fieldName(a.Key)] = value
-		text += " " + a.Key + "=" + value
-		return true
-	})
+	text, fields := h.entry(r)
 	return journal.Send(text, priority(r.Level), fields)
 }
 
+// entry is what the journal is told: the message with all that belongs to it, for who reads it, and the fields, for who
+// searches.
+func (h *journalHandler) entry(r slog.Record) (text string, fields map[string]string) {
+	text, fields = r.Message, maps.Clone(h.fields)
+	r.Attrs(func(a slog.Attr) bool {
+		setField(fields, a)
+		text += " " + a.Key + "=" + a.Value.String()
+		return true
+	})
+	return plain.Text(text), fields
+}
+
 func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	with := &journalHandler{level: h.level, fields: map[string]string{}}
-	for k, v := range h.fields {
-		with.fields[k] = v
-	}
+	with := &journalHandler{level: h.level, fields: maps.Clone(h.fields)}
 	for _, a := range attrs {
-		with.fields[fieldName(a.Key)] = plain.Text(a.Value.String())
+		setField(with.fields, a)
 	}
 	return with
 }
 
 func (h *journalHandler) WithGroup(string) slog.Handler { return h }
 
-func fieldName(key string) string {
-	return "LINKD_" + strings.ToUpper(strings.ReplaceAll(key, "-", "_"))
+// setField makes a field of an attribute. A place in a file is two, so that all that is about a file can be searched for,
+// as with the journal's own CODE_FILE and CODE_LINE.
+func setField(fields map[string]string, a slog.Attr) {
+	name, value := "LINKD_"+strings.ToUpper(strings.ReplaceAll(a.Key, "-", "_")), plain.Text(a.Value.String())
+	if at := strings.LastIndexByte(value, ':'); a.Key == "file" && at >= 0 {
+		if _, err := strconv.ParseUint(value[at+1:], 10, 32); err == nil {
+			fields["LINKD_LINE"], value = value[at+1:], value[:at]
+		}
+	}
+	fields[name] = value
 }
 
 func priority(l slog.Level) journal.Priority {

@@ -109,6 +109,9 @@ func newRoot(o *options) *cobra.Command {
 			)
 		},
 	}
+	// Usage, and the words that a shell completes with: names of namespaces are among them.
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	flags := root.PersistentFlags()
 	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "file or directory of YAML files; may be given again")
 	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "where the control socket, the journal and the lock are")
@@ -117,7 +120,7 @@ func newRoot(o *options) *cobra.Command {
 	flags.StringVar(&o.logFormat, "log-format", "text", "text, json or journal")
 	completeFlags(root)
 	root.AddCommand(
-		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newSchema(), newVersion(o),
+		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newSchema(), newVersion(o),
 	)
 	return root
 }

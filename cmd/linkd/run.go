@@ -15,19 +15,28 @@ import (
 
 	"linkd/pkg/control"
 	"linkd/pkg/kind"
+	"linkd/pkg/metrics"
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
 func newRun(o *options) *cobra.Command {
-	var mounts string
+	var metricsAt, mounts string
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "The daemon: watch the files and the kernel, converge, repair",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), mounts) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if metricsAt != "" {
+				if _, err := metrics.ParseLoopback(metricsAt); err != nil {
+					return fmt.Errorf("--metrics: %w", err)
+				}
+			}
+			return o.run(cmd.Context(), metricsAt, mounts)
+		},
 	}
+	cmd.Flags().StringVar(&metricsAt, "metrics", "", "loopback ADDRESS:PORT on which Prometheus may fetch /metrics, such as 127.0.0.1:9108")
 	cmd.Flags().StringVar(&mounts, "mount-namespace", "", "the mount namespace (a file) to name network namespaces in, if not its own")
 	return cmd
 }
@@ -35,7 +44,7 @@ func newRun(o *options) *cobra.Command {
 // garbagePercent is how much garbage, in percent of what is in use, the daemon lets come together.
 const garbagePercent = 50
 
-func (o *options) run(ctx context.Context, mounts string) error {
+func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	// A daemon is there to be small: what a pass of everything leaves behind is soon gone, and passes are rare.
 	debug.SetGCPercent(garbagePercent)
 	log := o.logger(stderr)
@@ -89,19 +98,25 @@ func (o *options) run(ctx context.Context, mounts string) error {
 	loop.Declared = rewatch
 	loop.Stamp = func() string { return spec.Stamp(o.config) }
 	loop.Load = func() reconcile.Loaded { return o.load(keeper, log) }
+	meter := newMeter(loop)
+	loop.Tell = meter.Note
 	watchdog, err := newWatchdog()
 	if err != nil {
 		log.Warn("systemd's watchdog is not fed", "error", err)
 	}
 	engine.Progress = watchdog.progress
 	loop.Rhythm = watchdog.rhythm()
-	loop.Passed = func(s *reconcile.Status) { watchdog.passed(summary(s)) }
-	stopServing, err := control.Serve(o.runtimeDir, version, loop, log)
+	loop.Passed = func(s *reconcile.Status) {
+		meter.Passed(s.Took)
+		watchdog.passed(summary(s))
+	}
+	stopServing, err := control.Serve(o.runtimeDir, version, loop, meter.Handler(), log)
 	if err != nil {
 		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
 	} else {
 		defer stopServing()
 	}
+	defer serveMetrics(metricsAt, meter, log)()
 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

@@ -28,34 +28,25 @@ func newStatus(o *options) *cobra.Command {
 		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			client := control.NewClient(o.runtimeDir)
-			status, err := client.Status(cmd.Context())
-			for {
-				if err != nil {
-					return daemonError(err)
-				}
-				only, unknown := status.Only(ids)
-				if len(unknown) > 0 && !watch {
-					return exit(exitInvalid, fmt.Errorf("no file declares %s", strings.Join(unknown, ", ")))
-				}
-				if watch && isTerminal(os.Stdout) && !o.json() {
-					// Home, and clear what is below: the table is drawn in place.
-					fmt.Print("\x1b[H\x1b[2J")
-				}
-				o.printStatus(os.Stdout, only)
-				if watch {
-					if status, err = client.Changed(cmd.Context()); cmd.Context().Err() != nil {
-						return nil
-					}
-					continue
-				}
-				if only.State != reconcile.Converged {
-					return exit(exitFailed, nil)
-				}
-				return nil
+			if watch {
+				return o.watch(cmd.Context(), client, ids)
 			}
+			status, err := client.Status(cmd.Context())
+			if err != nil {
+				return daemonError(err)
+			}
+			only, unknown := status.Only(ids)
+			if len(unknown) > 0 {
+				return exit(exitInvalid, fmt.Errorf("no file declares %s", strings.Join(unknown, ", ")))
+			}
+			o.printStatus(os.Stdout, only)
+			if only.State != reconcile.Converged {
+				return exit(exitFailed, nil)
+			}
+			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&watch, "watch", false, "print again after every pass")
+	cmd.Flags().BoolVar(&watch, "watch", false, "go on showing it whenever it changes; in place, on a terminal")
 	return cmd
 }
 
@@ -182,30 +173,57 @@ func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
 		_ = json.NewEncoder(w).Encode(s)
 		return
 	}
+	colour := coloured(w)
+	for _, line := range tableLines(s) {
+		if colour {
+			line = painted(line)
+		}
+		fmt.Fprintln(w, line)
+	}
+	for _, line := range troubleLines(s) {
+		fmt.Fprintln(w, line)
+	}
+	fmt.Fprintln(w, summary(s))
+}
+
+// painted is a line of the table with its state in colour.
+func painted(line string) string {
+	state, _, _ := strings.Cut(line, " ")
+	if c := colours[reconcile.State(state)]; len(c) > 0 {
+		return c.Sprint(state) + line[len(state):]
+	}
+	return line
+}
+
+// tableLines are a line for each resource.
+func tableLines(s *reconcile.Status) (lines []string) {
+	if len(s.Resources) == 0 {
+		return nil
+	}
 	t := table.NewWriter()
 	t.SetStyle(columns)
-	colour := coloured(w)
 	for _, r := range s.Resources {
-		state := string(r.State)
-		if colour {
-			state = colours[r.State].Sprint(state)
-		}
-		t.AppendRow(table.Row{state, r.ID, plain.Text(r.Source), r.Reason})
+		t.AppendRow(table.Row{string(r.State), r.ID, plain.Text(r.Source), r.Reason})
 	}
-	if len(s.Resources) > 0 {
-		for line := range strings.Lines(t.Render() + "\n") {
-			fmt.Fprintln(w, strings.TrimRight(line, " \n"))
-		}
+	for line := range strings.Lines(t.Render() + "\n") {
+		lines = append(lines, strings.TrimRight(line, " \n"))
 	}
+	return lines
+}
+
+// troubleLines are a line for each file that is not in force as it is, and for each warning.
+func troubleLines(s *reconcile.Status) (lines []string) {
 	for _, f := range s.Files {
 		if f.State != "loaded" {
-			fmt.Fprintf(plain.Writer(w), "%s: %s: %s\n", f.State, plain.Text(f.Path), f.Error)
+			for line := range strings.Lines(fmt.Sprintf("%s: %s: %s", f.State, plain.Text(f.Path), f.Error)) {
+				lines = append(lines, plain.Text(strings.TrimSuffix(line, "\n")))
+			}
 		}
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(w, "warning: %s\n", plain.Text(warning))
+		lines = append(lines, "warning: "+plain.Text(warning))
 	}
-	fmt.Fprintln(w, summary(s))
+	return lines
 }
 
 // columns is a table of columns with nothing drawn between them.

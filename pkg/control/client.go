@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"linkd/pkg/reconcile"
@@ -54,9 +55,13 @@ func (c *Client) Identity(ctx context.Context) (*Identity, error) {
 	return ask[Identity](ctx, c, http.MethodGet, "identity", nil)
 }
 
-// Changed is how everything stands after the next pass.
-func (c *Client) Changed(ctx context.Context) (*reconcile.Status, error) {
-	return ask[reconcile.Status](ctx, c, http.MethodGet, "changed", nil)
+// Changed is how everything stands once that is another status than the one that is known, or than none.
+func (c *Client) Changed(ctx context.Context, known *reconcile.Status) (*reconcile.Status, error) {
+	query := url.Values{}
+	if known != nil {
+		query.Set("after", strconv.Itoa(known.Counters.Passes))
+	}
+	return ask[reconcile.Status](ctx, c, http.MethodGet, "changed", query)
 }
 
 // Wait returns when the resources, or all, are as wanted.
@@ -67,6 +72,16 @@ func (c *Client) Wait(ctx context.Context, ids []string) (*reconcile.Status, err
 // Reload has the files read again, and returns when that has been acted upon.
 func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 	return ask[Reloaded](ctx, c, http.MethodPost, "reload", nil)
+}
+
+// Metrics is what the daemon has counted, in Prometheus' text format.
+func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
+	resp, err := c.send(ctx, http.MethodGet, "/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
 }
 
 // deniedHere says what the daemon would say if it could be asked.
@@ -81,7 +96,21 @@ func deniedHere(method, what string) string {
 const longestReason = 1 << 10
 
 func ask[T any](ctx context.Context, c *Client, method, what string, query url.Values) (*T, error) {
-	target := url.URL{Scheme: "http", Host: "linkd", Path: "/v1/" + what, RawQuery: query.Encode()}
+	resp, err := c.send(ctx, method, "/v1/"+what, query)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var v T
+	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
+		return nil, fmt.Errorf("the daemon's answer to %s: %w", what, err)
+	}
+	return &v, nil
+}
+
+// send asks, and returns an answer that is a good one.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
+	target := url.URL{Scheme: "http", Host: "linkd", Path: path, RawQuery: query.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
 		return nil, err
@@ -92,25 +121,21 @@ func ask[T any](ctx context.Context, c *Client, method, what string, query url.V
 			return nil, fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
 		}
 		if errors.Is(err, errDenied) {
-			return nil, fmt.Errorf("%s: %w: %s", c.path, errDenied, deniedHere(method, what))
+			return nil, fmt.Errorf("%s: %w: %s", c.path, errDenied, deniedHere(method, strings.TrimPrefix(path, "/v1/")))
 		}
 		return nil, err
 	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusForbidden:
+	case http.StatusForbidden, http.StatusServiceUnavailable:
 		why, err := io.ReadAll(io.LimitReader(resp.Body, longestReason))
 		if err != nil {
 			return nil, err
 		}
 		return nil, errors.New(strings.TrimSpace(string(why)))
-	default:
-		return nil, fmt.Errorf("the daemon answers %s to %s", resp.Status, what)
 	}
-	var v T
-	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		return nil, fmt.Errorf("the daemon's answer to %s: %w", what, err)
-	}
-	return &v, nil
+	return nil, fmt.Errorf("the daemon answers %s to %s", resp.Status, path)
 }

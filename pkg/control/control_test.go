@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,6 +52,7 @@ func TestMain(m *testing.M) {
 type daemon struct {
 	dir, file string
 	client    *control.Client
+	stop      func()
 }
 
 func start(t *testing.T, text string) *daemon {
@@ -75,7 +77,7 @@ func start(t *testing.T, text string) *daemon {
 		l.Desired, l.Files, l.Complete, l.Errors = keeper.Load([]spec.File{spec.ReadFile(d.file)})
 		return l
 	}
-	stop, err := control.Serve(d.dir, "test", loop, log)
+	stop, err := control.Serve(d.dir, "test", loop, http.NotFoundHandler(), log)
 	conform.Must(t, err)
 	t.Cleanup(stop)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -84,10 +86,11 @@ func start(t *testing.T, text string) *daemon {
 		defer close(done)
 		loop.Run(ctx)
 	}()
-	t.Cleanup(func() {
+	d.stop = func() {
 		cancel()
 		<-done
-	})
+	}
+	t.Cleanup(d.stop)
 	return d
 }
 
@@ -172,7 +175,7 @@ func TestWaitForWhatComesLater(t *testing.T) {
 	changed := make(chan error, 1)
 	d.write(t, bridge)
 	go func() {
-		_, err := d.client.Changed(ctx)
+		_, err := d.client.Changed(ctx, nil)
 		changed <- err
 	}()
 	_, err := d.client.Reload(ctx)

@@ -6,9 +6,9 @@ import (
 	"net"
 	"net/http"
 	"os/user"
+	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -92,7 +92,7 @@ func guard(next http.Handler, readers int) http.Handler {
 		if reads {
 			group = groupName(readers)
 		}
-		http.Error(w, refusal(strings.TrimPrefix(r.URL.Path, "/v1/"), group), http.StatusForbidden)
+		http.Error(w, refusal(path.Base(r.URL.Path), group), http.StatusForbidden)
 	})
 }
 

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +28,7 @@ type Daemon interface {
 	Status() (*reconcile.Status, <-chan struct{})
 	Check(ctx context.Context) *reconcile.Status
 	Reload(ctx context.Context) (reconcile.Loaded, *reconcile.Status, error)
+	Listen(ids []string) (*reconcile.Listener, error)
 }
 
 // Reloaded is the answer to a reload: what was wrong with the files, and how everything stands after it.
@@ -40,9 +43,9 @@ type Identity struct {
 	PID     int    `json:"pid"`
 }
 
-// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir. The
-// version is that of the program.
-func Serve(dir, version string, d Daemon, log *slog.Logger) (stop func(), err error) {
+// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir. The version is that
+// of the program, and metrics answers who asks for those.
+func Serve(dir, version string, d Daemon, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
 	door, err := open(dir, log)
 	if err != nil {
 		return nil, err
@@ -57,11 +60,14 @@ func Serve(dir, version string, d Daemon, log *slog.Logger) (stop func(), err er
 		answer(w, Identity{Version: version, PID: os.Getpid()})
 	})
 	mux.HandleFunc("GET /v1/changed", func(w http.ResponseWriter, r *http.Request) {
-		_, changed := d.Status()
-		select {
-		case <-changed:
-		case <-r.Context().Done():
-			return
+		// Who has seen the status of a pass wants that of another, which may have been made since.
+		after := r.URL.Query().Get("after")
+		if last, changed := d.Status(); last == nil || after == "" || after == strconv.Itoa(last.Counters.Passes) {
+			select {
+			case <-changed:
+			case <-r.Context().Done():
+				return
+			}
 		}
 		if status := current(r.Context(), d); status != nil {
 			answer(w, status)
@@ -86,18 +92,33 @@ func Serve(dir, version string, d Daemon, log *slog.Logger) (stop func(), err er
 		}
 		answer(w, reply)
 	})
-	server := &http.Server{Handler: guard(mux, door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second}
+	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { stream(w, r, d) })
+	mux.Handle("GET /metrics", metrics)
+	ctx, cancel := context.WithCancel(context.Background())
+	server := &http.Server{
+		Handler: guard(mux, door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = server.Serve(door)
 	}()
 	return func() {
-		_ = server.Close()
+		cancel()
+		// Who listens to events is still told that this was the last of them.
+		parting, end := context.WithTimeout(context.Background(), parting)
+		defer end()
+		if server.Shutdown(parting) != nil {
+			_ = server.Close()
+		}
 		<-done
 		door.close()
 	}, nil
 }
+
+// parting is how long a daemon that stops waits for those who listen to take what it still has to say.
+const parting = time.Second
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")

@@ -66,13 +66,12 @@ func routeTopic(messageType uint16) (Topic, bool) {
 	return 0, false
 }
 
-// News is where to look: a topic in a namespace. By is the netlink port of whoever caused it, which is often its PID,
-// and 0 where the kernel itself or several did. Links are the indexes of the interfaces that news of links, neighbours
+// News is where to look: a topic in a namespace. By is who may have caused it. Links are the indexes of the interfaces that news of links, neighbours
 // and forwarding is about; none means that there are too many to tell.
 type News struct {
 	NS    string
 	Topic Topic
-	By    uint32
+	By    Cause
 	Links []int
 }
 
@@ -113,9 +112,7 @@ func (in *Inbox) put(n News) {
 
 // and is one piece of news for two about the same place.
 func (n News) and(other News) News {
-	if n.By != other.By {
-		n.By = 0
-	}
+	n.By = n.By.and(other.By)
 	for _, index := range other.Links {
 		if len(n.Links) > 0 && !slices.Contains(n.Links, index) {
 			n.Links = append(n.Links, index)
@@ -125,6 +122,13 @@ func (n News) and(other News) News {
 		n.Links = nil
 	}
 	return n
+}
+
+// By is who may have caused the news of a place that nobody has taken yet.
+func (in *Inbox) By(ns string, topic Topic) Cause {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.news[newsKey{ns, topic}].By
 }
 
 // overrun notes that the kernel dropped messages: everything has to be looked at.
@@ -177,7 +181,7 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 		}
 	}
 
-	route, err := w.listen(in, unix.NETLINK_ROUTE, groups, w.readRoute)
+	route, err := w.listen(in, unix.NETLINK_ROUTE, groups, w.newSuspects().readRoute)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +194,7 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 	}
 	if ruleset {
 		// A kernel without nftables has no such socket, and then no iptables of the nft backend either.
-		if filter, err := w.listen(in, unix.NETLINK_NETFILTER, []uint{unix.NFNLGRP_NFTABLES}, w.readRuleset); err == nil {
+		if filter, err := w.listen(in, unix.NETLINK_NETFILTER, []uint{unix.NFNLGRP_NFTABLES}, w.newSuspects().readRuleset); err == nil {
 			stops = append(stops, filter)
 		}
 	}
@@ -295,17 +299,17 @@ func namespaceID(oob []byte) int {
 	return -1
 }
 
-func (w *World) readRoute(in *Inbox, id int, b []byte) {
-	ns := w.NameOf(id)
+func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
+	ns := s.world.NameOf(id)
 	if ns == "" {
 		return
 	}
-	eachMessage(b, func(messageType uint16, by uint32, body []byte) {
+	eachMessage(b, func(messageType uint16, port uint32, body []byte) {
 		topic, known := routeTopic(messageType)
 		if !known {
 			return
 		}
-		n := News{NS: ns, Topic: topic, By: by}
+		n := News{NS: ns, Topic: topic, By: s.behind(port, id)}
 		switch topic {
 		case LinkTopic:
 			if len(body) >= 8 {
@@ -321,21 +325,26 @@ func (w *World) readRoute(in *Inbox, id int, b []byte) {
 	})
 }
 
-func (w *World) readRuleset(in *Inbox, id int, b []byte) {
-	ns := w.NameOf(id)
+func (s *suspects) readRuleset(in *Inbox, id int, b []byte) {
+	ns := s.world.NameOf(id)
 	if ns == "" {
 		return
 	}
-	eachMessage(b, func(messageType uint16, by uint32, _ []byte) {
-		if messageType>>8 == unix.NFNL_SUBSYS_NFTABLES {
-			in.put(News{NS: ns, Topic: RulesetTopic, By: by})
+	eachMessage(b, func(messageType uint16, _ uint32, body []byte) {
+		if messageType>>8 != unix.NFNL_SUBSYS_NFTABLES {
+			return
 		}
+		n := News{NS: ns, Topic: RulesetTopic}
+		if messageType&0xff == unix.NFT_MSG_NEWGEN {
+			n.By = s.generation(body)
+		}
+		in.put(n)
 	})
 }
 
 // eachMessage walks the netlink messages in b: their type, the port of who asked for the change, and what follows the
 // header.
-func eachMessage(b []byte, visit func(messageType uint16, by uint32, body []byte)) {
+func eachMessage(b []byte, visit func(messageType uint16, port uint32, body []byte)) {
 	native := nl.NativeEndian()
 	for len(b) >= unix.SizeofNlMsghdr {
 		length := int(native.Uint32(b))

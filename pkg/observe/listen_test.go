@@ -3,6 +3,7 @@ package observe_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/kind/conform"
@@ -174,18 +176,64 @@ func sh(script string) error {
 	return nil
 }
 
+// A change is put down to the process that may have made it: to one by name while it is there, to a port once it is gone,
+// and to nobody where linkd made it.
 func TestNewsTellsWhoCausedIt(t *testing.T) {
 	noLeaks(t)
 	lab := conform.Open(t)
 	lab.IP(t, "link add eth0 type veth peer name eth1\nlink set eth0 up")
 	e := listen(t, lab.World)
-	ip := exec.Command("ip", "-n", conform.LabName, "addr", "add", "10.0.0.1/24", "dev", "eth0")
-	conform.Must(t, ip.Run())
-	e.until("news of addresses from ip(8)", func() bool {
-		return slices.ContainsFunc(e.heard, func(n observe.News) bool {
-			return n.NS == conform.LabName && n.Topic == observe.AddressTopic && n.By == uint32(ip.Process.Pid)
+	hearsOf := func(topic observe.Topic, cause func() observe.Cause) {
+		t.Helper()
+		e.until("news of who did it", func() bool {
+			return slices.ContainsFunc(e.heard, func(n observe.News) bool {
+				return n.NS == conform.LabName && n.Topic == topic && n.By == cause()
+			})
 		})
+		e.heard = nil
+	}
+	var batch *exec.Cmd
+	var lines io.WriteCloser
+	conform.Must(t, lab.NS.Do(func() (err error) {
+		batch = exec.Command("ip", "-batch", "-")
+		lines, err = batch.StdinPipe()
+		return errors.Join(err, batch.Start())
+	}))
+	say := func(line string) {
+		t.Helper()
+		_, err := io.WriteString(lines, line+"\n")
+		conform.Must(t, err)
+	}
+	say("addr add 10.0.0.1/24 dev eth0")
+	hearsOf(observe.AddressTopic, func() observe.Cause {
+		return observe.Cause{Port: uint32(batch.Process.Pid), PID: batch.Process.Pid, Command: "ip"}
 	})
+	conform.Must(t, lines.Close())
+	conform.Must(t, batch.Wait())
+
+	// A process in a container has a PID of its own in there; whoever has that PID out here is somebody else.
+	elsewhere := exec.Command("unshare", "--net", "cat")
+	other, err := elsewhere.StdinPipe()
+	conform.Must(t, err)
+	conform.Must(t, elsewhere.Start())
+	port := uint32(elsewhere.Process.Pid)
+	conform.Must(t, sh(fmt.Sprintf("until [ $(readlink /proc/%d/ns/net) != $(readlink /proc/$$/ns/net) ]; do :; done", port)))
+	conform.Must(t, lab.NS.Do(func() error { return addRuleFrom(port) }))
+	hearsOf(observe.RuleTopic, func() observe.Cause { return observe.Cause{Port: port} })
+	conform.Must(t, other.Close())
+	conform.Must(t, elsewhere.Wait())
+
+	// The kernel says itself who changed the rules of nftables. What linkd runs for that is linkd.
+	own := exec.Command("nft", "add", "table", "inet", "linkd-own")
+	conform.Must(t, lab.NS.Do(own.Run))
+	conform.Must(t, lab.NS.Do(func() error { return sh("nft add table inet linkd-others; true") }))
+	named := func(n observe.News) bool { return n.By.Named && n.By.Command == "nft" }
+	e.until("the name of nft", func() bool { return slices.ContainsFunc(e.heard, named) })
+	for _, n := range e.heard {
+		if n.Topic == observe.RulesetTopic && n.By != (observe.Cause{}) && (!named(n) || n.By.PID == own.Process.Pid) {
+			t.Errorf("heard of rules %s", n.By)
+		}
+	}
 }
 
 func TestNewsFromWhatIsNotDeclaredIsNone(t *testing.T) {
@@ -304,4 +352,22 @@ func TestADirectoryOfNamespacesThatComesLater(t *testing.T) {
 	t.Cleanup(stop)
 	mount(t, filepath.Join(dir, "x"))
 	e.hears("x", observe.NamespaceTopic)
+}
+
+// addRuleFrom makes a policy rule by way of a socket with that port.
+func addRuleFrom(port uint32) error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port}); err != nil {
+		return err
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_NEWRULE, unix.NLM_F_CREATE)
+	// struct fib_rule_hdr is laid out as struct rtmsg is.
+	rule := nl.NewRtMsg()
+	rule.Family, rule.Table, rule.Type = unix.AF_INET, 7, unix.FR_ACT_TO_TBL
+	req.AddData(rule)
+	return unix.Sendto(fd, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 }

@@ -55,7 +55,7 @@ func (ns *NS) ID() (int, error) {
 			return NoID, fmt.Errorf("%s: namespace id: %w", ns.Name, err)
 		}
 		ns.id = id
-		ns.world.learnID(ns.Name, id)
+		ns.world.learnID(ns.Name, id, ns.fd)
 	}
 	return ns.id, nil
 }

@@ -45,6 +45,7 @@ type World struct {
 	ids      map[string]int      // and the ids of those
 	pinned   map[string]Identity // what a name has to be, or nothing
 	byID     map[int]string
+	inodes   map[int]uint64 // of the namespaces by their ids, as /proc shows them
 
 	listening atomic.Bool
 	lookOnly  bool
@@ -71,8 +72,15 @@ func NewWorld(finders ...Finder) (*World, error) {
 		known:     map[string]Identity{},
 		ids:       map[string]int{},
 		byID:      map[int]string{},
+		inodes:    map[int]uint64{},
 	}
-	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: -1, world: w, fd: fd, route: sock}
+	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: hostID, world: w, fd: fd, route: sock}
+	var at unix.Stat_t
+	if err := unix.Fstat(fd, &at); err != nil {
+		w.host.close()
+		return nil, err
+	}
+	w.inodes[hostID] = at.Ino
 	return w, nil
 }
 
@@ -110,6 +118,7 @@ func (w *World) forget(name string) {
 	delete(w.known, name)
 	if id, known := w.ids[name]; known && w.byID[id] == name {
 		delete(w.byID, id)
+		delete(w.inodes, id)
 	}
 	delete(w.ids, name)
 }
@@ -334,13 +343,26 @@ func (w *World) checkPin(ns *NS) error {
 		w.declared[ns.Name].Selector, ns.Name)
 }
 
-func (w *World) learnID(name string, id int) {
+// hostID is the id of linkd's own namespace.
+const hostID = -1
+
+func (w *World) learnID(name string, id, fd int) {
+	var at unix.Stat_t
+	_ = unix.Fstat(fd, &at)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, declared := w.declared[name]; declared {
 		w.ids[name] = id
 		w.byID[id] = name
+		w.inodes[id] = at.Ino
 	}
+}
+
+// isAt tells whether the namespace with that id is the one with the inode number that /proc shows.
+func (w *World) isAt(id int, inode uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.inodes[id] == inode
 }
 
 // Known is the identity under which a namespace was last opened; ok is false where it is not known to be there.
@@ -356,7 +378,7 @@ func (w *World) Known(name string) (id Identity, ok bool) {
 
 // NameOf is the name of the namespace that linkd's own namespace knows under an id; "" where the files do not name it.
 func (w *World) NameOf(id int) string {
-	if id == -1 {
+	if id == hostID {
 		return spec.Host
 	}
 	w.mu.Lock()

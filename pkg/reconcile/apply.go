@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +30,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 			continue
 		}
 		e.Counters.Ops++
+		e.idle = false
 		err := e.do(ctx, op)
 		e.Progress()
 		e.touch(op)
@@ -38,6 +38,7 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 			e.doubt(op)
 		}
 		ahead.passed(op)
+		e.noteOp(op, err)
 		if err != nil {
 			failed[id] = true
 			setbacks = append(setbacks, setback{op: op, err: err, done: done})
@@ -45,10 +46,6 @@ func (e *Engine) apply(ctx context.Context, c *comparison, plan Plan) {
 		}
 		done++
 		e.changes++
-		if e.log.Enabled(ctx, slog.LevelInfo) {
-			about := append(e.about(id, "why", op.reason()), slog.String("op", op.Verb.String()))
-			e.log.LogAttrs(ctx, slog.LevelInfo, op.deed(), about...)
-		}
 	}
 }
 

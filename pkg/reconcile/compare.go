@@ -347,7 +347,7 @@ func (c *comparison) spread() {
 				// It is there without what comes to be only now, and has something to go back to.
 				continue
 			}
-			c.ops[id] = &Op{Verb: Create, Want: c.wanted(id), Because: fmt.Sprintf("made again with %s", cause), kind: kind}
+			c.ops[id] = &Op{Verb: Create, Want: c.wanted(id), Because: fmt.Sprintf("made again with %s", cause), again: true, kind: kind}
 			queue = append(queue, id)
 		}
 	}

@@ -14,6 +14,10 @@ import (
 // Engine owns the wanted state, the picture of what is there, and how each resource stands. One goroutine uses it.
 type Engine struct {
 	Counters Counters
+	// Tell is given what has happened, in order, at the end of each pass at the latest. The slice is the engine's.
+	Tell func([]Event)
+	// Late is who caused what is heard of a place but was not told yet.
+	Late func(ns string, t observe.Topic) observe.Cause
 	// Progress is called whenever a step of a pass is done: a namespace has been looked at, or an op tried. Several
 	// goroutines call it.
 	Progress func()
@@ -41,15 +45,21 @@ type Engine struct {
 	glanced  part           // what was looked at ahead of the next look
 	verdicts map[spec.ID]Verdict
 	trials   map[spec.ID]*trial
-	reached  map[spec.ID]bool // resources that have been as wanted since they were last declared
-	news     map[newsPlace]uint32
-	feared   map[scope]bool   // where things are that linkd did not make and that are in the way of a delete
-	troubled map[spec.ID]bool // resources that are not as wanted, or were not a moment ago
+	reached  map[spec.ID]bool            // resources that have been as wanted since they were last declared
+	news     map[newsPlace]observe.Cause // what was heard since the last pass, and who caused it
+	feared   map[scope]bool              // where things are that linkd did not make and that are in the way of a delete
+	troubled map[spec.ID]bool            // resources that are not as wanted, or were not a moment ago
 	rows     rows
 	whole    bool // the next comparison is of everything
 	search   bool // nothing tells what an earlier run left in linkd's own namespace
 	changes  int  // ops that were done
 	searches int  // passes in a row after which a namespace was missing or could not be looked at
+
+	events    []Event             // what has happened and was not told yet
+	told      map[spec.ID]Verdict // how each resource stood at the end of the last pass
+	unsettled map[spec.ID]bool    // resources that may stand otherwise now
+	recount   bool                // and so may all
+	idle      bool                // nothing was done in this pass yet
 }
 
 // newsPlace is where news came from: a topic in a namespace.
@@ -76,11 +86,14 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		verdicts: map[spec.ID]Verdict{},
 		trials:   map[spec.ID]*trial{},
 		reached:  map[spec.ID]bool{},
-		news:     map[newsPlace]uint32{},
+		news:     map[newsPlace]observe.Cause{},
 		troubled: map[spec.ID]bool{},
 		feared:   map[scope]bool{},
 		search:   journal.Fresh,
 		Progress: func() {},
+
+		told:      map[spec.ID]Verdict{},
+		unsettled: map[spec.ID]bool{},
 	}
 	for i := range e.kinds {
 		e.byName[e.kinds[i].Name] = &e.kinds[i]
@@ -103,6 +116,7 @@ func (e *Engine) Want(d *spec.Desired, complete bool) {
 	clear(e.troubled)
 	clear(e.feared)
 	e.rows = newRows(e.want)
+	e.recount = true
 	e.LookAtAll()
 }
 
@@ -176,7 +190,9 @@ const maxRounds = 6
 // Converge looks where it is dirty, plans and applies until nothing is left to do or nothing more can be done.
 func (e *Engine) Converge(ctx context.Context) {
 	defer e.world.Release()
+	defer e.conclude()
 	e.Counters.Passes++
+	e.idle = true
 	for round := 1; ; round++ {
 		c, plan := e.compare(ctx)
 		if round <= maxRounds {
@@ -209,9 +225,16 @@ func (e *Engine) Converge(ctx context.Context) {
 		delete(e.troubled, id)
 		e.reached[id] = true
 		if t := e.trials[id]; t != nil {
-			t.failures, t.again, t.said = 0, false, Verdict{}
+			t.failures, t.again = 0, false
 		}
 	}
+}
+
+// conclude tells what came of a pass.
+func (e *Engine) conclude() {
+	e.noteTransitions()
+	e.tell()
+	clear(e.news)
 }
 
 // Plan looks and compares, and changes nothing.
@@ -248,6 +271,7 @@ func (e *Engine) compare(ctx context.Context) (*comparison, Plan) {
 		if _, still := verdicts[id]; !still && e.want.Get(id) == nil {
 			delete(e.troubled, id)
 			delete(e.verdicts, id)
+			e.unsettled[id] = true
 		}
 	}
 	for id, v := range verdicts {
@@ -283,7 +307,7 @@ func (e *Engine) compareIn(looked part) (*comparison, Plan, map[spec.ID]Verdict)
 	return c, plan, verdicts
 }
 
-// judge notes how a resource stands, and says so where that is new and not as wanted.
+// judge notes how a resource stands.
 func (e *Engine) judge(id spec.ID, v Verdict) {
 	old, known := e.verdicts[id]
 	if known && old == v {
@@ -292,36 +316,11 @@ func (e *Engine) judge(id spec.ID, v Verdict) {
 	e.verdicts[id] = v
 	e.rows.set(id, v)
 	e.troubled[id] = true
+	e.unsettled[id] = true
 	if v.State != OK {
 		// What is not there cannot be undone by anybody.
 		delete(e.reached, id)
-		if t := e.trials[id]; t != nil {
-			// What is tried again stands well for the moment before it fails in the same way.
-			if t.said == v {
-				return
-			}
-			t.said = v
-		}
 	}
-	if v.State != OK || v.Reason != "" {
-		level := slog.LevelWarn
-		if v.State == Pending {
-			level = slog.LevelInfo
-		}
-		e.log.LogAttrs(context.Background(), level, v.Reason, e.about(id, "state", string(v.State))...)
-	}
-}
-
-// about are the attributes of a line of the log about a resource; one without a value is left out.
-func (e *Engine) about(id spec.ID, key, value string) []slog.Attr {
-	attrs := []slog.Attr{slog.String("id", id.String())}
-	if value != "" {
-		attrs = append(attrs, slog.String(key, value))
-	}
-	if file := e.origin(id); file != "" {
-		attrs = append(attrs, slog.String("file", file))
-	}
-	return attrs
 }
 
 // origin is where a resource is declared; "" for one that no file declares any more.

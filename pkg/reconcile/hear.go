@@ -1,12 +1,7 @@
 package reconcile
 
 import (
-	"fmt"
-	"os"
-	"strings"
-
 	"linkd/pkg/observe"
-	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -113,21 +108,4 @@ func (e *Engine) Topics() []observe.Topic {
 		topics = append(topics, t)
 	}
 	return topics
-}
-
-// culprit says who may have undone what op corrects: the kernel names who caused the last change to such a thing
-// there by a netlink port, which is often a PID.
-func (e *Engine) culprit(op *Op) string {
-	for _, t := range op.kind.Hears {
-		by := e.news[newsPlace{op.ID().NS, t}]
-		if by == 0 || int(by) == os.Getpid() {
-			continue
-		}
-		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", by))
-		if err != nil {
-			return fmt.Sprintf(", last by process %d, which has ended", by)
-		}
-		return fmt.Sprintf(", last by process %d (%s)", by, plain.Text(strings.TrimSpace(string(comm))))
-	}
-	return ""
 }

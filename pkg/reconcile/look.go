@@ -16,7 +16,7 @@ func (e *Engine) look(ctx context.Context) (looked part) {
 	looked, e.glanced = e.glanced, newPart()
 	names := slices.Sorted(maps.Keys(e.dirty))
 	for name, err := range e.world.OpenAll(names, e.Progress) {
-		e.missing[name] = err
+		e.lose(name, err)
 		delete(e.found, name)
 		delete(e.seen, name)
 		maps.DeleteFunc(e.blind, func(s scope, _ error) bool { return s.ns == name })
@@ -75,8 +75,11 @@ func (e *Engine) openDirty(names []string) (there []*observe.NS) {
 	for _, name := range names {
 		ns, err := e.world.Open(name)
 		if err != nil {
-			e.missing[name] = err
+			e.lose(name, err)
 			continue
+		}
+		if e.seen[name] != ns.Identity || e.missing[name] != nil {
+			e.noteNamespace(name, "there", nil)
 		}
 		delete(e.missing, name)
 		if e.seen[name] != ns.Identity {
@@ -89,6 +92,14 @@ func (e *Engine) openDirty(names []string) (there []*observe.NS) {
 		there = append(there, ns)
 	}
 	return there
+}
+
+// lose notes that a namespace is not there.
+func (e *Engine) lose(name string, err error) {
+	if e.missing[name] == nil {
+		e.noteNamespace(name, "missing", err)
+	}
+	e.missing[name] = err
 }
 
 // known is what was found in a scope and is as certain as its last look; nil where there is nothing of the kind.

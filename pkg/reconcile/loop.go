@@ -38,6 +38,8 @@ type Loop struct {
 	Declared func()
 	// Passed is called after every pass.
 	Passed func(*Status)
+	// Tell is given all that happens, before those who listen are.
+	Tell func([]Event)
 	// Rhythm is how often the loop comes round, and says so by the engine's Progress, when there is nothing to do; 0 is
 	// never.
 	Rhythm time.Duration
@@ -48,6 +50,7 @@ type Loop struct {
 	stamp    string
 	files    []spec.FileState
 	warnings []string
+	feed     Feed
 
 	mu      sync.Mutex
 	status  *Status
@@ -73,6 +76,8 @@ const (
 
 // Run converges until ctx ends. The wiring stays.
 func (l *Loop) Run(ctx context.Context) {
+	l.Engine.Tell, l.Engine.Late = l.tell, l.Inbox.By
+	defer l.feed.end()
 	l.load()
 	silent := time.Now().Add(jitter(silentPause))
 	var reread time.Time
@@ -166,36 +171,40 @@ func (l *Loop) hear() (populated bool) {
 	l.Engine.Hear(news)
 	if overruns > 0 {
 		l.Engine.Counters.Overruns += overruns
-		l.Log.Warn("the kernel dropped events: looking at everything", "overruns", l.Engine.Counters.Overruns)
+		l.Engine.note(Event{Event: Overrun, Count: l.Engine.Counters.Overruns})
 		l.Engine.LookAtAll()
 	}
 	return slices.ContainsFunc(news, func(n observe.News) bool { return n.Topic == observe.PopulationTopic })
 }
 
 // load reads the files and makes them the desired state, unless they could not be read at all.
-func (l *Loop) load() Loaded { return l.read(l.Engine.Want) }
+func (l *Loop) load() Loaded {
+	loaded := l.read(l.Engine.Want)
+	l.noteReload(loaded)
+	return loaded
+}
 
 // repopulate asks what templates stand for now.
 func (l *Loop) repopulate() Loaded {
 	if l.Stamp() != l.stamp {
 		return l.load()
 	}
-	return l.read(l.Engine.Repopulate)
+	loaded := l.read(l.Engine.Repopulate)
+	if loaded.Err != nil {
+		l.noteReload(loaded)
+	}
+	return loaded
 }
 
 func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	l.stamp = l.Stamp()
 	loaded := l.Load()
-	for _, f := range loaded.Files {
-		if f.State != "loaded" {
-			l.Log.Warn("file is not valid", "file", f.Path, "state", f.State, "error", f.Error)
-		}
-	}
+	l.noteFiles(loaded)
 	if loaded.Err != nil {
 		l.warnings = []string{loaded.Err.Error()}
-		l.Log.Warn("the files cannot be read: the state stays", "error", loaded.Err)
 		return loaded
 	}
+	before := l.warnings
 	l.warnings = nil
 	for _, m := range loaded.Desired.Misfits {
 		l.warnings = append(l.warnings, m.String())
@@ -204,7 +213,9 @@ func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 		l.warnings = append(l.warnings, "nothing is taken away for now: "+unknown.Error())
 	}
 	for _, w := range l.warnings {
-		l.Log.Warn(w)
+		if !slices.Contains(before, w) {
+			l.Log.Warn(w)
+		}
 	}
 	l.files = loaded.Files
 	want(loaded.Desired, loaded.Complete && loaded.Desired.Unknown == nil)
@@ -217,6 +228,7 @@ func (l *Loop) pass(ctx context.Context) {
 	l.Engine.Converge(ctx)
 	l.Log.Debug("pass", "took", time.Since(start), "ops", l.Engine.Counters.Ops-ops)
 	status := l.Engine.Status(l.files)
+	status.Took = time.Since(start)
 	status.Warnings = append(status.Warnings, l.warnings...)
 	l.mu.Lock()
 	l.status = status

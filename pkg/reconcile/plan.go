@@ -20,6 +20,9 @@ const (
 	Delete
 )
 
+// Verbs are all of them.
+func Verbs() []Verb { return []Verb{Create, Update, Replace, Delete} }
+
 func (v Verb) String() string { return [...]string{"create", "update", "replace", "delete"}[v] }
 
 // MarshalText writes the verb's name.
@@ -34,6 +37,8 @@ type Op struct {
 	Because string
 
 	kind *Registered
+	// again: nobody undid anything, but what it needs is made anew.
+	again bool
 	// source is what Want is made of, where that is fetched: it is found elsewhere than it is wanted.
 	source spec.Resource
 	// forget: the op puts a setting back, and nothing is left to remember.
@@ -145,6 +150,9 @@ const (
 	Blocked  State = "blocked"
 	Flapping State = "flapping"
 )
+
+// States are all of them.
+func States() []State { return []State{OK, Pending, Failed, Blocked, Flapping} }
 
 // Verdict is a State and why.
 type Verdict struct {

@@ -44,5 +44,6 @@ func (e *Engine) beginAnew(id spec.ID) {
 	delete(e.reached, id)
 	delete(e.verdicts, id)
 	delete(e.troubled, id)
+	e.unsettled[id] = true
 	e.dirty.mark(id.NS, id.Kind, everything)
 }

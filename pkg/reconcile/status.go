@@ -3,6 +3,7 @@ package reconcile
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"linkd/pkg/plain"
 	"linkd/pkg/spec"
@@ -18,6 +19,8 @@ type Status struct {
 	// Warnings are what is wrong with linkd's own footing: a runtime directory that cannot be written, say.
 	Warnings []string `json:"warnings,omitempty"`
 	Counters Counters `json:"counters"`
+	// Took is how long the last pass took.
+	Took time.Duration `json:"-"`
 }
 
 // Counters count since the start.
@@ -38,6 +41,8 @@ type ResourceStatus struct {
 	State  State  `json:"state"`
 	Reason string `json:"reason,omitempty"`
 	Source string `json:"source"`
+	// Kind is the middle part of the ID.
+	Kind string `json:"-"`
 }
 
 // The states of the whole.
@@ -89,7 +94,7 @@ func newRows(want *spec.Set) rows {
 }
 
 func row(id spec.ID, v Verdict, source string) ResourceStatus {
-	return ResourceStatus{ID: plain.Text(id.String()), State: v.State, Reason: plain.Text(v.Reason), Source: source}
+	return ResourceStatus{ID: plain.Text(id.String()), State: v.State, Reason: plain.Text(v.Reason), Source: source, Kind: id.Kind}
 }
 
 func (r *rows) set(id spec.ID, v Verdict) {

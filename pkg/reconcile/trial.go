@@ -18,7 +18,6 @@ type trial struct {
 	corrections []time.Time
 	until       time.Time
 	verdict     Verdict
-	said        Verdict // what the log has of it since it was last all right
 	undoneBy    string
 }
 
@@ -65,7 +64,7 @@ func (e *Engine) noteCorrections(plan Plan) (rest Plan) {
 	now := e.now()
 	for _, op := range plan {
 		id := op.ID()
-		if op.Want == nil || op.forget || op.moved() || !e.reached[id] {
+		if op.Want == nil || op.forget || op.again || op.moved() || !e.reached[id] {
 			rest = append(rest, op)
 			continue
 		}
@@ -75,8 +74,8 @@ func (e *Engine) noteCorrections(plan Plan) (rest Plan) {
 		for len(t.corrections) > 0 && now.Sub(t.corrections[0]) > flapWindow {
 			t.corrections = t.corrections[1:]
 		}
-		if who := e.culprit(op); who != "" {
-			t.undoneBy = who
+		if by := e.noteDrift(op); by != nil {
+			t.undoneBy = ", " + by.String()
 		}
 		if extra := len(t.corrections) - flapCount; extra > 0 {
 			t.until = now.Add(min(time.Second<<min(extra, 6), lastRetry))

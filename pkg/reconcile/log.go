@@ -1,0 +1,88 @@
+package reconcile
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+)
+
+// logEvent writes the line of the log that an event is worth: one for each op, each drift, and each transition but to
+// that what an op has just done is as wanted.
+func logEvent(log *slog.Logger, ev *Event) {
+	level, message, at := slog.LevelInfo, ev.Reason, ev.Time
+	switch ev.Event {
+	case Deed:
+		if ev.Error != "" {
+			// The resource has failed, or waits, and its line says why.
+			return
+		}
+		message = ev.deed
+	case Drift:
+		message = ev.drifted()
+		if ev.By != nil {
+			message += ", " + ev.By.String()
+		}
+	case Transition:
+		switch {
+		case State(ev.State) == OK && ev.Reason != "":
+			level = slog.LevelWarn
+		case State(ev.State) == OK && ev.Was != "" && State(ev.Was) != OK:
+			message = "as wanted"
+		case State(ev.State) == OK, State(ev.State) == Gone:
+			return
+		case State(ev.State) != Pending:
+			level = slog.LevelWarn
+		}
+	case Namespace:
+		level, message = slog.LevelDebug, "namespace is "+ev.State
+	case File:
+		message = "file is " + ev.State
+		switch {
+		case ev.Error != "":
+			level, message = slog.LevelWarn, "file is not valid"
+		case ev.Was == "" || ev.Was == "loaded":
+			level = slog.LevelDebug
+		}
+	case Reload:
+		switch message = "the files were read"; ev.State {
+		case "invalid":
+			// Each file's own line says what is wrong with it, once.
+			level, message = slog.LevelWarn, "the files were read, and are not all valid"
+			ev = &Event{}
+		case "failed":
+			level, message = slog.LevelWarn, "the files cannot be read: the state stays"
+		}
+	case Overrun:
+		level, message = slog.LevelWarn, "the kernel dropped events: looking at everything"
+	}
+	ctx := context.Background()
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	// It may have happened a while ago.
+	r := slog.NewRecord(at, level, message, 0)
+	r.AddAttrs(ev.attributes()...)
+	_ = log.Handler().Handle(ctx, r)
+}
+
+// attributes are what is worth a field of its own in a line of the log.
+func (ev *Event) attributes() (attrs []slog.Attr) {
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	add("id", ev.ID)
+	add("netns", ev.Namespace)
+	add("op", ev.Op)
+	add("state", ev.State)
+	if ev.Event == Deed || ev.Event == Drift {
+		add("why", (&Op{Why: ev.Fields, Because: ev.Reason}).reason())
+	}
+	add("file", strings.TrimSpace(ev.Path+ev.Source))
+	add("error", ev.Error)
+	if ev.Count != 0 {
+		attrs = append(attrs, slog.Int("overruns", ev.Count))
+	}
+	return attrs
+}
