@@ -38,9 +38,10 @@ demo: build needs ## watch linkd do its job, in a sandbox that leaves nothing be
 
 # Most of a story is waiting for the kernel, so more of them run at a time than there are processors.
 test: needs ## all checks and tests; lists what was skipped, and why
+	@! gofmt -l cmd pkg tests | grep .
 	go vet ./...
 	go tool staticcheck ./...
-	@PATH=$$PATH:$$(tests/install-promtool) && export PATH && $(call tell,test,go test -v -timeout 5m -parallel 6 ./...)
+	@promtool=$$(tests/install-promtool) && export PATH="$$PATH$${promtool:+:$$promtool}" && $(call tell,test,go test -v -timeout 5m -parallel 6 ./...)
 
 test-docker: build needs ## the tests with container engines, Docker and podman
 	@engines=$$(tests/install-engines) && $(call tell,test-docker,go test -v -timeout 5m -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")

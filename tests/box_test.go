@@ -19,7 +19,7 @@ import (
 // its kernel. A service tells the story there, and the box ends, with the status of that service, when it has.
 const (
 	boxDir     = "/story"
-	boxTests   = boxDir + "/tests"  // this test binary
+	boxTests   = boxDir + "/tests" // this test binary
 	boxPackage = boxDir + "/linkd.deb"
 	boxSource  = boxDir + "/source" // this repository
 	boxOut     = boxDir + "/out"    // what the story says

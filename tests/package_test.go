@@ -26,11 +26,16 @@ func TestPackage(t *testing.T) {
 	enactAll(t, "package", sandbox)
 }
 
-// packageContents holds the package to a list of what is in it, with modes and owners.
+// packageContents holds the package to a list of what is in it, with modes and owners, and to a page for each command.
 func packageContents(t *testing.T) {
 	const golden = "package/contents.txt"
 	var contents strings.Builder
+	var pages []string
 	for line := range strings.Lines(output(t, exec.Command("dpkg-deb", "--contents", *deb))) {
+		if page := regexp.MustCompile(`/man8/linkd-(.+)\.8\.gz$`).FindStringSubmatch(strings.TrimSpace(line)); page != nil {
+			pages = append(pages, page[1])
+			continue
+		}
 		// Sizes and times are those of the day.
 		contents.WriteString(regexp.MustCompile(`^(\S+ \S+) +\d+ \S+ \S+ `).ReplaceAllString(line, "$1 "))
 	}
@@ -45,6 +50,22 @@ func packageContents(t *testing.T) {
 	if d := cmp.Diff(read(t, golden), contents.String()); d != "" {
 		t.Errorf("the package is not what %s says; -update writes it (-said +is):\n%s", golden, d)
 	}
+	if d := cmp.Diff(commandsOf(t), pages); d != "" {
+		t.Errorf("there is not one page for each command (-command +page):\n%s", d)
+	}
+}
+
+// commandsOf are the commands of the linkd in the package, but for those that come with the library it reads them by.
+func commandsOf(t *testing.T) (commands []string) {
+	t.Helper()
+	root := t.TempDir()
+	output(t, exec.Command("dpkg-deb", "--extract", *deb, root))
+	for line := range strings.Lines(output(t, exec.Command(root+"/usr/sbin/linkd", "__complete", ""))) {
+		if command, _, is := strings.Cut(line, "\t"); is && command != "help" && command != "completion" {
+			commands = append(commands, command)
+		}
+	}
+	return commands
 }
 
 // packageLintian has Debian's own checks find nothing; what is overridden is in packaging/lintian-overrides.

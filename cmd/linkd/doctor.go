@@ -92,9 +92,9 @@ func printFindings(w io.Writer, findings []doctor.Finding) error {
 			}
 			if where := f.Source; where != "" {
 				if f.Resource != "" {
-					where += ": " + plain.Text(f.Resource)
+					where += ": " + f.Resource
 				}
-				fmt.Fprintf(w, "         %s\n", where)
+				fmt.Fprintf(w, "         %s\n", plain.Text(where))
 			}
 		}
 	}

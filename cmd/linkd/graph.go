@@ -12,6 +12,7 @@ import (
 
 	"linkd/pkg/graph"
 	"linkd/pkg/kind"
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -54,7 +55,7 @@ func newGraph(o *options) *cobra.Command {
 	return cmd
 }
 
-func complain(remark string) { fmt.Fprintln(stderr, remark) }
+func complain(remark string) { fmt.Fprintln(stderr, plain.Text(remark)) }
 
 // drawWanted draws the files.
 func (o *options) drawWanted(_ context.Context, args []string) (*graph.Picture, error) {

@@ -109,6 +109,9 @@ func newRoot(o *options) *cobra.Command {
 			)
 		},
 	}
+	// Usage, and the words that a shell completes with: names of namespaces are among them.
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	flags := root.PersistentFlags()
 	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "file or directory of YAML files; may be given again")
 	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "where the control socket, the journal and the lock are")
