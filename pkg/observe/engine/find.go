@@ -123,20 +123,6 @@ func (f *Finder) Keep(declared map[string]spec.Namespace) {
 	}
 }
 
-// sight takes a container's word that it runs, which is that there are processes in its control group.
-func (f *Finder) sight(t *target, e event) bool {
-	pid, runs := f.groups.process(e.id)
-	if !runs || t.id == e.id && t.pid == pid {
-		return false
-	}
-	t.state, t.err = state{id: e.id, name: e.name, pid: pid, sighted: true}, nil
-	t.sights++
-	if !t.known() {
-		close(t.answered)
-	}
-	return true
-}
-
 // wake tells who watches that there is something new to ask for.
 func (f *Finder) wake() { nudge(f.added) }
 

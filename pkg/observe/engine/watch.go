@@ -180,21 +180,6 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 	}
 }
 
-// sighted are the names of those among targets that an event shows to run, before the engine has said how they stand.
-func (f *Finder) sighted(targets map[string]*target, e event) (names []string) {
-	if e.action != "start" {
-		return nil
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for name, t := range targets {
-		if f.sight(t, e) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 func (t *target) known() bool { return closed(t.answered) }
 
 func (f *Finder) matching(which func(*target) bool) map[string]*target {
