@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -21,6 +22,10 @@ var iptablesPrograms = newCheck("iptables-programs", "the programs of iptables a
 				if _, err := exec.LookPath(name); err != nil {
 					p.missing = append(p.missing, name)
 				}
+			}
+			if len(p.missing) > 0 && os.Geteuid() != 0 {
+				// The PATH of other users lacks /usr/sbin in Debian.
+				return nil, needless("only root can tell where linkd finds its programs")
 			}
 			if len(p.missing) == 0 {
 				p.backend, p.err = iptables.Backend(family)
