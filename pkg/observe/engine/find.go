@@ -183,11 +183,13 @@ func (f *Finder) await(t *target) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if !t.known() {
-			f.down = fmt.Errorf("nothing was heard of it for %v", newcomerPatience)
+			f.down = errSilent
 			t.err = f.silent(f.down)
 		}
 	}
 }
+
+var errSilent = fmt.Errorf("nothing was heard of it for %v", newcomerPatience)
 
 func (f *Finder) silent(why error) error {
 	// What the client says around it is advice for people who type docker.

@@ -123,8 +123,9 @@ func (s *slow) ask(ctx context.Context, value string) (state, error) {
 }
 
 func (s *slow) follow(context.Context) (<-chan event, <-chan error) { return nil, nil }
-func (s *slow) labelled(context.Context, string) ([]spec.Instance, error) {
-	return nil, nil
+func (s *slow) labelled(ctx context.Context, _ string) ([]spec.Instance, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 func (s *slow) reach(context.Context) error { return nil }
 func (s *slow) close()                      {}
