@@ -65,7 +65,8 @@ func (e *Engine) look(ctx context.Context) (looked part) {
 		}
 	}
 	clear(e.dirty)
-	e.search = false
+	// What is found is needed until it is known all that is wanted.
+	e.search = e.search && e.partial
 	return looked
 }
 
