@@ -19,7 +19,8 @@ func patience() time.Duration { return 20 * time.Second * time.Duration(*slow) }
 var programs = []string{
 	"bridge", "cat", "dial", "docker", "dpkg", "flock", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
 	"iptables-nft", "iptables-nft-save", "iptables-save", "journalctl", "linkd", "ls", "nmcli", "notified", "ping", "podman",
-	"networkctl", "readlink", "script", "serve", "setpriv", "sh", "sysctl", "systemctl", "systemd-analyze", "systemd-run", "udevadm",
+	"networkctl", "nft", "readlink", "script", "serve", "setpriv", "sh", "sysctl", "systemctl", "systemd-analyze", "systemd-run",
+	"udevadm",
 }
 
 // command is what testscript runs for a word that it does not know; neg is a ! before it.

@@ -137,6 +137,9 @@ func packageElsewhere(t *testing.T) {
 	if example := read(t, root+"/opt/linkd/share/doc/linkd/examples/links.yaml"); !strings.Contains(example, "$schema=/opt/linkd/share/linkd/linkd.schema.json\n") {
 		t.Errorf("the example does not lead to the schema:\n%s", example)
 	}
+	for page := range strings.Lines(output(t, exec.Command("find", root+"/opt/linkd/share/doc", "-name", "*.md"))) {
+		checkLinks(t, strings.TrimSpace(page))
+	}
 	beside := output(t, exec.Command("find", root, "-type", "f", "-not", "-path", root+"/opt/linkd/*", "-printf", "/%P\n"))
 	if want := "/etc/iproute2/rt_protos.d/linkd.conf\n"; beside != want {
 		t.Errorf("outside of PREFIX there are\n%swant\n%s", beside, want)

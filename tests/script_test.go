@@ -85,7 +85,7 @@ func enactAll(t *testing.T, folder string, where place) {
 	if err != nil || len(stories) == 0 {
 		t.Fatalf("no stories found: %v", err)
 	}
-	stories = append(stories, guidePages(t, folderPlaces[folder])...)
+	stories = append(stories, guidePages(t, folder)...)
 	linkd := *binary
 	if linkd == "" {
 		linkd = filepath.Join(t.TempDir(), "linkd")

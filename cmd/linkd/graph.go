@@ -27,6 +27,7 @@ func newGraph(o *options) *cobra.Command {
 			"what the files want of it. NETNS is host, a name in /run/netns or in the files, or a selector, such as pid:4711; " +
 			"without one it is the host, all of /run/netns, and what the files name. With --wanted it is the files alone: " +
 			"neither root nor the kernel is needed.",
+		ValidArgsFunction: o.completeNamespaces,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := spec.OneOf("--format", format, graph.FormatNames()...); err != nil {
 				return err
@@ -51,6 +52,7 @@ func newGraph(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", graph.DOT, "dot (Graphviz), mermaid or svg")
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(graph.FormatNames(), cobra.ShellCompDirectiveNoFileComp)))
 	cmd.Flags().BoolVar(&wanted, "wanted", false, "draw what the files want, without a look at what there is")
 	return cmd
 }

@@ -90,13 +90,13 @@ func (s shown) notTaken(t *Type) string {
 	if s.Peer != nil && s.Peer.found.mark != "" {
 		return "linkd has fetched its other end"
 	}
-	if s.wrote == "" && s.peerWrote != "" {
-		return "to linkd its other end is existing"
-	}
 	for _, end := range []*Link{s.Link, s.Peer} {
 		if end != nil && end.found.link.Alias != "" && !Marked(end.found.link) {
 			return fmt.Sprintf("the mark of linkd would take the place of the alias %q", end.found.link.Alias)
 		}
+	}
+	if s.wrote == "" && s.peerWrote != "" {
+		return "to linkd its other end is existing"
 	}
 	return ""
 }
