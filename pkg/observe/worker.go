@@ -3,6 +3,7 @@
 package observe
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -32,7 +33,9 @@ func inNamespace(fd int, job func() error) error {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("enter the namespace: %w: it takes CAP_SYS_ADMIN, as root has it", err)
+	} else if err != nil {
 		return fmt.Errorf("enter the namespace: %w", err)
 	}
 	defer func() {
