@@ -23,8 +23,11 @@ import (
 func newStatus(o *options) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
-		Use:               "status [ID...]",
-		Short:             "How each resource stands",
+		Use:   "status [ID...]",
+		Short: "Print how each resource stands",
+		Long: "Print a line for each resource, or for those with these IDs: how it stands, its ID, the line of a " +
+			"file that asks for it, and the reason where it is not as wanted. The exit status is 0 where " +
+			"everything is as wanted, 1 where it is not, 3 where no daemon answers.",
 		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			client := control.NewClient(o.runtimeDir)
@@ -54,7 +57,10 @@ func newReload(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
 		Short: "Have the daemon read the files again, and wait until it has converged",
-		Args:  cobra.NoArgs,
+		Long: "Have the daemon read the files again, and wait until it has acted upon them. The exit status is 0 " +
+			"where everything is as wanted, or pending; 1 where something failed; 2 where a file is not valid, " +
+			"and then its last good content stays in force; 3 where no daemon answers.",
+		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			reloaded, err := control.NewClient(o.runtimeDir).Reload(cmd.Context())
 			if err != nil {
@@ -81,8 +87,11 @@ func newReload(o *options) *cobra.Command {
 func newWait(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use:               "wait [ID...]",
-		Short:             "Block until everything, or what is named, is as wanted",
+		Use:   "wait [ID...]",
+		Short: "Block until everything, or what is named, is as wanted",
+		Long: "Have the daemon look at the files and the kernel, and block until everything is as wanted, or the " +
+			"resources with these IDs are. A daemon that does not run yet is waited for, too. The exit status is " +
+			"0, or 1 where that was not so within --timeout.",
 		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx := cmd.Context()

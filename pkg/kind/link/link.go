@@ -38,6 +38,8 @@ type Link struct {
 	Source spec.Source
 
 	found *found
+	// anyMAC: it is born with whatever address the kernel gives it.
+	anyMAC bool
 }
 
 // found is what only the kernel can say.
@@ -142,6 +144,8 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 	for i, l := range links.All {
 		f := &found{link: l, place: place{id, l.Index}, other: place{id, tiedTo(l)}}
 		switch {
+		case l.ParentNS == observe.NoID:
+			f.other = place{}
 		case l.ParentNS < 0:
 		case id < 0:
 			f.other.ns = l.ParentNS

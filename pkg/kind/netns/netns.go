@@ -64,6 +64,19 @@ type Name struct {
 	// exposes: it is a symbolic link to where the namespace is found. inhabited: processes are in the mounted namespace. Only
 	// a survey tells.
 	exposes, inhabited bool
+	// leads is what a symbolic link leads to, or has to.
+	leads file
+}
+
+// file is a file, by whatever path; zero for none.
+type file struct{ dev, inode uint64 }
+
+func fileAt(path string) file {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return file{}
+	}
+	return file{st.Dev, st.Ino}
 }
 
 // ID implements spec.Resource.
@@ -109,6 +122,7 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (fo
 			if n.Target, err = os.Readlink(n.path()); err != nil {
 				return nil, err
 			}
+			n.leads = fileAt(n.path())
 		default:
 			if open, err := ns.Other(w.Name); err == nil && open.Path == n.path() {
 				n.Made, n.identity = true, open.Identity
@@ -178,7 +192,7 @@ func (kind) Complete(world *observe.World, want *Name) (*Name, error) {
 		return want, err
 	}
 	complete := *want
-	complete.Target = ns.Path
+	complete.Target, complete.leads = ns.Path, fileAt(ns.Path)
 	return &complete, nil
 }
 
@@ -186,6 +200,8 @@ func (kind) Diff(want, have *Name) []reconcile.Field {
 	var fs reconcile.Fields
 	if w, h := want.describe(), have.describe(); w != h {
 		fs.Differ("file", h, w)
+		// An engine tells later than the kernel where a namespace is, and a path ends with a process.
+		fs[0].Moved = want.Target != "" && have.Target != "" && (have.leads == want.leads || have.leads == file{})
 	}
 	return fs
 }

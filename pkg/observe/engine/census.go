@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"reflect"
@@ -27,7 +28,7 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 		return nil, f.misused
 	}
 	f.mu.Lock()
-	c, watching := f.counts[label], f.watching
+	c, watching, down := f.counts[label], f.watching, f.down
 	if c == nil {
 		// Who asks before anybody watches is told directly, and has to be told of what changed until that began.
 		c = &count{answered: make(chan struct{}), missed: !watching}
@@ -44,16 +45,20 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 		}
 		return f.named(instances), err
 	}
-	select {
-	case <-c.answered:
-	case <-time.After(newcomerPatience):
-		f.mu.Lock()
-		c.missed = true
-		f.mu.Unlock()
-		return nil, observe.Pendingf("%s has not told yet who has the label %s", f.name, label)
+	if down == nil {
+		select {
+		case <-c.answered:
+		case <-time.After(newcomerPatience):
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !closed(c.answered) {
+		// Nobody else waits for it, neither for another label.
+		c.missed = true
+		f.down = cmp.Or(f.down, errSilent)
+		return nil, observe.Pendingf("%s has not told yet who has the label %s", f.name, label)
+	}
 	return c.instances, nil
 }
 
@@ -97,16 +102,24 @@ func (f *Finder) told(e event) (news bool) {
 			if has, labelled := e.labels[key]; !labelled || exact && has != value {
 				continue
 			}
-			others = append(others, f.named([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels}})...)
+			others = append(others, f.named([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels, Unsaid: hiddenLabels}})...)
 			sortByName(others)
 		default:
 			continue
 		}
 		c.tellings++
-		news = news || !reflect.DeepEqual(c.instances, others)
+		news = news || !same(c.instances, others)
 		c.instances = others
 	}
 	return news
+}
+
+// same tells whether two counts are of the same containers with the same labels, as far as both were told.
+func same(some, others []spec.Instance) bool {
+	return slices.EqualFunc(some, others, func(a, b spec.Instance) bool {
+		a.Unsaid, b.Unsaid = nil, nil
+		return reflect.DeepEqual(a, b)
+	})
 }
 
 func sortByName(instances []spec.Instance) {
@@ -139,7 +152,7 @@ func (f *Finder) recount(ctx context.Context, populated func()) error {
 		before := c.instances
 		c.instances = f.named(instances)
 		if closed(c.answered) {
-			news = news || !reflect.DeepEqual(before, c.instances)
+			news = news || !same(before, c.instances)
 		} else {
 			close(c.answered)
 			news = news || c.missed
