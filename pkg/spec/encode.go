@@ -12,7 +12,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// NodeEncoder is a value that is not written as its Go type would be: the other side of a NodeDecoder.
+// NodeEncoder is a value that is not written as its Go type would be: the other side of a NodeDecoder. That of a
+// WordDecoder is its String.
 type NodeEncoder interface{ EncodeNode() *yaml.Node }
 
 // Encode writes a value so that Decode reads it back: a struct by its tags, without the fields that are zero; what has
@@ -46,9 +47,7 @@ func encode(v reflect.Value) *yaml.Node {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		n := &yaml.Node{Kind: yaml.MappingNode}
-		encodeFields(n, v)
-		return n
+		return EncodeMapping(v.Interface())
 	case reflect.Slice, reflect.Array:
 		n := &yaml.Node{Kind: yaml.SequenceNode}
 		for i := range v.Len() {
@@ -70,6 +69,13 @@ func encode(v reflect.Value) *yaml.Node {
 		panic(fmt.Sprintf("a %v has no form in a file", v.Type()))
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(v.Interface())}
+}
+
+// EncodeMapping writes a struct by its tags alone: it is how a struct's own EncodeNode writes its long form.
+func EncodeMapping(value any) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	encodeFields(n, reflect.ValueOf(value))
+	return n
 }
 
 // encodeFields appends to a mapping what a struct says. A pointer that is not nil says something even where it leads to

@@ -129,12 +129,9 @@ func unmapped(ip netip.Addr) error {
 // IP is an address in YAML.
 type IP netip.Addr
 
-// DecodeNode implements spec.NodeDecoder.
-func (ip *IP) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
-	var text string
-	if c.Decode(n, &text) {
-		*(*netip.Addr)(ip), err = ParseIP(text)
-	}
+// DecodeWord implements spec.WordDecoder.
+func (ip *IP) DecodeWord(word string) (err error) {
+	*(*netip.Addr)(ip), err = ParseIP(word)
 	return err
 }
 
@@ -171,23 +168,19 @@ func (s Scope) EncodeNode() *yaml.Node {
 	return spec.Number(uint64(s))
 }
 
-// DecodeNode implements spec.NodeDecoder: a name or a number, as in ip(8).
-func (s *Scope) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	if number, err := strconv.ParseUint(text, 10, 8); err == nil {
+// DecodeWord implements spec.WordDecoder: a name or a number, as in ip(8).
+func (s *Scope) DecodeWord(word string) error {
+	if number, err := strconv.ParseUint(word, 10, 8); err == nil {
 		*s = Scope(number)
 		return nil
 	}
 	for value, name := range scopes {
-		if name == text {
+		if name == word {
 			*s = value
 			return nil
 		}
 	}
-	return spec.OneOf("scope", text, scopeWords...)
+	return spec.OneOf("scope", word, scopeWords...)
 }
 
 var scopeWords = []string{"global", "site", "link", "host", "nowhere"}

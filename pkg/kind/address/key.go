@@ -57,10 +57,10 @@ type entry struct {
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if n.Kind == yaml.ScalarNode {
 		e.Source = c.At(n).Source()
-		return e.Address.DecodeNode(c, n)
+		c.Decode(n, &e.Address)
+		return nil
 	}
-	type mapping entry
-	if !c.Decode(n, (*mapping)(e)) {
+	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	for _, check := range []func(device string) error{e.settleLength, e.settleBroadcast, e.checkFamily, e.checkLabel, e.checkLifetimes} {
@@ -196,13 +196,9 @@ type prefix struct {
 	bare bool
 }
 
-// DecodeNode implements spec.NodeDecoder.
-func (p *prefix) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	p.Prefix, p.bare, err = ParsePrefix(text)
+// DecodeWord implements spec.WordDecoder.
+func (p *prefix) DecodeWord(word string) (err error) {
+	p.Prefix, p.bare, err = ParsePrefix(word)
 	switch ip := p.Addr(); {
 	case err != nil:
 		return err

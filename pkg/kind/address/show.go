@@ -89,8 +89,7 @@ func unlessZero[T comparable](p *T) *T {
 
 // EncodeNode implements spec.NodeEncoder.
 func (e entry) EncodeNode() *yaml.Node {
-	type mapping entry
-	n := spec.Encode(mapping(e))
+	n := spec.EncodeMapping(e)
 	if len(n.Content) == 2 {
 		return n.Content[1]
 	}

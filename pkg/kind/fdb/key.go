@@ -75,9 +75,8 @@ type entry struct {
 
 // DecodeNode implements spec.NodeDecoder.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	type mapping entry
 	e.node = n
-	if !c.Decode(n, (*mapping)(e)) {
+	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	switch made := (&Entry{MAC: string(e.MAC)}); {

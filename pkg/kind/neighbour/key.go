@@ -34,8 +34,7 @@ type entry struct {
 
 // DecodeNode implements spec.NodeDecoder.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	type mapping entry
-	if !c.Decode(n, (*mapping)(e)) {
+	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	to := netip.Addr(e.To)
