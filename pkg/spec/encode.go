@@ -132,6 +132,12 @@ type Keys struct {
 // Set gives a key its value.
 func (k *Keys) Set(key string, value any) { k.values[key] = value }
 
+// Append adds an entry to the list that a key has as its value.
+func Append[E any](k *Keys, key string, entry E) {
+	list, _ := k.values[key].([]E)
+	k.values[key] = append(list, entry)
+}
+
 // Empty tells whether no key has a value.
 func (k *Keys) Empty() bool { return len(k.values) == 0 }
 

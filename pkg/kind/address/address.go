@@ -126,6 +126,22 @@ func unmapped(ip netip.Addr) error {
 	return nil
 }
 
+// CheckOfOne refuses the addresses that are not of one host; so says what follows from that.
+func CheckOfOne(ip netip.Addr, so string) error {
+	what := ""
+	switch {
+	case ip.IsUnspecified():
+		what = "the unspecified address"
+	case ip.IsMulticast():
+		what = "a multicast address"
+	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		what = "the broadcast address"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s is %s: %s", ip, what, so)
+}
+
 // IP is an address in YAML.
 type IP netip.Addr
 

@@ -167,7 +167,7 @@ func (e *entry) checkLabel(device string) error {
 
 // checkLifetimes: both kernels' handlers answer EINVAL to these, without a word.
 func (e *entry) checkLifetimes(string) error {
-	valid, preferred := valueOr(e.ValidLft, Forever), valueOr(e.PreferredLft, 0)
+	valid, preferred := spec.ValueOr(e.ValidLft, Forever), spec.ValueOr(e.PreferredLft, 0)
 	if valid == 0 {
 		return fmt.Errorf("valid_lft is 0, so the address would never be there")
 	}
@@ -198,18 +198,10 @@ type prefix struct {
 
 // DecodeWord implements spec.WordDecoder.
 func (p *prefix) DecodeWord(word string) (err error) {
-	p.Prefix, p.bare, err = ParsePrefix(word)
-	switch ip := p.Addr(); {
-	case err != nil:
+	if p.Prefix, p.bare, err = ParsePrefix(word); err != nil {
 		return err
-	case ip.IsUnspecified():
-		return fmt.Errorf("%s is the unspecified address: a device cannot have it", ip)
-	case ip.IsMulticast():
-		return fmt.Errorf("%s is a multicast address: a device cannot have it", ip)
-	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return fmt.Errorf("%s is the broadcast address: a device cannot have it", ip)
 	}
-	return nil
+	return CheckOfOne(p.Addr(), "a device cannot have it")
 }
 
 // Syntax implements spec.Described.
@@ -219,11 +211,4 @@ func (prefix) Syntax() spec.Syntax {
 		Doc:     "An IPv4 or IPv6 address with the length of its subnet: `192.0.2.10/24`, `2001:db8::1/64`. Without a length it is the whole address's: `/32` or `/128`.",
 		Pattern: "^" + spec.CIDRPattern + "$",
 	}
-}
-
-func valueOr[T any](p *T, otherwise T) T {
-	if p != nil {
-		return *p
-	}
-	return otherwise
 }
