@@ -57,10 +57,11 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		residents, unknown := lang.residents(many)
 		var misfits []Misfit
 		if len(errs) == 0 {
-			residents, misfits = lang.fit(sections, many, residents)
+			c, misfits = lang.fit(sections, many, residents)
+		} else {
+			full, _ = populate(sections, many, residents)
+			c = lang.compile(full)
 		}
-		full, _ = populate(sections, many, residents)
-		c = lang.compile(full)
 		c.desired.Templates, c.desired.Misfits, c.desired.Unknown = many, misfits, unknown
 	}
 	return c.desired, errs.sorted()

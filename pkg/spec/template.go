@@ -197,21 +197,34 @@ func (lang Language) residents(templates []Template) (all population, unknown er
 	return all, unknown
 }
 
-// fit finds the residents of whom the templates make what can be. One that does not fit is no fault of the files'.
-func (lang Language) fit(sections []section, templates []Template, all population) (fitting population, misfits []Misfit) {
-	wrong := func(p population) Errors {
+// fit finds the residents of whom the templates make what can be, and compiles with these. One that does not fit is no
+// fault of the files'.
+func (lang Language) fit(sections []section, templates []Template, all population) (fitting *compiler, misfits []Misfit) {
+	with := func(p population) *compiler {
 		full, _ := populate(sections, templates, p)
-		return lang.compile(full).errs
+		return lang.compile(full)
 	}
-	if len(wrong(all)) == 0 {
-		return all, nil
-	}
-	for _, r := range all {
-		if errs := wrong(append(fitting, r)); len(errs) > 0 {
-			misfits = append(misfits, Misfit{r.template.Name, r.instance.Name, errs.sorted()})
-			continue
+	var in population
+	// Halves of halves, in their order: of a hundred residents one that does not fit is found by a dozen trials.
+	var admit func(p population)
+	admit = func(p population) {
+		if len(p) == 0 {
+			return
 		}
-		fitting = append(fitting, r)
+		c := with(slices.Concat(in, p))
+		switch {
+		case len(c.errs) == 0:
+			in, fitting = slices.Concat(in, p), c
+		case len(p) == 1:
+			misfits = append(misfits, Misfit{p[0].template.Name, p[0].instance.Name, c.errs.sorted()})
+		default:
+			admit(p[:len(p)/2])
+			admit(p[len(p)/2:])
+		}
+	}
+	admit(all)
+	if fitting == nil {
+		fitting = with(nil)
 	}
 	return fitting, misfits
 }

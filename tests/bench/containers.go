@@ -25,13 +25,14 @@ type follower struct {
 	what   string // as the table calls it
 	labels func(i int) map[string]string
 	// command writes what files it needs to dir.
-	command func(linkd, dir string, names []string) (*exec.Cmd, error)
+	command func(s settings, dir string, names []string) (*exec.Cmd, error)
 	// settled waits until the process has taken notice of what it is to do.
 	settled func(linkd, dir string) error
 	linkd   bool // its delays are promised
 }
 
 var followers = []follower{
+	{what: "floor: straight netlink", command: chase, labels: addressLabel},
 	{what: "`linkd run`, each container in a file", command: linkdNames, settled: linkdSettled, linkd: true},
 	{what: "`linkd run`, by a label", command: linkdLabel, labels: addressLabel, settled: linkdSettled, linkd: true},
 	{what: "`docker events` and a shell script", command: eventsScript, labels: addressLabel},
@@ -83,7 +84,7 @@ func (d *docker) follow(s settings, dir string, f follower, n, side int) (_ []ti
 			return nil, err
 		}
 	}
-	command, err := f.command(s.linkd, scratch, names)
+	command, err := f.command(s, scratch, names)
 	if err != nil {
 		return nil, err
 	}
@@ -160,18 +161,18 @@ const containerCable = `  %s:
       - {netns: %s, name: eth0, addresses: ["%s"], routes: [{to: default, via: ` + gateway + `}]}
 `
 
-func linkdNames(binary, dir string, names []string) (*exec.Cmd, error) {
+func linkdNames(s settings, dir string, names []string) (*exec.Cmd, error) {
 	var b strings.Builder
 	b.WriteString("links:\n")
 	for i, name := range names {
 		fmt.Fprintf(&b, containerCable, name, "v"+name, "docker:"+name, containerAddress(i))
 	}
-	return linkdFollows(binary, dir, b.String())
+	return linkdFollows(s.linkd, dir, b.String())
 }
 
-func linkdLabel(binary, dir string, _ []string) (*exec.Cmd, error) {
+func linkdLabel(s settings, dir string, _ []string) (*exec.Cmd, error) {
 	text := "namespaces:\n  each: {from: \"docker:label=" + label + "\"}\nlinks:\n"
-	return linkdFollows(binary, dir, text+fmt.Sprintf(containerCable, "each", "v{name}", "each", "{label:"+label+"}"))
+	return linkdFollows(s.linkd, dir, text+fmt.Sprintf(containerCable, "each", "v{name}", "each", "{label:"+label+"}"))
 }
 
 func linkdFollows(binary, dir, text string) (*exec.Cmd, error) {
@@ -200,8 +201,13 @@ func linkdSettled(binary, dir string) error {
 	}
 }
 
+// chase is the fastest way that the kernel allows.
+func chase(s settings, _ string, _ []string) (*exec.Cmd, error) {
+	return exec.Command(s.chaser, label, gateway, benchGroup), nil
+}
+
 // eventsScript is what is written by hand for it: the commands of the job, for each container that the engine tells of.
-func eventsScript(_, dir string, _ []string) (*exec.Cmd, error) {
+func eventsScript(_ settings, dir string, _ []string) (*exec.Cmd, error) {
 	script := filepath.Join(dir, "follow.sh")
 	return exec.Command("sh", "-e", script), os.WriteFile(script, []byte(followScript), 0o644)
 }

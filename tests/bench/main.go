@@ -19,12 +19,12 @@ import (
 
 // settings are the command line, and what the first process hands to itself inside the sandbox.
 type settings struct {
-	linkd, out            string
-	floor, probe, engines string
-	sizes                 []int
-	runs                  int
-	only                  []string
-	inside                bool
+	linkd, out                    string
+	floor, probe, chaser, engines string
+	sizes                         []int
+	runs                          int
+	only                          []string
+	inside                        bool
 }
 
 func init() {
@@ -60,6 +60,7 @@ func parse() (settings, error) {
 	flag.StringVar(&s.engines, "engines", "", "what tests/install-engines prints: where container engines are")
 	flag.StringVar(&s.floor, "floor", "", "set by the bench itself")
 	flag.StringVar(&s.probe, "probe", "", "set by the bench itself")
+	flag.StringVar(&s.chaser, "chaser", "", "set by the bench itself")
 	flag.BoolVar(&s.inside, "inside", false, "set by the bench itself, once in its sandbox")
 	flag.Parse()
 	if flag.NArg() > 0 {

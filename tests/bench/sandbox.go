@@ -26,7 +26,7 @@ func enterSandbox(s settings) error {
 	}
 	defer os.RemoveAll(dir)
 	args := append(os.Args[1:], "-inside")
-	for _, program := range []string{"floor", "probe"} {
+	for _, program := range []string{"floor", "probe", "chaser"} {
 		path := filepath.Join(dir, program)
 		build := exec.Command("go", "build", "-o", path, "linkd/tests/bench/"+program)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
