@@ -218,11 +218,7 @@ func verdictOf(err error) Verdict {
 }
 
 func conflict(kind *Registered, why []Field) string {
-	fields := make([]string, len(why))
-	for i, f := range why {
-		fields[i] = f.String()
-	}
-	text := "it is there already, and linkd did not make it, so it is left alone (" + strings.Join(fields, ", ") + ")"
+	text := "it is there already, and linkd did not make it, so it is left alone (" + strings.Join(Strings(why), ", ") + ")"
 	switch replace := slices.ContainsFunc(why, func(f Field) bool { return f.Replace }); {
 	case kind.adoptable() && replace:
 		text += "; remove it"

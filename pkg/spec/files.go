@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MaxFileSize bounds a file in bytes: parsing YAML takes time and memory in proportion to what is given, and a
+// maxFileSize bounds a file in bytes: parsing YAML takes time and memory in proportion to what is given, and a
 // directory of hand-written wiring is far below it.
-const MaxFileSize = 2 << 20
+const maxFileSize = 2 << 20
 
 // maxValues bounds the lines and list items of a file for the same reason. A thousand containers' wiring has a tenth
 // of it.
@@ -136,7 +136,7 @@ func IsConfigName(name string) bool {
 		(strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"))
 }
 
-// ReadFile reads one file, at most MaxFileSize bytes of it. "-" is standard input.
+// ReadFile reads one file, at most maxFileSize bytes of it. "-" is standard input.
 func ReadFile(path string) File {
 	if path == "-" {
 		text, err := readText(os.Stdin)
@@ -169,7 +169,7 @@ func readFile(path string, open opener) (f File) {
 
 var errNotRegular = errors.New("not a regular file")
 
-func readText(in io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(in, MaxFileSize+1)) }
+func readText(in io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxFileSize+1)) }
 
 // ErrBeingWritten says that somebody has the file open for writing: half of a file is often valid, and would undo
 // what the other half declares.
@@ -190,8 +190,8 @@ func beingWritten(f *os.File) bool {
 // Line and column say where, as far as it is in one place.
 func checkText(text []byte) (line, column int, err error) {
 	switch {
-	case len(text) > MaxFileSize:
-		return 0, 0, fmt.Errorf("the file is larger than %d MiB", MaxFileSize>>20)
+	case len(text) > maxFileSize:
+		return 0, 0, fmt.Errorf("the file is larger than %d MiB", maxFileSize>>20)
 	case bytes.HasPrefix(text, []byte{0xff, 0xfe}), bytes.HasPrefix(text, []byte{0xfe, 0xff}):
 		return 1, 1, errors.New("the file is UTF-16; write it as UTF-8")
 	case !utf8.Valid(text):

@@ -84,9 +84,9 @@ func (a *Address) ByKernel() bool {
 	return a.Proto >= 1 && a.Proto <= 3 || a.Prefix.Addr().IsLinkLocalUnicast() && a.Prefix.Addr().Is6()
 }
 
-// ParsePrefix reads an address with or without the length of its subnet; bare says that there was none, and that the
+// parsePrefix reads an address with or without the length of its subnet; bare says that there was none, and that the
 // length is that of the address, as in ip-address(8) and ip-route(8).
-func ParsePrefix(text string) (p netip.Prefix, bare bool, err error) {
+func parsePrefix(text string) (p netip.Prefix, bare bool, err error) {
 	p, err = netip.ParsePrefix(text)
 	if err != nil {
 		var ip netip.Addr
@@ -100,7 +100,7 @@ func ParsePrefix(text string) (p netip.Prefix, bare bool, err error) {
 
 // ParseSubnet reads a subnet, or a bare address as the subnet of that alone. Word is what else could have been written.
 func ParseSubnet(text, word string) (netip.Prefix, error) {
-	p, _, err := ParsePrefix(text)
+	p, _, err := parsePrefix(text)
 	switch {
 	case err != nil:
 		return p, fmt.Errorf("%w, and not %s", err, word)

@@ -198,7 +198,7 @@ type prefix struct {
 
 // DecodeWord implements spec.WordDecoder.
 func (p *prefix) DecodeWord(word string) (err error) {
-	if p.Prefix, p.bare, err = ParsePrefix(word); err != nil {
+	if p.Prefix, p.bare, err = parsePrefix(word); err != nil {
 		return err
 	}
 	return CheckOfOne(p.Addr(), "a device cannot have it")

@@ -34,7 +34,7 @@ func Keys() []spec.Key {
 
 // declared is the port that the end's keys speak of.
 func declared(c *spec.Context) *Port {
-	p := &Port{NS: c.NS, Dev: c.Device, Options: Unmanaged, Adopt: c.Adopt, Source: c.Source()}
+	p := &Port{NS: c.NS, Dev: c.Device, Options: unmanaged, Adopt: c.Adopt, Source: c.Source()}
 	if known, is := c.Declared(p.ID()).(*Port); is {
 		return known
 	}
@@ -94,7 +94,7 @@ func (f *fields) flags() []**bool {
 }
 
 func (f *fields) options() Options {
-	o, numbers := Unmanaged, f.numbers()
+	o, numbers := unmanaged, f.numbers()
 	for i, number := range numbers {
 		if *number != nil {
 			o[i] = int32(**number)
