@@ -27,6 +27,6 @@ func newApply(o *options) *cobra.Command {
 			return o.once(cmd.Context(), desired, again, wait, false, "a running daemon applies the files by itself, see `linkd reload` and `linkd status`")
 		},
 	}
-	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to wait for what is pending")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to wait for what is pending; 0 does not wait")
 	return cmd
 }

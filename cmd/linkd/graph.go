@@ -51,7 +51,7 @@ func newGraph(o *options) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", graph.DOT, "dot (Graphviz), mermaid or svg")
+	cmd.Flags().StringVar(&format, "format", graph.DOT, "`FORMAT` of the picture: dot (Graphviz), mermaid or svg")
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(graph.FormatNames(), cobra.ShellCompDirectiveNoFileComp)))
 	cmd.Flags().BoolVar(&wanted, "wanted", false, "draw what the files want, without a look at what there is")
 	return cmd

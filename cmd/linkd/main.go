@@ -121,11 +121,11 @@ func newRoot(o *options) *cobra.Command {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	flags := root.PersistentFlags()
-	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "file or directory of YAML files; may be given again")
-	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "where the control socket, the journal and the lock are")
-	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
-	flags.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
-	flags.StringVar(&o.logFormat, "log-format", "text", "text, json or journal")
+	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "`PATH` of a YAML file or a directory of them; may be given again")
+	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "`DIR` of the control socket, the journal and the lock")
+	flags.StringVarP(&o.output, "output", "o", "text", "`FORMAT` of what is printed: text or json")
+	flags.StringVar(&o.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn or error")
+	flags.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or journal")
 	completeFlags(root)
 	root.AddCommand(
 		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newSchema(), newVersion(o),

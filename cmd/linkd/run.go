@@ -36,8 +36,8 @@ func newRun(o *options) *cobra.Command {
 			return o.run(cmd.Context(), metricsAt, mounts)
 		},
 	}
-	cmd.Flags().StringVar(&metricsAt, "metrics", "", "loopback ADDRESS:PORT on which Prometheus may fetch /metrics, such as 127.0.0.1:9108")
-	cmd.Flags().StringVar(&mounts, "mount-namespace", "", "the mount namespace (a file) to name network namespaces in, if not its own")
+	cmd.Flags().StringVar(&metricsAt, "metrics", "", "loopback `ADDRESS:PORT` on which Prometheus may fetch /metrics, such as 127.0.0.1:9108")
+	cmd.Flags().StringVar(&mounts, "mount-namespace", "", "`FILE` of the mount namespace to name network namespaces in, if not its own")
 	return cmd
 }
 

@@ -33,7 +33,7 @@ func newValidate(o *options) *cobra.Command {
 			return o.invalid(errs)
 		},
 	}
-	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it stood at this path")
+	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it stood at this `PATH`")
 	cobra.CheckErr(cmd.MarkFlagFilename("replacing", "yaml", "yml"))
 	return cmd
 }
