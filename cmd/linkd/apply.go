@@ -13,7 +13,11 @@ func newApply(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Converge once, without a daemon",
-		Args:  cobra.NoArgs,
+		Long: "Read the files and change what differs from them, once and without a daemon. The exit status is 0 " +
+			"where everything is as wanted, or pending (what is not there yet, a container that has not been " +
+			"started, say); 1 where something failed, or is still pending after --wait; 2 where a file is not " +
+			"valid, and then nothing was done.",
+		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			files, err := spec.ReadTrusted(o.config)
 			if err != nil {
@@ -27,6 +31,6 @@ func newApply(o *options) *cobra.Command {
 			return o.once(cmd.Context(), desired, again, wait, false, "a running daemon applies the files by itself, see `linkd reload` and `linkd status`")
 		},
 	}
-	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to wait for what is pending; 0 does not wait")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for what is pending, such as 30s")
 	return cmd
 }

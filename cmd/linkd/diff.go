@@ -17,8 +17,11 @@ import (
 func newDiff(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff",
-		Short: "What would change; nothing is written",
-		Args:  cobra.NoArgs,
+		Short: "Print what would change; nothing is written",
+		Long: "Compare the files with what there is, and print what apply or the daemon would do: + is made, ~ " +
+			"changed, - deleted. The exit status is 0 where that is nothing, 1 where it is something, 2 where it " +
+			"cannot be told.",
+		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			desired, err := o.loadValid(spec.ReadToLook)
 			if err != nil {

@@ -19,10 +19,10 @@ import (
 func newDoctor(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "What of this machine keeps the files from working, and what to do",
+		Short: "Say what of this machine keeps the files from working, and what to do",
 		Long: "Look at the machine and the files, and say what keeps these from working, and what to do. It needs no daemon and changes " +
-			"nothing. The exit status is 1 where there is something to do.",
-		Args: cobra.NoArgs,
+			"nothing. The exit status is 0, or 1 where there is something to do.",
+		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			findings := o.examine(cmd.Context())
 			var err error

@@ -22,10 +22,10 @@ func newEvents(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "events [ID...]",
-		Short: "What happens, as it happens",
+		Short: "Print what happens, as it happens",
 		Long: "Print what the daemon does and finds from now on, all of it or what is about the resources with these IDs: what was " +
 			"changed, what others changed and who that may have been, how resources and files stand. With -o json each event is " +
-			"a line of JSON. It ends when the daemon does, with 3.",
+			"a line of JSON. It ends with the exit status 3 when the daemon does.",
 		ValidArgsFunction: o.completeIDs,
 		RunE:              func(cmd *cobra.Command, ids []string) error { return o.events(cmd.Context(), ids, count, timeout) },
 	}

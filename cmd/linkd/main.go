@@ -109,6 +109,7 @@ func newRoot(o *options) *cobra.Command {
 		Short:         "Wire network namespaces from YAML files, and keep them so",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       version,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			return errors.Join(
 				spec.OneOf("--output", o.output, "text", "json"),
@@ -121,16 +122,24 @@ func newRoot(o *options) *cobra.Command {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	flags := root.PersistentFlags()
-	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "`PATH` of a YAML file or a directory of them; may be given again")
+	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "`PATH` of a file, or of a directory of YAML files; may be given again")
 	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "`DIR` of the control socket, the journal and the lock")
 	flags.StringVarP(&o.output, "output", "o", "text", "`FORMAT` of what is printed: text or json")
-	flags.StringVar(&o.logLevel, "log-level", "info", "least `LEVEL` that is logged: debug, info, warn or error")
+	flags.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or journal")
 	completeFlags(root)
 	root.AddCommand(
 		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newSchema(), newVersion(o),
 	)
 	return root
+}
+
+// takesNone refuses arguments. A file is what they are meant to be, as a rule.
+func takesNone(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes no argument %q; a file is named with --config", cmd.CommandPath(), args[0])
 }
 
 func (o *options) level(v *slog.LevelVar) error {

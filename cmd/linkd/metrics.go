@@ -15,10 +15,10 @@ import (
 func newMetrics(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "metrics",
-		Short: "What the daemon has counted, as Prometheus reads it",
+		Short: "Print what the daemon has counted, as Prometheus reads it",
 		Long: "Print the daemon's metrics in Prometheus' text format, for whoever has no `linkd run --metrics` to scrape: into a " +
 			"file of node_exporter's textfile collector, say.",
-		Args: cobra.NoArgs,
+		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text, err := control.NewClient(o.runtimeDir).Metrics(cmd.Context())
 			if err != nil {

@@ -16,7 +16,10 @@ func newReload(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
 		Short: "Have the daemon read the files again, and wait until it has converged",
-		Args:  cobra.NoArgs,
+		Long: "Have the daemon read the files again, and wait until it has acted upon them. The exit status is 0 " +
+			"where everything is as wanted, or pending; 1 where something failed; 2 where a file is not valid, " +
+			"and then its last good content stays in force; 3 where no daemon answers.",
+		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			reloaded, err := control.NewClient(o.runtimeDir).Reload(cmd.Context())
 			if err != nil {

@@ -25,8 +25,10 @@ func newRun(o *options) *cobra.Command {
 	var metricsAt, mounts string
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "The daemon: watch the files and the kernel, converge, repair",
-		Args:  cobra.NoArgs,
+		Short: "Run the daemon: watch the files and the kernel, converge, repair",
+		Long: "Run the daemon, in the foreground: it applies the files and each change of them, and puts right what " +
+			"others undo. SIGHUP reloads; SIGTERM ends it with the exit status 0, and leaves the wiring.",
+		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if metricsAt != "" {
 				if _, err := metrics.ParseLoopback(metricsAt); err != nil {
@@ -37,7 +39,7 @@ func newRun(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&metricsAt, "metrics", "", "loopback `ADDRESS:PORT` on which Prometheus may fetch /metrics, such as 127.0.0.1:9108")
-	cmd.Flags().StringVar(&mounts, "mount-namespace", "", "`FILE` of the mount namespace to name network namespaces in, if not its own")
+	cmd.Flags().StringVar(&mounts, "mount-namespace", "", "mount namespace (a `FILE`) to name network namespaces in, if not its own")
 	return cmd
 }
 

@@ -16,7 +16,7 @@ import (
 func newShow(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [NETNS...]",
-		Short: "The live state of namespaces as a file, whoever made it",
+		Short: "Print the live state of namespaces as a file, whoever made it",
 		Long: "Print what there is in namespaces as a file that changes nothing but ownership marks when it is applied. NETNS is " +
 			"host, a name in /run/netns or in the files, or a selector, such as pid:4711. Without one it is the host, all of " +
 			"/run/netns, and what the files name.",

@@ -19,8 +19,11 @@ import (
 func newStatus(o *options) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
-		Use:               "status [ID...]",
-		Short:             "How each resource stands",
+		Use:   "status [ID...]",
+		Short: "Print how each resource stands",
+		Long: "Print a line for each resource, or for those with these IDs: how it stands, its ID, the line of a " +
+			"file that asks for it, and the reason where it is not as wanted. The exit status is 0 where " +
+			"everything is as wanted, 1 where it is not, 3 where no daemon answers.",
 		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			client := control.NewClient(o.runtimeDir)

@@ -14,7 +14,9 @@ func newTeardown(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "teardown",
 		Short: "Remove all that linkd made, and only that",
-		Args:  cobra.NoArgs,
+		Long: "Remove all that linkd made, and put back what it changed. The files stay, so stop the daemon first. " +
+			"The exit status is 0, or 1 where something could not be removed.",
+		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			named, err := namedNamespaces()
 			if err != nil {

@@ -21,8 +21,8 @@ var (
 func newVersion(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "The version of this program",
-		Args:  cobra.NoArgs,
+		Short: "Print the version of this program",
+		Args:  takesNone,
 		RunE: func(*cobra.Command, []string) error {
 			if o.json() {
 				return json.NewEncoder(os.Stdout).Encode(map[string]string{

@@ -15,8 +15,11 @@ import (
 func newWait(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use:               "wait [ID...]",
-		Short:             "Block until everything, or what is named, is as wanted",
+		Use:   "wait [ID...]",
+		Short: "Block until everything, or what is named, is as wanted",
+		Long: "Have the daemon look at the files and the kernel, and block until everything is as wanted, or the " +
+			"resources with these IDs are. A daemon that does not run yet is waited for, too. The exit status is " +
+			"0, or 1 where that was not so within --timeout.",
 		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx := cmd.Context()

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"linkd/pkg/reconcile"
 )
 
@@ -122,6 +124,9 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		}
 		if errors.Is(err, errDenied) {
 			return nil, fmt.Errorf("%s: %w: %s", c.path, errDenied, deniedHere(method, strings.TrimPrefix(path, "/v1/")))
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
+			err = closed(err)
 		}
 		return nil, err
 	}

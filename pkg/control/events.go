@@ -12,9 +12,23 @@ import (
 	"linkd/pkg/reconcile"
 )
 
+// mostMembers is how many that are not root may listen to events at a time: half of all, so that root can.
+const mostMembers = 8
+
 // stream answers with a line of JSON for each event, from one that says how everything stands to one that says that the
 // daemon stops. A reader that does not read is left behind, and holds nobody up.
-func stream(w http.ResponseWriter, r *http.Request, d Daemon) {
+//
+// Members are those of its readers who are not root.
+func stream(w http.ResponseWriter, r *http.Request, d Daemon, members chan struct{}) {
+	if p, _ := r.Context().Value(peerKey{}).(peer); p.uid != 0 {
+		select {
+		case members <- struct{}{}:
+			defer func() { <-members }()
+		default:
+			http.Error(w, reconcile.ErrTooMany.Error(), http.StatusServiceUnavailable)
+			return
+		}
+	}
 	listener, err := d.Listen(r.URL.Query()["id"])
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -27,6 +41,10 @@ func stream(w http.ResponseWriter, r *http.Request, d Daemon) {
 	}
 	w.Header().Set("Content-Type", "application/jsonl")
 	out, flush := json.NewEncoder(w), http.NewResponseController(w)
+	// What was asked before on this connection may have left a deadline. Somebody who reads on after hours is welcome.
+	if flush.SetWriteDeadline(time.Time{}) != nil {
+		return
+	}
 	events := []reconcile.Event{{Version: 1, Time: time.Now(), Event: reconcile.Listening, State: status.State}}
 	for err == nil {
 		for i := range events {

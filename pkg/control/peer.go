@@ -25,11 +25,10 @@ type peerKey struct{}
 
 // withPeer is an http.Server's ConnContext.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	p, err := peerOf(conn)
-	if err != nil {
-		return ctx
+	if c, is := conn.(*caller); is {
+		return context.WithValue(ctx, peerKey{}, c.peer)
 	}
-	return context.WithValue(ctx, peerKey{}, p)
+	return ctx
 }
 
 func peerOf(conn net.Conn) (p peer, err error) {

@@ -92,17 +92,22 @@ func Serve(dir, version string, d Daemon, metrics http.Handler, log *slog.Logger
 		}
 		answer(w, reply)
 	})
-	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { stream(w, r, d) })
-	mux.Handle("GET /metrics", metrics)
+	members := make(chan struct{}, mostMembers)
+	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { stream(w, r, d, members) })
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		hurry(w)
+		metrics.ServeHTTP(w, r)
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	server := &http.Server{
 		Handler: guard(mux, door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: longestQuestion,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(door)
+		_ = server.Serve(&crowd{Listener: door, count: map[uint32]int{}})
 	}()
 	return func() {
 		cancel()
@@ -120,7 +125,21 @@ func Serve(dir, version string, d Daemon, metrics http.Handler, log *slog.Logger
 // parting is how long a daemon that stops waits for those who listen to take what it still has to say.
 const parting = time.Second
 
+const (
+	// longestQuestion bounds, in bytes, what somebody can ask: a wait for a few thousand resources.
+	longestQuestion = 256 << 10
+	// readTime is how long an answer is kept for somebody who does not read it.
+	readTime = 30 * time.Second
+)
+
+// hurry gives who asked readTime to take the answer. That counts from when there is one, which may be hours after the
+// question.
+func hurry(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(readTime))
+}
+
 func answer(w http.ResponseWriter, v any) {
+	hurry(w)
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v)
 }

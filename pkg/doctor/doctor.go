@@ -104,5 +104,5 @@ const opening = "# What `linkd doctor` looks at\n\n" +
 	`{"version":1,"findings":[{"check":"forwarding","level":"error","text":"...","advice":"...","resource":"host/iptables/nat/LINKD-POSTROUTING","source":"/etc/linkd.d/links.yaml:12"}]}` +
 	"\n```\n\n" +
 	"A level is `error` (it does not work like this), `warning` (it works, and will not always), `ok`, or `skipped` (it does\n" +
-	"not matter here, or cannot be told). The exit status is 1 where there is an error or a warning, and 2 where it was called\n" +
+	"not matter here, or cannot be told); as text these are `problem`, `advice`, `fine` and `skipped`. The exit status is 1 where there is an error or a warning, and 2 where it was called\n" +
 	"wrongly.\n"

@@ -51,7 +51,7 @@ func firstBySchemes(files *spec.Desired) map[string]spec.Source {
 // starts says how an engine comes to answer.
 var starts = map[string]string{
 	"docker": "start Docker (systemctl start docker), or set DOCKER_HOST for linkd to where it listens",
-	"podman": "install podman, or set CONTAINER_HOST for linkd to where its service listens",
+	"podman": "install podman, and for linkd's service start its socket (systemctl enable --now podman.socket), or set CONTAINER_HOST for linkd to where its service listens",
 	"unit":   "use it where systemd runs, with its D-Bus socket in reach of linkd",
 }
 

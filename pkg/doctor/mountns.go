@@ -16,7 +16,7 @@ var mountNamespace = newCheck("mount-namespace", "namespaces that linkd makes ar
 	"A namespace that linkd makes (`create: true`) is a mount in `/run/netns`. From a mount namespace of linkd's own, which\n`ProtectSystem`, `PrivateTmp` and their like in a unit give it, that does not get out: others find an empty file there, and\n`ip netns exec` fails.",
 	func(ctx context.Context, m *Machine) (mounts, error) {
 		if len(made(m.Desired)) == 0 {
-			return mounts{}, needless("the files have no namespace made")
+			return mounts{}, needless("the files make no namespace")
 		}
 		pid, who := m.linkd(ctx)
 		own, err := mountNamespaceOf(pid)

@@ -36,7 +36,7 @@ var States = []struct {
 	{Wanted, "in the files"},
 	{Foreign, "not in the files"},
 	{Leaving, "will be removed"},
-	{Pending, "waits"},
+	{Pending, "pending"},
 	{Missing, "will be made"},
 	{Differs, "will be changed"},
 	{Failed, "failed"},

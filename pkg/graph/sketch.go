@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
@@ -76,6 +77,10 @@ func NewSketch(remark func(string)) *Sketch {
 func (s *Sketch) Want(d *spec.Desired) {
 	for _, ns := range d.Namespaces {
 		s.box(ns).wanted = true
+	}
+	if slices.ContainsFunc(d.Resources.All(), func(r spec.Resource) bool { return r.ID().NS == spec.Host }) {
+		// An end that names no namespace is in the host, which no file has to name.
+		s.box(spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}).wanted = true
 	}
 	for _, t := range d.Templates {
 		// It is in the picture where one made-up container stands for all of its own.

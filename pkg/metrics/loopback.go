@@ -8,7 +8,13 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
+
+// mostScrapers is how many connections there may be at a time. On a loopback address any user of the machine can open some,
+// and each takes a descriptor, and where linkd has none left it can open no namespace.
+const mostScrapers = 16
 
 // ParseLoopback reads ADDRESS:PORT, and refuses an address that others can reach: there is neither a password nor
 // encryption, and who wants to read the metrics from afar has a proxy with both.
@@ -39,7 +45,7 @@ func Serve(address string, handler http.Handler, log *slog.Logger) (stop func(),
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(netutil.LimitListener(listener, mostScrapers)); !errors.Is(err, http.ErrServerClosed) {
 			log.Warn("the metrics are no longer to be had on a port", "address", at.String(), "error", err)
 		}
 	}()

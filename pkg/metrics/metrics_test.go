@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -163,4 +165,55 @@ func TestAPortIsGivenBack(t *testing.T) {
 	if _, err := Serve("192.0.2.1:0", nil, nil); err == nil {
 		t.Error("it serves others")
 	}
+}
+
+// A user of the machine who opens connections, and asks nothing, takes no more of linkd's descriptors than there are scrapers.
+func TestScrapersAreCounted(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	address := freePort(t)
+	stop, err := Serve(address, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	before := descriptors(t)
+	var held []net.Conn
+	for range 4 * mostScrapers {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		held = append(held, conn)
+	}
+	// One that is accepted is answered. Those that wait behind them are the kernel's.
+	for _, conn := range held[:mostScrapers] {
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: linkd\r\n\r\n")
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if taken := descriptors(t) - before - len(held); taken != mostScrapers {
+		t.Errorf("%d connections take %d descriptors, want %d", len(held), taken, mostScrapers)
+	}
+}
+
+// freePort is an address with a port that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(open)
 }

@@ -11,7 +11,8 @@ import (
 // keeps of it, which EachAttr walks: a bridge has forty of each port, and few of them are ever asked for.
 type Link struct {
 	Index, Master, Parent int
-	// ParentNS is the id, in this link's namespace, of the namespace in which Parent is; -1 means this one.
+	// ParentNS is the id, in this link's namespace, of the namespace in which Parent is; -1 means this one, and NoID one that has
+	// ended or is about to: NETNSA_NSID_NOT_ASSIGNED (peernet2id_alloc in net/core/net_namespace.c).
 	ParentNS               int
 	Name, Kind, Alias, MAC string
 	PortKind               string
@@ -157,7 +158,9 @@ func parseLink(msg []byte) (*Link, error) {
 		case unix.IFLA_LINK:
 			l.Parent = int(Number(value))
 		case unix.IFLA_LINK_NETNSID:
-			l.ParentNS = int(int32(Number(value)))
+			if l.ParentNS = int(int32(Number(value))); l.ParentNS < 0 {
+				l.ParentNS = NoID
+			}
 		case unix.IFLA_PROP_LIST:
 			return EachAttr(value, func(kind uint16, name []byte) error {
 				if kind == unix.IFLA_ALT_IFNAME {

@@ -3,6 +3,7 @@
 package observe
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -19,9 +20,9 @@ func init() { runtime.LockOSThread() }
 // home is linkd's own namespace, for threads to come back to.
 var home = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/ns/net") })
 
-// inNamespace runs job on a thread that is in the network namespace open as fd. It is the only place that calls setns,
-// and gives the thread back to the runtime only when it is home again. Opening sockets, running programs and writing
-// below /proc/sys/net follow the thread; /sys/class/net and /proc/net do not.
+// inNamespace runs job on a thread that is in the network namespace open as fd. It is the only place that enters one, and
+// gives the thread back to the runtime only when it is home again. Opening sockets, running programs and writing below
+// /proc/sys/net follow the thread; /sys/class/net and /proc/net do not.
 //
 // The thread is the caller's: to hand the job to one that is kept for it would cost two switches, several times what
 // the job does.
@@ -32,7 +33,9 @@ func inNamespace(fd int, job func() error) error {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("enter the namespace: %w: it takes CAP_SYS_ADMIN, as root has it", err)
+	} else if err != nil {
 		return fmt.Errorf("enter the namespace: %w", err)
 	}
 	defer func() {

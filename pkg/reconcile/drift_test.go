@@ -51,7 +51,7 @@ func TestNewsIsEnough(t *testing.T) {
 			journal := remembers("")
 			maps.Copy(journal.entries, b.engine.journal.entries)
 			e := NewEngine(anew.kinds(), b.world, journal, slog.New(slog.NewTextHandler(io.Discard, nil)))
-			e.Want(&spec.Desired{Resources: b.engine.want}, true)
+			e.Want(&spec.Desired{Resources: b.engine.want}, !b.engine.partial)
 			e.Converge(context.Background())
 			if d := cmp.Diff(anew.kernel.String()+standing(e), there+stands); d != "" {
 				t.Fatalf("%s\nwanted:\n%s\nanew and now (-anew +now):\n%s", strings.Join(story, "\n"), lines(toysOf(b.engine.want)), d)
@@ -147,12 +147,14 @@ func (b *bench) drift(t *rapid.T) string {
 		return fmt.Sprint(id, " is refused")
 	case "population":
 		text := drawWants(t)
-		b.engine.Repopulate(wants(text), true)
-		return "the templates stand for:\n" + text
+		complete := rapid.Bool().Draw(t, "complete")
+		b.engine.Repopulate(wants(text), complete)
+		return fmt.Sprintf("the templates stand for (complete %t):\n%s", complete, text)
 	case "files":
 		text := drawWants(t)
-		b.engine.Want(wants(text), true)
-		return "the files want:\n" + text
+		complete := rapid.Bool().Draw(t, "complete")
+		b.engine.Want(wants(text), complete)
+		return fmt.Sprintf("the files want (complete %t):\n%s", complete, text)
 	}
 	return "nothing happens"
 }

@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -402,6 +404,37 @@ host/box/c pending: there is no namespace at %[1]s
 	must(t, os.WriteFile(path, nil, 0o644))
 	b.pass(0, strings.NewReplacer("pending", "failed", "there is no namespace at "+path,
 		path+" is not a network namespace").Replace(missing))
+}
+
+// What failed in a namespace is tried at once in the one that takes its place.
+func TestANamespaceThatIsAnotherNow(t *testing.T) {
+	b := newBench(t, "")
+	path := filepath.Join(t.TempDir(), "ns")
+	replace := func() {
+		t.Helper()
+		process := exec.Command("sleep", "infinity")
+		process.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+		must(t, process.Start())
+		t.Cleanup(func() {
+			_ = process.Process.Kill()
+			_ = process.Wait()
+		})
+		_ = os.Remove(path)
+		must(t, os.Symlink(fmt.Sprintf("/proc/%d/ns/net", process.Process.Pid), path))
+	}
+	replace()
+	d := wants("away/box/a\nhost/box/c within=away")
+	d.Namespaces["away"] = spec.Namespace{Name: "away", Selector: spec.Selector{Scheme: "path", Value: path}}
+	a, c := parseID("away/box/a"), parseID("host/box/c")
+	b.refuses[a], b.refuses[c] = unix.EBUSY, unix.EBUSY
+	b.engine.Want(d, true)
+	const tries = "create away/box/a\ncreate host/box/c\n"
+	const failing = "away/box/a failed: create away/box/a: device or resource busy\nhost/box/c failed: create host/box/c: device or resource busy\n"
+	b.pass(0, tries+failing)
+	b.pass(0, failing)
+	replace()
+	clear(b.refuses)
+	b.pass(0, tries)
 }
 
 func TestStatusAsJSONPromisesIt(t *testing.T) {

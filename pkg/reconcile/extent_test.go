@@ -79,3 +79,20 @@ func TestNewsOfALinkIsAboutWhatIsOnIt(t *testing.T) {
 	asks("one of it is gone", "lo/a lo/b", "lo/a lo/b")
 	b.has("host/tag/gone0/theirs\nhost/tag/lo/a mark\nhost/tag/lo/b mark\n")
 }
+
+// What an earlier run left is not forgotten while it is not known all that is wanted: it goes once that is.
+func TestWhatWasFoundWaitsUntilAllIsKnown(t *testing.T) {
+	b := newBench(t, "host/tag/lo/left mark")
+	var asked []string
+	b.engine = NewEngine([]Registered{Register[*toy]("tag", tagKind{toyKind{b.kernel}, &asked}, observe.LinkTopic)},
+		b.world, OpenJournal(b.journal), b.engine.log)
+	b.engine.Search()
+	b.engine.Want(wants("host/tag/lo/a"), false)
+	b.engine.Converge(t.Context())
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	b.engine.Converge(t.Context())
+	b.has("host/tag/lo/a mark\nhost/tag/lo/left mark\n")
+	b.engine.Repopulate(wants("host/tag/lo/a\nhost/tag/lo/b"), true)
+	b.engine.Converge(t.Context())
+	b.has("host/tag/lo/a mark\nhost/tag/lo/b mark\n")
+}

@@ -65,7 +65,8 @@ func (e *Engine) look(ctx context.Context) (looked part) {
 		}
 	}
 	clear(e.dirty)
-	e.search = false
+	// What is found is needed until it is known all that is wanted.
+	e.search = e.search && e.partial
 	return looked
 }
 
@@ -110,16 +111,18 @@ func (e *Engine) known(s scope) map[spec.ID]spec.Resource {
 	return e.found[s.ns][s.kind]
 }
 
-// unreach forgets that what is wanted in a namespace has been there: it is another namespace now, and nobody undid
-// anything in it.
+// unreach forgets that what is wanted in a namespace has been there, or has failed there: it is another namespace now, in
+// which nobody undid anything, and nothing was tried.
 func (e *Engine) unreach(name string) {
 	for i := range e.kinds {
 		s := scope{name, e.kinds[i].Name}
+		ids := slices.Clone(e.index.reaching[s])
 		for _, r := range e.index.byScope[s] {
-			delete(e.reached, r.ID())
+			ids = append(ids, r.ID())
 		}
-		for _, id := range e.index.reaching[s] {
+		for _, id := range ids {
 			delete(e.reached, id)
+			delete(e.trials, id)
 		}
 	}
 }

@@ -38,12 +38,15 @@ func (e *Engine) Repopulate(d *spec.Desired, complete bool) {
 	}
 }
 
-// beginAnew forgets how a resource stood, and looks at where it is or will be.
+// beginAnew forgets how a resource stood, and looks at where it is or will be. Where its namespace is not declared any more,
+// nothing of linkd's is left in it.
 func (e *Engine) beginAnew(id spec.ID) {
 	delete(e.trials, id)
 	delete(e.reached, id)
 	delete(e.verdicts, id)
 	delete(e.troubled, id)
 	e.unsettled[id] = true
-	e.dirty.mark(id.NS, id.Kind, everything)
+	if _, declared := e.declared[id.NS]; declared {
+		e.dirty.mark(id.NS, id.Kind, everything)
+	}
 }

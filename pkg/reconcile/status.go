@@ -138,9 +138,19 @@ func (s *Status) Only(ids []string) (only *Status, unknown []string) {
 	}
 	selected := *s
 	selected.Resources = nil
+	const none = -1
+	at := make(map[string]int, len(ids))
 	for _, id := range ids {
-		i := slices.IndexFunc(s.Resources, func(r ResourceStatus) bool { return r.ID == id })
-		if i < 0 {
+		at[id] = none
+	}
+	for i, r := range s.Resources {
+		if _, asked := at[r.ID]; asked {
+			at[r.ID] = i
+		}
+	}
+	for _, id := range ids {
+		i := at[id]
+		if i == none {
 			unknown = append(unknown, id)
 			continue
 		}

@@ -141,3 +141,22 @@ func TestADriftIsPutDownToWhoeverWasHeardOf(t *testing.T) {
 	undo()
 	w.tells("it is somebody else", told("  by process 8 (iptables-restor)"), logged(", by process 8 (iptables-restor)"))
 }
+
+// A namespace that templates do not stand for any more is not one that somebody is waiting for.
+func TestNobodyMissesANamespaceThatIsNotDeclared(t *testing.T) {
+	w := newWitness(t, "")
+	populated := wants("host/box/a\nlab/box/b")
+	populated.Namespaces["lab"] = spec.Namespace{Name: "lab", Selector: spec.Selector{Scheme: "path", Value: "/nowhere"}}
+	w.engine.Want(populated, true)
+	w.tells("a namespace that is not there", `
+namespace lab is missing  (there is no namespace at /nowhere)
+op        create host/box/a  a.yaml:1
+state     host/box/a is ok  a.yaml:1
+state     lab/box/b is pending  (there is no namespace at /nowhere)  a.yaml:2
+`, `
+level=INFO msg=create id=host/box/a op=create file=a.yaml:1
+level=INFO msg="there is no namespace at /nowhere" id=lab/box/b state=pending file=a.yaml:2
+`)
+	w.engine.Repopulate(wants("host/box/a"), true)
+	w.tells("it is not declared any more", "state     lab/box/b was pending, is gone\n", "")
+}

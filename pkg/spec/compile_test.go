@@ -363,12 +363,16 @@ links:
 %YAML 1.1
 %YAML 1.1
 ---
+-- f.yaml --
+links:
+  c1: {mode: @x}
 `, `
-a.yaml:2:1: found character that cannot start any token
+a.yaml:2:1: a tab indents this line, and YAML takes spaces only
 b.yaml:2:1: did not find expected ',' or '}'
 c.yaml:2:1: found unexpected end of stream
 d.yaml:2:1: unknown anchor 'nobody' referenced
 e.yaml:2:1: found duplicate %YAML directive
+f.yaml:2:1: found character that cannot start any token
 `},
 		{"a file that cannot be read hides nothing of the others", `-- a.yaml --
 links: {c1: {x: 1}}

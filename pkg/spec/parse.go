@@ -85,7 +85,21 @@ func yamlPosition(text []byte, err error) (line int, msg string) {
 	if grammarError.MatchString(msg) {
 		line++
 	}
-	return max(line, 1), msg
+	line = max(line, 1)
+	if msg == startsNoToken && tabIndents(text, line) {
+		msg = "a tab indents this line, and YAML takes spaces only"
+	}
+	return line, msg
+}
+
+// startsNoToken is what yaml.v3's scanner says of a tab, among others, which an editor shows like the spaces before it.
+const startsNoToken = "found character that cannot start any token"
+
+func tabIndents(text []byte, line int) bool {
+	for ; line > 1; line-- {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
+	}
+	return bytes.HasPrefix(bytes.TrimLeft(text, " "), []byte("\t"))
 }
 
 type walker struct {

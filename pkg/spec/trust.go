@@ -165,7 +165,12 @@ func (w *walk) checkOwner(onTheWay bool) error {
 	if trusted(uid) || onTheWay && uid == overflowUID && beyond() {
 		return nil
 	}
-	return w.refuse(w.at, "belongs to "+userName(uid), "chown root:")
+	remedy := "chown root:"
+	if onTheWay {
+		// It may be somebody's home.
+		remedy = "keep the file in a directory of root's, or " + remedy
+	}
+	return w.refuse(w.at, "belongs to "+userName(uid), remedy)
 }
 
 func trusted(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }

@@ -29,6 +29,8 @@ type Link struct {
 	Source spec.Source
 
 	found *found
+	// anyMAC: it is born with whatever address the kernel gives it.
+	anyMAC bool
 }
 
 // found is what only the kernel can say.

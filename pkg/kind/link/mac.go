@@ -3,9 +3,12 @@ package link
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"net"
 	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
 )
@@ -41,13 +44,25 @@ var bootID = sync.OnceValue(func() []byte {
 	return id
 })
 
-// bornMAC is the address to give to a new link of a kind that has its own.
+// bornMAC is the address to give to a new link of a kind that has its own; nil leaves it to the kernel.
 func (l *Link) bornMAC(ns *observe.NS) *string {
-	if l.MAC != nil {
+	if l.MAC != nil || l.anyMAC {
 		return l.MAC
 	}
 	mac := stableMAC(ns, l)
 	return &mac
+}
+
+// withAnyMAC is what can be had where the address with which a link would be born is taken, which err tells: the one that
+// it was made with before may live on in a namespace that nobody can see any more, and a parent has no two macvlans of one
+// address (macvlan_open in drivers/net/macvlan.c).
+func (l *Link) withAnyMAC(err error) *Link {
+	if l.MAC != nil || !errors.Is(err, unix.EADDRINUSE) {
+		return nil
+	}
+	other := *l
+	other.anyMAC = true
+	return &other
 }
 
 // hasBornMAC tells whether a link of linkd's has the address with which linkd would make it.

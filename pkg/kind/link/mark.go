@@ -14,8 +14,9 @@ import (
 )
 
 // birthGroup is the group of interfaces (ip-link(8), "group") that linkd's are made in. The kernel takes no alias before an
-// interface is there and announced, but a group: so udev can tell whose it is in time. It marks nothing else.
-const birthGroup = 108
+// interface is there and announced, but a group: so udev can tell whose it is in time. It marks nothing else. Groups of
+// administrators are small numbers; one that they had, too, would take their interfaces from systemd-networkd.
+const birthGroup = 108108
 
 func inBirthGroup() *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(birthGroup)) }
 

@@ -27,6 +27,8 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 	for i, l := range links.All {
 		f := &found{link: l, place: place{id, l.Index}, other: place{id, tiedTo(l)}}
 		switch {
+		case l.ParentNS == observe.NoID:
+			f.other = place{}
 		case l.ParentNS < 0:
 		case id < 0:
 			f.other.ns = l.ParentNS

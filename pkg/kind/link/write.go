@@ -20,6 +20,9 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 		return set(ns, 0, want.Up, named(want.Name), want.mark())
 	}
 	err := k.bear(ns, want)
+	if other := want.withAnyMAC(err); other != nil {
+		err = k.bear(ns, other)
+	}
 	down := want.onDownParent(err)
 	if down != nil {
 		// Down it can be made, and the kernel brings it up with its parent (vlan_device_event in net/8021q/vlan.c).

@@ -38,6 +38,7 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (fo
 			if n.Target, err = os.Readlink(n.path()); err != nil {
 				return nil, err
 			}
+			n.leads = fileAt(n.path())
 		default:
 			if open, err := ns.Other(w.Name); err == nil && open.Path == n.path() {
 				n.Made, n.identity = true, open.Identity
@@ -107,7 +108,7 @@ func (kind) Complete(world *observe.World, want *Name) (*Name, error) {
 		return want, err
 	}
 	complete := *want
-	complete.Target = ns.Path
+	complete.Target, complete.leads = ns.Path, fileAt(ns.Path)
 	return &complete, nil
 }
 
@@ -115,6 +116,8 @@ func (kind) Diff(want, have *Name) []reconcile.Field {
 	var fs reconcile.Fields
 	if w, h := want.describe(), have.describe(); w != h {
 		fs.Differ("file", h, w)
+		// An engine tells later than the kernel where a namespace is, and a path ends with a process.
+		fs[0].Moved = want.Target != "" && have.Target != "" && (have.leads == want.leads || have.leads == file{})
 	}
 	return fs
 }

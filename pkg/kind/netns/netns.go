@@ -5,6 +5,8 @@ package netns
 import (
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
@@ -55,6 +57,19 @@ type Name struct {
 	// exposes: it is a symbolic link to where the namespace is found. inhabited: processes are in the mounted namespace. Only
 	// a survey tells.
 	exposes, inhabited bool
+	// leads is what a symbolic link leads to, or has to.
+	leads file
+}
+
+// file is a file, by whatever path; zero for none.
+type file struct{ dev, inode uint64 }
+
+func fileAt(path string) file {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return file{}
+	}
+	return file{st.Dev, st.Ino}
 }
 
 // ID implements spec.Resource.

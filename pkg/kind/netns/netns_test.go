@@ -2,6 +2,7 @@ package netns
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -82,6 +83,30 @@ func TestANameIsMadeAndDeletedTwice(t *testing.T) {
 		if have := find(t, lab, want); have != nil {
 			t.Fatalf("deleted, and found %+v", have)
 		}
+	}
+}
+
+// A name that leads to the right namespace by another path, or nowhere any more, has not been changed by anybody.
+func TestWhoHasChangedAName(t *testing.T) {
+	want := &Name{Host: spec.Host, Name: "new"}
+	lab := conform.Open(t)
+	lab.World.Declare(map[string]spec.Namespace{want.Name: {Name: want.Name, Selector: spec.Selector{Scheme: "path", Value: lab.NS.Path}}})
+	want, err := kind{}.Complete(lab.World, want)
+	conform.Must(t, err)
+	conform.Must(t, makeDir())
+	for _, test := range []struct {
+		target string
+		moved  bool
+	}{
+		{filepath.Join("/proc/self/root", lab.NS.Path), true},
+		{"/proc/0/ns/net", true},
+		{"/proc/self/ns/net", false},
+	} {
+		conform.Must(t, os.Symlink(test.target, want.path()))
+		if fs := (kind{}).Diff(want, find(t, lab, want)); len(fs) != 1 || fs[0].Moved != test.moved {
+			t.Errorf("%s: %v; want moved %t", test.target, fs, test.moved)
+		}
+		conform.Must(t, os.Remove(want.path()))
 	}
 }
 

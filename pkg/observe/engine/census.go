@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"reflect"
@@ -27,7 +28,7 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 		return nil, f.misused
 	}
 	f.mu.Lock()
-	c, watching := f.counts[label], f.watching
+	c, watching, down := f.counts[label], f.watching, f.down
 	if c == nil {
 		// Who asks before anybody watches is told directly, and has to be told of what changed until that began.
 		c = &count{answered: make(chan struct{}), missed: !watching}
@@ -44,16 +45,20 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 		}
 		return f.named(instances), err
 	}
-	select {
-	case <-c.answered:
-	case <-time.After(newcomerPatience):
-		f.mu.Lock()
-		c.missed = true
-		f.mu.Unlock()
-		return nil, observe.Pendingf("%s has not told yet who has the label %s", f.name, label)
+	if down == nil {
+		select {
+		case <-c.answered:
+		case <-time.After(newcomerPatience):
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !closed(c.answered) {
+		// Nobody else waits for it, neither for another label.
+		c.missed = true
+		f.down = cmp.Or(f.down, errSilent)
+		return nil, observe.Pendingf("%s has not told yet who has the label %s", f.name, label)
+	}
 	return c.instances, nil
 }
 

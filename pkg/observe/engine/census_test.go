@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
 
@@ -43,6 +46,21 @@ rename bee: news false, tier [ape docker:2], front [ape docker:2]
 `
 	if told.String() != want {
 		t.Errorf("told:\n%swant:\n%s", &told, want)
+	}
+}
+
+// Of an engine that says nothing, the labels are not waited for one after the other.
+func TestAllLabelsWaitTogether(t *testing.T) {
+	f := newFinder("docker", "Docker", "container", newSlow(), nil)
+	defer f.Watch(func(string) {}, func() {})()
+	began := time.Now()
+	for _, label := range []string{"a", "b", "c", "d"} {
+		if _, err := f.Instances(spec.Selector{Scheme: "docker", Value: "label=" + label}); !errors.Is(err, observe.ErrPending) {
+			t.Errorf("%s: %v", label, err)
+		}
+	}
+	if took := time.Since(began); took >= 2*newcomerPatience {
+		t.Errorf("it took %v", took)
 	}
 }
 

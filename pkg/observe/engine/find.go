@@ -76,6 +76,7 @@ type target struct {
 	answered chan struct{}
 	turn     sync.Mutex // one inquiry at a time, so that a late answer is no older one
 	sights   int        // how often it was sighted; what was asked before a sight is of no interest after it
+	asked    bool       // somebody asks for it, or has asked, since it was declared
 	state
 	err error
 }
@@ -182,11 +183,13 @@ func (f *Finder) await(t *target) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if !t.known() {
-			f.down = fmt.Errorf("nothing was heard of it for %v", newcomerPatience)
+			f.down = errSilent
 			t.err = f.silent(f.down)
 		}
 	}
 }
+
+var errSilent = fmt.Errorf("nothing was heard of it for %v", newcomerPatience)
 
 func (f *Finder) silent(why error) error {
 	// What the client says around it is advice for people who type docker.
@@ -210,7 +213,7 @@ func (f *Finder) open(c state) (path string, check func() error, err error) {
 	return fmt.Sprintf("/proc/%d/ns/net", c.pid), func() error {
 		defer unix.Close(fd)
 		if c.sighted {
-			if pid, runs := f.groups.process(c.id); !runs || pid != c.pid {
+			if !f.groups.has(c.id, c.pid) {
 				return observe.Pendingf("%s %s has just ended", f.thing, c.name)
 			}
 			return nil
@@ -252,8 +255,8 @@ func (f *Finder) inquire(ctx context.Context, t *target) (news bool, _ error) {
 		return false, err
 	}
 	f.down = nil
-	if t.sights != sights && err != nil {
-		// It was sighted meanwhile, and for that there is another inquiry.
+	if t.sights != sights {
+		// It was sighted meanwhile: this may be how it stood before that, for which there is another inquiry.
 		return false, nil
 	}
 	if t.sighted && err == nil && t.id == c.id && t.pid == c.pid {

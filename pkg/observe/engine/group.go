@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,30 +63,43 @@ func (p place) of(id string) string { return p.before + id + p.after }
 
 // process is a process of a container that runs, where all of them are in one network namespace.
 func (g *groups) process(id string) (pid int, ok bool) {
+	shared := ""
+	for _, one := range g.processes(id) {
+		ns, err := os.Readlink("/proc/" + one + "/ns/net")
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && one != elsewhere:
+			// It has ended meanwhile, as those of a script do all the time.
+			continue
+		case err != nil || shared != "" && ns != shared:
+			return 0, false
+		case shared == "":
+			shared = ns
+			pid, _ = strconv.Atoi(one)
+		}
+	}
+	return pid, pid != 0
+}
+
+// elsewhere is, in the list of a group, a process of another PID namespace than linkd's.
+const elsewhere = "0"
+
+// has tells whether a process is one of a container's. Others of these may by now have a network namespace of their own.
+func (g *groups) has(id string, pid int) bool {
+	return slices.Contains(g.processes(id), strconv.Itoa(pid))
+}
+
+// processes are those of a container that runs, as its group lists them.
+func (g *groups) processes(id string) []string {
 	if len(id) != idLen {
-		return 0, false
+		return nil
 	}
 	g.mu.Lock()
 	where := slices.Clone(g.where)
 	g.mu.Unlock()
 	for _, p := range where {
-		text, err := os.ReadFile(filepath.Join(p.of(id), "cgroup.procs"))
-		if err != nil {
-			continue
+		if text, err := os.ReadFile(filepath.Join(p.of(id), "cgroup.procs")); err == nil {
+			return strings.Fields(string(text))
 		}
-		var shared string
-		for _, field := range strings.Fields(string(text)) {
-			// A process of another PID namespace than linkd's is 0.
-			ns, err := os.Readlink("/proc/" + field + "/ns/net")
-			if err != nil || shared != "" && ns != shared {
-				return 0, false
-			}
-			if shared == "" {
-				shared = ns
-				pid, _ = strconv.Atoi(field)
-			}
-		}
-		return pid, pid != 0
 	}
-	return 0, false
+	return nil
 }

@@ -79,11 +79,10 @@ func (program) ask(ctx context.Context, value string) (state, error) {
 	cmd := exec.CommandContext(ctx, "podman", "container", "inspect", "--", value)
 	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		complaint := string(bytes.TrimSpace(exit.Stderr))
-		if strings.Contains(complaint, "no such container") {
+		if strings.Contains(string(exit.Stderr), "no such container") {
 			return state{}, errUnknown
 		}
-		return state{}, errors.New(complaint)
+		return state{}, failure(err, exit.Stderr)
 	}
 	if err != nil {
 		return state{}, err
@@ -112,8 +111,11 @@ func (program) ask(ctx context.Context, value string) (state, error) {
 
 func (program) labelled(ctx context.Context, label string) (found []spec.Instance, err error) {
 	out, err := exec.CommandContext(ctx, "podman", "ps", "--no-trunc", "--format", "json", "--filter", "label="+label).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return nil, failure(err, exit.Stderr)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("podman ps: %w", err)
+		return nil, err
 	}
 	var running []struct {
 		ID     string `json:"Id"`
@@ -137,6 +139,8 @@ func (program) follow(ctx context.Context) (<-chan event, <-chan error) {
 	messages, broken := make(chan podmanEvent), make(chan error, 1)
 	now := time.Now().Format(time.RFC3339Nano)
 	cmd := exec.CommandContext(ctx, "podman", "events", "--stream", "--format", "json", "--filter", "type=container", "--since", now)
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -150,7 +154,10 @@ func (program) follow(ctx context.Context) (<-chan event, <-chan error) {
 		for {
 			var m podmanEvent
 			if err := from.Decode(&m); err != nil {
-				broken <- errors.Join(fmt.Errorf("podman events: %w", err), cmd.Wait())
+				if ended := cmd.Wait(); ended != nil {
+					err = failure(ended, complaint.Bytes())
+				}
+				broken <- err
 				return
 			}
 			select {
@@ -169,6 +176,15 @@ func (program) follow(ctx context.Context) (<-chan event, <-chan error) {
 func (program) reach(context.Context) error {
 	_, err := exec.LookPath("podman")
 	return err
+}
+
+// failure says why podman failed, and what does without the program. That opens its database to be written whatever it is
+// asked, and to a service almost all files are read-only (ProtectSystem= in systemd.exec(5)).
+func failure(err error, complaint []byte) error {
+	if text := bytes.TrimSpace(complaint); len(text) > 0 {
+		err = errors.New(string(text))
+	}
+	return fmt.Errorf("%w (linkd asks podman's service instead where there is one: systemctl enable --now podman.socket)", err)
 }
 
 func (program) close() {}

@@ -135,7 +135,10 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 		return err
 	default:
 	}
-	inquire(f.matching(func(*target) bool { return true }))
+	inquire(f.matching(func(t *target) bool {
+		t.asked = true
+		return true
+	}))
 	// However much happens meanwhile, one more count after it is enough.
 	due := make(chan struct{}, 1)
 	recount := func() { nudge(due) }
@@ -175,7 +178,7 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 			recount()
 		case <-f.added:
 			recount()
-			inquire(f.matching(func(t *target) bool { return !t.known() }))
+			inquire(f.newcomers())
 		}
 	}
 }
@@ -192,6 +195,15 @@ func (f *Finder) matching(which func(*target) bool) map[string]*target {
 		}
 	}
 	return found
+}
+
+// newcomers are the targets that nobody has asked for since they were declared, those among them that were sighted too.
+func (f *Finder) newcomers() map[string]*target {
+	return f.matching(func(t *target) bool {
+		is := !t.asked
+		t.asked = true
+		return is
+	})
 }
 
 // means tells whether an event is about a target's container: the one that it is, was, or may become.
