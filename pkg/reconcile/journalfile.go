@@ -104,8 +104,12 @@ func (j *Journal) compact(boot string) error {
 	return nil
 }
 
-// Close closes the file.
+// Close closes the file. When nothing is remembered any more, nothing of what was is left in it: whoever removes linkd looks
+// there for what that leaves behind.
 func (j *Journal) Close() {
+	if j.file != nil && j.size == 0 && j.lines > 0 {
+		j.broken = j.compact(bootID())
+	}
 	if j.file != nil {
 		j.file.Close()
 	}

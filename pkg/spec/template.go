@@ -17,6 +17,8 @@ import (
 type Instance struct {
 	Name, ID string
 	Labels   map[string]string
+	// Unsaid are labels of which it is not known yet whether there are such.
+	Unsaid []string
 	// Selector means that container and no other.
 	Selector Selector
 }
@@ -130,7 +132,12 @@ func (f fill) scalar(text string) string {
 		case "id":
 			return f.instance.ID[:min(shortID, len(f.instance.ID))]
 		}
-		return f.instance.Labels[strings.TrimPrefix(word, "label:")]
+		key := strings.TrimPrefix(word, "label:")
+		if slices.Contains(f.instance.Unsaid, key) {
+			// No name and no address has that in it, so nothing is made of a guess.
+			return "/\x00"
+		}
+		return f.instance.Labels[key]
 	})
 }
 

@@ -103,3 +103,14 @@ func TestATemplateWhereNobodyAsks(t *testing.T) {
 		t.Errorf("%d resources, templates %v, %v, %v", desired.Resources.Len(), desired.Templates, desired.Unknown, errs)
 	}
 }
+
+// Nothing is made of a label of which it is not known yet whether a container has it, and all else of that container is.
+func TestALabelThatIsNotToldYet(t *testing.T) {
+	asks, asksNot := container("aa", "", "1400"), container("bb", "02:00:00:00:00:02", "9000")
+	delete(asks.Labels, "mac")
+	asks.Unsaid, asksNot.Unsaid = []string{"mac"}, []string{"name"}
+	told := inhabited(templated, nil, asks, asksNot)
+	if strings.Contains(told, "aa/") || !strings.Contains(told, "container aa does not fit the template wired") || !strings.Contains(told, "bb/link/eth0") {
+		t.Errorf("wanted of aa that it does not fit, and of bb that it is wired:\n%s", told)
+	}
+}

@@ -64,9 +64,9 @@ func (a api) follow(ctx context.Context) (<-chan event, <-chan error) {
 	from := a.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("type", string(events.ContainerEventType))})
 	return translate(ctx, from.Messages, from.Err, func(m events.Message) event {
 		labels := maps.Clone(m.Actor.Attributes)
-		// What is said of a container stands beside its labels.
-		delete(labels, "image")
-		delete(labels, "name")
+		for _, hidden := range hiddenLabels {
+			delete(labels, hidden)
+		}
 		return event{
 			action: string(m.Action), id: m.Actor.ID, name: m.Actor.Attributes["name"],
 			oldName: strings.TrimPrefix(m.Actor.Attributes["oldName"], "/"), labels: labels,
@@ -108,3 +108,6 @@ func translate[M any](ctx context.Context, messages <-chan M, errs <-chan error,
 	}()
 	return out, broken
 }
+
+// hiddenLabels are those that an event does not tell: what it says of the container has the same names, and their place.
+var hiddenLabels = []string{"image", "name"}

@@ -102,16 +102,24 @@ func (f *Finder) told(e event) (news bool) {
 			if has, labelled := e.labels[key]; !labelled || exact && has != value {
 				continue
 			}
-			others = append(others, f.named([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels}})...)
+			others = append(others, f.named([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels, Unsaid: hiddenLabels}})...)
 			sortByName(others)
 		default:
 			continue
 		}
 		c.tellings++
-		news = news || !reflect.DeepEqual(c.instances, others)
+		news = news || !same(c.instances, others)
 		c.instances = others
 	}
 	return news
+}
+
+// same tells whether two counts are of the same containers with the same labels, as far as both were told.
+func same(some, others []spec.Instance) bool {
+	return slices.EqualFunc(some, others, func(a, b spec.Instance) bool {
+		a.Unsaid, b.Unsaid = nil, nil
+		return reflect.DeepEqual(a, b)
+	})
 }
 
 func sortByName(instances []spec.Instance) {
@@ -144,7 +152,7 @@ func (f *Finder) recount(ctx context.Context, populated func()) error {
 		before := c.instances
 		c.instances = f.named(instances)
 		if closed(c.answered) {
-			news = news || !reflect.DeepEqual(before, c.instances)
+			news = news || !same(before, c.instances)
 		} else {
 			close(c.answered)
 			news = news || c.missed
