@@ -15,15 +15,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rows are those of the table of faults that the stories and the tests here see to.
-var rows = []int{1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
-	28, 29, 32, 33}
+// faults are what can happen to linkd, and what the tests are said to be for by these numbers. After each, a second pass
+// writes nothing, and what linkd did not make is as it was.
+var faults = map[int]string{
+	1:  "linkd is killed at any step of a plan",
+	2:  "the daemon is killed, stopped, or replaced by a newer one",
+	4:  "a dump is interrupted",
+	5:  "a thread stays in another namespace",
+	6:  "a namespace goes while it is wired, or is made anew under its name",
+	7:  "what is in /run/netns is no namespace",
+	8:  "a container restarts, and another process has its PID",
+	9:  "a selector leads to the host's own namespace",
+	10: "an end of a veth is moved, renamed, or lost with its namespace",
+	11: "somebody else's interface has the name",
+	12: "names are too long, or hold what a terminal or a log obeys",
+	13: "an index means another interface at the write than at the look",
+	14: "files contradict each other or themselves",
+	15: "somebody undoes a thing again and again",
+	16: "a port with a lower MAC address joins a bridge",
+	17: "a link is set down and up",
+	18: "another host has the address",
+	19: "rules of linkd's are flushed or put in another order",
+	20: "Docker drops what is forwarded",
+	21: "somebody keeps the lock of iptables",
+	22: "both backends of iptables are in use",
+	23: "a restore of iptables is refused half-way",
+	24: "others add things beside linkd's",
+	25: "files are left half written, or are an editor's or an installer's",
+	26: "a file is not valid",
+	27: "the directory of the files goes, comes, or is mounted over",
+	28: "the kernel tells no more of files",
+	29: "a file is meant to use up memory or time",
+	31: "a container engine is down or hangs",
+	32: "the loop hangs",
+	33: "nothing can be written in the runtime directory",
+}
 
-// TestFaultsAreTested wants each row named by a line such as "# FAULTS 4, 5: ..." of a story, or by such a comment of a
-// test, so that none loses its test unnoticed.
+// TestFaultsAreTested wants each fault named by a line such as "# FAULTS 4, 5: ..." of a story, or by such a comment of a
+// test, so that none loses its test unnoticed, and no other number.
 func TestFaultsAreTested(t *testing.T) {
 	tested := map[int][]string{}
-	for _, pattern := range []string{"stories/*.txtar", "../pkg/*/*_test.go", "../pkg/*/*/*_test.go"} {
+	for _, pattern := range []string{"stories/*.txtar", "engines/*.txtar", "../pkg/*/*_test.go", "../pkg/*/*/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -34,18 +66,22 @@ func TestFaultsAreTested(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, m := range faultsLine.FindAllStringSubmatch(string(text), -1) {
-				for _, row := range strings.Split(m[1], ", ") {
-					n, _ := strconv.Atoi(row)
+				for _, number := range strings.Split(m[1], ", ") {
+					n, _ := strconv.Atoi(number)
 					tested[n] = append(tested[n], filepath.Base(file))
 				}
 			}
 		}
 	}
-	for _, row := range rows {
-		if len(tested[row]) == 0 {
-			t.Errorf("no story or test is said to be for row %d", row)
+	for number, fault := range faults {
+		if len(tested[number]) == 0 {
+			t.Errorf("no story or test is said to be for fault %d: %s", number, fault)
 		}
-		t.Logf("%2d  %s", row, strings.Join(tested[row], " "))
+	}
+	for number, by := range tested {
+		if faults[number] == "" {
+			t.Errorf("there is no fault %d, which %s is said to be for", number, strings.Join(by, " "))
+		}
 	}
 }
 

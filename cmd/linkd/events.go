@@ -29,8 +29,8 @@ func newEvents(o *options) *cobra.Command {
 		ValidArgsFunction: o.completeIDs,
 		RunE:              func(cmd *cobra.Command, ids []string) error { return o.events(cmd.Context(), ids, count, timeout) },
 	}
-	cmd.Flags().IntVar(&count, "count", 0, "end after that many events; 0 goes on for ever")
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "end after this long, with 1 where there were fewer than --count events")
+	cmd.Flags().IntVar(&count, "count", 0, "end after `N` events; 0 goes on for ever")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "end after this long, with 1 where there were fewer than --count events; 0 goes on for ever")
 	return cmd
 }
 

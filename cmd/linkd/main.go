@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 	"github.com/spf13/cobra"
 
+	"linkd/pkg/control"
 	"linkd/pkg/kind"
 	"linkd/pkg/observe"
 	"linkd/pkg/observe/engine"
@@ -46,6 +47,13 @@ func (e *exitError) Error() string {
 func (e *exitError) Unwrap() error { return e.err }
 
 func exit(code int, err error) error { return &exitError{code, err} }
+
+func daemonError(err error) error {
+	if errors.Is(err, control.ErrNoDaemon) {
+		return exit(exitNoDaemon, err)
+	}
+	return exit(exitFailed, err)
+}
 
 func main() {
 	// The main goroutine is bound to the main thread (see package observe), and every switch to it costs; the work is

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"linkd/pkg/control"
 	"linkd/pkg/plain"
@@ -53,110 +49,6 @@ func newStatus(o *options) *cobra.Command {
 	return cmd
 }
 
-func newReload(o *options) *cobra.Command {
-	return &cobra.Command{
-		Use:   "reload",
-		Short: "Have the daemon read the files again, and wait until it has converged",
-		Long: "Have the daemon read the files again, and wait until it has acted upon them. The exit status is 0 " +
-			"where everything is as wanted, or pending; 1 where something failed; 2 where a file is not valid, " +
-			"and then its last good content stays in force; 3 where no daemon answers.",
-		Args: takesNone,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			reloaded, err := control.NewClient(o.runtimeDir).Reload(cmd.Context())
-			if err != nil {
-				return daemonError(err)
-			}
-			if o.json() {
-				if err := json.NewEncoder(os.Stdout).Encode(reloaded); err != nil {
-					return exit(exitFailed, err)
-				}
-			} else {
-				o.printTrouble(stderr, reloaded.Status)
-			}
-			switch {
-			case len(reloaded.Errors) > 0:
-				return exit(exitInvalid, errors.New(strings.Join(reloaded.Errors, "\n")))
-			case reloaded.Status.State == reconcile.Degraded:
-				return exit(exitFailed, nil)
-			}
-			return nil
-		},
-	}
-}
-
-func newWait(o *options) *cobra.Command {
-	var timeout time.Duration
-	cmd := &cobra.Command{
-		Use:   "wait [ID...]",
-		Short: "Block until everything, or what is named, is as wanted",
-		Long: "Have the daemon look at the files and the kernel, and block until everything is as wanted, or the " +
-			"resources with these IDs are. A daemon that does not run yet is waited for, too. The exit status is " +
-			"0, or 1 where that was not so within --timeout.",
-		ValidArgsFunction: o.completeIDs,
-		RunE: func(cmd *cobra.Command, ids []string) error {
-			ctx := cmd.Context()
-			if timeout > 0 {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, timeout)
-				defer cancel()
-			}
-			client := control.NewClient(o.runtimeDir)
-			status, err := client.Wait(ctx, ids)
-			if errors.Is(err, control.ErrNoDaemon) {
-				fmt.Fprintf(stderr, "%v: waiting for one\n", err)
-			}
-			for errors.Is(err, control.ErrNoDaemon) && pause(ctx, daemonPause) {
-				status, err = client.Wait(ctx, ids)
-			}
-			if err == nil {
-				if o.json() {
-					o.printStatus(os.Stdout, status)
-				}
-				return nil
-			}
-			switch {
-			case ctx.Err() == nil:
-				return daemonError(err)
-			case cmd.Context().Err() != nil:
-				return exit(exitFailed, errors.New("interrupted"))
-			}
-			if status, err = client.Status(cmd.Context()); err == nil {
-				only, unknown := status.Only(ids)
-				for _, id := range unknown {
-					fmt.Fprintf(stderr, "%s: no file declares it\n", id)
-				}
-				o.printTrouble(stderr, only)
-			}
-			if err != nil {
-				fmt.Fprintln(stderr, err)
-			}
-			return exit(exitFailed, fmt.Errorf("not converged after %s", timeout))
-		},
-	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long; 0 waits for ever")
-	return cmd
-}
-
-// daemonPause is how often wait looks for a daemon that is not there yet: it may just be starting.
-const daemonPause = 20 * time.Millisecond
-
-// pause waits, and reports whether there is time left.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func daemonError(err error) error {
-	if errors.Is(err, control.ErrNoDaemon) {
-		return exit(exitNoDaemon, err)
-	}
-	return exit(exitFailed, err)
-}
-
 // colours of the states, on a terminal.
 var colours = map[reconcile.State]text.Colors{
 	reconcile.OK:       {text.FgGreen},
@@ -164,16 +56,6 @@ var colours = map[reconcile.State]text.Colors{
 	reconcile.Failed:   {text.FgRed},
 	reconcile.Blocked:  {text.FgRed},
 	reconcile.Flapping: {text.FgMagenta},
-}
-
-func isTerminal(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
-}
-
-func coloured(w io.Writer) bool {
-	f, is := w.(*os.File)
-	return is && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(f)
 }
 
 // printStatus writes the status as a table, or as the JSON that is promised.

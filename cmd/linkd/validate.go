@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/kind"
+	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -95,4 +96,25 @@ func printErrors(errs spec.Errors) {
 		out.Errors = append(out.Errors, located{e.File, e.Line, e.Column, e.Message})
 	}
 	_ = json.NewEncoder(os.Stdout).Encode(out)
+}
+
+// loadValid reads the files; none of them may have an error.
+func (o *options) loadValid(read func(paths []string) ([]spec.File, error)) (*spec.Desired, error) {
+	files, err := read(o.config)
+	if err != nil {
+		return nil, exit(exitInvalid, err)
+	}
+	return o.compileValid(files)
+}
+
+// compileValid is what valid files ask for now, and says what of it cannot be.
+func (o *options) compileValid(files []spec.File) (*spec.Desired, error) {
+	desired, errs := spec.Compile(o.language(), files)
+	for _, m := range desired.Misfits {
+		fmt.Fprintln(stderr, plain.Text(m.String()))
+	}
+	if desired.Unknown != nil {
+		fmt.Fprintln(stderr, "nothing is taken away for now:", desired.Unknown)
+	}
+	return desired, o.invalid(errs)
 }

@@ -33,10 +33,7 @@ func marks(plan reconcile.Plan, status *reconcile.Status) map[string]Mark {
 
 // reason is what an op is for.
 func reason(op *reconcile.Op) string {
-	var parts []string
-	for _, f := range op.Why {
-		parts = append(parts, f.String())
-	}
+	parts := reconcile.Strings(op.Why)
 	if op.Because != "" {
 		parts = append(parts, op.Because)
 	}

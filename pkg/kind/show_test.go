@@ -26,22 +26,15 @@ import (
 func show(t rapid.TB, journal *reconcile.Journal, names ...string) string {
 	t.Helper()
 	world, err := observe.NewWorld()
-	must(t, err)
+	conform.Must(t, err)
 	defer world.Close()
-	must(t, world.LookOnly(context.Background()))
+	conform.Must(t, world.LookOnly(context.Background()))
 	page := spec.NewPage(kind.Language())
-	must(t, reconcile.Choose(world, page, nil, names))
-	must(t, reconcile.Show(context.Background(), kind.All(), world, journal, page))
+	conform.Must(t, reconcile.Choose(world, page, nil, names))
+	conform.Must(t, reconcile.Show(context.Background(), kind.All(), world, journal, page))
 	text, err := page.YAML()
-	must(t, err)
+	conform.Must(t, err)
 	return string(text)
-}
-
-func must(t rapid.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // Whatever others have made, the file that show prints is valid, and it changes nothing but marks: what a second look
@@ -50,7 +43,7 @@ func TestWhatIsShownChangesNothing(t *testing.T) {
 	conform.Open(t)
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
 		// Each is a box of its own on the real kernel. With -short, as on an emulated machine, it is a fifth of them.
-		must(t, checks.Value.Set("15"))
+		conform.Must(t, checks.Value.Set("15"))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		for _, name := range []string{"one", "two"} {
@@ -77,7 +70,7 @@ func TestWhatIsShownChangesNothing(t *testing.T) {
 			t.Fatal(errs)
 		}
 		world, err := observe.NewWorld()
-		must(t, err)
+		conform.Must(t, err)
 		defer world.Close()
 		memory := reconcile.ReadJournal("")
 		engine := reconcile.NewEngine(kind.All(), world, memory, slog.New(slog.NewTextHandler(io.Discard, nil)))

@@ -5,37 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
-	"sync"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
-
-	"linkd/pkg/spec"
-)
-
-// Topic is a kind of news: it says what to look at, not what happened.
-type Topic int
-
-// The topics, each with the kernel's multicast groups behind it (rtnetlink(7); linux/netfilter/nfnetlink.h).
-const (
-	// NamespaceTopic: a namespace that the files name has come, gone, or been made anew.
-	NamespaceTopic Topic = iota
-	LinkTopic
-	AddressTopic
-	RouteTopic
-	RuleTopic
-	// NeighbourTopic: ARP and NDP. A proxy entry is not announced.
-	NeighbourTopic
-	// ForwardingTopic: the forwarding databases of bridges and VXLANs.
-	ForwardingTopic
-	// NetconfTopic: forwarding, proxy_arp, rp_filter and their like.
-	NetconfTopic
-	// PopulationTopic: a template stands for others than before, so other things are wanted.
-	PopulationTopic
-	// RulesetTopic: nftables, and so iptables of the nft backend.
-	RulesetTopic
 )
 
 var routeGroups = map[Topic][]uint{
@@ -64,98 +37,6 @@ func routeTopic(messageType uint16) (Topic, bool) {
 		return NetconfTopic, true
 	}
 	return 0, false
-}
-
-// News is where to look: a topic in a namespace. By is who may have caused it. Links are the indexes of the interfaces that news of links, neighbours
-// and forwarding is about; none means that there are too many to tell.
-type News struct {
-	NS    string
-	Topic Topic
-	By    Cause
-	Links []int
-}
-
-// manyLinks is the number of interfaces from which on news does not tell them apart.
-const manyLinks = 16
-
-// Inbox collects news until somebody takes it. The same news twice is the same news, so it never grows past the
-// number of places, however long the taker is busy.
-type Inbox struct {
-	// Ready is readable while there is news.
-	Ready chan struct{}
-
-	mu       sync.Mutex
-	news     map[newsKey]News
-	overruns int
-}
-
-type newsKey struct {
-	ns    string
-	topic Topic
-}
-
-// NewInbox is an empty inbox.
-func NewInbox() *Inbox {
-	return &Inbox{Ready: make(chan struct{}, 1), news: map[newsKey]News{}}
-}
-
-func (in *Inbox) put(n News) {
-	in.mu.Lock()
-	at := newsKey{n.NS, n.Topic}
-	if before, again := in.news[at]; again {
-		n = before.and(n)
-	}
-	in.news[at] = n
-	in.mu.Unlock()
-	in.wake()
-}
-
-// and is one piece of news for two about the same place.
-func (n News) and(other News) News {
-	n.By = n.By.and(other.By)
-	for _, index := range other.Links {
-		if len(n.Links) > 0 && !slices.Contains(n.Links, index) {
-			n.Links = append(n.Links, index)
-		}
-	}
-	if len(other.Links) == 0 || len(n.Links) > manyLinks {
-		n.Links = nil
-	}
-	return n
-}
-
-// By is who may have caused the news of a place that nobody has taken yet.
-func (in *Inbox) By(ns string, topic Topic) Cause {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.news[newsKey{ns, topic}].By
-}
-
-// overrun notes that the kernel dropped messages: everything has to be looked at.
-func (in *Inbox) overrun() {
-	in.mu.Lock()
-	in.overruns++
-	in.mu.Unlock()
-	in.wake()
-}
-
-func (in *Inbox) wake() {
-	select {
-	case in.Ready <- struct{}{}:
-	default:
-	}
-}
-
-// Take empties the inbox. Overruns counts how often the kernel dropped messages since the last Take.
-func (in *Inbox) Take() (news []News, overruns int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for _, n := range in.news {
-		news = append(news, n)
-	}
-	clear(in.news)
-	overruns, in.overruns = in.overruns, 0
-	return news, overruns
 }
 
 // receiveBuffer is how much the kernel queues for linkd, in bytes, while a pass is under way: a link's message is
@@ -354,26 +235,4 @@ func eachMessage(b []byte, visit func(messageType uint16, port uint32, body []by
 		visit(native.Uint16(b[4:]), native.Uint32(b[12:]), b[unix.SizeofNlMsghdr:length])
 		b = b[min((length+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1), len(b)):]
 	}
-}
-
-// NamespacesAt are the declared namespaces that are found, or shown, at one of the paths or right below.
-func (w *World) NamespacesAt(paths map[string]bool) (names []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for name, ns := range w.declared {
-		if path, ok := pathOf(ns.Selector); (ok && (paths[path] || paths[filepath.Dir(path)])) || paths[NetnsDir+"/"+name] {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func pathOf(s spec.Selector) (string, bool) {
-	switch s.Scheme {
-	case "name":
-		return NetnsDir + "/" + s.Value, true
-	case "path":
-		return s.Value, true
-	}
-	return "", false
 }

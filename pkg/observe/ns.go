@@ -40,26 +40,6 @@ type NS struct {
 	id     int // see ID; NoID until it is asked for
 }
 
-// NoID stands for an id that is not known. The kernel's begin at 0, and -1 is linkd's own namespace.
-const NoID = -2
-
-// ID is the namespace's id in linkd's own (see ip-netns(8), "set"), and -1 for linkd's own: in messages from there it
-// stands for this namespace. It is given one if it has none. To look an id up costs the kernel by the number of
-// namespaces, so it is not asked for before something needs it.
-func (ns *NS) ID() (int, error) {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	if ns.id == NoID {
-		id, err := ns.world.ensureID(ns.fd)
-		if err != nil {
-			return NoID, fmt.Errorf("%s: namespace id: %w", ns.Name, err)
-		}
-		ns.id = id
-		ns.world.learnID(ns.Name, id, ns.fd)
-	}
-	return ns.id, nil
-}
-
 // openNamespace opens what is at path, and refuses what is not a network namespace. It is a bare file descriptor
 // because nothing in it can be read or waited for. The path may lead to anything, so the open must not wait either, as
 // it would for somebody to write to a pipe.

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 
 	"github.com/fsnotify/fsnotify"
+
+	"linkd/pkg/spec"
 )
 
 // WatchPaths reports, as news about namespaces, files that come and go where the declared namespaces are looked for:
@@ -61,4 +63,26 @@ func (w *World) WatchPaths(in *Inbox) (rewatch func(), stop func(), err error) {
 		watcher.Close()
 		<-done
 	}, nil
+}
+
+// NamespacesAt are the declared namespaces that are found, or shown, at one of the paths or right below.
+func (w *World) NamespacesAt(paths map[string]bool) (names []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, ns := range w.declared {
+		if path, ok := pathOf(ns.Selector); (ok && (paths[path] || paths[filepath.Dir(path)])) || paths[NetnsDir+"/"+name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func pathOf(s spec.Selector) (string, bool) {
+	switch s.Scheme {
+	case "name":
+		return NetnsDir + "/" + s.Value, true
+	case "path":
+		return s.Value, true
+	}
+	return "", false
 }

@@ -22,9 +22,9 @@ func idle() {}
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
-// noLeaks wants every goroutine gone when the test has cleaned up, but for the workers, which are for good.
+// noLeaks wants every goroutine gone when the test has cleaned up.
 func noLeaks(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreAnyFunction("linkd/pkg/observe.work")) })
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 }
 
 // declare tells the world of namespaces, given as NAME=SELECTOR.

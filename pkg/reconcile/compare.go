@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -219,11 +218,7 @@ func verdictOf(err error) Verdict {
 }
 
 func conflict(kind *Registered, why []Field) string {
-	fields := make([]string, len(why))
-	for i, f := range why {
-		fields[i] = f.String()
-	}
-	text := "it is there already, and linkd did not make it, so it is left alone (" + strings.Join(fields, ", ") + ")"
+	text := "it is there already, and linkd did not make it, so it is left alone (" + strings.Join(Strings(why), ", ") + ")"
 	switch replace := slices.ContainsFunc(why, func(f Field) bool { return f.Replace }); {
 	case kind.adoptable() && replace:
 		text += "; remove it"
@@ -251,107 +246,4 @@ func (c *comparison) claimed(kind *Registered, have spec.Resource) bool {
 	_, unmarked := kind.fingerprint(have)
 	e, remembered := c.journal.Get(have.ID(), c.identity(have.ID().NS))
 	return !unmarked && remembered && !e.Set && !kind.separate()
-}
-
-// spread makes a plan show its true reach: what needs a replaced resource is gone with it, and made again.
-func (c *comparison) spread() {
-	var queue []spec.ID
-	for id, op := range c.ops {
-		if op.Verb == Replace || (op.Verb == Create && op.Have == nil) {
-			queue = append(queue, id)
-		}
-	}
-	if len(queue) == 0 {
-		return
-	}
-	// What needs two of them is said to be made again with the first, so that a plan is the same each time.
-	slices.SortFunc(queue, spec.ID.Compare)
-	dependents := c.all.needing(c.needs)
-	for len(queue) > 0 {
-		cause := queue[0]
-		queue = queue[1:]
-		for _, id := range dependents[cause] {
-			op, have, kind := c.ops[id], c.found.get(id), c.kinds[id.Kind]
-			if c.verdict(id).State != OK || (op != nil && op.Verb != Update) || have == nil {
-				continue
-			}
-			if _, setting := kind.before(c.wanted(id), have); setting && c.found.get(cause) == nil {
-				// It is there without what comes to be only now, and has something to go back to.
-				continue
-			}
-			c.ops[id] = &Op{Verb: Create, Want: c.wanted(id), Because: fmt.Sprintf("made again with %s", cause), again: true, kind: kind}
-			queue = append(queue, id)
-		}
-	}
-}
-
-// refuseVictims drops the ops that would take with them what linkd did not make.
-func (c *comparison) refuseVictims() {
-	var all []spec.Resource
-	leaving := c.leaving()
-	for id, op := range c.ops {
-		if op.Verb != Delete && op.Verb != Replace && op.source == nil {
-			continue
-		}
-		for _, ns := range append(op.namespaces(), makes(op.Have)) {
-			c.ending[ns] = true
-		}
-		if all == nil {
-			all = c.found.all()
-		}
-		var foreign []string
-		for _, victim := range op.ends(all) {
-			_, remembered := c.journal.Get(victim, c.identity(victim.NS))
-			_, fetched := homeOf(c.found.get(victim))
-			if fetched && !leaving[victim] || !fetched && c.wanted(victim) == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
-				foreign = append(foreign, victim.String())
-				c.feared[scopeOf(victim)] = true
-			}
-		}
-		if len(foreign) > 0 {
-			slices.Sort(foreign)
-			delete(c.ops, id)
-			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s would end what linkd did not make, so it stays: %s", op.inFull(), strings.Join(foreign, ", "))}
-		}
-	}
-}
-
-func (c *comparison) settleAll() {
-	for id := range c.ops {
-		c.settle(id)
-	}
-}
-
-// settle drops the op of a resource that has to wait for another, and says for which.
-func (c *comparison) settle(id spec.ID) Verdict {
-	op := c.ops[id]
-	if op == nil || op.Verb == Delete || op.forget || c.settled[id] {
-		return c.verdict(id)
-	}
-	c.settled[id] = true
-	for _, need := range c.needs(op.Want) {
-		v, why := Verdict{State: OK}, ""
-		if c.wanted(need) != nil {
-			v = c.settle(need)
-			why = v.Reason
-		} else if c.found.get(need) == nil {
-			v, why = Verdict{State: Pending}, "it is not there, and no file declares it"
-		}
-		switch v.State {
-		case OK, Flapping:
-			continue
-		case Pending:
-			v = Verdict{Pending, fmt.Sprintf("waits for %s: %s", need, why)}
-		default:
-			v = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", need, why)}
-		}
-		if strings.HasPrefix(why, "waits for ") || strings.HasPrefix(why, "blocked by ") {
-			// The root of a chain is what has to be mended; its links in between are noise.
-			v.Reason = why
-		}
-		delete(c.ops, id)
-		c.verdicts[id] = v
-		return v
-	}
-	return c.verdicts[id]
 }

@@ -249,6 +249,7 @@ func TestWhatFollowsDoesNotFlap(t *testing.T) {
 	}
 }
 
+// FAULTS 15: somebody undoes a thing again and again: it is corrected, then left for a while, and said who that may be.
 func TestWhatIsUndoneAgainAndAgainIsLeftForAWhile(t *testing.T) {
 	b := newBench(t, "")
 	b.want("host/box/a value=1\nhost/box/b value=1 needs=host/box/a")

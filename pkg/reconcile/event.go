@@ -35,8 +35,8 @@ const (
 	Stopping What = "stopping"
 )
 
-// Whats are all of them.
-func Whats() []What {
+// whats are all of them.
+func whats() []What {
 	return []What{Listening, Transition, Deed, Drift, Namespace, File, Reload, Overrun, Missed, Stopping}
 }
 
@@ -128,14 +128,7 @@ func (ev *Event) String() string {
 	case Stopping:
 		b.WriteString("the daemon; the wiring stays")
 	}
-	var why []string
-	for i, f := range ev.Fields {
-		if i == mostDifferences-1 && len(ev.Fields) > mostDifferences {
-			why = append(why, fmt.Sprintf("and %d more", len(ev.Fields)-i))
-			break
-		}
-		why = append(why, f.String())
-	}
+	why := briefly(ev.Fields)
 	if ev.Reason != "" {
 		why = append(why, ev.Reason)
 	}

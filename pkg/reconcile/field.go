@@ -20,6 +20,24 @@ func (f Field) String() string {
 	return fmt.Sprintf("%s: %s -> %s", f.Path, show(f.Have), show(f.Want))
 }
 
+// Strings is the String of each.
+func Strings(fields []Field) []string {
+	said := make([]string, len(fields))
+	for i, f := range fields {
+		said[i] = f.String()
+	}
+	return said
+}
+
+// briefly is Strings of the first, where there are more than mostDifferences, and how many more there are.
+func briefly(fields []Field) []string {
+	if len(fields) <= mostDifferences {
+		return Strings(fields)
+	}
+	const told = mostDifferences - 1
+	return append(Strings(fields[:told]), fmt.Sprintf("and %d more", len(fields)-told))
+}
+
 func show(value string) string {
 	if value == "" {
 		return "(none)"

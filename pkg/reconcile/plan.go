@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -108,17 +107,7 @@ const mostDifferences = 8
 
 // reason is the differences, and what else the op is for.
 func (o *Op) reason() string {
-	told := o.Why
-	if len(told) > mostDifferences {
-		told = told[:mostDifferences-1]
-	}
-	parts := make([]string, 0, len(told)+2)
-	for _, f := range told {
-		parts = append(parts, f.String())
-	}
-	if more := len(o.Why) - len(told); more > 0 {
-		parts = append(parts, fmt.Sprintf("and %d more", more))
-	}
+	parts := briefly(o.Why)
 	if o.Because != "" {
 		parts = append(parts, plain.Text(o.Because))
 	}

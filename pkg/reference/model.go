@@ -166,7 +166,14 @@ func (m *model) nameKinds() {
 	}
 }
 
-var decoderType = reflect.TypeFor[spec.NodeDecoder]()
+// readsItself tells whether a type is its own decoder: then only it knows what it takes.
+func readsItself(t reflect.Type) bool {
+	switch reflect.New(t).Interface().(type) {
+	case spec.NodeDecoder, spec.WordDecoder:
+		return true
+	}
+	return false
+}
 
 // typ is what the decoder takes for a value of type t.
 func (m *model) typ(name string, t reflect.Type) (v value) {
@@ -186,7 +193,7 @@ func (m *model) typ(name string, t reflect.Type) (v value) {
 	switch {
 	case v.syntax != nil || isStruct:
 		return v
-	case reflect.PointerTo(t).Implements(decoderType):
+	case readsItself(t):
 		m.silent[t] = true
 		return v
 	}

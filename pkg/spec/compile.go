@@ -257,13 +257,3 @@ func (c *compiler) reference(text string, src Source) (string, error) {
 	c.bySelector[selector] = name
 	return name, nil
 }
-
-// HostNamespace makes sure that the host is among the namespaces, and returns its name: for what lives in the host
-// though it is written elsewhere.
-func (c *Context) HostNamespace() string {
-	name, _ := c.c.reference(Host, c.Source())
-	return name
-}
-
-// Selector is how the context's namespace is found.
-func (c *Context) Selector() Selector { return c.c.desired.Namespaces[c.NS].Selector }

@@ -11,20 +11,34 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// NodeDecoder is a value with its own way of reading a node: a scalar with a syntax, or one of several forms. Its
-// error is reported at the node; errors inside the node are reported through c.
+// NodeDecoder is a value with its own way of reading a node, such as one of several forms. Its error is reported at the
+// node; errors inside the node are reported through c.
 type NodeDecoder interface {
 	DecodeNode(c *Context, n *yaml.Node) error
 }
 
+// WordDecoder is a value that is written as one word with a syntax of its own. Its error is reported at the word, and a
+// field of type Source is given the word's place.
+type WordDecoder interface {
+	DecodeWord(word string) error
+}
+
 // Decode reads n into the value that into points to, strictly: an unknown key, a missing required key, a wrong type, a
-// value that its Field does not allow and one that fails its NodeDecoder are all reported, each where it stands. A
-// field of type Source is given the node's place. It reports whether nothing was wrong.
+// value that its Field does not allow and one that fails its NodeDecoder or WordDecoder are all reported, each where it
+// stands. A field of type Source is given the node's place. It reports whether nothing was wrong.
 //
 // yaml.v3 has the like, but its KnownFields is lost inside Node.Decode, and it reads 010 as 8 and yes as "yes".
 func (c *Context) Decode(n *yaml.Node, into any) bool {
 	before := len(*c.errs)
 	c.decode(n, reflect.ValueOf(into).Elem())
+	return len(*c.errs) == before
+}
+
+// DecodeMapping reads a mapping into the struct that into points to, by its tags alone: it is how a struct's own
+// DecodeNode reads its long form.
+func (c *Context) DecodeMapping(n *yaml.Node, into any) bool {
+	before := len(*c.errs)
+	c.decodeStructs(n, []reflect.Value{reflect.ValueOf(into).Elem()}, nil)
 	return len(*c.errs) == before
 }
 
@@ -39,12 +53,40 @@ func (c *Context) decode(n *yaml.Node, v reflect.Value) {
 		}
 		return
 	}
-	if d, ok := v.Addr().Interface().(NodeDecoder); ok {
-		if err := d.DecodeNode(c, n); err != nil {
-			c.Errorf(n, "%v", err)
-		}
-		return
+	var err error
+	switch d := v.Addr().Interface().(type) {
+	case NodeDecoder:
+		err = d.DecodeNode(c, n)
+	case WordDecoder:
+		err = c.decodeWord(n, d, v)
+	default:
+		c.decodePlain(n, v)
 	}
+	if err != nil {
+		c.Errorf(n, "%v", err)
+	}
+}
+
+func (c *Context) decodeWord(n *yaml.Node, d WordDecoder, v reflect.Value) error {
+	var word string
+	if err := decodeScalar(n, reflect.ValueOf(&word).Elem()); err != nil {
+		return err
+	}
+	if v.Kind() == reflect.Struct {
+		c.place(n, v)
+	}
+	return d.DecodeWord(word)
+}
+
+// place tells a struct where in the file it stands.
+func (c *Context) place(n *yaml.Node, v reflect.Value) {
+	for _, index := range layoutOf(v.Type()).sources {
+		v.FieldByIndex(index).Set(reflect.ValueOf(at(c.file, n)))
+	}
+}
+
+// decodePlain reads a value that is what its Go type says.
+func (c *Context) decodePlain(n *yaml.Node, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		c.decodeStructs(n, []reflect.Value{v}, nil)
@@ -86,9 +128,7 @@ func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []strin
 	var required []string
 	for _, v := range into {
 		l := layoutOf(v.Type())
-		for _, index := range l.sources {
-			v.FieldByIndex(index).Set(reflect.ValueOf(at(c.file, n)))
-		}
+		c.place(n, v)
 		for _, f := range l.fields {
 			fields[f.Name], values[f.Name] = f, v.FieldByIndex(f.index)
 			if f.Required {

@@ -12,7 +12,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// NodeEncoder is a value that is not written as its Go type would be: the other side of a NodeDecoder.
+// NodeEncoder is a value that is not written as its Go type would be: the other side of a NodeDecoder. That of a
+// WordDecoder is its String.
 type NodeEncoder interface{ EncodeNode() *yaml.Node }
 
 // Encode writes a value so that Decode reads it back: a struct by its tags, without the fields that are zero; what has
@@ -46,9 +47,7 @@ func encode(v reflect.Value) *yaml.Node {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		n := &yaml.Node{Kind: yaml.MappingNode}
-		encodeFields(n, v)
-		return n
+		return EncodeMapping(v.Interface())
 	case reflect.Slice, reflect.Array:
 		n := &yaml.Node{Kind: yaml.SequenceNode}
 		for i := range v.Len() {
@@ -70,6 +69,13 @@ func encode(v reflect.Value) *yaml.Node {
 		panic(fmt.Sprintf("a %v has no form in a file", v.Type()))
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(v.Interface())}
+}
+
+// EncodeMapping writes a struct by its tags alone: it is how a struct's own EncodeNode writes its long form.
+func EncodeMapping(value any) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	encodeFields(n, reflect.ValueOf(value))
+	return n
 }
 
 // encodeFields appends to a mapping what a struct says. A pointer that is not nil says something even where it leads to
@@ -125,6 +131,12 @@ type Keys struct {
 
 // Set gives a key its value.
 func (k *Keys) Set(key string, value any) { k.values[key] = value }
+
+// Append adds an entry to the list that a key has as its value.
+func Append[E any](k *Keys, key string, entry E) {
+	list, _ := k.values[key].([]E)
+	k.values[key] = append(list, entry)
+}
 
 // Empty tells whether no key has a value.
 func (k *Keys) Empty() bool { return len(k.values) == 0 }

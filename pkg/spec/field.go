@@ -94,6 +94,14 @@ func isNumber(t reflect.Type) bool {
 	return zero.CanInt() || zero.CanUint()
 }
 
+// ValueOr is what an optional field says, or what its absence stands for.
+func ValueOr[T any](p *T, otherwise T) T {
+	if p != nil {
+		return *p
+	}
+	return otherwise
+}
+
 // check says what is wrong with a value of the field that has the right type.
 func (f Field) check(v reflect.Value) error {
 	if v.Kind() == reflect.Pointer {

@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,18 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
-
-// MaxFileSize bounds a file in bytes: parsing YAML takes time and memory in proportion to what is given, and a
-// directory of hand-written wiring is far below it.
-const MaxFileSize = 2 << 20
-
-// maxValues bounds the lines and list items of a file for the same reason. A thousand containers' wiring has a tenth
-// of it.
-const maxValues = 100_000
 
 // File is one file as it was read, or the reason why it could not be.
 type File struct {
@@ -136,7 +126,7 @@ func IsConfigName(name string) bool {
 		(strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"))
 }
 
-// ReadFile reads one file, at most MaxFileSize bytes of it. "-" is standard input.
+// ReadFile reads one file, at most maxFileSize bytes of it. "-" is standard input.
 func ReadFile(path string) File {
 	if path == "-" {
 		text, err := readText(os.Stdin)
@@ -169,7 +159,7 @@ func readFile(path string, open opener) (f File) {
 
 var errNotRegular = errors.New("not a regular file")
 
-func readText(in io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(in, MaxFileSize+1)) }
+func readText(in io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxFileSize+1)) }
 
 // ErrBeingWritten says that somebody has the file open for writing: half of a file is often valid, and would undo
 // what the other half declares.
@@ -184,69 +174,4 @@ func beingWritten(f *os.File) bool {
 		unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
 	}
 	return errors.Is(err, unix.EAGAIN)
-}
-
-// checkText refuses what YAML would read in another way than its author meant it, and what would take long to read.
-// Line and column say where, as far as it is in one place.
-func checkText(text []byte) (line, column int, err error) {
-	switch {
-	case len(text) > MaxFileSize:
-		return 0, 0, fmt.Errorf("the file is larger than %d MiB", MaxFileSize>>20)
-	case bytes.HasPrefix(text, []byte{0xff, 0xfe}), bytes.HasPrefix(text, []byte{0xfe, 0xff}):
-		return 1, 1, errors.New("the file is UTF-16; write it as UTF-8")
-	case !utf8.Valid(text):
-		line, column = positionOf(text, invalidAt(text))
-		return line, column, errors.New("the file is not UTF-8 here")
-	case bytes.IndexByte(text, 0) >= 0:
-		line, column = positionOf(text, bytes.IndexByte(text, 0))
-		return line, column, errors.New("the file holds a NUL byte")
-	case bytes.Count(text, []byte("\n"))+bytes.Count(text, []byte(",")) > maxValues:
-		return 0, 0, fmt.Errorf("the file has more than %d lines and list items: split it", maxValues)
-	case deepest(text) > maxDepth:
-		return 0, 0, fmt.Errorf("nested deeper than %d levels", maxDepth)
-	}
-	return 0, 0, nil
-}
-
-// positionOf is the line and column, in characters, of a byte.
-func positionOf(text []byte, offset int) (line, column int) {
-	before := text[:offset]
-	start := bytes.LastIndexByte(before, '\n') + 1
-	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[start:])
-}
-
-func invalidAt(text []byte) int {
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRune(text[i:])
-		if r == utf8.RuneError && size == 1 {
-			return i
-		}
-		i += size
-	}
-	return len(text)
-}
-
-// maxDepth is far above what the language needs; the parser's own limit of 10,000 takes seconds to reach.
-const maxDepth = 64
-
-// deepest is a cheap upper bound of how deep text nests: flow brackets, and the "- - -" of compact sequences.
-func deepest(text []byte) int {
-	deep, open := 0, 0
-	for line := range bytes.Lines(text) {
-		dashes := 0
-		for rest := bytes.TrimLeft(line, " "); bytes.HasPrefix(rest, []byte("- ")) || bytes.HasPrefix(rest, []byte("? ")); rest = bytes.TrimLeft(rest[1:], " ") {
-			dashes++
-		}
-		for _, c := range line {
-			switch c {
-			case '[', '{':
-				open++
-			case ']', '}':
-				open = max(open-1, 0)
-			}
-			deep = max(deep, open)
-		}
-		deep = max(deep, dashes)
-	}
-	return deep
 }

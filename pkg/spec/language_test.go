@@ -59,9 +59,9 @@ type room struct {
 
 type mode string
 
-func (m *mode) DecodeNode(_ *Context, n *yaml.Node) error {
-	*m = mode(n.Value)
-	return OneOf("mode", n.Value, "bridge", "private", "vepa")
+func (m *mode) DecodeWord(word string) error {
+	*m = mode(word)
+	return OneOf("mode", word, "bridge", "private", "vepa")
 }
 
 type toy struct {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/plain"
 )
 
 // Page is a file that is being written: what was found, in the language that Compile reads. Each kind says its part.
@@ -249,7 +251,7 @@ func b2i(b bool) int {
 // comment puts lines above a key. What others named must not end a comment before its time.
 func comment(key *yaml.Node, lines []string) {
 	for i, line := range lines {
-		lines[i] = "# " + printable(line)
+		lines[i] = "# " + plain.Text(line)
 	}
 	key.HeadComment = strings.Join(lines, "\n")
 }

@@ -163,13 +163,3 @@ func (p *Page) Remarks() (lines []string) {
 	slices.Sort(lines)
 	return lines
 }
-
-// printable keeps what others named from being anything but text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0x2028 || r == 0x2029 || r == 0xfeff {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-}

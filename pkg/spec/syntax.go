@@ -20,8 +20,8 @@ type Syntax struct {
 // Number tells whether the value can be a whole number.
 func (s Syntax) Number() bool { return s.Min != 0 || s.Max != 0 }
 
-// Described is a type that says how its values are written: what reads itself (NodeDecoder) has to, except for a struct
-// that is read as a mapping only. A struct whose fields are keys and that is Described takes either form.
+// Described is a type that says how its values are written: what reads itself (NodeDecoder, WordDecoder) has to, except
+// for a struct that is read as a mapping only. A struct whose fields are keys and that is Described takes either form.
 type Described interface{ Syntax() Syntax }
 
 // IPPattern and CIDRPattern match what looks like an IP address, the latter with or without a length: they tell one

@@ -84,9 +84,9 @@ func (a *Address) ByKernel() bool {
 	return a.Proto >= 1 && a.Proto <= 3 || a.Prefix.Addr().IsLinkLocalUnicast() && a.Prefix.Addr().Is6()
 }
 
-// ParsePrefix reads an address with or without the length of its subnet; bare says that there was none, and that the
+// parsePrefix reads an address with or without the length of its subnet; bare says that there was none, and that the
 // length is that of the address, as in ip-address(8) and ip-route(8).
-func ParsePrefix(text string) (p netip.Prefix, bare bool, err error) {
+func parsePrefix(text string) (p netip.Prefix, bare bool, err error) {
 	p, err = netip.ParsePrefix(text)
 	if err != nil {
 		var ip netip.Addr
@@ -100,7 +100,7 @@ func ParsePrefix(text string) (p netip.Prefix, bare bool, err error) {
 
 // ParseSubnet reads a subnet, or a bare address as the subnet of that alone. Word is what else could have been written.
 func ParseSubnet(text, word string) (netip.Prefix, error) {
-	p, _, err := ParsePrefix(text)
+	p, _, err := parsePrefix(text)
 	switch {
 	case err != nil:
 		return p, fmt.Errorf("%w, and not %s", err, word)
@@ -126,15 +126,28 @@ func unmapped(ip netip.Addr) error {
 	return nil
 }
 
+// CheckOfOne refuses the addresses that are not of one host; so says what follows from that.
+func CheckOfOne(ip netip.Addr, so string) error {
+	what := ""
+	switch {
+	case ip.IsUnspecified():
+		what = "the unspecified address"
+	case ip.IsMulticast():
+		what = "a multicast address"
+	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		what = "the broadcast address"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s is %s: %s", ip, what, so)
+}
+
 // IP is an address in YAML.
 type IP netip.Addr
 
-// DecodeNode implements spec.NodeDecoder.
-func (ip *IP) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
-	var text string
-	if c.Decode(n, &text) {
-		*(*netip.Addr)(ip), err = ParseIP(text)
-	}
+// DecodeWord implements spec.WordDecoder.
+func (ip *IP) DecodeWord(word string) (err error) {
+	*(*netip.Addr)(ip), err = ParseIP(word)
 	return err
 }
 
@@ -171,23 +184,19 @@ func (s Scope) EncodeNode() *yaml.Node {
 	return spec.Number(uint64(s))
 }
 
-// DecodeNode implements spec.NodeDecoder: a name or a number, as in ip(8).
-func (s *Scope) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	if number, err := strconv.ParseUint(text, 10, 8); err == nil {
+// DecodeWord implements spec.WordDecoder: a name or a number, as in ip(8).
+func (s *Scope) DecodeWord(word string) error {
+	if number, err := strconv.ParseUint(word, 10, 8); err == nil {
 		*s = Scope(number)
 		return nil
 	}
 	for value, name := range scopes {
-		if name == text {
+		if name == word {
 			*s = value
 			return nil
 		}
 	}
-	return spec.OneOf("scope", text, scopeWords...)
+	return spec.OneOf("scope", word, scopeWords...)
 }
 
 var scopeWords = []string{"global", "site", "link", "host", "nowhere"}

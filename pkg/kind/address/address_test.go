@@ -13,9 +13,7 @@ import (
 var language = conform.Language(nil, []spec.Key{Key()})
 
 // onEth0 reads a list of addresses as that of the lab's eth0.
-func onEth0(list string) string {
-	return "namespaces: {lab: {}}\nlinks:\n  cable:\n    netns: lab\n    name: eth0\n    addresses:\n" + list
-}
+func onEth0(list string) string { return conform.OnEth0(keyName, list) }
 
 func TestAddressInYAML(t *testing.T) {
 	ip, scope, no, yes := ipOf, Scope(253), false, true

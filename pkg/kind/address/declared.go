@@ -22,9 +22,9 @@ func Beside(all *spec.Set, ns string, ip netip.Addr) string {
 	dev, length := "", -1
 	for _, r := range all.In(ns, kindName) {
 		a := r.(*Address)
-		subnet := netip.PrefixFrom(valueOr(a.Peer, a.Prefix.Addr()), a.Prefix.Bits())
+		subnet := netip.PrefixFrom(spec.ValueOr(a.Peer, a.Prefix.Addr()), a.Prefix.Bits())
 		switch {
-		case !subnet.Contains(ip) || subnet.Bits() < length || valueOr(a.NoPrefixRoute, false):
+		case !subnet.Contains(ip) || subnet.Bits() < length || spec.ValueOr(a.NoPrefixRoute, false):
 		case subnet.Bits() > length:
 			dev, length = a.Dev, subnet.Bits()
 		case dev != a.Dev:

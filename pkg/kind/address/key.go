@@ -57,10 +57,10 @@ type entry struct {
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if n.Kind == yaml.ScalarNode {
 		e.Source = c.At(n).Source()
-		return e.Address.DecodeNode(c, n)
+		c.Decode(n, &e.Address)
+		return nil
 	}
-	type mapping entry
-	if !c.Decode(n, (*mapping)(e)) {
+	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	for _, check := range []func(device string) error{e.settleLength, e.settleBroadcast, e.checkFamily, e.checkLabel, e.checkLifetimes} {
@@ -167,7 +167,7 @@ func (e *entry) checkLabel(device string) error {
 
 // checkLifetimes: both kernels' handlers answer EINVAL to these, without a word.
 func (e *entry) checkLifetimes(string) error {
-	valid, preferred := valueOr(e.ValidLft, Forever), valueOr(e.PreferredLft, 0)
+	valid, preferred := spec.ValueOr(e.ValidLft, Forever), spec.ValueOr(e.PreferredLft, 0)
 	if valid == 0 {
 		return fmt.Errorf("valid_lft is 0, so the address would never be there")
 	}
@@ -196,24 +196,12 @@ type prefix struct {
 	bare bool
 }
 
-// DecodeNode implements spec.NodeDecoder.
-func (p *prefix) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	p.Prefix, p.bare, err = ParsePrefix(text)
-	switch ip := p.Addr(); {
-	case err != nil:
+// DecodeWord implements spec.WordDecoder.
+func (p *prefix) DecodeWord(word string) (err error) {
+	if p.Prefix, p.bare, err = parsePrefix(word); err != nil {
 		return err
-	case ip.IsUnspecified():
-		return fmt.Errorf("%s is the unspecified address: a device cannot have it", ip)
-	case ip.IsMulticast():
-		return fmt.Errorf("%s is a multicast address: a device cannot have it", ip)
-	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return fmt.Errorf("%s is the broadcast address: a device cannot have it", ip)
 	}
-	return nil
+	return CheckOfOne(p.Addr(), "a device cannot have it")
 }
 
 // Syntax implements spec.Described.
@@ -223,11 +211,4 @@ func (prefix) Syntax() spec.Syntax {
 		Doc:     "An IPv4 or IPv6 address with the length of its subnet: `192.0.2.10/24`, `2001:db8::1/64`. Without a length it is the whole address's: `/32` or `/128`.",
 		Pattern: "^" + spec.CIDRPattern + "$",
 	}
-}
-
-func valueOr[T any](p *T, otherwise T) T {
-	if p != nil {
-		return *p
-	}
-	return otherwise
 }

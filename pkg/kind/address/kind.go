@@ -10,6 +10,7 @@ import (
 
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 // Kind is the addresses. They come and go with their device.
@@ -56,7 +57,7 @@ func (k kind) Diff(want, have *Address) []reconcile.Field {
 // alone, with no moment in which the address is not there; but to an IPv6 address with a peer it adds a route that was not
 // there (inet6_addr_modify in net/ipv6/addrconf.c).
 func (kind) ComesWith(want, have *Address) bool {
-	lasting := want.ValidLft != nil || valueOr(have.ValidLft, Forever) == Forever
+	lasting := want.ValidLft != nil || spec.ValueOr(have.ValidLft, Forever) == Forever
 	changesMore := have.Prefix.Addr().Is6() && have.Peer != nil
 	return want.Adopt && lasting && !changesMore && !have.byKernel()
 }
@@ -66,8 +67,8 @@ func difference(want, have *Address) (fs reconcile.Fields) {
 	compareForGood(&fs, "label", want.Label, have.Label)
 	compareForGood(&fs, "scope", want.Scope, have.Scope)
 	compareForGood(&fs, "broadcast", want.Broadcast, have.Broadcast)
-	reconcile.Compare(&fs, "nodad", want.NoDAD, valueOr(have.NoDAD, false))
-	noRoute, metric := valueOr(have.NoPrefixRoute, false), valueOr(have.Metric, 0)
+	reconcile.Compare(&fs, "nodad", want.NoDAD, spec.ValueOr(have.NoDAD, false))
+	noRoute, metric := spec.ValueOr(have.NoPrefixRoute, false), spec.ValueOr(have.Metric, 0)
 	if want.Prefix.Addr().Is4() {
 		compareForGood(&fs, "noprefixroute", want.NoPrefixRoute, &noRoute)
 		reconcile.Compare(&fs, "metric", want.Metric, metric)

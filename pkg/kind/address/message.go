@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
 // Of linux/if_addr.h, for golang.org/x/sys does not have them all.
@@ -23,10 +24,10 @@ func newAddress(a *Address, index, flags int) *nl.NetlinkRequest {
 	addIdentity(req, a, index)
 	ip := a.Prefix.Addr()
 	ifaFlags := a.flags
-	if valueOr(a.NoDAD, false) {
+	if spec.ValueOr(a.NoDAD, false) {
 		ifaFlags |= unix.IFA_F_NODAD
 	}
-	if valueOr(a.NoPrefixRoute, false) {
+	if spec.ValueOr(a.NoPrefixRoute, false) {
 		ifaFlags |= unix.IFA_F_NOPREFIXROUTE
 	}
 	req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(ifaFlags)))
@@ -41,15 +42,15 @@ func newAddress(a *Address, index, flags int) *nl.NetlinkRequest {
 		req.AddData(nl.NewRtAttr(unix.IFA_RT_PRIORITY, nl.Uint32Attr(*a.Metric)))
 	}
 	if a.ValidLft != nil || a.PreferredLft != nil {
-		valid := valueOr(a.ValidLft, Forever)
+		valid := spec.ValueOr(a.ValidLft, Forever)
 		info := make([]byte, sizeofCacheInfo)
-		nl.NativeEndian().PutUint32(info[cacheInfoPrefers:], uint32(min(valueOr(a.PreferredLft, valid), valid)))
+		nl.NativeEndian().PutUint32(info[cacheInfoPrefers:], uint32(min(spec.ValueOr(a.PreferredLft, valid), valid)))
 		nl.NativeEndian().PutUint32(info[cacheInfoValid:], uint32(valid))
 		req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info))
 	}
 	// default_scope in ip/ipaddress.c: the kernel would give a loopback address global scope.
 	if scope := a.Scope; ip.Is4() && (scope != nil || ip.IsLoopback()) {
-		req.Data[0].(*nl.IfAddrmsg).Scope = uint8(valueOr(scope, scopeHost))
+		req.Data[0].(*nl.IfAddrmsg).Scope = uint8(spec.ValueOr(scope, scopeHost))
 	}
 	return req
 }
@@ -67,7 +68,7 @@ func addIdentity(req *nl.NetlinkRequest, a *Address, index int) {
 	head.Prefixlen, head.Index = uint8(a.Prefix.Bits()), uint32(index)
 	req.AddData(head)
 	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip.AsSlice()))
-	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, valueOr(a.Peer, ip).AsSlice()))
+	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, spec.ValueOr(a.Peer, ip).AsSlice()))
 }
 
 func familyOf(ip netip.Addr) int {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
 // sparingSecondaries removes an IPv4 address so that no other goes with it. The first address of a subnet takes the
@@ -40,7 +41,7 @@ func sparingSecondaries(ns *observe.NS, have *Address, index int, remove func() 
 // takesOthers tells whether there are others in the address's subnet. The kernel compares the subnets of the far ends.
 func takesOthers(have *Address, others []*Address) bool {
 	subnet := func(a *Address) string {
-		p, _ := valueOr(a.Peer, a.Prefix.Addr()).Prefix(a.Prefix.Bits())
+		p, _ := spec.ValueOr(a.Peer, a.Prefix.Addr()).Prefix(a.Prefix.Bits())
 		return p.String()
 	}
 	for _, other := range others {

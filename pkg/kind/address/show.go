@@ -12,29 +12,19 @@ import (
 
 // Show implements reconcile.Shower. The order is the kernel's: the first IPv4 address of a subnet is its primary one.
 func (kind) Show(page *spec.Page, found []*Address, kept reconcile.Kept) {
-	shown := map[string][]entry{}
-	var devices []string
 	for _, a := range found {
 		_, ours := kept(a.ID())
 		e := a.entry()
 		wrong := spec.Unwritable(a.NS, a.Dev, e)
 		switch {
 		case a.byItself():
-			continue
-		case a.Proto != Mark && !ours && valueOr(a.ValidLft, Forever) != Forever:
+		case a.Proto != Mark && !ours && spec.ValueOr(a.ValidLft, Forever) != Forever:
 			page.LeaveOut(a.NS, a.Dev, "address", "that runs out: somebody keeps it alive, by DHCP or by router advertisements")
-			continue
 		case wrong != nil:
 			page.LeaveOut(a.NS, a.Dev, "address", "that cannot be written: "+wrong.Error())
-			continue
+		default:
+			spec.Append(page.End(a.NS, a.Dev), keyName, e)
 		}
-		if shown[a.Dev] == nil {
-			devices = append(devices, a.Dev)
-		}
-		shown[a.Dev] = append(shown[a.Dev], e)
-	}
-	for _, dev := range devices {
-		page.End(found[0].NS, dev).Set(keyName, shown[dev])
 	}
 }
 
@@ -70,10 +60,10 @@ func (a *Address) entry() entry {
 		e.Broadcast = &text
 	}
 	e.NoDAD, e.NoPrefixRoute, e.Metric = unlessZero(a.NoDAD), unlessZero(a.NoPrefixRoute), unlessZero(a.Metric)
-	if valueOr(a.ValidLft, Forever) != Forever {
+	if spec.ValueOr(a.ValidLft, Forever) != Forever {
 		e.ValidLft = a.ValidLft
 	}
-	if valueOr(a.PreferredLft, Forever) != Forever {
+	if spec.ValueOr(a.PreferredLft, Forever) != Forever {
 		e.PreferredLft = a.PreferredLft
 	}
 	return e
@@ -89,8 +79,7 @@ func unlessZero[T comparable](p *T) *T {
 
 // EncodeNode implements spec.NodeEncoder.
 func (e entry) EncodeNode() *yaml.Node {
-	type mapping entry
-	n := spec.Encode(mapping(e))
+	n := spec.EncodeMapping(e)
 	if len(n.Content) == 2 {
 		return n.Content[1]
 	}

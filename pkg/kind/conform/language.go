@@ -21,6 +21,11 @@ func Language(namespace, end []spec.Key) spec.Language {
 	}}}
 }
 
+// OnEth0 is a file with a list under a key of eth0 in the lab, each line of it by six blanks.
+func OnEth0(key, list string) string {
+	return "namespaces: {lab: {}}\nlinks:\n  cable:\n    netns: lab\n    name: eth0\n    " + key + ":\n" + list
+}
+
 // Compile reads text as the file a.yaml: the resources in ID order, and all that is wrong, a line each.
 func Compile(lang spec.Language, text string) (resources []spec.Resource, errs string) {
 	desired, wrong := spec.Compile(lang, []spec.File{{Path: "a.yaml", Text: []byte(text)}})

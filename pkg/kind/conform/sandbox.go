@@ -119,8 +119,11 @@ func IP(t *testing.T, args string) string {
 	return string(out)
 }
 
-// Must ends the test if err is one.
-func Must(t testing.TB, err error) {
+// Must ends the test if err is one. A property's test (rapid) has a TB of its own.
+func Must(t interface {
+	Helper()
+	Fatal(args ...any)
+}, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

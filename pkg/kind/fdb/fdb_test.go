@@ -9,6 +9,7 @@ import (
 
 	"linkd/pkg/kind/conform"
 	"linkd/pkg/kind/port"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -124,11 +125,7 @@ func TestDiff(t *testing.T) {
 		{"moved, of a VXLAN", tunnelled, &Entry{Port: "vx0", State: static, Dst: there}, "dst: 192.0.2.2 -> 192.0.2.1"},
 		{"to another UDP port", tunnelled, &Entry{State: itsOwnWay, Dst: here}, "state: static, with a port, VNI or device of its own -> static"},
 	} {
-		var says []string
-		for _, f := range (kind{}).Diff(test.want, test.have) {
-			says = append(says, f.String())
-		}
-		if got := strings.Join(says, ", "); got != test.says {
+		if got := strings.Join(reconcile.Strings((kind{}).Diff(test.want, test.have)), ", "); got != test.says {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.says)
 		}
 	}

@@ -1,7 +1,6 @@
 package fdb
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -17,7 +16,7 @@ func Key() spec.Key {
 		func(c *spec.Context, entries []entry) {
 			for _, e := range entries {
 				made := &Entry{
-					NS: c.NS, Dev: c.Device, MAC: string(e.MAC), VLAN: valueOr(e.VLAN, 0), Dst: netip.Addr(valueOr(e.Dst, host{})),
+					NS: c.NS, Dev: c.Device, MAC: string(e.MAC), VLAN: spec.ValueOr(e.VLAN, 0), Dst: netip.Addr(spec.ValueOr(e.Dst, host{})),
 					Adopt: c.Adopt, Source: e.Source,
 				}
 				c.Add(made)
@@ -50,13 +49,6 @@ func (e *Entry) check(c *spec.Context) {
 	c.Claim(fmt.Sprintf("%s%s in %s", e.MAC, vlan, port.MasterID()))
 }
 
-func valueOr[T any](p *T, otherwise T) T {
-	if p != nil {
-		return *p
-	}
-	return otherwise
-}
-
 // AddRemote adds the entry by which the VXLAN of the context sends to a host, or through an interface to a group of
 // hosts, what it does not know the place of, and what is for many.
 func AddRemote(c *spec.Context, dst netip.Addr, via string, source spec.Source) {
@@ -75,9 +67,8 @@ type entry struct {
 
 // DecodeNode implements spec.NodeDecoder.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	type mapping entry
 	e.node = n
-	if !c.Decode(n, (*mapping)(e)) {
+	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	switch made := (&Entry{MAC: string(e.MAC)}); {
@@ -113,13 +104,8 @@ func (host) Syntax() spec.Syntax { return address.IP{}.Syntax() }
 
 // CheckHost tells what is wrong with an address to which a VXLAN is to send.
 func CheckHost(ip netip.Addr) error {
-	switch {
-	case ip.IsUnspecified():
-		return fmt.Errorf("%s is the unspecified address: no host has it", ip)
-	case ip.IsMulticast():
-		return fmt.Errorf("%s is a multicast address: a VXLAN sends to one by its group", ip)
-	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return errors.New("255.255.255.255 is the broadcast address: no host has it")
+	if ip.IsMulticast() {
+		return address.CheckOfOne(ip, "a VXLAN sends to one by its group")
 	}
-	return nil
+	return address.CheckOfOne(ip, "no host has it")
 }

@@ -14,6 +14,7 @@ import (
 
 	"linkd/pkg/kind/conform"
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -200,12 +201,7 @@ func TestMoved(t *testing.T) {
 	}
 }
 
-func differences(want, have *Entry) (says []string) {
-	for _, f := range (kind{}).Diff(want, have) {
-		says = append(says, f.String())
-	}
-	return says
-}
+func differences(want, have *Entry) []string { return reconcile.Strings((kind{}).Diff(want, have)) }
 
 func TestWhereItCannotBe(t *testing.T) {
 	lab := conform.Open(t)

@@ -15,8 +15,11 @@ import (
 
 // Show implements reconcile.Shower. What a VXLAN does with what it does not know is said by the link itself.
 func (kind) Show(page *spec.Page, found []*Entry, _ reconcile.Kept) {
-	shown := map[string][]entry{}
-	for _, e := range found {
+	// The kernel's order is that of a hash.
+	byAddress := slices.SortedStableFunc(slices.Values(found), func(a, b *Entry) int {
+		return cmp.Or(strings.Compare(a.MAC, b.MAC), cmp.Compare(a.VLAN, b.VLAN), a.Dst.Compare(b.Dst))
+	})
+	for _, e := range byAddress {
 		w := e.entry()
 		switch err := spec.Unwritable(e.NS, e.Dev, w); {
 		case e.State == local, e.MAC == spec.ZeroMAC:
@@ -25,16 +28,8 @@ func (kind) Show(page *spec.Page, found []*Entry, _ reconcile.Kept) {
 		case err != nil:
 			page.LeaveOut(e.NS, e.Dev, "forwarding entry", "that cannot be written: "+err.Error())
 		default:
-			shown[e.Dev] = append(shown[e.Dev], w)
+			spec.Append(page.End(e.NS, e.Dev), kindName, w)
 		}
-	}
-	for dev, entries := range shown {
-		// The kernel's order is that of a hash.
-		slices.SortFunc(entries, func(a, b entry) int {
-			return cmp.Or(strings.Compare(string(a.MAC), string(b.MAC)), cmp.Compare(valueOr(a.VLAN, 0), valueOr(b.VLAN, 0)),
-				netip.Addr(valueOr(a.Dst, host{})).Compare(netip.Addr(valueOr(b.Dst, host{}))))
-		})
-		page.End(found[0].NS, dev).Set(kindName, entries)
 	}
 }
 

@@ -221,12 +221,7 @@ func find(t *testing.T, lab *conform.Lab, want *Link) *Link {
 	return nil
 }
 
-func differences(want, have *Link) (says []string) {
-	for _, f := range (kind{}).Diff(want, have) {
-		says = append(says, f.String())
-	}
-	return says
-}
+func differences(want, have *Link) []string { return reconcile.Strings((kind{}).Diff(want, have)) }
 
 func TestAnEndThatSomebodyMoves(t *testing.T) {
 	lab, want := pair(t)

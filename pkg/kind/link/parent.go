@@ -34,8 +34,7 @@ type parentRef struct {
 func (p *parentRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	p.node = n
 	if n.Kind == yaml.MappingNode {
-		type long parentRef
-		c.Decode(n, (*long)(p))
+		c.DecodeMapping(n, p)
 		return nil
 	}
 	return p.Name.DecodeNode(c, n)
@@ -49,8 +48,7 @@ func (p parentRef) EncodeNode() *yaml.Node {
 	if p.NetNS == "" {
 		return spec.Word(string(p.Name))
 	}
-	type long parentRef
-	return spec.Encode(long(p))
+	return spec.EncodeMapping(p)
 }
 
 // stand finds the parent of l. That waits until all links are known: a name alone is that of a link in l's own

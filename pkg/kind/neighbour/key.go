@@ -34,8 +34,7 @@ type entry struct {
 
 // DecodeNode implements spec.NodeDecoder.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	type mapping entry
-	if !c.Decode(n, (*mapping)(e)) {
+	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	to := netip.Addr(e.To)
@@ -60,15 +59,7 @@ func (ip *neighbourIP) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		return nil
 	}
 	*ip = neighbourIP(to)
-	switch to := netip.Addr(to); {
-	case to.IsUnspecified():
-		return fmt.Errorf("%s is the unspecified address: no neighbour has it", to)
-	case to.IsMulticast():
-		return fmt.Errorf("%s is a multicast address: no neighbour has it", to)
-	case to == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return fmt.Errorf("%s is the broadcast address: no neighbour has it", to)
-	}
-	return nil
+	return address.CheckOfOne(netip.Addr(to), "no neighbour has it")
 }
 
 func (ip neighbourIP) String() string { return netip.Addr(ip).String() }

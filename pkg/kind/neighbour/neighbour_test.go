@@ -9,15 +9,14 @@ import (
 
 	"linkd/pkg/kind/address"
 	"linkd/pkg/kind/conform"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
 var language = conform.Language(nil, []spec.Key{Key()})
 
 // onEth0 reads a list of neighbours as that of the lab's eth0.
-func onEth0(list string) string {
-	return "namespaces: {lab: {}}\nlinks:\n  cable:\n    netns: lab\n    name: eth0\n    neighbours:\n" + list
-}
+func onEth0(list string) string { return conform.OnEth0(keyName, list) }
 
 func read(t *testing.T, entry string) *Neighbour {
 	t.Helper()
@@ -120,11 +119,7 @@ func TestDiff(t *testing.T) {
 		{"proxy on what was taken over", &Neighbour{To: to, Proxy: true, Adopt: true}, &Neighbour{To: to, Proxy: true}, "mark: (none) -> linkd"},
 		{"a routing daemon's on what was taken over", &Neighbour{To: to, Proxy: true, Adopt: true}, &Neighbour{To: to, Proxy: true, Proto: 11}, ""},
 	} {
-		var says []string
-		for _, f := range (kind{}).Diff(test.want, test.have) {
-			says = append(says, f.String())
-		}
-		if got := strings.Join(says, ", "); got != test.says {
+		if got := strings.Join(reconcile.Strings((kind{}).Diff(test.want, test.have)), ", "); got != test.says {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.says)
 		}
 	}

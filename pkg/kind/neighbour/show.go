@@ -1,7 +1,6 @@
 package neighbour
 
 import (
-	"net/netip"
 	"slices"
 
 	"linkd/pkg/kind/address"
@@ -11,8 +10,9 @@ import (
 
 // Show implements reconcile.Shower.
 func (kind) Show(page *spec.Page, found []*Neighbour, _ reconcile.Kept) {
-	shown := map[string][]entry{}
-	for _, n := range found {
+	// The kernel's order is that of a hash (neigh_dump_table in net/core/neighbour.c).
+	byAddress := slices.SortedStableFunc(slices.Values(found), func(a, b *Neighbour) int { return a.To.Compare(b.To) })
+	for _, n := range byAddress {
 		e := entry{To: neighbourIP(n.To), MAC: spec.AnyMAC(n.MAC), Proxy: n.Proxy}
 		switch err := spec.Unwritable(n.NS, n.Dev, e); {
 		case n.Proto != 0 && n.Proto != address.Mark, !n.Proxy && n.State != permanent:
@@ -20,12 +20,7 @@ func (kind) Show(page *spec.Page, found []*Neighbour, _ reconcile.Kept) {
 		case err != nil:
 			page.LeaveOut(n.NS, n.Dev, "neighbour", "that cannot be written: "+err.Error())
 		default:
-			shown[n.Dev] = append(shown[n.Dev], e)
+			spec.Append(page.End(n.NS, n.Dev), keyName, e)
 		}
-	}
-	for dev, entries := range shown {
-		// The kernel's order is that of a hash (neigh_dump_table in net/core/neighbour.c).
-		slices.SortFunc(entries, func(a, b entry) int { return netip.Addr(a.To).Compare(netip.Addr(b.To)) })
-		page.End(found[0].NS, dev).Set(keyName, entries)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"gopkg.in/yaml.v3"
-
 	"linkd/pkg/spec"
 )
 
@@ -36,7 +34,7 @@ func Keys() []spec.Key {
 
 // declared is the port that the end's keys speak of.
 func declared(c *spec.Context) *Port {
-	p := &Port{NS: c.NS, Dev: c.Device, Options: Unmanaged, Adopt: c.Adopt, Source: c.Source()}
+	p := &Port{NS: c.NS, Dev: c.Device, Options: unmanaged, Adopt: c.Adopt, Source: c.Source()}
 	if known, is := c.Declared(p.ID()).(*Port); is {
 		return known
 	}
@@ -96,7 +94,7 @@ func (f *fields) flags() []**bool {
 }
 
 func (f *fields) options() Options {
-	o, numbers := Unmanaged, f.numbers()
+	o, numbers := unmanaged, f.numbers()
 	for i, number := range numbers {
 		if *number != nil {
 			o[i] = int32(**number)
@@ -128,15 +126,15 @@ func (l list) vlans(c *spec.Context) VLANs {
 	for i, e := range l {
 		switch {
 		case e.PVID && e.VID.first != e.VID.last:
-			c.Reject(e.VID.at, "frames without a tag are in one VLAN: pvid is not for a range")
+			c.Reject(e.VID.Source, "frames without a tag are in one VLAN: pvid is not for a range")
 		case e.PVID && pvid >= 0:
-			c.Reject(e.VID.at, "frames without a tag are in one VLAN, and that is %d already (line %d)", l[pvid].VID.first, l[pvid].VID.at.Line)
+			c.Reject(e.VID.Source, "frames without a tag are in one VLAN, and that is %d already (line %d)", l[pvid].VID.first, l[pvid].VID.Source.Line)
 		case e.PVID:
 			pvid = i
 		}
 		for vid := e.VID.first; vid <= e.VID.last; vid++ {
 			if taken[vid] > 0 {
-				c.Reject(e.VID.at, "VLAN %d is here twice, first on line %d", vid, l[taken[vid]-1].VID.at.Line)
+				c.Reject(e.VID.Source, "VLAN %d is here twice, first on line %d", vid, l[taken[vid]-1].VID.Source.Line)
 				break
 			}
 			taken[vid] = int16(i + 1)
@@ -149,7 +147,7 @@ func (l list) vlans(c *spec.Context) VLANs {
 // vids is a VLAN, or a range of them.
 type vids struct {
 	first, last uint16
-	at          spec.Source
+	Source      spec.Source
 }
 
 // Syntax implements spec.Described.
@@ -160,14 +158,9 @@ func (vids) Syntax() spec.Syntax {
 	}
 }
 
-// DecodeNode implements spec.NodeDecoder.
-func (v *vids) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	v.at = c.At(n).Source()
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	first, last, ranged := strings.Cut(text, "-")
+// DecodeWord implements spec.WordDecoder.
+func (v *vids) DecodeWord(word string) error {
+	first, last, ranged := strings.Cut(word, "-")
 	if !ranged {
 		last = first
 	}
@@ -178,14 +171,14 @@ func (v *vids) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		number, err := strconv.Atoi(end.text)
 		switch {
 		case err != nil || strconv.Itoa(number) != end.text:
-			return fmt.Errorf("expected a VLAN, or a range of VLANs such as 10-20, found %q", text)
+			return fmt.Errorf("expected a VLAN, or a range of VLANs such as 10-20, found %q", word)
 		case number < 1 || number > lastVLAN:
 			return fmt.Errorf("a VLAN is 1 to %d, not %d", lastVLAN, number)
 		}
 		*end.vid = uint16(number)
 	}
 	if v.last < v.first {
-		return fmt.Errorf("%s: a range begins with the lowest VLAN", text)
+		return fmt.Errorf("%s: a range begins with the lowest VLAN", word)
 	}
 	return nil
 }

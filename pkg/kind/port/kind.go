@@ -71,7 +71,7 @@ var noMaster = ""
 // readPort is a link as a port of its master, which is nil where it has none.
 func readPort(ns *observe.NS, l, master *observe.Link, vlans func(index int) (VLANs, error)) (*Port, error) {
 	p := &Port{
-		NS: ns.Name, Dev: l.Name, Master: &noMaster, Options: Unmanaged,
+		NS: ns.Name, Dev: l.Name, Master: &noMaster, Options: unmanaged,
 		found: found{index: l.Index, bridge: l.Kind == bridge},
 	}
 	if master != nil {

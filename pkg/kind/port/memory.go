@@ -38,7 +38,7 @@ const (
 func (kind) Before(want, have *Port) (string, bool) {
 	fresh := have == nil
 	if fresh {
-		have = &Port{Options: Unmanaged}
+		have = &Port{Options: unmanaged}
 	}
 	parts := map[string]any{}
 	// What a bridge has itself has nothing to do with its master.
@@ -78,7 +78,7 @@ func (kind) Before(want, have *Port) (string, bool) {
 
 // Prior implements reconcile.Setting: what another bridge had of the port says nothing about the one that it is in.
 func (kind) Prior(have *Port, before string) *Port {
-	prior := &Port{NS: have.NS, Dev: have.Dev, Options: Unmanaged, former: true}
+	prior := &Port{NS: have.NS, Dev: have.Dev, Options: unmanaged, former: true}
 	var parts parts
 	_ = json.Unmarshal([]byte(before), &parts)
 	in := have.master()

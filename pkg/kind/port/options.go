@@ -40,8 +40,8 @@ type Options [len(options)]int32
 
 const absent = -1
 
-// Unmanaged are options of which none is managed.
-var Unmanaged = func() (none Options) {
+// unmanaged are options of which none is managed.
+var unmanaged = func() (none Options) {
 	for i := range none {
 		none[i] = absent
 	}
@@ -96,7 +96,7 @@ var ofAttr = func() (places [nl.IFLA_BRPORT_MAX + 1]uint8) {
 
 // readOptions reads what a bridge tells of a port.
 func readOptions(attrs []byte) (Options, error) {
-	o := Unmanaged
+	o := unmanaged
 	return o, observe.EachAttr(attrs, func(attr uint16, value []byte) error {
 		if int(attr) < len(ofAttr) && ofAttr[attr] > 0 {
 			o[ofAttr[attr]-1] = int32(observe.Number(value))
@@ -122,7 +122,7 @@ func (o *Options) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &named); err != nil {
 		return err
 	}
-	*o = Unmanaged
+	*o = unmanaged
 	for i := range options {
 		if value, known := named[options[i].name]; known {
 			o[i] = value

@@ -72,4 +72,4 @@ func (p *Port) master() string {
 }
 
 // onBridge tells whether anything is wanted that only a bridge can give.
-func (p *Port) onBridge() bool { return p.Options != Unmanaged || p.VLANs != nil }
+func (p *Port) onBridge() bool { return p.Options != unmanaged || p.VLANs != nil }

@@ -83,8 +83,7 @@ type endEntry struct {
 
 // DecodeNode implements spec.NodeDecoder.
 func (e *endEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	type mapping endEntry
-	if !c.Decode(n, (*mapping)(e)) {
+	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	if t := e.kind(); t.ends() {
@@ -114,8 +113,7 @@ type nextWay struct {
 
 // DecodeNode implements spec.NodeDecoder.
 func (e *namespaceEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	type mapping namespaceEntry
-	if !c.Decode(n, (*mapping)(e)) {
+	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	if e.NextHops == nil {
@@ -194,17 +192,13 @@ func (d destination) String() string {
 	return d.Prefix.String()
 }
 
-// DecodeNode implements spec.NodeDecoder.
-func (d *destination) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	if text == "default" {
+// DecodeWord implements spec.WordDecoder.
+func (d *destination) DecodeWord(word string) (err error) {
+	if word == "default" {
 		d.Prefix, d.both = netip.PrefixFrom(netip.IPv4Unspecified(), 0), true
 		return nil
 	}
-	d.Prefix, err = address.ParseSubnet(text, "default")
+	d.Prefix, err = address.ParseSubnet(word, "default")
 	return err
 }
 

@@ -18,9 +18,7 @@ var language = conform.Language([]spec.Key{NamespaceKey()}, []spec.Key{EndKey()}
 func inNamespace(list string) string { return "namespaces:\n  lab:\n    routes:\n" + list }
 
 // onEth0 reads a list of routes as that of the lab's eth0.
-func onEth0(list string) string {
-	return "namespaces: {lab: {}}\nlinks:\n  cable:\n    netns: lab\n    name: eth0\n    routes:\n" + list
-}
+func onEth0(list string) string { return conform.OnEth0(keyName, list) }
 
 func net(text string) netip.Prefix { return netip.MustParsePrefix(text) }
 

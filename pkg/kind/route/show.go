@@ -13,8 +13,6 @@ import (
 
 // Show implements reconcile.Shower: a route by way of one device is the device's, and any other its namespace's.
 func (kind) Show(page *spec.Page, found []*Route, _ reconcile.Kept) {
-	var onNamespace []namespaceEntry
-	onDevice, devices := map[string][]endEntry{}, []string(nil)
 	for _, r := range found {
 		dev, why := r.device(), r.withheld()
 		switch {
@@ -22,19 +20,10 @@ func (kind) Show(page *spec.Page, found []*Route, _ reconcile.Kept) {
 		case why != "":
 			page.LeaveOut(r.NS, dev, "route", why)
 		case dev == "":
-			onNamespace = append(onNamespace, r.namespaceEntry())
+			spec.Append(page.Namespace(r.NS), keyName, r.namespaceEntry())
 		default:
-			if onDevice[dev] == nil {
-				devices = append(devices, dev)
-			}
-			onDevice[dev] = append(onDevice[dev], r.endEntry())
+			spec.Append(page.End(r.NS, dev), keyName, r.endEntry())
 		}
-	}
-	if len(onNamespace) > 0 {
-		page.Namespace(found[0].NS).Set(keyName, onNamespace)
-	}
-	for _, dev := range devices {
-		page.End(found[0].NS, dev).Set(keyName, onDevice[dev])
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
-	"gopkg.in/yaml.v3"
 
 	"linkd/pkg/spec"
 )
@@ -47,12 +46,8 @@ func (t Type) table() spec.Table {
 // Syntax implements spec.Described.
 func (Type) Syntax() spec.Syntax { return spec.Syntax{Name: "route type", Words: types} }
 
-// DecodeNode implements spec.NodeDecoder.
-func (t *Type) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	*t = Type(slices.Index(types, text) + 1)
-	return spec.OneOf("route type", text, types...)
+// DecodeWord implements spec.WordDecoder.
+func (t *Type) DecodeWord(word string) error {
+	*t = Type(slices.Index(types, word) + 1)
+	return spec.OneOf("route type", word, types...)
 }

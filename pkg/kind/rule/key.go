@@ -39,8 +39,7 @@ type entry struct {
 
 // DecodeNode implements spec.NodeDecoder.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	type mapping entry
-	if !c.Decode(n, (*mapping)(e)) {
+	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	looks := e.Action == nil || *e.Action == unix.FR_ACT_TO_TBL
@@ -102,13 +101,12 @@ func (s subnet) narrow() netip.Prefix {
 	return s.Prefix
 }
 
-// DecodeNode implements spec.NodeDecoder.
-func (s *subnet) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
-	var text string
-	if !c.Decode(n, &text) || text == "all" {
+// DecodeWord implements spec.WordDecoder.
+func (s *subnet) DecodeWord(word string) (err error) {
+	if word == "all" {
 		return nil
 	}
-	s.Prefix, err = address.ParseSubnet(text, "all")
+	s.Prefix, err = address.ParseSubnet(word, "all")
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/kind/conform"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -108,11 +109,7 @@ func TestForeignRules(t *testing.T) {
 		t.Errorf("%d rules have %d names", len(found), len(ids))
 	}
 	theirs := find(t, lab, want)
-	var says []string
-	for _, f := range Kind.Diff(want, theirs) {
-		says = append(says, f.String())
-	}
-	if d := cmp.Diff("table: 100 -> 200, proto: static -> 108", strings.Join(says, ", ")); d != "" {
+	if d := cmp.Diff("table: 100 -> 200, proto: static -> 108", strings.Join(reconcile.Strings(Kind.Diff(want, theirs)), ", ")); d != "" {
 		t.Error(d)
 	}
 

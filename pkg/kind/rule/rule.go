@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-	"gopkg.in/yaml.v3"
 
 	"linkd/pkg/kind/route"
 	"linkd/pkg/spec"
@@ -100,18 +99,14 @@ func (a Action) String() string {
 	return strconv.Itoa(int(a))
 }
 
-// DecodeNode implements spec.NodeDecoder.
-func (a *Action) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
+// DecodeWord implements spec.WordDecoder.
+func (a *Action) DecodeWord(word string) error {
 	for value, name := range actions {
-		if name == text {
+		if name == word {
 			*a = value
 		}
 	}
-	return spec.OneOf("action", text, actionWords...)
+	return spec.OneOf("action", word, actionWords...)
 }
 
 var actionWords = []string{"lookup", "blackhole", "unreachable", "prohibit"}
@@ -129,13 +124,9 @@ func (m Mark) String() string {
 	return fmt.Sprintf("%#x/%#x", m.Value, m.Mask)
 }
 
-// DecodeNode implements spec.NodeDecoder: VALUE or VALUE/MASK.
-func (m *Mark) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	var text string
-	if !c.Decode(n, &text) {
-		return nil
-	}
-	value, mask, masked := strings.Cut(text, "/")
+// DecodeWord implements spec.WordDecoder: VALUE or VALUE/MASK.
+func (m *Mark) DecodeWord(word string) error {
+	value, mask, masked := strings.Cut(word, "/")
 	m.Mask = 1<<32 - 1
 	for _, part := range []struct {
 		text  string
@@ -151,18 +142,18 @@ func (m *Mark) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		}
 		number, err := strconv.ParseUint(digits, base, 32)
 		if err != nil || (base == 10 && len(digits) > 1 && digits[0] == '0') {
-			return fmt.Errorf("%q is no mark: VALUE or VALUE/MASK, each a number of 32 bits", text)
+			return fmt.Errorf("%q is no mark: VALUE or VALUE/MASK, each a number of 32 bits", word)
 		}
 		*part.into = uint32(number)
 	}
 	switch {
 	case m.Mask == 0:
-		return fmt.Errorf("%s: with no bit in the mask it is any mark: leave out fwmark", text)
+		return fmt.Errorf("%s: with no bit in the mask it is any mark: leave out fwmark", word)
 	case m.Value&^m.Mask != 0:
-		return fmt.Errorf("%s: no packet has bits in its mark beyond the mask", text)
+		return fmt.Errorf("%s: no packet has bits in its mark beyond the mask", word)
 	case m.Value == 0 && !masked:
 		// fib_nl2rule in net/core/fib_rules.c takes 0 without a mask for any mark; ip-rule(8) warns of nothing.
-		return fmt.Errorf("%s is any mark to the kernel; for packets without one write 0/0xffffffff", text)
+		return fmt.Errorf("%s is any mark to the kernel; for packets without one write 0/0xffffffff", word)
 	}
 	return nil
 }

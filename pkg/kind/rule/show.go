@@ -13,7 +13,6 @@ import (
 
 // Show implements reconcile.Shower: the order is that in which they are asked.
 func (kind) Show(page *spec.Page, found []*Rule, _ reconcile.Kept) {
-	var shown []entry
 	for _, r := range found {
 		e := r.entry()
 		err := spec.Unwritable(r.NS, "", e)
@@ -28,11 +27,8 @@ func (kind) Show(page *spec.Page, found []*Rule, _ reconcile.Kept) {
 		case err != nil:
 			page.LeaveOut(r.NS, "", "policy rule", "that cannot be written: "+err.Error())
 		default:
-			shown = append(shown, e)
+			spec.Append(page.Namespace(r.NS), keyName, e)
 		}
-	}
-	if len(shown) > 0 {
-		page.Namespace(found[0].NS).Set(keyName, shown)
 	}
 }
 

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"linkd/pkg/control"
+	"linkd/pkg/kind"
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// garbageLimit is how much memory a command may take, in bytes, before garbage is collected.
+const garbageLimit = 256 << 20
+
+// tentativePause is how long apply waits, unasked, for what only needs a moment: an IPv6 address is tentative for up
+// to two seconds (RFC 4862, 5.4), and until then no route can have it as its source.
+const tentativePause = 3 * time.Second
+
+// once converges what is desired; again tells what that is when templates have come to stand for others, and is nil where
+// there are none. Beside says what to do where a daemon runs.
+func (o *options) once(ctx context.Context, desired *spec.Desired, again func() (*spec.Desired, error), wait time.Duration, search bool, beside string) error {
+	log := o.logger(stderr)
+	release, err := control.Lock(o.runtimeDir)
+	if errors.Is(err, control.ErrLocked) {
+		return exit(exitFailed, fmt.Errorf("%w (%s): %s", err, o.runtimeDir, beside))
+	}
+	if errors.As(err, new(*spec.Untrusted)) {
+		return exit(exitFailed, err)
+	}
+	if err != nil {
+		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
+	} else {
+		defer release()
+	}
+	// The process ends before there is much to collect.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(garbageLimit)
+	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
+	defer journal.Close()
+	if o.logLevel == "info" {
+		// What a command did is its output.
+		log = slog.New(quiet{log.Handler()})
+	}
+	engine, world, err := o.newEngine(kind.All(), journal, log)
+	if err != nil {
+		return exit(exitFailed, err)
+	}
+	defer world.Close()
+	if search {
+		engine.Search()
+	}
+	engine.Want(desired, desired.Unknown == nil)
+	inbox := observe.NewInbox()
+	if wait > 0 {
+		stop, err := world.Listen(inbox, engine.Topics())
+		if err != nil {
+			return exit(exitFailed, err)
+		}
+		defer stop()
+		_, stopPaths, err := world.WatchPaths(inbox)
+		if err != nil {
+			return exit(exitFailed, err)
+		}
+		defer stopPaths()
+	}
+	status, err := converge(ctx, engine, inbox, again, wait)
+	o.printStatus(os.Stdout, status)
+	if err != nil {
+		return err
+	}
+	if status.State == reconcile.Degraded || (wait > 0 && status.State != reconcile.Converged) || ctx.Err() != nil {
+		return exit(exitFailed, ctx.Err())
+	}
+	return nil
+}
+
+// converge makes passes until everything is as wanted, nothing can be expected to change, or the time is up.
+func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbox, again func() (*spec.Desired, error), wait time.Duration) (*reconcile.Status, error) {
+	start := time.Now()
+	for {
+		engine.Converge(ctx)
+		status := engine.Status(nil)
+		next, retry := engine.NextTry()
+		limit := wait
+		if engine.Retrying() {
+			limit = max(wait, tentativePause)
+		}
+		left := limit - time.Since(start)
+		if status.State == reconcile.Converged || left <= 0 || ctx.Err() != nil {
+			return status, nil
+		}
+		pause := left
+		if retry {
+			pause = min(pause, time.Until(next))
+		}
+		timer := time.NewTimer(max(0, pause))
+		select {
+		case <-ctx.Done():
+		case <-inbox.Ready:
+			news, overruns := inbox.Take()
+			engine.Hear(news)
+			if overruns > 0 {
+				engine.LookAtAll()
+			}
+			if slices.ContainsFunc(news, func(n observe.News) bool { return n.Topic == observe.PopulationTopic }) {
+				desired, err := again()
+				if err != nil {
+					return status, err
+				}
+				engine.Repopulate(desired, desired.Unknown == nil)
+			}
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// quiet lets only warnings through.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/control"
+)
+
+func newWait(o *options) *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "wait [ID...]",
+		Short: "Block until everything, or what is named, is as wanted",
+		Long: "Have the daemon look at the files and the kernel, and block until everything is as wanted, or the " +
+			"resources with these IDs are. A daemon that does not run yet is waited for, too. The exit status is " +
+			"0, or 1 where that was not so within --timeout.",
+		ValidArgsFunction: o.completeIDs,
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			ctx := cmd.Context()
+			if timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, timeout)
+				defer cancel()
+			}
+			client := control.NewClient(o.runtimeDir)
+			status, err := client.Wait(ctx, ids)
+			if errors.Is(err, control.ErrNoDaemon) {
+				fmt.Fprintf(stderr, "%v: waiting for one\n", err)
+			}
+			for errors.Is(err, control.ErrNoDaemon) && pause(ctx, daemonPause) {
+				status, err = client.Wait(ctx, ids)
+			}
+			if err == nil {
+				if o.json() {
+					o.printStatus(os.Stdout, status)
+				}
+				return nil
+			}
+			switch {
+			case ctx.Err() == nil:
+				return daemonError(err)
+			case cmd.Context().Err() != nil:
+				return exit(exitFailed, errors.New("interrupted"))
+			}
+			if status, err = client.Status(cmd.Context()); err == nil {
+				only, unknown := status.Only(ids)
+				for _, id := range unknown {
+					fmt.Fprintf(stderr, "%s: no file declares it\n", id)
+				}
+				o.printTrouble(stderr, only)
+			}
+			if err != nil {
+				fmt.Fprintln(stderr, err)
+			}
+			return exit(exitFailed, fmt.Errorf("not converged after %s", timeout))
+		},
+	}
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long; 0 waits for ever")
+	return cmd
+}
+
+// daemonPause is how often wait looks for a daemon that is not there yet: it may just be starting.
+const daemonPause = 20 * time.Millisecond
+
+// pause waits, and reports whether there is time left.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

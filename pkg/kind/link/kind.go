@@ -1,0 +1,131 @@
+package link
+
+import (
+	"cmp"
+	"encoding/json"
+	"strconv"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// Kind is interfaces.
+var Kind = reconcile.Register[*Link]("link", kind{}, observe.LinkTopic)
+
+type kind struct{}
+
+func (kind) Owned(have *Link) bool {
+	_, fetched := have.Home()
+	return fetched || Marked(have.found.link)
+}
+
+// Fingerprint implements reconcile.Unmarked: between the creation of an interface and its mark lies a moment (the
+// kernel takes no alias at creation, rtnl_create_link in net/core/rtnetlink.c). Indexes are not used twice in a
+// namespace until they wrap.
+func (kind) Fingerprint(have *Link) string { return strconv.Itoa(have.found.link.Index) }
+
+// Adopts implements reconcile.Adopter.
+func (kind) Adopts(want *Link) bool { return want.Adopt }
+
+func (kind) Diff(want, have *Link) []reconcile.Field {
+	var fs reconcile.Fields
+	l := have.found.link
+	if mark := want.fetchMark(); mark != "" && mark != have.found.mark && have.ID() == want.ID() {
+		fs.Differ("mark", have.found.mark, mark)
+	}
+	if want.Type != existing {
+		if mark := markPrefix + want.Cable; l.Alias != mark {
+			fs.Differ("mark", l.Alias, mark)
+		}
+		if want.Type != have.Type {
+			fs.DifferForGood("kind", have.Type, want.Type)
+			return fs
+		}
+	}
+	switch {
+	case have.found.lost:
+		// A wrong guess would make it anew.
+	case want.Peer != nil && (have.Peer == nil || have.Peer.ID() != want.Peer.ID()):
+		fs.DifferForGood("peer", end(have.peerID()), end(want.peerID()))
+	case want.hasParent() && have.Parent != want.Parent:
+		fs.DifferForGood("parent", end(have.Parent), end(want.Parent))
+	}
+	reconcile.Compare(&fs, "mac", want.MAC, l.MAC)
+	reconcile.Compare(&fs, "mtu", want.MTU, l.MTU)
+	reconcile.Compare(&fs, "txqueuelen", want.TxQueueLen, l.TxQLen)
+	reconcile.Compare(&fs, "up", want.Up, l.Up())
+	compareOptions(&fs, want.Options, l.Data)
+	return fs
+}
+
+func end(id spec.ID) string {
+	if id == (spec.ID{}) {
+		return "elsewhere"
+	}
+	return id.NS + "/" + id.Key
+}
+
+// Victims implements reconcile.Victims: a master's ports lose their connection when it goes, and what stands on an
+// interface goes with it.
+func (kind) Victims(have *Link, all []spec.Resource) (victims []spec.ID) {
+	for _, r := range all {
+		switch r := r.(type) {
+		case *Link:
+			if r.Parent == have.ID() {
+				victims = append(victims, r.ID())
+			}
+		case interface{ MasterID() spec.ID }:
+			if r.MasterID() == have.ID() {
+				victims = append(victims, r.(spec.Resource).ID())
+			}
+		}
+	}
+	return victims
+}
+
+// attributes are what an existing interface had before linkd changed it.
+type attributes struct {
+	MAC        *string `json:"mac,omitempty"`
+	MTU        *int    `json:"mtu,omitempty"`
+	TxQueueLen *int    `json:"txqueuelen,omitempty"`
+	Up         *bool   `json:"up,omitempty"`
+}
+
+// Before implements reconcile.Setting, for existing interfaces.
+func (kind) Before(want, have *Link) (string, bool) {
+	if _, fetched := want.Home(); fetched || want.Type != existing {
+		return "", false
+	}
+	a := attributes{MAC: want.MAC, MTU: want.MTU, TxQueueLen: want.TxQueueLen, Up: want.Up}
+	if have.found != nil {
+		l, up := have.found.link, have.found.link.Up()
+		keepOld(&a.MAC, l.MAC)
+		keepOld(&a.MTU, l.MTU)
+		keepOld(&a.TxQueueLen, l.TxQLen)
+		keepOld(&a.Up, up)
+	}
+	text, err := json.Marshal(a)
+	return string(text), err == nil
+}
+
+func keepOld[T any](managed **T, old T) {
+	if *managed != nil {
+		*managed = &old
+	}
+}
+
+// Prior implements reconcile.Setting.
+func (kind) Prior(have *Link, before string) *Link {
+	var a attributes
+	_ = json.Unmarshal([]byte(before), &a)
+	return &Link{NS: have.NS, Name: have.Name, Type: existing, MAC: a.MAC, MTU: a.MTU, TxQueueLen: a.TxQueueLen, Up: a.Up}
+}
+
+// Fill implements reconcile.Parted.
+func (kind) Fill(want, prior *Link) *Link {
+	full := *want
+	full.MAC, full.MTU = cmp.Or(want.MAC, prior.MAC), cmp.Or(want.MTU, prior.MTU)
+	full.TxQueueLen, full.Up = cmp.Or(want.TxQueueLen, prior.TxQueueLen), cmp.Or(want.Up, prior.Up)
+	return &full
+}

@@ -1,0 +1,138 @@
+package netns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/link"
+	"linkd/pkg/observe"
+)
+
+// Create makes the file, and the namespace if it is to be made.
+func (kind) Create(_ context.Context, ns *observe.NS, want *Name) error {
+	if err := makeDir(); err != nil {
+		return err
+	}
+	if !want.Made {
+		err := os.Symlink(want.Target, want.path())
+		if target, _ := os.Readlink(want.path()); errors.Is(err, fs.ErrExist) && target == want.Target {
+			return nil
+		}
+		return err
+	}
+	if err := ns.World().Mounting(share); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(want.path(), os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return want.mount(ns.World())
+}
+
+// makeDir makes the directory as ip-netns(8) does, for everybody to list. A service's umask is not an administrator's.
+func makeDir() error {
+	err := os.Mkdir(observe.NetnsDir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return errors.Join(err, os.Chmod(observe.NetnsDir, 0o755))
+}
+
+// mount makes a namespace and mounts it over the empty file.
+func (n *Name) mount(world *observe.World) error {
+	err := observe.NewNamespace(func(path string) error {
+		return world.Mounting(func() error { return unix.Mount(path, n.path(), "none", unix.MS_BIND, "") })
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("mount at %s: %w", n.path(), err), os.Remove(n.path()))
+	}
+	return nil
+}
+
+// share makes mounts of names appear in the other mount namespaces, and disappear from them: without that a
+// namespace unmounted here would live on in them (ip-netns(8) does the same).
+func share() error {
+	const dir = observe.NetnsDir
+	err := unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
+	if !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	// Only a mount point can be shared.
+	if err := unix.Mount(dir, dir, "none", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return err
+	}
+	return unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
+}
+
+// Update points a symbolic link at where the namespace is now, or finishes what a kill left half made.
+func (kind) Update(_ context.Context, ns *observe.NS, want, have *Name) error {
+	if want.Made && have.stray == emptyFile {
+		if err := ns.World().Mounting(share); err != nil {
+			return err
+		}
+		return want.mount(ns.World())
+	}
+	if want.Made || have.Made || have.stray != "" {
+		return fmt.Errorf("%s is %s, and would have to be %s: remove it", want.path(), have.describe(), want.describe())
+	}
+	// Not by renaming one over the other: who is killed over that would leave a name nobody knows of.
+	if err := os.Remove(want.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(want.Target, want.path())
+}
+
+// Delete takes the name away. A namespace lives on for as long as a process is in it. A file with something in it is
+// not what a kill left behind.
+func (kind) Delete(ctx context.Context, ns *observe.NS, have *Name) error {
+	if have.stray == plainFile {
+		return nil
+	}
+	if have.mounted() {
+		same := false
+		err := ns.World().Visit(have.path(), func(there *observe.NS) error {
+			if same = there.Identity == have.identity; !same {
+				return nil
+			}
+			return refuseForeign(ctx, there)
+		})
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && !same) {
+			// It has gone since the look, and another namespace of that name is somebody else's.
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = ns.World().Mounting(func() error { return unix.Unmount(have.path(), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) })
+		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	if err := os.Remove(have.path()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// refuseForeign is the last look for what Victims would have found: it may have come since, or be known under another
+// name of the namespace.
+func refuseForeign(ctx context.Context, ns *observe.NS) error {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range links.All {
+		if !link.Marked(l) && !slices.Contains(fallback, l.Name) {
+			return fmt.Errorf("to delete it would end %s, which linkd did not make", l.Name)
+		}
+	}
+	return nil
+}

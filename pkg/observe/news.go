@@ -1,0 +1,121 @@
+package observe
+
+import (
+	"slices"
+	"sync"
+)
+
+// Topic is a kind of news: it says what to look at, not what happened.
+type Topic int
+
+// The topics, each with the kernel's multicast groups behind it (rtnetlink(7); linux/netfilter/nfnetlink.h).
+const (
+	// NamespaceTopic: a namespace that the files name has come, gone, or been made anew.
+	NamespaceTopic Topic = iota
+	LinkTopic
+	AddressTopic
+	RouteTopic
+	RuleTopic
+	// NeighbourTopic: ARP and NDP. A proxy entry is not announced.
+	NeighbourTopic
+	// ForwardingTopic: the forwarding databases of bridges and VXLANs.
+	ForwardingTopic
+	// NetconfTopic: forwarding, proxy_arp, rp_filter and their like.
+	NetconfTopic
+	// PopulationTopic: a template stands for others than before, so other things are wanted.
+	PopulationTopic
+	// RulesetTopic: nftables, and so iptables of the nft backend.
+	RulesetTopic
+)
+
+// News is where to look: a topic in a namespace. By is who may have caused it. Links are the indexes of the interfaces
+// that news of links, neighbours and forwarding is about; none means that there are too many to tell.
+type News struct {
+	NS    string
+	Topic Topic
+	By    Cause
+	Links []int
+}
+
+// manyLinks is the number of interfaces from which on news does not tell them apart.
+const manyLinks = 16
+
+// Inbox collects news until somebody takes it. The same news twice is the same news, so it never grows past the
+// number of places, however long the taker is busy.
+type Inbox struct {
+	// Ready is readable while there is news.
+	Ready chan struct{}
+
+	mu       sync.Mutex
+	news     map[newsKey]News
+	overruns int
+}
+
+type newsKey struct {
+	ns    string
+	topic Topic
+}
+
+// NewInbox is an empty inbox.
+func NewInbox() *Inbox {
+	return &Inbox{Ready: make(chan struct{}, 1), news: map[newsKey]News{}}
+}
+
+func (in *Inbox) put(n News) {
+	in.mu.Lock()
+	at := newsKey{n.NS, n.Topic}
+	if before, again := in.news[at]; again {
+		n = before.and(n)
+	}
+	in.news[at] = n
+	in.mu.Unlock()
+	in.wake()
+}
+
+// and is one piece of news for two about the same place.
+func (n News) and(other News) News {
+	n.By = n.By.and(other.By)
+	for _, index := range other.Links {
+		if len(n.Links) > 0 && !slices.Contains(n.Links, index) {
+			n.Links = append(n.Links, index)
+		}
+	}
+	if len(other.Links) == 0 || len(n.Links) > manyLinks {
+		n.Links = nil
+	}
+	return n
+}
+
+// By is who may have caused the news of a place that nobody has taken yet.
+func (in *Inbox) By(ns string, topic Topic) Cause {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.news[newsKey{ns, topic}].By
+}
+
+// overrun notes that the kernel dropped messages: everything has to be looked at.
+func (in *Inbox) overrun() {
+	in.mu.Lock()
+	in.overruns++
+	in.mu.Unlock()
+	in.wake()
+}
+
+func (in *Inbox) wake() {
+	select {
+	case in.Ready <- struct{}{}:
+	default:
+	}
+}
+
+// Take empties the inbox. Overruns counts how often the kernel dropped messages since the last Take.
+func (in *Inbox) Take() (news []News, overruns int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, n := range in.news {
+		news = append(news, n)
+	}
+	clear(in.news)
+	overruns, in.overruns = in.overruns, 0
+	return news, overruns
+}

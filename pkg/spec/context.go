@@ -1,0 +1,175 @@
+package spec
+
+import (
+	"fmt"
+	"reflect"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Context is where the decoder stands: which namespace, which device, which link of the file. Resources and errors
+// go through it.
+type Context struct {
+	// NS is the namespace's name, Device the interface's, Link the ID of the link; Device and Link are empty in a
+	// namespace's own keys.
+	NS, Device, Link string
+	// Kind is the kind of link that the interface is; empty where that is not known.
+	Kind string
+	// Adopt: the interface may be one that linkd did not make, and is taken over with what is declared on it.
+	Adopt bool
+
+	file string
+	node *yaml.Node
+	errs *Errors
+	c    *compiler
+}
+
+// At is the same context at another node.
+func (c *Context) At(n *yaml.Node) *Context {
+	here := *c
+	here.node = n
+	return &here
+}
+
+// On is the same context on an interface of a namespace.
+func (c *Context) On(ns, device string) *Context {
+	here := *c
+	here.NS, here.Device = ns, device
+	return &here
+}
+
+// Source is the place of the context's node.
+func (c *Context) Source() Source { return at(c.file, c.node) }
+
+// Errorf reports that the node n is wrong.
+func (c *Context) Errorf(n *yaml.Node, format string, args ...any) {
+	*c.errs = append(*c.errs, &Error{Source: at(c.file, n), Message: fmt.Sprintf(format, args...)})
+}
+
+// Reject reports that what was declared at src is wrong.
+func (c *Context) Reject(src Source, format string, args ...any) {
+	*c.errs = append(*c.errs, &Error{Source: src, Message: fmt.Sprintf(format, args...)})
+}
+
+// Add makes r part of the desired state. A second claim on the same ID is an error that names both places.
+func (c *Context) Add(r Resource) {
+	if holder := c.c.desired.Resources.Add(r); holder != nil {
+		*c.errs = append(*c.errs, &Error{
+			Source:  r.Origin(),
+			Message: fmt.Sprintf("%s is declared twice, first in %s", r.ID(), holder.Origin()),
+			Also:    []string{holder.Origin().File},
+		})
+	}
+}
+
+// Declared is the resource that the files declare with that ID, or nil. What another end declares is to be asked for
+// Later.
+func (c *Context) Declared(id ID) Resource { return c.c.desired.Resources.Get(id) }
+
+// All is everything that the files declare. It is whole Later.
+func (c *Context) All() *Set { return c.c.desired.Resources }
+
+// Wanted are all resources that the files declare. It is to be asked Later.
+func (c *Context) Wanted() []Resource { return c.c.desired.Resources.All() }
+
+// Later calls f when everything in all files has been read.
+func (c *Context) Later(f func()) { c.c.later = append(c.c.later, f) }
+
+// Claim says that the context's node has what there is only one of. A second claim on it is an error that names both
+// places.
+func (c *Context) Claim(what string) {
+	if before, taken := c.claim(what, ""); taken {
+		c.Conflict(before.source, "%s is claimed twice, first in %s", what, before.source)
+	}
+}
+
+// Agree says that what is shared by several has a value. Another value of it is an error that names both places.
+func (c *Context) Agree(what, value string) {
+	if before, taken := c.claim(what, value); taken && before.value != value {
+		c.Conflict(before.source, "%s is %s here, and %s in %s", what, value, before.value, before.source)
+	}
+}
+
+type claim struct {
+	value  string
+	source Source
+}
+
+func (c *Context) claim(what, value string) (before claim, taken bool) {
+	if before, taken = c.c.claims[what]; !taken {
+		c.c.claims[what] = claim{value, c.Source()}
+	}
+	return before, taken
+}
+
+// Conflict reports that the context's node is wrong because of what was declared at other.
+func (c *Context) Conflict(other Source, format string, args ...any) {
+	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{other.File}})
+}
+
+// Namespace finds the namespace that n refers to: host, a declared name, or a selector in place.
+func (c *Context) Namespace(n *yaml.Node) (name string, ok bool) {
+	name, err := c.c.reference(n.Value, c.At(n).Source())
+	if n.Kind != yaml.ScalarNode {
+		err = fmt.Errorf("expected a namespace, found %s", describe(n))
+	}
+	if err != nil {
+		c.Errorf(n, "%v", err)
+		return "", false
+	}
+	return name, true
+}
+
+// Fields reads a mapping whose keys are partly those of the structs that own points to, and partly declared by
+// kinds: the former are decoded, and the latter returned for DecodeKeys, which may need to know what the former say.
+func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[string]*yaml.Node, ok bool) {
+	before := len(*c.errs)
+	rest = map[string]*yaml.Node{}
+	if n.Kind != yaml.MappingNode {
+		c.Errorf(n, "expected a mapping, found %s", describe(n))
+		return rest, false
+	}
+	ours := map[string]bool{}
+	for _, k := range declared {
+		ours[k.Name] = true
+	}
+	mine := *n
+	mine.Content = nil
+	for i := 0; i < len(n.Content); i += 2 {
+		if key, value := n.Content[i], n.Content[i+1]; ours[key.Value] {
+			rest[key.Value] = value
+		} else {
+			mine.Content = append(mine.Content, key, value)
+		}
+	}
+	into := make([]reflect.Value, len(own))
+	for i := range own {
+		into[i] = reflect.ValueOf(own[i]).Elem()
+	}
+	c.decodeStructs(&mine, into, keys(ours))
+	for _, k := range declared {
+		if k.Required && rest[k.Name] == nil {
+			c.Errorf(n, "%q is missing", k.Name)
+		}
+	}
+	return rest, len(*c.errs) == before
+}
+
+// DecodeKeys hands each node to the key that declared it.
+func (c *Context) DecodeKeys(declared []Key, nodes map[string]*yaml.Node) {
+	for _, k := range declared {
+		if n := nodes[k.Name]; n != nil {
+			k.Decode(c, n)
+		}
+	}
+}
+
+// HostNamespace makes sure that the host is among the namespaces, and returns its name: for what lives in the host
+// though it is written elsewhere.
+func (c *Context) HostNamespace() string {
+	name, _ := c.c.reference(Host, c.Source())
+	return name
+}
+
+// Selector is how the context's namespace is found.
+func (c *Context) Selector() Selector { return c.c.desired.Namespaces[c.NS].Selector }
