@@ -225,7 +225,12 @@ func TestNewsTellsWhoCausedIt(t *testing.T) {
 
 	// The kernel says itself who changed the rules of nftables. What linkd runs for that is linkd.
 	own := exec.Command("nft", "add", "table", "inet", "linkd-own")
-	conform.Must(t, lab.NS.Do(own.Run))
+	conform.Must(t, lab.NS.Do(own.Start))
+	// As long as nobody waits for it, it has a parent.
+	defer func() { conform.Must(t, own.Wait()) }()
+	e.until("news of what linkd did", func() bool {
+		return slices.ContainsFunc(e.heard, func(n observe.News) bool { return n.Topic == observe.RulesetTopic })
+	})
 	conform.Must(t, lab.NS.Do(func() error { return sh("nft add table inet linkd-others; true") }))
 	named := func(n observe.News) bool { return n.By.Named && n.By.Command == "nft" }
 	e.until("the name of nft", func() bool { return slices.ContainsFunc(e.heard, named) })
