@@ -135,7 +135,11 @@ func (d *docker) start(name string) (time.Duration, error) {
 	}
 	for limit := time.Now().Add(3 * patience); time.Now().Before(limit); time.Sleep(pause) {
 		text, err := os.ReadFile(filepath.Join(notes, name))
-		if errors.Is(err, os.ErrNotExist) {
+		d.mu.Lock()
+		at, told := d.started[name]
+		d.mu.Unlock()
+		if errors.Is(err, os.ErrNotExist) || !told {
+			// The event can be later than what it is about.
 			continue
 		}
 		if err != nil {
@@ -145,15 +149,9 @@ func (d *docker) start(name string) (time.Duration, error) {
 		if _, err := fmt.Sscan(string(text), &answered); err != nil {
 			return 0, fmt.Errorf("what %s noted: %w", name, err)
 		}
-		d.mu.Lock()
-		at, heard := d.started[name]
-		d.mu.Unlock()
-		if !heard {
-			return 0, fmt.Errorf("no start of %s was told", name)
-		}
 		return time.Unix(0, answered).Sub(at), nil
 	}
-	return 0, fmt.Errorf("%s has no network", name)
+	return 0, fmt.Errorf("%s has no network, or its start was not told", name)
 }
 
 // remove takes containers away, and what they noted.
