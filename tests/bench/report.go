@@ -78,6 +78,9 @@ func (r *report) String() string {
 
 // race is one table: a row for each contestant that ran.
 func (r *report) race(b *strings.Builder, what string, of func(timing) time.Duration) {
+	if len(r.timings) == 0 {
+		return
+	}
 	header(b, "median "+what, r.sizes)
 	for _, c := range contestants(settings{}) {
 		if len(r.timings[c.name]) == 0 {
