@@ -128,7 +128,7 @@ func (l *Loop) Run(ctx context.Context) {
 			answer <- loaded
 		case answer := <-l.checks:
 			if l.hear() || l.Stamp() != l.stamp {
-				reread = l.again(l.load())
+				reread = l.again(l.repopulate())
 			}
 			l.Engine.LookAtAll()
 			l.pass(ctx)
@@ -179,6 +179,7 @@ func (l *Loop) hear() (populated bool) {
 
 // load reads the files and makes them the desired state, unless they could not be read at all.
 func (l *Loop) load() Loaded {
+	l.stamp = l.Stamp()
 	loaded := l.read(l.Engine.Want)
 	l.noteReload(loaded)
 	return loaded
@@ -197,7 +198,6 @@ func (l *Loop) repopulate() Loaded {
 }
 
 func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
-	l.stamp = l.Stamp()
 	loaded := l.Load()
 	l.noteFiles(loaded)
 	if loaded.Err != nil {
