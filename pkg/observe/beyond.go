@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 
@@ -97,7 +96,7 @@ func (w *World) Beyond(ctx context.Context, ns *NS) (ends map[string][]int, err 
 	declared := maps.Clone(w.declared)
 	w.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
-		path, _, err := w.where(name, declared[name].Selector)
+		path, _, err := w.where(declared[name])
 		if err != nil {
 			continue
 		}
@@ -174,25 +173,18 @@ func (w *World) Inhabited() (map[Inode]int, error) {
 }
 
 func inhabited() (map[Inode]int, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
 	found := map[Inode]int{}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
+	err := eachProcess(func(text string) {
+		pid, err := strconv.Atoi(text)
 		var st unix.Stat_t
-		if unix.Stat(fmt.Sprintf("/proc/%d/ns/net", pid), &st) != nil {
+		if err != nil || unix.Stat("/proc/"+text+"/ns/net", &st) != nil {
 			// It has ended, or is not linkd's to look at.
-			continue
+			return
 		}
 		in := Inode{st.Dev, st.Ino}
 		if first, known := found[in]; !known || pid < first {
 			found[in] = pid
 		}
-	}
-	return found, nil
+	})
+	return found, err
 }

@@ -14,8 +14,8 @@ type Finder interface {
 	// Keep tells which namespaces are declared, by name; the others are forgotten.
 	Keep(declared map[string]spec.Namespace)
 	// Find is where a namespace can be opened. It does not wait for whoever does not answer: what is not known now is
-	// ErrPending, like what is not there. Check, called after the namespace was opened, tells whether it was the right one.
-	Find(ns spec.Namespace) (path string, check func() error, err error)
+	// ErrPending, like what is not there. Check, called with the opened namespace, tells whether it is the right one.
+	Find(ns spec.Namespace) (path string, check func(netns int) error, err error)
 	// Watch calls changed with the name of each namespace that comes, goes or becomes another, and populated when a
 	// template stands for others than before, until stop is called.
 	Watch(changed func(name string), populated func()) (stop func())
@@ -62,9 +62,9 @@ func (paths) Schemes() []string { return []string{"name", "path"} }
 
 func (paths) Keep(map[string]spec.Namespace) {}
 
-func (paths) Find(ns spec.Namespace) (path string, check func() error, err error) {
+func (paths) Find(ns spec.Namespace) (path string, check func(netns int) error, err error) {
 	path, _ = pathOf(ns.Selector)
-	return path, func() error { return nil }, nil
+	return path, func(int) error { return nil }, nil
 }
 
 // Watch has nothing to do: WatchPaths does it.
@@ -87,10 +87,10 @@ func (w *World) finder(name string, s spec.Selector) (Finder, error) {
 }
 
 // where is where a namespace can be opened, and tells afterwards whether it was the right one.
-func (w *World) where(name string, s spec.Selector) (path string, check func() error, err error) {
-	f, err := w.finder(name, s)
+func (w *World) where(ns spec.Namespace) (path string, check func(netns int) error, err error) {
+	f, err := w.finder(ns.Name, ns.Selector)
 	if err != nil {
 		return "", nil, err
 	}
-	return f.Find(spec.Namespace{Name: name, Selector: s})
+	return f.Find(ns)
 }

@@ -48,18 +48,9 @@ func openNamespace(path string) (fd int, err error) {
 	if err != nil {
 		return -1, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	var fs unix.Statfs_t
-	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
+	if err := checkNamespace(fd, path); err != nil {
 		unix.Close(fd)
-		if filepath.Dir(path) != NetnsDir {
-			return -1, fmt.Errorf("%s is not a network namespace", path)
-		}
-		return -1, fmt.Errorf("%s is not a network namespace: a plain file, left behind by one that was not mounted here", path)
-	}
-	// NS_GET_NSTYPE in linux/nsfs.h.
-	if kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE); err == nil && kind != unix.CLONE_NEWNET {
-		unix.Close(fd)
-		return -1, fmt.Errorf("%s is a namespace of another type", path)
+		return -1, err
 	}
 	return fd, nil
 }

@@ -92,7 +92,8 @@ func (w *World) Open(name string) (*NS, error) {
 	if ns != nil || err != nil {
 		return ns, err
 	}
-	ns, err = w.find(name, declared.Selector)
+	declared.Name = name
+	ns, err = w.find(declared)
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -153,12 +154,17 @@ func (w *World) Retry(name string) {
 	}
 }
 
-func (w *World) find(name string, selector spec.Selector) (*NS, error) {
-	path, check, err := w.where(name, selector)
+func (w *World) find(declared spec.Namespace) (*NS, error) {
+	name, selector := declared.Name, declared.Selector
+	path, check, err := w.where(declared)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := openNamespace(path)
+	open := openNamespace
+	if _, isFile := pathOf(selector); isFile {
+		open = openNamespaceFile
+	}
+	fd, err := open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, Pendingf("there is no namespace at %s", path)
 	}
@@ -171,7 +177,7 @@ func (w *World) find(name string, selector spec.Selector) (*NS, error) {
 	}
 	sock, id, err := openSocket(fd)
 	if err == nil {
-		err = check()
+		err = check(fd)
 	}
 	ns := &NS{Name: name, Path: path, Identity: id, world: w, fd: fd, route: sock, id: NoID}
 	if err == nil && id == w.host.Identity {

@@ -1,14 +1,10 @@
 package observe
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -23,8 +19,11 @@ type processes struct {
 	byName map[string]*process
 	// changed hears the name of a namespace whose process ended.
 	changed func(name string)
-	// running are the processes by command line, as they were when somebody first asked in this pass.
-	running map[string][]int
+	// wanted are the declared selectors of processes by their command line.
+	wanted map[spec.Selector]bool
+	// running are the processes that these find, as they were when somebody first asked in this pass.
+	running map[spec.Selector]matches
+	reader  commandLineReader
 	// inhabited are the namespaces that processes are in, as they were then.
 	inhabited map[Inode]int
 }
@@ -34,6 +33,20 @@ type process struct {
 	pid      int
 	fd       *os.File
 	gone     bool
+	accepted bool // of pid: checkPID has found nothing against it
+}
+
+// isUsers tells whether the process is still of the user whose process the selector finds.
+func (p *process) isUsers() bool {
+	if p.selector.Scheme == "pid" {
+		return true
+	}
+	uid, err := userID(p.selector.User)
+	if err != nil {
+		return false
+	}
+	is, err := isAllOf(p.pid, uid)
+	return is && err == nil
 }
 
 func newProcesses() *processes {
@@ -67,28 +80,54 @@ func (ps *processes) Keep(declared map[string]spec.Namespace) {
 			delete(ps.byName, name)
 		}
 	}
+	ps.wanted, ps.running = map[spec.Selector]bool{}, nil
+	for _, ns := range declared {
+		if ns.Selector.Scheme == "process" {
+			ps.wanted[ns.Selector] = true
+		}
+	}
 }
 
 // Find implements Finder.
-func (ps *processes) Find(ns spec.Namespace) (path string, check func() error, err error) {
-	p, err := ps.find(ns.Name, ns.Selector)
+func (ps *processes) Find(ns spec.Namespace) (path string, check func(netns int) error, err error) {
+	p, err := ps.find(ns)
 	if err != nil {
 		return "", nil, err
 	}
-	return fmt.Sprintf("/proc/%d/ns/net", p.pid), func() error {
+	return fmt.Sprintf("/proc/%d/ns/net", p.pid), func(netns int) error {
+		err := p.check(ns, netns)
 		// Only now is it certain that the PID still meant this process when its namespace was opened.
 		if hasEnded(int(p.fd.Fd())) {
 			return Pendingf("process %d has just ended", p.pid)
 		}
-		return nil
+		return err
 	}, nil
 }
 
-func (ps *processes) find(name string, s spec.Selector) (*process, error) {
+// check refuses an open namespace, that of the process, which the selector must not find. A process can change its user
+// and its namespace at any time, so what counts is the namespace that was opened, and whose process it was after that.
+func (p *process) check(ns spec.Namespace, netns int) error {
+	if p.selector.Scheme == "pid" {
+		if p.accepted {
+			return nil
+		}
+		err := checkPID(p.pid, ns.Source.File, netns)
+		p.accepted = err == nil
+		return err
+	}
+	uid, err := userID(p.selector.User)
+	if err == nil {
+		err = checkProcess(p.pid, uid, p.selector.User != "", netns)
+	}
+	return err
+}
+
+func (ps *processes) find(ns spec.Namespace) (*process, error) {
+	name, s := ns.Name, ns.Selector
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	if p := ps.byName[name]; p != nil {
-		if !p.gone && !hasEnded(int(p.fd.Fd())) {
+		if !p.gone && !hasEnded(int(p.fd.Fd())) && p.isUsers() {
 			return p, nil
 		}
 		if s.Scheme == "pid" {
@@ -109,6 +148,11 @@ func (ps *processes) find(name string, s spec.Selector) (*process, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("watch process %d: %w", pid, err)
+	}
+	// What choose read may have been of an earlier process with that PID.
+	if s.Scheme == "process" && !ps.runs(pid, s) || hasEnded(fd) {
+		unix.Close(fd)
+		return nil, Pendingf("process %d has just ended", pid)
 	}
 	p := &process{selector: s, pid: pid, fd: os.NewFile(uintptr(fd), "pidfd")}
 	ps.byName[name] = p
@@ -150,42 +194,9 @@ func (ps *processes) choose(s spec.Selector) (pid int, err error) {
 		return strconv.Atoi(s.Value)
 	}
 	if ps.running == nil {
-		if ps.running, err = runningProcesses(); err != nil {
+		if ps.running, err = ps.scan(); err != nil {
 			return 0, err
 		}
 	}
-	switch pids := ps.running[s.Value]; len(pids) {
-	case 0:
-		return 0, Pendingf("no process runs %q", s.Value)
-	case 1:
-		return pids[0], nil
-	default:
-		return 0, fmt.Errorf("%d processes run %q (PIDs %s): choose one, as in pid:%d", len(pids), s.Value, strings.Trim(fmt.Sprint(pids), "[]"), pids[0])
-	}
-}
-
-// runningProcesses are all processes by their arguments, joined by single spaces.
-func runningProcesses() (map[string][]int, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
-	running := map[string][]int{}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		// A process that is just ending has no command line, and may be gone: either way it is none to wire.
-		args, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
-		if err != nil || len(args) == 0 {
-			continue
-		}
-		line := string(bytes.ReplaceAll(bytes.TrimRight(args, "\x00"), []byte{0}, []byte{' '}))
-		running[line] = append(running[line], pid)
-	}
-	for _, pids := range running {
-		slices.Sort(pids)
-	}
-	return running, nil
+	return ps.running[s].one(s)
 }

@@ -54,7 +54,7 @@ func TestAProcessEndsAndStartsAgain(t *testing.T) {
 		w.Release()
 		end(p)
 		e.hears("web", observe.NamespaceTopic)
-		if _, err := w.Open("web"); said(err) != fmt.Sprintf("pending: no process runs %q", line) {
+		if _, err := w.Open("web"); said(err) != fmt.Sprintf("pending: no process of root runs %q", line) {
 			t.Errorf("after its end: %v", err)
 		}
 		w.Release()

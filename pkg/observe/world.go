@@ -115,12 +115,13 @@ func (w *World) Pin(pinned map[string]Identity) {
 	w.pinned = pinned
 }
 
-// Named is the name under which the files know what a selector finds.
+// Named is the name under which the files know what a selector finds. The selector may be one that was read from its
+// printed form.
 func (w *World) Named(selector spec.Selector) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, ns := range w.declared {
-		if ns.Selector == selector {
+		if ns.Selector.String() == selector.String() {
 			return name
 		}
 	}

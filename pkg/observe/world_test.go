@@ -75,7 +75,7 @@ func TestNamespacesAreFoundOrRefused(t *testing.T) {
 		{"path:/proc/self/ns/net", `path:/proc/self/ns/net is the namespace that linkd itself runs in: only the name "host" may stand for it`},
 		{fmt.Sprint("pid:", os.Getpid()), fmt.Sprintf(`pid:%d is the namespace that linkd itself runs in: only the name "host" may stand for it`, os.Getpid())},
 		{"pid:2147483647", "pending: there is no process 2147483647"},
-		{"process:no such program", `pending: no process runs "no such program"`},
+		{"process:no such program", `pending: no process of root runs "no such program"`},
 	} {
 		declare(t, w, "x="+test.selector)
 		w.Release()

@@ -114,7 +114,7 @@ func (j *Journal) Forget(id spec.ID) {
 func (j *Journal) Remember(name string, s spec.Selector) {
 	if j.namespaces[name] != s {
 		j.namespaces[name] = s
-		j.write(line{Namespace: name, Selector: []string{s.Scheme, s.Value}})
+		j.write(line{Namespace: name, Selector: s.Words()})
 	}
 }
 

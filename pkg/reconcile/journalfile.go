@@ -65,8 +65,10 @@ func (j *Journal) replay(text []byte, boot string) {
 		}
 		id := spec.ID{NS: l.NS, Kind: l.Kind, Key: l.Key}
 		switch {
-		case l.Namespace != "" && len(l.Selector) == 2:
-			j.namespaces[l.Namespace] = spec.Selector{Scheme: l.Selector[0], Value: l.Selector[1]}
+		case l.Namespace != "":
+			if selector, ok := spec.SelectorOf(l.Selector); ok {
+				j.namespaces[l.Namespace] = selector
+			}
 		case l.Entry != nil:
 			j.set(id, *l.Entry)
 		default:
@@ -85,7 +87,7 @@ func (j *Journal) compact(boot string) error {
 	enc := json.NewEncoder(&out)
 	_ = enc.Encode(line{Boot: boot})
 	for name, s := range j.namespaces {
-		_ = enc.Encode(line{Namespace: name, Selector: []string{s.Scheme, s.Value}})
+		_ = enc.Encode(line{Namespace: name, Selector: s.Words()})
 	}
 	for id, e := range j.all() {
 		_ = enc.Encode(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})

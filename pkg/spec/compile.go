@@ -165,6 +165,13 @@ func (c *compiler) namespaces(s *section) {
 			}
 			selector = parsed
 		}
+		if own.User != "" {
+			if selector.Scheme != "process" {
+				ctx.Errorf(ValueOf(value, "user"), "user says whose process process: finds, and %q is found by %s: remove user, or write from: \"process:COMMAND LINE\"", name, selector)
+				continue
+			}
+			selector.User = string(own.User)
+		}
 		before, twice := c.desired.Namespaces[name]
 		if !twice {
 			if other, taken := c.bySelector[selector]; taken {

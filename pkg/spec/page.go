@@ -41,7 +41,9 @@ type LinkEntry struct {
 type pageNamespace struct {
 	selector Selector
 	shown    bool
-	keys     *Keys
+	// referenced: a key refers to it by its name, because a selector in place cannot say the user.
+	referenced bool
+	keys       *Keys
 }
 
 // NewPage is an empty page.
@@ -65,9 +67,11 @@ func (p *Page) Selector(name string) Selector { return p.namespaces[name].select
 
 // Reference is how a key names a namespace that was declared.
 func (p *Page) Reference(name string) string {
-	if ns := p.namespaces[name]; !ns.shown {
-		return ns.selector.String()
+	ns := p.namespaces[name]
+	if !ns.shown && ns.selector.User == "" {
+		return ns.selector.text()
 	}
+	ns.referenced = true
 	return name
 }
 
@@ -202,11 +206,11 @@ func nameAll(entries []LinkEntry) {
 
 func (p *Page) namespaceNodes(said map[End]bool) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
-	for _, name := range p.Shown() {
+	for _, name := range p.names(func(ns *pageNamespace) bool { return ns.shown || ns.referenced && ns.selector.User != "" }) {
 		ns := p.namespaces[name]
-		var own namespace
+		own := namespace{User: UserName(ns.selector.User)}
 		if s := ns.selector; s.Scheme != Host && s != (Selector{Scheme: "name", Value: name}) {
-			own.From = selectorText(s.String())
+			own.From = selectorText(s.text())
 		}
 		var lines []string
 		for _, at := range slices.SortedFunc(maps.Keys(p.remarks), func(a, b End) int { return strings.Compare(a.Dev, b.Dev) }) {
@@ -232,13 +236,18 @@ func (p *Page) namespaceNodes(said map[End]bool) *yaml.Node {
 
 // Shown are the namespaces whose own keys are on the page, linkd's own first.
 func (p *Page) Shown() []string {
+	return p.names(func(ns *pageNamespace) bool { return ns.shown })
+}
+
+// names are the namespaces of which which is true, linkd's own first.
+func (p *Page) names(which func(ns *pageNamespace) bool) []string {
 	names := slices.SortedFunc(maps.Keys(p.namespaces), func(a, b string) int {
 		if a == Host || b == Host {
 			return cmp.Compare(b2i(b == Host), b2i(a == Host))
 		}
 		return strings.Compare(a, b)
 	})
-	return slices.DeleteFunc(names, func(name string) bool { return !p.namespaces[name].shown })
+	return slices.DeleteFunc(names, func(name string) bool { return !which(p.namespaces[name]) })
 }
 
 func b2i(b bool) int {

@@ -12,14 +12,42 @@ import (
 // Host is the name of the namespace in which linkd itself runs.
 const Host = "host"
 
-// Selector says which network namespace: one of a few schemes and what it needs to know.
-type Selector struct{ Scheme, Value string }
+// Selector says which network namespace: one of a few schemes and what it needs to know. User is whose processes the
+// scheme process finds, by name or ID; root's where it is empty.
+type Selector struct{ Scheme, Value, User string }
 
 func (s Selector) String() string {
+	if s.User != "" {
+		return s.text() + " (user " + s.User + ")"
+	}
+	return s.text()
+}
+
+// text is the selector as ParseSelector reads it, without the user.
+func (s Selector) text() string {
 	if s.Scheme == Host {
 		return Host
 	}
 	return s.Scheme + ":" + s.Value
+}
+
+// Words are the selector's parts, for SelectorOf to put together again.
+func (s Selector) Words() []string {
+	if s.User == "" {
+		return []string{s.Scheme, s.Value}
+	}
+	return []string{s.Scheme, s.Value, s.User}
+}
+
+// SelectorOf is the selector that has these Words; ok is false where no selector has.
+func SelectorOf(words []string) (s Selector, ok bool) {
+	switch len(words) {
+	case 2:
+		return Selector{Scheme: words[0], Value: words[1]}, true
+	case 3:
+		return Selector{Scheme: words[0], Value: words[1], User: words[2]}, true
+	}
+	return s, false
 }
 
 // ByPID tells whether the namespace is that of a process, and so comes and goes with it.
@@ -30,7 +58,7 @@ var schemes = []struct{ name, value, doc string }{
 	{"name", "NAME", "the file `/run/netns/NAME`, as `ip netns add NAME` makes it"},
 	{"path", "/ABS", "a file on which a network namespace is mounted"},
 	{"pid", "N", "the process with that ID"},
-	{"process", "COMMAND LINE", "the one process whose command line matches; several are an error that lists them"},
+	{"process", "COMMAND LINE", "the one process of root, or of the `user` that the namespace names, whose command line matches; several are an error that lists them"},
 	{"docker", "NAME|ID", "a container of Docker's; `DOCKER_HOST` is honoured"},
 	{"docker", "label=KEY[=VALUE]", "every container of Docker's that runs and has the label, or podman's with `podman:`: a template"},
 	{"podman", "NAME|ID", "a container of podman's; `CONTAINER_HOST` is honoured"},

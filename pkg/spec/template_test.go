@@ -25,7 +25,7 @@ links:
 func inhabited(text string, unknown error, instances ...Instance) string {
 	lang := toys
 	lang.Instances = func(template Selector) ([]Instance, error) {
-		if template != (Selector{"docker", "label=colour"}) {
+		if template != (Selector{Scheme: "docker", Value: "label=colour"}) {
 			return nil, fmt.Errorf("asked for %s", template)
 		}
 		return instances, unknown
@@ -49,7 +49,7 @@ func inhabited(text string, unknown error, instances ...Instance) string {
 func container(name, mac, mtu string) Instance {
 	id := strings.Repeat("0", 10) + name + strings.Repeat("f", 50)
 	return Instance{
-		Name: name, ID: id, Selector: Selector{"docker", id},
+		Name: name, ID: id, Selector: Selector{Scheme: "docker", Value: id},
 		Labels: map[string]string{"colour": "red", "mac": mac, "mtu": mtu},
 	}
 }

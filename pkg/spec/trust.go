@@ -37,7 +37,7 @@ func openTrusted(name string) (*os.File, error) {
 	if isUnnamedPipe(name) {
 		return os.Open(name)
 	}
-	w := walk{name: name, left: strings.Split(name, "/")}
+	w := walk{name: name, left: strings.Split(name, "/"), consequence: "and what is in it is done as root"}
 	if !strings.HasPrefix(name, "/") {
 		here, err := os.Getwd()
 		if err != nil {
@@ -76,6 +76,8 @@ type walk struct {
 	links int      // how many symbolic links it went through
 	fd    int      // what it has come to, opened with O_PATH: to look at, and to go on from
 	stat  unix.Stat_t
+	// consequence says what others can do by changing the path.
+	consequence string
 }
 
 // mostLinks is what the kernel follows, too (path_resolution(7)).
@@ -162,7 +164,7 @@ func (w *walk) check(onTheWay bool) error {
 // namespace that linkd is root of, most likely the machine's root.
 func (w *walk) checkOwner(onTheWay bool) error {
 	uid := w.stat.Uid
-	if trusted(uid) || onTheWay && uid == overflowUID && beyond() {
+	if trusted(uid) || onTheWay && IsNobodyKnown(uid) {
 		return nil
 	}
 	remedy := "chown root:"
@@ -180,7 +182,7 @@ func (w *walk) refuse(at, why, remedy string) error {
 	if at == w.name {
 		subject = "it"
 	}
-	return &Untrusted{subject, fmt.Sprintf("%s, and what is in it is done as root: %s %s", why, remedy, at)}
+	return &Untrusted{subject, fmt.Sprintf("%s, %s: %s %s", why, w.consequence, remedy, at)}
 }
 
 // readOnly tells whether the file system is mounted so that nothing can be written: Kubernetes mounts the directory of a
@@ -217,6 +219,10 @@ func isUnnamedPipe(name string) bool {
 
 // overflowUID is who a file belongs to whose owner has no ID in a user namespace (user_namespaces(7)).
 const overflowUID = 65534
+
+// IsNobodyKnown tells whether a user ID stands for all users whom linkd's own user namespace has no ID for, and so for no
+// user in particular.
+func IsNobodyKnown(uid uint32) bool { return uid == overflowUID && beyond() }
 
 // beyond tells whether there are users whom linkd's own user namespace has no ID for, so that overflowUID is not one of its
 // own.

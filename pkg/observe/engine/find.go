@@ -145,7 +145,7 @@ func closed(c chan struct{}) bool {
 }
 
 // Find implements observe.Finder.
-func (f *Finder) Find(ns spec.Namespace) (path string, check func() error, err error) {
+func (f *Finder) Find(ns spec.Namespace) (path string, check func(netns int) error, err error) {
 	if f.misused != nil {
 		return "", nil, fmt.Errorf("%s: %w", f.name, f.misused)
 	}
@@ -201,16 +201,16 @@ func (f *Finder) silent(why error) error {
 
 // open is where a container's namespace is. The sandbox is a file of the engine's, and needs no right to look into other
 // users' processes; where it cannot be seen, as with an engine in a mount namespace of its own, there is the process.
-func (f *Finder) open(c state) (path string, check func() error, err error) {
+func (f *Finder) open(c state) (path string, check func(netns int) error, err error) {
 	var fs unix.Statfs_t
 	if c.sandbox != "" && unix.Statfs(c.sandbox, &fs) == nil && fs.Type == unix.NSFS_MAGIC {
-		return c.sandbox, func() error { return nil }, nil
+		return c.sandbox, func(int) error { return nil }, nil
 	}
 	fd, err := unix.PidfdOpen(c.pid, 0)
 	if err != nil {
 		return "", nil, observe.Pendingf("%s %s has just ended", f.thing, c.name)
 	}
-	return fmt.Sprintf("/proc/%d/ns/net", c.pid), func() error {
+	return fmt.Sprintf("/proc/%d/ns/net", c.pid), func(int) error {
 		defer unix.Close(fd)
 		if c.sighted {
 			if !f.groups.has(c.id, c.pid) {

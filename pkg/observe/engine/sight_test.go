@@ -196,7 +196,7 @@ func TestWhoIsSightedIsAskedForToo(t *testing.T) {
 
 	known["web"] = spec.Namespace{Name: "web", Selector: spec.Selector{Scheme: "docker", Value: containerID}}
 	f.Keep(known)
-	if path, check, err := f.Find(known["web"]); err != nil || check() != nil || path != fmt.Sprintf("/proc/%d/ns/net", first) {
+	if path, check, err := f.Find(known["web"]); err != nil || check(-1) != nil || path != fmt.Sprintf("/proc/%d/ns/net", first) {
 		t.Fatalf("it was not sighted: %s, %v", path, err)
 	}
 	asked(containerID, state{id: containerID, name: "web", pid: first})

@@ -1,0 +1,153 @@
+package observe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// readPatience is how long a scan waits, in all, for the command lines of one user's processes.
+	readPatience = 250 * time.Millisecond
+	// mostHung is how many of a user's processes may hang a read at a time. Each holds a thread of linkd's.
+	mostHung = 8
+	// longestPadding is how many NUL bytes after the last argument count as none: programs that rename themselves fill what
+	// is left of their old arguments (setproctitle(3)).
+	longestPadding = 4 << 10
+)
+
+var (
+	errHung     = errors.New("reading the command line hangs")
+	errTooLong  = errors.New("longer than every declared command line")
+	errNoMemory = errors.New("no command line")
+)
+
+// commandLineReader reads command lines of processes without waiting for a process. The kernel copies a command line from
+// the process's memory, under a lock of that memory (access_remote_vm in mm/memory.c) that the process can hold for long,
+// by a page fault in a FUSE file system of its own, say. The zero value is ready for use.
+type commandLineReader struct {
+	mu     sync.Mutex
+	hung   map[int]uint32 // the users of the processes whose command line is being read, in vain so far
+	budget map[uint32]time.Duration
+	misses map[uint32]int
+}
+
+// begin begins a scan.
+func (r *commandLineReader) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.budget, r.misses = map[uint32]time.Duration{}, map[uint32]int{}
+}
+
+// missed is why the scan cannot know all command lines of a user's processes; nil where it does.
+func (r *commandLineReader) missed(uid uint32) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.misses[uid] == 0 {
+		return nil
+	}
+	for pid, user := range r.hung {
+		if user == uid {
+			return Pendingf("%d processes of user %d do not let their command line be read, one of them is process %d: end it", r.misses[uid], uid, pid)
+		}
+	}
+	return Pendingf("%d processes of user %d did not let their command line be read in time", r.misses[uid], uid)
+}
+
+type lineResult struct {
+	line string
+	err  error
+}
+
+// read returns the arguments of a process, joined by single spaces. It reads no more than the longest bytes asked for,
+// one more, and padding.
+func (r *commandLineReader) read(pid int, uid uint32, longest int) (string, error) {
+	r.mu.Lock()
+	_, hangs := r.hung[pid]
+	hung := 0
+	for _, user := range r.hung {
+		if user == uid {
+			hung++
+		}
+	}
+	left := readPatience - r.budget[uid]
+	if hangs || hung >= mostHung || left <= 0 {
+		if r.misses != nil {
+			r.misses[uid]++
+		}
+		r.mu.Unlock()
+		return "", errHung
+	}
+	r.mu.Unlock()
+	done := make(chan lineResult, 1)
+	go func() {
+		line, err := readCommandLine(pid, longest)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.hung, pid)
+		done <- lineResult{line, err}
+	}()
+	began := time.Now()
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case result := <-done:
+		return result.line, result.err
+	case <-timer.C:
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case result := <-done:
+		return result.line, result.err
+	default:
+	}
+	if r.hung == nil {
+		r.hung = map[int]uint32{}
+	}
+	if r.budget == nil {
+		r.budget, r.misses = map[uint32]time.Duration{}, map[uint32]int{}
+	}
+	r.hung[pid] = uid
+	r.budget[uid] += time.Since(began)
+	r.misses[uid]++
+	return "", errHung
+}
+
+func readCommandLine(pid, longest int) (string, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return joinArguments(f, longest)
+}
+
+// joinArguments reads arguments that each end in a NUL byte, and returns them joined by single spaces.
+func joinArguments(from io.Reader, longest int) (string, error) {
+	text := make([]byte, longest+1)
+	n, err := io.ReadFull(from, text)
+	switch {
+	case errors.Is(err, io.EOF):
+		// A thread of the kernel, or a process that is just ending.
+		return "", errNoMemory
+	case err == nil:
+		if text[longest] != 0 {
+			return "", errTooLong
+		}
+		padding, err := io.ReadAll(io.LimitReader(from, longestPadding+1))
+		if err != nil {
+			return "", err
+		}
+		if len(padding) > longestPadding || len(bytes.Trim(padding, "\x00")) > 0 {
+			return "", errTooLong
+		}
+	case !errors.Is(err, io.ErrUnexpectedEOF):
+		return "", err
+	}
+	return string(bytes.ReplaceAll(bytes.TrimRight(text[:n], "\x00"), []byte{0}, []byte{' '})), nil
+}
