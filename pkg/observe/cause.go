@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"linkd/pkg/bounded"
 )
 
 // Cause is who may have made a change, as far as the kernel tells. The zero Cause is that of what the kernel did by
@@ -120,7 +122,7 @@ func (s *suspects) mayHaveBeen(pid, ns int) (command string, is bool) {
 	if _, err := os.Readlink(dir + "/exe"); err != nil {
 		return "", false
 	}
-	comm, err := os.ReadFile(dir + "/comm")
+	comm, err := bounded.ReadFile(dir+"/comm", statLimit)
 	return strings.TrimSpace(string(comm)), err == nil
 }
 
@@ -145,7 +147,7 @@ func (s *suspects) generation(body []byte) Cause {
 // parent is the PID of a process's parent, and 0 where the process is gone.
 func parent(pid int) int {
 	// The name of the program comes before it, in parentheses, and may hold any character (proc_pid_stat(5)).
-	stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	stat, _ := bounded.ReadFile("/proc/"+strconv.Itoa(pid)+"/stat", statLimit)
 	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
 	var state string
 	var ppid int

@@ -3,10 +3,11 @@ package observe
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"linkd/pkg/bounded"
 )
 
 // GivenMACs are the links of the namespace, by index, whose link-layer address somebody set: it is neither the hardware's
@@ -26,7 +27,7 @@ func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
 		}
 		defer unix.Close(root)
 		for _, l := range links.All {
-			text, err := os.ReadFile(fmt.Sprintf("/proc/thread-self/fd/%d/class/net/%s/addr_assign_type", root, l.Name))
+			text, err := bounded.ReadFile(fmt.Sprintf("/proc/thread-self/fd/%d/class/net/%s/addr_assign_type", root, l.Name), statLimit)
 			if err == nil && strings.TrimSpace(string(text)) == set {
 				given[l.Index] = true
 			}

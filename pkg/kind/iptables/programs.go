@@ -17,6 +17,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/bounded"
 	"linkd/pkg/observe"
 )
 
@@ -163,13 +164,17 @@ func nftTables(family int) (names []string, err error) {
 	return names, nil
 }
 
+// outputLimit is how much of a program's output linkd reads: two million rules. In a container's namespace it is the
+// container's processes that decide how many there are.
+const outputLimit = 256 << 20
+
 // run runs a program to its end, and returns what it prints.
 func run(ctx context.Context, input, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdin = strings.NewReader(input)
 	// What a killed linkd had begun must not be done after the next one has looked.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.Output()
+	out, err := bounded.Output(cmd, outputLimit)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return "", &failure{filepath.Base(program), exit}

@@ -6,23 +6,22 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/events"
+	messages "github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 
 	"linkd/pkg/spec"
 )
 
 // api is an engine that is asked by the Docker Engine API (https://docs.docker.com/reference/api/engine).
-type api struct{ *client.Client }
+type api struct {
+	*client.Client
+	host string
+}
 
 // newAPI is the API at host, a URL; "" is what the environment says (DOCKER_HOST and its like), or Docker's own socket.
 func newAPI(host string) (api, error) {
-	options := []client.Opt{client.FromEnv}
-	if host != "" {
-		options = []client.Opt{client.WithHost(host)}
-	}
-	c, err := client.New(options...)
-	return api{c}, err
+	c, err := newClient(host, nil)
+	return api{c, host}, err
 }
 
 func (a api) ask(ctx context.Context, value string) (state, error) {
@@ -61,8 +60,17 @@ func (a api) labelled(ctx context.Context, label string) (found []spec.Instance,
 // follow returns once the engine has begun to send: what happens after that is heard, and what was before has to be
 // asked for.
 func (a api) follow(ctx context.Context) (<-chan event, <-chan error) {
-	from := a.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("type", string(events.ContainerEventType))})
-	return translate(ctx, from.Messages, from.Err, func(m events.Message) event {
+	events := &meter{limit: eventLimit, what: "an event from " + a.DaemonHost()}
+	c, err := newClient(a.host, events)
+	if err != nil {
+		broken := make(chan error, 1)
+		broken <- err
+		return nil, broken
+	}
+	context.AfterFunc(ctx, func() { _ = c.Close() })
+	from := c.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("type", string(messages.ContainerEventType))})
+	return translate(ctx, from.Messages, from.Err, func(m messages.Message) event {
+		events.reset()
 		labels := maps.Clone(m.Actor.Attributes)
 		for _, hidden := range hiddenLabels {
 			delete(labels, hidden)

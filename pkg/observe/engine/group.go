@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"linkd/pkg/bounded"
 )
 
 // groups finds a container's processes by its control group (cgroups(7)), which is called by the container's ID. An engine
@@ -23,6 +25,14 @@ type groups struct {
 // place is a directory's path, around an ID.
 type place struct{ before, after string }
 
+const (
+	// groupLimit is how much linkd reads of the groups of a process: some 15 hierarchies with a path each.
+	groupLimit = 128 << 10
+	// procsLimit is how much linkd reads of the processes of a group: 100,000 of them. Of a container with more, linkd waits
+	// for what the engine says.
+	procsLimit = 1 << 20
+)
+
 // idLen is how long a container's full ID is.
 const idLen = 64
 
@@ -31,7 +41,7 @@ func (g *groups) learn(id string, pid int) {
 	if len(id) != idLen {
 		return
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	text, err := bounded.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid), groupLimit)
 	if err != nil {
 		return
 	}
@@ -97,7 +107,7 @@ func (g *groups) processes(id string) []string {
 	where := slices.Clone(g.where)
 	g.mu.Unlock()
 	for _, p := range where {
-		if text, err := os.ReadFile(filepath.Join(p.of(id), "cgroup.procs")); err == nil {
+		if text, err := bounded.ReadFile(filepath.Join(p.of(id), "cgroup.procs"), procsLimit); err == nil {
 			return strings.Fields(string(text))
 		}
 	}

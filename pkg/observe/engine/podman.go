@@ -1,16 +1,19 @@
 package engine
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"time"
 
+	"linkd/pkg/bounded"
 	"linkd/pkg/spec"
 )
 
@@ -77,7 +80,7 @@ type program struct{}
 
 func (program) ask(ctx context.Context, value string) (state, error) {
 	cmd := exec.CommandContext(ctx, "podman", "container", "inspect", "--", value)
-	out, err := cmd.Output()
+	out, err := bounded.Output(cmd, answerLimit)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		if strings.Contains(string(exit.Stderr), "no such container") {
 			return state{}, errUnknown
@@ -110,7 +113,7 @@ func (program) ask(ctx context.Context, value string) (state, error) {
 }
 
 func (program) labelled(ctx context.Context, label string) (found []spec.Instance, err error) {
-	out, err := exec.CommandContext(ctx, "podman", "ps", "--no-trunc", "--format", "json", "--filter", "label="+label).Output()
+	out, err := bounded.Output(exec.CommandContext(ctx, "podman", "ps", "--no-trunc", "--format", "json", "--filter", "label="+label), answerLimit)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return nil, failure(err, exit.Stderr)
 	}
@@ -139,7 +142,7 @@ func (program) follow(ctx context.Context) (<-chan event, <-chan error) {
 	messages, broken := make(chan podmanEvent), make(chan error, 1)
 	now := time.Now().Format(time.RFC3339Nano)
 	cmd := exec.CommandContext(ctx, "podman", "events", "--stream", "--format", "json", "--filter", "type=container", "--since", now)
-	var complaint bytes.Buffer
+	var complaint bounded.Head
 	cmd.Stderr = &complaint
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -150,11 +153,15 @@ func (program) follow(ctx context.Context) (<-chan event, <-chan error) {
 		return nil, broken
 	}
 	go func() {
-		from := json.NewDecoder(out)
+		// podman prints each event on a line.
+		lines := bufio.NewScanner(out)
+		lines.Buffer(nil, eventLimit)
 		for {
-			var m podmanEvent
-			if err := from.Decode(&m); err != nil {
-				if ended := cmd.Wait(); ended != nil {
+			m, err := nextEvent(lines)
+			if err != nil {
+				_ = cmd.Process.Kill()
+				ended := cmd.Wait()
+				if exit := (*exec.ExitError)(nil); errors.Is(err, io.EOF) && errors.As(ended, &exit) {
 					err = failure(ended, complaint.Bytes())
 				}
 				broken <- err
@@ -171,6 +178,23 @@ func (program) follow(ctx context.Context) (<-chan event, <-chan error) {
 	return translate(ctx, messages, broken, func(m podmanEvent) event {
 		return event{action: m.Status, id: m.ID, name: m.Name}
 	})
+}
+
+// nextEvent reads a line of podman-events(1). The error at the end is io.EOF.
+func nextEvent(lines *bufio.Scanner) (m podmanEvent, err error) {
+	if !lines.Scan() {
+		switch err := lines.Err(); {
+		case errors.Is(err, bufio.ErrTooLong):
+			return m, &bounded.TooLarge{What: "an event from podman events", Limit: eventLimit}
+		case err != nil:
+			return m, err
+		}
+		return m, io.EOF
+	}
+	if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
+		return m, fmt.Errorf("podman events: not what was expected: %w", err)
+	}
+	return m, nil
 }
 
 func (program) reach(context.Context) error {
