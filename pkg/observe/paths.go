@@ -2,6 +2,7 @@ package observe
 
 import (
 	"path/filepath"
+	"sync"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -11,13 +12,23 @@ import (
 // WatchPaths reports, as news about namespaces, files that come and go where the declared namespaces are looked for:
 // in NetnsDir and in the directories of path: selectors. A directory that does not exist yet is noticed through its
 // parent. Rewatch has to be called when other namespaces are declared.
+//
+// A directory that users other than root can write is not watched: any of them could keep linkd busy with files that come
+// and go. A namespace there is found when what is pending is tried again.
 func (w *World) WatchPaths(in *Inbox) (rewatch func(), stop func(), err error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, nil, err
 	}
+	add := func(dir string) bool {
+		return (dir == NetnsDir || spec.CheckTrusted(dir) == nil) && watcher.Add(dir) == nil
+	}
+	var mu sync.Mutex
+	var dirs map[string]bool
 	rewatch = func() {
-		dirs := map[string]bool{NetnsDir: true}
+		mu.Lock()
+		defer mu.Unlock()
+		dirs = map[string]bool{NetnsDir: true}
 		w.mu.Lock()
 		for _, ns := range w.declared {
 			if path, ok := pathOf(ns.Selector); ok {
@@ -26,10 +37,15 @@ func (w *World) WatchPaths(in *Inbox) (rewatch func(), stop func(), err error) {
 		}
 		w.mu.Unlock()
 		for dir := range dirs {
-			if watcher.Add(dir) != nil {
-				_ = watcher.Add(filepath.Dir(dir))
+			if !add(dir) {
+				_ = add(filepath.Dir(dir))
 			}
 		}
+	}
+	awaited := func(dir string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return dirs[dir]
 	}
 	rewatch()
 	done := make(chan struct{})
@@ -41,8 +57,7 @@ func (w *World) WatchPaths(in *Inbox) (rewatch func(), stop func(), err error) {
 				if !open {
 					return
 				}
-				if e.Has(fsnotify.Create) {
-					// It may be a directory that was waited for.
+				if e.Has(fsnotify.Create) && awaited(e.Name) {
 					rewatch()
 				}
 				for _, name := range w.NamespacesAt(map[string]bool{e.Name: true}) {

@@ -167,7 +167,7 @@ func (c *compiler) namespaces(s *section) {
 		}
 		if own.User != "" {
 			if selector.Scheme != "process" {
-				ctx.Errorf(ValueOf(value, "user"), "user says whose process process: finds, and %q is found by %s: remove user, or write from: \"process:COMMAND LINE\"", name, selector)
+				ctx.Errorf(ValueOf(value, "user"), "user goes with process: only, and %q is found by %s: remove user, or write from: \"process:COMMAND LINE\"", name, selector)
 				continue
 			}
 			selector.User = string(own.User)
