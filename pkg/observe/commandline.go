@@ -28,12 +28,21 @@ var (
 
 // commandLineReader reads command lines of processes without waiting for a process. The kernel copies a command line from
 // the process's memory, under a lock of that memory (access_remote_vm in mm/memory.c) that the process can hold for long,
-// by a page fault in a FUSE file system of its own, say. The zero value is ready for use.
+// by a page fault in a FUSE file system of its own, say.
 type commandLineReader struct {
+	// open opens the command line of a process, as openCommandLine does.
+	open func(pid int) (io.ReadCloser, error)
+
 	mu     sync.Mutex
 	hung   map[int]uint32 // the users of the processes whose command line is being read, in vain so far
 	budget map[uint32]time.Duration
 	misses map[uint32]int
+}
+
+func newCommandLineReader(open func(pid int) (io.ReadCloser, error)) *commandLineReader {
+	r := &commandLineReader{open: open, hung: map[int]uint32{}}
+	r.begin()
+	return r
 }
 
 // begin begins a scan.
@@ -76,16 +85,14 @@ func (r *commandLineReader) read(pid int, uid uint32, longest int) (string, erro
 	}
 	left := readPatience - r.budget[uid]
 	if hangs || hung >= mostHung || left <= 0 {
-		if r.misses != nil {
-			r.misses[uid]++
-		}
+		r.misses[uid]++
 		r.mu.Unlock()
 		return "", errHung
 	}
 	r.mu.Unlock()
 	done := make(chan lineResult, 1)
 	go func() {
-		line, err := readCommandLine(pid, longest)
+		line, err := r.readAll(pid, longest)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.hung, pid)
@@ -106,20 +113,18 @@ func (r *commandLineReader) read(pid int, uid uint32, longest int) (string, erro
 		return result.line, result.err
 	default:
 	}
-	if r.hung == nil {
-		r.hung = map[int]uint32{}
-	}
-	if r.budget == nil {
-		r.budget, r.misses = map[uint32]time.Duration{}, map[uint32]int{}
-	}
 	r.hung[pid] = uid
 	r.budget[uid] += time.Since(began)
 	r.misses[uid]++
 	return "", errHung
 }
 
-func readCommandLine(pid, longest int) (string, error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/cmdline", pid))
+func openCommandLine(pid int) (io.ReadCloser, error) {
+	return os.Open(fmt.Sprintf("/proc/%d/cmdline", pid))
+}
+
+func (r *commandLineReader) readAll(pid, longest int) (string, error) {
+	f, err := r.open(pid)
 	if err != nil {
 		return "", err
 	}

@@ -23,7 +23,7 @@ type processes struct {
 	wanted map[spec.Selector]bool
 	// running are the processes that these find, as they were when somebody first asked in this pass.
 	running map[spec.Selector]matches
-	reader  commandLineReader
+	reader  *commandLineReader
 	// inhabited are the namespaces that processes are in, as they were then.
 	inhabited map[Inode]int
 }
@@ -50,7 +50,7 @@ func (p *process) isUsers() bool {
 }
 
 func newProcesses() *processes {
-	return &processes{byName: map[string]*process{}, changed: func(string) {}}
+	return &processes{byName: map[string]*process{}, changed: func(string) {}, reader: newCommandLineReader(openCommandLine)}
 }
 
 // Schemes implements Finder.
