@@ -61,7 +61,7 @@ const beingMade = 200 * time.Millisecond
 
 func isBeingMade(path string) bool {
 	var st unix.Stat_t
-	return filepath.Dir(path) == NetnsDir && unix.Stat(path, &st) == nil && st.Size == 0 &&
+	return filepath.Dir(path) == NetnsDir && unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == 0 &&
 		time.Since(time.Unix(st.Ctim.Unix())) < beingMade
 }
 
