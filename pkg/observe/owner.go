@@ -84,13 +84,6 @@ func ownUserNamespace() (unix.Stat_t, error) {
 	return own, err
 }
 
-// Requests of ioctl_ns(2).
-const (
-	nsGetUserns   = unix.NS_GET_USERNS
-	nsGetParent   = unix.NS_GET_PARENT
-	nsGetOwnerUID = unix.NS_GET_OWNER_UID
-)
-
 var errForeignOwner = errors.New("the network namespace belongs to another user namespace than linkd's own")
 
 // checkOwner refuses an open network namespace that belongs to another user namespace than linkd's own. With by, the
@@ -101,7 +94,7 @@ func checkOwner(netns int, by *uint32) error {
 	if err != nil {
 		return err
 	}
-	at, err := unix.IoctlRetInt(netns, nsGetUserns)
+	at, err := unix.IoctlRetInt(netns, unix.NS_GET_USERNS)
 	if errors.Is(err, unix.EPERM) {
 		// It is not linkd's own, nor below it.
 		return errForeignOwner
@@ -126,7 +119,7 @@ func checkOwner(netns int, by *uint32) error {
 		if by == nil {
 			return errForeignOwner
 		}
-		above, err := unix.IoctlRetInt(at, nsGetParent)
+		above, err := unix.IoctlRetInt(at, unix.NS_GET_PARENT)
 		if err != nil {
 			if outermost >= 0 {
 				unix.Close(outermost)
@@ -142,7 +135,7 @@ func checkOwner(netns int, by *uint32) error {
 
 func checkMaker(userns int, by uint32) error {
 	var maker uint32
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(userns), nsGetOwnerUID, uintptr(unsafe.Pointer(&maker))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(userns), unix.NS_GET_OWNER_UID, uintptr(unsafe.Pointer(&maker))); errno != 0 {
 		return fmt.Errorf("find out whose user namespace it is: %w", errno)
 	}
 	if maker == 0 || maker == by {
