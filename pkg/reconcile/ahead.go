@@ -73,6 +73,7 @@ func (a *ahead) finish() {
 	close(a.todo)
 	a.done.Wait()
 	for _, s := range a.found {
+		a.engine.journal.confirm(s.found)
 		a.engine.found.put(a.engine.byName[s.scope.kind], s, a.engine.glanced)
 		delete(a.engine.blind, s.scope)
 		a.engine.dirty.clean(s.scope)

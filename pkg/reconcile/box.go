@@ -29,7 +29,7 @@ type erased interface {
 	observeLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]spec.Resource, error)
 	onLink(r spec.Resource) (name string, index int, ok bool)
 	join(found []spec.Resource)
-	record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before string, err error)
+	record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error)
 	putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
 	leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID)
 	victims(have spec.Resource, found []spec.Resource) []spec.ID
@@ -189,7 +189,7 @@ func (b box[R]) join(found []spec.Resource) {
 	}
 }
 
-func (b box[R]) record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (string, error) {
+func (b box[R]) record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error) {
 	return b.k.(Fetcher[R]).Record(ctx, ns, want.(R), have.(R))
 }
 

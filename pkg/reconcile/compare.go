@@ -43,6 +43,8 @@ type comparison struct {
 	feared map[scope]bool
 	// ending are the namespaces in which something would end.
 	ending map[string]bool
+	// made are the namespaces that linkd made, as the journal knows them, once somebody asks.
+	made map[string]string
 }
 
 // wanted is a resource that the files ask for; err tells why it could not be completed.
@@ -231,7 +233,9 @@ func conflict(kind *Registered, why []Field) string {
 // owned: linkd made it, and may delete it.
 func (c *comparison) owned(kind *Registered, have spec.Resource) bool {
 	if kind.Owned(have) {
-		return true
+		// A mark in a foreign namespace may end what is in there, and nothing elsewhere.
+		s, is := have.(Spanning)
+		return !is || !s.PeerUnmarked() || !c.onlyMarked(have)
 	}
 	print, unmarked := kind.fingerprint(have)
 	e, remembered := c.journal.Get(have.ID(), c.identity(have.ID().NS))

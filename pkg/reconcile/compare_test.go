@@ -41,6 +41,10 @@ func remembers(text string) *Journal {
 				e.Wrote = value
 			case "print":
 				e.Print = value
+			case "device":
+				e.Device = value
+			case "makes":
+				e.Makes = value
 			case "long-ago":
 				e.Identity = "1"
 			default:
@@ -58,6 +62,8 @@ func (j *Journal) text() string {
 	for _, id := range slices.SortedFunc(maps.Keys(entries), spec.ID.Compare) {
 		e := entries[id]
 		switch {
+		case e.Device != "":
+			fmt.Fprintf(&b, "%s device=%s\n", id, e.Device)
 		case e.Set:
 			fmt.Fprintf(&b, "%s set before=%s wrote=%s\n", id, e.Before, e.Wrote)
 		case e.Fetched:
@@ -126,6 +132,7 @@ func (s situation) comparison() *comparison {
 		scopes[scopeOf(id)] = append(scopes[scopeOf(id)], t)
 	}
 	for s, found := range scopes {
+		c.journal.confirm(found)
 		c.found.put(c.kinds[s.kind], sighting{scope: s, found: found}, newPart())
 	}
 	return c
@@ -301,7 +308,7 @@ lab/knob/k set before=0 wrote=1
 				lab/box/c mark
 				lab/box/old needs=lab/box/c mark
 				lab/note/old needs=lab/box/c`,
-			journal: "lab/note/old made\nlab/box/mine made",
+			journal: "lab/note/old made\nlab/box/mine made\nlab/box/b made",
 		}, `
 - lab/note/old
 - lab/box/old
@@ -483,6 +490,7 @@ host/box/a failed: look at box in lab: interrupted
 			have: "lab/box/f value=1 mark\nlab/box/h value=2 mark\nlab/box/old mark\nlab/knob/k value=2",
 			journal: `
 				lab/box/h made
+				lab/box/old made
 				lab/knob/k set before=1 wrote=2`,
 			held: map[spec.ID]Verdict{
 				parseID("lab/box/a"):   {Failed, "create lab/box/a: no"},

@@ -51,6 +51,7 @@ type Engine struct {
 	troubled map[spec.ID]bool            // resources that are not as wanted, or were not a moment ago
 	rows     rows
 	whole    bool // the next comparison is of everything
+	lost     bool // there was no journal, and what that leaves unconfirmed was not noted yet
 	search   bool // nothing tells what an earlier run left in linkd's own namespace
 	changes  int  // ops that were done
 	searches int  // passes in a row after which a namespace was missing or could not be looked at
@@ -90,6 +91,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 		troubled: map[spec.ID]bool{},
 		feared:   map[scope]bool{},
 		search:   journal.Fresh,
+		lost:     journal.Lost || !journal.hasDevices(),
 		Progress: func() {},
 
 		told:      map[spec.ID]Verdict{},
@@ -153,6 +155,10 @@ func (e *Engine) Converge(ctx context.Context) {
 
 // conclude tells what came of a pass.
 func (e *Engine) conclude() {
+	if e.lost {
+		e.noteUnconfirmed()
+		e.lost = false
+	}
 	e.noteTransitions()
 	e.tell()
 	clear(e.news)

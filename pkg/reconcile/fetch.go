@@ -10,7 +10,7 @@ import (
 )
 
 // Fetched is a resource that is not made but fetched from where somebody else has it, its home, and put back there. Of
-// one that was found linkd's mark on it tells; ok is false for a resource that is made.
+// one that was found the journal tells (Claimant); ok is false for a resource that is made.
 type Fetched interface {
 	Home() (home spec.ID, ok bool)
 }
@@ -83,6 +83,7 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, home s
 	}
 	why := kind.Diff(want, source)
 	if source == have && len(why) == 0 {
+		c.rememberAdopted(kind, want, have, home)
 		c.converged(kind, want, have)
 		return
 	}
@@ -116,7 +117,7 @@ func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, 
 	switch {
 	case there != nil && !c.owned(kind, there):
 		return there
-	case there == nil && have != nil && kind.adopts(want, have) && !c.owned(kind, have):
+	case there == nil && have != nil && (kind.adopts(want, have) || claims(have, home)) && !c.owned(kind, have) && !c.knowsAnother(have, home):
 		return have
 	}
 	return nil
@@ -158,11 +159,20 @@ func (e *Engine) record(ctx context.Context, op *Op) error {
 	if _, remembered := e.journal.Get(awayID(home), ns.Identity); marked && remembered {
 		return nil
 	}
-	before, err := op.kind.record(ctx, ns, op.Want, op.source)
-	if err == nil {
-		e.journal.Put(awayID(home), Entry{Identity: ns.Identity, Set: true, Before: before})
+	before, device, err := op.kind.record(ctx, ns, op.Want, op.source)
+	if err != nil {
+		return err
 	}
-	return err
+	switch other, known := e.journal.HomeOf(device); {
+	case !known || other == home:
+	case other.NS == op.source.ID().NS:
+		// Somebody has brought it back, under another name.
+		e.journal.Forget(awayID(other))
+	default:
+		return fmt.Errorf("it was fetched from %s before: put it back there first", place(other))
+	}
+	e.journal.Put(awayID(home), Entry{Identity: ns.Identity, Set: true, Before: before, Device: device})
+	return nil
 }
 
 // widenFetched adds to what was looked at what is fetched from there, or was found there.

@@ -15,17 +15,20 @@ import (
 //
 // Losing the journal fails safe: what is not marked is not deleted, and what was set stays as it is.
 type Journal struct {
-	// Fresh: there was none.
-	Fresh bool
+	// Fresh: there was none. Lost: there was none of this boot.
+	Fresh, Lost bool
 
-	entries    map[scope]map[spec.ID]Entry
-	size       int // entries
-	namespaces map[string]spec.Selector
-	file       *os.File
-	path       string
-	lines      int
-	readOnly   bool
-	broken     error
+	entries map[scope]map[spec.ID]Entry
+	size    int // entries
+	// homes are where devices were fetched from, and unconfirmed what could not be confirmed, of the entries.
+	homes       map[string]spec.ID
+	unconfirmed map[spec.ID]Entry
+	namespaces  map[string]spec.Selector
+	file        *os.File
+	path        string
+	lines       int
+	readOnly    bool
+	broken      error
 }
 
 // Entry is what is remembered of one resource.
@@ -40,25 +43,43 @@ type Entry struct {
 	Fetched bool `json:"fetched,omitempty"`
 	// Print is the fingerprint of what was made, "" until it was seen.
 	Print string `json:"print,omitempty"`
+	// Device is what tells what was fetched from everything else: see Claimant.
+	Device string `json:"device,omitempty"`
 	// Makes is the namespace that the resource makes: it is looked at for as long as the resource is remembered.
 	Makes string `json:"makes,omitempty"`
 }
 
+// empty drops everything.
+func (j *Journal) empty() {
+	j.entries, j.size = map[scope]map[spec.ID]Entry{}, 0
+	j.homes, j.unconfirmed = map[string]spec.ID{}, map[spec.ID]Entry{}
+}
+
 func (j *Journal) set(id spec.ID, e Entry) {
 	s := scopeOf(id)
+	j.drop(id)
 	if j.entries[s] == nil {
 		j.entries[s] = map[spec.ID]Entry{}
 	}
-	if _, known := j.entries[s][id]; !known {
-		j.size++
-	}
+	j.size++
 	j.entries[s][id] = e
+	switch {
+	case id.Kind == awayKind && e.Device != "":
+		j.homes[e.Device] = homeOfAway(id)
+	case id.Kind == unconfirmedKind:
+		j.unconfirmed[id] = e
+	}
 }
 
 func (j *Journal) drop(id spec.ID) (dropped bool) {
 	s := scopeOf(id)
-	if _, dropped = j.entries[s][id]; dropped {
+	e, dropped := j.entries[s][id]
+	if dropped {
 		j.size--
+		delete(j.unconfirmed, id)
+		if j.homes[e.Device] == homeOfAway(id) {
+			delete(j.homes, e.Device)
+		}
 		if delete(j.entries[s], id); len(j.entries[s]) == 0 {
 			delete(j.entries, s)
 		}
@@ -149,7 +170,7 @@ func (j *Journal) Rename(names map[string]string) {
 		return name
 	}
 	old, namespaces := j.all(), make(map[string]spec.Selector, len(j.namespaces))
-	j.entries, j.size = map[scope]map[spec.ID]Entry{}, 0
+	j.empty()
 	for id, e := range old {
 		id.NS, e.Makes = renamed(id.NS), renamed(e.Makes)
 		j.set(id, e)

@@ -25,21 +25,27 @@ type line struct {
 // OpenJournal reads the journal at path and goes on writing it. A journal that cannot be written is kept in memory;
 // Broken tells why.
 func OpenJournal(path string) *Journal {
-	j := &Journal{entries: map[scope]map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, path: path}
+	j := newJournal()
+	j.path = path
 	boot := bootID()
 	text, err := os.ReadFile(path)
-	j.Fresh = err != nil
-	j.replay(text, boot)
+	j.Fresh, j.Lost = err != nil, !j.replay(text, boot)
 	j.broken = j.compact(boot)
 	return j
 }
 
 // ReadJournal reads the journal at path and keeps what is learnt in memory only.
 func ReadJournal(path string) *Journal {
-	j := &Journal{entries: map[scope]map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, readOnly: true}
+	j := newJournal()
+	j.readOnly = true
 	text, err := os.ReadFile(path)
-	j.Fresh = err != nil
-	j.replay(text, bootID())
+	j.Fresh, j.Lost = err != nil, !j.replay(text, bootID())
+	return j
+}
+
+func newJournal() *Journal {
+	j := &Journal{namespaces: map[string]spec.Selector{}}
+	j.empty()
 	return j
 }
 
@@ -54,15 +60,21 @@ func bootID() string {
 	return string(bytes.TrimSpace(id))
 }
 
-// replay reads lines up to the first that is not whole: a crash while writing can only cut the last one off.
-func (j *Journal) replay(text []byte, boot string) {
+// longestLine is how long a line may be, in bytes. What a kind keeps of a resource is text of its own in there, of which
+// each character may take six (encoding/json), and the names in it may be chosen by somebody else.
+const longestLine = 8 << 20
+
+// replay reads lines up to the first that is not whole: a crash while writing can only cut the last one off. It reports
+// whether the journal is one of this boot.
+func (j *Journal) replay(text []byte, boot string) (ofThisBoot bool) {
 	scan := bufio.NewScanner(bytes.NewReader(text))
-	scan.Buffer(nil, 1<<20)
+	scan.Buffer(nil, longestLine)
 	for first := true; scan.Scan(); first = false {
 		var l line
 		if json.Unmarshal(scan.Bytes(), &l) != nil || (first && l.Boot != boot) {
-			return
+			return ofThisBoot
 		}
+		ofThisBoot = true
 		id := spec.ID{NS: l.NS, Kind: l.Kind, Key: l.Key}
 		switch {
 		case l.Namespace != "":
@@ -75,6 +87,7 @@ func (j *Journal) replay(text []byte, boot string) {
 			j.drop(id)
 		}
 	}
+	return ofThisBoot
 }
 
 // compact writes the journal anew, with a line for each thing that is remembered.

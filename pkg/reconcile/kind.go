@@ -92,10 +92,10 @@ type (
 
 	// Fetcher is a kind of which some resources are Fetched. Update moves one that was found elsewhere than it is wanted,
 	// and PutBack takes have home and makes it what it was: what Record read of it before it left, "" where that is not
-	// known. Leaves tells which of found, all that was found in all namespaces, end when have leaves its place, and which
+	// known. The device that Record returns is what Claimant.Claim returns of the same resource later. Leaves tells which of found, all that was found in all namespaces, end when have leaves its place, and which
 	// it loses, that come back with it.
 	Fetcher[R spec.Resource] interface {
-		Record(ctx context.Context, ns *observe.NS, want, have R) (before string, err error)
+		Record(ctx context.Context, ns *observe.NS, want, have R) (before, device string, err error)
 		PutBack(ctx context.Context, ns *observe.NS, have R, before string) error
 		Leaves(have R, found []spec.Resource) (ends, loses []spec.ID)
 	}

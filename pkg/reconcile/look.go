@@ -53,6 +53,7 @@ func (e *Engine) look(ctx context.Context) (looked part) {
 			} else {
 				delete(e.blind, s)
 				delete(e.stale, s)
+				e.journal.confirm(seen.found)
 				e.found.put(k, seen, looked)
 			}
 			mu.Unlock()

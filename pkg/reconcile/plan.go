@@ -42,6 +42,9 @@ type Op struct {
 	source spec.Resource
 	// forget: the op puts a setting back, and nothing is left to remember.
 	forget bool
+	// onlyMarked: nothing but a mark that somebody else can have set says that Have is linkd's. That it cannot be deleted
+	// is nobody's trouble.
+	onlyMarked bool
 }
 
 // ID is the resource's.

@@ -55,13 +55,19 @@ func (c *comparison) refuseVictims() {
 			all = c.found.all()
 		}
 		var foreign []string
+		beyond := false
 		for _, victim := range op.ends(all) {
+			beyond = beyond || victim.NS != id.NS
 			_, remembered := c.journal.Get(victim, c.identity(victim.NS))
 			_, fetched := homeOf(c.found.get(victim))
 			if fetched && !leaving[victim] || !fetched && c.wanted(victim) == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
 				foreign = append(foreign, victim.String())
 				c.feared[scopeOf(victim)] = true
 			}
+		}
+		if op.onlyMarked && (beyond || len(foreign) > 0) {
+			delete(c.ops, id)
+			continue
 		}
 		if len(foreign) > 0 {
 			slices.Sort(foreign)

@@ -71,6 +71,7 @@ func takeSurvey(ctx context.Context, kinds []Registered, world *observe.World, j
 				errs[i] = fmt.Errorf("look at %s in %s: %w", kinds[k].Name, namespaces[i].Name, err)
 				return
 			}
+			s.known.confirm(found)
 			s.found[i][k] = found
 		}
 	})
@@ -159,6 +160,9 @@ func (a aliases) kept(id spec.ID) (wrote string, kept bool) {
 	}
 	return "", false
 }
+
+// confirm looks up in the journal what was found with a mark of linkd's.
+func (a aliases) confirm(found []spec.Resource) { a.journal.confirm(found) }
 
 // in are the resources of a kind in a namespace that the journal knows.
 func (a aliases) in(ns, kind string) (ids []spec.ID) {

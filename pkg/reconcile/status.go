@@ -16,7 +16,8 @@ type Status struct {
 	State     string           `json:"state"`
 	Files     []spec.FileState `json:"files"`
 	Resources []ResourceStatus `json:"resources"`
-	// Warnings are what is wrong with linkd's own footing: a runtime directory that cannot be written, say.
+	// Warnings are what is wrong with linkd's own footing, a runtime directory that cannot be written, say, and what only
+	// an administrator can decide.
 	Warnings []string `json:"warnings,omitempty"`
 	Counters Counters `json:"counters"`
 	// Took is how long the last pass took.
@@ -61,6 +62,7 @@ func (e *Engine) Status(files []spec.FileState) *Status {
 	if err := e.journal.Broken(); err != nil {
 		s.Warnings = append(s.Warnings, err.Error())
 	}
+	s.Warnings = append(s.Warnings, e.unconfirmed()...)
 	s.Resources = e.rows.snapshot()
 	var left []ResourceStatus
 	for id := range e.troubled {

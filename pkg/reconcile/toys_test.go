@@ -30,8 +30,11 @@ type toy struct {
 	// namespace with it. Within is a further namespace that it reaches into.
 	adopt, only   bool
 	makes, within string
-	// home is where it is fetched from.
-	home spec.ID
+	// home is where it is fetched from. Claim is what a mark says of that, which the journal confirms by the device.
+	home, claim spec.ID
+	device      string
+	// onlyHalf: the other half of it, elsewhere, is not linkd's.
+	onlyHalf bool
 	// pending and failed are why it cannot be completed.
 	pending, failed string
 	// ails is why it is of no use, as wanted as it may be, and remark what is to be said of it beside.
@@ -51,6 +54,14 @@ func (t *toy) Announced() bool        { return t.announced }
 func (t *toy) Remark(have spec.Resource) string { return have.(*toy).remark }
 
 func (t *toy) Home() (home spec.ID, ok bool) { return t.home, t.home != spec.ID{} }
+
+func (t *toy) Claim() (home spec.ID, device string, ok bool) {
+	return t.claim, t.device, t.claim != spec.ID{}
+}
+
+func (t *toy) Confirm(home spec.ID, _ spec.Selector) { t.home = home }
+func (t *toy) Advice() string                        { return "bring " + t.id.String() + " to " + place(t.claim) }
+func (t *toy) PeerUnmarked() bool                    { return t.onlyHalf }
 
 func (t *toy) Reaches() []string {
 	switch home, fetched := t.Home(); {
@@ -133,6 +144,12 @@ func parse(text string) (toys []*toy) {
 				t.makes = value
 			case "home":
 				t.home = parseID(value)
+			case "claim":
+				t.claim = parseID(value)
+			case "device":
+				t.device = value
+			case "half":
+				t.onlyHalf = true
 			case "within":
 				t.within = value
 			case "pending":
@@ -352,8 +369,8 @@ func (k boxKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
 	return k.observe(ns, k.name)
 }
 
-func (k boxKind) Record(_ context.Context, _ *observe.NS, _, have *toy) (string, error) {
-	return have.value, nil
+func (k boxKind) Record(_ context.Context, _ *observe.NS, _, have *toy) (before, device string, err error) {
+	return have.value, have.device, nil
 }
 
 func (k boxKind) PutBack(_ context.Context, _ *observe.NS, have *toy, before string) error {

@@ -55,7 +55,9 @@ func (e *Engine) fail(op *Op, err error) {
 	t.failures++
 	t.until = e.now().Add(min(wait, lastRetry))
 	t.verdict = v
-	e.judge(id, v)
+	if !op.onlyMarked {
+		e.judge(id, v)
+	}
 }
 
 // noteCorrections counts, before the plan is carried out, the resources that were right and are not any more though

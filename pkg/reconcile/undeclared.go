@@ -42,6 +42,7 @@ func (c *comparison) undeclared() {
 		}
 	}
 	c.forgetReturned()
+	c.forgetConfirmed()
 }
 
 func (c *comparison) unmake(id spec.ID, have spec.Resource) {
@@ -63,13 +64,15 @@ func (c *comparison) unmake(id spec.ID, have spec.Resource) {
 	if made := makes(have); made != "" {
 		c.makers[made] = id
 	}
-	c.end(id, &Op{Verb: Delete, Have: have, kind: kind})
+	c.end(id, &Op{Verb: Delete, Have: have, kind: kind, onlyMarked: c.onlyMarked(have)})
 }
 
 func (c *comparison) end(id spec.ID, op *Op) {
-	if held, is := c.held[id]; is {
+	switch held, is := c.held[id]; {
+	case is && op.onlyMarked:
+	case is:
 		c.verdicts[id] = held
-		return
+	default:
+		c.ops[id] = op
 	}
-	c.ops[id] = op
 }

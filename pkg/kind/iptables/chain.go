@@ -12,6 +12,15 @@ import (
 // ownPrefix makes a chain linkd's.
 const ownPrefix = "LINKD-"
 
+// isOwn tells whether a chain has a name that linkd gives. Through nf_tables whoever is root in a namespace can give a chain
+// a name with quotes, blanks and line feeds in it, of which some would become options of the program that linkd runs as
+// root to delete the chain.
+func isOwn(name string) bool {
+	return strings.HasPrefix(name, ownPrefix) && strings.IndexFunc(name, func(r rune) bool {
+		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}) < 0
+}
+
 // Chain is a chain of linkd's own with all that is in it, and the jump that leads there.
 type Chain struct {
 	NS, Family, Table, Name string

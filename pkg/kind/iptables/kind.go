@@ -107,7 +107,7 @@ func (k kind) FromID(id spec.ID) (Resource, bool) {
 // Owned implements reconcile.Kind: the name is the mark of a chain, and a policy is the kernel's own.
 func (kind) Owned(have Resource) bool {
 	c, is := have.(*Chain)
-	return is && strings.HasPrefix(c.Name, ownPrefix)
+	return is && isOwn(c.Name)
 }
 
 // Diff implements reconcile.Kind.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"linkd/pkg/spec"
 )
@@ -98,13 +99,14 @@ func (r Rule) String() string {
 // text is the rule for people, who know whose it is.
 func (r Rule) text() string { return join(r.Args) }
 
-// foundRule takes the mark out of a rule that iptables-save has printed, and writes what the C library has its own ways
+// foundRule takes the mark out of a rule that iptables-save has printed (no mark of linkd's has a line feed in it: said
+// again in a script, what follows that would be a line of its own), and writes what the C library has its own ways
 // for as linkd does: the last 32 bits of some IPv6 addresses (inet_ntop(3)), and protocols by what /etc/protocols says.
 func foundRule(counters string, args []string) Rule {
 	r := Rule{Counters: counters, Args: make([]string, 0, len(args))}
 	for i := 0; i < len(args); i++ {
 		if r.Mark == "" && i+3 < len(args) && args[i] == "-m" && args[i+1] == "comment" && args[i+2] == "--comment" &&
-			strings.HasPrefix(args[i+3], ownMark) {
+			strings.HasPrefix(args[i+3], ownMark) && !strings.ContainsFunc(args[i+3], unicode.IsControl) {
 			r.Mark = args[i+3]
 			i += 3
 			continue

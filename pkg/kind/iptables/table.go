@@ -97,7 +97,7 @@ func (t *table) resources(ns string, f family, around surroundings) (found []Res
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.chains)) {
-		if strings.HasPrefix(name, ownPrefix) {
+		if isOwn(name) {
 			found = append(found, t.chain(ns, f, name, around))
 		}
 	}

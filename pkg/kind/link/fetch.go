@@ -31,7 +31,7 @@ func (l *Link) fetchMark() string {
 }
 
 // fetch brings the interface to where it is wanted, and makes it what is wanted. The mark comes first: what is killed
-// after the move leaves an interface that says where it belongs.
+// after the move leaves an interface that linkd looks up in the journal.
 func fetch(ns *observe.NS, want, have *Link) error {
 	there, l, err := have.now(ns)
 	if err != nil {
@@ -41,7 +41,7 @@ func fetch(ns *observe.NS, want, have *Link) error {
 		return fmt.Errorf("mark it: %w", err)
 	}
 	if have.ID() != want.ID() {
-		left, err := move(there, l, ns, want.Name)
+		left, err := move(there, l, have.found.device, ns, want.Name)
 		if err != nil && !left && have.found.mark == "" {
 			// It is not away, and may have other things at home when it is tried again.
 			if _, now, lookErr := have.now(ns); lookErr == nil {
@@ -92,7 +92,10 @@ func differs[T comparable](want *T, have T) *T {
 
 // move takes an interface to another namespace under a name, or gives it that name where it is. Nothing is moved when
 // something has the name there already; left tells that the interface has been away, and so has lost what it had.
-func move(from *observe.NS, l *observe.Link, to *observe.NS, name string) (left bool, err error) {
+//
+// Whoever is root in from can put another interface in the place of the device, with the same name and index, at any moment
+// before the kernel moves it. So move compares the device again after the move, where nobody can replace it any more.
+func move(from *observe.NS, l *observe.Link, device string, to *observe.NS, name string) (left bool, err error) {
 	same := from == to
 	if same && l.Name == name {
 		return false, nil
@@ -107,24 +110,51 @@ func move(from *observe.NS, l *observe.Link, to *observe.NS, name string) (left 
 	}
 	err = set(from, l.Index, nil, into(to), named(name))
 	switch {
+	case err == nil:
+		return verifyMoved(from, l.Name, device, to, name)
 	case errors.Is(err, unix.EINVAL):
 		return false, fmt.Errorf("the kernel does not let it leave its namespace, as it does not let a bridge, a bond, a vrf or lo: %w", err)
 	case errors.Is(err, unix.EEXIST):
 		// The kernel looks whether the old name is free there, moves, and only then gives the new name (do_setlink in
 		// net/core/rtnetlink.c), which something may have taken in between.
 		if _, lookErr := from.LinkByName(l.Name); errors.Is(lookErr, unix.ENODEV) {
-			return true, errors.Join(err, comeBack(from, l, to))
+			return true, errors.Join(err, comeBack(from, l.Name, device, to))
 		}
 	}
 	return false, err
 }
 
-func comeBack(from *observe.NS, l *observe.Link, to *observe.NS) error {
-	now, err := to.LinkByName(l.Name)
+// comeBack moves a device back that is in to already, under its old name. If something else has that name there, it stays.
+func comeBack(from *observe.NS, name, device string, to *observe.NS) error {
+	now, err := deviceNamed(to, name)
+	if err != nil || now != device {
+		return err
+	}
+	l, err := to.LinkByName(name)
 	if err != nil {
 		return err
 	}
-	return set(to, now.Index, nil, into(from), named(l.Name))
+	return set(to, l.Index, nil, into(from), named(name))
+}
+
+// verifyMoved reports whether another interface than the device arrived, and moves that one back. If it cannot move back, it
+// is deleted: somebody put it there, and it is down and has no addresses.
+func verifyMoved(from *observe.NS, oldName, device string, to *observe.NS, name string) (other bool, err error) {
+	now, err := deviceNamed(to, name)
+	if err != nil || now == device {
+		return false, err
+	}
+	if renamed, err := nameOfDevice(to, device); err != nil || renamed != "" {
+		return false, errors.Join(err, fmt.Errorf("%s: somebody renamed %s to %q meanwhile", to.Name, name, renamed))
+	}
+	l, err := to.LinkByName(name)
+	if err != nil {
+		return true, err
+	}
+	if err := set(to, l.Index, nil, into(from), named(oldName)); err != nil {
+		return true, errors.Join(err, deleteIndex(to, l.Index))
+	}
+	return true, fmt.Errorf("%s: another interface was put in the place of %s: %w", from.Name, oldName, unix.ENODEV)
 }
 
 func into(ns *observe.NS) *nl.RtAttr {
@@ -154,18 +184,22 @@ func rename(ns *observe.NS, l *observe.Link, name string) error {
 }
 
 // Record implements reconcile.Fetcher. What only gets another name where it is keeps all else.
-func (kind) Record(_ context.Context, ns *observe.NS, want, have *Link) (string, error) {
+func (kind) Record(_ context.Context, ns *observe.NS, want, have *Link) (before, device string, err error) {
 	_, l, err := have.now(ns)
 	if err != nil {
-		return "", err
+		return "", "", err
+	}
+	if have.found.device, err = deviceNamed(ns, l.Name); err != nil {
+		return "", "", fmt.Errorf("nothing would tell %s from another interface later, so it is not fetched: %w", l.Name, err)
 	}
 	r := record{attributes: attributesOfLink(l), Name: l.Name}
 	if want.NS != have.NS {
 		if r, err = recordOf(ns, l); err != nil {
-			return "", fmt.Errorf("remember what %s is: %w", l.Name, err)
+			return "", "", fmt.Errorf("remember what %s is: %w", l.Name, err)
 		}
 	}
-	return r.text()
+	before, err = r.text()
+	return before, have.found.device, err
 }
 
 // PutBack implements reconcile.Fetcher. The mark goes last: what is killed before that is put back once more.
@@ -180,7 +214,17 @@ func (kind) PutBack(_ context.Context, ns *observe.NS, have *Link, before string
 		return err
 	}
 	r := parseRecord(before, l)
-	if _, err := move(there, l, at, home.Key); err != nil {
+	if err := r.restoreNames(there, l); err != nil {
+		return err
+	}
+	if _, err := move(there, l, have.found.device, at, home.Key); err != nil {
+		return err
+	}
+	// Whoever is root where it was can have changed them again before it left.
+	if l, err = at.LinkByName(home.Key); err == nil {
+		err = r.restoreNames(at, l)
+	}
+	if err != nil {
 		return err
 	}
 	switch err := r.restore(at, home.Key); {
@@ -188,7 +232,7 @@ func (kind) PutBack(_ context.Context, ns *observe.NS, have *Link, before string
 		return fmt.Errorf("it is in %s, but not all that it had there yet: %w", home.NS, err)
 	case err != nil:
 		return fmt.Errorf("it is in %s, but not all that it had there: %w; to leave it so: ip link property del dev %s altname %s",
-			home.NS, err, home.Key, have.found.mark)
+			home.NS, err, shellWord(home.Key), shellWord(have.found.mark))
 	}
 	if l, err = at.LinkByName(home.Key); err != nil {
 		return err

@@ -62,6 +62,10 @@ func (j *journey) find(ns *observe.NS, name string) *Link {
 	conform.Must(j.t, err)
 	for _, l := range found {
 		if l.Name == name {
+			if home, _, claims := l.Claim(); claims {
+				// As the journal would.
+				l.Confirm(home, spec.Selector{})
+			}
 			return l
 		}
 	}
@@ -72,7 +76,7 @@ func (j *journey) fetch() error {
 	j.t.Helper()
 	have := j.find(j.lab.NS, "eth0")
 	var err error
-	j.before, err = kind{}.Record(j.t.Context(), j.lab.NS, j.want, have)
+	j.before, _, err = kind{}.Record(j.t.Context(), j.lab.NS, j.want, have)
 	conform.Must(j.t, err)
 	return kind{}.Update(j.t.Context(), j.lab.World.Host(), j.want, have)
 }
@@ -255,7 +259,7 @@ func TestAnotherNameWhereItIs(t *testing.T) {
 	before := j.home()
 	have := j.find(j.lab.NS, "eth0")
 	var err error
-	j.before, err = kind{}.Record(t.Context(), j.lab.NS, j.want, have)
+	j.before, _, err = kind{}.Record(t.Context(), j.lab.NS, j.want, have)
 	conform.Must(t, err)
 	conform.Must(t, kind{}.Update(t.Context(), j.lab.NS, j.want, have))
 	if routes := conform.IP(t, "-n lab route"); !strings.Contains(routes, "default via 10.0.0.9 dev wan0") {

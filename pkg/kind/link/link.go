@@ -36,9 +36,15 @@ type Link struct {
 // found is what only the kernel can say.
 type found struct {
 	link *observe.Link
-	// home is where linkd fetched it from, as the mark that it carries says.
-	home spec.ID
-	mark string
+	// mark is the mark of what was fetched that it carries, and claim the home that this names. Whoever is root in the
+	// namespace can set any mark. Home, and from, how its namespace is found, are what the journal says of the device.
+	mark   string
+	claim  spec.ID
+	device string
+	home   spec.ID
+	from   spec.Selector
+	// path leads to the namespace.
+	path string
 	// place is this interface, and other what it is tied to, its other end or its parent, by the id of the namespace in
 	// linkd's own.
 	place, other place
@@ -115,8 +121,11 @@ func (l *Link) OnlyFound() bool { return l.Type == existing }
 // markPrefix begins the alias of every interface that linkd made: then comes the link's ID.
 const markPrefix = "linkd:"
 
-// Marked tells whether an interface carries the mark of those that linkd made.
-func Marked(l *observe.Link) bool { return strings.HasPrefix(l.Alias, markPrefix) }
+// Marked tells whether an interface carries the mark of those that linkd made, and is of a kind that linkd makes.
+func Marked(l *observe.Link) bool {
+	t := typeNamed(l.Kind)
+	return strings.HasPrefix(l.Alias, markPrefix) && t != nil && t != existingType
+}
 
 func (l *Link) peerID() (id spec.ID) {
 	if l.Peer != nil {

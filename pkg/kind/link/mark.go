@@ -21,8 +21,8 @@ const birthGroup = 108108
 func inBirthGroup() *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(birthGroup)) }
 
 // fetchMark is linkd's mark on an interface that it has fetched: an alternative name, which moves with the interface
-// and survives the end of a namespace, and leaves the alias to whoever made the interface. It tells where that belongs,
-// so that it finds back without a journal.
+// and survives the end of a namespace, and leaves the alias to whoever made the interface. It tells an administrator where
+// that belongs, and linkd which interfaces to look up in the journal: see reconcile.Claimant.
 //
 // What ip-link(8) would not take as an argument, a blank or a slash in a selector, is escaped as in a URL.
 type fetchMark struct {
@@ -57,14 +57,14 @@ func parseFetchMark(text string) (m fetchMark, ok bool) {
 	return m, spec.CheckIfName(m.name) == nil
 }
 
-// fetchMarkOf is the mark that an interface carries.
-func fetchMarkOf(l *observe.Link) (m fetchMark, ok bool) {
+// fetchMarkOf is the mark that an interface carries, and how it is written.
+func fetchMarkOf(l *observe.Link) (m fetchMark, text string, ok bool) {
 	for _, name := range l.AltNames {
 		if m, ok = parseFetchMark(name); ok {
-			return m, true
+			return m, name, true
 		}
 	}
-	return m, false
+	return m, "", false
 }
 
 // setFetchMark has an interface carry that mark and no other; "" is none.

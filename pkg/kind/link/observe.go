@@ -23,9 +23,10 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 	if err != nil {
 		return nil, err
 	}
+	devices := devicesOf(ns, links)
 	out := make([]*Link, len(links.All))
 	for i, l := range links.All {
-		f := &found{link: l, place: place{id, l.Index}, other: place{id, tiedTo(l)}}
+		f := &found{link: l, path: ns.Path, place: place{id, l.Index}, other: place{id, tiedTo(l)}}
 		switch {
 		case l.ParentNS == observe.NoID:
 			f.other = place{}
@@ -38,12 +39,32 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 			f.translate = ns.NamespaceIDs
 		}
 		cable, _ := strings.CutPrefix(l.Alias, markPrefix)
-		if m, fetched := fetchMarkOf(l); fetched {
-			cable, f.home, f.mark = m.cable, spec.LinkID(ns.World().Named(m.from), m.name), m.String()
+		if m, text, marked := fetchMarkOf(l); marked {
+			cable, f.mark, f.device = m.cable, text, devices[l.Name]
+			f.claim = spec.LinkID(ns.World().Named(m.from), m.name)
 		}
 		out[i] = &Link{NS: ns.Name, Name: l.Name, Type: l.Kind, Cable: cable, found: f}
 	}
 	return out, nil
+}
+
+// devicesOf are the devices of the interfaces that carry a fetchMark, by name. Where they cannot be read, nothing
+// confirms the marks.
+func devicesOf(ns *observe.NS, links *observe.Links) map[string]string {
+	var names []string
+	for _, l := range links.All {
+		if _, _, marked := fetchMarkOf(l); marked {
+			names = append(names, l.Name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	devices, err := readDevices(ns, names...)
+	if err != nil {
+		return nil
+	}
+	return devices
 }
 
 // tiedTo is the index of what an interface stands on, or of its other end; 0 for none.

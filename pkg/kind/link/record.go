@@ -20,8 +20,11 @@ import (
 // record is what an interface is at home, so that it can be that again: what the kernel takes from it when it leaves.
 type record struct {
 	attributes
-	Name   string `json:"name"`
-	Master string `json:"master,omitempty"`
+	Name string `json:"name"`
+	// Names are its alternative names, and Alias what it has there.
+	Names  []string `json:"names,omitempty"`
+	Alias  *string  `json:"alias,omitempty"`
+	Master string   `json:"master,omitempty"`
 	// Sysctls are those of the interface that differ from the default of its namespace, below /proc/sys/net.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 	// Entries are its addresses, neighbours and routes.
@@ -39,7 +42,7 @@ func attributesOfLink(l *observe.Link) attributes {
 
 // recordOf reads all that there is to remember of an interface.
 func recordOf(ns *observe.NS, l *observe.Link) (r record, err error) {
-	r = record{attributes: attributesOfLink(l), Name: l.Name, Devices: map[int]string{l.Index: l.Name}, At: sinceBoot()}
+	r = record{attributes: attributesOfLink(l), Name: l.Name, Names: l.AltNames, Alias: &l.Alias, Devices: map[int]string{l.Index: l.Name}, At: sinceBoot()}
 	names := func(index int) (string, error) {
 		links, err := ns.Some(map[int]bool{index: true}, nil)
 		if err != nil {

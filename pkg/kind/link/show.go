@@ -158,11 +158,11 @@ func (s shown) existing() {
 	bare := *fields == (endFields{Up: fields.Up}) && (fields.Up == nil || s.Name == loopback)
 	entry := spec.LinkEntry{Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}}, OnlyWithKeys: bare}
 	var own spec.Parts
-	if m, fetched := fetchMarkOf(s.found.link); fetched {
-		entry.ID, entry.OnlyWithKeys = m.cable, false
-		o := existingOptions{From: spec.NSRef(m.from.String())}
-		if m.name != s.Name {
-			o.FromName = spec.IfName(m.name)
+	if home, fetched := s.Home(); fetched {
+		entry.ID, entry.OnlyWithKeys = s.Cable, false
+		o := existingOptions{From: spec.NSRef(s.found.from.String())}
+		if home.Key != s.Name {
+			o.FromName = spec.IfName(home.Key)
 		}
 		own = spec.Parts{o}
 	}

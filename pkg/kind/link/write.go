@@ -213,6 +213,33 @@ func deleteIndex(ns *observe.NS, index int) error {
 	return nil
 }
 
+// bothMarked tells whether the other end of a pair, if that is in another namespace, carries the same mark: it ends, too, and
+// whoever is root in one of the namespaces can set a mark in that one only. In linkd's own one mark is enough.
+func bothMarked(ns *observe.NS, l *observe.Link) (bool, error) {
+	if !typeNamed(l.Kind).Paired || l.ParentNS == here || ns == ns.World().Host() {
+		return true, nil
+	}
+	ids, err := ns.NamespaceIDs()
+	if err != nil {
+		return false, err
+	}
+	id, known := ids[l.ParentNS]
+	name := ns.World().NameOf(id)
+	if !known || name == "" {
+		return false, nil
+	}
+	other, err := ns.Other(name)
+	if err != nil {
+		return false, err
+	}
+	links, err := other.Some(map[int]bool{l.Parent: true}, nil)
+	if err != nil {
+		return false, err
+	}
+	peer := links.ByIndex(l.Parent)
+	return peer != nil && peer.Alias == l.Alias, nil
+}
+
 // removeStale deletes what stands in the place of a wanted interface, if linkd made it.
 func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool, err error) {
 	far, err := ns.Other(want.NS)
@@ -224,6 +251,9 @@ func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool,
 		return false, nil
 	}
 	if err != nil || !Marked(l) {
+		return false, err
+	}
+	if both, err := bothMarked(far, l); err != nil || !both {
 		return false, err
 	}
 	far.Forget()

@@ -1,0 +1,108 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Claim implements reconcile.Claimant. linkd cannot have fetched the loopback interface, nor one that the kernel keeps in its
+// namespace.
+func (l *Link) Claim() (home spec.ID, device string, ok bool) {
+	if l.found == nil || l.found.mark == "" || l.Name == loopback || slices.Contains(immovable, l.Type) {
+		return spec.ID{}, "", false
+	}
+	return l.found.claim, l.found.device, true
+}
+
+// immovable are kinds of which no interface ever leaves its namespace (netns_immutable, before 6.13 NETIF_F_NETNS_LOCAL).
+var immovable = []string{"bridge", "bond", "vrf", "team", "hsr", "batadv"}
+
+// Confirm implements reconcile.Claimant.
+func (l *Link) Confirm(home spec.ID, from spec.Selector) { l.found.home, l.found.from = home, from }
+
+// PeerUnmarked implements reconcile.Spanning. It reports whether the other end of a pair is in another namespace and does not
+// carry the same mark, or is in a namespace that the files do not name. The kernel deletes both ends together.
+func (l *Link) PeerUnmarked() bool {
+	t := typeNamed(l.Type)
+	if l.found == nil || t == nil || !t.Paired || l.found.link.ParentNS == here {
+		return false
+	}
+	return l.Peer == nil || l.Peer.found.link.Alias != l.found.link.Alias
+}
+
+// here is the ParentNS of an interface whose other end is in the same namespace.
+const here = -1
+
+// Advice implements reconcile.Claimant. Somebody else may have chosen the mark and the name, and hope that an administrator
+// types them as root, so they are quoted.
+func (l *Link) Advice() string {
+	m, _ := parseFetchMark(l.found.mark)
+	ip, dev := "nsenter --net="+shellWord(l.found.path)+" ip", shellWord(l.Name)
+	switch dir, name, _ := cutLast(l.found.path, "/"); {
+	case l.NS == spec.Host:
+		ip = "ip"
+	case dir == observe.NetnsDir:
+		ip = "ip -n " + shellWord(name)
+	}
+	to := "NAMESPACE"
+	switch m.from.Scheme {
+	case spec.Host:
+		to = "1"
+	case "name", "pid":
+		to = shellWord(m.from.Value)
+	}
+	return fmt.Sprintf("%[1]s/%[2]s has the alternative name %[9]s, but no journal confirms that linkd fetched it from %[3]s, so linkd leaves it there. "+
+		"To put it back: %[4]s link set dev %[5]s netns %[6]s name %[7]s. To keep it there: %[4]s link property del dev %[5]s altname %[8]s. "+
+		"To have linkd manage it: write adopt: true where a file fetches it",
+		l.NS, l.Name, end(l.found.claim), ip, dev, to, shellWord(m.name), shellWord(l.found.mark), l.found.mark)
+}
+
+func cutLast(text, sep string) (before, after string, found bool) {
+	if at := strings.LastIndex(text, sep); at >= 0 {
+		return text[:at], text[at+len(sep):], true
+	}
+	return "", text, false
+}
+
+// shellWord quotes a word for a POSIX shell, unless it is plain.
+func shellWord(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-+.:/@%,", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// restoreNames gives an interface the alias that it had, and removes the alternative names that it did not have. Whoever is
+// root in the namespace that it comes from could have given it an alias by which linkd would delete it, or a name that
+// something else needs.
+func (r record) restoreNames(ns *observe.NS, l *observe.Link) error {
+	alias, known := "", r.Alias != nil
+	if known {
+		alias = *r.Alias
+	}
+	if l.Alias != alias && (known || Marked(l)) {
+		if err := set(ns, l.Index, nil, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias))); err != nil {
+			return fmt.Errorf("put its alias back: %w", err)
+		}
+	}
+	for _, name := range l.AltNames {
+		if _, is := parseFetchMark(name); is || !known || slices.Contains(r.Names, name) {
+			continue
+		}
+		if err := ns.Change(altName(unix.RTM_DELLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("remove its name %s: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package reconcile
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Claimant is a found resource that can carry a mark which claims that linkd fetched it. Somebody else may be root in the
+// namespace where it was found and can set any mark, so a mark alone never moves anything: it says which resources to look
+// up in the journal. linkd fetched a resource if the journal has its device, and the home in the journal is where linkd puts
+// it back, whatever the mark says.
+//
+// What remains for whoever is root in a namespace to do: keep a fetched resource there, by removing the mark, by moving it to
+// a namespace that the files do not name, or by deleting it where the kernel allows that.
+type Claimant interface {
+	Fetched
+	// Claim is the home that the mark names, and the device: a number that no other resource has until the machine is
+	// booted, that the resource keeps wherever it is moved, and that nobody can choose or copy. "" is not known. ok is
+	// false for a resource without such a mark, and for one that cannot have been fetched.
+	Claim() (home spec.ID, device string, ok bool)
+	// Confirm makes home what Home returns. From is how the namespace of that is found.
+	Confirm(home spec.ID, from spec.Selector)
+	// Advice tells an administrator how to put the resource back by hand, or how to remove the mark.
+	Advice() string
+}
+
+// confirm looks up in the journal what was found with a mark of linkd's.
+func (j *Journal) confirm(found []spec.Resource) {
+	for _, r := range found {
+		c, is := r.(Claimant)
+		if !is {
+			continue
+		}
+		if _, device, ok := c.Claim(); ok {
+			if home, known := j.HomeOf(device); known {
+				c.Confirm(home, j.namespaces[home.NS])
+			}
+		}
+	}
+}
+
+// HomeOf is the home from which linkd fetched a device.
+func (j *Journal) HomeOf(device string) (home spec.ID, known bool) {
+	home, known = j.homes[device]
+	return home, known && device != ""
+}
+
+// hasDevices reports whether the journal has the device of everything that was fetched. That of an earlier linkd has none.
+func (j *Journal) hasDevices() bool {
+	for id, e := range j.all() {
+		if id.Kind == awayKind && e.Device == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// claims tells whether the mark on a found resource names that home.
+func claims(have spec.Resource, home spec.ID) bool {
+	c, is := have.(Claimant)
+	if !is {
+		return false
+	}
+	claimed, _, ok := c.Claim()
+	return ok && claimed == home
+}
+
+// knowsAnother reports whether linkd fetched another device than have from a home and did not put it back. Then somebody has
+// put have in its place.
+func (c *comparison) knowsAnother(have spec.Resource, home spec.ID) bool {
+	e, remembered := c.journal.In(scopeOf(awayID(home)))[awayID(home)]
+	if !remembered || e.Device == "" {
+		return false
+	}
+	claimant, is := have.(Claimant)
+	if !is {
+		return true
+	}
+	_, device, _ := claimant.Claim()
+	return device != e.Device
+}
+
+// rememberAdopted notes the device of what a file tells linkd to adopt as fetched, so that linkd can put it back later.
+func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource, home spec.ID) {
+	claimant, is := have.(Claimant)
+	if _, fetched := homeOf(have); !is || fetched || !kind.adopts(want, have) || c.identity(home.NS) == "" {
+		return
+	}
+	if _, device, ok := claimant.Claim(); ok && device != "" {
+		e := Entry{Identity: c.identity(home.NS), Set: true, Device: device}
+		c.remember = append(c.remember, func(j *Journal) { j.Put(awayID(home), e) })
+	}
+}
+
+// unconfirmedKind is the kind, in the journal, of what the first pass found with a mark when there was no journal of this
+// boot. Only that is worth a warning: linkd did not fetch what gets such a mark later.
+const unconfirmedKind = "unconfirmed"
+
+func unconfirmedID(found spec.ID) spec.ID {
+	return spec.ID{NS: found.NS, Kind: unconfirmedKind, Key: found.Kind + "/" + found.Key}
+}
+
+// mostUnconfirmed is how much of that is told of one namespace: whoever is root there can make any number of interfaces.
+const mostUnconfirmed = 16
+
+// noteUnconfirmed remembers what cannot be confirmed because the journal was lost.
+func (e *Engine) noteUnconfirmed() {
+	for ns, kinds := range e.found {
+		claiming := map[spec.ID]string{}
+		for _, found := range kinds {
+			for id, r := range found {
+				c, is := r.(Claimant)
+				if _, fetched := homeOf(r); !is || fetched {
+					continue
+				}
+				if _, device, ok := c.Claim(); ok && device != "" {
+					claiming[id] = device
+				}
+			}
+		}
+		if d, declared := e.world.Declared(ns); declared && len(claiming) > 0 {
+			e.journal.Remember(ns, d.Selector)
+		}
+		ids := slices.SortedFunc(maps.Keys(claiming), spec.ID.Compare)
+		for _, id := range ids[:min(len(ids), mostUnconfirmed)] {
+			e.journal.Put(unconfirmedID(id), Entry{Identity: e.seen[ns], Device: claiming[id]})
+		}
+		if more := len(ids) - mostUnconfirmed; more > 0 {
+			e.log.Warn("more interfaces carry the mark of one that was fetched, and the journal that could confirm it was lost", "namespace", ns, "more", more)
+		}
+	}
+}
+
+// unconfirmed says what to do about what is remembered as unconfirmed and is still there, in order.
+func (e *Engine) unconfirmed() (advice []string) {
+	for id, entry := range e.journal.unconfirmed {
+		have, is := e.found.get(homeOfAway(id)).(Claimant)
+		if !is {
+			continue
+		}
+		_, device, ok := have.Claim()
+		if _, known := e.journal.HomeOf(device); ok && !known && device == entry.Device {
+			advice = append(advice, have.Advice())
+		}
+	}
+	slices.Sort(advice)
+	return advice
+}
+
+// forgetConfirmed forgets what is not there any more with a mark that cannot be confirmed.
+func (c *comparison) forgetConfirmed() {
+	for id, e := range c.journal.unconfirmed {
+		if c.blind[scopeOf(homeOfAway(id))] != nil {
+			continue
+		}
+		if err := c.missing[id.NS]; err != nil {
+			if !errors.Is(err, observe.ErrPending) {
+				continue
+			}
+		} else if have, is := c.found.get(homeOfAway(id)).(Claimant); is && c.identity(id.NS) == e.Identity {
+			_, device, ok := have.Claim()
+			if _, known := c.journal.HomeOf(device); ok && !known && device == e.Device {
+				continue
+			}
+		}
+		c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
+	}
+}
+
+// foreign reports whether somebody else may be root in a namespace: it is neither the host nor a namespace that linkd made.
+func (c *comparison) foreign(ns string) bool {
+	if ns == spec.Host {
+		return false
+	}
+	if c.made == nil {
+		c.made = map[string]string{}
+		for _, e := range c.journal.all() {
+			if e.Makes != "" {
+				c.made[e.Makes] = e.Print
+			}
+		}
+	}
+	print, made := c.made[ns]
+	return !made || print == "" || print != string(c.identity(ns))
+}
+
+// Spanning is a found resource that has a peer, which the kernel deletes together with it. PeerUnmarked reports whether the
+// peer is in another namespace and does not carry the same mark of linkd's.
+type Spanning interface{ PeerUnmarked() bool }
+
+// onlyMarked reports whether only a mark that somebody else can have set says that linkd made a resource.
+func (c *comparison) onlyMarked(have spec.Resource) bool {
+	id := have.ID()
+	_, remembered := c.journal.Get(id, c.identity(id.NS))
+	return !remembered && c.foreign(id.NS)
+}
