@@ -2,7 +2,9 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 )
@@ -78,6 +80,9 @@ func (lang Language) compile(sections []section) *compiler {
 		bySelector: map[Selector]string{},
 		links:      map[string]Source{},
 		claims:     map[string]claim{},
+
+		suggestions: suggestions{left: mostComparisons},
+		tables:      sync.OnceValues(tableNames),
 	}
 	bodies := slices.Clone(sections)
 	// A link may stand before the namespace that it names, and in another file, so namespaces come first.
@@ -103,6 +108,10 @@ type compiler struct {
 	claims     map[string]claim
 	later      []func()
 	errs       Errors
+
+	suggestions suggestions
+	// tables are the names of routing tables, read when the first is needed.
+	tables func() (map[string]Table, error)
 }
 
 // section is one document, taken apart.
@@ -237,7 +246,12 @@ func (c *compiler) reference(text string, src Source) (string, error) {
 		if _, declared := c.desired.Namespaces[text]; declared {
 			return text, nil
 		}
-		return "", fmt.Errorf("namespace %q is not declared%s", text, didYouMean(text, append(keys(c.desired.Namespaces), Host)))
+		known := func(yield func(string) bool) {
+			if yield(Host) {
+				maps.Keys(c.desired.Namespaces)(yield)
+			}
+		}
+		return "", fmt.Errorf("namespace %s is not declared%s", quoted(text), c.suggestions.didYouMean(text, known))
 	}
 	selector, err := ParseSelector(text)
 	if _, many := selector.ManyByLabel(); many && err == nil {

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"iter"
 	"reflect"
 
 	"gopkg.in/yaml.v3"
@@ -69,9 +70,6 @@ func (c *Context) Declared(id ID) Resource { return c.c.desired.Resources.Get(id
 // All is everything that the files declare. It is whole Later.
 func (c *Context) All() *Set { return c.c.desired.Resources }
 
-// Wanted are all resources that the files declare. It is to be asked Later.
-func (c *Context) Wanted() []Resource { return c.c.desired.Resources.All() }
-
 // Later calls f when everything in all files has been read.
 func (c *Context) Later(f func()) { c.c.later = append(c.c.later, f) }
 
@@ -105,6 +103,22 @@ func (c *Context) claim(what, value string) (before claim, taken bool) {
 // Conflict reports that the context's node is wrong because of what was declared at other.
 func (c *Context) Conflict(other Source, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{other.File}})
+}
+
+// didYouMean suggests a known word in place of one that is not known. Without a compiler it has no limit.
+func (c *Context) didYouMean(word string, known iter.Seq[string]) string {
+	if c.c == nil {
+		return (*suggestions)(nil).didYouMean(word, known)
+	}
+	return c.c.suggestions.didYouMean(word, known)
+}
+
+// tableNames are the names of routing tables on this machine.
+func (c *Context) tableNames() (map[string]Table, error) {
+	if c.c == nil {
+		return tableNames()
+	}
+	return c.c.tables()
 }
 
 // Namespace finds the namespace that n refers to: host, a declared name, or a selector in place.

@@ -140,7 +140,7 @@ func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []strin
 		key, value := n.Content[i], n.Content[i+1]
 		field, known := fields[key.Value]
 		if !known {
-			c.Errorf(key, "unknown key %q%s", key.Value, didYouMean(key.Value, append(keys(fields), also...)))
+			c.Errorf(key, "unknown key %s%s", quoted(key.Value), c.didYouMean(key.Value, slices.Values(append(keys(fields), also...))))
 			continue
 		}
 		required = slices.DeleteFunc(required, func(name string) bool { return name == key.Value })
@@ -237,10 +237,19 @@ func describe(n *yaml.Node) string {
 	case yaml.SequenceNode:
 		return "a list"
 	}
-	if text := []rune(n.Value); len(text) > 60 {
-		return strconv.Quote(string(text[:60])) + "..."
+	return quoted(n.Value)
+}
+
+// quoted is what somebody wrote, in quotes, for an error: of a long text its beginning.
+func quoted(text string) string {
+	const most = 60
+	characters := 0
+	for i := range text {
+		if characters++; characters > most {
+			return strconv.Quote(text[:i]) + "..."
+		}
 	}
-	return strconv.Quote(n.Value)
+	return strconv.Quote(text)
 }
 
 // OneOf checks a word against the ones allowed.
