@@ -14,7 +14,7 @@ type shape struct {
 }
 
 // section is a head, a line for each entry, and a tail. In the line, # stands for the number of the entry, @ for that
-// number as four hexadecimal digits, and ~ for that number as the last two bytes of an IPv4 address.
+// number as four hexadecimal digits, ~ for that number as the last two bytes of an IPv4 address, and % for #.
 type section struct{ head, line, tail string }
 
 // text is the file with n entries in each section.
@@ -23,7 +23,7 @@ func (s shape) text(n int) string {
 	for _, part := range s.sections {
 		b.WriteString(part.head)
 		for i := range n {
-			strings.NewReplacer("#", fmt.Sprint(i), "@", fmt.Sprintf("%04x", i+1), "~", fmt.Sprintf("%d.%d", i/250, i%250+1)).
+			strings.NewReplacer("#", fmt.Sprint(i), "@", fmt.Sprintf("%04x", i+1), "~", fmt.Sprintf("%d.%d", i/250, i%250+1), "%", "#").
 				WriteString(&b, part.line)
 		}
 		b.WriteString(part.tail)
@@ -86,7 +86,6 @@ var shapes = []shape{
 		{head: "links:\n", line: "  vrf#: {kind: vrf, table: 1#}\n"},
 		{line: "  br#: {kind: bridge, master: vrf#, addresses: [10.0.~/32], routes: [{to: 10.9.0.0/16, via: 10.0.0.1, table: 1#}]}\n"},
 	}},
-	{name: "a tower of ports", sections: []section{{head: "links:\n", line: "  br#: {kind: bridge}\n"}}},
 	{name: "vlans of one parent", sections: []section{{head: "links:\n", line: "  v#: {kind: vlan, parent: eth0, id: #}\n"}}},
 	{name: "ipvlans of one parent", sections: []section{{head: "links:\n", line: "  v#: {kind: ipvlan, parent: eth0, mode: l2}\n"}}},
 	{name: "macvlans on links of their own namespaces", sections: []section{
@@ -109,7 +108,20 @@ var shapes = []shape{
 		{head: "namespaces:\n", line: "  n#: {create: true, sysctls: {net.ipv4.ip_forward: 1}, iptables: {policies: {FORWARD: DROP}}, routes: [{to: 10.0.0.0/8, type: blackhole}], rules: [{priority: 7, table: main}]}\n"},
 	}},
 	{name: "namespaces shown", sections: []section{{head: "namespaces:\n", line: "  n#: {from: \"docker:c#\", expose: true}\n"}}},
+	{name: "documents", sections: []section{{line: "---\nlinks:\n  br#: {kind: bridge}\n"}}},
+	{name: "comments", sections: []section{{head: "links:\n", line: "  % before\n  br#: {kind: bridge} % behind\n  % after\n\n"}}},
+	{name: "containers of as many templates", sections: []section{
+		{head: "namespaces:\n", line: "  n#: {from: \"docker:label=l#\"}\n"},
+		{head: "links:\n", line: "  c#: {kind: veth, ends: [{name: v#}, {netns: n#, name: eth0}]}\n"},
+	}},
+	{name: "one address on many links, and routes with it as src", sections: []section{
+		{head: "links:\n", line: "  br#: {kind: bridge, addresses: [10.0.0.1/32], routes: [{to: 10.2.~/32, src: 10.0.0.1}]}\n"},
+	}},
+	{name: "routing tables by name", sections: []section{{head: onHost + "routes:\n", line: "      - {to: 10.2.~/32, type: blackhole, table: main}\n"}}},
 
+	{name: "routing tables that nobody names", wrong: true, sections: []section{
+		{head: onHost + "routes:\n", line: "      - {to: 10.2.~/32, type: blackhole, table: mian#}\n"},
+	}},
 	{name: "unknown keys", wrong: true, sections: []section{{head: "links:\n  br0:\n    kind: bridge\n", line: "    colour#: red\n"}}},
 	{name: "unknown keys of as many links", wrong: true, sections: []section{{head: "links:\n", line: "  br#: {kind: bridge, nmae: x}\n"}}},
 	{name: "namespaces that nobody declares", wrong: true, sections: []section{

@@ -3,7 +3,6 @@ package spec
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 
 	"gopkg.in/yaml.v3"
@@ -34,7 +33,7 @@ type Namespace struct {
 func Compile(lang Language, files []File) (*Desired, Errors) {
 	var sections []section
 	var errs Errors
-	for _, f := range files {
+	for _, f := range boundTotal(files) {
 		roots, wrong := parse(f)
 		errs = append(errs, wrong...)
 		for _, root := range roots {
@@ -48,6 +47,10 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		samples = append(samples, sample(t))
 	}
 	full, blanks := populate(sections, many, samples)
+	if len(many) == 0 {
+		// Nobody reads the documents again, and they take more memory than what they say.
+		sections = nil
+	}
 	c := lang.compile(full)
 	for _, e := range c.errs {
 		if !blanks[e.Source] {
@@ -69,8 +72,9 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 	return c.desired, errs.sorted()
 }
 
-// compile reads the documents, and says all that is wrong with what is in them.
-func (lang Language) compile(sections []section) *compiler {
+// compile reads the documents, and says all that is wrong with what is in them. The slice is its own: it lets go of each
+// document that it has read.
+func (lang Language) compile(documents []section) *compiler {
 	c := &compiler{
 		lang: lang,
 		desired: &Desired{
@@ -84,14 +88,14 @@ func (lang Language) compile(sections []section) *compiler {
 		suggestions: suggestions{left: mostComparisons},
 		tables:      sync.OnceValues(tableNames),
 	}
-	bodies := slices.Clone(sections)
 	// A link may stand before the namespace that it names, and in another file, so namespaces come first.
-	for i := range bodies {
-		c.namespaces(&bodies[i])
+	for i := range documents {
+		c.namespaces(&documents[i])
 	}
-	for _, body := range bodies {
-		c.keys(body)
-		c.linkEntries(body)
+	for i := range documents {
+		c.keys(documents[i])
+		c.linkEntries(documents[i])
+		documents[i] = section{}
 	}
 	for _, f := range c.later {
 		f()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -143,14 +144,14 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 		c.Errorf(n, "expected a mapping, found %s", describe(n))
 		return rest, false
 	}
-	ours := map[string]bool{}
-	for _, k := range declared {
-		ours[k.Name] = true
+	names := make([]string, len(declared))
+	for i, k := range declared {
+		names[i] = k.Name
 	}
 	mine := *n
-	mine.Content = nil
+	mine.Content = make([]*yaml.Node, 0, len(n.Content))
 	for i := 0; i < len(n.Content); i += 2 {
-		if key, value := n.Content[i], n.Content[i+1]; ours[key.Value] {
+		if key, value := n.Content[i], n.Content[i+1]; slices.Contains(names, key.Value) {
 			rest[key.Value] = value
 		} else {
 			mine.Content = append(mine.Content, key, value)
@@ -160,7 +161,7 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 	for i := range own {
 		into[i] = reflect.ValueOf(own[i]).Elem()
 	}
-	c.decodeStructs(&mine, into, keys(ours))
+	c.decodeStructs(&mine, into, names)
 	for _, k := range declared {
 		if k.Required && rest[k.Name] == nil {
 			c.Errorf(n, "%q is missing", k.Name)

@@ -60,9 +60,11 @@ func (k *Keeper) Load(files []File) (desired *Desired, states []FileState, compl
 	files = refuseTruncated(withheld(files, good), good)
 	desired, errs = Compile(k.lang, files)
 	inForce := files
+	work := mostRecompiled
 	for tried := errs; len(tried) > 0; {
 		next, changed := replace(inForce, good, tried.Files())
-		if !changed {
+		if work -= size(next); !changed || work < 0 {
+			changed = false
 			// What is left at fault has no other content to fall back to: the whole of the last good state is the one
 			// combination known to be valid.
 			next = good
@@ -78,11 +80,27 @@ func (k *Keeper) Load(files []File) (desired *Desired, states []FileState, compl
 	return desired, states, len(k.Unknown) == 0, errs
 }
 
+// mostRecompiled is how many bytes of files may be compiled again to find out which of them are right without those that
+// are not: each that falls out may be what others need.
+const mostRecompiled = 4 * maxTotalSize
+
+func size(files []File) (total int) {
+	// A file takes a while however short it is.
+	const perFile = 1 << 10
+	for _, f := range files {
+		total += perFile + len(f.Text)
+	}
+	return total
+}
+
 // withoutFaulty leaves out what is not valid where the last good state is not valid any more either: another linkd has
 // another language, and what a file refers to outside of all files, a routing table by its name, may be gone. The last
 // good state stays remembered.
 func (k *Keeper) withoutFaulty(files []File) (*Desired, []File) {
-	for {
+	for work := mostRecompiled; ; work -= size(files) {
+		if work < 0 {
+			files = nil
+		}
 		desired, errs := Compile(k.lang, files)
 		if len(errs) == 0 {
 			return desired, files

@@ -9,8 +9,8 @@ import (
 //
 // One goroutine fills a set. After All, any number may ask for Get, Len, All and In, until somebody adds to it.
 type Set struct {
+	byID   map[ID]Resource
 	places map[place]*group
-	len    int
 	all    []Resource
 }
 
@@ -19,7 +19,6 @@ type place struct{ ns, kind string }
 
 // group are the resources of a place.
 type group struct {
-	byKey map[string]Resource
 	// list has them in the order of their keys if sorted is set, and else in the order in which they came.
 	list   []keyed
 	sorted bool
@@ -37,24 +36,23 @@ type keyed struct {
 // Add puts r into the set, unless its ID is there already: then it returns the holder.
 func (s *Set) Add(r Resource) (holder Resource) {
 	id := r.ID()
+	if have, taken := s.byID[id]; taken {
+		return have
+	}
+	if s.byID == nil {
+		s.byID, s.places = map[ID]Resource{}, map[place]*group{}
+	}
+	s.byID[id] = r
+	s.all = nil
 	at := place{id.NS, id.Kind}
 	g := s.places[at]
 	if g == nil {
-		if s.places == nil {
-			s.places = map[place]*group{}
-		}
-		g = &group{byKey: map[string]Resource{}, sorted: true}
+		g = &group{sorted: true}
 		s.places[at] = g
 	}
-	if have, taken := g.byKey[id.Key]; taken {
-		return have
-	}
-	g.byKey[id.Key] = r
 	g.sorted = g.sorted && (len(g.list) == 0 || g.list[len(g.list)-1].key < id.Key)
 	g.list = append(g.list, keyed{id.Key, r})
 	g.resources, g.index = nil, nil
-	s.len++
-	s.all = nil
 	return nil
 }
 
@@ -63,10 +61,7 @@ func (s *Set) Get(id ID) Resource {
 	if s == nil {
 		return nil
 	}
-	if g := s.places[place{id.NS, id.Kind}]; g != nil {
-		return g.byKey[id.Key]
-	}
-	return nil
+	return s.byID[id]
 }
 
 // Len is the number of resources in the set.
@@ -74,7 +69,7 @@ func (s *Set) Len() int {
 	if s == nil {
 		return 0
 	}
-	return s.len
+	return len(s.byID)
 }
 
 // All are the resources in ID order. The slice belongs to the set.
@@ -82,15 +77,20 @@ func (s *Set) All() []Resource {
 	if s == nil {
 		return nil
 	}
-	if s.all == nil && s.len > 0 {
+	if s.all == nil && len(s.byID) > 0 {
 		order := make([]place, 0, len(s.places))
 		for at := range s.places {
 			order = append(order, at)
 		}
 		slices.SortFunc(order, func(a, b place) int { return ID{NS: a.ns, Kind: a.kind}.Compare(ID{NS: b.ns, Kind: b.kind}) })
-		all := make([]Resource, 0, s.len)
+		all := make([]Resource, 0, len(s.byID))
 		for _, at := range order {
-			all = append(all, s.places[at].inOrder()...)
+			g, from := s.places[at], len(all)
+			g.sort()
+			for _, e := range g.list {
+				all = append(all, e.resource)
+			}
+			g.resources = all[from:len(all):len(all)]
 		}
 		s.all = all
 	}
@@ -105,12 +105,16 @@ func (s *Set) In(ns, kind string) []Resource {
 	return nil
 }
 
-func (g *group) inOrder() []Resource {
+func (g *group) sort() {
 	if !g.sorted {
 		slices.SortFunc(g.list, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
 		g.sorted = true
 	}
+}
+
+func (g *group) inOrder() []Resource {
 	if g.resources == nil {
+		g.sort()
 		g.resources = make([]Resource, len(g.list))
 		for i, e := range g.list {
 			g.resources[i] = e.resource
