@@ -17,7 +17,7 @@ build: ## build/linkd, static
 # They are the same for every architecture, and made on this one.
 share: ## build/share: manual pages, completions, copyrights
 	@mkdir -p build/share
-	@GOOS= GOARCH= go test -count=1 ./cmd/linkd -run '^TestPages$$' -share $(CURDIR)/build/share
+	@GOOS= GOARCH= go run ./internal/docgen -share build/share
 	@packaging/copyrights >build/share/copyright
 
 # The PATH of sudo often lacks Go: what was built before is installed then.
@@ -71,7 +71,7 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 	done
 
 reference: ## what is generated in docs/: the reference, the JSON Schema and the picture, and what doctor looks at
-	go test ./pkg/reference ./pkg/doctor -run TestTheDocsAreOfToday -update
+	GOOS= GOARCH= go run ./internal/docgen -docs docs
 
 clean: ## remove what was built
 	rm -rf build
