@@ -17,7 +17,7 @@ build: ## build/linkd, static
 # They are the same for every architecture, and made on this one.
 share: ## build/share: manual pages, completions, copyrights
 	@mkdir -p build/share
-	@GOOS= GOARCH= go test -count=1 ./cmd/linkd -run '^TestPages$$' -share $(CURDIR)/build/share
+	@GOOS= GOARCH= go run ./internal/docgen -share build/share
 	@packaging/copyrights >build/share/copyright
 
 # The PATH of sudo often lacks Go: what was built before is installed then.
@@ -38,8 +38,8 @@ demo: build needs ## watch linkd do its job, in a sandbox that leaves nothing be
 
 # Most of a story is waiting for the kernel, so more of them run at a time than there are processors.
 test: needs ## all checks and tests; lists what was skipped, and why
-	@! gofmt -l cmd pkg tests | grep .
-	go vet ./...
+	@! gofmt -l cmd internal pkg tests | grep .
+	go vet ./... && go vet -tags docgen ./cmd/linkd
 	go tool staticcheck ./...
 	@promtool=$$(tests/install-promtool) && export PATH="$$PATH$${promtool:+:$$promtool}" && $(call tell,test,go test -v -timeout 5m -parallel 6 ./...)
 
@@ -71,7 +71,7 @@ fuzz: ## every fuzz test for $(FUZZTIME)
 	done
 
 reference: ## what is generated in docs/: the reference, the JSON Schema and the picture, and what doctor looks at
-	go test ./pkg/reference ./pkg/doctor -run TestTheDocsAreOfToday -update
+	GOOS= GOARCH= go run ./internal/docgen -docs docs
 
 clean: ## remove what was built
 	rm -rf build

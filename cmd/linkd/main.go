@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -53,14 +52,6 @@ func daemonError(err error) error {
 		return exit(exitNoDaemon, err)
 	}
 	return exit(exitFailed, err)
-}
-
-func main() {
-	// The main goroutine is bound to the main thread (see package observe), and every switch to it costs; the work is
-	// done on others.
-	code := make(chan int, 1)
-	go func() { code <- execute() }()
-	os.Exit(<-code)
 }
 
 func execute() int {

@@ -1,29 +1,10 @@
 package doctor
 
 import (
-	"flag"
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-var update = flag.Bool("update", false, "write docs/doctor.md")
-
-// The page in docs is what the checks say of themselves.
-func TestTheDocsAreOfToday(t *testing.T) {
-	const path = "../../docs/doctor.md"
-	if *update {
-		if err := os.WriteFile(path, []byte(Page()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	have, err := os.ReadFile(path)
-	if d := cmp.Diff(string(have), Page()); err != nil || d != "" {
-		t.Errorf("%s is not of today: `make reference` writes it anew (%v)\n%s", path, err, d)
-	}
-}
 
 // Every file with a check is in the list, and every check has a name of its own and something to say of itself.
 func TestEveryCheckIsInTheList(t *testing.T) {

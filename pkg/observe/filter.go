@@ -1,93 +1,120 @@
 package observe
 
 import (
+	"encoding/binary"
 	"fmt"
-	"math/bits"
 
 	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// attachFilter has the kernel drop, before it queues them, the messages about entries that it learns and forgets by
-// itself: a busy host's neighbour tables and bridges make thousands a second, of which not one is linkd's business.
+// attachFilter has the kernel drop, before it queues them, the messages about neighbours and forwarding entries that it
+// learns and forgets by itself. A busy host makes thousands of them a second, and linkd manages none of those entries.
 func attachFilter(fd int) error {
-	program := make([]unix.SockFilter, len(filter))
-	for i, s := range filter {
-		program[i] = unix.SockFilter{Code: s.code, K: s.k}
-		if s.code&0x7 == unix.BPF_JMP {
-			program[i].Jt, program[i].Jf = uint8(s.yes-i-1), uint8(s.no-i-1)
-		}
-	}
-	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-		&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
+	program, err := bpf.Assemble(entryFilter(nl.NativeEndian()).instructions())
 	if err != nil {
-		return fmt.Errorf("filter what the kernel tells: %w", err)
+		return fmt.Errorf("assemble the filter of kernel events: %w", err)
+	}
+	raw := make([]unix.SockFilter, len(program))
+	for i, p := range program {
+		raw[i] = unix.SockFilter{Code: p.Op, Jt: p.Jt, Jf: p.Jf, K: p.K}
+	}
+	err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(raw)), Filter: &raw[0]})
+	if err != nil {
+		return fmt.Errorf("filter kernel events: %w", err)
 	}
 	return nil
 }
 
-// step is an instruction of classic BPF (Documentation/networking/filter.rst); yes and no are the steps that follow a
-// comparison.
+// steps are a program of classic BPF (Documentation/networking/filter.rst).
+type steps []step
+
+// step is an instruction, or a comparison of the accumulator with a value. After a comparison, the program goes on at the
+// step with the label yes or no, or at the next one if that label is "". Jumps only lead forwards.
 type step struct {
-	code    uint16
-	k       uint32
-	yes, no int
+	label   string
+	do      bpf.Instruction
+	test    bpf.JumpTest
+	value   uint32
+	yes, no string
 }
 
-const (
-	keep = 17
-	drop = 18
-)
+// instructions are the steps with the labels resolved. It panics if a label does not stand further on.
+func (s steps) instructions() []bpf.Instruction {
+	skip := func(from int, label string) uint8 {
+		if label == "" {
+			return 0
+		}
+		for i, to := range s[from+1:] {
+			if to.label == label {
+				return uint8(i)
+			}
+		}
+		panic(fmt.Sprintf("step %d leads to %q, which does not come after it", from, label))
+	}
+	program := make([]bpf.Instruction, len(s))
+	for i, step := range s {
+		if program[i] = step.do; step.do == nil {
+			program[i] = bpf.JumpIf{Cond: step.test, Val: step.value, SkipTrue: skip(i, step.yes), SkipFalse: skip(i, step.no)}
+		}
+	}
+	return program
+}
 
-// filter keeps
-//   - of a neighbour table, what is permanent, or says who made it (NDA_PROTOCOL);
-//   - of a bridge, what is static, which is NUD_NOARP there: NUD_PERMANENT are the ports' own addresses, which come and
-//     go with them (fdb_to_nud in net/bridge/br_fdb.c);
+// entryFilter keeps
+//   - of a neighbour table, what is permanent or names who made it (NDA_PROTOCOL);
+//   - of a bridge, what is static, which is NUD_NOARP there: NUD_PERMANENT are the addresses of the ports themselves,
+//     which come and go with the ports (fdb_to_nud in net/bridge/br_fdb.c);
 //   - of a VXLAN, which marks its entries with NTF_SELF, what does not age;
 //
-// but nothing that a routing daemon taught the kernel (NTF_EXT_LEARNED). Messages of other types all pass. What is deleted
-// by a request is said to have failed (neigh_delete in net/core/neighbour.c), so of that only what says who made it is
-// kept.
-var filter = []step{
-	0:  {code: loadHalf, k: 4}, // nlmsg_type
-	1:  {code: equal, k: inMessage(unix.RTM_NEWNEIGH), yes: 3, no: 2},
-	2:  {code: equal, k: inMessage(unix.RTM_DELNEIGH), yes: 3, no: keep},
-	3:  {code: loadByte, k: entry + 10}, // ndm_flags
-	4:  {code: anyOf, k: unix.NTF_EXT_LEARNED, yes: drop, no: 5},
-	5:  {code: loadByte, k: entry}, // ndm_family
-	6:  {code: equal, k: unix.AF_BRIDGE, yes: 7, no: 11},
-	7:  {code: loadHalf, k: entry + 8}, // ndm_state
-	8:  {code: anyOf, k: inMessage(unix.NUD_NOARP), yes: keep, no: 9},
-	9:  {code: loadByte, k: entry + 10},
-	10: {code: anyOf, k: unix.NTF_SELF, yes: 11, no: drop},
-	11: {code: loadHalf, k: entry + 8},
-	12: {code: anyOf, k: inMessage(unix.NUD_PERMANENT), yes: keep, no: 13},
-	// The extension takes the type of an attribute in X and where to begin in A, and leaves in A where it is.
-	13: {code: unix.BPF_LDX | unix.BPF_IMM, k: ndaProtocol},
-	14: {code: unix.BPF_LD | unix.BPF_IMM, k: entry + unix.SizeofNdMsg},
-	15: {code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, k: findAttr},
-	16: {code: equal, k: 0, yes: drop, no: keep},
-
-	keep: {code: unix.BPF_RET | unix.BPF_K, k: 1<<32 - 1},
-	drop: {code: unix.BPF_RET | unix.BPF_K, k: 0},
-}
-
-const (
-	loadByte = unix.BPF_LD | unix.BPF_B | unix.BPF_ABS
-	loadHalf = unix.BPF_LD | unix.BPF_H | unix.BPF_ABS
-	equal    = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-	anyOf    = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
-
-	// entry is where struct ndmsg begins; findAttr is SKF_AD_OFF + SKF_AD_NLATTR (linux/filter.h).
-	entry    = unix.SizeofNlMsghdr
-	findAttr = 1<<32 - 0x1000 + 12
-)
-
-// inMessage is a number of two bytes as BPF loads it: it takes every message for one in network byte order, and netlink
-// has the machine's.
-func inMessage(n uint16) uint32 {
-	if nl.NativeEndian().Uint16([]byte{1, 0}) == 1 {
-		n = bits.ReverseBytes16(n)
+// but nothing that a routing daemon taught the kernel (NTF_EXT_LEARNED). Messages of other types all pass. The kernel reports
+// an entry that a request deletes as failed (neigh_delete in net/core/neighbour.c), so of those only what names who made it
+// is kept.
+//
+// The kernel sends each event as a datagram of its own; of several messages in one, the first decides. It drops what is too
+// short for the fields that are compared.
+func entryFilter(order binary.ByteOrder) steps {
+	// BPF reads in network byte order, and netlink writes in that of the machine.
+	native := func(n uint16) uint32 {
+		var b [2]byte
+		order.PutUint16(b[:], n)
+		return uint32(binary.BigEndian.Uint16(b[:]))
 	}
-	return uint32(n)
+	const (
+		messageType = 4 // in struct nlmsghdr
+		entry       = unix.SizeofNlMsghdr
+		family      = entry // the fields of struct ndmsg
+		state       = entry + 8
+		flags       = entry + 10
+		attributes  = entry + unix.SizeofNdMsg
+	)
+	load := func(offset uint32, size int) bpf.Instruction { return bpf.LoadAbsolute{Off: offset, Size: size} }
+	return steps{
+		{do: load(messageType, 2)},
+		{test: bpf.JumpEqual, value: native(unix.RTM_NEWNEIGH), yes: "entry"},
+		{test: bpf.JumpEqual, value: native(unix.RTM_DELNEIGH), no: "keep"},
+
+		{label: "entry", do: load(flags, 1)},
+		{test: bpf.JumpBitsSet, value: unix.NTF_EXT_LEARNED, yes: "drop"},
+		{do: load(family, 1)},
+		{test: bpf.JumpEqual, value: unix.AF_BRIDGE, no: "permanent"},
+
+		{do: load(state, 2)},
+		{test: bpf.JumpBitsSet, value: native(unix.NUD_NOARP), yes: "keep"},
+		{do: load(flags, 1)},
+		{test: bpf.JumpBitsSet, value: unix.NTF_SELF, no: "drop"},
+
+		{label: "permanent", do: load(state, 2)},
+		{test: bpf.JumpBitsSet, value: native(unix.NUD_PERMANENT), yes: "keep"},
+
+		// The extension takes the type of an attribute in X and where to begin in A, and leaves in A where the attribute is.
+		{do: bpf.LoadConstant{Dst: bpf.RegX, Val: ndaProtocol}},
+		{do: bpf.LoadConstant{Dst: bpf.RegA, Val: attributes}},
+		{do: bpf.LoadExtension{Num: bpf.ExtNetlinkAttr}},
+		{test: bpf.JumpEqual, value: 0, yes: "drop"},
+
+		{label: "keep", do: bpf.RetConstant{Val: 1<<32 - 1}},
+		{label: "drop", do: bpf.RetConstant{Val: 0}},
+	}
 }

@@ -1,56 +1,15 @@
 package reference
 
 import (
-	"bytes"
-	"flag"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"linkd/pkg/graph"
 	"linkd/pkg/kind"
 	"linkd/pkg/spec"
 )
-
-var update = flag.Bool("update", false, "write what is generated in docs")
-
-// The files in docs are what is made of the types as they are now.
-func TestTheDocsAreOfToday(t *testing.T) {
-	var schema bytes.Buffer
-	if err := Write(&schema, language); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{"reference.md": Page(language), "linkd.schema.json": schema.String(), "links.svg": picture(t)} {
-		path := filepath.Join("../../docs", name)
-		if *update {
-			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		have, err := os.ReadFile(path)
-		if d := cmp.Diff(string(have), want); err != nil || d != "" {
-			t.Errorf("%s is not of today: `make reference` writes it anew (%v)\n%s", path, err, d)
-		}
-	}
-}
-
-// picture is the one with which the README opens.
-func picture(t *testing.T) string {
-	t.Helper()
-	desired, errs := spec.Compile(kind.Language(), []spec.File{spec.ReadFile("../../examples/links.yaml")})
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	sketch := graph.NewSketch(func(remark string) { t.Error(remark) })
-	sketch.Want(desired)
-	return graph.Formats[graph.SVG](sketch.Picture())
-}
 
 // sections are the parts of the page by the fragment that leads to each.
 func sections(t *testing.T, page string) map[string]string {

@@ -2,7 +2,8 @@ package spec
 
 import (
 	"fmt"
-	"slices"
+	"maps"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 )
@@ -32,7 +33,7 @@ type Namespace struct {
 func Compile(lang Language, files []File) (*Desired, Errors) {
 	var sections []section
 	var errs Errors
-	for _, f := range files {
+	for _, f := range boundTotal(files) {
 		roots, wrong := parse(f)
 		errs = append(errs, wrong...)
 		for _, root := range roots {
@@ -46,6 +47,10 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		samples = append(samples, sample(t))
 	}
 	full, blanks := populate(sections, many, samples)
+	if len(many) == 0 {
+		// Nobody reads the documents again, and they take more memory than what they say.
+		sections = nil
+	}
 	c := lang.compile(full)
 	for _, e := range c.errs {
 		if !blanks[e.Source] {
@@ -67,8 +72,9 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 	return c.desired, errs.sorted()
 }
 
-// compile reads the documents, and says all that is wrong with what is in them.
-func (lang Language) compile(sections []section) *compiler {
+// compile reads the documents, and says all that is wrong with what is in them. The slice is its own: it lets go of each
+// document that it has read.
+func (lang Language) compile(documents []section) *compiler {
 	c := &compiler{
 		lang: lang,
 		desired: &Desired{
@@ -78,15 +84,18 @@ func (lang Language) compile(sections []section) *compiler {
 		bySelector: map[Selector]string{},
 		links:      map[string]Source{},
 		claims:     map[string]claim{},
+
+		suggestions: suggestions{left: mostComparisons},
+		tables:      sync.OnceValues(tableNames),
 	}
-	bodies := slices.Clone(sections)
 	// A link may stand before the namespace that it names, and in another file, so namespaces come first.
-	for i := range bodies {
-		c.namespaces(&bodies[i])
+	for i := range documents {
+		c.namespaces(&documents[i])
 	}
-	for _, body := range bodies {
-		c.keys(body)
-		c.linkEntries(body)
+	for i := range documents {
+		c.keys(documents[i])
+		c.linkEntries(documents[i])
+		documents[i] = section{}
 	}
 	for _, f := range c.later {
 		f()
@@ -103,6 +112,10 @@ type compiler struct {
 	claims     map[string]claim
 	later      []func()
 	errs       Errors
+
+	suggestions suggestions
+	// tables are the names of routing tables, read when the first is needed.
+	tables func() (map[string]Table, error)
 }
 
 // section is one document, taken apart.
@@ -244,7 +257,12 @@ func (c *compiler) reference(text string, src Source) (string, error) {
 		if _, declared := c.desired.Namespaces[text]; declared {
 			return text, nil
 		}
-		return "", fmt.Errorf("namespace %q is not declared%s", text, didYouMean(text, append(keys(c.desired.Namespaces), Host)))
+		known := func(yield func(string) bool) {
+			if yield(Host) {
+				maps.Keys(c.desired.Namespaces)(yield)
+			}
+		}
+		return "", fmt.Errorf("namespace %s is not declared%s", quoted(text), c.suggestions.didYouMean(text, known))
 	}
 	selector, err := ParseSelector(text)
 	if _, many := selector.ManyByLabel(); many && err == nil {

@@ -510,7 +510,7 @@ lab/room/hall at a.yaml:2
 	// The second declaration concerns the file of the first as well.
 	if d := cmp.Diff(`a.yaml:2:15: expected a whole number, found "x"
 a.yaml:5:15: namespace "lba" is not declared; did you mean "lab"?
-c.yaml:1:9: link "c1" is declared twice, first in a.yaml:4`, errs.Of("a.yaml").Error()); d != "" {
+c.yaml:1:9: link "c1" is declared twice, first in a.yaml:4`, errs.byFile()["a.yaml"].Error()); d != "" {
 		t.Errorf("errors of a.yaml (-want +got):\n%s", d)
 	}
 }

@@ -2,7 +2,9 @@ package spec
 
 import (
 	"fmt"
+	"iter"
 	"reflect"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -69,9 +71,6 @@ func (c *Context) Declared(id ID) Resource { return c.c.desired.Resources.Get(id
 // All is everything that the files declare. It is whole Later.
 func (c *Context) All() *Set { return c.c.desired.Resources }
 
-// Wanted are all resources that the files declare. It is to be asked Later.
-func (c *Context) Wanted() []Resource { return c.c.desired.Resources.All() }
-
 // Later calls f when everything in all files has been read.
 func (c *Context) Later(f func()) { c.c.later = append(c.c.later, f) }
 
@@ -107,6 +106,22 @@ func (c *Context) Conflict(other Source, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{other.File}})
 }
 
+// didYouMean suggests a known word in place of one that is not known. Without a compiler it has no limit.
+func (c *Context) didYouMean(word string, known iter.Seq[string]) string {
+	if c.c == nil {
+		return (*suggestions)(nil).didYouMean(word, known)
+	}
+	return c.c.suggestions.didYouMean(word, known)
+}
+
+// tableNames are the names of routing tables on this machine.
+func (c *Context) tableNames() (map[string]Table, error) {
+	if c.c == nil {
+		return tableNames()
+	}
+	return c.c.tables()
+}
+
 // Namespace finds the namespace that n refers to: host, a declared name, or a selector in place.
 func (c *Context) Namespace(n *yaml.Node) (name string, ok bool) {
 	name, err := c.c.reference(n.Value, c.At(n).Source())
@@ -129,14 +144,14 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 		c.Errorf(n, "expected a mapping, found %s", describe(n))
 		return rest, false
 	}
-	ours := map[string]bool{}
-	for _, k := range declared {
-		ours[k.Name] = true
+	names := make([]string, len(declared))
+	for i, k := range declared {
+		names[i] = k.Name
 	}
 	mine := *n
-	mine.Content = nil
+	mine.Content = make([]*yaml.Node, 0, len(n.Content))
 	for i := 0; i < len(n.Content); i += 2 {
-		if key, value := n.Content[i], n.Content[i+1]; ours[key.Value] {
+		if key, value := n.Content[i], n.Content[i+1]; slices.Contains(names, key.Value) {
 			rest[key.Value] = value
 		} else {
 			mine.Content = append(mine.Content, key, value)
@@ -146,7 +161,7 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 	for i := range own {
 		into[i] = reflect.ValueOf(own[i]).Elem()
 	}
-	c.decodeStructs(&mine, into, keys(ours))
+	c.decodeStructs(&mine, into, names)
 	for _, k := range declared {
 		if k.Required && rest[k.Name] == nil {
 			c.Errorf(n, "%q is missing", k.Name)

@@ -117,54 +117,68 @@ func (c *Context) decodePlain(n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// decodeStructs reads one mapping into the fields of several structs; also are keys that somebody else reads.
+// decodeStructs reads one mapping into the fields of several structs; also are names of keys that somebody else reads.
 func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []string) {
 	if n.Kind != yaml.MappingNode {
 		c.Errorf(n, "expected a mapping, found %s", describe(n))
 		return
 	}
-	fields := map[string]Field{}
-	values := map[string]reflect.Value{}
-	var required []string
 	for _, v := range into {
-		l := layoutOf(v.Type())
 		c.place(n, v)
-		for _, f := range l.fields {
-			fields[f.Name], values[f.Name] = f, v.FieldByIndex(f.index)
-			if f.Required {
-				required = append(required, f.Name)
-			}
-		}
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		field, known := fields[key.Value]
+		field, v, known := fieldNamed(key.Value, into)
 		if !known {
-			c.Errorf(key, "unknown key %q%s", key.Value, didYouMean(key.Value, append(keys(fields), also...)))
+			c.Errorf(key, "unknown key %s%s", quoted(key.Value), c.didYouMean(key.Value, slices.Values(append(fieldNames(into), also...))))
 			continue
 		}
-		required = slices.DeleteFunc(required, func(name string) bool { return name == key.Value })
 		before := len(*c.errs)
-		c.decode(value, values[key.Value])
+		c.decode(value, v)
 		if len(*c.errs) > before {
 			continue
 		}
-		if err := field.check(values[key.Value]); err != nil {
-			values[key.Value].SetZero()
+		if err := field.check(v); err != nil {
+			v.SetZero()
 			c.Errorf(value, "%v", err)
 		}
 	}
-	for _, name := range required {
-		c.Errorf(n, "%q is missing", name)
+	for _, v := range into {
+		for _, f := range layoutOf(v.Type()).fields {
+			if f.Required && !hasKey(n, f.Name) {
+				c.Errorf(n, "%q is missing", f.Name)
+			}
+		}
 	}
 }
 
-func keys[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
+// fieldNamed finds the field that a key is decoded into; of several, that of the last struct.
+func fieldNamed(name string, structs []reflect.Value) (f *Field, v reflect.Value, known bool) {
+	for _, v := range slices.Backward(structs) {
+		l := layoutOf(v.Type())
+		if i, is := l.byName[name]; is {
+			return &l.fields[i], v.FieldByIndex(l.fields[i].index), true
+		}
+	}
+	return nil, reflect.Value{}, false
+}
+
+func fieldNames(structs []reflect.Value) (names []string) {
+	for _, v := range structs {
+		for _, f := range layoutOf(v.Type()).fields {
+			names = append(names, f.Name)
+		}
 	}
 	return names
+}
+
+func hasKey(mapping *yaml.Node, name string) bool {
+	for i := 0; i < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == name {
+			return true
+		}
+	}
+	return false
 }
 
 func decodeScalar(n *yaml.Node, v reflect.Value) error {
@@ -237,10 +251,19 @@ func describe(n *yaml.Node) string {
 	case yaml.SequenceNode:
 		return "a list"
 	}
-	if text := []rune(n.Value); len(text) > 60 {
-		return strconv.Quote(string(text[:60])) + "..."
+	return quoted(n.Value)
+}
+
+// quoted is what somebody wrote, in quotes, for an error: of a long text its beginning.
+func quoted(text string) string {
+	const most = 60
+	characters := 0
+	for i := range text {
+		if characters++; characters > most {
+			return strconv.Quote(text[:i]) + "..."
+		}
 	}
-	return strconv.Quote(n.Value)
+	return strconv.Quote(text)
 }
 
 // OneOf checks a word against the ones allowed.

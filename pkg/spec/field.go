@@ -36,6 +36,7 @@ func FieldsOf(t reflect.Type) []Field { return layoutOf(t).fields }
 // layout is a struct type as the decoder needs to know it.
 type layout struct {
 	fields []Field
+	byName map[string]int // the place of each in fields
 	// sources are the fields of type Source.
 	sources [][]int
 }
@@ -46,13 +47,14 @@ func layoutOf(t reflect.Type) *layout {
 	if known, ok := layouts.Load(t); ok {
 		return known.(*layout)
 	}
-	l := &layout{}
+	l := &layout{byName: map[string]int{}}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		switch {
 		case f.Type == sourceType:
 			l.sources = append(l.sources, f.Index)
 		case name != "":
+			l.byName[name] = len(l.fields)
 			l.fields = append(l.fields, newField(t, f, name))
 		}
 	}

@@ -41,6 +41,7 @@ func ReadToLook(paths []string) ([]File, error) {
 func readFiles(paths []string, openListed, openNamed opener) ([]File, error) {
 	var files []File
 	seen := map[string]bool{}
+	room := maxTotalSize
 	for _, path := range paths {
 		names, listed, err := namesAt(path, openListed)
 		if errors.As(err, new(*Untrusted)) {
@@ -59,7 +60,8 @@ func readFiles(paths []string, openListed, openNamed opener) ([]File, error) {
 			if listed {
 				open = openListed
 			}
-			f := readFile(name, open)
+			f := readFile(name, open, room)
+			room -= len(f.Text)
 			if listed && errors.Is(f.Err, fs.ErrNotExist) {
 				// It went away between the listing and the reading.
 				continue
@@ -126,16 +128,17 @@ func IsConfigName(name string) bool {
 		(strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"))
 }
 
-// ReadFile reads one file, at most maxFileSize bytes of it. "-" is standard input.
+// ReadFile reads one file. "-" is standard input.
 func ReadFile(path string) File {
 	if path == "-" {
-		text, err := readText(os.Stdin)
+		text, err := readText(os.Stdin, maxTotalSize)
 		return File{Path: path, Text: text, Err: err}
 	}
-	return readFile(path, os.Open)
+	return readFile(path, os.Open, maxTotalSize)
 }
 
-func readFile(path string, open opener) (f File) {
+// readFile reads a file, if it has not more than room bytes.
+func readFile(path string, open opener, room int) (f File) {
 	f.Path = path
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeNamedPipe == 0 && info.Mode()&fs.ModeCharDevice == 0 {
@@ -151,7 +154,7 @@ func readFile(path string, open opener) (f File) {
 		return f
 	}
 	defer in.Close()
-	if f.Text, f.Err = readText(in); beingWritten(in) {
+	if f.Text, f.Err = readText(in, room); beingWritten(in) {
 		f.Err = ErrBeingWritten
 	}
 	return f
@@ -159,7 +162,19 @@ func readFile(path string, open opener) (f File) {
 
 var errNotRegular = errors.New("not a regular file")
 
-func readText(in io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxFileSize+1)) }
+// readText reads no more than tells that there is too much.
+func readText(in io.Reader, room int) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(in, int64(min(maxFileSize, room)+1)))
+	switch {
+	case err != nil:
+		return text, err
+	case len(text) > maxFileSize:
+		return nil, errTooLarge
+	case len(text) > room:
+		return nil, errTogether
+	}
+	return text, nil
+}
 
 // ErrBeingWritten says that somebody has the file open for writing: half of a file is often valid, and would undo
 // what the other half declares.

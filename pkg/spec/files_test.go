@@ -145,7 +145,7 @@ func TestReadFileBoundsWhatItReads(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.yaml")
 	must(t, os.WriteFile(path, nil, 0o644))
 	must(t, os.Truncate(path, 1<<40))
-	if f := ReadFile(path); len(f.Text) != maxFileSize+1 || f.Err != nil {
+	if f := ReadFile(path); len(f.Text) > 0 || f.Err != errTooLarge {
 		t.Errorf("%d bytes of a terabyte, %v", len(f.Text), f.Err)
 	}
 }

@@ -60,9 +60,11 @@ func (k *Keeper) Load(files []File) (desired *Desired, states []FileState, compl
 	files = refuseTruncated(withheld(files, good), good)
 	desired, errs = Compile(k.lang, files)
 	inForce := files
+	work := mostRecompiled
 	for tried := errs; len(tried) > 0; {
 		next, changed := replace(inForce, good, tried.Files())
-		if !changed {
+		if work -= size(next); !changed || work < 0 {
+			changed = false
 			// What is left at fault has no other content to fall back to: the whole of the last good state is the one
 			// combination known to be valid.
 			next = good
@@ -78,11 +80,27 @@ func (k *Keeper) Load(files []File) (desired *Desired, states []FileState, compl
 	return desired, states, len(k.Unknown) == 0, errs
 }
 
+// mostRecompiled is how many bytes of files may be compiled again to find out which of them are right without those that
+// are not: each that falls out may be what others need.
+const mostRecompiled = 4 * maxTotalSize
+
+func size(files []File) (total int) {
+	// A file takes a while however short it is.
+	const perFile = 1 << 10
+	for _, f := range files {
+		total += perFile + len(f.Text)
+	}
+	return total
+}
+
 // withoutFaulty leaves out what is not valid where the last good state is not valid any more either: another linkd has
 // another language, and what a file refers to outside of all files, a routing table by its name, may be gone. The last
 // good state stays remembered.
 func (k *Keeper) withoutFaulty(files []File) (*Desired, []File) {
-	for {
+	for work := mostRecompiled; ; work -= size(files) {
+		if work < 0 {
+			files = nil
+		}
 		desired, errs := Compile(k.lang, files)
 		if len(errs) == 0 {
 			return desired, files
@@ -95,6 +113,7 @@ func (k *Keeper) withoutFaulty(files []File) (*Desired, []File) {
 // withheld adds the files that were good and are in a directory that is refused: whether they are still there is not for
 // whoever can write it to say.
 func withheld(files, good []File) []File {
+	listed := byPath(files)
 	for _, dir := range files {
 		var refused *Untrusted
 		if !errors.As(dir.Err, &refused) {
@@ -104,7 +123,7 @@ func withheld(files, good []File) []File {
 			refused = &Untrusted{dir.Path, refused.Reason}
 		}
 		for _, f := range good {
-			if _, listed := find(files, f.Path); !listed && filepath.Dir(f.Path) == dir.Path {
+			if _, is := listed[f.Path]; !is && filepath.Dir(f.Path) == dir.Path {
 				files = append(files, File{Path: f.Path, Err: refused})
 			}
 		}
@@ -116,8 +135,9 @@ func withheld(files, good []File) []File {
 // and whoever means it deletes the file.
 func refuseTruncated(files, good []File) []File {
 	files = slices.Clone(files)
+	goodAt := byPath(good)
 	for i, f := range files {
-		if before, known := find(good, f.Path); known && f.Err == nil && len(bytes.TrimSpace(f.Text)) == 0 && len(bytes.TrimSpace(before.Text)) > 0 {
+		if before, known := goodAt[f.Path]; known && f.Err == nil && len(bytes.TrimSpace(f.Text)) == 0 && len(bytes.TrimSpace(before.Text)) > 0 {
 			files[i].Err = errors.New("the file is empty: delete it to remove what it declared")
 		}
 	}
@@ -140,12 +160,13 @@ func (k *Keeper) remember(inForce []File, states []FileState, first bool) {
 
 // replace puts the last good content in place of the files at fault, or drops the file where there is none.
 func replace(files, good []File, atFault map[string]bool) (next []File, changed bool) {
+	goodAt := byPath(good)
 	for _, f := range files {
 		if !atFault[f.Path] {
 			next = append(next, f)
 			continue
 		}
-		before, known := find(good, f.Path)
+		before, known := goodAt[f.Path]
 		if known && (f.Err != nil || !bytes.Equal(before.Text, f.Text)) {
 			next = append(next, before)
 			changed = true
@@ -158,18 +179,23 @@ func replace(files, good []File, atFault map[string]bool) (next []File, changed 
 	return next, changed
 }
 
-func find(files []File, path string) (File, bool) {
-	if i := slices.IndexFunc(files, func(f File) bool { return f.Path == path }); i >= 0 {
-		return files[i], true
+// byPath are the files by their paths; of several at one, the first.
+func byPath(files []File) map[string]File {
+	at := make(map[string]File, len(files))
+	for _, f := range files {
+		if _, taken := at[f.Path]; !taken {
+			at[f.Path] = f
+		}
 	}
-	return File{}, false
+	return at
 }
 
 func fileStates(files, inForce []File, errs Errors) (states []FileState) {
+	used, there, wrong := byPath(inForce), byPath(files), errs.byFile()
 	for _, f := range files {
 		s := FileState{Path: f.Path, State: "loaded"}
-		used, isUsed := find(inForce, f.Path)
-		mine := errs.Of(f.Path)
+		used, isUsed := used[f.Path]
+		mine := wrong[f.Path]
 		switch {
 		case len(mine) > 0:
 			s.Error = mine.Error()
@@ -185,7 +211,7 @@ func fileStates(files, inForce []File, errs Errors) (states []FileState) {
 		states = append(states, s)
 	}
 	for _, f := range inForce {
-		if _, there := find(files, f.Path); !there {
+		if _, is := there[f.Path]; !is {
 			states = append(states, FileState{Path: f.Path, State: "kept", Error: "the file is gone, but other files that are not valid keep the last good state of all in force"})
 		}
 	}

@@ -4,12 +4,37 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
 // maxFileSize bounds a file in bytes: parsing YAML takes time and memory in proportion to what is given, and a
 // directory of hand-written wiring is far below it.
 const maxFileSize = 2 << 20
+
+// maxTotalSize bounds all files together in bytes. Compiling takes up to about 80 bytes of memory for each byte of them.
+const maxTotalSize = 16 << 20
+
+var (
+	errTooLarge = fmt.Errorf("the file is larger than %d MiB", maxFileSize>>20)
+	errTogether = fmt.Errorf("the files up to this one are larger than %d MiB together, and linkd reads no more: remove what is not needed", maxTotalSize>>20)
+)
+
+// boundTotal refuses each file with which those before it would be larger than maxTotalSize together.
+func boundTotal(files []File) []File {
+	files = slices.Clone(files)
+	room := maxTotalSize
+	for i, f := range files {
+		switch {
+		case f.Err != nil:
+		case len(f.Text) > room:
+			files[i] = File{Path: f.Path, Err: errTogether}
+		default:
+			room -= len(f.Text)
+		}
+	}
+	return files
+}
 
 // maxValues bounds the lines and list items of a file for the same reason. A thousand containers' wiring has a tenth
 // of it.
@@ -20,7 +45,7 @@ const maxValues = 100_000
 func checkText(text []byte) (line, column int, err error) {
 	switch {
 	case len(text) > maxFileSize:
-		return 0, 0, fmt.Errorf("the file is larger than %d MiB", maxFileSize>>20)
+		return 0, 0, errTooLarge
 	case bytes.HasPrefix(text, []byte{0xff, 0xfe}), bytes.HasPrefix(text, []byte{0xfe, 0xff}):
 		return 1, 1, errors.New("the file is UTF-16; write it as UTF-8")
 	case !utf8.Valid(text):

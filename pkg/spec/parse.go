@@ -154,7 +154,7 @@ func (w *walker) mapping(n *yaml.Node, depth int) {
 		case key.Tag == "!!merge":
 			w.errorf(key, "merge keys are not part of the language: write the values out")
 		case before != nil:
-			w.errorf(key, "%q is here twice, first on line %d", key.Value, before.Line)
+			w.errorf(key, "%s is here twice, first on line %d", quoted(key.Value), before.Line)
 		default:
 			first[key.Value] = key
 			if valueFits {

@@ -33,71 +33,6 @@ type Resource interface {
 	Origin() Source
 }
 
-// Set holds the wanted resources by ID.
-type Set struct {
-	byID   map[ID]Resource
-	sorted []Resource
-	places map[place][]Resource
-}
-
-// place is one kind in one namespace.
-type place struct{ ns, kind string }
-
-// Add puts r into the set, unless its ID is there already: then it returns the holder.
-func (s *Set) Add(r Resource) (holder Resource) {
-	if s.byID == nil {
-		s.byID = map[ID]Resource{}
-	}
-	if have, taken := s.byID[r.ID()]; taken {
-		return have
-	}
-	s.byID[r.ID()] = r
-	s.sorted, s.places = nil, nil
-	return nil
-}
-
-// Get is the resource with that ID, or nil.
-func (s *Set) Get(id ID) Resource {
-	if s == nil {
-		return nil
-	}
-	return s.byID[id]
-}
-
-// Len is the number of resources in the set.
-func (s *Set) Len() int {
-	if s == nil {
-		return 0
-	}
-	return len(s.byID)
-}
-
-// All are the resources in ID order. The slice belongs to the set.
-func (s *Set) All() []Resource {
-	if s == nil {
-		return nil
-	}
-	if s.sorted == nil {
-		for _, r := range s.byID {
-			s.sorted = append(s.sorted, r)
-		}
-		slices.SortFunc(s.sorted, func(a, b Resource) int { return a.ID().Compare(b.ID()) })
-	}
-	return s.sorted
-}
-
-// In are the resources of a kind in a namespace, in ID order.
-func (s *Set) In(ns, kind string) []Resource {
-	if s.places == nil {
-		s.places = map[place][]Resource{}
-		for _, r := range s.All() {
-			at := place{r.ID().NS, r.ID().Kind}
-			s.places[at] = append(s.places[at], r)
-		}
-	}
-	return s.places[place{ns, kind}]
-}
-
 // Nested is a resource that stands inside others without needing them to be declared: that must not go round in a
 // circle either.
 type Nested interface{ Within() []ID }
@@ -114,7 +49,7 @@ func (s *Set) cycles() Errors {
 	var path []ID
 	var visit func(id ID)
 	visit = func(id ID) {
-		r := s.byID[id]
+		r := s.Get(id)
 		if r == nil || state[id] == done {
 			return
 		}
@@ -122,9 +57,11 @@ func (s *Set) cycles() Errors {
 			round := path[slices.Index(path, id):]
 			names := make([]string, 0, len(round)+1)
 			e := &Error{Source: r.Origin()}
+			named := map[string]bool{e.File: true}
 			for _, step := range append(slices.Clone(round), id) {
 				names = append(names, step.String())
-				if f := s.byID[step].Origin().File; f != e.File {
+				if f := s.Get(step).Origin().File; !named[f] {
+					named[f] = true
 					e.Also = append(e.Also, f)
 				}
 			}
@@ -134,12 +71,13 @@ func (s *Set) cycles() Errors {
 		}
 		state[id] = open
 		path = append(path, id)
-		needs := r.Needs()
-		if n, is := r.(Nested); is {
-			needs = append(slices.Clone(needs), n.Within()...)
-		}
-		for _, need := range needs {
+		for _, need := range r.Needs() {
 			visit(need)
+		}
+		if n, is := r.(Nested); is {
+			for _, outer := range n.Within() {
+				visit(outer)
+			}
 		}
 		path = path[:len(path)-1]
 		state[id] = done

@@ -69,11 +69,18 @@ func (es Errors) Files() map[string]bool {
 	return files
 }
 
-// Of are the errors that concern one file.
-func (es Errors) Of(file string) Errors {
-	return slices.DeleteFunc(slices.Clone(es), func(e *Error) bool {
-		return e.File != file && !slices.Contains(e.Also, file)
-	})
+// byFile are the errors that concern each file.
+func (es Errors) byFile() map[string]Errors {
+	of := map[string]Errors{}
+	for _, e := range es {
+		of[e.File] = append(of[e.File], e)
+		for _, also := range e.Also {
+			if have := of[also]; len(have) == 0 || have[len(have)-1] != e {
+				of[also] = append(have, e)
+			}
+		}
+	}
+	return of
 }
 
 func (es Errors) sorted() Errors {

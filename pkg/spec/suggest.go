@@ -1,12 +1,29 @@
 package spec
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
-// didYouMean is a suggestion to append to an error, or nothing where no known word is near.
-func didYouMean(word string, known []string) string {
-	best, distance := "", 3
-	for _, k := range slices.Sorted(slices.Values(known)) {
-		if d := editDistance(word, k); d < distance && d < max(len(word), len(k))/2+1 {
+// suggestions are the comparisons with known words that one reading of the files may still make for its suggestions.
+// Thousands of unknown names among thousands of known ones would otherwise take minutes, and nobody reads that many.
+type suggestions struct{ left int }
+
+// mostComparisons is enough for twenty misspelt names among ten thousand.
+const mostComparisons = 200_000
+
+// didYouMean is a suggestion to append to an error, or nothing where no known word is near. A nil s has no limit.
+func (s *suggestions) didYouMean(word string, known iter.Seq[string]) string {
+	best, distance := "", 2
+	for k := range known {
+		if s != nil {
+			if s.left == 0 {
+				return ""
+			}
+			s.left--
+		}
+		most := min(distance, max(len(word), len(k))/2)
+		if d := editDistance(word, k, most); d <= most && (best == "" || d < distance || k < best) {
 			best, distance = k, d
 		}
 	}
@@ -16,28 +33,39 @@ func didYouMean(word string, known []string) string {
 	return `; did you mean "` + best + `"?`
 }
 
+func didYouMean(word string, known []string) string {
+	return (*suggestions)(nil).didYouMean(word, slices.Values(known))
+}
+
 // editDistance counts the insertions, deletions, substitutions and swaps of neighbours between two words
-// (optimal string alignment).
-func editDistance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
+// (optimal string alignment). Where there are more than most, it returns a greater number than most.
+func editDistance(a, b string, most int) int {
+	if max(len(a)-len(b), len(b)-len(a)) > most {
+		return most + 1
 	}
-	for j := range rows[0] {
-		rows[0][j] = j
+	// The rows of the table for the last letters of a, the latest first.
+	row, before, beforeThat := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
+		row, before, beforeThat = beforeThat, row, before
+		row[0] = i
+		nearest := i
 		for j := 1; j <= len(b); j++ {
 			cost := 1
 			if a[i-1] == b[j-1] {
 				cost = 0
 			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			row[j] = min(before[j]+1, row[j-1]+1, before[j-1]+cost)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+				row[j] = min(row[j], beforeThat[j-2]+1)
 			}
+			nearest = min(nearest, row[j])
+		}
+		if nearest > most+1 {
+			return most + 1
 		}
 	}
-	return rows[len(a)][len(b)]
+	return row[len(b)]
 }

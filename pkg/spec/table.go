@@ -42,13 +42,13 @@ func (t *Table) DecodeNode(c *Context, n *yaml.Node) error {
 		}
 		return nil
 	}
-	names, err := tableNames()
+	names, err := c.tableNames()
 	if err != nil {
 		return err
 	}
 	number, named := names[text]
 	if !named {
-		return fmt.Errorf("no table is called %q in /etc/iproute2/rt_tables: name it there, or write its number%s", text, didYouMean(text, keys(names)))
+		return fmt.Errorf("no table is called %q in /etc/iproute2/rt_tables: name it there, or write its number%s", text, c.didYouMean(text, maps.Keys(names)))
 	}
 	*t = number
 	return nil

@@ -63,52 +63,89 @@ type resident struct {
 // which nothing is known before there is a container: what it is called, say.
 func populate(sections []section, templates []Template, residents population) (full []section, blanks map[Source]bool) {
 	full, blanks = slices.Clone(sections), map[Source]bool{}
+	if len(templates) == 0 {
+		return full, blanks
+	}
+	p := populator{templates: templates, named: map[string][]int{}, residents: map[Template][]resident{}, blanks: blanks}
+	for i, t := range templates {
+		p.named[t.Name] = append(p.named[t.Name], i)
+	}
+	for _, r := range residents {
+		p.residents[r.template] = append(p.residents[r.template], r)
+	}
 	for i := range full {
-		for _, t := range templates {
-			full[i].namespaces = residents.replace(full[i].file, full[i].namespaces, t, blanks, func(key string, _ *yaml.Node) bool { return key == t.Name })
-			full[i].links = residents.replace(full[i].file, full[i].links, t, blanks, func(_ string, value *yaml.Node) bool { return refersTo(value, t.Name) })
-		}
+		full[i].namespaces = p.replace(full[i].file, full[i].namespaces, func(e entryNode) []string { return []string{e.key.Value} })
+		full[i].links = p.replace(full[i].file, full[i].links, func(e entryNode) []string { return references(e.value, nil) })
 	}
 	return full, blanks
 }
 
-// replace is a mapping in which each entry that is the template's stands once for each of its residents.
-func (p population) replace(file string, mapping *yaml.Node, t Template, blanks map[Source]bool, theirs func(key string, value *yaml.Node) bool) *yaml.Node {
+// populator knows the templates by their names, as numbers, and the residents by their templates.
+type populator struct {
+	templates []Template
+	named     map[string][]int
+	residents map[Template][]resident
+	blanks    map[Source]bool
+}
+
+// entryNode is an entry of a mapping.
+type entryNode struct{ key, value *yaml.Node }
+
+// replace is a mapping in which each entry that is a template's stands once for each of its residents. Names are the
+// namespaces that an entry is about.
+func (p *populator) replace(file string, mapping *yaml.Node, names func(entryNode) []string) *yaml.Node {
 	if mapping == nil {
 		return nil
 	}
 	out := *mapping
-	out.Content = nil
-	for i := 0; i < len(mapping.Content); i += 2 {
-		key, value := mapping.Content[i], mapping.Content[i+1]
-		if !theirs(key.Value, value) {
-			out.Content = append(out.Content, key, value)
-			continue
-		}
-		for _, r := range p {
-			if r.template != t {
-				continue
-			}
-			f := fill{resident: r, file: file, blanks: blanks}
-			title := *key
-			if title.Value = r.instance.Name; key.Value != t.Name || ValueOf(value, "kind") != nil {
-				if title.Value = f.scalar(key.Value); title.Value == key.Value {
-					// Every cable has an ID of its own.
-					title.Value += "." + r.instance.Name
+	out.Content = make([]*yaml.Node, 0, len(mapping.Content))
+	// One entry can be of several templates: these take it in their order.
+	var expand func(e entryNode, from int)
+	expand = func(e entryNode, from int) {
+		next := len(p.templates)
+		for _, name := range names(e) {
+			for _, number := range p.named[name] {
+				if number >= from {
+					next = min(next, number)
 				}
 			}
-			out.Content = append(out.Content, &title, f.copy(value))
 		}
+		if next == len(p.templates) {
+			out.Content = append(out.Content, e.key, e.value)
+			return
+		}
+		for _, r := range p.residents[p.templates[next]] {
+			expand(p.fill(file, e, r), next+1)
+		}
+	}
+	for i := 0; i < len(mapping.Content); i += 2 {
+		expand(entryNode{mapping.Content[i], mapping.Content[i+1]}, 0)
 	}
 	return &out
 }
 
-// refersTo tells whether a link has an end, or its parent, in the namespace called name.
-func refersTo(n *yaml.Node, name string) bool {
-	if at := ValueOf(n, "netns"); at != nil && at.Kind == yaml.ScalarNode && at.Value == name {
-		return true
+// fill is a template's entry as that of a resident.
+func (p *populator) fill(file string, e entryNode, r resident) entryNode {
+	f := fill{resident: r, file: file, blanks: p.blanks}
+	title := *e.key
+	if title.Value = r.instance.Name; e.key.Value != r.template.Name || ValueOf(e.value, "kind") != nil {
+		if title.Value = f.scalar(e.key.Value); title.Value == e.key.Value {
+			// Every cable has an ID of its own.
+			title.Value += "." + r.instance.Name
+		}
 	}
-	return slices.ContainsFunc(n.Content, func(child *yaml.Node) bool { return refersTo(child, name) })
+	return entryNode{&title, f.copy(e.value)}
+}
+
+// references appends the namespaces that a link names for its ends and its parent.
+func references(n *yaml.Node, names []string) []string {
+	if at := ValueOf(n, "netns"); at != nil && at.Kind == yaml.ScalarNode {
+		names = append(names, at.Value)
+	}
+	for _, child := range n.Content {
+		names = references(child, names)
+	}
+	return names
 }
 
 // fill puts what a container is in place of what its template says of it.

@@ -2,36 +2,87 @@ package address
 
 import (
 	"net/netip"
+	"slices"
 
 	"linkd/pkg/spec"
 )
 
-// Holders are the declared addresses of a namespace that are ip, on whatever device.
-func Holders(all *spec.Set, ns string, ip netip.Addr) (holders []*Address) {
-	for _, r := range all.In(ns, kindName) {
-		if a := r.(*Address); a.Prefix.Addr() == ip {
-			holders = append(holders, a)
+// index finds the declared addresses of a namespace.
+type index struct {
+	// first is the first address, in ID order, that is an IP, and on the first of those on a device.
+	first map[netip.Addr]*Address
+	on    map[onDevice]*Address
+	// subnets has the device of each subnet; "" where several have it. Lengths are those that subnets have, the longest
+	// first.
+	subnets map[netip.Prefix]string
+	lengths []int
+}
+
+type onDevice struct {
+	ip  netip.Addr
+	dev string
+}
+
+func indexOf(all *spec.Set, ns string) *index {
+	return spec.IndexOf(all, ns, kindName, func(addresses []spec.Resource) *index {
+		x := &index{first: map[netip.Addr]*Address{}, on: map[onDevice]*Address{}, subnets: map[netip.Prefix]string{}}
+		for _, r := range addresses {
+			x.add(r.(*Address))
+		}
+		return x
+	})
+}
+
+func (x *index) add(a *Address) {
+	ip := a.Prefix.Addr()
+	if x.first[ip] == nil {
+		x.first[ip] = a
+	}
+	if at := (onDevice{ip, a.Dev}); x.on[at] == nil {
+		x.on[at] = a
+	}
+	subnet, err := spec.ValueOr(a.Peer, ip).Prefix(a.Prefix.Bits())
+	if err != nil || spec.ValueOr(a.NoPrefixRoute, false) {
+		return
+	}
+	if dev, known := x.subnets[subnet]; !known {
+		x.subnets[subnet] = a.Dev
+	} else if dev != a.Dev {
+		x.subnets[subnet] = ""
+	}
+	if i, known := slices.BinarySearchFunc(x.lengths, subnet.Bits(), func(has, wanted int) int { return wanted - has }); !known {
+		x.lengths = slices.Insert(x.lengths, i, subnet.Bits())
+	}
+}
+
+// Holder is the declared address of a namespace that is ip: on one of the devices, or else on whatever device. It is nil
+// where the files declare none.
+func Holder(all *spec.Set, ns string, ip netip.Addr, devices map[string]bool) (holder *Address) {
+	x := indexOf(all, ns)
+	for dev := range devices {
+		if a := x.on[onDevice{ip, dev}]; a != nil && (holder == nil || a.ID().Compare(holder.ID()) < 0) {
+			holder = a
 		}
 	}
-	return holders
+	if holder == nil {
+		holder = x.first[ip]
+	}
+	return holder
 }
 
 // Beside is the device on which a declared address of the namespace has ip in its subnet, the smallest if there are
 // several; "" where there is none, or more than one device would do.
 func Beside(all *spec.Set, ns string, ip netip.Addr) string {
-	dev, length := "", -1
-	for _, r := range all.In(ns, kindName) {
-		a := r.(*Address)
-		subnet := netip.PrefixFrom(spec.ValueOr(a.Peer, a.Prefix.Addr()), a.Prefix.Bits())
-		switch {
-		case !subnet.Contains(ip) || subnet.Bits() < length || spec.ValueOr(a.NoPrefixRoute, false):
-		case subnet.Bits() > length:
-			dev, length = a.Dev, subnet.Bits()
-		case dev != a.Dev:
-			dev = ""
+	x := indexOf(all, ns)
+	for _, length := range x.lengths {
+		// A length that the address family does not have is one of the other.
+		if subnet, err := ip.Prefix(length); err == nil {
+			if dev, known := x.subnets[subnet]; known {
+				return dev
+			}
 		}
 	}
-	return dev
+	return ""
 }
 
 // Membership is the port of a device that has to be one before the device has anything: the kernel sets an interface

@@ -16,8 +16,11 @@ const keyName = "addresses"
 func Key() spec.Key {
 	return spec.NewKey(keyName, "IP addresses of the interface",
 		func(c *spec.Context, entries []entry) {
-			for i, e := range entries {
-				refuseTwice(c, e, entries[:i])
+			lengths := map[netip.Addr]*spread{}
+			for _, e := range entries {
+				if other := twice(lengths, e); other != nil {
+					c.Reject(e.Source, "%s has %s already, and IPv6 takes an address once, whatever its length", c.Device, other)
+				}
 				a := e.resource(c.NS, c.Device)
 				a.Adopt = c.Adopt
 				c.Add(a)
@@ -26,14 +29,28 @@ func Key() spec.Key {
 		})
 }
 
-// refuseTwice: IPv6 has an address once on a device, whatever its length (ipv6_add_addr in net/ipv6/addrconf.c); IPv4
-// takes both 10.0.0.1/24 and 10.0.0.1/16.
-func refuseTwice(c *spec.Context, e entry, before []entry) {
-	for _, b := range before {
-		if ip := e.Address.Addr(); ip.Is6() && b.Address.Addr() == ip && b.Address.Prefix != e.Address.Prefix {
-			c.Reject(e.Source, "%s has %s already, and IPv6 takes an address once, whatever its length", c.Device, b.Address)
-		}
+// spread is an IPv6 address with the length that it has first, and the first that is another.
+type spread struct{ first, other *prefix }
+
+// twice is the address before e on the device that is the same with another length, or nil: IPv6 has an address once on a
+// device, whatever its length (ipv6_add_addr in net/ipv6/addrconf.c); IPv4 takes both 10.0.0.1/24 and 10.0.0.1/16.
+func twice(lengths map[netip.Addr]*spread, e entry) *prefix {
+	ip := e.Address.Addr()
+	if !ip.Is6() {
+		return nil
 	}
+	before := lengths[ip]
+	switch {
+	case before == nil:
+		lengths[ip] = &spread{first: &e.Address}
+		return nil
+	case before.first.Prefix != e.Address.Prefix:
+		if before.other == nil {
+			before.other = &e.Address
+		}
+		return before.first
+	}
+	return before.other
 }
 
 // entry is an address in YAML.

@@ -182,8 +182,6 @@ func (p ports) tracked(option string) []string {
 	return []string{option, p.text()}
 }
 
-func (p ports) overlap(other ports) bool { return p.first <= other.last && other.first <= p.last }
-
 func protocolNumber(name string) int {
 	for _, p := range protocols {
 		if p.name == name {

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -80,29 +79,19 @@ func expectedEndpoint(text string) error {
 // publishes compiles all entries of a namespace. What is declared for the loopback's sake is known only when everything
 // has been read.
 func publishes(c *spec.Context, f family, entries []publish, chains chains) {
-	loopback := f == ipv4 && routesLocalnet(c)
+	loopback := f == ipv4 && sysctl.RoutesLocalnet(c.All(), c.NS)
+	published := publishedPorts{}
 	for i, p := range entries {
+		first, hidden := published.hides(p)
+		published.add(p, i)
 		if !p.isValid(c, f) {
 			continue
 		}
 		p.compile(f, f.path(c, "publish/"+p.protocol()+"/"+p.Port.String()), loopback, chains)
-		for _, before := range entries[:i] {
-			if p.isHiddenBy(before) {
-				c.Reject(p.Source, "%s port %s is published twice, first in %s", p.protocol(), p.Port, before.Source)
-				break
-			}
+		if hidden {
+			c.Reject(p.Source, "%s port %s is published twice, first in %s", p.protocol(), p.Port, entries[first].Source)
 		}
 	}
-}
-
-// routesLocalnet tells whether the files let the namespace send what comes from 127.0.0.0/8 to other machines. The
-// kernel asks either the interface or all of them (IN_DEV_ROUTE_LOCALNET in linux/inetdevice.h).
-func routesLocalnet(c *spec.Context) bool {
-	return slices.ContainsFunc(c.Wanted(), func(r spec.Resource) bool {
-		s, is := r.(sysctl.Sysctl)
-		return is && s.NS == c.NS && s.Value != "0" &&
-			strings.HasPrefix(s.Path, "net/ipv4/conf/") && strings.HasSuffix(s.Path, "/route_localnet")
-	})
 }
 
 func (p publish) protocol() string {
@@ -131,13 +120,6 @@ func (p publish) isValid(c *spec.Context, f family) bool {
 		return true
 	}
 	return false
-}
-
-// isHiddenBy tells whether packets for an entry go to another one that stands before it. One for all addresses behind
-// one for a single address is not hidden by that: the latter is the exception.
-func (p publish) isHiddenBy(before publish) bool {
-	return p.protocol() == before.protocol() && p.Port.overlap(before.Port) &&
-		(!before.Address.prefix.IsValid() || before.Address.prefix == p.Address.prefix)
 }
 
 // compile makes the rules of a valid entry.

@@ -118,11 +118,7 @@ func (r *Route) refer(all *spec.Set) {
 	if r.Src == nil {
 		return
 	}
-	if holders := address.Holders(all, r.NS, *r.Src); len(holders) > 0 {
-		holder := holders[0]
-		if i := slices.IndexFunc(holders, func(a *address.Address) bool { return devices[a.Dev] }); i >= 0 {
-			holder = holders[i]
-		}
+	if holder := address.Holder(all, r.NS, *r.Src, devices); holder != nil {
 		r.referred = append(r.referred, holder.ID())
 	}
 }

@@ -114,6 +114,15 @@ func (s Sysctl) template() string {
 	return strings.Join(parts, "/")
 }
 
+// RoutesLocalnet tells whether the files let a namespace send what comes from 127.0.0.0/8 to other machines. The kernel
+// asks either the interface or all of them (IN_DEV_ROUTE_LOCALNET in linux/inetdevice.h).
+func RoutesLocalnet(all *spec.Set, ns string) bool {
+	return slices.ContainsFunc(all.In(ns, kindName), func(r spec.Resource) bool {
+		s := r.(Sysctl)
+		return s.Value != "0" && strings.HasPrefix(s.Path, "net/ipv4/conf/") && strings.HasSuffix(s.Path, "/route_localnet")
+	})
+}
+
 func isPerDevice(family, group string) bool {
 	return (family == "ipv4" || family == "ipv6") && (group == "conf" || group == "neigh")
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+
+	"linkd/pkg/doctor"
+	"linkd/pkg/graph"
+	"linkd/pkg/kind"
+	"linkd/pkg/reference"
+	"linkd/pkg/spec"
+)
+
+// generate makes the generated files of the directory docs, by their names. Root is the project's directory.
+func generate(root string) (map[string]string, error) {
+	lang := kind.Language()
+	var schema bytes.Buffer
+	if err := reference.Write(&schema, lang); err != nil {
+		return nil, fmt.Errorf("JSON Schema: %w", err)
+	}
+	picture, err := draw(lang, filepath.Join(root, "examples/links.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{
+		"reference.md":      reference.Page(lang),
+		"linkd.schema.json": schema.String(),
+		"links.svg":         picture,
+		"doctor.md":         doctor.Page(),
+	}, nil
+}
+
+// draw makes the picture with which the README opens.
+func draw(lang spec.Language, example string) (string, error) {
+	desired, errs := spec.Compile(lang, []spec.File{spec.ReadFile(example)})
+	if len(errs) > 0 {
+		return "", errs
+	}
+	var remarks []string
+	sketch := graph.NewSketch(func(remark string) { remarks = append(remarks, remark) })
+	sketch.Want(desired)
+	picture := graph.Formats[graph.SVG](sketch.Picture())
+	if len(remarks) > 0 {
+		return "", fmt.Errorf("picture of %s: %q", example, remarks)
+	}
+	return picture, nil
+}
