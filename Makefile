@@ -6,7 +6,7 @@ DATE    := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
 export SOURCE_DATE_EPOCH VERSION
 LINKD   := build/linkd
 
-.PHONY: all build install uninstall deb demo test test-docker test-package test-systemd test-vm bench fuzz reference clean help needs share
+.PHONY: all build install uninstall deb demo test test-faults test-docker test-package test-systemd test-vm bench fuzz reference clean help needs share
 
 all: build share ## what make install installs
 
@@ -36,22 +36,29 @@ deb: all ## build/linkd_VERSION_ARCH.deb, for the architecture GOARCH
 demo: build needs ## watch linkd do its job, in a sandbox that leaves nothing behind
 	@tests/demo/run $(LINKD)
 
+# The limit only ends what hangs: a slow and busy machine needs a tenth of it.
+GO_TEST := go test -v -timeout 2h
+
 # Most of a story is waiting for the kernel, so more of them run at a time than there are processors.
+STORIES_AT_A_TIME := $(shell expr 3 \* "$$(nproc 2>/dev/null || echo 2)")
 test: needs ## all checks and tests; lists what was skipped, and why
 	@! gofmt -l cmd internal pkg tests | grep .
 	go vet ./... && go vet -tags docgen ./cmd/linkd
 	go tool staticcheck ./...
-	@promtool=$$(tests/install-promtool) && export PATH="$$PATH$${promtool:+:$$promtool}" && $(call tell,test,go test -v -timeout 5m -parallel 6 ./...)
+	@promtool=$$(tests/install-promtool) && export PATH="$$PATH$${promtool:+:$$promtool}" && $(call tell,test,$(GO_TEST) -vet=off -parallel $(STORIES_AT_A_TIME) ./...)
+
+test-faults: needs ## the stories about faults in full, of which make test tells a sample: killed at every step, and chaos
+	@$(call tell,test-faults,$(GO_TEST) -parallel $(STORIES_AT_A_TIME) -run '^TestFaults$$$$' ./tests -thorough)
 
 test-docker: build needs ## the tests with container engines, Docker and podman
-	@engines=$$(tests/install-engines) && $(call tell,test-docker,go test -v -timeout 5m -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")
+	@engines=$$(tests/install-engines) && $(call tell,test-docker,$(GO_TEST) -run '^TestEngines$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -engines "$$engines")
 
 test-systemd: deb ## the tests of the service, each in a Debian system booted by systemd
-	@debian=$$(tests/systemd/root) || [ $$? = 77 ] && $(call tell,test-systemd,go test -v -timeout 10m -run '^TestSystemd$$$$' ./tests -debian "$$debian" -deb $(DEB))
+	@debian=$$(tests/systemd/root) || [ $$? = 77 ] && $(call tell,test-systemd,$(GO_TEST) -run '^TestSystemd$$$$' ./tests -debian "$$debian" -deb $(DEB))
 
 test-package: deb ## the Debian package: what is in it, and what lintian says
 	@tests/install-needs package
-	@$(call tell,test-package,go test -v -timeout 5m -run '^TestPackage$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -deb $(DEB))
+	@$(call tell,test-package,$(GO_TEST) -run '^TestPackage$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -deb $(DEB))
 
 print-%:
 	@echo '$($*)'
@@ -85,7 +92,7 @@ needs:
 # Runs tests with -v, and prints of that what is worth reading.
 tell = mkdir -p build; echo 1 >build/$(1).status; { $(2) 2>&1; echo $$? >build/$(1).status; } | tee build/$(1).log \
 	| grep -vE '^(=== |PASS$$|[[:space:]]*--- PASS|\?)' || :; \
-	awk "$$SKIPS" build/$(1).log; exit $$(cat build/$(1).status)
+	awk "$$SKIPS" build/$(1).log | tee build/$(1).skipped; exit $$(cat build/$(1).status)
 
 # A test's reason to skip is logged before its result, under the name given by the nearest line above with ===.
 define SKIPS

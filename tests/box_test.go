@@ -92,14 +92,14 @@ func bootBox(story string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	tell := fmt.Sprintf("%s -boxed -story=%s -deb=%s -update=%v -aloud=%v -slow=%v", boxTests, story, boxPackage, *update, *aloud, *slow)
+	tell := fmt.Sprintf("%s -boxed -story=%s -deb=%s -update=%v -aloud=%v", boxTests, story, boxPackage, *update, *aloud)
 	unit := fmt.Sprintf(boxUnit, toldStatus, boxSource, tell, boxOut)
 	for path, text := range map[string]string{"/run/story.service": unit, "/run/out": ""} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return 0, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), storyTime()+5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), storyTime+30*time.Second)
 	defer cancel()
 	cmd := nspawn(ctx, "--boot", "--machine=box", "--bind="+source+":"+boxSource, "--bind-ro="+self()+":"+boxTests,
 		"--bind-ro="+*deb+":"+boxPackage, "--bind=/run/out:"+boxOut,

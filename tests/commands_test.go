@@ -12,15 +12,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// patience bounds every wait of a story.
-func patience() time.Duration { return 20 * time.Second * time.Duration(*slow) }
+// patience bounds every wait of a story, to end one that hangs: what a story waits for takes seconds at most.
+const patience = 5 * time.Minute
 
 // programs can stand first on a story's line without exec before them.
 var programs = []string{
 	"bridge", "cat", "dial", "docker", "dpkg", "flock", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
 	"iptables-nft", "iptables-nft-save", "iptables-save", "journalctl", "linkd", "ls", "nmcli", "notified", "ping", "podman",
 	"networkctl", "nft", "readlink", "script", "serve", "setpriv", "sh", "sysctl", "systemctl", "systemd-analyze", "systemd-run",
-	"udevadm",
+	"udevadm", "unanswered",
 }
 
 // command is what testscript runs for a word that it does not know; neg is a ! before it.
@@ -46,7 +46,7 @@ type stage struct {
 //	kill9 NAME                        the same after a SIGKILL, with whatever status
 //	rename NETNS DEV NAME             give an interface another name, with it down
 //	state [-unmarked] NETNS [FILE]    print the whole network state of a namespace, or write it to FILE
-//	everystep FILE                    repeat the lines of FILE; its `dies PROGRAM ARG...` is killed before the N-th step
+//	everystep FILE                    repeat the lines of FILE; its `dies PROGRAM ARG...` is killed before every step, or a sample
 //	engine docker|podman [FLAG...]    start a container engine, with an image called busybox
 //	transcript FILE PAGE NUMBER       type what a page of the guide shows as typed, and compare what is printed (guide_test.go)
 //	meanwhile PATTERN SCRIPT PROGRAM ARG...
@@ -164,22 +164,16 @@ func (s *stage) await(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Stdout().Write([]byte(stdout.String()))
 	ts.Stderr().Write([]byte(stderr.String()))
 	if !ok {
-		ts.Fatalf("not after %v", patience())
+		ts.Fatalf("not after %v", patience)
 	}
 }
 
-// settle allows for a daemon that has only just been started and does not answer yet.
+// settle leaves it to linkd wait to wait for a daemon that has only just been started.
 func (s *stage) settle(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: settle [ID...]")
 	}
-	const noDaemon = 3
-	until(func() bool {
-		status := s.command(ts, []string{"linkd", "status"})
-		_ = status.Run()
-		return status.ProcessState.ExitCode() != noDaemon
-	})
-	if err := ts.Exec("linkd", append([]string{"wait", "--timeout", patience().String()}, args...)...); err != nil {
+	if err := ts.Exec("linkd", append([]string{"wait", "--timeout", patience.String()}, args...)...); err != nil {
 		_ = ts.Exec("linkd", "status")
 		ts.Fatalf("linkd wait: %v", err)
 	}
@@ -203,16 +197,16 @@ func (s *stage) rename(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// until calls done again and again until it returns true, and reports whether it did within the patience of a story.
+// until calls done again and again until it returns true, and reports whether it did within the patience of a story. It
+// asks less and less often, for what takes long takes the processor from nobody then.
 func until(done func() bool) bool {
-	deadline := time.After(patience())
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for !done() {
+	const shortest, longest = 10 * time.Millisecond, 200 * time.Millisecond
+	deadline := time.After(patience)
+	for pause := shortest; !done(); pause = min(2*pause, longest) {
 		select {
 		case <-deadline:
 			return false
-		case <-again.C:
+		case <-time.After(pause):
 		}
 	}
 	return true

@@ -14,6 +14,7 @@ import (
 //	link:KIND    the kernel has links of that kind
 //	bridge-vlan  the kernel's bridges can filter by VLAN
 //	users        there is more than one user: not where an ordinary user is root in a namespace of their own
+//	thorough     this is TestFaults: all is done of which else a sample has to do
 //	cards        there are network cards, eth0 and eth1 on one wire, for a story to take
 func condition(name string) (bool, error) {
 	switch what, argument, _ := strings.Cut(name, ":"); what {
@@ -26,6 +27,8 @@ func condition(name string) (bool, error) {
 		return conform.HasBridgeVLAN()
 	case "users":
 		return os.Getenv(ordinaryUser) == "", nil
+	case "thorough":
+		return *thorough, nil
 	case "cards":
 		return os.Getenv(cardsEnv) != "", nil
 	}

@@ -125,8 +125,8 @@ func (s *stage) end(ts *testscript.TestScript, args []string, signal syscall.Sig
 	}()
 	select {
 	case <-ended:
-	case <-time.After(patience()):
-		ts.Fatalf("%s has not ended after %v", args[0], patience())
+	case <-time.After(patience):
+		ts.Fatalf("%s has not ended after %v", args[0], patience)
 	}
 	delete(s.jobs, args[0])
 	ts.Stdout().Write([]byte(ts.ReadFile(j.stdout)))

@@ -23,7 +23,7 @@ func TestPackage(t *testing.T) {
 	t.Run("lintian", packageLintian)
 	t.Run("elsewhere", packageElsewhere)
 	t.Run("reproducible", packageReproducible)
-	enactAll(t, "package", sandbox)
+	enactAll(t, storiesIn(t, "package"), sandbox)
 }
 
 // packageContents holds the package to a list of what is in it, with modes and owners, and to a page for each command.

@@ -22,10 +22,7 @@ func TestReadme(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("the demo is played as root here; as another user it needs user namespaces, which not every kernel allows")
 	}
-	linkd := filepath.Join(t.TempDir(), "linkd")
-	if out, err := exec.Command("go", "build", "-o", linkd, "../cmd/linkd").CombinedOutput(); err != nil {
-		t.Fatalf("build linkd: %v\n%s", err, out)
-	}
+	linkd := buildLinkd(t)
 	demo, err := exec.Command("demo/run", linkd).CombinedOutput()
 	if err != nil {
 		t.Fatalf("the demo: %v\n%s", err, demo)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -144,16 +145,18 @@ func enter() error {
 		return err
 	}
 	for _, e := range entries {
-		switch e.Name() {
-		case "linkd.d":
-			continue
-		case "iproute2":
-			if err := copyNames(); err != nil {
-				return err
-			}
+		if notOfTheMachine[e.Name()] {
 			continue
 		}
 		if err := os.Symlink("/run/etc/"+e.Name(), "/etc/"+e.Name()); err != nil {
+			return err
+		}
+	}
+	if err := copyNames(); err != nil {
+		return err
+	}
+	for name, text := range etcFiles {
+		if err := os.WriteFile("/etc/"+name, []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
@@ -179,9 +182,29 @@ func enter() error {
 	return nil
 }
 
+// etcFiles are the users and groups of every sandbox, where to look for them, and the names of hosts: a machine on which
+// linkd is installed has the group linkd.
+var etcFiles = map[string]string{
+	"passwd":        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
+	"group":         "root:x:0:\nnogroup:x:65534:\n",
+	"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+	"hosts":         "127.0.0.1 localhost\n::1 localhost\n",
+}
+
+// notOfTheMachine are the names in /etc that a sandbox does not take over from the machine: what the machine says of
+// linkd, of users, of networks and of container engines, and what it holds of the names for protocols, which is copied.
+var notOfTheMachine = map[string]bool{
+	"cni": true, "containers": true, "docker": true, "group": true, "hosts": true, "iproute2": true, "linkd.d": true,
+	"netplan": true, "network": true, "NetworkManager": true, "nsswitch.conf": true, "passwd": true, "sysctl.conf": true,
+	"sysctl.d": true, "systemd": true, "udev": true,
+}
+
 // copyNames gives the sandbox the names that ip(8) has for protocols and tables, but for those that come with linkd's
 // package: it may be installed on one machine and not on the next.
 func copyNames() error {
+	if _, err := os.Stat("/run/etc/iproute2"); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err := os.CopyFS("/etc/iproute2", os.DirFS("/run/etc/iproute2")); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +24,6 @@ import (
 var (
 	update  = flag.Bool("update", false, "rewrite what the stories expect with what they got")
 	binary  = flag.String("linkd", "", "the linkd to test; by default it is built from the source")
-	slow    = flag.Int("slow", 1, "have that many times the patience, on a slow machine")
 	aloud   = flag.Bool("aloud", false, "with -v, print all that a story did, not only that of one that failed")
 	engines = flag.String("engines", "", "the folder of container engines (see install-engines), for the stories about them")
 	story   = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
@@ -33,13 +32,16 @@ var (
 	debian  = flag.String("debian", "", "the folder of a Debian system (see systemd/root), for the stories about the service")
 	group   = flag.String("group", "", "boot that Debian in this control group, to tell the story there")
 	boxed   = flag.Bool("boxed", false, "tell the story in the system that this process was started in")
+	// thorough makes a story about faults take every step and all rounds, not a sample of them.
+	thorough = flag.Bool("thorough", false, "tell the stories about faults in full (see make test-faults)")
 )
 
 // skipStatus is how a story that cannot run here is told apart from one that failed.
 const skipStatus = 77
 
-// storyTime bounds one story, so that one that hangs is named instead of the whole run.
-func storyTime() time.Duration { return 2 * time.Minute * time.Duration(*slow) }
+// storyTime bounds one story, so that one that hangs is named instead of the whole run. It is no measure of speed: the
+// longest story takes a tenth of it on a slow machine.
+const storyTime = 30 * time.Minute
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -54,7 +56,21 @@ func TestMain(m *testing.M) {
 
 // TestStories starts every story in a fresh sandbox, by running this test binary again as the sandbox's first
 // process: files, processes and commands that a story names are then simply those of the sandbox.
-func TestStories(t *testing.T) { enactAll(t, "stories", sandbox) }
+func TestStories(t *testing.T) { enactAll(t, storiesIn(t, "stories"), sandbox) }
+
+// TestFaults tells in full the stories of which TestStories tells a sample.
+func TestFaults(t *testing.T) {
+	if !*thorough {
+		t.Skip("takes long: make test-faults")
+	}
+	stories := slices.DeleteFunc(storiesIn(t, "stories"), func(story string) bool {
+		return strings.Contains(story, "#") || !sampledLine.MatchString(read(t, story))
+	})
+	enactAll(t, stories, sandbox)
+}
+
+// sampledLine is a line of which less is done without -thorough.
+var sampledLine = regexp.MustCompile(`(?m)^(everystep|\[thorough\]) `)
 
 // TestEngines tells the stories in which containers are those of real engines.
 func TestEngines(t *testing.T) {
@@ -62,7 +78,7 @@ func TestEngines(t *testing.T) {
 		t.Skip("needs container engines: make test-docker")
 	}
 	t.Cleanup(func() { removeGroups(t, storyGroup) })
-	enactAll(t, "engines", sandbox)
+	enactAll(t, storiesIn(t, "engines"), sandbox)
 }
 
 // TestSystemd tells the stories about the service, each in a Debian system that systemd has booted for it.
@@ -74,26 +90,28 @@ func TestSystemd(t *testing.T) {
 		t.Skipf("systemd-nspawn cannot start a container here: %v: %s", err, out)
 	}
 	t.Cleanup(func() { removeGroups(t, boxGroup) })
-	enactAll(t, "systemd", box)
+	enactAll(t, storiesIn(t, "systemd"), box)
 }
 
 // place is where a story is told: it returns this test binary, to be started there with args.
 type place func(ctx context.Context, story string, args ...string) *exec.Cmd
 
-func enactAll(t *testing.T, folder string, where place) {
+// storiesIn are the stories of a folder, and those that the pages of the guide tell in the same place.
+func storiesIn(t *testing.T, folder string) []string {
+	t.Helper()
 	stories, err := filepath.Glob(folder + "/*.txtar")
 	if err != nil || len(stories) == 0 {
 		t.Fatalf("no stories found: %v", err)
 	}
-	stories = append(stories, guidePages(t, folder)...)
+	return append(stories, guidePages(t, folder)...)
+}
+
+func enactAll(t *testing.T, stories []string, where place) {
 	linkd := *binary
 	if linkd == "" {
-		linkd = filepath.Join(t.TempDir(), "linkd")
-		if out, err := exec.Command("go", "build", "-o", linkd, "../cmd/linkd").CombinedOutput(); err != nil {
-			t.Fatalf("build linkd: %v\n%s", err, out)
-		}
+		linkd = buildLinkd(t)
 	}
-	linkd, err = filepath.Abs(linkd)
+	linkd, err := filepath.Abs(linkd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +129,16 @@ func enactAll(t *testing.T, folder string, where place) {
 	})
 }
 
+// buildLinkd builds linkd from the source, for as long as the test t lasts.
+func buildLinkd(t *testing.T) string {
+	t.Helper()
+	linkd := filepath.Join(t.TempDir(), "linkd")
+	if out, err := exec.Command("go", "build", "-o", linkd, "../cmd/linkd").CombinedOutput(); err != nil {
+		t.Fatalf("build linkd: %v\n%s", err, out)
+	}
+	return linkd
+}
+
 // backends are those of iptables with which a story is told: as a line such as "# BACKENDS nft, legacy" says, or the one
 // that the machine has by default.
 func backends(t *testing.T, file string) []string {
@@ -126,10 +154,10 @@ var backendsLine = regexp.MustCompile(`(?m)^# BACKENDS (.+)$`)
 
 // enact runs one story in its place and takes its outcome as that of the test t.
 func enact(t *testing.T, file, linkd, backend string, where place) {
-	ctx, cancel := context.WithTimeout(t.Context(), storyTime()+10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), storyTime+time.Minute)
 	defer cancel()
 	cmd := where(ctx, file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
-		fmt.Sprintf("-slow=%v", *slow), "-backend="+backend, "-engines="+*engines, "-deb="+*deb)
+		fmt.Sprintf("-thorough=%v", *thorough), "-backend="+backend, "-engines="+*engines, "-deb="+*deb)
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
@@ -183,13 +211,12 @@ func tell(file string) int {
 			Files:              []string{file},
 			UpdateScripts:      *update,
 			RequireUniqueNames: true,
-			Deadline:           time.Now().Add(storyTime()),
+			Deadline:           time.Now().Add(storyTime),
 			Cmds:               stage.commands(),
 			Condition:          condition,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("EXAMPLES", examples)
 				env.Setenv("DEB", *deb)
-				env.Setenv("SLOW", strconv.Itoa(*slow))
 				for _, v := range env.Vars {
 					name, _, _ := strings.Cut(v, "=")
 					stage.variables = append(stage.variables, name)

@@ -16,8 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stepsProgram, as the first argument, makes this test binary the program that runs another one step by step.
-const stepsProgram = "step-by-step"
+const (
+	// stepsProgram, as the first argument, makes this test binary the program that runs another one step by step.
+	stepsProgram = "step-by-step"
+	// stoppingProgram makes it the program that becomes the other one, with the kernel told which calls to stop at.
+	stoppingProgram = "stop-at-steps"
+)
 
 // noMatchStatus is its exit status when there was no step to do something before.
 const noMatchStatus = 99
@@ -31,6 +35,10 @@ const killedStatus = 128 + 9
 // strace can kill at the N-th call as well, but it counts each thread for itself, and a Go program's work wanders from
 // thread to thread: some steps would never be hit.
 func init() {
+	if len(os.Args) > 2 && os.Args[1] == stoppingProgram {
+		fmt.Fprintln(os.Stderr, becomeStopping(os.Args[2:]))
+		os.Exit(1)
+	}
 	if len(os.Args) < 2 || os.Args[1] != stepsProgram {
 		return
 	}
@@ -59,19 +67,50 @@ type tracer struct {
 	root   int
 	count  int
 	killed bool
-	inside map[int]bool   // threads that are in a system call
-	last   map[int]string // the last step of each
+	last   map[int]string // the last step of each thread
+}
+
+// stops are the system calls of which some are steps. Of an openat that makes nothing none is, but it tells a second
+// write to a file from one that the kernel has started again.
+var stops = []uint32{
+	unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_WRITE, unix.SYS_PWRITE64, unix.SYS_OPENAT, unix.SYS_SYMLINKAT,
+	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_UNLINKAT, unix.SYS_MKDIRAT, unix.SYS_MOUNT, unix.SYS_UMOUNT2,
+	unix.SYS_SETSOCKOPT,
+}
+
+// becomeStopping makes this process another program, which the kernel stops for its tracer at those calls alone
+// (SECCOMP_RET_TRACE in seccomp(2)): to stop at each and every one takes three times as long.
+func becomeStopping(args []string) error {
+	path, err := exec.LookPath(args[0])
+	if err != nil {
+		return err
+	}
+	// The filter is that of the thread that becomes the program (execve(2)).
+	runtime.LockOSThread()
+	const number = 0 // where the call's number is in struct seccomp_data
+	filter := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: number}}
+	for i, call := range stops {
+		filter = append(filter, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jt: uint8(len(stops) - i)})
+	}
+	filter = append(filter,
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_TRACE})
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program))); errno != 0 {
+		return fmt.Errorf("seccomp: %w", errno)
+	}
+	return unix.Exec(path, args, os.Environ())
 }
 
 func (t *tracer) run(args []string) int {
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := exec.Command(self(), append([]string{stoppingProgram}, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	t.root, t.inside, t.last = cmd.Process.Pid, map[int]bool{}, map[int]string{}
+	t.root, t.last = cmd.Process.Pid, map[int]string{}
 	code := 0
 	for known := map[int]bool{}; ; {
 		var ws unix.WaitStatus
@@ -88,7 +127,6 @@ func (t *tracer) run(args []string) int {
 				code = ws.ExitStatus()
 			}
 			delete(known, tid)
-			delete(t.inside, tid)
 			continue
 		}
 		signal := 0
@@ -97,26 +135,21 @@ func (t *tracer) run(args []string) int {
 			// The first stop of the program itself, and of every thread and process that it starts.
 			known[tid] = true
 			if tid == t.root {
-				options := unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK |
+				options := unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK |
 					unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_EXITKILL
 				if err := unix.PtraceSetOptions(tid, options); err != nil {
 					fmt.Fprintln(os.Stderr, err)
 					return 1
 				}
 			}
-		case stop == unix.SIGTRAP|0x80:
-			if t.inside[tid] = !t.inside[tid]; t.inside[tid] {
-				t.enter(tid)
-			}
+		case stop == unix.SIGTRAP && ws.TrapCause() == unix.PTRACE_EVENT_SECCOMP:
+			t.enter(tid)
 		case stop == unix.SIGTRAP && ws.TrapCause() > 0:
-			if ws.TrapCause() == unix.PTRACE_EVENT_EXEC {
-				t.inside[tid] = true
-			}
 		default:
 			signal = int(stop)
 		}
 		// A thread that was killed in the meantime cannot go on, and is waited for.
-		_ = unix.PtraceSyscall(tid, signal)
+		_ = unix.PtraceCont(tid, signal)
 	}
 	switch {
 	case t.before != nil:
@@ -161,7 +194,7 @@ func (t *tracer) enter(tid int) {
 	}
 }
 
-// syscallInfo is struct ptrace_syscall_info (ptrace(2), PTRACE_GET_SYSCALL_INFO), for the entry of a call.
+// syscallInfo is struct ptrace_syscall_info (ptrace(2), PTRACE_GET_SYSCALL_INFO), for a stop by seccomp(2).
 type syscallInfo struct {
 	op        uint8
 	_         [3]uint8
@@ -169,7 +202,7 @@ type syscallInfo struct {
 	_, _      uint64
 	nr        uint64
 	args      [6]uint64
-	remainder uint64
+	remainder [2]uint64
 }
 
 // describe says in words what step a thread is about to do; "" is none.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -18,8 +17,10 @@ import (
 //
 //	serve NETWORK ADDRESS...  answer whoever comes, on udp and tcp as in net.Listen: with who it came from
 //	dial NETWORK ADDRESS      ask, and print the answer; fail with why there is none
+//	unanswered NETWORK ADDRESS
+//	                          ask, and fail with what comes within a second, be it a refusal
 //	notified SOCKET SILENCE   print what a service tells systemd (sd_notify(3)), and when it is silent for so long
-var smallPrograms = map[string]func(args []string) error{"serve": serve, "dial": dial, "notified": notified}
+var smallPrograms = map[string]func(args []string) error{"serve": serve, "dial": dial, "unanswered": unanswered, "notified": notified}
 
 func init() {
 	run, is := smallPrograms[filepath.Base(os.Args[0])]
@@ -31,15 +32,6 @@ func init() {
 		os.Exit(1)
 	}
 	os.Exit(0)
-}
-
-// answerTime is how long an answer may take. What is dropped takes as long as this.
-func answerTime() time.Duration {
-	times, err := strconv.Atoi(os.Getenv("SLOW"))
-	if err != nil {
-		times = 1
-	}
-	return time.Second * time.Duration(times)
 }
 
 func serve(args []string) error {
@@ -103,16 +95,41 @@ func dial(args []string) error {
 	if len(args) != 2 {
 		return errors.New("usage: dial NETWORK ADDRESS")
 	}
-	conn, err := net.DialTimeout(args[0], args[1], answerTime())
+	text, err := ask(args[0], args[1], patience)
 	if err != nil {
 		return why(err)
 	}
+	fmt.Printf("%s", text)
+	return nil
+}
+
+// unanswered waits for a second in vain. An answer that takes longer goes unheard, so a slow machine fails nobody here.
+func unanswered(args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: unanswered NETWORK ADDRESS")
+	}
+	text, err := ask(args[0], args[1], time.Second)
+	var timeout net.Error
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return nil
+	case err != nil:
+		return why(err)
+	}
+	return fmt.Errorf("an answer: %s", text)
+}
+
+func ask(network, address string, limit time.Duration) ([]byte, error) {
+	conn, err := net.DialTimeout(network, address, limit)
+	if err != nil {
+		return nil, err
+	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(answerTime())); err != nil {
-		return err
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		return nil, err
 	}
 	text := make([]byte, 64)
-	if strings.HasPrefix(args[0], "udp") {
+	if strings.HasPrefix(network, "udp") {
 		var n int
 		if _, err = conn.Write([]byte("?")); err == nil {
 			n, err = conn.Read(text)
@@ -124,11 +141,7 @@ func dial(args []string) error {
 			err = errors.New("a part of the answer is missing")
 		}
 	}
-	if err != nil {
-		return why(err)
-	}
-	fmt.Printf("%s", text)
-	return nil
+	return text, err
 }
 
 // why leaves the addresses out, of which one's own port differs from run to run.

@@ -35,7 +35,7 @@ func TestNoKnownVulnerability(t *testing.T) {
 }
 
 func answers(ctx context.Context, database string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 100*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, database+"/index/db.json", nil)
 	if err != nil {

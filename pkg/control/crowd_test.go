@@ -70,7 +70,7 @@ func connectAs(t *testing.T, uid int, path string) net.Conn {
 // asked is the status of an answer, and "closed" where the connection is.
 func asked(t *testing.T, conn net.Conn, path string) string {
 	t.Helper()
-	conform.Must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	conform.Must(t, conn.SetDeadline(time.Now().Add(patience)))
 	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: linkd\r\n\r\n", path); err != nil {
 		return "closed"
 	}
@@ -139,7 +139,7 @@ func TestNobodyTakesAllConnections(t *testing.T) {
 	}
 	// Who goes makes room, once the daemon has noticed.
 	held[0].Close()
-	for deadline := time.Now().Add(10 * time.Second); asked(t, connectAs(t, aMember, path), "/v1/identity") != "200 OK"; {
+	for deadline := time.Now().Add(patience); asked(t, connectAs(t, aMember, path), "/v1/identity") != "200 OK"; {
 		if time.Now().After(deadline) {
 			t.Fatal("there is no room for another when one has gone")
 		}

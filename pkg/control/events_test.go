@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,7 +29,7 @@ func (d *daemon) listen(ctx context.Context, ids ...string) <-chan string {
 
 func TestEventsUntilTheDaemonStops(t *testing.T) {
 	d := start(t, bridge)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	status, err := d.client.Wait(ctx, nil)
 	is(t, "converged lab/link/br0=ok", status, err)

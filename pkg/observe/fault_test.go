@@ -35,7 +35,7 @@ func TestInterruptedDump(t *testing.T) {
 	defer cancel()
 
 	interrupted := 0
-	for deadline := time.Now().Add(20 * time.Second); interrupted < 3; {
+	for deadline := time.Now().Add(patience); interrupted < 3; {
 		if time.Now().After(deadline) {
 			t.Fatalf("the kernel interrupted %d dumps", interrupted)
 		}
