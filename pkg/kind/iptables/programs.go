@@ -133,7 +133,7 @@ func (b *backend) isAll(tables map[string]*table, born []string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range lacking {
+	for _, name := range slices.Sorted(slices.Values(lacking)) {
 		if slices.Contains(now, name) {
 			return fmt.Errorf("%s-save did not print the table %s, which is there", b.prefix, name)
 		}
