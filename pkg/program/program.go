@@ -10,9 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -27,9 +29,9 @@ type Run struct {
 	Args []string
 	// Input is its standard input.
 	Input string
-	// Within is how long the run may take; it has to be set.
+	// Within is how long the run may take; 0 is as long as its context lasts, for a program that tells of events.
 	Within time.Duration
-	// Most is how many bytes the program may print; it has to be set.
+	// Most is how many bytes the program may print; 0 is any number, for a program that tells of events.
 	Most int64
 }
 
@@ -83,8 +85,22 @@ func (r Run) Output(ctx context.Context) ([]byte, error) {
 // The program is the leader of a process group of its own, and is killed with all of it. What it starts in another
 // session lives on, but holds nobody up.
 func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
-	ctx, cancel := context.WithTimeout(ctx, r.Within)
-	defer cancel()
+	if r.Most == 0 {
+		r.Most = math.MaxInt64
+	}
+	within, attr := r.Within, &syscall.SysProcAttr{Setpgid: true}
+	if r.Within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.Within)
+		defer cancel()
+		end, _ := ctx.Deadline()
+		within = time.Until(end).Round(100 * time.Millisecond)
+		// A program started by linkd must not change anything after linkd was killed and the next one has looked. The signal is
+		// for the end of the thread that started the program (PR_SET_PDEATHSIG in prctl(2)), which therefore has to stay.
+		attr.Pdeathsig = syscall.SIGKILL
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
 	out, in, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.base(), err)
@@ -93,8 +109,7 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 	complaint := &bounded{left: mostComplaint}
 	cmd := exec.Command(r.Name, r.Args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(r.Input), in, complaint
-	// A program started by linkd must not change anything after linkd was killed and the next one has looked.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = attr
 	// Whoever else holds the pipes of a program that has ended does not hold up the wait for it.
 	cmd.WaitDelay = killTime
 	err = cmd.Start()
@@ -134,7 +149,7 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 	case limited.exceeded:
 		return fmt.Errorf("%s: %w: more than %s, so linkd stopped it", r.base(), ErrTooMuch, size(r.Most))
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s: %w within %s, so linkd stopped it", r.base(), ErrNoAnswer, span(r.Within))
+		return fmt.Errorf("%s: %w within %s, so linkd stopped it", r.base(), ErrNoAnswer, span(within))
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", r.base(), ctx.Err())
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -66,11 +66,20 @@ func (b *backend) attempt(ctx context.Context, name string, run func() error) er
 	err = fmt.Errorf("%w; linkd runs it again after a pause", err)
 	silent.begin(here, err)
 	// It may be the program, and not what it finds in this namespace: then no other namespace is to wait for it.
-	ask := program.Run{Name: name, Args: []string{"--version"}, Within: versionTime, Most: mostPrinted}
-	if _, unwell := ask.Output(ctx); isBeyondBounds(unwell) {
+	if isHung(ctx, name) {
 		silent.begin(anywhere, err)
 	}
 	return err
+}
+
+// isHung tells whether a program does not even print its version, in linkd's own namespace: on another thread, that is.
+func isHung(ctx context.Context, name string) bool {
+	hung := make(chan bool, 1)
+	go func() {
+		_, err := program.Run{Name: name, Args: []string{"--version"}, Within: versionTime, Most: mostPrinted}.Output(ctx)
+		hung <- isBeyondBounds(err)
+	}()
+	return <-hung
 }
 
 func isBeyondBounds(err error) bool {
