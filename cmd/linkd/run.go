@@ -64,6 +64,9 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 
 	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
 	defer journal.Close()
+	if err := journal.Broken(); err != nil {
+		log.Warn(err.Error())
+	}
 	engine, world, err := o.newEngine(kind.All(), journal, log)
 	if err != nil {
 		return exit(exitFailed, err)

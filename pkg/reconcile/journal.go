@@ -25,8 +25,8 @@ type Journal struct {
 	file       *os.File
 	path       string
 	lines      int
-	boot       string // the boot that the lines are of
-	previous   string // the subject of the last line
+	boot       string   // the boot that the lines are of
+	next       position // of the next line
 	readOnly   bool
 	broken     error // why it cannot be written
 	damage     error // what was lost when it was read

@@ -10,22 +10,28 @@ import (
 	"linkd/pkg/spec"
 )
 
-// OpenJournal reads the journal at path and goes on writing it. A journal that cannot be written is kept in memory. What
-// cannot be read is not written over but kept under another name. Broken tells why.
+// OpenJournal reads the journal at path and goes on writing it. A journal that cannot be written is kept in memory. One
+// that is not to be read is not written over, but kept under another name. Broken tells why.
 func OpenJournal(path string) *Journal {
 	j := newJournal(path)
-	if !j.load() {
-		if aside, err := setAside(path); err != nil {
-			// It is not linkd's to write over.
+	err := j.load()
+	switch {
+	case errors.Is(err, errTooLarge), errors.Is(err, errIrregular):
+		name, failed := setAside(path)
+		if failed != nil {
 			j.readOnly = true
-			j.damage = fmt.Errorf("%w; nor can it be kept under another name, so linkd writes no journal: %w", j.damage, err)
+			j.damage = fmt.Errorf("%w; it cannot be kept under another name, so linkd writes no journal: %w", j.damage, failed)
 			return j
-		} else if aside != "" {
-			j.damage = fmt.Errorf("%w; it is kept as %s", j.damage, aside)
 		}
-	} else if j.damage != nil {
-		if copied, err := keepCopy(path); err == nil {
-			j.damage = fmt.Errorf("%w; the damaged journal is kept as %s", j.damage, copied)
+		j.damage = fmt.Errorf("%w; it is kept as %s", j.damage, name)
+	case err != nil:
+		// Whatever is in the way now may not be at the next start.
+		j.readOnly = true
+		j.damage = fmt.Errorf("%w; it stays as it is, and linkd writes no journal until it is started again", j.damage)
+		return j
+	case j.damage != nil:
+		if name, err := keepCopy(path); err == nil {
+			j.damage = fmt.Errorf("%w; the damaged journal is kept as %s", j.damage, name)
 		}
 	}
 	j.broken = j.compact()
@@ -36,7 +42,7 @@ func OpenJournal(path string) *Journal {
 func ReadJournal(path string) *Journal {
 	j := newJournal(path)
 	j.readOnly = true
-	j.load()
+	_ = j.load()
 	return j
 }
 
@@ -44,8 +50,8 @@ func newJournal(path string) *Journal {
 	return &Journal{entries: map[scope]map[spec.ID]Entry{}, namespaces: map[string]spec.Selector{}, path: path}
 }
 
-// load reads the file. The damage is what is wrong with it, and it is not read where the file itself is not to be read.
-func (j *Journal) load() (read bool) {
+// load reads the file. The damage is what is wrong with it; the error is why it was not read at all.
+func (j *Journal) load() error {
 	boot, err := bootID()
 	var text []byte
 	if j.boot = boot; err == nil {
@@ -53,29 +59,23 @@ func (j *Journal) load() (read bool) {
 	}
 	if isAbsent(err) {
 		j.Fresh = true
-		return true
+		return nil
 	}
 	if err != nil {
 		j.Fresh = true
-		j.damage = fmt.Errorf("the journal cannot be read, so linkd does not know what to put back: %w", err)
-		return false
+		j.damage = fmt.Errorf("the journal is not read, so linkd does not know what to put back: %w", err)
+		return err
 	}
 	if damaged := j.replay(text); damaged > 0 {
 		// What a lost line is about may carry a mark: it is looked for as where there is no journal.
 		j.Fresh = true
 		j.damage = fmt.Errorf("lines of the journal are damaged (%d), and lost: linkd neither deletes nor puts back what only they say", damaged)
 	}
-	return true
+	return nil
 }
 
-// setAside gives a file a name that no other has, and returns that; "" where there is no file.
+// setAside gives a file a name that no other has, and returns that.
 func setAside(path string) (name string, err error) {
-	if _, err := os.Lstat(path); err != nil {
-		if isAbsent(err) {
-			return "", nil
-		}
-		return "", err
-	}
 	name = path + ".unread"
 	for n := 2; ; n++ {
 		if _, err := os.Lstat(name); err != nil {
@@ -120,15 +120,15 @@ func (j *Journal) compact() error {
 	}
 	var out bytes.Buffer
 	var errs []error
-	j.previous = line{}.subject()
+	j.next = start()
 	add := func(l line) {
-		text, err := signedLine(l, j.boot, j.previous)
+		text, err := signedLine(l, j.boot, j.next)
 		if err != nil {
 			errs = append(errs, err)
 			return
 		}
 		out.Write(text)
-		j.previous = l.subject()
+		j.next = j.next.next(l)
 	}
 	add(line{Boot: j.boot})
 	for name, s := range j.namespaces {
@@ -181,7 +181,7 @@ func (j *Journal) write(l line) {
 	if j.readOnly {
 		return
 	}
-	text, err := signedLine(l, j.boot, j.previous)
+	text, err := signedLine(l, j.boot, j.next)
 	if err != nil {
 		j.broken = err
 		return
@@ -196,5 +196,5 @@ func (j *Journal) write(l line) {
 		j.broken = errors.Join(err, j.compact())
 		return
 	}
-	j.previous = l.subject()
+	j.next = j.next.next(l)
 }

@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"regexp"
+	"strconv"
+	"strings"
 
 	"linkd/pkg/spec"
 )
@@ -23,9 +26,22 @@ type line struct {
 	Namespace string   `json:"namespace,omitempty"`
 	Selector  []string `json:"selector,omitempty"`
 
-	// previous is the subject of the line before, which may be damaged or missing.
+	position
+}
+
+// position is where in the journal a line stands.
+type position struct {
+	// number counts the lines, from 0.
+	number uint32
+	// previous is the subject of the line before, which may be damaged or missing; zeros in the first.
 	previous string
 }
+
+// next is the position after a line.
+func (p position) next(l line) position { return position{p.number + 1, l.subject()} }
+
+// start is the position of the first line.
+func start() position { return position{0, strings.Repeat("0", digits)} }
 
 func (l line) id() spec.ID { return spec.ID{NS: l.NS, Kind: l.Kind, Key: l.Key} }
 
@@ -48,37 +64,38 @@ const (
 	digits = 16
 )
 
-// signedLine is the text of a line, with its end. Its last field is `sum`: the digests of what the line is about, of what
-// the line before is about, and of this line and the boot, so that a line of another boot counts for nothing. A linkd that
-// does not know of these fields passes over them.
-func signedLine(l line, boot, previous string) ([]byte, error) {
+// signedLine is the text of a line, with its end. Its last field is `sum`: the digests of what the line is about and of
+// what the line before is about, its number, and the digest of all that and the boot, so that a line of another boot
+// counts for nothing. A linkd that does not know of these fields passes over them.
+func signedLine(l line, boot string, at position) ([]byte, error) {
 	l.About = l.subject()
 	text, err := json.Marshal(l)
 	if err != nil {
 		return nil, err
 	}
-	text = append(text[:len(text)-1], sumKey+l.About+previous...)
+	text = fmt.Appendf(text[:len(text)-1], "%s%s%s%08x", sumKey, l.About, at.previous, at.number)
 	text = append(text, digest([]byte(boot), text)+sumEnd...)
 	return append(text, '\n'), nil
 }
 
 // readLine reads a line without its end; ok is false for one that is not as it was written during this boot.
 func readLine(text []byte, boot string) (l line, ok bool) {
-	const tail = 3*digits + len(sumEnd)
+	const tail = 3*digits + 8 + len(sumEnd)
 	at := len(text) - tail
 	if at < len(sumKey) || string(text[at-len(sumKey):at]) != sumKey || string(text[len(text)-len(sumEnd):]) != sumEnd {
 		return line{}, false
 	}
-	end := at + 2*digits
+	end := at + tail - digits - len(sumEnd)
 	if digest([]byte(boot), text[:end]) != string(text[end:end+digits]) || json.Unmarshal(text, &l) != nil {
 		return line{}, false
 	}
-	l.previous = string(text[at+digits : end])
-	return l, true
+	number, err := strconv.ParseUint(string(text[at+2*digits:end]), 16, 32)
+	l.position = position{uint32(number), string(text[at+digits : at+2*digits])}
+	return l, err == nil
 }
 
 var (
-	lineEnd  = regexp.MustCompile(sumKey + `[0-9a-f]{48}` + sumEnd)
+	lineEnd  = regexp.MustCompile(sumKey + `[0-9a-f]{56}` + sumEnd)
 	subjects = regexp.MustCompile(`"of":"([0-9a-f]{16})"|"sum":"([0-9a-f]{16})`)
 )
 

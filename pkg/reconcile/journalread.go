@@ -29,9 +29,9 @@ func readJournal(path string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no regular file", path)
+		return nil, fmt.Errorf("%s is %w", path, errIrregular)
 	case info.Size() > mostJournal:
-		return nil, fmt.Errorf("%s has %d MiB, and linkd reads %d MiB at most", path, info.Size()>>20, mostJournal>>20)
+		return nil, fmt.Errorf("%s is %w: linkd reads %d MiB at most", path, errTooLarge, mostJournal>>20)
 	}
 	var text bytes.Buffer
 	text.Grow(int(info.Size()) + bytes.MinRead)
@@ -39,23 +39,28 @@ func readJournal(path string) ([]byte, error) {
 	return text.Bytes(), err
 }
 
+var (
+	errIrregular = errors.New("no regular file")
+	errTooLarge  = errors.New("too large")
+)
+
 // isAbsent tells whether an error says that there is no file.
 func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) }
 
 // reader takes the lines of a journal in.
 type reader struct {
 	*Journal
-	ids      map[string]spec.ID // by the subjects of their lines
-	names    map[string]string  // of namespaces, likewise
-	previous string             // the subject of the last good line
-	gap      bool               // what follows that is damaged
-	damaged  int
+	ids     map[string]spec.ID // by the subjects of their lines
+	names   map[string]string  // of namespaces, likewise
+	next    position           // of the line after the last good one
+	gap     bool               // what follows that one is damaged
+	damaged int
 }
 
 // replay reads the lines of a journal, and returns how many are damaged. A damaged line is lost alone: no other one is,
 // and what it was about is not remembered as an earlier line has it. Half a line at the end is no damage: a crash leaves it.
 //
-// A journal without any sum is one of a linkd before 0.3. Of its lines nobody can tell whether they are as they were
+// A journal without any sum is one of an earlier linkd. Of its lines nobody can tell whether they are as they were
 // written; one that is no JSON is damaged.
 func (j *Journal) replay(text []byte) (damaged int) {
 	r := &reader{Journal: j, ids: map[string]spec.ID{}, names: map[string]string{}}
@@ -73,6 +78,7 @@ func (j *Journal) replay(text []byte) (damaged int) {
 			return 0
 		}
 	}
+	r.next = start()
 	for i, text := range lines {
 		l, ok := readLine(text, j.boot)
 		if !ok && (i < len(lines)-1 || whole) {
@@ -83,14 +89,14 @@ func (j *Journal) replay(text []byte) (damaged int) {
 		if !ok {
 			continue
 		}
-		if i > 0 && l.previous != r.previous {
+		if l.position != r.next {
 			if !r.gap {
 				// Somebody took lines out.
 				r.damaged++
 			}
 			r.doubt(l.previous)
 		}
-		r.previous, r.gap = l.About, false
+		r.next, r.gap = l.position.next(l), false
 		r.take(l)
 	}
 	return r.damaged
