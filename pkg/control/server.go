@@ -103,6 +103,7 @@ func Serve(dir, version string, d Daemon, metrics http.Handler, log *slog.Logger
 		Handler: guard(mux, &door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: longestQuestion,
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	go door.watch()
 	done := make(chan struct{})

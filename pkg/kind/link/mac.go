@@ -42,6 +42,9 @@ func stableMAC(ns *observe.NS, l *Link) (string, error) {
 // bootID is a number that no other boot of any machine has (random(4)).
 var bootID = file{path: "/proc/sys/kernel/random/boot_id"}
 
+// At the start there are file descriptors. Later each namespace takes some.
+func init() { _, _ = bootID.get() }
+
 // file is a file that is read once. A failure is not kept: where linkd has no file descriptor left, it may have one later.
 type file struct {
 	path string
