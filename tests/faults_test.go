@@ -49,6 +49,9 @@ var faults = map[int]string{
 	31: "a container engine is down or hangs",
 	32: "the loop hangs",
 	33: "nothing can be written in the runtime directory",
+	36: "an external program hangs, floods its output, or dies",
+	38: "there are no file descriptors left",
+	56: "a line of the journal is damaged",
 }
 
 // TestFaultsAreTested wants each fault named by a line such as "# FAULTS 4, 5: ..." of a story, or by such a comment of a

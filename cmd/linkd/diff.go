@@ -43,6 +43,9 @@ func newDiff(o *options) *cobra.Command {
 				err = printChanges(os.Stdout, plan, status)
 			} else {
 				_, err = fmt.Fprint(stdout, plan)
+				for _, line := range troubleLines(status) {
+					fmt.Fprintln(stderr, line)
+				}
 				o.printTrouble(stderr, status)
 			}
 			switch {

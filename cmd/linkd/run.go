@@ -49,7 +49,9 @@ const garbagePercent = 50
 func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	// A daemon is there to be small: what a pass of everything leaves behind is soon gone, and passes are rare.
 	debug.SetGCPercent(garbagePercent)
-	log := o.logger(stderr)
+	limit := reconcile.NewLogLimit(o.logger(stderr).Handler())
+	defer limit.Flush()
+	log := slog.New(limit)
 	release, err := control.Lock(o.runtimeDir)
 	switch {
 	case errors.Is(err, control.ErrLocked):
@@ -64,6 +66,9 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 
 	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
 	defer journal.Close()
+	if err := journal.Broken(); err != nil {
+		log.Warn(err.Error())
+	}
 	engine, world, err := o.newEngine(kind.All(), journal, log)
 	if err != nil {
 		return exit(exitFailed, err)

@@ -25,13 +25,6 @@ const (
 	groupSocketMode = 0o660
 )
 
-// door is the control socket, and whose group may come in.
-type door struct {
-	net.Listener
-	readers int // the ID of the group, or nobody
-	close   func()
-}
-
 // nobody is a group that no process is in: (gid_t)-1 stands for none (chown(2)).
 const nobody = -1
 
@@ -54,20 +47,20 @@ func open(dir string, log *slog.Logger) (*door, error) {
 		}
 		return nil, fmt.Errorf("systemd passes %d files, and what is wanted is one Unix stream socket", len(passed))
 	}
-	d := &door{Listener: listener, readers: nobody, close: func() { listener.Close() }}
-	if info, err := os.Lstat(listener.Addr().String()); err == nil {
-		d.readers = writers(info)
+	d := newDoor(listener, dir, listener.Addr().String(), log)
+	if info, err := os.Lstat(d.path); err == nil {
+		d.readers.Store(writers(info))
 	}
 	return d, nil
 }
 
 // writers is the group that a file's mode lets write, which is what it takes to connect to a socket (unix(7)).
-func writers(info fs.FileInfo) int {
+func writers(info fs.FileInfo) int64 {
 	st, is := info.Sys().(*syscall.Stat_t)
 	if !is || info.Mode().Perm()&unix.S_IWGRP == 0 {
 		return nobody
 	}
-	return int(st.Gid)
+	return int64(st.Gid)
 }
 
 // create makes the socket under a name that nobody asks for, and moves it to its own when it has its mode and group. That
@@ -75,37 +68,42 @@ func writers(info fs.FileInfo) int {
 // The lock on the directory is held, so nothing there is a living daemon's.
 func create(dir string, log *slog.Logger) (*door, error) {
 	path := filepath.Join(dir, SocketName)
-	// No longer than the name it gets: the path of a socket has 108 bytes (unix(7)).
-	temporary := filepath.Join(dir, "linkd.new")
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	listener, err := (&net.ListenConfig{Control: private}).Listen(context.Background(), "unix", temporary)
+	listener, made, readers, err := makeSocket(path, os.Rename, log)
 	if err != nil {
 		return nil, err
 	}
-	d := &door{Listener: listener}
+	d := newDoor(listener, dir, path, log)
+	d.made = made
+	d.readers.Store(readers)
+	return d, nil
+}
+
+// makeSocket makes a socket beside a path, and has move give it that name. Readers is whose group may come in.
+func makeSocket(path string, move func(from, to string) error, log *slog.Logger) (listener net.Listener, made fs.FileInfo, readers int64, err error) {
+	// No longer than the name it gets: the path of a socket has 108 bytes (unix(7)).
+	temporary := filepath.Join(filepath.Dir(path), "linkd.new")
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nobody, err
+	}
+	listener, err = (&net.ListenConfig{Control: private}).Listen(context.Background(), "unix", temporary)
+	if err != nil {
+		return nil, nil, nobody, err
+	}
 	// It is not where it was made any more.
 	listener.(*net.UnixListener).SetUnlinkOnClose(false)
-	if d.readers, err = shareWithGroup(temporary); err != nil {
+	readers, err = shareWithGroup(temporary)
+	if err != nil {
 		log.Warn("the control socket is for root alone", "error", err)
 	}
-	made, err := os.Lstat(temporary)
+	made, err = os.Lstat(temporary)
 	if err == nil {
-		err = os.Rename(temporary, path)
+		err = move(temporary, path)
 	}
 	if err != nil {
 		listener.Close()
-		return nil, errors.Join(err, os.Remove(temporary))
+		return nil, nil, nobody, errors.Join(err, os.Remove(temporary))
 	}
-	d.close = func() {
-		listener.Close()
-		// Another's socket stays: who removes the lock's file lets a second daemon in.
-		if now, err := os.Lstat(path); err == nil && os.SameFile(made, now) {
-			_ = os.Remove(path)
-		}
-	}
-	return d, nil
+	return listener, made, readers, nil
 }
 
 // private sets the mode that the socket's file will be made with, less the umask: bind(2) takes it from the socket
@@ -119,7 +117,7 @@ func private(_, _ string, conn syscall.RawConn) error {
 }
 
 // shareWithGroup gives the socket to the group, and returns the group's ID; nobody where there is no such group.
-func shareWithGroup(path string) (int, error) {
+func shareWithGroup(path string) (int64, error) {
 	group, err := user.LookupGroup(Group)
 	if errors.As(err, new(user.UnknownGroupError)) {
 		return nobody, nil
@@ -127,12 +125,12 @@ func shareWithGroup(path string) (int, error) {
 	if err != nil {
 		return nobody, err
 	}
-	gid, err := strconv.Atoi(group.Gid)
+	gid, err := strconv.ParseInt(group.Gid, 10, 32)
 	if err != nil {
 		return nobody, err
 	}
 	// The group comes first: the other way round, root's own would be let in for a moment.
-	if err := errors.Join(os.Lchown(path, -1, gid), os.Chmod(path, groupSocketMode)); err != nil {
+	if err := errors.Join(os.Lchown(path, -1, int(gid)), os.Chmod(path, groupSocketMode)); err != nil {
 		return nobody, err
 	}
 	return gid, nil

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -79,19 +80,20 @@ func furtherGroups(fd int) ([]uint32, error) {
 // guard lets root do everything, and the readers' group all that changes nothing: what is asked with GET. That includes
 // to wait, for which the daemon looks at everything: a member of the group can keep it busy, and do no more with that
 // than have it find out sooner what it would have found out anyhow.
-func guard(next http.Handler, readers int) http.Handler {
+func guard(next http.Handler, group *atomic.Int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		readers := group.Load()
 		p, known := r.Context().Value(peerKey{}).(peer)
 		reads := r.Method == http.MethodGet && readers != nobody
 		if known && (p.uid == 0 || reads && slices.Contains(p.groups, uint32(readers))) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		group := ""
+		name := ""
 		if reads {
-			group = groupName(readers)
+			name = groupName(readers)
 		}
-		http.Error(w, refusal(path.Base(r.URL.Path), group), http.StatusForbidden)
+		http.Error(w, refusal(path.Base(r.URL.Path), name), http.StatusForbidden)
 	})
 }
 
@@ -103,9 +105,9 @@ func refusal(what, group string) string {
 	return fmt.Sprintf("%s is for root and the group %s", what, group)
 }
 
-func groupName(gid int) string {
-	if group, err := user.LookupGroupId(strconv.Itoa(gid)); err == nil {
+func groupName(gid int64) string {
+	if group, err := user.LookupGroupId(strconv.FormatInt(gid, 10)); err == nil {
 		return group.Name
 	}
-	return strconv.Itoa(gid)
+	return strconv.FormatInt(gid, 10)
 }

@@ -100,10 +100,12 @@ func Serve(dir, version string, d Daemon, metrics http.Handler, log *slog.Logger
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	server := &http.Server{
-		Handler: guard(mux, door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second,
+		Handler: guard(mux, &door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: longestQuestion,
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	go door.watch()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -118,7 +120,7 @@ func Serve(dir, version string, d Daemon, metrics http.Handler, log *slog.Logger
 			_ = server.Close()
 		}
 		<-done
-		door.close()
+		door.shut()
 	}, nil
 }
 
@@ -175,17 +177,38 @@ func waitFor(ctx context.Context, d Daemon, ids []string) *reconcile.Status {
 	return nil
 }
 
+// lockName is the file in the runtime directory that is locked.
+const lockName = "lock"
+
 // Lock takes the runtime directory for one writer, making it if need be. It is given back by release or by the end of
 // the process. ErrLocked says that another has it, and a spec.Untrusted that others than root can write it: in the journal
 // is what linkd puts back, and takes away.
 func Lock(dir string) (release func(), err error) {
+	dir = filepath.Clean(dir)
+	file, err := lockFile(dir)
+	if err != nil {
+		return nil, err
+	}
+	locks.mu.Lock()
+	locks.held[dir] = file
+	locks.mu.Unlock()
+	return func() {
+		locks.mu.Lock()
+		defer locks.mu.Unlock()
+		// It may be another file by now: see keepLock.
+		locks.held[dir].Close()
+		delete(locks.held, dir)
+	}, nil
+}
+
+func lockFile(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	if err := spec.CheckTrusted(dir); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +223,7 @@ func Lock(dir string) (release func(), err error) {
 		f.Close()
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	return func() { f.Close() }, nil
+	return f, nil
 }
 
 // ErrLocked says that another linkd works with the same runtime directory.

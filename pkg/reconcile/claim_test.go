@@ -1,8 +1,6 @@
 package reconcile
 
 import (
-	"bytes"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -143,10 +141,10 @@ func TestALongEntryDoesNotHideTheNext(t *testing.T) {
 // A journal of another boot confirms nothing, and says so.
 func TestAJournalOfAnotherBootIsLost(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	keep(t, path, "host/away/box/h set device=7").Close()
-	text, err := os.ReadFile(path)
-	must(t, err)
-	must(t, os.WriteFile(path, bytes.Replace(text, []byte(bootID()), []byte("a-boot-long-ago"), 1), 0o600))
+	before := keep(t, path, "host/away/box/h set device=7")
+	before.boot = "a-boot-long-ago"
+	must(t, before.compact())
+	before.Close()
 	j := OpenJournal(path)
 	if _, known := j.HomeOf("7"); known || !j.Lost {
 		t.Errorf("device 7 is known: %v, the journal is lost: %v", known, j.Lost)

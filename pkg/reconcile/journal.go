@@ -10,12 +10,13 @@ import (
 )
 
 // Journal remembers what the kernel has no room to remember: what a setting was before, and which resources linkd
-// made. It is a file of JSON lines in the runtime directory, which is gone, as the kernel's state is, after a reboot.
+// made. It is a file of JSON lines with checksums in the runtime directory, which is gone, as the kernel's state is, after a
+// reboot.
 // A line is written before the change that it speaks of, so a kill at any moment leaves no change without its line.
 //
 // Losing the journal fails safe: what is not marked is not deleted, and what was set stays as it is.
 type Journal struct {
-	// Fresh: there was none. Lost: there was none of this boot.
+	// Fresh: there was none, or something in it is lost. Lost: there was none of this boot.
 	Fresh, Lost bool
 
 	entries map[scope]map[spec.ID]Entry
@@ -27,8 +28,11 @@ type Journal struct {
 	file        *os.File
 	path        string
 	lines       int
+	boot        string   // the boot that the lines are of
+	next        position // of the next line
 	readOnly    bool
-	broken      error
+	broken      error // why it cannot be written
+	damage      error // what was lost when it was read
 }
 
 // Entry is what is remembered of one resource.
@@ -180,6 +184,6 @@ func (j *Journal) Rename(names map[string]string) {
 	}
 	j.namespaces = namespaces
 	if !j.readOnly {
-		j.broken = j.compact(bootID())
+		j.broken = j.compact()
 	}
 }

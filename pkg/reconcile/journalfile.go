@@ -1,9 +1,7 @@
 package reconcile
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,98 +10,138 @@ import (
 	"linkd/pkg/spec"
 )
 
-type line struct {
-	Boot      string   `json:"boot,omitempty"`
-	NS        string   `json:"ns,omitempty"`
-	Kind      string   `json:"kind,omitempty"`
-	Key       string   `json:"key,omitempty"`
-	Entry     *Entry   `json:"entry,omitempty"`
-	Namespace string   `json:"namespace,omitempty"`
-	Selector  []string `json:"selector,omitempty"`
-}
-
-// OpenJournal reads the journal at path and goes on writing it. A journal that cannot be written is kept in memory;
-// Broken tells why.
+// OpenJournal reads the journal at path and goes on writing it. A journal that cannot be written is kept in memory. One
+// that is not to be read is not written over, but kept under another name. Broken tells why.
 func OpenJournal(path string) *Journal {
-	j := newJournal()
-	j.path = path
-	boot := bootID()
-	text, err := os.ReadFile(path)
-	j.Fresh, j.Lost = err != nil, !j.replay(text, boot)
-	j.broken = j.compact(boot)
+	j := newJournal(path)
+	err := j.load()
+	switch {
+	case errors.Is(err, errTooLarge), errors.Is(err, errIrregular):
+		name, failed := setAside(path)
+		if failed != nil {
+			j.readOnly = true
+			j.damage = fmt.Errorf("%w; it cannot be kept under another name, so linkd writes no journal: %w", j.damage, failed)
+			return j
+		}
+		j.damage = fmt.Errorf("%w; it is kept as %s", j.damage, name)
+	case err != nil:
+		// Whatever is in the way now may not be at the next start.
+		j.readOnly = true
+		j.damage = fmt.Errorf("%w; it stays as it is, and linkd writes no journal until it is started again", j.damage)
+		return j
+	case j.damage != nil:
+		if name, err := keepCopy(path); err == nil {
+			j.damage = fmt.Errorf("%w; the damaged journal is kept as %s", j.damage, name)
+		}
+	}
+	j.broken = j.compact()
 	return j
 }
 
 // ReadJournal reads the journal at path and keeps what is learnt in memory only.
 func ReadJournal(path string) *Journal {
-	j := newJournal()
+	j := newJournal(path)
 	j.readOnly = true
-	text, err := os.ReadFile(path)
-	j.Fresh, j.Lost = err != nil, !j.replay(text, bootID())
+	_ = j.load()
 	return j
 }
 
-func newJournal() *Journal {
-	j := &Journal{namespaces: map[string]spec.Selector{}}
+func newJournal(path string) *Journal {
+	j := &Journal{namespaces: map[string]spec.Selector{}, path: path}
 	j.empty()
 	return j
 }
 
+// load reads the file. The damage is what is wrong with it; the error is why it was not read at all.
+func (j *Journal) load() error {
+	j.Lost = true
+	boot, err := bootID()
+	var text []byte
+	if j.boot = boot; err == nil {
+		text, err = readJournal(j.path)
+	}
+	if isAbsent(err) {
+		j.Fresh = true
+		return nil
+	}
+	if err != nil {
+		j.Fresh = true
+		j.damage = fmt.Errorf("the journal is not read, so linkd does not know what to put back: %w", err)
+		return err
+	}
+	if damaged := j.replay(text); damaged > 0 {
+		// What a lost line is about may carry a mark: it is looked for as where there is no journal.
+		j.Fresh, j.Lost = true, true
+		j.damage = fmt.Errorf("lines of the journal are damaged (%d), and lost: linkd neither deletes nor puts back what only they say", damaged)
+	}
+	return nil
+}
+
+// setAside gives a file a name that no other has, and returns that.
+func setAside(path string) (name string, err error) {
+	name = path + ".unread"
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(name); err != nil {
+			return name, os.Rename(path, name)
+		}
+		name = fmt.Sprintf("%s.unread-%d", path, n)
+	}
+}
+
+// keepCopy keeps what the file is now under another name, in the place of an earlier copy.
+func keepCopy(path string) (name string, err error) {
+	name = path + ".damaged"
+	if err := os.Remove(name); err != nil && !isAbsent(err) {
+		return "", err
+	}
+	return name, os.Link(path, name)
+}
+
 // bootID is as the first process sees it. A container has its own mounted over the machine's, but a service there may have
 // a fresh /proc, in which that is not: what the daemon wrote, a command has to understand.
-func bootID() string {
+func bootID() (string, error) {
 	const path = "/proc/sys/kernel/random/boot_id"
 	id, err := os.ReadFile("/proc/1/root" + path)
 	if err != nil {
-		id, _ = os.ReadFile(path)
+		id, err = os.ReadFile(path)
 	}
-	return string(bytes.TrimSpace(id))
-}
-
-// longestLine is how long a line may be, in bytes. What a kind keeps of a resource is text of its own in there, of which
-// each character may take six (encoding/json), and the names in it may be chosen by somebody else.
-const longestLine = 8 << 20
-
-// replay reads lines up to the first that is not whole: a crash while writing can only cut the last one off. It reports
-// whether the journal is one of this boot.
-func (j *Journal) replay(text []byte, boot string) (ofThisBoot bool) {
-	scan := bufio.NewScanner(bytes.NewReader(text))
-	scan.Buffer(nil, longestLine)
-	for first := true; scan.Scan(); first = false {
-		var l line
-		if json.Unmarshal(scan.Bytes(), &l) != nil || (first && l.Boot != boot) {
-			return ofThisBoot
-		}
-		ofThisBoot = true
-		id := spec.ID{NS: l.NS, Kind: l.Kind, Key: l.Key}
-		switch {
-		case l.Namespace != "":
-			if selector, ok := spec.SelectorOf(l.Selector); ok {
-				j.namespaces[l.Namespace] = selector
-			}
-		case l.Entry != nil:
-			j.set(id, *l.Entry)
-		default:
-			j.drop(id)
-		}
-	}
-	return ofThisBoot
+	return string(bytes.TrimSpace(id)), err
 }
 
 // compact writes the journal anew, with a line for each thing that is remembered.
-func (j *Journal) compact(boot string) error {
+func (j *Journal) compact() error {
 	if j.file != nil {
 		j.file.Close()
 		j.file = nil
 	}
+	if j.boot == "" {
+		boot, err := bootID()
+		if err != nil {
+			return err
+		}
+		j.boot = boot
+	}
 	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	_ = enc.Encode(line{Boot: boot})
+	var errs []error
+	j.next = start()
+	add := func(l line) {
+		text, err := signedLine(l, j.boot, j.next)
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		out.Write(text)
+		j.next = j.next.next(l)
+	}
+	add(line{Boot: j.boot})
 	for name, s := range j.namespaces {
-		_ = enc.Encode(line{Namespace: name, Selector: s.Words()})
+		add(line{Namespace: name, Selector: s.Words()})
 	}
 	for id, e := range j.all() {
-		_ = enc.Encode(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})
+		add(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(j.path), 0o755); err != nil {
 		return err
@@ -123,37 +161,43 @@ func (j *Journal) compact(boot string) error {
 // there for what that leaves behind.
 func (j *Journal) Close() {
 	if j.file != nil && j.size == 0 && j.lines > 0 {
-		j.broken = j.compact(bootID())
+		j.broken = j.compact()
 	}
 	if j.file != nil {
 		j.file.Close()
 	}
 }
 
-// Broken is why the journal cannot be written; nil while it can.
+// Broken is what is wrong with the journal: what of it was lost when it was opened, or why it cannot be written now.
 func (j *Journal) Broken() error {
 	if j.broken == nil {
-		return nil
+		return j.damage
 	}
-	return fmt.Errorf("the journal cannot be written, so a restart will not know what to put back: %w", j.broken)
+	broken := fmt.Errorf("the journal cannot be written, so a restart will not know what to put back: %w", j.broken)
+	if j.damage != nil {
+		return fmt.Errorf("%w; %w", broken, j.damage)
+	}
+	return broken
 }
 
 func (j *Journal) write(l line) {
 	if j.readOnly {
 		return
 	}
-	text, err := json.Marshal(l)
+	text, err := signedLine(l, j.boot, j.next)
 	if err != nil {
 		j.broken = err
 		return
 	}
 	if j.file == nil || j.lines > 4*j.size+1000 {
-		j.broken = j.compact(bootID())
+		j.broken = j.compact()
 		return
 	}
 	j.lines++
-	if _, err := j.file.Write(append(text, '\n')); err != nil {
-		// Half a line would hide all that follow it.
-		j.broken = errors.Join(err, j.compact(bootID()))
+	if _, err := j.file.Write(text); err != nil {
+		// Half a line would take the next one with it.
+		j.broken = errors.Join(err, j.compact())
+		return
 	}
+	j.next = j.next.next(l)
 }

@@ -55,7 +55,7 @@ func logEvent(log *slog.Logger, ev *Event) {
 	case Overrun:
 		level, message = slog.LevelWarn, "the kernel dropped events: looking at everything"
 	}
-	ctx := context.Background()
+	ctx := ev.limited(context.Background())
 	if !log.Enabled(ctx, level) {
 		return
 	}

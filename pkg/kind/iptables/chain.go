@@ -34,6 +34,8 @@ type Chain struct {
 	// What was found: the chains that jump here, those from which the jump has to be, and what is around.
 	Jumps, Hooks []string
 	Around       surroundings
+	// removal is what it was found to be a part of; nil where it is wanted.
+	removal *removal
 }
 
 // ID implements spec.Resource.

@@ -71,7 +71,7 @@ func TestFate(t *testing.T) {
 		{"what only counts", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -p tcp\n[0:0] -A FORWARD -j LOG", "br0", "", "dropped: " + policyDrops},
 		{"a comment", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -i br0 -m comment --comment \"! -i br0\" -j ACCEPT", "br0", "", "accepted"},
 	} {
-		tables, err := readTables("*filter\n" + strings.ReplaceAll(test.rules, "\t", "") + "\nCOMMIT\n")
+		tables, err := readTables(strings.NewReader("*filter\n" + strings.ReplaceAll(test.rules, "\t", "") + "\nCOMMIT\n"))
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}

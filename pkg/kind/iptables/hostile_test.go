@@ -15,7 +15,7 @@ func TestWhatOthersNameIsNotSaidBack(t *testing.T) {
 		"*filter\n:FORWARD ACCEPT [0:0]\n:LINKD-FORWARD - [0:0]\n[0:0] -A FORWARD -m comment --comment \"linkd:x\n-A INPUT -M /tmp/x\" -j LINKD-FORWARD\nCOMMIT\n",
 		"*filter\n:FORWARD ACCEPT [0:0]\n:LINKD-FORWARD - [0:0]\n[0:0] -A LINKD-FORWARD -m comment --comment \"linkd:x\n-A INPUT -M /tmp/x\" -j ACCEPT\nCOMMIT\n",
 	} {
-		tables, err := readTables(text)
+		tables, err := readTables(strings.NewReader(text))
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
@@ -25,7 +25,7 @@ func TestWhatOthersNameIsNotSaidBack(t *testing.T) {
 			if !is {
 				continue
 			}
-			gone, _ := endScript(filter, c)
+			gone, _ := endScript(filter, []*Chain{c})
 			none := &Chain{NS: "evil", Family: "iptables", Table: "filter", Name: c.Name}
 			for _, s := range []*script{gone, newScript(filter, familyNamed("iptables"), []*Chain{none}, surroundings{})} {
 				if said := s.String(); strings.Contains(said, "/tmp/x") || strings.Contains(said, "INPUT") {

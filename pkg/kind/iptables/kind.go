@@ -3,7 +3,6 @@ package iptables
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -43,6 +42,7 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS) (found []Resource, er
 			}
 		}
 	}
+	shareRemovals(found, nil)
 	return found, nil
 }
 
@@ -74,19 +74,27 @@ func (k kind) ObserveWanted(ctx context.Context, ns *observe.NS, wanted []Resour
 	for name := range hooks {
 		found = append(found, v.table(name).resources(ns.Name, k.family, v.around)...)
 	}
+	shareRemovals(found, wanted)
 	return found, nil
 }
 
 func (k kind) look(ctx context.Context, ns *observe.NS, subnets []netip.Prefix) (v *view, err error) {
-	err = ns.Do(func() error {
-		b, err := k.backend()
-		if err != nil {
-			return err
-		}
+	err = k.in(ctx, ns, func(b *backend) error {
 		v, err = b.look(ctx, subnets)
 		return err
 	})
 	return v, err
+}
+
+// in runs f with the programs of the family, inside a namespace.
+func (k kind) in(ctx context.Context, ns *observe.NS, f func(b *backend) error) error {
+	return ns.Do(func() error {
+		b, err := k.backend(ctx, ns.Identity)
+		if err != nil {
+			return err
+		}
+		return f(b)
+	})
 }
 
 // FromID is the policy or the chain that an ID stands for, without what is in it.
@@ -146,13 +154,7 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want Resource) error {
 // again, so that rules are counted as they are now, and a jump that came or went since is not made twice or missed.
 func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) error {
 	if policy, is := want.(*Policy); is {
-		return ns.Do(func() error {
-			b, err := k.backend()
-			if err != nil {
-				return err
-			}
-			return b.setPolicy(policy)
-		})
+		return k.in(ctx, ns, func(b *backend) error { return b.setPolicy(ctx, policy) })
 	}
 	chain := want.(*Chain)
 	subnets, err := k.subnets(ns, chain.siblings)
@@ -165,34 +167,22 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) erro
 }
 
 // Delete implements reconcile.Kind. A policy is not deleted but put back. A jump that somebody else made stays, and with
-// it the chain, which is empty then.
+// it the chain, which is empty then. See removal.
 func (k kind) Delete(ctx context.Context, ns *observe.NS, have Resource) error {
 	chain, is := have.(*Chain)
 	if !is {
 		return nil
 	}
-	var others []string
-	err := k.write(ctx, ns, nil, func(v *view) (s *script) {
-		t := v.table(chain.Table)
-		if _, there := t.chains[chain.Name]; !there {
-			return &script{}
-		}
-		s, others = endScript(t, chain)
-		return s
-	})
-	if err == nil && len(others) > 0 {
-		err = fmt.Errorf("rules that are not linkd's jump there, in %s: it stays, empty", strings.Join(others, ", "))
+	r := chain.removal
+	if r == nil {
+		r = &removal{chains: []*Chain{chain}}
 	}
-	return err
+	return r.delete(ctx, k, ns, chain)
 }
 
 // write looks at the tables, and carries out what is to be done by that.
 func (k kind) write(ctx context.Context, ns *observe.NS, subnets []netip.Prefix, todo func(v *view) *script) error {
-	return ns.Do(func() error {
-		b, err := k.backend()
-		if err != nil {
-			return err
-		}
+	return k.in(ctx, ns, func(b *backend) error {
 		v, err := b.look(ctx, subnets)
 		if err != nil {
 			return err

@@ -1,23 +1,22 @@
 package iptables
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 
-	goiptables "github.com/coreos/go-iptables/iptables"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
-	"linkd/pkg/bounded"
 	"linkd/pkg/observe"
 )
 
@@ -28,8 +27,10 @@ type backend struct {
 	// prefix is what the names of its programs begin with: iptables, as the system has it by default, or
 	// iptables-legacy.
 	prefix string
-	// one runs single commands; nil for the backend that is not the default.
-	one *goiptables.IPTables
+	// standard: it is the one that the system has by default.
+	standard bool
+	// ns is the namespace in which its programs run.
+	ns observe.Identity
 }
 
 func (b *backend) String() string {
@@ -39,45 +40,38 @@ func (b *backend) String() string {
 	return "nft"
 }
 
-// probed keeps what was learnt of a program, by the file that it really is: the alternatives system may put another in
-// its place.
-var probed sync.Map
-
-// backend is the one that the system has by default: whatever else is there uses it too, Docker for one.
-func (f family) backend() (*backend, error) {
+// backend is the one that the system has by default: whatever else is there uses it too, Docker for one. Its programs
+// run in the namespace that the thread is in, whose identity is ns.
+func (f family) backend(ctx context.Context, ns observe.Identity) (*backend, error) {
 	path, err := exec.LookPath(f.name)
 	if err != nil {
 		return nil, fmt.Errorf("%s is not installed: %w", f.name, err)
 	}
-	file, err := filepath.EvalSymlinks(path)
+	text, err := versions.of(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	key := path + " " + file
-	if b, known := probed.Load(key); known {
-		return b.(*backend), nil
+	version := versionNumber.FindStringSubmatch(text)
+	if version == nil {
+		return nil, fmt.Errorf("%s --version prints no version, but %q", f.name, text)
 	}
-	one, err := goiptables.New(goiptables.IPFamily(f.protocol), goiptables.Timeout(lockWait), goiptables.Path(path))
-	if err != nil {
-		return nil, err
+	var numbers []int
+	for _, number := range version[1:] {
+		n, _ := strconv.Atoi(number)
+		numbers = append(numbers, n)
 	}
 	// Since then iptables-restore waits for the lock.
-	if major, minor, patch := one.GetIptablesVersion(); slices.Compare([]int{major, minor, patch}, []int{1, 6, 2}) < 0 {
-		return nil, fmt.Errorf("%s is version %d.%d.%d, and linkd needs 1.6.2 at least", f.name, major, minor, patch)
+	if slices.Compare(numbers, []int{1, 6, 2}) < 0 {
+		return nil, fmt.Errorf("%s is version %s, and linkd needs 1.6.2 at least", f.name, strings.Join(version[1:], "."))
 	}
-	// The library knows this too, and does not tell.
-	version, err := run(context.Background(), "", path, "--version")
-	if err != nil {
-		return nil, err
-	}
-	b := &backend{family: f, legacy: !strings.Contains(version, "nf_tables"), prefix: f.name, one: one}
-	probed.Store(key, b)
-	return b, nil
+	return &backend{family: f, legacy: !strings.Contains(text, "nf_tables"), prefix: f.name, standard: true, ns: ns}, nil
 }
+
+var versionNumber = regexp.MustCompile(`v(\d+)\.(\d+)\.(\d+)`)
 
 // other is the other backend, or nil where that is not installed.
 func (b *backend) other() *backend {
-	o := &backend{family: b.family, legacy: !b.legacy}
+	o := &backend{family: b.family, legacy: !b.legacy, ns: b.ns}
 	o.prefix = b.family.name + "-" + o.String()
 	if _, err := exec.LookPath(o.prefix + "-save"); err != nil {
 		return nil
@@ -85,34 +79,66 @@ func (b *backend) other() *backend {
 	return o
 }
 
-// tables reads all tables, without making one. It has to run inside the namespace, as has all that follows.
+// tables reads all tables, without making one. It has to run inside the namespace, as has all that follows. A table of
+// which not all was printed is an error: linkd never takes rules that it did not see for rules that are not there.
 func (b *backend) tables(ctx context.Context) (map[string]*table, error) {
 	born, err := b.born()
 	if err != nil || len(born) == 0 {
 		return nil, err
 	}
-	text, err := run(ctx, "", b.prefix+"-save", "--counters")
-	if err != nil {
+	tables, err := b.save(ctx)
+	if err == nil {
+		return tables, b.isAll(tables, born)
+	}
+	if !errors.As(err, new(formatError)) {
 		return nil, err
 	}
-	tables, err := readTables(text)
-	if err == nil {
-		return tables, nil
-	}
 	// What cannot be read in one of them must not hide the others.
+	ctx, cancel := context.WithTimeout(ctx, saveTime)
+	defer cancel()
 	tables = map[string]*table{}
 	for _, name := range born {
-		text, err := run(ctx, "", b.prefix+"-save", "--counters", "-t", name)
-		if err != nil {
+		one, err := b.save(ctx, "-t", name)
+		if errors.As(err, new(formatError)) {
+			one = map[string]*table{name: {name: name, unreadable: fmt.Errorf("the table %s cannot be read: %w", name, err)}}
+		} else if err != nil {
 			return nil, err
-		}
-		one, err := readTables(text)
-		if err != nil {
-			tables[name] = &table{name: name, unreadable: fmt.Errorf("the table %s cannot be read: %w", name, err)}
 		}
 		maps.Copy(tables, one)
 	}
-	return tables, nil
+	return tables, b.isAll(tables, born)
+}
+
+// save runs iptables-save, and reads what it prints.
+func (b *backend) save(ctx context.Context, args ...string) (tables map[string]*table, err error) {
+	var wrong error
+	err = b.read(ctx, b.prefix+"-save", append([]string{"--counters"}, args...), func(from io.Reader) error {
+		tables, wrong = readTables(from)
+		if errors.As(wrong, new(formatError)) {
+			// Why the program ended matters more.
+			return nil
+		}
+		return wrong
+	})
+	return tables, cmp.Or(err, wrong)
+}
+
+// isAll wants each table that the kernel has to be among those that were printed. One may have gone since.
+func (b *backend) isAll(tables map[string]*table, born []string) error {
+	lacking := slices.DeleteFunc(born, func(name string) bool { return tables[name] != nil })
+	if len(lacking) == 0 {
+		return nil
+	}
+	now, err := b.born()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(slices.Values(lacking)) {
+		if slices.Contains(now, name) {
+			return fmt.Errorf("%s-save did not print the table %s, which is there", b.prefix, name)
+		}
+	}
+	return nil
 }
 
 // born are the tables that are there. Looking at a table with the legacy programs makes it, and from then on every packet
@@ -131,7 +157,7 @@ func (b *backend) born() ([]string, error) {
 		// The module is not loaded.
 		return nil, nil
 	}
-	if errors.Is(err, os.ErrPermission) && b.one == nil {
+	if errors.Is(err, os.ErrPermission) && !b.standard {
 		// Of a network that was made before its user namespace had a root, the file is the machine's root's (xt_proto_init in
 		// net/netfilter/x_tables.c). Of the backend that is not in use nothing can be said then.
 		return nil, nil
@@ -162,34 +188,4 @@ func nftTables(family int) (names []string, err error) {
 		names = append(names, unix.ByteSliceToString(attrs[unix.NFTA_TABLE_NAME]))
 	}
 	return names, nil
-}
-
-// outputLimit is how much of a program's output linkd reads: two million rules. In a container's namespace it is the
-// container's processes that decide how many there are.
-const outputLimit = 256 << 20
-
-// run runs a program to its end, and returns what it prints.
-func run(ctx context.Context, input, program string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdin = strings.NewReader(input)
-	// What a killed linkd had begun must not be done after the next one has looked.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := bounded.Output(cmd, outputLimit)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return "", &failure{filepath.Base(program), exit}
-	}
-	return string(out), err
-}
-
-// failure is a program that ended badly.
-type failure struct {
-	program string
-	*exec.ExitError
-}
-
-func (e *failure) Unwrap() error { return e.ExitError }
-
-func (e *failure) Error() string {
-	return fmt.Sprintf("%s: %v: %s", e.program, e.ExitError, strings.TrimSpace(string(e.Stderr)))
 }

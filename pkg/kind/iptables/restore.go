@@ -10,9 +10,9 @@ import (
 	"strings"
 	"sync"
 
-	goiptables "github.com/coreos/go-iptables/iptables"
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/program"
 	"linkd/pkg/spec"
 )
 
@@ -24,14 +24,14 @@ func (b *backend) restore(ctx context.Context, s *script) error {
 	if err := b.unlocked("-restore"); err != nil {
 		return err
 	}
-	_, err := run(ctx, s.String(), b.prefix+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
-	var failed *failure
+	err := b.change(ctx, restoreTime, s.String(), b.prefix+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
+	var failed *program.Failure
 	switch {
 	case !errors.As(err, &failed):
 		return err
-	case strings.Contains(string(failed.Stderr), "xtables lock"):
+	case strings.Contains(failed.Complaint, "xtables lock"):
 		lock.waitedInVain()
-		return fmt.Errorf("%s: %w", failed.program, errLocked)
+		return fmt.Errorf("%s: %w", failed.Program, errLocked)
 	}
 	return s.explain(failed)
 }
@@ -44,12 +44,12 @@ func (b *backend) unlocked(suffix string) error {
 }
 
 // setPolicy is one command, and needs no script.
-func (b *backend) setPolicy(p *Policy) error {
+func (b *backend) setPolicy(ctx context.Context, p *Policy) error {
 	if err := b.unlocked(""); err != nil {
 		return err
 	}
-	err := b.one.ChangePolicy(filter, p.Chain, p.Target)
-	if failed := (*goiptables.Error)(nil); errors.As(err, &failed) && strings.Contains(failed.Error(), "xtables lock") {
+	err := b.change(ctx, saveTime, "", b.prefix, "-t", filter, "-P", p.Chain, p.Target, "--wait", strconv.Itoa(lockWait))
+	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Complaint, "xtables lock") {
 		lock.waitedInVain()
 		return fmt.Errorf("%s: %w", b.prefix, errLocked)
 	}
@@ -102,8 +102,8 @@ var (
 )
 
 // explain says in one line what a program did not like, and where that is declared. Nothing of the script was done.
-func (s *script) explain(e *failure) error {
-	stderr := string(e.Stderr)
+func (s *script) explain(e *program.Failure) error {
+	stderr := e.Complaint
 	culprit := line{}
 	for _, m := range lineNumber.FindAllStringSubmatch(stderr, -1) {
 		// The first line of the script is the table's.
@@ -112,7 +112,7 @@ func (s *script) explain(e *failure) error {
 		}
 	}
 	said := noise.ReplaceAllString(lineNumber.ReplaceAllString(stderr, ""), "")
-	message := fmt.Sprintf("%s refuses", e.program)
+	message := fmt.Sprintf("%s refuses", e.Program)
 	if culprit.rule.Source != (spec.Source{}) {
 		message = culprit.rule.Source.String() + ": " + message + " " + culprit.rule.text()
 	} else if places := s.suspects(); len(places) > 0 {
@@ -121,8 +121,13 @@ func (s *script) explain(e *failure) error {
 	if said = strings.Join(strings.Fields(said), " "); said != "" {
 		message += ": " + said
 	}
-	return fmt.Errorf("%s (%w); the table %s stays as it was", message, e.ExitError, s.table)
+	return &refusal{fmt.Sprintf("%s (%v); the table %s stays as it was", message, e.State, s.table)}
 }
+
+// refusal is why iptables-restore did nothing of a script.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
 
 // anyOf names a few places.
 func anyOf(places []spec.Source) string {

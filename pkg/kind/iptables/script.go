@@ -99,22 +99,6 @@ func (s *script) jump(t *table, want, have *Chain) {
 	}
 }
 
-// endScript is what takes a chain out of the table, with the jumps to it. One that others' rules lead to cannot go, and
-// is only emptied.
-func endScript(t *table, have *Chain) (s *script, others []string) {
-	s = &script{table: t.name}
-	for _, place := range have.places() {
-		for _, at := range t.jumps(have, place) {
-			s.add(Rule{}, "-D %s %s", place, t.chains[place][at])
-		}
-	}
-	s.add(Rule{}, "-F %s", have.Name)
-	if others = t.otherReferences(have); len(others) == 0 {
-		s.add(Rule{}, "-X %s", have.Name)
-	}
-	return s, others
-}
-
 // suspects are where the rules are declared that a script asks for, those of users before others: only these can be
 // wrong in a way that was not seen when the files were read.
 func (s *script) suspects() (places []spec.Source) {

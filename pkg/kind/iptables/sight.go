@@ -142,7 +142,7 @@ func InNftables(ns *observe.NS, kindName string) (is bool, err error) {
 
 // Backend is the backend that the programs of a kind speak to, nft or legacy; or why they cannot be used.
 func Backend(kindName string) (string, error) {
-	b, err := familyNamed(kindName).backend()
+	b, err := familyNamed(kindName).backend(context.Background(), "")
 	if err != nil {
 		return "", err
 	}

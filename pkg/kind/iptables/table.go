@@ -1,7 +1,10 @@
 package iptables
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -18,20 +21,41 @@ type table struct {
 	unreadable error
 }
 
-// readTables reads what iptables-save --counters prints.
-func readTables(text string) (map[string]*table, error) {
-	lines, err := words(text)
-	if err != nil {
-		return nil, err
-	}
+// formatError says that a program did not print what iptables-save does.
+type formatError string
+
+func (e formatError) Error() string { return string(e) }
+
+// errEndless is a table of which the end is missing: nobody knows what else would have been printed.
+const errEndless = formatError("its end was not printed")
+
+// readTables reads what iptables-save --counters prints. The error is a formatError, or that of the reader.
+func readTables(from io.Reader) (map[string]*table, error) {
 	tables := map[string]*table{}
 	var t *table
-	for _, line := range lines {
+	split := &splitter{from: bufio.NewReaderSize(from, 64<<10), comment: func(text string) {
+		if name, is := incompatible(text); is {
+			tables[name] = newTable(name)
+			tables[name].unreadable = fmt.Errorf("the table %s holds rules of nft that iptables cannot read", name)
+		}
+	}}
+	for {
+		line, err := split.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
 		switch first := line[0]; {
+		case strings.HasPrefix(first, "*") && t != nil:
+			return nil, errEndless
 		case strings.HasPrefix(first, "*"):
 			t = newTable(first[1:])
 			tables[t.name] = t
 		case t == nil:
+		case first == "COMMIT":
+			t = nil
 		case strings.HasPrefix(first, ":") && len(line) > 1:
 			chain := first[1:]
 			t.chains[chain] = nil
@@ -42,10 +66,8 @@ func readTables(text string) (map[string]*table, error) {
 			t.chains[line[2]] = append(t.chains[line[2]], foundRule(first, line[3:]))
 		}
 	}
-	for _, name := range incompatible(text) {
-		t := newTable(name)
-		t.unreadable = fmt.Errorf("the table %s holds rules of nft that iptables cannot read", name)
-		tables[name] = t
+	if t != nil {
+		return nil, errEndless
 	}
 	return tables, nil
 }
@@ -54,17 +76,13 @@ func newTable(name string) *table {
 	return &table{name: name, policies: map[string]string{}, chains: map[string][]Rule{}}
 }
 
-// incompatible are the tables of which iptables-nft-save says so in a comment, and ends well (nft_is_table_compatible in
+// incompatible is the table of which iptables-nft-save says so in a comment, and ends well (nft_is_table_compatible in
 // iptables/nft.c).
-func incompatible(text string) (names []string) {
-	for line := range strings.Lines(text) {
-		if name, is := strings.CutPrefix(line, "# Table `"); is {
-			if name, _, is = strings.Cut(name, "' is incompatible"); is {
-				names = append(names, name)
-			}
-		}
+func incompatible(comment string) (name string, is bool) {
+	if name, is = strings.CutPrefix(comment, "# Table `"); is {
+		name, _, is = strings.Cut(name, "' is incompatible")
 	}
-	return names
+	return name, is
 }
 
 // isUsed tells whether a table that is there does anything.
@@ -152,17 +170,4 @@ func (t *table) hooks(c *Chain) (in []string) {
 		in = append(in, place)
 	}
 	return in
-}
-
-// otherReferences are the chains with rules that are not linkd's jumps and lead to c all the same.
-func (t *table) otherReferences(c *Chain) (chains []string) {
-	for _, chain := range slices.Sorted(maps.Keys(t.chains)) {
-		ours := slices.Contains(c.places(), chain)
-		if slices.ContainsFunc(t.chains[chain], func(r Rule) bool {
-			return r.targets() == c.Name && !(ours && c.isJump(r))
-		}) {
-			chains = append(chains, chain)
-		}
-	}
-	return chains
 }

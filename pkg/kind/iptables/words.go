@@ -1,7 +1,9 @@
 package iptables
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"strings"
 )
 
@@ -24,13 +26,19 @@ func join(words []string) string {
 
 // errQuote is a quote without its end: something printed a name unquoted that holds one, and what follows cannot be
 // told apart any more.
-var errQuote = errors.New("a quote has no end")
+const errQuote = formatError("a quote has no end")
 
-// words splits what iptables-save prints into lines of words, in the way in which iptables-restore reads it
+// splitter splits what iptables-save prints into lines of words, in the way in which iptables-restore reads it
 // (add_param_to_argv in iptables/xshared.c), except that a comment may go on over the end of a line: one that holds a
 // line's end is printed with it.
-func words(text string) (lines [][]string, err error) {
-	var line []string
+type splitter struct {
+	from *bufio.Reader
+	// comment is called with each line that is one, without its end.
+	comment func(text string)
+}
+
+// next is the next line that has words, or io.EOF.
+func (s *splitter) next() (line []string, err error) {
 	var word strings.Builder
 	inWord, quoted, escaped := false, false, false
 	end := func() {
@@ -40,8 +48,17 @@ func words(text string) (lines [][]string, err error) {
 			inWord = false
 		}
 	}
-	for i := 0; i < len(text); i++ {
-		c := text[i]
+	for {
+		c, err := s.from.ReadByte()
+		if err != nil {
+			if quoted && errors.Is(err, io.EOF) {
+				err = errQuote
+			}
+			if end(); line != nil && errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return line, err
+		}
 		switch {
 		case escaped:
 			word.WriteByte(c)
@@ -54,28 +71,20 @@ func words(text string) (lines [][]string, err error) {
 		case quoted:
 			word.WriteByte(c)
 		case c == '#' && len(line) == 0 && !inWord:
-			next := strings.IndexByte(text[i:], '\n')
-			if next < 0 {
-				return lines, nil
+			rest, err := s.from.ReadString('\n')
+			if err != nil && !errors.Is(err, io.EOF) {
+				return nil, err
 			}
-			i += next
+			s.comment("#" + strings.TrimSuffix(rest, "\n"))
 		case c == ' ' || c == '\t':
 			end()
 		case c == '\n':
 			if end(); line != nil {
-				lines = append(lines, line)
-				line = nil
+				return line, nil
 			}
 		default:
 			word.WriteByte(c)
 			inWord = true
 		}
 	}
-	if quoted {
-		return nil, errQuote
-	}
-	if end(); line != nil {
-		lines = append(lines, line)
-	}
-	return lines, nil
 }

@@ -1,13 +1,31 @@
 package iptables
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// words are the lines of a text.
+func words(text string) (lines [][]string, err error) {
+	split := &splitter{from: bufio.NewReader(strings.NewReader(text)), comment: func(string) {}}
+	for {
+		line, err := split.next()
+		if errors.Is(err, io.EOF) {
+			return lines, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, line)
+	}
+}
 
 func TestWords(t *testing.T) {
 	for text, want := range map[string][][]string{

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -18,8 +19,12 @@ import (
 // own with its ports, and udev, which replaces only what the kernel made up (MACAddressPolicy in systemd.link(5)), leaves
 // it alone. No two machines have it in common, not even those that are copies of each other, and neither have two
 // namespaces with a linkd in each.
-func stableMAC(ns *observe.NS, l *Link) string {
-	sum := hmac.New(sha256.New, bootID())
+func stableMAC(ns *observe.NS, l *Link) (string, error) {
+	boot, err := bootID.get()
+	if err != nil {
+		return "", fmt.Errorf("choose a MAC address for %s: %w", l.Name, err)
+	}
+	sum := hmac.New(sha256.New, boot)
 	end := "first"
 	if l.Second {
 		end = "second"
@@ -31,26 +36,43 @@ func stableMAC(ns *observe.NS, l *Link) string {
 	mac := net.HardwareAddr(sum.Sum(nil)[:6])
 	// Locally administered, and one station's.
 	mac[0] = mac[0]&^1 | 2
-	return mac.String()
+	return mac.String(), nil
 }
 
 // bootID is a number that no other boot of any machine has (random(4)).
-var bootID = sync.OnceValue(func() []byte {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		// Without /proc there is no namespace to be wired either.
-		panic(err)
+var bootID = file{path: "/proc/sys/kernel/random/boot_id"}
+
+// At the start there are file descriptors. Later each namespace takes some.
+func init() { _, _ = bootID.get() }
+
+// file is a file that is read once. A failure is not kept: where linkd has no file descriptor left, it may have one later.
+type file struct {
+	path string
+
+	mu   sync.Mutex
+	text []byte
+}
+
+func (f *file) get() ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.text == nil {
+		text, err := os.ReadFile(f.path)
+		if err != nil {
+			return nil, err
+		}
+		f.text = text
 	}
-	return id
-})
+	return f.text, nil
+}
 
 // bornMAC is the address to give to a new link of a kind that has its own; nil leaves it to the kernel.
-func (l *Link) bornMAC(ns *observe.NS) *string {
+func (l *Link) bornMAC(ns *observe.NS) (*string, error) {
 	if l.MAC != nil || l.anyMAC {
-		return l.MAC
+		return l.MAC, nil
 	}
-	mac := stableMAC(ns, l)
-	return &mac
+	mac, err := stableMAC(ns, l)
+	return &mac, err
 }
 
 // withAnyMAC is what can be had where the address with which a link would be born is taken, which err tells: the one that
@@ -66,12 +88,17 @@ func (l *Link) withAnyMAC(err error) *Link {
 }
 
 // hasBornMAC tells whether a link of linkd's has the address with which linkd would make it.
-func (l *Link) hasBornMAC(ns *observe.NS) bool {
+func (l *Link) hasBornMAC(ns *observe.NS) (bool, error) {
 	if l.Cable == "" {
-		return false
+		return false, nil
 	}
-	first, second := *l, *l
-	first.Second, second.Second = false, true
-	mac := l.found.link.MAC
-	return mac == stableMAC(ns, &first) || mac == stableMAC(ns, &second)
+	for _, second := range []bool{false, true} {
+		end := *l
+		end.Second = second
+		mac, err := stableMAC(ns, &end)
+		if err != nil || mac == l.found.link.MAC {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }

@@ -21,7 +21,13 @@ func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []*Link) ([]*Link, e
 	}
 	for _, l := range found {
 		f := l.found
-		f.givenMAC = given[f.link.Index] && !l.hasBornMAC(ns)
+		if given[f.link.Index] {
+			born, err := l.hasBornMAC(ns)
+			if err != nil {
+				return nil, err
+			}
+			f.givenMAC = !born
+		}
 		if t := typeNamed(l.Type); t != nil && t.Survey != nil {
 			if f.more, f.why, err = t.Survey(ns, f.link); err != nil {
 				return nil, err

@@ -23,7 +23,9 @@ var veth = &Type{
 		peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Peer.Name))
 		peer.AddChild(inBirthGroup())
 		born := *want.Peer
-		born.MAC = born.bornMAC(ns)
+		if born.MAC, err = born.bornMAC(ns); err != nil {
+			return nil, err
+		}
 		for _, a := range born.attrs() {
 			peer.AddChild(a)
 		}

@@ -77,7 +77,9 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 	}
 	made, t := *want, typeNamed(want.Type)
 	if t.OwnMAC {
-		made.MAC = want.bornMAC(ns)
+		if made.MAC, err = want.bornMAC(ns); err != nil {
+			return err
+		}
 	}
 	if made.bornElsewhere() {
 		made.Up = nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -123,25 +122,5 @@ func TestManyEvents(t *testing.T) {
 		case err := <-broken:
 			t.Fatalf("after %d events: %v", n, err)
 		}
-	}
-}
-
-// The same where podman is asked by its program.
-func TestAProgramWithoutEnd(t *testing.T) {
-	dir := t.TempDir()
-	script := "#!/bin/sh\nprintf '[{\"Id\":\"'\nexec tr '\\0' a </dev/zero\n"
-	if err := os.WriteFile(filepath.Join(dir, "podman"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	if _, err := (program{}).ask(t.Context(), "web"); !tooLarge(err) {
-		t.Errorf("a container: %v", err)
-	}
-	if _, err := (program{}).labelled(t.Context(), "role"); !tooLarge(err) {
-		t.Errorf("containers: %v", err)
-	}
-	_, broken := program{}.follow(t.Context())
-	if err := <-broken; !tooLarge(err) {
-		t.Errorf("events: %v", err)
 	}
 }

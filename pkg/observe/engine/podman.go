@@ -1,8 +1,7 @@
 package engine
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"linkd/pkg/bounded"
+	"linkd/pkg/program"
 	"linkd/pkg/spec"
 )
 
@@ -28,7 +27,7 @@ func (podman) way() (engine, error) {
 	host := os.Getenv("CONTAINER_HOST")
 	if host == "" {
 		if _, err := os.Stat(podmanSocket); err != nil {
-			return program{}, nil
+			return command{}, nil
 		}
 		host = "unix://" + podmanSocket
 	}
@@ -75,17 +74,26 @@ func (p podman) reach(ctx context.Context) error {
 
 func (podman) close() {}
 
-// program is podman(1).
-type program struct{}
+// command is podman(1).
+type command struct{}
 
-func (program) ask(ctx context.Context, value string) (state, error) {
-	cmd := exec.CommandContext(ctx, "podman", "container", "inspect", "--", value)
-	out, err := bounded.Output(cmd, answerLimit)
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		if strings.Contains(string(exit.Stderr), "no such container") {
-			return state{}, errUnknown
-		}
-		return state{}, failure(err, exit.Stderr)
+const (
+	// podmanTime is how long podman(1) may take for an answer.
+	podmanTime = 10 * time.Second
+	// longestAnswer is how many bytes that may have, and longestEvent those of one event.
+	longestAnswer = 16 << 20
+	longestEvent  = 1 << 20
+)
+
+func runPodman(ctx context.Context, args ...string) ([]byte, error) {
+	out, err := program.Run{Name: "podman", Args: args, Within: podmanTime, Most: longestAnswer}.Output(ctx)
+	return out, failure(err)
+}
+
+func (command) ask(ctx context.Context, value string) (state, error) {
+	out, err := runPodman(ctx, "container", "inspect", "--", value)
+	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Complaint, "no such container") {
+		return state{}, errUnknown
 	}
 	if err != nil {
 		return state{}, err
@@ -112,11 +120,8 @@ func (program) ask(ctx context.Context, value string) (state, error) {
 	return s, nil
 }
 
-func (program) labelled(ctx context.Context, label string) (found []spec.Instance, err error) {
-	out, err := bounded.Output(exec.CommandContext(ctx, "podman", "ps", "--no-trunc", "--format", "json", "--filter", "label="+label), answerLimit)
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		return nil, failure(err, exit.Stderr)
-	}
+func (command) labelled(ctx context.Context, label string) (found []spec.Instance, err error) {
+	out, err := runPodman(ctx, "ps", "--no-trunc", "--format", "json", "--filter", "label="+label)
 	if err != nil {
 		return nil, err
 	}
@@ -138,79 +143,66 @@ func (program) labelled(ctx context.Context, label string) (found []spec.Instanc
 }
 
 // follow reads what podman-events(1) prints, from this moment on, however long it takes podman to start.
-func (program) follow(ctx context.Context) (<-chan event, <-chan error) {
+func (command) follow(ctx context.Context) (<-chan event, <-chan error) {
 	messages, broken := make(chan podmanEvent), make(chan error, 1)
 	now := time.Now().Format(time.RFC3339Nano)
-	cmd := exec.CommandContext(ctx, "podman", "events", "--stream", "--format", "json", "--filter", "type=container", "--since", now)
-	var complaint bounded.Head
-	cmd.Stderr = &complaint
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		broken <- err
-		return nil, broken
-	}
+	events := program.Run{Name: "podman", Args: []string{
+		"events", "--stream", "--format", "json", "--filter", "type=container", "--since", now,
+	}}
 	go func() {
-		// podman prints each event on a line.
-		lines := bufio.NewScanner(out)
-		lines.Buffer(nil, eventLimit)
-		for {
-			m, err := nextEvent(lines)
-			if err != nil {
-				_ = cmd.Process.Kill()
-				ended := cmd.Wait()
-				if exit := (*exec.ExitError)(nil); errors.Is(err, io.EOF) && errors.As(ended, &exit) {
-					err = failure(ended, complaint.Bytes())
+		err := events.Read(ctx, func(out io.Reader) error {
+			one := &io.LimitedReader{R: out}
+			from := json.NewDecoder(one)
+			for {
+				one.N = longestEvent
+				var m podmanEvent
+				if err := from.Decode(&m); errors.Is(err, io.EOF) && one.N > 0 {
+					return nil
+				} else if err != nil {
+					return err
 				}
-				broken <- err
-				return
+				select {
+				case messages <- m:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
-			select {
-			case messages <- m:
-			case <-ctx.Done():
-				_ = cmd.Wait()
-				return
-			}
-		}
+		})
+		broken <- failure(cmp.Or(err, io.EOF))
 	}()
 	return translate(ctx, messages, broken, func(m podmanEvent) event {
 		return event{action: m.Status, id: m.ID, name: m.Name}
 	})
 }
 
-// nextEvent reads a line of podman-events(1). The error at the end is io.EOF.
-func nextEvent(lines *bufio.Scanner) (m podmanEvent, err error) {
-	if !lines.Scan() {
-		switch err := lines.Err(); {
-		case errors.Is(err, bufio.ErrTooLong):
-			return m, &bounded.TooLarge{What: "an event from podman events", Limit: eventLimit}
-		case err != nil:
-			return m, err
-		}
-		return m, io.EOF
-	}
-	if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
-		return m, fmt.Errorf("podman events: not what was expected: %w", err)
-	}
-	return m, nil
-}
-
-func (program) reach(context.Context) error {
+func (command) reach(context.Context) error {
 	_, err := exec.LookPath("podman")
 	return err
 }
 
 // failure says why podman failed, and what does without the program. That opens its database to be written whatever it is
 // asked, and to a service almost all files are read-only (ProtectSystem= in systemd.exec(5)).
-func failure(err error, complaint []byte) error {
-	if text := bytes.TrimSpace(complaint); len(text) > 0 {
-		err = errors.New(string(text))
+func failure(err error) error {
+	failed := (*program.Failure)(nil)
+	if !errors.As(err, &failed) {
+		return err
 	}
-	return fmt.Errorf("%w (linkd asks podman's service instead where there is one: systemctl enable --now podman.socket)", err)
+	return &unfit{failed}
 }
 
-func (program) close() {}
+// unfit is podman(1) that failed.
+type unfit struct{ *program.Failure }
+
+func (u *unfit) Unwrap() error { return u.Failure }
+
+func (u *unfit) Error() string {
+	text := strings.TrimSpace(u.Complaint)
+	if text == "" {
+		text = u.State.String()
+	}
+	return text + " (linkd asks podman's service instead where there is one: systemctl enable --now podman.socket)"
+}
+
+func (command) close() {}
 
 type podmanEvent struct{ ID, Name, Status string }

@@ -1,0 +1,206 @@
+package iptables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/program"
+)
+
+// The tests have less patience.
+var (
+	// saveTime is how long a program may take to list rules, or to set a policy.
+	saveTime = 10 * time.Second
+	// restoreTime is how long one may take to change rules: the nft backend lists all of them before. A restore that is
+	// killed has been done or has not, never in part.
+	restoreTime = 20 * time.Second
+	// versionTime is how long a program that gave no answer may take to print its version.
+	versionTime = 2 * time.Second
+)
+
+const (
+	// mostRules is how many bytes of rules linkd reads in a namespace: some 900,000 rules, for which it takes 0.3 GB of
+	// memory.
+	mostRules = 64 << 20
+	// mostPrinted is how many bytes any other program may print.
+	mostPrinted = 64 << 10
+)
+
+// read runs a program, and has f read what it prints. A program that gave no answer in this namespace, or printed
+// without end, is not run there again before a pause is over.
+func (b *backend) read(ctx context.Context, name string, args []string, f func(io.Reader) error) error {
+	return b.attempt(ctx, name, func() error {
+		return program.Run{Name: name, Args: args, Within: saveTime, Most: mostRules}.Read(ctx, f)
+	})
+}
+
+// change runs a program that changes something.
+func (b *backend) change(ctx context.Context, within time.Duration, input, name string, args ...string) error {
+	return b.attempt(ctx, name, func() error {
+		_, err := program.Run{Name: name, Args: args, Input: input, Within: within, Most: mostPrinted}.Output(ctx)
+		return err
+	})
+}
+
+func (b *backend) attempt(ctx context.Context, name string, run func() error) error {
+	here, anywhere := runs{b.ns, name}, runs{program: name}
+	for _, at := range []runs{here, anywhere} {
+		if err := silent.since(at); err != nil {
+			return err
+		}
+	}
+	err := run()
+	if !isBeyondBounds(err) {
+		silent.end(here)
+		return err
+	}
+	err = fmt.Errorf("%w; linkd runs it again after a pause", err)
+	silent.begin(here, err)
+	// It may be the program, and not what it finds in this namespace: then no other namespace is to wait for it.
+	if isHung(ctx, name) {
+		silent.begin(anywhere, err)
+	}
+	return err
+}
+
+// isHung tells whether a program does not even print its version, in linkd's own namespace: on another thread, that is.
+func isHung(ctx context.Context, name string) bool {
+	hung := make(chan bool, 1)
+	go func() {
+		_, err := program.Run{Name: name, Args: []string{"--version"}, Within: versionTime, Most: mostPrinted}.Output(ctx)
+		hung <- isBeyondBounds(err)
+	}()
+	return <-hung
+}
+
+func isBeyondBounds(err error) bool {
+	return errors.Is(err, program.ErrNoAnswer) || errors.Is(err, program.ErrTooMuch)
+}
+
+// runs are those of a program in a namespace; in any, where ns is "".
+type runs struct {
+	ns      observe.Identity
+	program string
+}
+
+// silences are where programs gave no answer. Each new attempt costs the rest of linkd's work as much as it may take, so
+// the pauses between them grow.
+type silences struct {
+	mu  sync.Mutex
+	all map[runs]*silence
+}
+
+type silence struct {
+	err   error
+	file  string // see fileOf
+	pause time.Duration
+	until time.Time
+}
+
+const (
+	firstPause   = 30 * time.Second
+	longestPause = 5 * time.Minute
+)
+
+var silent = silences{all: map[runs]*silence{}}
+
+// since is why a program is not to be run now; nil when it may be. Another file in its place is another program.
+func (s *silences) since(at runs) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.all[at]
+	if known == nil || time.Now().After(known.until) {
+		return nil
+	}
+	if fileOf(at.program) != known.file {
+		delete(s.all, at)
+		return nil
+	}
+	return known.err
+}
+
+func (s *silences) begin(at runs, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for other, known := range s.all {
+		// Of a namespace that is gone, or that nobody asks about any more.
+		if now.After(known.until.Add(longestPause)) {
+			delete(s.all, other)
+		}
+	}
+	known := s.all[at]
+	if known == nil {
+		known = &silence{pause: firstPause / 2}
+		s.all[at] = known
+	}
+	known.err, known.file = err, fileOf(at.program)
+	known.pause = min(2*known.pause, longestPause)
+	known.until = now.Add(known.pause)
+}
+
+func (s *silences) end(at runs) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, at)
+	delete(s.all, runs{program: at.program})
+}
+
+// fileOf tells files of programs apart: the alternatives system may put another in its place, and an update too. It is ""
+// where there is none.
+func fileOf(name string) string {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return ""
+	}
+	file, err := filepath.EvalSymlinks(path)
+	var st unix.Stat_t
+	if err != nil || unix.Stat(file, &st) != nil {
+		return path
+	}
+	return fmt.Sprint(path, " ", file, " ", st.Dev, " ", st.Ino, " ", st.Size, " ", st.Mtim, " ", st.Ctim)
+}
+
+// versionCache is what programs print as their version, by their paths.
+type versionCache struct {
+	mu    sync.Mutex
+	known map[string]version
+}
+
+type version struct{ file, text string }
+
+var versions = versionCache{known: map[string]version{}}
+
+// of is the version of a program, which is run for it once. Several goroutines ask at a time: one runs it, the others wait
+// for that.
+func (v *versionCache) of(ctx context.Context, path string) (string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	file := fileOf(path)
+	if known := v.known[path]; known.file == file && file != "" {
+		return known.text, nil
+	}
+	at := runs{program: path}
+	if err := silent.since(at); err != nil {
+		return "", err
+	}
+	out, err := program.Run{Name: path, Args: []string{"--version"}, Within: saveTime, Most: mostPrinted}.Output(ctx)
+	if isBeyondBounds(err) {
+		err = fmt.Errorf("%w; linkd runs it again after a pause", err)
+		silent.begin(at, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	v.known[path] = version{file, string(out)}
+	return string(out), nil
+}

@@ -1,0 +1,255 @@
+package iptables
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"linkd/pkg/kind/conform"
+	"linkd/pkg/observe"
+)
+
+// impatient makes linkd wait for programs less long.
+func impatient(t *testing.T) {
+	t.Helper()
+	save, restore, version := saveTime, restoreTime, versionTime
+	saveTime, restoreTime, versionTime = 500*time.Millisecond, 500*time.Millisecond, time.Second
+	t.Cleanup(func() { saveTime, restoreTime, versionTime = save, restore, version })
+}
+
+// fake puts a script in the place of a program, in which $REAL is the program, and returns what takes it away.
+func (l lab) fake(name, script string) (remove func()) {
+	l.Helper()
+	real, err := exec.LookPath(name)
+	conform.Must(l, err)
+	dir := l.TempDir()
+	l.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	path := filepath.Join(dir, name)
+	conform.Must(l, os.WriteFile(path, []byte("#!/bin/sh\nREAL="+real+"\n"+script+"\n"), 0o755))
+	return func() { conform.Must(l, os.Remove(path)) }
+}
+
+// FAULTS 36: a program hangs, prints without end, dies, or leaves something behind that holds its output. The kind has
+// failed there, with the reason, and nothing is concluded from what was printed: the rules are left alone.
+func TestProgramsOutOfBounds(t *testing.T) {
+	const keys = "iptables: {rules: [{chain: INPUT, args: [-j, LOG]}, {table: nat, chain: OUTPUT, args: [-j, ACCEPT]}]}"
+	const stopped = ", so linkd stopped it; linkd runs it again after a pause"
+	onEachBackend(t, func(l lab) {
+		l.wants(keys)
+		filter, nat := l.rules("iptables", "filter"), l.rules("iptables", "nat")
+		impatient(l.T)
+		for _, test := range []struct{ program, script, reason string }{
+			{"iptables-save", "sleep 1000", "no answer within 500ms" + stopped},
+			{"iptables-save", "[ $1 = --version ] && exec $REAL $1; sleep 1000", "no answer within 500ms" + stopped},
+			{"iptables-save", "$REAL; sleep 1000 & exec sleep 1000", "no answer within 500ms" + stopped},
+			{"iptables-save", "$REAL; sleep 1000 & echo $! >$0.pid", "no answer within 500ms" + stopped},
+			{"iptables-save", "$REAL; setsid sleep 3 & exit 0", "no answer within 500ms" + stopped},
+			{"iptables-save", "$REAL | head -n 6; kill -SEGV $$", "signal: segmentation fault"},
+			{"iptables-save", "$REAL | head -n 6; echo why >&2; exit 4", "exit status 4: why"},
+			{"iptables-save", "echo '*filter'; yes '[0:0] -A INPUT -j ACCEPT'", "too much output: more than 64 MiB" + stopped},
+			{"iptables", "sleep 1000", "no answer within 500ms" + stopped},
+			{"iptables", "yes", "too much output: more than 64 KiB" + stopped},
+		} {
+			if strings.Contains(test.reason, "MiB") {
+				saveTime = 20 * time.Second
+			}
+			remove := l.fake(test.program, test.script)
+			did := l.wants(keys)
+			for _, id := range []string{"filter/LINKD-INPUT", "nat/LINKD-OUTPUT"} {
+				want := fmt.Sprintf("lab/iptables/%s failed: look at iptables in lab: %s: %s\n", id, test.program, test.reason)
+				if !strings.Contains(did, want) {
+					l.Errorf("%s: have %s, want %s", test.script, did, want)
+				}
+			}
+			remove()
+			saveTime = 5 * time.Second
+			// With the right program in its place, it is looked at once more, at once.
+			l.is(l.rules("iptables", "filter"), filter)
+			l.is(l.rules("iptables", "nat"), nat)
+			l.is(l.wants(keys), "")
+			saveTime = 500 * time.Millisecond
+		}
+	})
+}
+
+// A program that ends well and did not print all tables to their ends does not hide rules either.
+func TestPartsOfTables(t *testing.T) {
+	const keys = "iptables: {rules: [{chain: INPUT, args: [-j, LOG]}, {table: nat, chain: OUTPUT, args: [-j, ACCEPT]}]}"
+	onEachBackend(t, func(l lab) {
+		l.wants(keys)
+		for _, test := range []struct{ script, reason string }{
+			{"$REAL \"$@\" | head -n 6", "the table filter cannot be read: its end was not printed"},
+			{"$REAL \"$@\" | grep -v COMMIT", "the table filter cannot be read: its end was not printed"},
+			{"", "iptables-save did not print the table filter, which is there"},
+			{"exec $REAL --counters -t nat", "iptables-save did not print the table filter, which is there"},
+		} {
+			remove := l.fake("iptables-save", test.script)
+			if did := l.wants(keys); !strings.Contains(did, "lab/iptables/filter/LINKD-INPUT failed: look at iptables in lab: "+test.reason) {
+				l.Errorf("%s: %s", test.script, did)
+			}
+			remove()
+			l.is(l.wants(keys), "")
+		}
+	})
+}
+
+func TestARestoreThatHangs(t *testing.T) {
+	onEachBackend(t, func(l lab) {
+		impatient(l.T)
+		remove := l.fake("iptables-restore", "sleep 1000")
+		begun := time.Now()
+		did := l.wants("iptables: {rules: [{chain: INPUT, args: [-j, LOG]}, {table: nat, chain: OUTPUT, args: [-j, ACCEPT]}]}")
+		if !strings.Contains(did, "lab/iptables/filter/LINKD-INPUT failed: create lab/iptables/filter/LINKD-INPUT: iptables-restore: no answer within 500ms, so linkd stopped it; linkd runs it again after a pause\n") {
+			l.Error(did)
+		}
+		// It is waited for once, and its version.
+		if took := time.Since(begun); took > 2*restoreTime+versionTime+2*time.Second {
+			l.Errorf("took %v", took)
+		}
+		remove()
+	})
+}
+
+// One namespace in which a program does not answer does not keep another from its rules; a program that never answers is
+// waited for once.
+func TestSilences(t *testing.T) {
+	onEachBackend(t, func(l lab) {
+		impatient(l.T)
+		here, there := backend{prefix: "iptables", ns: "1"}, backend{prefix: "iptables", ns: "2"}
+		look := func(b backend) (failed bool, took time.Duration) {
+			begun := time.Now()
+			_, err := b.save(l.Context())
+			return err != nil, time.Since(begun)
+		}
+		defer l.fake("iptables-save", "[ $1 = --version ] || [ -e $0.well ] && exec $REAL $1; sleep 1000")()
+		well, err := exec.LookPath("iptables-save")
+		conform.Must(l, err)
+		if failed, _ := look(here); !failed {
+			l.Error("it answers")
+		}
+		conform.Must(l, os.WriteFile(well+".well", nil, 0o600))
+		if failed, _ := look(there); failed {
+			l.Error("it is not run in another namespace")
+		}
+		if failed, took := look(here); !failed || took > saveTime/2 {
+			l.Errorf("it is run again at once: %v", took)
+		}
+
+		defer l.fake("ip6tables-save", "sleep 1000")()
+		here.prefix, there.prefix = "ip6tables", "ip6tables"
+		look(here)
+		if failed, took := look(there); !failed || took > saveTime/2 {
+			l.Errorf("a program that is not well is waited for again: %v", took)
+		}
+	})
+}
+
+func TestPausesGrow(t *testing.T) {
+	s := silences{all: map[runs]*silence{}}
+	at := runs{"1", "no-such-program"}
+	for _, want := range []time.Duration{30, 60, 120, 240, 300, 300} {
+		s.begin(at, os.ErrDeadlineExceeded)
+		if got := s.all[at].pause; got != want*time.Second {
+			t.Errorf("a pause of %v, want %v", got, want*time.Second)
+		}
+	}
+	if s.since(at) == nil || s.since(runs{"2", "no-such-program"}) != nil {
+		t.Error("the pause is not for this one alone")
+	}
+	s.end(at)
+	if s.since(at) != nil {
+		t.Error("it is not over")
+	}
+}
+
+// A program is asked for its version once, unless its file changed.
+func TestVersionsAreAskedForOnce(t *testing.T) {
+	onEachBackend(t, func(l lab) {
+		log := filepath.Join(l.TempDir(), "log")
+		count := func() int {
+			text, _ := os.ReadFile(log)
+			return strings.Count(string(text), "--version")
+		}
+		for _, name := range []string{"iptables", "ip6tables"} {
+			l.fake(name, `echo "$@" >>`+log+`; exec $REAL "$@"`)
+		}
+		const keys = "iptables: {forward: [{in: a}], policies: {FORWARD: DROP}}, ip6tables: {forward: [{in: a}]}"
+		l.wants(keys)
+		observe.Each([]int{1, 2, 3, 4, 5, 6, 7, 8}, func(int) { _, _ = ipv4.backend(l.Context(), "") })
+		l.wants("")
+		if n := count(); n != 2 {
+			l.Errorf("asked %d times for two programs", n)
+		}
+		l.fake("iptables", `echo "$@" >>`+log+`; echo 'iptables v1.4.0'`)
+		if did := l.wants(keys); !strings.Contains(did, "iptables is version 1.4.0, and linkd needs 1.6.2 at least") {
+			l.Error(did)
+		}
+		if n := count(); n != 3 {
+			l.Errorf("asked %d times for three programs", n)
+		}
+		l.fake("iptables", "echo nonsense")
+		if did := l.wants(keys); !strings.Contains(did, `iptables --version prints no version, but "nonsense\n"`) {
+			l.Error(did)
+		}
+	})
+}
+
+// Chains of linkd's that nobody wants go together, however many there are, and whatever is wanted or others' stays.
+func TestThousandChains(t *testing.T) {
+	onEachBackend(t, func(l lab) {
+		const keys = "iptables: {rules: [{chain: INPUT, args: [-j, LOG]}]}"
+		l.wants(keys)
+		filter := l.rules("iptables", "filter")
+		const many = 1000
+		script := func(table, more string) {
+			var text strings.Builder
+			text.WriteString("*" + table + "\n")
+			for i := range many {
+				fmt.Fprintf(&text, ":LINKD-%d - [0:0]\n", i)
+			}
+			// They may lead to each other.
+			fmt.Fprintf(&text, "-A LINKD-7 -j LINKD-8\n%sCOMMIT\n", more)
+			path := filepath.Join(l.TempDir(), "script")
+			conform.Must(l, os.WriteFile(path, []byte(text.String()), 0o600))
+			l.sh("iptables-restore --noflush <" + path)
+		}
+		script("filter", "")
+		script("mangle", "-A FORWARD -j LINKD-5\n")
+		runs := l.counted()
+		begun := time.Now()
+		did := l.wants(keys)
+		l.Logf("deleted in %v", time.Since(begun))
+		if n := strings.Count(did, "- lab/iptables/"); n != 2*many {
+			l.Errorf("%d chains were deleted: %.2000s", n, did)
+		}
+		if want := "lab/iptables/mangle/LINKD-5 failed: delete lab/iptables/mangle/LINKD-5: rules that are not linkd's jump there, in FORWARD: it stays, empty\n"; !strings.Contains(did, want) {
+			l.Errorf("have %.2000s, want %s", did, want)
+		}
+		if ran := runs(); strings.Count(ran, "iptables-restore") > 3 || strings.Count(ran, " ") > 20 {
+			l.Errorf("%.1000s", ran)
+		}
+		l.is(l.rules("iptables", "filter"), filter)
+		l.is(l.sh("iptables-save -t mangle | grep LINKD"), ":LINKD-5 - [0:0]\n-A FORWARD -j LINKD-5\n")
+	})
+}
+
+// One chain that cannot go does not keep the others there.
+func TestARefusedRemovalIsTriedInParts(t *testing.T) {
+	onEachBackend(t, func(l lab) {
+		for i := range 20 {
+			l.sh(fmt.Sprintf("iptables -N LINKD-%d", i))
+		}
+		defer l.fake("iptables-restore", `text=$(cat); case "$text" in *LINKD-13*) echo "iptables-restore: line 2 failed" >&2; exit 1;; esac; echo "$text" | $REAL "$@"`)()
+		did := l.wants("iptables: {rules: [{chain: INPUT, args: [-j, LOG]}]}")
+		if want := "lab/iptables/filter/LINKD-13 failed: delete lab/iptables/filter/LINKD-13: iptables-restore refuses (exit status 1); the table filter stays as it was\n"; !strings.Contains(did, want) {
+			l.Errorf("have %s, want %s", did, want)
+		}
+		if left := l.sh("iptables -S | grep -c -- '-N LINKD-' || :"); left != "2\n" {
+			l.Errorf("%s chains are left", left)
+		}
+	})
+}
