@@ -24,6 +24,7 @@ type lab struct {
 	*testing.T
 	backend string
 	engine  *reconcile.Engine
+	journal *reconcile.Journal
 }
 
 // onEachBackend runs a test in a new namespace for each backend; with -short, for one.
@@ -49,7 +50,7 @@ func onEachBackend(t *testing.T, test func(l lab)) {
 			t.Cleanup(journal.Close)
 			test(lab{t, backend, reconcile.NewEngine(
 				[]reconcile.Registered{Kind, Kind6}, inside.World, journal, slog.New(slog.NewTextHandler(io.Discard, nil)),
-			)})
+			), journal})
 		})
 	}
 }
@@ -128,6 +129,13 @@ func (l lab) counted() (runs func() string) {
 		conform.Must(l, os.Truncate(log, 0))
 		return strings.Join(strings.Fields(string(text)), " ")
 	}
+}
+
+// remembers puts a resource into the journal, as if linkd had made it. A chain that nothing but its name says is linkd's
+// may be somebody else's, and that it cannot be deleted is no failure.
+func (l lab) remembers(key string) {
+	l.Helper()
+	l.journal.Put(spec.ID{NS: conform.LabName, Kind: "iptables", Key: key}, reconcile.Entry{Identity: l.open().Identity})
 }
 
 // open is the namespace, for a call of one of the kind's own functions.
