@@ -2,6 +2,8 @@
 // they started. What a program printed counts only if it ended well, within these bounds.
 //
 //	out, err := program.Run{Name: "iptables-save", Within: 10 * time.Second, Most: 64 << 20}.Output(ctx)
+//
+// Call does the same for a package that runs programs itself.
 package program
 
 import (
@@ -93,8 +95,7 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.Within)
 		defer cancel()
-		end, _ := ctx.Deadline()
-		within = time.Until(end).Round(100 * time.Millisecond)
+		within = remaining(ctx)
 		// A program started by linkd must not change anything after linkd was killed and the next one has looked. The signal is
 		// for the end of the thread that started the program (PR_SET_PDEATHSIG in prctl(2)), which therefore has to stay.
 		attr.Pdeathsig = syscall.SIGKILL
@@ -103,7 +104,7 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 	}
 	out, in, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.base(), err)
+		return fmt.Errorf("%s: %w", base(r.Name), err)
 	}
 	defer out.Close()
 	complaint := &bounded{left: mostComplaint}
@@ -115,7 +116,7 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 	err = cmd.Start()
 	in.Close()
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.base(), err)
+		return fmt.Errorf("%s: %w", base(r.Name), err)
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -147,13 +148,13 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 	}
 	switch {
 	case limited.exceeded:
-		return fmt.Errorf("%s: %w: more than %s, so linkd stopped it", r.base(), ErrTooMuch, size(r.Most))
+		return tooMuch(r.Name, r.Most)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s: %w within %s, so linkd stopped it", r.base(), ErrNoAnswer, span(within))
+		return noAnswer(r.Name, within)
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", r.base(), ctx.Err())
+		return fmt.Errorf("%s: %w", base(r.Name), ctx.Err())
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%s: %w: it ended, but a program that it started did not, and may print more", r.base(), ErrNoAnswer)
+		return fmt.Errorf("%s: %w: it ended, but a program that it started did not, and may print more", base(r.Name), ErrNoAnswer)
 	}
 	return err
 }
@@ -162,17 +163,31 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 func (r Run) explain(err error, cmd *exec.Cmd, complaint *bounded) error {
 	switch {
 	case errors.As(err, new(*exec.ExitError)):
-		return &Failure{r.base(), cmd.ProcessState, complaint.text.String()}
+		return &Failure{base(r.Name), cmd.ProcessState, complaint.text.String()}
 	case errors.Is(err, exec.ErrWaitDelay):
 		// It ended well; something that it started still holds its standard error.
 		return nil
 	case err != nil:
-		return fmt.Errorf("%s: %w", r.base(), err)
+		return fmt.Errorf("%s: %w", base(r.Name), err)
 	}
 	return nil
 }
 
-func (r Run) base() string { return filepath.Base(r.Name) }
+func base(name string) string { return filepath.Base(name) }
+
+// remaining is how long a context with a deadline lasts.
+func remaining(ctx context.Context) time.Duration {
+	end, _ := ctx.Deadline()
+	return time.Until(end).Round(100 * time.Millisecond)
+}
+
+func noAnswer(name string, within time.Duration) error {
+	return fmt.Errorf("%s: %w within %s, so linkd stopped it", base(name), ErrNoAnswer, span(within))
+}
+
+func tooMuch(name string, most int64) error {
+	return fmt.Errorf("%s: %w: more than %s, so linkd stopped it", base(name), ErrTooMuch, size(most))
+}
 
 func span(d time.Duration) string {
 	if d%time.Second == 0 {
