@@ -8,6 +8,7 @@
 package iptables
 
 import (
+	goiptables "github.com/coreos/go-iptables/iptables"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -36,8 +37,9 @@ type family struct {
 	bits int
 	// born lists the tables of the legacy backend that are there, below /proc/net.
 	born string
-	// inet is the family's number (address_families(7)).
-	inet int
+	// inet is the family's number (address_families(7)), and protocol what go-iptables calls it.
+	inet     int
+	protocol goiptables.Protocol
 	// forwarding is the setting that lets a namespace forward packets.
 	forwarding string
 	loopback   string
@@ -47,11 +49,12 @@ type family struct {
 
 var (
 	ipv4 = family{
-		name: "iptables", spoken: "IPv4", bits: 32, born: "ip_tables_names", inet: unix.AF_INET, forwarding: "net/ipv4/ip_forward",
-		loopback: "127.0.0.0/8", unreachable: "icmp-port-unreachable",
+		name: "iptables", spoken: "IPv4", bits: 32, born: "ip_tables_names", inet: unix.AF_INET, protocol: goiptables.ProtocolIPv4,
+		forwarding: "net/ipv4/ip_forward",
+		loopback:   "127.0.0.0/8", unreachable: "icmp-port-unreachable",
 	}
 	ipv6 = family{
-		name: "ip6tables", spoken: "IPv6", bits: 128, born: "ip6_tables_names", inet: unix.AF_INET6,
+		name: "ip6tables", spoken: "IPv6", bits: 128, born: "ip6_tables_names", inet: unix.AF_INET6, protocol: goiptables.ProtocolIPv6,
 		forwarding: "net/ipv6/conf/all/forwarding",
 		loopback:   "::1/128", unreachable: "icmp6-port-unreachable",
 	}

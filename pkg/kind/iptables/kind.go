@@ -154,7 +154,7 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want Resource) error {
 // again, so that rules are counted as they are now, and a jump that came or went since is not made twice or missed.
 func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) error {
 	if policy, is := want.(*Policy); is {
-		return k.in(ctx, ns, func(b *backend) error { return b.setPolicy(ctx, policy) })
+		return k.in(ctx, ns, func(b *backend) error { return b.setPolicy(ctx, ns, policy) })
 	}
 	chain := want.(*Chain)
 	subnets, err := k.subnets(ns, chain.siblings)

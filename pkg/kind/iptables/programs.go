@@ -9,11 +9,10 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
+	goiptables "github.com/coreos/go-iptables/iptables"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -31,6 +30,8 @@ type backend struct {
 	standard bool
 	// ns is the namespace in which its programs run.
 	ns observe.Identity
+	// one runs single commands; nil for the backend that is not the default.
+	one *goiptables.IPTables
 }
 
 func (b *backend) String() string {
@@ -47,27 +48,16 @@ func (f family) backend(ctx context.Context, ns observe.Identity) (*backend, err
 	if err != nil {
 		return nil, fmt.Errorf("%s is not installed: %w", f.name, err)
 	}
-	text, err := versions.of(ctx, path)
+	known, err := probes.of(ctx, f, path)
 	if err != nil {
 		return nil, err
 	}
-	version := versionNumber.FindStringSubmatch(text)
-	if version == nil {
-		return nil, fmt.Errorf("%s --version prints no version, but %q", f.name, text)
-	}
-	var numbers []int
-	for _, number := range version[1:] {
-		n, _ := strconv.Atoi(number)
-		numbers = append(numbers, n)
-	}
 	// Since then iptables-restore waits for the lock.
-	if slices.Compare(numbers, []int{1, 6, 2}) < 0 {
-		return nil, fmt.Errorf("%s is version %s, and linkd needs 1.6.2 at least", f.name, strings.Join(version[1:], "."))
+	if major, minor, patch := known.one.GetIptablesVersion(); slices.Compare([]int{major, minor, patch}, []int{1, 6, 2}) < 0 {
+		return nil, fmt.Errorf("%s is version %d.%d.%d, and linkd needs 1.6.2 at least", f.name, major, minor, patch)
 	}
-	return &backend{family: f, legacy: !strings.Contains(text, "nf_tables"), prefix: f.name, standard: true, ns: ns}, nil
+	return &backend{family: f, legacy: known.legacy, prefix: f.name, standard: true, ns: ns, one: known.one}, nil
 }
-
-var versionNumber = regexp.MustCompile(`v(\d+)\.(\d+)\.(\d+)`)
 
 // other is the other backend, or nil where that is not installed.
 func (b *backend) other() *backend {

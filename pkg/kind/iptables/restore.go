@@ -10,8 +10,10 @@ import (
 	"strings"
 	"sync"
 
+	goiptables "github.com/coreos/go-iptables/iptables"
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/observe"
 	"linkd/pkg/program"
 	"linkd/pkg/spec"
 )
@@ -24,7 +26,7 @@ func (b *backend) restore(ctx context.Context, s *script) error {
 	if err := b.unlocked("-restore"); err != nil {
 		return err
 	}
-	err := b.change(ctx, restoreTime, s.String(), b.prefix+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
+	err := b.change(ctx, s.String(), b.prefix+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
 	var failed *program.Failure
 	switch {
 	case !errors.As(err, &failed):
@@ -43,12 +45,13 @@ func (b *backend) unlocked(suffix string) error {
 	return nil
 }
 
-// setPolicy is one command, and needs no script.
-func (b *backend) setPolicy(ctx context.Context, p *Policy) error {
+// setPolicy is one command, and needs no script. When linkd is killed meanwhile, the command is carried out all the same,
+// unless systemd ends it too: see program.Call.
+func (b *backend) setPolicy(ctx context.Context, ns *observe.NS, p *Policy) error {
 	if err := b.unlocked(""); err != nil {
 		return err
 	}
-	err := b.change(ctx, saveTime, "", b.prefix, "-t", filter, "-P", p.Chain, p.Target, "--wait", strconv.Itoa(lockWait))
+	err := b.command(ctx, ns, func(one *goiptables.IPTables) error { return one.ChangePolicy(filter, p.Chain, p.Target) })
 	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Complaint, "xtables lock") {
 		lock.waitedInVain()
 		return fmt.Errorf("%s: %w", b.prefix, errLocked)

@@ -7,9 +7,12 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 
+	goiptables "github.com/coreos/go-iptables/iptables"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -43,10 +46,24 @@ func (b *backend) read(ctx context.Context, name string, args []string, f func(i
 	})
 }
 
-// change runs a program that changes something.
-func (b *backend) change(ctx context.Context, within time.Duration, input, name string, args ...string) error {
+// change runs a program that changes something by what it reads.
+func (b *backend) change(ctx context.Context, input, name string, args ...string) error {
 	return b.attempt(ctx, name, func() error {
-		_, err := program.Run{Name: name, Args: args, Input: input, Within: within, Most: mostPrinted}.Output(ctx)
+		_, err := program.Run{Name: name, Args: args, Input: input, Within: restoreTime, Most: mostPrinted}.Output(ctx)
+		return err
+	})
+}
+
+// command has go-iptables run a command in a namespace.
+func (b *backend) command(ctx context.Context, ns *observe.NS, run func(one *goiptables.IPTables) error) error {
+	return b.attempt(ctx, b.prefix, func() error {
+		err := program.Call{Name: b.prefix, Within: saveTime, Most: mostPrinted}.Do(ctx, func() error {
+			return ns.Do(func() error { return run(b.one) })
+		})
+		if failed := (*goiptables.Error)(nil); errors.As(err, &failed) {
+			_, complaint, _ := strings.Cut(failed.Error(), fmt.Sprintf("]: exit status %d: ", failed.ExitStatus()))
+			return &program.Failure{Program: b.prefix, State: failed.ProcessState, Complaint: complaint}
+		}
 		return err
 	})
 }
@@ -170,37 +187,67 @@ func fileOf(name string) string {
 	return fmt.Sprint(path, " ", file, " ", st.Dev, " ", st.Ino, " ", st.Size, " ", st.Mtim, " ", st.Ctim)
 }
 
-// versionCache is what programs print as their version, by their paths.
-type versionCache struct {
+// probeCache is what is known of programs, by their paths.
+type probeCache struct {
 	mu    sync.Mutex
-	known map[string]version
+	known map[string]probe
 }
 
-type version struct{ file, text string }
+// probe is what a program told of itself.
+type probe struct {
+	file   string // see fileOf
+	legacy bool
+	one    *goiptables.IPTables
+}
 
-var versions = versionCache{known: map[string]version{}}
+var probes = probeCache{known: map[string]probe{}}
 
-// of is the version of a program, which is run for it once. Several goroutines ask at a time: one runs it, the others wait
-// for that.
-func (v *versionCache) of(ctx context.Context, path string) (string, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+// of is what a program of a family tells of itself. It is asked once. Several goroutines ask at a time: one runs it, the
+// others wait for that.
+func (c *probeCache) of(ctx context.Context, f family, path string) (probe, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	file := fileOf(path)
-	if known := v.known[path]; known.file == file && file != "" {
-		return known.text, nil
+	if known := c.known[path]; known.file == file && file != "" {
+		return known, nil
 	}
 	at := runs{program: path}
 	if err := silent.since(at); err != nil {
-		return "", err
+		return probe{}, err
 	}
-	out, err := program.Run{Name: path, Args: []string{"--version"}, Within: saveTime, Most: mostPrinted}.Output(ctx)
+	p, err := f.probe(ctx, path)
 	if isBeyondBounds(err) {
 		err = fmt.Errorf("%w; linkd runs it again after a pause", err)
 		silent.begin(at, err)
 	}
 	if err != nil {
-		return "", err
+		return probe{}, err
 	}
-	v.known[path] = version{file, string(out)}
-	return string(out), nil
+	p.file = file
+	c.known[path] = p
+	return p, nil
 }
+
+// probe asks a program for its version: linkd itself does first, which a program that hangs or prints without end harms
+// least, and only it learns the backend; then go-iptables, for what it knows to depend on the version.
+func (f family) probe(ctx context.Context, path string) (probe, error) {
+	text, err := program.Run{Name: path, Args: []string{"--version"}, Within: saveTime, Most: mostPrinted}.Output(ctx)
+	if err != nil {
+		return probe{}, err
+	}
+	if !versionNumber.Match(text) {
+		return probe{}, fmt.Errorf("%s --version prints no version, but %q", f.name, text)
+	}
+	p := probe{legacy: !strings.Contains(string(text), "nf_tables")}
+	err = program.Call{Name: path, Within: saveTime, Most: mostPrinted}.Do(ctx, func() (err error) {
+		p.one, err = goiptables.New(goiptables.IPFamily(f.protocol), goiptables.Timeout(lockWait), goiptables.Path(path))
+		return err
+	})
+	if err != nil {
+		// A call that was left behind may still write to p.
+		return probe{}, err
+	}
+	return p, nil
+}
+
+var versionNumber = regexp.MustCompile(`v\d+\.\d+\.\d+`)

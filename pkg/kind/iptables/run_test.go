@@ -13,12 +13,14 @@ import (
 	"linkd/pkg/observe"
 )
 
-// impatient makes linkd wait for programs less long.
-func impatient(t *testing.T) {
+// impatient makes linkd wait for programs less long, until the test is over or the function that it returns is called.
+func impatient(t *testing.T) (end func()) {
 	t.Helper()
 	save, restore, version := saveTime, restoreTime, versionTime
 	saveTime, restoreTime, versionTime = 500*time.Millisecond, 500*time.Millisecond, time.Second
-	t.Cleanup(func() { saveTime, restoreTime, versionTime = save, restore, version })
+	end = func() { saveTime, restoreTime, versionTime = save, restore, version }
+	t.Cleanup(end)
+	return end
 }
 
 // fake puts a script in the place of a program, in which $REAL is the program, and returns what takes it away.
@@ -53,6 +55,8 @@ func TestProgramsOutOfBounds(t *testing.T) {
 			{"iptables-save", "echo '*filter'; yes '[0:0] -A INPUT -j ACCEPT'", "too much output: more than 64 MiB" + stopped},
 			{"iptables", "sleep 1000", "no answer within 500ms" + stopped},
 			{"iptables", "yes", "too much output: more than 64 KiB" + stopped},
+			{"iptables", "[ -e $0.once ] && sleep 1000; : >$0.once; exec $REAL \"$@\"", "no answer within 500ms" + stopped},
+			{"iptables", "[ -e $0.once ] && exec yes; : >$0.once; exec $REAL \"$@\"", "too much output: more than 64 KiB" + stopped},
 		} {
 			if strings.Contains(test.reason, "MiB") {
 				saveTime = 20 * time.Second
@@ -94,6 +98,41 @@ func TestPartsOfTables(t *testing.T) {
 			remove()
 			l.is(l.wants(keys), "")
 		}
+	})
+}
+
+// go-iptables sets policies, and sets no bounds itself.
+func TestPoliciesOutOfBounds(t *testing.T) {
+	const keys = "iptables: {policies: {FORWARD: DROP}}"
+	const stopped = ", so linkd stopped it; linkd runs it again after a pause"
+	onEachBackend(t, func(l lab) {
+		for _, test := range []struct{ script, reason string }{
+			{"sleep 1000", "no answer within 500ms" + stopped},
+			{"exec sleep 1000", "no answer within 500ms" + stopped},
+			{"sleep 1000 & exec sleep 1000", "no answer within 500ms" + stopped},
+			{"kill -STOP $$", "no answer within 500ms" + stopped},
+			{"setsid sleep 3 & exit 0", "no answer within 500ms" + stopped},
+			{"yes >&2", "too much output: more than 64 KiB" + stopped},
+			{"yes", "too much output: more than 64 KiB" + stopped},
+			{"kill -SEGV $$", "signal: segmentation fault"},
+			{"echo why >&2; exit 4", "exit status 4: why"},
+		} {
+			remove := l.fake("iptables", `[ "$1" = --version ] && exec $REAL "$@"; `+test.script)
+			_, err := ipv4.backend(l.Context(), "")
+			conform.Must(l, err)
+			func() {
+				defer impatient(l.T)()
+				did := l.wants(keys)
+				want := "lab/iptables/policy/FORWARD failed: update lab/iptables/policy/FORWARD: iptables: " + test.reason + "\n"
+				if !strings.Contains(did, want) {
+					l.Errorf("%s: have %s, want %s", test.script, did, want)
+				}
+			}()
+			remove()
+			l.is(l.sh("iptables -S FORWARD"), "-P FORWARD ACCEPT\n")
+		}
+		l.is(l.wants(keys), "~ lab/iptables/policy/FORWARD  (policy: ACCEPT -> DROP)\n")
+		l.is(l.sh("iptables -S FORWARD"), "-P FORWARD DROP\n")
 	})
 }
 
@@ -166,7 +205,7 @@ func TestPausesGrow(t *testing.T) {
 	}
 }
 
-// A program is asked for its version once, unless its file changed.
+// A program is asked for its version by linkd and by go-iptables once each, unless its file changed.
 func TestVersionsAreAskedForOnce(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		log := filepath.Join(l.TempDir(), "log")
@@ -181,14 +220,14 @@ func TestVersionsAreAskedForOnce(t *testing.T) {
 		l.wants(keys)
 		observe.Each([]int{1, 2, 3, 4, 5, 6, 7, 8}, func(int) { _, _ = ipv4.backend(l.Context(), "") })
 		l.wants("")
-		if n := count(); n != 2 {
+		if n := count(); n != 2*2 {
 			l.Errorf("asked %d times for two programs", n)
 		}
 		l.fake("iptables", `echo "$@" >>`+log+`; echo 'iptables v1.4.0'`)
 		if did := l.wants(keys); !strings.Contains(did, "iptables is version 1.4.0, and linkd needs 1.6.2 at least") {
 			l.Error(did)
 		}
-		if n := count(); n != 3 {
+		if n := count(); n != 2*3 {
 			l.Errorf("asked %d times for three programs", n)
 		}
 		l.fake("iptables", "echo nonsense")
