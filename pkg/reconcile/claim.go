@@ -84,10 +84,11 @@ func (c *comparison) knowsAnother(have spec.Resource, home spec.ID) bool {
 	return device != e.Device
 }
 
-// rememberAdopted notes the device of what a file tells linkd to adopt as fetched, so that linkd can put it back later.
+// rememberAdopted notes the device of what a file tells linkd to adopt as fetched, so that linkd can put it back later. It
+// never takes the place of the device that linkd fetched from that home.
 func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource, home spec.ID) {
 	claimant, is := have.(Claimant)
-	if _, fetched := homeOf(have); !is || fetched || !kind.adopts(want, have) || c.identity(home.NS) == "" {
+	if _, fetched := homeOf(have); !is || fetched || !kind.adopts(want, have) || c.identity(home.NS) == "" || c.knowsAnother(have, home) {
 		return
 	}
 	if _, device, ok := claimant.Claim(); ok && device != "" {
