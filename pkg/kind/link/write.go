@@ -17,6 +17,13 @@ import (
 // was there (veth_open in drivers/net/veth.c).
 func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 	if want.Second {
+		switch l, err := ns.LinkByName(want.Name); {
+		case err != nil:
+			return err
+		case l.Name != want.Name || l.Kind != want.Type:
+			// Requests take alternative names, too.
+			return fmt.Errorf("%s: %s is another name of %s, which is a %s: %w", ns.Name, want.Name, l.Name, l.Kind, unix.EEXIST)
+		}
 		return set(ns, 0, want.Up, named(want.Name), want.mark())
 	}
 	err := k.bear(ns, want)
@@ -28,10 +35,13 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 		// Down it can be made, and the kernel brings it up with its parent (vlan_device_event in net/8021q/vlan.c).
 		err = k.bear(ns, down)
 	}
-	switch exists := errors.Is(err, unix.EEXIST); {
-	case exists && madeBefore(ns, want):
-		err = nil
-	case exists && want.Peer != nil:
+	if errors.Is(err, unix.EEXIST) {
+		made, lookErr := madeBefore(ns, want)
+		if made || lookErr != nil {
+			err = lookErr
+		}
+	}
+	if errors.Is(err, unix.EEXIST) && want.Peer != nil {
 		// The name of the other end is still held by what linkd made for an earlier form of this pair.
 		if stale, staleErr := removeStale(ctx, ns, want.Peer); staleErr != nil || !stale {
 			return errors.Join(err, staleErr)
@@ -60,10 +70,50 @@ func named(name string) *nl.RtAttr {
 	return nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))
 }
 
-// madeBefore tells whether what stands in the place of a wanted interface is that very one.
-func madeBefore(ns *observe.NS, want *Link) bool {
+// madeBefore tells whether what stands in the place of a wanted interface is that very one. Of a pair, somebody else who is
+// root in ns can make an end with linkd's mark, so the other end has to be the wanted one, too: it is marked and brought up
+// next, and by its name alone.
+func madeBefore(ns *observe.NS, want *Link) (bool, error) {
 	l, err := ns.LinkByName(want.Name)
-	return err == nil && l.Kind == want.Type && l.Alias == markPrefix+want.Cable
+	switch {
+	case errors.Is(err, unix.ENODEV):
+		return false, nil
+	case err != nil:
+		return false, err
+	case l.Name != want.Name || l.Kind != want.Type || l.Alias != markPrefix+want.Cable:
+		return false, nil
+	case want.Peer == nil:
+		return true, nil
+	}
+	far, err := ns.Other(want.Peer.NS)
+	if err != nil {
+		return false, err
+	}
+	peer, err := far.LinkByName(want.Peer.Name)
+	if errors.Is(err, unix.ENODEV) || err == nil && peer.Name != want.Peer.Name {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return arePair(ns, l, far, peer)
+}
+
+// arePair tells whether two interfaces are the ends of one pair.
+func arePair(ns *observe.NS, l *observe.Link, far *observe.NS, peer *observe.Link) (bool, error) {
+	if l.Parent != peer.Index || peer.Parent != l.Index || l.Kind != peer.Kind {
+		return false, nil
+	}
+	if ns == far || l.ParentNS == here || l.ParentNS == observe.NoID {
+		return ns == far && l.ParentNS == here, nil
+	}
+	id, err := far.ID()
+	if err != nil || ns == ns.World().Host() {
+		return err == nil && l.ParentNS == id, err
+	}
+	ids, err := ns.NamespaceIDs()
+	there, known := ids[l.ParentNS]
+	return known && there == id, err
 }
 
 func (l *Link) mark() *nl.RtAttr {
@@ -250,7 +300,8 @@ func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool,
 	if errors.Is(err, unix.ENODEV) {
 		return false, nil
 	}
-	if err != nil || !Marked(l) {
+	if err != nil || !Marked(l) || l.Name != want.Name {
+		// What has the name as an alternative one is another interface.
 		return false, err
 	}
 	if both, err := bothMarked(far, l); err != nil || !both {
