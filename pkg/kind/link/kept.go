@@ -18,6 +18,9 @@ type kept struct {
 	Flags uint32 `json:"flags"`
 	// Attrs are attributes of the kernel's (IFLA_*), by their number.
 	Attrs map[uint16][]byte `json:"attrs,omitempty"`
+	// XDP are the modes in which a program is attached to it (XDP_FLAGS_*), which sees, changes or drops what comes in. Whoever
+	// has attached one knows which, so linkd only detaches what was not there.
+	XDP uint32 `json:"xdp,omitempty"`
 }
 
 // keptFlags are the flags that can be set (__dev_change_flags in net/core/dev.c), without IFF_UP.
@@ -53,7 +56,33 @@ func keptOf(ns *observe.NS, index int) (*kept, error) {
 			k.Attrs[kind] = value
 		}
 	}
-	return k, nil
+	in, err := observe.Attrs(attrs[unix.IFLA_XDP])
+	for _, mode := range xdpModes {
+		if in[mode.programID] != nil {
+			k.XDP |= mode.flag
+		}
+	}
+	return k, err
+}
+
+// xdpModes are XDP_FLAGS_*_MODE, and IFLA_XDP_*_PROG_ID, which tells that a program is attached in that mode, in
+// linux/if_link.h.
+var xdpModes = []struct {
+	flag      uint32
+	programID uint16
+}{{unix.XDP_FLAGS_SKB_MODE, 6}, {unix.XDP_FLAGS_DRV_MODE, 5}, {unix.XDP_FLAGS_HW_MODE, 7}}
+
+// detachXDP detaches the program of a mode. The kernel refuses that while a process holds on to a BPF link (dev_xdp_attach
+// in net/core/dev.c).
+func detachXDP(ns *observe.NS, index int, flag uint32) error {
+	const noProgram = ^uint32(0)
+	xdp := nl.NewRtAttr(unix.IFLA_XDP|unix.NLA_F_NESTED, nil)
+	xdp.AddRtAttr(nl.IFLA_XDP_FD, nl.Uint32Attr(noProgram))
+	xdp.AddRtAttr(nl.IFLA_XDP_FLAGS, nl.Uint32Attr(flag))
+	if err := set(ns, index, nil, xdp); err != nil {
+		return fmt.Errorf("detach its XDP program: %w", err)
+	}
+	return nil
 }
 
 // restore changes back what differs, each with a request of its own: that one cannot be changed does not keep another from
@@ -77,6 +106,11 @@ func (k *kept) restore(ns *observe.NS, index int) error {
 	for _, kind := range keptAttrs {
 		if value := k.Attrs[kind]; value != nil && !bytes.Equal(now.Attrs[kind], value) {
 			errs = errors.Join(errs, set(ns, index, nil, nl.NewRtAttr(int(kind), value)))
+		}
+	}
+	for _, mode := range xdpModes {
+		if now.XDP&^k.XDP&mode.flag != 0 {
+			errs = errors.Join(errs, detachXDP(ns, index, mode.flag))
 		}
 	}
 	return errs
