@@ -24,8 +24,8 @@ type kept struct {
 }
 
 // keptFlags are the flags that can be set (__dev_change_flags in net/core/dev.c), without IFF_UP.
-const keptFlags = unix.IFF_DEBUG | unix.IFF_NOTRAILERS | unix.IFF_NOARP | unix.IFF_DYNAMIC | unix.IFF_MULTICAST | unix.IFF_PORTSEL | unix.IFF_AUTOMEDIA |
-	unix.IFF_PROMISC | unix.IFF_ALLMULTI
+const keptFlags = unix.IFF_DEBUG | unix.IFF_NOTRAILERS | unix.IFF_NOARP | unix.IFF_DYNAMIC | unix.IFF_MULTICAST |
+	unix.IFF_PORTSEL | unix.IFF_AUTOMEDIA | unix.IFF_PROMISC | unix.IFF_ALLMULTI
 
 // Of linux/if_link.h, for golang.org/x/sys does not have the last ones.
 var keptAttrs = []uint16{
