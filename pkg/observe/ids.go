@@ -63,12 +63,20 @@ func (w *World) NameOf(id int) string {
 }
 
 // NamespaceIDs translates the namespace ids that messages from ns use into linkd's own: the key is the id in ns, the
-// value the id that linkd's own namespace uses for the same, or -1 for linkd's own.
+// value the id that linkd's own namespace uses for the same, or -1 for linkd's own. Namespaces that have no id in linkd's
+// own are left out.
+//
+// The kernel says -1 of those, too (__peernet2id in net/core/net_namespace.c). Whoever is root in ns can make any number
+// of them, with links into them, and these must not seem to lead into the host.
 func (ns *NS) NamespaceIDs() (map[int]int, error) {
 	if ns.world.lookOnly {
 		return ns.world.translate(ns)
 	}
 	id, err := ns.ID()
+	if err != nil {
+		return nil, err
+	}
+	host, err := ns.HostID()
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +94,10 @@ func (ns *NS) NamespaceIDs() (map[int]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		ids[int(int32(Number(attrs[unix.NETNSA_NSID])))] = int(int32(Number(attrs[unix.NETNSA_CURRENT_NSID])))
+		there, here := int(int32(Number(attrs[unix.NETNSA_NSID]))), int(int32(Number(attrs[unix.NETNSA_CURRENT_NSID])))
+		if here >= 0 || there == host {
+			ids[there] = here
+		}
 	}
 	return ids, nil
 }

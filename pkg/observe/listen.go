@@ -143,7 +143,7 @@ func (w *World) receive(f *os.File, in *Inbox, read func(in *Inbox, ns int, msg 
 	if err != nil {
 		return
 	}
-	buf, oob := make([]byte, 64<<10), make([]byte, unix.CmsgSpace(4))
+	buf, oob := make([]byte, longestDatagram), make([]byte, unix.CmsgSpace(4))
 	for {
 		var n, oobn int
 		var from unix.Sockaddr

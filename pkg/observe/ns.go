@@ -121,9 +121,8 @@ const maxDumps = 10
 // interrupted is tried again from the start, and its parts are never handed out (NLM_F_DUMP_INTR: something changed
 // in between, and an entry may be missing).
 func (ns *NS) Request(req *nl.NetlinkRequest, answer uint16) ([][]byte, error) {
-	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: ns.route}
 	for try := 1; ; try++ {
-		msgs, err := req.Execute(unix.NETLINK_ROUTE, answer)
+		msgs, err := ns.execute(req, answer)
 		switch {
 		case errors.Is(err, netlink.ErrDumpInterrupted) && try < maxDumps:
 		case errors.Is(err, netlink.ErrDumpInterrupted):

@@ -13,8 +13,8 @@ import (
 )
 
 // OpenAll opens the namespaces, several at a time, and returns why those that could not be opened were not. Two names
-// that turn out to be one namespace are both refused: each would undo what the other asks for. After each, progress is
-// called.
+// that turn out to be one namespace are both refused, unless one yields to the other: each would undo what the other asks
+// for. After each, progress is called.
 func (w *World) OpenAll(names []string, progress func()) map[string]error {
 	Each(names, func(name string) {
 		_, _ = w.Open(name)
@@ -30,15 +30,15 @@ func (w *World) OpenAll(names []string, progress func()) map[string]error {
 		other, taken := holder[id]
 		if taken {
 			err := fmt.Errorf("%s and %s are the same namespace: declare it once", other, name)
-			// A name that no file gives is in nobody's way.
-			left, otherLeft := w.declared[name].Left, w.declared[other].Left
-			if left || !otherLeft {
+			// Of two that yield alike, neither has it.
+			mine, theirs := w.yields(name), w.yields(other)
+			if mine >= theirs {
 				w.refuse(name, err)
 			}
-			if otherLeft || !left {
+			if theirs >= mine {
 				w.refuse(other, err)
 			}
-			if left && !otherLeft {
+			if mine > theirs {
 				continue
 			}
 		}
@@ -51,6 +51,19 @@ func (w *World) OpenAll(names []string, progress func()) map[string]error {
 		}
 	}
 	return errs
+}
+
+// yields tells how far a name makes way for another one of the same namespace. A process can enter a namespace that another
+// name stands for, so a selector that finds a process yields to one that does not. A name that no file gives is in nobody's
+// way.
+func (w *World) yields(name string) int {
+	switch declared := w.declared[name]; {
+	case declared.Left:
+		return 2
+	case declared.Selector.ByPID():
+		return 1
+	}
+	return 0
 }
 
 // openNamesakes opens what was one and the same with something open when it was last seen: a name may come to be that

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -143,6 +145,36 @@ func TestANameThatBecomesAnothersIsRefused(t *testing.T) {
 	for _, name := range []string{"lab", "other"} {
 		if err := errs[name]; err == nil || !strings.Contains(err.Error(), "are the same namespace: declare it once") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A process can enter a namespace that another name stands for: that one goes on.
+func TestAProcessYieldsItsNamespace(t *testing.T) {
+	w := conform.Open(t).World
+	inside := exec.Command("nsenter", "--net="+observe.NetnsDir+"/lab", "sleep", "1000")
+	conform.Must(t, inside.Start())
+	t.Cleanup(func() {
+		inside.Process.Kill()
+		inside.Wait()
+	})
+	pid := strconv.Itoa(inside.Process.Pid)
+	// It has entered when it is a sleep.
+	for text := ""; !strings.HasPrefix(text, "sleep"); {
+		comm, err := os.ReadFile("/proc/" + pid + "/comm")
+		conform.Must(t, err)
+		text = string(comm)
+	}
+	for _, names := range [][]string{{"lab=name:lab", "zoo=pid:" + pid}, {"lab=name:lab", "ape=pid:" + pid}} {
+		declare(t, w, names...)
+		w.Release()
+		process, _, _ := strings.Cut(names[1], "=")
+		errs := w.OpenAll([]string{"lab", process}, idle)
+		if err := errs["lab"]; err != nil {
+			t.Errorf("lab: %v", err)
+		}
+		if err := errs[process]; err == nil || !strings.Contains(err.Error(), "are the same namespace: declare it once") {
+			t.Errorf("%s: %v", process, err)
 		}
 	}
 }

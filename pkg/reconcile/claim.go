@@ -84,10 +84,11 @@ func (c *comparison) knowsAnother(have spec.Resource, home spec.ID) bool {
 	return device != e.Device
 }
 
-// rememberAdopted notes the device of what a file tells linkd to adopt as fetched, so that linkd can put it back later.
+// rememberAdopted notes the device of what a file tells linkd to adopt as fetched, so that linkd can put it back later. It
+// never takes the place of the device that linkd fetched from that home.
 func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource, home spec.ID) {
 	claimant, is := have.(Claimant)
-	if _, fetched := homeOf(have); !is || fetched || !kind.adopts(want, have) || c.identity(home.NS) == "" {
+	if _, fetched := homeOf(have); !is || fetched || !kind.adopts(want, have) || c.identity(home.NS) == "" || c.knowsAnother(have, home) {
 		return
 	}
 	if _, device, ok := claimant.Claim(); ok && device != "" {
@@ -192,9 +193,11 @@ func (c *comparison) foreign(ns string) bool {
 // peer is in another namespace and does not carry the same mark of linkd's.
 type Spanning interface{ PeerUnmarked() bool }
 
-// onlyMarked reports whether only a mark that somebody else can have set says that linkd made a resource.
+// onlyMarked reports whether only a mark that somebody else can have set says that linkd made a resource: the journal has
+// none of that ID, or another one, whose place somebody has given to this one.
 func (c *comparison) onlyMarked(have spec.Resource) bool {
 	id := have.ID()
-	_, remembered := c.journal.Get(id, c.identity(id.NS))
-	return !remembered && c.foreign(id.NS)
+	print, _ := c.kinds[id.Kind].fingerprint(have)
+	e, remembered := c.journal.Get(id, c.identity(id.NS))
+	return c.foreign(id.NS) && !(remembered && (e.Print == "" || print == "" || e.Print == print))
 }

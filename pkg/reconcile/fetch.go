@@ -109,7 +109,8 @@ func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, 
 	if have != nil {
 		e, remembered := c.journal.Get(want.ID(), c.identity(want.ID().NS))
 		print, _ := kind.fingerprint(have)
-		if remembered && e.Fetched && e.Print != "" && e.Print == print && !c.owned(kind, have) {
+		impostor := claims(have, home) && c.knowsAnother(have, home)
+		if remembered && e.Fetched && e.Print != "" && e.Print == print && !c.owned(kind, have) && !impostor {
 			return have
 		}
 	}

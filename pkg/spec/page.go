@@ -26,8 +26,8 @@ type End struct{ NS, Dev string }
 
 // LinkEntry is an entry of links.
 type LinkEntry struct {
-	// ID is what the link is called by its mark. Without one it gets the first of Names that no other link would like,
-	// or the last of them.
+	// ID is what the link is called by its mark. Without one, or where others have the same, it gets the first of Names that
+	// no other link would like, or the last of them.
 	ID    string
 	Names []string
 	// Ends are its interfaces. The entry stands on the page if one of them is in a namespace that is shown.
@@ -176,6 +176,7 @@ func (p *Page) linkNodes(said map[End]bool) *yaml.Node {
 
 // nameAll settles the IDs, and puts the entries in their order.
 func nameAll(entries []LinkEntry) {
+	dropWrongIDs(entries)
 	taken, asked := map[string]bool{}, map[string]int{}
 	for _, e := range entries {
 		taken[e.ID] = true
@@ -202,6 +203,27 @@ func nameAll(entries []LinkEntry) {
 		taken[e.ID] = true
 	}
 	slices.SortStableFunc(entries, func(a, b LinkEntry) int { return strings.Compare(a.ID, b.ID) })
+}
+
+// dropWrongIDs takes from entries the IDs that cannot be written, and those that several have: one with an end in linkd's own
+// namespace keeps it. Whoever is root in a namespace can set any mark there.
+func dropWrongIDs(entries []LinkEntry) {
+	count, hosts := map[string]int{}, map[string]int{}
+	inHost := func(e LinkEntry) bool {
+		return slices.ContainsFunc(e.Ends, func(end End) bool { return end.NS == Host })
+	}
+	for _, e := range entries {
+		count[e.ID]++
+		if inHost(e) {
+			hosts[e.ID]++
+		}
+	}
+	for i := range entries {
+		e := &entries[i]
+		if checkLinkID(e.ID) != nil || count[e.ID] > 1 && !(hosts[e.ID] == 1 && inHost(*e)) {
+			e.ID = ""
+		}
+	}
 }
 
 func (p *Page) namespaceNodes(said map[End]bool) *yaml.Node {

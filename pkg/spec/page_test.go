@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -170,5 +171,24 @@ func TestPlainName(t *testing.T) {
 		if got := s.PlainName(); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
+	}
+}
+
+// Whoever is root in a namespace can set any mark there, and a page is valid all the same.
+func TestIDsThatOthersChose(t *testing.T) {
+	entries := []LinkEntry{
+		{ID: "wan", Names: []string{"wan"}, Ends: []End{{Host, "wan"}}},
+		{ID: "wan", Names: []string{"x", "evil-x"}, Ends: []End{{"evil", "x"}}},
+		{ID: "lan", Names: []string{"y", "evil-y"}, Ends: []End{{"evil", "y"}}},
+		{ID: "lan", Names: []string{"y", "victim-y"}, Ends: []End{{"victim", "y"}}},
+		{ID: "a: b\n c", Names: []string{"z", "evil-z"}, Ends: []End{{"evil", "z"}}},
+	}
+	nameAll(entries)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Ends[0].NS+" "+e.ID)
+	}
+	if got, want := strings.Join(got, ", "), "evil evil-y, victim victim-y, host wan, evil x, evil z"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

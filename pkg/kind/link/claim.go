@@ -106,3 +106,16 @@ func (r record) restoreNames(ns *observe.NS, l *observe.Link) error {
 	}
 	return nil
 }
+
+// addNames gives an interface back the alternative names that it had, unless something else has them by now.
+func (r record) addNames(ns *observe.NS, l *observe.Link) error {
+	for _, name := range r.Names {
+		if _, is := parseFetchMark(name); is || slices.Contains(l.AltNames, name) {
+			continue
+		}
+		if err := ns.Change(altName(unix.RTM_NEWLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("give it back its name %s: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -52,7 +52,34 @@ func fetch(ns *observe.NS, want, have *Link) error {
 			return err
 		}
 	}
+	if have.NS != want.NS && have.NS != spec.Host {
+		if err := leaveNames(ns, want); err != nil {
+			return err
+		}
+	}
 	return become(ns, want)
+}
+
+// leaveNames takes from an interface that was fetched from another namespace what names it there, and would be a name here
+// that no file gives: its alternative names, an alias like linkd's, and its group. PutBack gives them back.
+func leaveNames(ns *observe.NS, want *Link) error {
+	l, err := ns.LinkByName(want.Name)
+	if err != nil {
+		return err
+	}
+	for _, name := range l.AltNames {
+		if name == want.fetchMark() {
+			continue
+		}
+		if err := ns.Change(altName(unix.RTM_DELLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("remove its name %s: %w", name, err)
+		}
+	}
+	attrs := []*nl.RtAttr{nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0))}
+	if Marked(l) {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_IFALIAS, nil))
+	}
+	return set(ns, l.Index, nil, attrs...)
 }
 
 // now is the interface as it is, in its namespace: another may have its name by now.
@@ -222,7 +249,7 @@ func (kind) PutBack(_ context.Context, ns *observe.NS, have *Link, before string
 	}
 	// Whoever is root where it was can have changed them again before it left.
 	if l, err = at.LinkByName(home.Key); err == nil {
-		err = r.restoreNames(at, l)
+		err = errors.Join(r.restoreNames(at, l), r.addNames(at, l))
 	}
 	if err != nil {
 		return err

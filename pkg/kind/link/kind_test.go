@@ -291,6 +291,52 @@ func TestCreateWhereTheOtherEndIsStale(t *testing.T) {
 	}
 }
 
+// Whoever is root in a namespace can make an end there that has linkd's mark, and requests for the other end's name would find
+// whatever has it as an alternative name.
+func TestAnEndWithAMarkIsNotThePair(t *testing.T) {
+	lab := conform.Open(t)
+	conform.IP(t, "link add theirs type bridge")
+	t.Cleanup(func() { conform.IP(t, "link del theirs") })
+	conform.IP(t, "link set theirs alias linkd:another")
+	conform.IP(t, "link property add dev theirs altname eth5")
+	lab.IP(t, "link add eth0 type veth peer name x\nlink set eth0 alias linkd:cable")
+	want := read(t, "{kind: veth, ends: [{netns: lab, name: eth0}, {name: eth5}]}").(*Link)
+	host := lab.World.Host()
+	for _, step := range []struct {
+		ns   *observe.NS
+		want *Link
+	}{{lab.NS, want}, {host, want.Peer}} {
+		if err := (kind{}).Create(t.Context(), step.ns, step.want); !errors.Is(err, unix.EEXIST) {
+			t.Errorf("create %s: %v", step.want.ID(), err)
+		}
+	}
+	if theirs, err := host.LinkByName("theirs"); err != nil || theirs.Up() || theirs.Alias != "linkd:another" {
+		t.Errorf("the host's is %+v: %v", theirs, err)
+	}
+}
+
+// A pair that is there already is made.
+func TestCreateWhatIsThere(t *testing.T) {
+	lab := conform.Open(t)
+	inside := read(t, "{kind: veth, ends: [{netns: lab, name: eth1}, {netns: lab, name: eth2}]}").(*Link)
+	for range 2 {
+		conform.Must(t, (kind{}).Create(t.Context(), lab.NS, inside))
+		conform.Must(t, (kind{}).Create(t.Context(), lab.NS, inside.Peer))
+	}
+	backwards := read(t, "{kind: veth, ends: [{name: eth8}, {netns: lab, name: eth3}]}").(*Link).Peer
+	for range 2 {
+		conform.Must(t, (kind{}).Create(t.Context(), lab.World.Host(), backwards))
+		conform.Must(t, (kind{}).Create(t.Context(), lab.NS, backwards.Peer))
+	}
+	forwards := read(t, "{kind: veth, ends: [{netns: lab, name: eth4}, {name: eth9}]}").(*Link)
+	for range 2 {
+		conform.Must(t, (kind{}).Create(t.Context(), lab.NS, forwards))
+		conform.Must(t, (kind{}).Create(t.Context(), lab.World.Host(), forwards.Peer))
+	}
+	conform.IP(t, "link del eth8")
+	conform.IP(t, "link del eth9")
+}
+
 func TestWhatIsWrongWithALink(t *testing.T) {
 	for _, test := range []struct{ entry, want string }{
 		{"{name: eth0}", `a.yaml:3:10: "kind" is missing: one of ` + names()},

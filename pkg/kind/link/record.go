@@ -24,6 +24,7 @@ type record struct {
 	// Names are its alternative names, and Alias what it has there.
 	Names  []string `json:"names,omitempty"`
 	Alias  *string  `json:"alias,omitempty"`
+	Kept   *kept    `json:"kept,omitempty"`
 	Master string   `json:"master,omitempty"`
 	// Sysctls are those of the interface that differ from the default of its namespace, below /proc/sys/net.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
@@ -54,6 +55,9 @@ func recordOf(ns *observe.NS, l *observe.Link) (r record, err error) {
 		if r.Master, err = names(l.Master); err != nil {
 			return r, err
 		}
+	}
+	if r.Kept, err = keptOf(ns, l.Index); err != nil {
+		return r, err
 	}
 	if r.Sysctls, err = sysctlsOf(ns, l.Name); err != nil {
 		return r, err
@@ -107,6 +111,13 @@ func parseRecord(text string, now *observe.Link) record {
 func (r record) restore(ns *observe.NS, name string) error {
 	want := &Link{NS: ns.Name, Name: name, MAC: r.MAC, MTU: r.MTU, TxQueueLen: r.TxQueueLen}
 	if err := become(ns, want); err != nil {
+		return err
+	}
+	l, err := ns.LinkByName(name)
+	if err == nil {
+		err = r.Kept.restore(ns, l.Index)
+	}
+	if err != nil {
 		return err
 	}
 	if err := r.enslave(ns, name); err != nil {

@@ -17,6 +17,13 @@ import (
 // was there (veth_open in drivers/net/veth.c).
 func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 	if want.Second {
+		switch l, err := ns.LinkByName(want.Name); {
+		case err != nil:
+			return err
+		case l.Name != want.Name || l.Kind != want.Type:
+			// Requests take alternative names, too.
+			return fmt.Errorf("%s: %s is another name of %s, which is a %s: %w", ns.Name, want.Name, l.Name, l.Kind, unix.EEXIST)
+		}
 		return set(ns, 0, want.Up, named(want.Name), want.mark())
 	}
 	err := k.bear(ns, want)
@@ -28,10 +35,13 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 		// Down it can be made, and the kernel brings it up with its parent (vlan_device_event in net/8021q/vlan.c).
 		err = k.bear(ns, down)
 	}
-	switch exists := errors.Is(err, unix.EEXIST); {
-	case exists && madeBefore(ns, want):
-		err = nil
-	case exists && want.Peer != nil:
+	if errors.Is(err, unix.EEXIST) {
+		made, lookErr := madeBefore(ns, want)
+		if made || lookErr != nil {
+			err = lookErr
+		}
+	}
+	if errors.Is(err, unix.EEXIST) && want.Peer != nil {
 		// The name of the other end is still held by what linkd made for an earlier form of this pair.
 		if stale, staleErr := removeStale(ctx, ns, want.Peer); staleErr != nil || !stale {
 			return errors.Join(err, staleErr)
@@ -58,12 +68,6 @@ func (k kind) bear(ns *observe.NS, want *Link) error {
 
 func named(name string) *nl.RtAttr {
 	return nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))
-}
-
-// madeBefore tells whether what stands in the place of a wanted interface is that very one.
-func madeBefore(ns *observe.NS, want *Link) bool {
-	l, err := ns.LinkByName(want.Name)
-	return err == nil && l.Kind == want.Type && l.Alias == markPrefix+want.Cable
 }
 
 func (l *Link) mark() *nl.RtAttr {
@@ -213,60 +217,4 @@ func deleteIndex(ns *observe.NS, index int) error {
 		return err
 	}
 	return nil
-}
-
-// bothMarked tells whether the other end of a pair, if that is in another namespace, carries the same mark: it ends, too, and
-// whoever is root in one of the namespaces can set a mark in that one only. In linkd's own one mark is enough.
-func bothMarked(ns *observe.NS, l *observe.Link) (bool, error) {
-	if !typeNamed(l.Kind).Paired || l.ParentNS == here || ns == ns.World().Host() {
-		return true, nil
-	}
-	ids, err := ns.NamespaceIDs()
-	if err != nil {
-		return false, err
-	}
-	id, known := ids[l.ParentNS]
-	name := ns.World().NameOf(id)
-	if !known || name == "" {
-		return false, nil
-	}
-	other, err := ns.Other(name)
-	if err != nil {
-		return false, err
-	}
-	links, err := other.Some(map[int]bool{l.Parent: true}, nil)
-	if err != nil {
-		return false, err
-	}
-	peer := links.ByIndex(l.Parent)
-	return peer != nil && peer.Alias == l.Alias, nil
-}
-
-// removeStale deletes what stands in the place of a wanted interface, if linkd made it.
-func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool, err error) {
-	far, err := ns.Other(want.NS)
-	if err != nil {
-		return false, err
-	}
-	l, err := far.LinkByName(want.Name)
-	if errors.Is(err, unix.ENODEV) {
-		return false, nil
-	}
-	if err != nil || !Marked(l) {
-		return false, err
-	}
-	if both, err := bothMarked(far, l); err != nil || !both {
-		return false, err
-	}
-	far.Forget()
-	links, err := far.Links(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, port := range links.All {
-		if port.Master == l.Index && !Marked(port) {
-			return false, fmt.Errorf("%s is in its place in %s, with %s in it, which linkd did not make", l.Name, want.NS, port.Name)
-		}
-	}
-	return true, deleteIndex(far, l.Index)
 }

@@ -1,0 +1,114 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// madeBefore tells whether what stands in the place of a wanted interface is that very one. Of a pair, somebody else who is
+// root in ns can make an end with linkd's mark, so the other end has to be the wanted one, too: it is marked and brought up
+// next, and by its name alone.
+func madeBefore(ns *observe.NS, want *Link) (bool, error) {
+	l, err := ns.LinkByName(want.Name)
+	switch {
+	case errors.Is(err, unix.ENODEV):
+		return false, nil
+	case err != nil:
+		return false, err
+	case l.Name != want.Name || l.Kind != want.Type || l.Alias != markPrefix+want.Cable:
+		return false, nil
+	case want.Peer == nil:
+		return true, nil
+	}
+	far, err := ns.Other(want.Peer.NS)
+	if err != nil {
+		return false, err
+	}
+	peer, err := far.LinkByName(want.Peer.Name)
+	if errors.Is(err, unix.ENODEV) || err == nil && peer.Name != want.Peer.Name {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return arePair(ns, l, far, peer)
+}
+
+// arePair tells whether two interfaces are the ends of one pair.
+func arePair(ns *observe.NS, l *observe.Link, far *observe.NS, peer *observe.Link) (bool, error) {
+	if l.Parent != peer.Index || peer.Parent != l.Index || l.Kind != peer.Kind {
+		return false, nil
+	}
+	if ns == far || l.ParentNS == here || l.ParentNS == observe.NoID {
+		return ns == far && l.ParentNS == here, nil
+	}
+	id, err := far.ID()
+	if err != nil || ns == ns.World().Host() {
+		return err == nil && l.ParentNS == id, err
+	}
+	ids, err := ns.NamespaceIDs()
+	there, known := ids[l.ParentNS]
+	return known && there == id, err
+}
+
+// bothMarked tells whether the other end of a pair, if that is in another namespace, carries the same mark: it ends, too, and
+// whoever is root in one of the namespaces can set a mark in that one only. In linkd's own one mark is enough.
+func bothMarked(ns *observe.NS, l *observe.Link) (bool, error) {
+	if !typeNamed(l.Kind).Paired || l.ParentNS == here || ns == ns.World().Host() {
+		return true, nil
+	}
+	ids, err := ns.NamespaceIDs()
+	if err != nil {
+		return false, err
+	}
+	id, known := ids[l.ParentNS]
+	name := ns.World().NameOf(id)
+	if !known || name == "" {
+		return false, nil
+	}
+	other, err := ns.Other(name)
+	if err != nil {
+		return false, err
+	}
+	links, err := other.Some(map[int]bool{l.Parent: true}, nil)
+	if err != nil {
+		return false, err
+	}
+	peer := links.ByIndex(l.Parent)
+	return peer != nil && peer.Alias == l.Alias, nil
+}
+
+// removeStale deletes what stands in the place of a wanted interface, if linkd made it.
+func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool, err error) {
+	far, err := ns.Other(want.NS)
+	if err != nil {
+		return false, err
+	}
+	l, err := far.LinkByName(want.Name)
+	if errors.Is(err, unix.ENODEV) {
+		return false, nil
+	}
+	if err != nil || !Marked(l) || l.Name != want.Name {
+		// What has the name as an alternative one is another interface.
+		return false, err
+	}
+	if both, err := bothMarked(far, l); err != nil || !both {
+		return false, err
+	}
+	far.Forget()
+	links, err := far.Links(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, port := range links.All {
+		if port.Master == l.Index && !Marked(port) {
+			return false, fmt.Errorf("%s is in its place in %s, with %s in it, which linkd did not make", l.Name, want.NS, port.Name)
+		}
+	}
+	return true, deleteIndex(far, l.Index)
+}

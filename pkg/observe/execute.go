@@ -1,0 +1,118 @@
+package observe
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// longestDatagram is more than the kernel sends at once: 32 KiB, or one message. Of an interface, the alternative names alone
+// can be 64 KiB (rtnl_alt_ifname in net/core/rtnetlink.c), while nl.NetlinkRequest.Execute reads no more than 64 KiB. Whoever
+// is root in a namespace can give them, and the interface takes them along when the namespace ends.
+const longestDatagram = 256 << 10
+
+var datagrams = sync.Pool{New: func() any { return new([longestDatagram]byte) }}
+
+// execute sends a request and returns what is in the answers of type answer (0: any). It is nl.NetlinkRequest.Execute for
+// answers of up to longestDatagram.
+func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16) (answers [][]byte, err error) {
+	socket := ns.route.Socket
+	socket.Lock()
+	defer socket.Unlock()
+	req.Seq = atomic.AddUint32(&ns.route.Seq, 1)
+	if err := socket.Send(req); err != nil {
+		return nil, err
+	}
+	interrupted := false
+	for {
+		msgs, err := receive(socket.GetFd())
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range msgs {
+			if m.Header.Seq != req.Seq {
+				// It belongs to an earlier request, which failed.
+				continue
+			}
+			interrupted = interrupted || m.Header.Flags&unix.NLM_F_DUMP_INTR != 0
+			last := m.Header.Type == unix.NLMSG_DONE || m.Header.Type == unix.NLMSG_ERROR
+			switch {
+			case last:
+				if err := outcome(m); err != nil {
+					return nil, err
+				}
+			case answer == 0 || m.Header.Type == answer:
+				answers = append(answers, m.Data)
+				last = m.Header.Flags&unix.NLM_F_MULTI == 0
+			}
+			switch {
+			case last && interrupted:
+				return answers, netlink.ErrDumpInterrupted
+			case last:
+				return answers, nil
+			}
+		}
+	}
+}
+
+// receive waits for a datagram from the kernel. Whoever is root in the socket's namespace can send it one, too.
+func receive(socket int) ([]syscall.NetlinkMessage, error) {
+	buf := datagrams.Get().(*[longestDatagram]byte)
+	defer datagrams.Put(buf)
+	for {
+		n, from, err := unix.Recvfrom(socket, buf[:], unix.MSG_TRUNC)
+		sender, _ := from.(*unix.SockaddrNetlink)
+		switch {
+		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
+			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(socket), Events: unix.POLLIN}}, -1); err != nil && !errors.Is(err, unix.EINTR) {
+				return nil, err
+			}
+		case err != nil:
+			return nil, err
+		case sender == nil || sender.Pid != nl.PidKernel:
+			return nil, errors.New("another process than the kernel answers")
+		case n > len(buf):
+			return nil, fmt.Errorf("an answer of %d bytes is too large: linkd reads at most %d", n, len(buf))
+		default:
+			return syscall.ParseNetlinkMessage(append([]byte(nil), buf[:n]...))
+		}
+	}
+}
+
+// outcome reads how a request ended, and the kernel's own words about that (NLMSGERR_ATTR_MSG in linux/netlink.h).
+func outcome(m syscall.NetlinkMessage) error {
+	if len(m.Data) < 4 {
+		return nil
+	}
+	native := nl.NativeEndian()
+	code := int32(native.Uint32(m.Data))
+	if code == 0 {
+		return nil
+	}
+	err := error(syscall.Errno(-code))
+	rest := m.Data[4:]
+	if m.Header.Type != unix.NLMSG_ERROR || m.Header.Flags&unix.NLM_F_ACK_TLVS == 0 || len(rest) < unix.SizeofNlMsghdr {
+		return err
+	}
+	// Before the attributes, the kernel repeats the request, or its header.
+	echo := int(native.Uint32(rest)+unix.NLMSG_ALIGNTO-1) &^ (unix.NLMSG_ALIGNTO - 1)
+	if m.Header.Flags&unix.NLM_F_CAPPED != 0 {
+		echo = unix.SizeofNlMsghdr
+	}
+	if echo > len(rest) {
+		return err
+	}
+	_ = EachAttr(rest[echo:], func(kind uint16, value []byte) error {
+		if kind == nl.NLMSGERR_ATTR_MSG {
+			err = fmt.Errorf("%w: %s", err, unix.ByteSliceToString(value))
+		}
+		return nil
+	})
+	return err
+}
