@@ -131,7 +131,9 @@ func (ps *processes) match(text string, c *candidates, found map[spec.Selector]m
 	}
 	for _, s := range c.byLine[line] {
 		m := found[s]
-		check := func(netns int) error { return errors.Join(checkElsewhere(netns), checkOwnerOf(netns, c.uid, s.User != "")) }
+		check := func(netns int) error {
+			return errors.Join(checkElsewhere(netns), checkOwnerOf(netns, c.uid, s.User != ""))
+		}
 		if err := visit(pid, check); err != nil {
 			m.refused = Pendingf("process %d runs %q, but %v", pid, s.Value, err)
 		} else {
