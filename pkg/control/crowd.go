@@ -10,12 +10,17 @@ import (
 // left it can open no namespace: no member of the group is to be able to take them all. For root there is no bound.
 const mostConnections = 32
 
+// mostOfMembers is how many connections all users but root may have together. One member can be many users: those that
+// /etc/subuid gives (user_namespaces(7)), and a process that becomes one of them keeps its groups.
+const mostOfMembers = 8 * mostConnections
+
 // crowd is a listener that counts who is connected.
 type crowd struct {
 	net.Listener
 
-	mu    sync.Mutex
-	count map[uint32]int // of connections, by user
+	mu      sync.Mutex
+	count   map[uint32]int // of connections, by user
+	members int            // of connections of users other than root
 }
 
 // caller is a connection of which it is known who is at the other end.
@@ -44,8 +49,11 @@ func (c *crowd) Accept() (net.Conn, error) {
 func (c *crowd) enter(uid uint32) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if uid != 0 && c.count[uid] >= mostConnections {
-		return false
+	if uid != 0 {
+		if c.count[uid] >= mostConnections || c.members >= mostOfMembers {
+			return false
+		}
+		c.members++
 	}
 	c.count[uid]++
 	return true
@@ -54,6 +62,9 @@ func (c *crowd) enter(uid uint32) bool {
 func (c *crowd) exit(uid uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if uid != 0 {
+		c.members--
+	}
 	if c.count[uid]--; c.count[uid] == 0 {
 		delete(c.count, uid)
 	}
@@ -67,5 +78,5 @@ func (c *caller) Close() error {
 
 // closed says why there may be no answer.
 func closed(err error) error {
-	return fmt.Errorf("the daemon has closed the connection: it has ended, or this user has %d already: %w", mostConnections, err)
+	return fmt.Errorf("the daemon has closed the connection: it has ended, or this user has %d already, or all users together %d: %w", mostConnections, mostOfMembers, err)
 }

@@ -23,6 +23,7 @@ const (
 	aMember      = 4000
 	anotherOne   = 4001
 	mostAtATime  = 32
+	mostOfAll    = 256
 )
 
 // connectAs connects as another user, who is in the readers' group: the kernel notes who a thread is.
@@ -143,6 +144,25 @@ func TestNobodyTakesAllConnections(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("there is no room for another when one has gone")
 		}
+	}
+}
+
+// One member is many users in a user namespace, by /etc/subuid.
+func TestMembersTogetherHaveABound(t *testing.T) {
+	path := openToTheGroup(t)
+	for i := range mostOfAll {
+		if got := asked(t, connectAs(t, 100000+i, path), "/v1/identity"); got != "200 OK" {
+			t.Fatalf("connection %d is answered %s", i+1, got)
+		}
+	}
+	if got := asked(t, connectAs(t, aMember, path), "/v1/identity"); got != "closed" {
+		t.Errorf("one more is answered %s", got)
+	}
+	conn, err := net.Dial("unix", path)
+	conform.Must(t, err)
+	defer conn.Close()
+	if got := asked(t, conn, "/v1/identity"); got != "200 OK" {
+		t.Errorf("root is answered %s", got)
 	}
 }
 

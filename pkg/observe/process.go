@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,7 @@ type processes struct {
 	wanted map[spec.Selector]bool
 	// running are the processes that these find, as they were when somebody first asked in this pass.
 	running map[spec.Selector]matches
+	pace    pace
 	reader  *commandLineReader
 	// inhabited are the namespaces that processes are in, as they were then.
 	inhabited map[Inode]int
@@ -80,7 +82,7 @@ func (ps *processes) Keep(declared map[string]spec.Namespace) {
 			delete(ps.byName, name)
 		}
 	}
-	ps.wanted, ps.running = map[spec.Selector]bool{}, nil
+	ps.wanted, ps.running, ps.pace = map[spec.Selector]bool{}, nil, pace{}
 	for _, ns := range declared {
 		if ns.Selector.Scheme == "process" {
 			ps.wanted[ns.Selector] = true
@@ -194,9 +196,14 @@ func (ps *processes) choose(s spec.Selector) (pid int, err error) {
 		return strconv.Atoi(s.Value)
 	}
 	if ps.running == nil {
+		ps.running = ps.pace.at(time.Now())
+	}
+	if ps.running == nil {
+		began := time.Now()
 		if ps.running, err = ps.scan(); err != nil {
 			return 0, err
 		}
+		ps.pace.scanned(ps.running, began, time.Now())
 	}
 	return ps.running[s].one(s)
 }

@@ -145,3 +145,26 @@ func TestAProcessThatLivesInTheHost(t *testing.T) {
 		t.Errorf("opened: %v", err)
 	}
 }
+
+// Nor is one a second match, or in the way of what runs that command line in a namespace of its own: any user who may have
+// root run a program could start it.
+func TestAProcessOfTheHostIsNoMatch(t *testing.T) {
+	noLeaks(t)
+	w := conform.Open(t).World
+	line := fmt.Sprint("1", os.Getpid())
+	ofHost := exec.Command("sleep", line)
+	ofHost.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	conform.Must(t, ofHost.Start())
+	defer end(ofHost)
+	awaitLine(t, ofHost, "sleep\x00"+line+"\x00")
+	declare(t, w, "web=process:sleep "+line)
+	want := fmt.Sprintf("pending: process %d runs %q, but it is in the namespace that linkd itself runs in", ofHost.Process.Pid, "sleep "+line)
+	if _, err := w.Open("web"); said(err) != want {
+		t.Errorf("the only one: %v, want %s", err, want)
+	}
+	sleeper(t)
+	w.Release()
+	if _, err := w.Open("web"); err != nil {
+		t.Errorf("beside another: %v", err)
+	}
+}

@@ -131,7 +131,10 @@ func (ps *processes) match(text string, c *candidates, found map[spec.Selector]m
 	}
 	for _, s := range c.byLine[line] {
 		m := found[s]
-		if err := visit(pid, func(netns int) error { return checkOwnerOf(netns, c.uid, s.User != "") }); err != nil {
+		check := func(netns int) error {
+			return errors.Join(checkElsewhere(netns), checkOwnerOf(netns, c.uid, s.User != ""))
+		}
+		if err := visit(pid, check); err != nil {
 			m.refused = Pendingf("process %d runs %q, but %v", pid, s.Value, err)
 		} else {
 			m.pids = append(m.pids, pid)
@@ -161,6 +164,30 @@ func visit(pid int, f func(netns int) error) error {
 	}
 	defer unix.Close(fd)
 	return f(fd)
+}
+
+var errHost = errors.New("it is in the namespace that linkd itself runs in")
+
+// checkElsewhere refuses an open network namespace that is linkd's own: no selector stands for that one. So a process of
+// the host with the declared command line, such as a user may have sudo(8) start, is no second match.
+func checkElsewhere(netns int) error {
+	own, err := home()
+	if err != nil {
+		return err
+	}
+	same, err := isSameFile(netns, int(own.Fd()))
+	if err == nil && same {
+		err = errHost
+	}
+	return err
+}
+
+func isSameFile(a, b int) (bool, error) {
+	var one, other unix.Stat_t
+	if err := errors.Join(unix.Fstat(a, &one), unix.Fstat(b, &other)); err != nil {
+		return false, err
+	}
+	return one.Dev == other.Dev && one.Ino == other.Ino, nil
 }
 
 // checkProcess refuses a process that is not wholly of a user, and a network namespace that somebody else than root, or
