@@ -111,7 +111,7 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	if err != nil {
 		log.Warn("systemd's watchdog is not fed", "error", err)
 	}
-	engine.Progress = watchdog.progress
+	engine.Worker.Progress = watchdog.progress
 	loop.Rhythm = watchdog.rhythm()
 	loop.Passed = func(s *reconcile.Status) {
 		meter.Passed(s.Took)

@@ -15,7 +15,9 @@ type watchdog struct {
 	// 0: it does not wait for any.
 	period time.Duration
 	ready  atomic.Bool
-	fed    atomic.Int64 // when, in nanoseconds since the start
+	// summary is what was last said of how everything stands.
+	summary string
+	fed     atomic.Int64 // when, in nanoseconds since the start
 }
 
 func newWatchdog() (*watchdog, error) {
@@ -52,6 +54,10 @@ func (w *watchdog) progress() {
 // passed is called after every pass with what is to be said of it. After the first, whoever waits for linkd goes on: what
 // is pending then may stay so for long.
 func (w *watchdog) passed(summary string) {
+	if w.ready.Load() && summary == w.summary {
+		return
+	}
+	w.summary = summary
 	message := "STATUS=" + summary
 	if w.ready.CompareAndSwap(false, true) {
 		message = daemon.SdNotifyReady + "\n" + message

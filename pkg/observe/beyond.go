@@ -22,6 +22,9 @@ func (w *World) LookOnly(ctx context.Context) error {
 	return err
 }
 
+// OnlyLooks tells whether nothing is changed in the world.
+func (w *World) OnlyLooks() bool { return w.lookOnly }
+
 // askOnly is the id of an open namespace in linkd's own, or, where it has none, a number that no id can be.
 func (w *World) askOnly(fd int) (int, error) {
 	id, err := w.host.idOf(fd)
@@ -38,9 +41,9 @@ func (ns *NS) idOf(fd int) (int, error) {
 
 // translate is NamespaceIDs for those of the open namespaces that ns has ids for.
 func (w *World) translate(ns *NS) (map[int]int, error) {
-	w.mu.Lock()
-	open := append(slices.Collect(maps.Values(w.opened)), w.host)
-	w.mu.Unlock()
+	ns.session.mu.Lock()
+	open := append(slices.Collect(maps.Values(ns.session.opened)), w.host)
+	ns.session.mu.Unlock()
 	ids := map[int]int{}
 	for _, other := range open {
 		id, err := ns.idOf(other.fd)

@@ -68,7 +68,12 @@ func (w *World) NameOf(id int) string {
 //
 // The kernel says -1 of those, too (__peernet2id in net/core/net_namespace.c). Whoever is root in ns can make any number
 // of them, with links into them, and these must not seem to lead into the host.
+//
+// The ids in messages from linkd's own namespace are those themselves: to ask for them is an error.
 func (ns *NS) NamespaceIDs() (map[int]int, error) {
+	if ns.IsHost() {
+		return nil, fmt.Errorf("%s: the ids in messages from linkd's own namespace need no translation", ns.Name)
+	}
 	if ns.world.lookOnly {
 		return ns.world.translate(ns)
 	}

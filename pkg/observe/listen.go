@@ -53,9 +53,9 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 		ruleset = ruleset || t == RulesetTopic
 	}
 	w.listening.Store(true)
-	w.mu.Lock()
-	opened := slices.Collect(maps.Values(w.opened))
-	w.mu.Unlock()
+	w.shared.mu.Lock()
+	opened := slices.Collect(maps.Values(w.shared.opened))
+	w.shared.mu.Unlock()
 	for _, ns := range opened {
 		if _, err := ns.ID(); err != nil {
 			return nil, err

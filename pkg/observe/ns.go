@@ -30,6 +30,7 @@ type NS struct {
 	// Identity is this very namespace, whatever is at Path later.
 	Identity Identity
 	world    *World
+	session  *Session
 	fd       int
 	route    *nl.SocketHandle
 
@@ -106,7 +107,7 @@ func (ns *NS) close() {
 func (ns *NS) FD() int { return ns.fd }
 
 // Other opens another namespace by its name in the files.
-func (ns *NS) Other(name string) (*NS, error) { return ns.world.Open(name) }
+func (ns *NS) Other(name string) (*NS, error) { return ns.session.Open(name) }
 
 // World is the set of namespaces that this one is part of.
 func (ns *NS) World() *World { return ns.world }

@@ -22,10 +22,11 @@ type World struct {
 	finders   []Finder
 	mounts    *os.File // the mount namespace to mount in, nil for linkd's own
 
+	// shared is the session of who works alone: the commands that look once.
+	shared *Session
+
 	mu       sync.Mutex
 	declared map[string]spec.Namespace
-	opened   map[string]*NS
-	failed   map[string]error
 	known    map[string]Identity // what each name was when it was last opened
 	ids      map[string]int      // and the ids of those
 	pinned   map[string]Identity // what a name has to be, or nothing
@@ -52,14 +53,13 @@ func NewWorld(finders ...Finder) (*World, error) {
 	w := &World{
 		processes: running,
 		finders:   append([]Finder{paths{}, running}, finders...),
-		opened:    map[string]*NS{},
-		failed:    map[string]error{},
 		known:     map[string]Identity{},
 		ids:       map[string]int{},
 		byID:      map[int]string{},
 		inodes:    map[int]uint64{},
 	}
-	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: hostID, world: w, fd: fd, route: sock}
+	w.shared = w.NewSession()
+	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: hostID, world: w, session: w.shared, fd: fd, route: sock}
 	var at unix.Stat_t
 	if err := unix.Fstat(fd, &at); err != nil {
 		w.host.close()
@@ -147,17 +147,16 @@ func (w *World) Known(name string) (id Identity, ok bool) {
 	return id, ok
 }
 
-// Release closes every namespace but linkd's own, so that none is kept alive by linkd alone.
-func (w *World) Release() {
+// Refresh forgets what was asked about processes and containers: it is asked anew.
+func (w *World) Refresh() {
 	for _, f := range w.finders {
 		f.Release()
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, ns := range w.opened {
-		ns.close()
-	}
-	clear(w.opened)
-	clear(w.failed)
+}
+
+// Release closes every namespace but linkd's own that Open opened, so that none is kept alive by linkd alone.
+func (w *World) Release() {
+	w.Refresh()
+	w.shared.Close()
 	w.host.Forget()
 }

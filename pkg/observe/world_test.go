@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,8 +17,6 @@ import (
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
-
-func idle() {}
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
@@ -81,7 +77,8 @@ func TestNamespacesAreFoundOrRefused(t *testing.T) {
 	} {
 		declare(t, w, "x="+test.selector)
 		w.Release()
-		got := said(w.OpenAll([]string{"x"}, idle)["x"])
+		_, err := w.Open("x")
+		got := said(err)
 		if d := cmp.Diff(test.want, strings.ReplaceAll(got, dir, "DIR")); d != "" {
 			t.Errorf("%s (-want +got):\n%s", test.selector, d)
 		}
@@ -108,75 +105,6 @@ func said(err error) string {
 		return "pending: " + err.Error()
 	}
 	return err.Error()
-}
-
-// Each of two names would undo what the other asks for.
-func TestTwoNamesOfOneNamespaceAreRefused(t *testing.T) {
-	w := conform.Open(t).World
-	link := filepath.Join(t.TempDir(), "link")
-	names := []string{"lab", "other", "third"}
-	declare(t, w, "lab=name:lab", "other=path:"+link, "third=path:"+link+"/../link")
-	w.Release()
-	if errs := w.OpenAll(names[:1], idle); len(errs) > 0 {
-		t.Fatalf("lab alone: %v", errs)
-	}
-	conform.Must(t, os.Symlink(observe.NetnsDir+"/lab", link))
-	w.Release()
-	errs := w.OpenAll(names, idle)
-	for _, name := range names {
-		if err := errs[name]; err == nil || !strings.Contains(err.Error(), "are the same namespace: declare it once") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// The other name may come to be another's long after the first was opened, and be the only one that is looked at.
-func TestANameThatBecomesAnothersIsRefused(t *testing.T) {
-	w := conform.Open(t).World
-	link := filepath.Join(t.TempDir(), "link")
-	declare(t, w, "lab=name:lab", "other=path:"+link)
-	w.Release()
-	if errs := w.OpenAll([]string{"lab"}, idle); len(errs) > 0 {
-		t.Fatalf("lab alone: %v", errs)
-	}
-	conform.Must(t, os.Symlink(observe.NetnsDir+"/lab", link))
-	w.Release()
-	errs := w.OpenAll([]string{"other"}, idle)
-	for _, name := range []string{"lab", "other"} {
-		if err := errs[name]; err == nil || !strings.Contains(err.Error(), "are the same namespace: declare it once") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// A process can enter a namespace that another name stands for: that one goes on.
-func TestAProcessYieldsItsNamespace(t *testing.T) {
-	w := conform.Open(t).World
-	inside := exec.Command("nsenter", "--net="+observe.NetnsDir+"/lab", "sleep", "1000")
-	conform.Must(t, inside.Start())
-	t.Cleanup(func() {
-		inside.Process.Kill()
-		inside.Wait()
-	})
-	pid := strconv.Itoa(inside.Process.Pid)
-	// It has entered when it is a sleep.
-	for text := ""; !strings.HasPrefix(text, "sleep"); {
-		comm, err := os.ReadFile("/proc/" + pid + "/comm")
-		conform.Must(t, err)
-		text = string(comm)
-	}
-	for _, names := range [][]string{{"lab=name:lab", "zoo=pid:" + pid}, {"lab=name:lab", "ape=pid:" + pid}} {
-		declare(t, w, names...)
-		w.Release()
-		process, _, _ := strings.Cut(names[1], "=")
-		errs := w.OpenAll([]string{"lab", process}, idle)
-		if err := errs["lab"]; err != nil {
-			t.Errorf("lab: %v", err)
-		}
-		if err := errs[process]; err == nil || !strings.Contains(err.Error(), "are the same namespace: declare it once") {
-			t.Errorf("%s: %v", process, err)
-		}
-	}
 }
 
 func TestANamespaceThatIsMadeAnewIsAnother(t *testing.T) {
@@ -209,11 +137,13 @@ func TestANamespaceThatIsMadeAnewIsAnother(t *testing.T) {
 	}
 }
 
-// Within a pass the answer stays the same, and what was made in it can be asked for again.
-func TestAnAnswerStaysTheSameUntilRelease(t *testing.T) {
-	w := conform.Open(t).World
+// Within a session the answer stays the same, and what was made in it can be asked for again.
+func TestAnAnswerStaysTheSameInASession(t *testing.T) {
+	world := conform.Open(t).World
+	w := world.NewSession()
+	t.Cleanup(w.Close)
 	path := filepath.Join(t.TempDir(), "ns")
-	declare(t, w, "x=path:"+path)
+	declare(t, world, "x=path:"+path)
 	_, before := w.Open("x")
 	mount(t, path)
 	if _, err := w.Open("x"); before == nil || !errors.Is(err, before) {

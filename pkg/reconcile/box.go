@@ -19,7 +19,7 @@ type erased interface {
 	adopts(want, have spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
 	separate() bool
-	complete(world *observe.World, want spec.Resource) (spec.Resource, error)
+	complete(at Located, want spec.Resource) (spec.Resource, error)
 	selective() bool
 	fromID(id spec.ID) (spec.Resource, bool)
 	observeWanted(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error)
@@ -28,7 +28,9 @@ type erased interface {
 	narrow() bool
 	observeLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]spec.Resource, error)
 	onLink(r spec.Resource) (name string, index int, ok bool)
-	join(found []spec.Resource)
+	related() bool
+	places(found spec.Resource) (at, other Place)
+	connect(found, other spec.Resource) spec.Resource
 	record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error)
 	putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
 	leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID)
@@ -157,9 +159,9 @@ func (b box[R]) separate() bool {
 	return is
 }
 
-func (b box[R]) complete(world *observe.World, want spec.Resource) (spec.Resource, error) {
+func (b box[R]) complete(at Located, want spec.Resource) (spec.Resource, error) {
 	if c, is := b.k.(Completer[R]); is {
-		return c.Complete(world, want.(R))
+		return c.Complete(at, want.(R))
 	}
 	return want, nil
 }
@@ -183,10 +185,21 @@ func (b box[R]) onLink(r spec.Resource) (name string, index int, ok bool) {
 	return "", 0, false
 }
 
-func (b box[R]) join(found []spec.Resource) {
-	if j, is := b.k.(Joiner[R]); is {
-		j.Join(specialise[R](found))
+func (b box[R]) related() bool {
+	_, is := b.k.(Related[R])
+	return is
+}
+
+func (b box[R]) places(found spec.Resource) (at, other Place) {
+	return b.k.(Related[R]).Places(found.(R))
+}
+
+func (b box[R]) connect(found, other spec.Resource) spec.Resource {
+	var far R
+	if other != nil {
+		far = other.(R)
 	}
+	return b.k.(Related[R]).Connect(found.(R), far)
 }
 
 func (b box[R]) record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error) {

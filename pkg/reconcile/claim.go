@@ -30,13 +30,15 @@ type Claimant interface {
 
 // confirm looks up in the journal what was found with a mark of linkd's.
 func (j *Journal) confirm(found []spec.Resource) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	for _, r := range found {
 		c, is := r.(Claimant)
 		if !is {
 			continue
 		}
 		if _, device, ok := c.Claim(); ok {
-			if home, known := j.HomeOf(device); known {
+			if home, known := j.homes[device]; known && device != "" {
 				c.Confirm(home, j.namespaces[home.NS])
 			}
 		}
@@ -45,6 +47,8 @@ func (j *Journal) confirm(found []spec.Resource) {
 
 // HomeOf is the home from which linkd fetched a device.
 func (j *Journal) HomeOf(device string) (home spec.ID, known bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	home, known = j.homes[device]
 	return home, known && device != ""
 }
@@ -72,7 +76,7 @@ func claims(have spec.Resource, home spec.ID) bool {
 // knowsAnother reports whether linkd fetched another device than have from a home and did not put it back. Then somebody has
 // put have in its place.
 func (c *comparison) knowsAnother(have spec.Resource, home spec.ID) bool {
-	e, remembered := c.journal.In(scopeOf(awayID(home)))[awayID(home)]
+	e, remembered := c.journal.Recall(awayID(home))
 	if !remembered || e.Device == "" {
 		return false
 	}
@@ -109,42 +113,42 @@ func unconfirmedID(found spec.ID) spec.ID {
 const mostUnconfirmed = 16
 
 // noteUnconfirmed remembers what cannot be confirmed because the journal was lost.
-func (e *Engine) noteUnconfirmed() {
-	for ns, kinds := range e.found {
+func (c *Core) noteUnconfirmed() {
+	for ns, kinds := range c.found.picture {
 		claiming := map[spec.ID]string{}
 		for _, found := range kinds {
 			for id, r := range found {
-				c, is := r.(Claimant)
+				claimant, is := r.(Claimant)
 				if _, fetched := homeOf(r); !is || fetched {
 					continue
 				}
-				if _, device, ok := c.Claim(); ok && device != "" {
+				if _, device, ok := claimant.Claim(); ok && device != "" {
 					claiming[id] = device
 				}
 			}
 		}
-		if d, declared := e.world.Declared(ns); declared && len(claiming) > 0 {
-			e.journal.Remember(ns, d.Selector)
+		if d, declared := c.desired.declared[ns]; declared && len(claiming) > 0 {
+			c.journal.Remember(ns, d.Selector)
 		}
 		ids := slices.SortedFunc(maps.Keys(claiming), spec.ID.Compare)
 		for _, id := range ids[:min(len(ids), mostUnconfirmed)] {
-			e.journal.Put(unconfirmedID(id), Entry{Identity: e.seen[ns], Device: claiming[id]})
+			c.journal.Put(unconfirmedID(id), Entry{Identity: c.identity(ns), Device: claiming[id]})
 		}
 		if more := len(ids) - mostUnconfirmed; more > 0 {
-			e.log.Warn("more interfaces carry the mark of one that was fetched, and the journal that could confirm it was lost", "namespace", ns, "more", more)
+			c.log.Warn("more interfaces carry the mark of one that was fetched, and the journal that could confirm it was lost", "namespace", ns, "more", more)
 		}
 	}
 }
 
 // unconfirmed says what to do about what is remembered as unconfirmed and is still there, in order.
-func (e *Engine) unconfirmed() (advice []string) {
-	for id, entry := range e.journal.unconfirmed {
-		have, is := e.found.get(homeOfAway(id)).(Claimant)
+func (c *Core) unconfirmed() (advice []string) {
+	for id, entry := range c.journal.Unconfirmed() {
+		have, is := c.found.get(homeOfAway(id)).(Claimant)
 		if !is {
 			continue
 		}
 		_, device, ok := have.Claim()
-		if _, known := e.journal.HomeOf(device); ok && !known && device == entry.Device {
+		if _, known := c.journal.HomeOf(device); ok && !known && device == entry.Device {
 			advice = append(advice, have.Advice())
 		}
 	}
@@ -154,11 +158,11 @@ func (e *Engine) unconfirmed() (advice []string) {
 
 // forgetConfirmed forgets what is not there any more with a mark that cannot be confirmed.
 func (c *comparison) forgetConfirmed() {
-	for id, e := range c.journal.unconfirmed {
-		if c.blind[scopeOf(homeOfAway(id))] != nil {
+	for id, e := range c.journal.Unconfirmed() {
+		if c.blind[scopeOf(homeOfAway(id))] != nil || c.identity(id.NS) == "" && c.missing(id.NS) == nil {
 			continue
 		}
-		if err := c.missing[id.NS]; err != nil {
+		if err := c.missing(id.NS); err != nil {
 			if !errors.Is(err, observe.ErrPending) {
 				continue
 			}
@@ -177,15 +181,7 @@ func (c *comparison) foreign(ns string) bool {
 	if ns == spec.Host {
 		return false
 	}
-	if c.made == nil {
-		c.made = map[string]string{}
-		for _, e := range c.journal.all() {
-			if e.Makes != "" {
-				c.made[e.Makes] = e.Print
-			}
-		}
-	}
-	print, made := c.made[ns]
+	print, made := c.journal.Made(ns)
 	return !made || print == "" || print != string(c.identity(ns))
 }
 

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -17,9 +16,10 @@ type comparison struct {
 	rank     map[*Registered]int
 	want     []wanted
 	found    picture
-	missing  map[string]error    // namespaces that cannot be looked at
-	blind    map[scope]error     // scopes that could not be looked at
-	held     map[spec.ID]Verdict // what is not to be tried now, and why
+	missing  func(ns string) error                 // why a namespace cannot be looked at
+	blind    map[scope]error                       // scopes that could not be looked at
+	held     func(id spec.ID) (v Verdict, is bool) // what is not to be tried now, and why
+	ready    func(r spec.Resource) bool            // whether all is known that a found resource depends on
 	journal  *Journal
 	identity func(ns string) observe.Identity
 	// keep: it is not known all that is wanted, so nothing may be taken for undeclared.
@@ -39,12 +39,12 @@ type comparison struct {
 	// away is what has been fetched, by its home, once somebody asks, and renamed what only gets another name.
 	away    map[spec.ID]spec.Resource
 	renamed map[spec.ID]bool
-	// feared is where the things are that linkd did not make and would have ended.
-	feared map[scope]bool
+	// feared is where the things are that linkd did not make and would have ended, and by the ops on what.
+	feared map[scope]map[spec.ID]bool
+	// unready are the found resources of which not all is known that they depend on.
+	unready map[spec.ID]bool
 	// ending are the namespaces in which something would end.
 	ending map[string]bool
-	// made are the namespaces that linkd made, as the journal knows them, once somebody asks.
-	made map[string]string
 }
 
 // wanted is a resource that the files ask for; err tells why it could not be completed.
@@ -60,8 +60,9 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.ops = map[spec.ID]*Op{}
 	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
 	c.settled = map[spec.ID]bool{}
-	c.feared = map[scope]bool{}
+	c.feared = map[scope]map[spec.ID]bool{}
 	c.ending = map[string]bool{}
+	c.unready = map[spec.ID]bool{}
 	c.renamed = map[spec.ID]bool{}
 	if c.all == nil {
 		everything := &spec.Set{}
@@ -70,7 +71,6 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 		}
 		c.all = newIndex(everything)
 	}
-	maps.Copy(c.makers, c.all.makers)
 	for i := range c.want {
 		c.byID[c.want[i].ID()] = &c.want[i]
 	}
@@ -109,17 +109,14 @@ func (c *comparison) verdict(id spec.ID) Verdict {
 	return c.past[id]
 }
 
-// needs are the resources that r names, and the makers of the namespaces that it is in or reaches into.
-func (c *comparison) needs(r spec.Resource) []spec.ID {
-	needs := r.Needs()
-	if len(c.makers) > 0 {
-		for _, ns := range reaches(r) {
-			if maker, made := c.makers[ns]; made && maker != r.ID() {
-				needs = append(slices.Clone(needs), maker)
-			}
-		}
+func (c *comparison) needs(r spec.Resource) []spec.ID { return c.all.needs(r, c.makers) }
+
+// maker is the resource that makes a namespace.
+func (c *comparison) maker(ns string) (maker spec.ID, made bool) {
+	if maker, made = c.makers[ns]; !made {
+		maker, made = c.all.makers[ns]
 	}
-	return needs
+	return maker, made
 }
 
 func (c *comparison) compare(w *wanted) {
@@ -167,7 +164,7 @@ func (c *comparison) compare(w *wanted) {
 			op.Verb = Replace
 		}
 	}
-	if held, is := c.held[id]; is {
+	if held, is := c.held(id); is {
 		c.verdicts[id] = held
 		return
 	}

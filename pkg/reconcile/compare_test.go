@@ -113,7 +113,8 @@ func (s situation) comparison() *comparison {
 	kinds := k.kinds()
 	c := &comparison{
 		kinds: map[string]*Registered{}, rank: map[*Registered]int{},
-		found: picture{}, missing: s.missing, blind: s.blind, held: s.held,
+		found: picture{}, missing: func(ns string) error { return s.missing[ns] }, blind: s.blind,
+		held:    func(id spec.ID) (Verdict, bool) { v, is := s.held[id]; return v, is },
 		journal: remembers(s.journal), keep: s.keep,
 		identity: func(string) observe.Identity { return instance },
 	}
@@ -127,13 +128,9 @@ func (s situation) comparison() *comparison {
 		}
 		c.want = append(c.want, wanted{done, err})
 	}
-	scopes := map[scope][]spec.Resource{}
-	for id, t := range k.things {
-		scopes[scopeOf(id)] = append(scopes[scopeOf(id)], t)
-	}
-	for s, found := range scopes {
-		c.journal.confirm(found)
-		c.found.put(c.kinds[s.kind], sighting{scope: s, found: found}, newPart())
+	for _, t := range k.things {
+		c.journal.confirm([]spec.Resource{t})
+		c.found.set(t)
 	}
 	return c
 }

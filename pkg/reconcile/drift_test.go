@@ -39,6 +39,7 @@ func TestNewsIsEnough(t *testing.T) {
 				b.clock = b.clock.Add(2 * flapWindow)
 				before = clone(b.things)
 				b.engine.Converge(context.Background())
+				b.engine.check(t)
 				if echo := news(before, b.things); len(echo) > 0 {
 					// What the engine does itself comes back to it.
 					b.engine.Hear(echo)
@@ -51,10 +52,10 @@ func TestNewsIsEnough(t *testing.T) {
 			journal := remembers("")
 			maps.Copy(journal.entries, b.engine.journal.entries)
 			e := NewEngine(anew.kinds(), b.world, journal, slog.New(slog.NewTextHandler(io.Discard, nil)))
-			e.Want(&spec.Desired{Resources: b.engine.want}, !b.engine.partial)
+			e.Want(&spec.Desired{Resources: b.engine.desired.set}, !b.engine.desired.partial)
 			e.Converge(context.Background())
 			if d := cmp.Diff(anew.kernel.String()+standing(e), there+stands); d != "" {
-				t.Fatalf("%s\nwanted:\n%s\nanew and now (-anew +now):\n%s", strings.Join(story, "\n"), lines(toysOf(b.engine.want)), d)
+				t.Fatalf("%s\nwanted:\n%s\nanew and now (-anew +now):\n%s", strings.Join(story, "\n"), lines(toysOf(b.engine.desired.set)), d)
 			}
 		}
 	})

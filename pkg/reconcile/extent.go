@@ -1,8 +1,6 @@
 package reconcile
 
 import (
-	"context"
-
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -49,7 +47,7 @@ func ofLinks(indexes []int) extent {
 
 // ofOp is what an op of a kind that is looked at by link changes in a namespace: its own link, and what comes into
 // being or goes with that.
-func (e *Engine) ofOp(op *Op, ns string) extent {
+func (c *Core) ofOp(op *Op, ns string) extent {
 	x := extent{names: map[string]bool{}}
 	for _, r := range []spec.Resource{op.Want, op.Have, op.source} {
 		if r == nil {
@@ -60,7 +58,7 @@ func (e *Engine) ofOp(op *Op, ns string) extent {
 			twins = append(twins, maker.AlsoMakes()...)
 		}
 		for _, id := range twins {
-			twin := e.want.Get(id)
+			twin := c.desired.set.Get(id)
 			if id == r.ID() {
 				twin = r
 			}
@@ -78,66 +76,11 @@ func (e *Engine) ofOp(op *Op, ns string) extent {
 	return x
 }
 
-// dirt is what has to be looked at: an extent of each kind, by namespace. A nil map of kinds is all of all.
-type dirt map[string]map[string]extent
-
-func (d dirt) all(ns string) { d[ns] = nil }
-
-func (d dirt) mark(ns, kind string, x extent) {
-	kinds, marked := d[ns]
-	if marked && kinds == nil {
-		return
-	}
-	if kinds == nil {
-		kinds = map[string]extent{}
-		d[ns] = kinds
-	}
-	if before, again := kinds[kind]; again {
-		x = before.join(x)
-	}
-	kinds[kind] = x
-}
-
-// clean takes one scope away. Where all of a namespace is dirty, it stays so.
-func (d dirt) clean(s scope) {
-	kinds := d[s.ns]
-	delete(kinds, s.kind)
-	if kinds != nil && len(kinds) == 0 {
-		delete(d, s.ns)
-	}
-}
-
-// of is how much of a scope is dirty.
-func (d dirt) of(ns, kind string) (x extent, dirty bool) {
-	kinds, marked := d[ns]
-	if marked && kinds == nil {
-		return everything, true
-	}
-	x, dirty = kinds[kind]
-	return x, dirty
-}
-
 // sighting is what was found in a scope, or, where links is not nil, of those of its links.
 type sighting struct {
 	scope scope
 	found []spec.Resource
 	links *extent
-}
-
-// see looks at an extent of a scope of which known is what was found before, where nil means nothing, and wanted what
-// is wanted there.
-func see(ctx context.Context, k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource, wanted []spec.Resource) (sighting, error) {
-	s := sighting{scope: scope{ns.Name, k.Name}}
-	links, err := narrowed(k, ns, x, known)
-	switch {
-	case err != nil:
-	case links != nil:
-		s.found, err = k.observeLinks(ctx, ns, links)
-		s.links = &x
-	default:
-		s.found, err = k.see(ctx, ns, wanted)
-	}
-	return s, err
 }
 
 // narrowed are the links of an extent, if it is enough to look at what belongs to them; nil if all has to be looked at.
@@ -175,28 +118,55 @@ func renamed(k *Registered, known map[spec.ID]spec.Resource, links *observe.Link
 	return false
 }
 
-// put makes what was sighted part of the picture, and of what was looked at.
-func (p picture) put(k *Registered, s sighting, looked part) {
+// put makes what was sighted part of the picture, and has it compared.
+func (c *Core) put(k *Registered, s *sighting) {
+	p, todo := c.found.picture, c.plan.todo
 	if p[s.scope.ns] == nil {
 		p[s.scope.ns] = map[string]map[spec.ID]spec.Resource{}
 	}
-	m := p[s.scope.ns][s.scope.kind]
-	if s.links == nil || m == nil {
-		m = make(map[spec.ID]spec.Resource, len(s.found))
-		p[s.scope.ns][s.scope.kind] = m
-		looked.scopes[s.scope] = true
+	before := p[s.scope.ns][s.scope.kind]
+	rs, touched := c.found.relations[k.Name], map[Place]bool{}
+	gone := map[spec.ID]spec.Resource{}
+	now := before
+	if s.links == nil || before == nil {
+		gone, now = before, make(map[spec.ID]spec.Resource, len(s.found))
+		p[s.scope.ns][s.scope.kind] = now
+		todo.scopes[s.scope] = true
 	} else {
-		for id, r := range m {
+		for id, r := range before {
 			if name, index, ok := k.onLink(r); ok && (s.links.names[name] || s.links.indexes[index]) {
-				delete(m, id)
-				looked.ids[id] = true
+				gone[id] = r
+				delete(now, id)
+				todo.ids[id] = true
 			}
 		}
 	}
+	if rs != nil {
+		for _, r := range gone {
+			rs.remove(r, touched)
+		}
+	}
 	for _, r := range s.found {
-		m[r.ID()] = r
+		id := r.ID()
+		now[id] = r
 		if s.links != nil {
-			looked.ids[r.ID()] = true
+			todo.ids[id] = true
+		}
+		if rs != nil {
+			rs.add(r, touched)
+		}
+		if gone[id] == nil {
+			c.noteChange(id)
+		}
+	}
+	for id := range gone {
+		if now[id] == nil {
+			c.noteChange(id)
+		}
+	}
+	if rs != nil {
+		for _, id := range rs.connect(p, touched) {
+			todo.ids[id] = true
 		}
 	}
 }

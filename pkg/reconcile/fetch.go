@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -126,8 +125,8 @@ func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, 
 
 // unreachable is why a scope cannot be compared; nil where it can, or where the namespace is about to be made.
 func (c *comparison) unreachable(s scope) error {
-	maker, made := c.makers[s.ns]
-	if err := c.missing[s.ns]; err != nil && !(made && c.wanted(maker) != nil && errors.Is(err, observe.ErrPending)) {
+	maker, made := c.maker(s.ns)
+	if err := c.missing(s.ns); err != nil && !(made && c.wanted(maker) != nil && errors.Is(err, observe.ErrPending)) {
 		return err
 	}
 	return c.blind[s]
@@ -138,42 +137,6 @@ func (c *comparison) nothingAt(home spec.ID) Verdict {
 		return verdictOf(err)
 	}
 	return Verdict{Pending, fmt.Sprintf("there is no %s yet, and linkd does not make it", place(home))}
-}
-
-// record writes to the journal what is to be put back, before it leaves home. What carries the mark has left already.
-func (e *Engine) record(ctx context.Context, op *Op) error {
-	home, fetched := homeOf(op.Want)
-	if !fetched || op.source == nil {
-		return nil
-	}
-	if d, declared := e.world.Declared(home.NS); declared {
-		e.journal.Remember(home.NS, d.Selector)
-	}
-	if op.source.ID() != home {
-		return nil
-	}
-	ns, err := e.world.Open(home.NS)
-	if err != nil {
-		return err
-	}
-	_, marked := homeOf(op.source)
-	if _, remembered := e.journal.Get(awayID(home), ns.Identity); marked && remembered {
-		return nil
-	}
-	before, device, err := op.kind.record(ctx, ns, op.Want, op.source)
-	if err != nil {
-		return err
-	}
-	switch other, known := e.journal.HomeOf(device); {
-	case !known || other == home:
-	case other.NS == op.source.ID().NS:
-		// Somebody has brought it back, under another name.
-		e.journal.Forget(awayID(other))
-	default:
-		return fmt.Errorf("it was fetched from %s before: put it back there first", place(other))
-	}
-	e.journal.Put(awayID(home), Entry{Identity: ns.Identity, Set: true, Before: before, Device: device})
-	return nil
 }
 
 // widenFetched adds to what was looked at what is fetched from there, or was found there.

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,7 +34,7 @@ func (c *comparison) sendHome(have spec.Resource, kind *Registered, home spec.ID
 		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("it was fetched from %s, but %s: it stays where it is", place(home), why)}
 	}
 	there := c.found.get(home)
-	switch err := c.missing[home.NS]; {
+	switch err := c.missing(home.NS); {
 	case err != nil:
 		stays(err.Error())
 	case c.identity(home.NS) == "":
@@ -67,7 +66,7 @@ func (c *comparison) returned(away spec.ID, e Entry) bool {
 	if _, wanted := c.all.homes[home]; wanted || c.fetched(home) != nil || c.blind[scopeOf(home)] != nil {
 		return false
 	}
-	if err := c.missing[home.NS]; err != nil {
+	if err := c.missing(home.NS); err != nil {
 		return errors.Is(err, observe.ErrPending)
 	}
 	return c.identity(home.NS) != e.Identity || c.found.get(home) != nil
@@ -147,21 +146,4 @@ func (c *comparison) sayMore() {
 			op.Because = strings.TrimPrefix(op.Because+", on it "+strings.Join(names, ", "), ", ")
 		}
 	}
-}
-
-// remove deletes what linkd made, and takes home what it fetched.
-func (e *Engine) remove(ctx context.Context, ns *observe.NS, op *Op) error {
-	home, fetched := homeOf(op.Have)
-	if !fetched {
-		return op.kind.Delete(ctx, ns, op.Have)
-	}
-	at, err := e.world.Open(home.NS)
-	if err != nil {
-		return err
-	}
-	entry, _ := e.journal.Get(awayID(home), at.Identity)
-	if err = op.kind.putBack(ctx, ns, op.Have, entry.Before); err == nil {
-		e.journal.Forget(awayID(home))
-	}
-	return err
 }

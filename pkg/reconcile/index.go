@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"maps"
+	"slices"
 
 	"linkd/pkg/spec"
 )
@@ -31,6 +32,10 @@ func newIndex(want *spec.Set) *index {
 		byScope: map[scope][]spec.Resource{}, reaching: map[scope][]spec.ID{},
 		looked: map[scope]bool{}, makers: map[string]spec.ID{}, homes: map[spec.ID]spec.ID{},
 		fetches: map[string]bool{}, want: want,
+	}
+	if want == nil {
+		x.want = &spec.Set{}
+		return x
 	}
 	for _, r := range want.All() {
 		s := scopeOf(r.ID())
@@ -66,19 +71,10 @@ func (p part) add(other part) {
 	maps.Copy(p.ids, other.ids)
 }
 
-func (p part) has(kind string) bool {
-	for s := range p.scopes {
-		if s.kind == kind {
-			return true
-		}
-	}
-	for id := range p.ids {
-		if id.Kind == kind {
-			return true
-		}
-	}
-	return false
-}
+func (p part) empty() bool { return len(p.scopes)+len(p.ids) == 0 }
+
+// covers tells whether a resource is in the part.
+func (p part) covers(id spec.ID) bool { return p.ids[id] || p.scopes[scopeOf(id)] }
 
 // widen adds to what was looked at the resources that may stand otherwise because of it: those that come into being
 // together, and those that reach into a namespace which was looked at.
@@ -119,12 +115,31 @@ func (x *index) in(p part) (want []spec.Resource) {
 	return want
 }
 
-// needing are, for each resource, the wanted ones that need it. Few passes ask: those that make something anew.
-func (x *index) needing(needs func(spec.Resource) []spec.ID) map[spec.ID][]spec.ID {
+// needs are the resources that r names, and the makers of the namespaces that it is in or reaches into: those of the
+// wanted state, and more.
+func (x *index) needs(r spec.Resource, more map[string]spec.ID) []spec.ID {
+	needs := r.Needs()
+	if len(x.makers)+len(more) == 0 {
+		return needs
+	}
+	for _, ns := range reaches(r) {
+		maker, made := more[ns]
+		if !made {
+			maker, made = x.makers[ns]
+		}
+		if made && maker != r.ID() {
+			needs = append(slices.Clone(needs), maker)
+		}
+	}
+	return needs
+}
+
+// needing are, for each resource, the wanted ones that need it.
+func (x *index) needing() map[spec.ID][]spec.ID {
 	if x.dependents == nil {
 		x.dependents = map[spec.ID][]spec.ID{}
 		for _, r := range x.want.All() {
-			for _, need := range needs(r) {
+			for _, need := range x.needs(r, nil) {
 				x.dependents[need] = append(x.dependents[need], r.ID())
 			}
 		}

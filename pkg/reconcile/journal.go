@@ -4,6 +4,8 @@ import (
 	"iter"
 	"maps"
 	"os"
+	"slices"
+	"sync"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -19,20 +21,23 @@ type Journal struct {
 	// Fresh: there was none, or something in it is lost. Lost: there was none of this boot.
 	Fresh, Lost bool
 
+	mu      sync.Mutex
 	entries map[scope]map[spec.ID]Entry
 	size    int // entries
 	// homes are where devices were fetched from, and unconfirmed what could not be confirmed, of the entries.
 	homes       map[string]spec.ID
 	unconfirmed map[spec.ID]Entry
-	namespaces  map[string]spec.Selector
-	file        *os.File
-	path        string
-	lines       int
-	boot        string   // the boot that the lines are of
-	next        position // of the next line
-	readOnly    bool
-	broken      error // why it cannot be written
-	damage      error // what was lost when it was read
+	// makers are the resources that make namespaces.
+	makers     map[string]spec.ID
+	namespaces map[string]spec.Selector
+	file       *os.File
+	path       string
+	lines      int
+	boot       string   // the boot that the lines are of
+	next       position // of the next line
+	readOnly   bool
+	broken     error // why it cannot be written
+	damage     error // what was lost when it was read
 }
 
 // Entry is what is remembered of one resource.
@@ -56,7 +61,7 @@ type Entry struct {
 // empty drops everything.
 func (j *Journal) empty() {
 	j.entries, j.size = map[scope]map[spec.ID]Entry{}, 0
-	j.homes, j.unconfirmed = map[string]spec.ID{}, map[spec.ID]Entry{}
+	j.homes, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
 }
 
 func (j *Journal) set(id spec.ID, e Entry) {
@@ -67,6 +72,9 @@ func (j *Journal) set(id spec.ID, e Entry) {
 	}
 	j.size++
 	j.entries[s][id] = e
+	if e.Makes != "" {
+		j.makers[e.Makes] = id
+	}
 	switch {
 	case id.Kind == awayKind && e.Device != "":
 		j.homes[e.Device] = homeOfAway(id)
@@ -81,6 +89,9 @@ func (j *Journal) drop(id spec.ID) (dropped bool) {
 	if dropped {
 		j.size--
 		delete(j.unconfirmed, id)
+		if j.makers[e.Makes] == id {
+			delete(j.makers, e.Makes)
+		}
 		if j.homes[e.Device] == homeOfAway(id) {
 			delete(j.homes, e.Device)
 		}
@@ -106,12 +117,16 @@ func (j *Journal) all() iter.Seq2[spec.ID, Entry] {
 
 // Get is what is remembered of a resource, if its namespace is still the same.
 func (j *Journal) Get(id spec.ID, ns observe.Identity) (Entry, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	e, ok := j.entries[scopeOf(id)][id]
 	return e, ok && e.Identity == ns
 }
 
 // Put remembers e, unless just that is remembered already.
 func (j *Journal) Put(id spec.ID, e Entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.entries[scopeOf(id)][id] == e {
 		return
 	}
@@ -130,6 +145,8 @@ func (j *Journal) Restore(id spec.ID, e Entry, remembered bool) {
 
 // Forget drops a resource.
 func (j *Journal) Forget(id spec.ID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.drop(id) {
 		j.write(line{NS: id.NS, Kind: id.Kind, Key: id.Key})
 	}
@@ -137,20 +154,79 @@ func (j *Journal) Forget(id spec.ID) {
 
 // Remember keeps how a namespace is found for as long as something is remembered in it.
 func (j *Journal) Remember(name string, s spec.Selector) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.namespaces[name] != s {
 		j.namespaces[name] = s
 		j.write(line{Namespace: name, Selector: s.Words()})
 	}
 }
 
-// Scopes are the scopes in which something is remembered, and In what that is.
-func (j *Journal) Scopes() iter.Seq[scope] { return maps.Keys(j.entries) }
+// Scopes are the scopes in which something is remembered.
+func (j *Journal) Scopes() []scope {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Collect(maps.Keys(j.entries))
+}
 
 // In is what is remembered in a scope.
-func (j *Journal) In(s scope) map[spec.ID]Entry { return j.entries[s] }
+func (j *Journal) In(s scope) map[spec.ID]Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return maps.Clone(j.entries[s])
+}
+
+// Has tells whether something is remembered in a scope.
+func (j *Journal) Has(s scope) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.entries[s]) > 0
+}
+
+// Recall is what is remembered of a resource, be it of a namespace that was there before.
+func (j *Journal) Recall(id spec.ID) (e Entry, remembered bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e, remembered = j.entries[scopeOf(id)][id]
+	return e, remembered
+}
+
+// IsAway tells whether something of a kind was fetched, and not put back yet.
+func (j *Journal) IsAway(kind string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, home := range j.homes {
+		return home.Kind == kind
+	}
+	return false
+}
+
+// Made is the fingerprint of a namespace that linkd made.
+func (j *Journal) Made(ns string) (print string, made bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	id, made := j.makers[ns]
+	return j.entries[scopeOf(id)][id].Print, made
+}
+
+// Unconfirmed is what could not be confirmed when the journal had been lost.
+func (j *Journal) Unconfirmed() map[spec.ID]Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return maps.Clone(j.unconfirmed)
+}
+
+// Entries are all that is remembered.
+func (j *Journal) Entries() map[spec.ID]Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return maps.Collect(j.all())
+}
 
 // Namespaces are the namespaces of all remembered resources and those that these make, and how each was found.
 func (j *Journal) Namespaces() map[string]spec.Selector {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	inUse := map[string]spec.Selector{}
 	for id, e := range j.all() {
 		for _, name := range []string{id.NS, e.Makes} {
@@ -164,6 +240,8 @@ func (j *Journal) Namespaces() map[string]spec.Selector {
 
 // Rename gives namespaces other names, at one stroke.
 func (j *Journal) Rename(names map[string]string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if len(names) == 0 {
 		return
 	}

@@ -160,6 +160,8 @@ func (j *Journal) compact() error {
 // Close closes the file. When nothing is remembered any more, nothing of what was is left in it: whoever removes linkd looks
 // there for what that leaves behind.
 func (j *Journal) Close() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.file != nil && j.size == 0 && j.lines > 0 {
 		j.broken = j.compact()
 	}
@@ -170,6 +172,8 @@ func (j *Journal) Close() {
 
 // Broken is what is wrong with the journal: what of it was lost when it was opened, or why it cannot be written now.
 func (j *Journal) Broken() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.broken == nil {
 		return j.damage
 	}

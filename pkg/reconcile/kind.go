@@ -56,7 +56,7 @@ type (
 	// Completer is a kind whose wanted resources depend on what is found: it fills them in before they are compared.
 	// An error makes the resource pending or failed.
 	Completer[R spec.Resource] interface {
-		Complete(world *observe.World, want R) (R, error)
+		Complete(at Located, want R) (R, error)
 	}
 
 	// Selective is a kind of which far too much is there to look at it all: it is told what is wanted or was made or set,
@@ -86,9 +86,13 @@ type (
 		ObserveLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]R, error)
 	}
 
-	// Joiner is a kind whose found resources refer to each other across namespaces: it is given all of them after any
-	// was looked at.
-	Joiner[R spec.Resource] interface{ Join(found []R) }
+	// Related is a kind whose found resources refer to each other across namespaces. Places are where the kernel has a
+	// resource, and what it refers to. Connect is found as it refers to other, the zero value where that is not known:
+	// found itself where it does already, and else a copy, since others may be reading found.
+	Related[R spec.Resource] interface {
+		Places(found R) (at, other Place)
+		Connect(found, other R) R
+	}
 
 	// Fetcher is a kind of which some resources are Fetched. Update moves one that was found elsewhere than it is wanted,
 	// and PutBack takes have home and makes it what it was: what Record read of it before it left, "" where that is not
@@ -128,6 +132,9 @@ type Registered struct {
 	Hears []observe.Topic
 	// Silent is set for a kind that can change without any event, and has to be looked at from time to time.
 	Silent bool
+	// Programs is set for a kind that is looked at and changed by running programs: they take long, and nothing else of
+	// the namespace waits for them.
+	Programs bool
 
 	erased
 }
@@ -142,6 +149,15 @@ func (r Registered) MaybeSilent() Registered {
 	r.Silent = true
 	return r
 }
+
+// ByPrograms marks a kind as one that runs programs.
+func (r Registered) ByPrograms() Registered {
+	r.Programs = true
+	return r
+}
+
+// Located is where a namespace was found at the last look, by its name in the files, or why it was not.
+type Located func(ns string) (observe.Location, error)
 
 // Sample is a resource of the kind with nothing in it, to ask of its type what it can do.
 func (r Registered) Sample() spec.Resource { return r.sample() }

@@ -45,12 +45,16 @@ type Loop struct {
 	Rhythm time.Duration
 	Log    *slog.Logger
 
-	reloads  chan chan Loaded
-	checks   chan chan *Status
+	reloads  chan *question
+	checks   chan *question
+	asked    []*question
 	stamp    string
+	failed   bool // the files could not be read
 	files    []spec.FileState
 	warnings []string
 	feed     Feed
+	busy     time.Time // since when something is to be done; zero while nothing is
+	reread   time.Time // when the files are read again
 
 	mu      sync.Mutex
 	status  *Status
@@ -59,89 +63,72 @@ type Loop struct {
 
 // NewLoop makes a loop; its exported fields are set before Run.
 func NewLoop(e *Engine) *Loop {
-	return &Loop{Engine: e, reloads: make(chan chan Loaded), checks: make(chan chan *Status), changed: make(chan struct{})}
+	return &Loop{Engine: e, reloads: make(chan *question), checks: make(chan *question), changed: make(chan struct{})}
 }
 
 const (
+	// patienceWithLooks is how long a repair waits for looks that are under way elsewhere.
+	patienceWithLooks = 25 * time.Millisecond
 	// silentPause is how often the kinds without events are looked at, give or take a quarter: so that daemons and
 	// namespaces do not do it all at the same moment.
 	silentPause = 30 * time.Second
 	// writtenPause is how soon a file that was being written is read again.
 	writtenPause = 100 * time.Millisecond
-	// Once passes that find nothing to do have taken this much of a second, each is paid for by a pause: somebody changes
-	// things, again and again, that do not matter here.
-	idleShare = 300 * time.Millisecond
-	idlePause = 100 * time.Millisecond
+	// publishPause is how often the status is published at most while there is something to do.
+	publishPause = 250 * time.Millisecond
+	// reloadTime is how long who asked to reload waits for namespaces that do not keep up: longer than programs may
+	// take. checkTime is the same of who asked how everything stands.
+	reloadTime = 15 * time.Second
+	checkTime  = time.Second
 )
 
 // Run converges until ctx ends. The wiring stays.
 func (l *Loop) Run(ctx context.Context) {
-	l.Engine.Tell, l.Engine.Late = l.tell, l.Inbox.By
+	e := l.Engine
+	e.plan.patience = patienceWithLooks
+	e.Tell, e.Late = l.tell, l.Inbox.By
 	defer l.feed.end()
+	// What was begun is waited for: programs end with ctx.
+	defer e.finish()
 	l.load()
 	silent := time.Now().Add(jitter(silentPause))
-	var reread time.Time
-	idle, second := time.Duration(0), time.Now()
-	for due := true; ; {
-		if due {
-			start, before := time.Now(), l.Engine.changes
-			l.pass(ctx)
-			if ctx.Err() != nil {
-				return
-			}
-			if l.Engine.changes > before || time.Since(second) > time.Second {
-				// What follows a change of linkd's own is mostly its echo.
-				idle, second = 0, time.Now()
-			} else {
-				idle += time.Since(start)
-			}
-			if idle > idleShare {
-				l.rest(ctx)
-			}
+	for {
+		e.Begin(ctx)
+		if ctx.Err() != nil {
+			return
 		}
-		l.Engine.Progress()
-		wake := silent
-		if next, ok := l.Engine.NextTry(); ok && next.Before(wake) {
-			wake = next
-		}
-		if !reread.IsZero() && reread.Before(wake) {
-			wake = reread
-		}
-		early := false
-		if turn := time.Now().Add(l.Rhythm); l.Rhythm > 0 && turn.Before(wake) {
-			wake, early = turn, true
-		}
-		due = true
-		timer := time.NewTimer(time.Until(wake))
+		l.publish()
+		e.Worker.Progress()
+		timer := time.NewTimer(time.Until(l.wake(silent)))
 		select {
 		case <-ctx.Done():
+		case r := <-e.Results():
+			e.take(r)
 		case <-l.Inbox.Ready:
 			if l.hear() {
-				reread = l.again(l.repopulate())
+				l.repopulate()
 			}
 		case <-l.FilesChanged:
-			reread = l.again(l.load())
-		case answer := <-l.reloads:
-			loaded := l.load()
-			reread = l.again(loaded)
-			l.pass(ctx)
-			answer <- loaded
-		case answer := <-l.checks:
-			if l.hear() || l.Stamp() != l.stamp {
-				reread = l.again(l.repopulate())
+			if l.failed || l.Stamp() != l.stamp {
+				l.load()
 			}
-			l.Engine.LookAtAll()
-			l.pass(ctx)
-			status, _ := l.Status()
-			answer <- status
+		case q := <-l.reloads:
+			q.loaded, q.until = l.load(), time.Now().Add(reloadTime)
+			l.asked = append(l.asked, q)
+		case q := <-l.checks:
+			if l.hear() || l.Stamp() != l.stamp {
+				l.repopulate()
+			}
+			e.LookAtAll()
+			q.until = time.Now().Add(checkTime)
+			l.asked = append(l.asked, q)
 		case <-timer.C:
-			due = !early
 			now := time.Now()
-			if !reread.IsZero() && !now.Before(reread) {
-				reread = l.again(l.load())
+			if !l.reread.IsZero() && !now.Before(l.reread) {
+				l.load()
 			}
 			if !now.Before(silent) {
-				l.Engine.LookAtSilent()
+				e.LookAtSilent()
 				silent = now.Add(jitter(silentPause))
 			}
 		}
@@ -149,21 +136,31 @@ func (l *Loop) Run(ctx context.Context) {
 	}
 }
 
+// wake is when the loop comes round though nothing has happened.
+func (l *Loop) wake(silent time.Time) time.Time {
+	wake := silent
+	earliest := func(at time.Time) {
+		if !at.IsZero() && at.Before(wake) {
+			wake = at
+		}
+	}
+	if next, ok := l.Engine.NextWake(); ok {
+		earliest(next)
+	}
+	earliest(l.reread)
+	for _, q := range l.asked {
+		earliest(q.until)
+	}
+	if !l.busy.IsZero() {
+		earliest(time.Now().Add(publishPause))
+	}
+	if l.Rhythm > 0 {
+		earliest(time.Now().Add(l.Rhythm))
+	}
+	return wake
+}
+
 func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2) }
-
-func (l *Loop) rest(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(idlePause):
-	}
-}
-
-func (l *Loop) again(loaded Loaded) time.Time {
-	if loaded.Again {
-		return time.Now().Add(writtenPause)
-	}
-	return time.Time{}
-}
 
 // hear takes the news in. Populated: other things are wanted now, because templates stand for others.
 func (l *Loop) hear() (populated bool) {
@@ -182,23 +179,28 @@ func (l *Loop) load() Loaded {
 	l.stamp = l.Stamp()
 	loaded := l.read(l.Engine.Want)
 	l.noteReload(loaded)
+	l.failed = loaded.Err != nil
+	if l.reread = (time.Time{}); loaded.Again {
+		l.reread = time.Now().Add(writtenPause)
+	}
 	return loaded
 }
 
 // repopulate asks what templates stand for now.
-func (l *Loop) repopulate() Loaded {
+func (l *Loop) repopulate() {
 	if l.Stamp() != l.stamp {
-		return l.load()
+		l.load()
+		return
 	}
 	loaded := l.read(l.Engine.Repopulate)
 	if loaded.Err != nil {
 		l.noteReload(loaded)
 	}
-	return loaded
 }
 
 func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	loaded := l.Load()
+	l.Engine.dirtied = true
 	l.noteFiles(loaded)
 	if loaded.Err != nil {
 		l.warnings = []string{loaded.Err.Error()}
@@ -219,23 +221,53 @@ func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	}
 	l.files = loaded.Files
 	want(loaded.Desired, loaded.Complete && loaded.Desired.Unknown == nil)
+	l.Engine.Declare()
 	l.Declared()
 	return loaded
 }
 
-func (l *Loop) pass(ctx context.Context) {
-	start, ops := time.Now(), l.Engine.Counters.Ops
-	l.Engine.Converge(ctx)
-	l.Log.Debug("pass", "took", time.Since(start), "ops", l.Engine.Counters.Ops-ops)
-	status := l.Engine.Status(l.files)
-	status.Took = time.Since(start)
+// publish says how everything stands: once all is done that can be, and from time to time until then.
+func (l *Loop) publish() {
+	e := l.Engine
+	now := time.Now()
+	settled := e.Settled()
+	switch {
+	case e.dirtied:
+		e.dirtied = false
+		if l.busy.IsZero() {
+			l.busy = now
+		}
+	case l.busy.IsZero() && len(l.asked) == 0:
+		return
+	}
+	if !settled && now.Sub(l.busy) < publishPause && l.status != nil {
+		return
+	}
+	if !settled && l.status == nil {
+		return
+	}
+	e.Conclude()
+	status := e.Status(l.files)
+	status.Took = now.Sub(l.busy)
 	status.Warnings = append(status.Warnings, l.warnings...)
+	if l.busy = (time.Time{}); !settled {
+		l.busy = now
+	}
 	l.mu.Lock()
 	l.status = status
 	close(l.changed)
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
 	l.Passed(status)
+	quiet := settled && e.Quiet()
+	l.asked = slices.DeleteFunc(l.asked, func(q *question) bool {
+		if !quiet && now.Before(q.until) {
+			return false
+		}
+		q.status = status
+		close(q.done)
+		return true
+	})
 }
 
 // Status is how everything stood after the last pass, nil before the first, and a channel that is closed when there
@@ -244,38 +276,4 @@ func (l *Loop) Status() (*Status, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.status, l.changed
-}
-
-// Check has the loop look at the files and at everything else now, and returns how it stands then: events and files
-// may be on their way when somebody asks whether all is well.
-func (l *Loop) Check(ctx context.Context) *Status {
-	answer := make(chan *Status, 1)
-	select {
-	case l.checks <- answer:
-	case <-ctx.Done():
-		return nil
-	}
-	select {
-	case status := <-answer:
-		return status
-	case <-ctx.Done():
-		return nil
-	}
-}
-
-// Reload reads the files again and returns when that has been acted upon.
-func (l *Loop) Reload(ctx context.Context) (Loaded, *Status, error) {
-	answer := make(chan Loaded, 1)
-	select {
-	case l.reloads <- answer:
-	case <-ctx.Done():
-		return Loaded{}, nil, ctx.Err()
-	}
-	select {
-	case loaded := <-answer:
-		status, _ := l.Status()
-		return loaded, status, nil
-	case <-ctx.Done():
-		return Loaded{}, nil, ctx.Err()
-	}
 }

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -27,6 +28,7 @@ type daemon struct {
 
 	mu     sync.Mutex
 	loaded Loaded
+	loads  int
 	stamp  string
 }
 
@@ -68,6 +70,8 @@ func (d *daemon) files(l Loaded) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.loaded = l
+	d.loads++
+	d.stamp = fmt.Sprint(d.loads)
 }
 
 // until waits for a pass after which the status is as told.
@@ -144,9 +148,6 @@ func TestLoopCheckLooksForItself(t *testing.T) {
 	d.until("the first pass", of("host/box/a"))
 	// The files have changed, and no event has said so yet.
 	d.files(Loaded{Desired: wants("host/box/b"), Complete: true})
-	d.mu.Lock()
-	d.stamp = "another"
-	d.mu.Unlock()
 	if s := d.loop.Check(context.Background()); !of("host/box/b")(s) {
 		t.Errorf("status %+v", s)
 	}

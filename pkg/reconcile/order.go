@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"container/heap"
 	"slices"
 
@@ -13,14 +12,7 @@ import (
 // it can: it cannot where it has to wait for the delete in turn. Otherwise what is made comes before what is deleted, kinds come
 // in the order of their list, and resources in that of their IDs, so a plan is the same whenever the difference is.
 func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec.ID) Plan {
-	slices.SortFunc(ops, func(a, b *Op) int {
-		return cmp.Or(
-			cmp.Compare(boolRank(a.Verb == Delete), boolRank(b.Verb == Delete)),
-			// Deletes go through the kinds backwards.
-			cmp.Compare(direction(a)*rank[a.kind], direction(b)*rank[b.kind]),
-			a.ID().Compare(b.ID()),
-		)
-	})
+	slices.SortFunc(ops, func(a, b *Op) int { return compareOps(a, b, rank) })
 	at := make(map[spec.ID]int, len(ops))
 	for i, op := range ops {
 		at[op.ID()] = i
@@ -117,7 +109,23 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 			plan = append(plan, op)
 		}
 	}
+	chain(ops, plan, after, better)
 	return plan
+}
+
+// chain has each op of a plan name those that come before it for a reason.
+func chain(ops []*Op, plan Plan, after, better [][]int) {
+	at := make(map[*Op]int, len(plan))
+	for i, op := range plan {
+		at[op] = i
+	}
+	for i, op := range ops {
+		for _, j := range slices.Concat(after[i], better[i]) {
+			if then := ops[j]; at[op] < at[then] {
+				then.after = append(then.after, op)
+			}
+		}
+	}
 }
 
 func boolRank(b bool) int {

@@ -14,6 +14,17 @@ type picture map[string]map[string]map[spec.ID]spec.Resource
 
 func (p picture) get(id spec.ID) spec.Resource { return p[id.NS][id.Kind][id] }
 
+func (p picture) set(r spec.Resource) {
+	id := r.ID()
+	if p[id.NS] == nil {
+		p[id.NS] = map[string]map[spec.ID]spec.Resource{}
+	}
+	if p[id.NS][id.Kind] == nil {
+		p[id.NS][id.Kind] = map[spec.ID]spec.Resource{}
+	}
+	p[id.NS][id.Kind][id] = r
+}
+
 func (p picture) ofKind(kind string) (found []spec.Resource) {
 	for _, kinds := range p {
 		for _, r := range kinds[kind] {

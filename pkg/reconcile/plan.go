@@ -42,6 +42,8 @@ type Op struct {
 	source spec.Resource
 	// forget: the op puts a setting back, and nothing is left to remember.
 	forget bool
+	// after are the ops of the plan that come before this one for a reason.
+	after []*Op
 	// onlyMarked: nothing but a mark that somebody else can have set says that Have is linkd's. That it cannot be deleted
 	// is nobody's trouble.
 	onlyMarked bool

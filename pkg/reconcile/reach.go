@@ -21,7 +21,7 @@ func (c *comparison) spread() {
 	}
 	// What needs two of them is said to be made again with the first, so that a plan is the same each time.
 	slices.SortFunc(queue, spec.ID.Compare)
-	dependents := c.all.needing(c.needs)
+	dependents := c.all.needing()
 	for len(queue) > 0 {
 		cause := queue[0]
 		queue = queue[1:]
@@ -62,7 +62,10 @@ func (c *comparison) refuseVictims() {
 			_, fetched := homeOf(c.found.get(victim))
 			if fetched && !leaving[victim] || !fetched && c.wanted(victim) == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
 				foreign = append(foreign, victim.String())
-				c.feared[scopeOf(victim)] = true
+				if c.feared[scopeOf(victim)] == nil {
+					c.feared[scopeOf(victim)] = map[spec.ID]bool{}
+				}
+				c.feared[scopeOf(victim)][id] = true
 			}
 		}
 		if op.onlyMarked && (beyond || len(foreign) > 0) {
@@ -101,6 +104,8 @@ func (c *comparison) settle(id spec.ID) Verdict {
 		switch v.State {
 		case OK, Flapping:
 			continue
+		case "":
+			v = Verdict{Pending, fmt.Sprintf("waits for %s: not looked at yet", need)}
 		case Pending:
 			v = Verdict{Pending, fmt.Sprintf("waits for %s: %s", need, why)}
 		default:

@@ -45,10 +45,10 @@ func oldest(before, now string) string {
 // unset puts a setting back that no file asks for any more, and forgets what is not there to be put back or deleted.
 func (c *comparison) unset(id spec.ID, e Entry) {
 	kind := c.kinds[id.Kind]
-	if kind == nil || c.wanted(id) != nil || c.ops[id] != nil || c.blind[scopeOf(id)] != nil {
+	if kind == nil || c.wanted(id) != nil || c.ops[id] != nil || c.unready[id] || c.blind[scopeOf(id)] != nil {
 		return
 	}
-	if err := c.missing[id.NS]; err != nil && !errors.Is(err, observe.ErrPending) {
+	if err := c.missing(id.NS); err != nil && !errors.Is(err, observe.ErrPending) {
 		return
 	}
 	have := c.found.get(id)
@@ -59,7 +59,7 @@ func (c *comparison) unset(id spec.ID, e Entry) {
 		// It stays, and is still to go home.
 		return
 	}
-	if _, held := c.held[id]; !held {
+	if _, held := c.held(id); !held {
 		c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
 	}
 }

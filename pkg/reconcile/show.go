@@ -55,6 +55,15 @@ func (s survey) ofKind(k int) (all []spec.Resource) {
 	return all
 }
 
+// connect has what was found of a kind refer to each other.
+func (s survey) connect(kind *Registered, k int) {
+	connected := kind.Connect(s.ofKind(k))
+	for _, found := range s.found {
+		n := len(found[k])
+		found[k], connected = connected[:n:n], connected[n:]
+	}
+}
+
 func takeSurvey(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, paper Paper) (survey, error) {
 	defer world.Release()
 	namespaces, err := openShown(ctx, world, paper)
@@ -76,7 +85,7 @@ func takeSurvey(ctx context.Context, kinds []Registered, world *observe.World, j
 		}
 	})
 	for k := range kinds {
-		kinds[k].join(s.ofKind(k))
+		s.connect(&kinds[k], k)
 	}
 	return s, errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -54,20 +55,23 @@ const (
 )
 
 // Status is how everything stands after the last pass.
-func (e *Engine) Status(files []spec.FileState) *Status {
-	s := &Status{Version: 1, Files: files, Counters: e.Counters}
+func (c *Core) Status(files []spec.FileState) *Status {
+	s := &Status{Version: 1, Files: files, Counters: c.Counters}
 	if s.Files == nil {
 		s.Files = []spec.FileState{}
 	}
-	if err := e.journal.Broken(); err != nil {
+	if err := c.journal.Broken(); err != nil {
 		s.Warnings = append(s.Warnings, err.Error())
 	}
-	s.Warnings = append(s.Warnings, e.unconfirmed()...)
-	s.Resources = e.rows.snapshot()
+	s.Warnings = append(s.Warnings, c.unconfirmed()...)
+	s.Resources = c.rows.snapshot()
+	if len(c.plan.tasks) > 0 {
+		s.Resources = c.withTasks(s.Resources)
+	}
 	var left []ResourceStatus
-	for id := range e.troubled {
+	for id := range c.troubled {
 		// What could not be deleted has no line in a file, and no row.
-		if v, judged := e.verdicts[id]; judged && e.want.Get(id) == nil {
+		if v, judged := c.verdictOf[id]; judged && c.desired.set.Get(id) == nil {
 			left = append(left, row(id, v, ""))
 		}
 	}
@@ -76,7 +80,25 @@ func (e *Engine) Status(files []spec.FileState) *Status {
 		s.Resources = slices.Concat(s.Resources, left)
 	}
 	s.State = overall(s.Resources)
+	for _, b := range c.Behind() {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("namespace %s does not keep up: linkd has been waiting for it for %s",
+			plain.Text(b.NS), c.Now.Sub(b.Since).Round(time.Second)))
+	}
+	if s.State == Converged && !c.Quiet() {
+		s.State = Converging
+	}
 	return s
+}
+
+// withTasks is the status of resources where some are being changed.
+func (c *Core) withTasks(rows []ResourceStatus) []ResourceStatus {
+	rows = slices.Clone(rows)
+	for id, t := range c.plan.tasks {
+		if i, wanted := c.rows.at[id]; wanted && t.op.Want != nil {
+			rows[i].State, rows[i].Reason = Pending, "linkd is changing it"
+		}
+	}
+	return rows
 }
 
 // rows are the status of the wanted resources in ID order, kept so that a pass costs by what changed.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -9,94 +10,139 @@ import (
 	"linkd/pkg/spec"
 )
 
+// narrator says what happens.
+type narrator struct {
+	// Tell is given what has happened, in order. The slice is the core's.
+	Tell func([]Event)
+	// Late is who caused what is heard of a place but was not told yet.
+	Late func(ns string, t observe.Topic) observe.Cause
+
+	log *slog.Logger
+	// events are those that were not told yet.
+	events []Event
+	// told is how each resource stood when that was last told, unsettled are those that may stand otherwise now, and
+	// recount: all may.
+	told      map[spec.ID]Verdict
+	unsettled map[spec.ID]bool
+	recount   bool
+	// news is what was heard since then, and who caused it; idle: nothing was done.
+	news map[newsPlace]observe.Cause
+	idle bool
+}
+
+// newsPlace is where news came from: a topic in a namespace.
+type newsPlace struct {
+	ns    string
+	topic observe.Topic
+}
+
+func newNarrator(log *slog.Logger) narrator {
+	return narrator{
+		log: log, told: map[spec.ID]Verdict{}, unsettled: map[spec.ID]bool{}, news: map[newsPlace]observe.Cause{}, idle: true,
+	}
+}
+
+// Conclude tells how what has happened stands now.
+func (c *Core) Conclude() {
+	if c.lost {
+		c.noteUnconfirmed()
+		c.lost = !c.Quiet()
+	}
+	c.noteTransitions()
+	c.tell()
+	clear(c.news)
+	c.idle = true
+}
+
 // mostHeld is how many events wait at most for the kernel to say who did what one of them is about.
 const mostHeld = 128
 
 // note tells of an event, unless one waits to be told before it: of a drift for which nobody is known yet. By the end of the
 // pass the kernel has said who it was, or it does not.
-func (e *Engine) note(ev Event) {
-	ev.Version, ev.Time = 1, e.now()
-	e.events = append(e.events, ev)
-	if e.events[0].op == nil || len(e.events) >= mostHeld {
-		e.tell()
+func (c *Core) note(ev Event) {
+	ev.Version, ev.Time = 1, c.Now
+	c.events = append(c.events, ev)
+	if c.events[0].op == nil || len(c.events) >= mostHeld {
+		c.tell()
 	}
 }
 
 // tell says what has been noted: to the log, and to who listens.
-func (e *Engine) tell() {
-	if len(e.events) == 0 {
+func (c *Core) tell() {
+	if len(c.events) == 0 {
 		return
 	}
-	for i := range e.events {
-		ev := &e.events[i]
+	for i := range c.events {
+		ev := &c.events[i]
 		if ev.op != nil {
-			ev.By = e.late(ev.op)
+			ev.By = c.late(ev.op)
 			ev.op = nil
 		}
-		logEvent(e.log, ev)
+		logEvent(c.log, ev)
 	}
-	if e.Tell != nil {
-		e.Tell(e.events)
+	if c.Tell != nil {
+		c.Tell(c.events)
 	}
-	clear(e.events)
-	e.events = e.events[:0]
+	clear(c.events)
+	c.events = c.events[:0]
 }
 
 // noteOp notes that an op was done, or why it failed.
-func (e *Engine) noteOp(op *Op, err error) {
+func (c *Core) noteOp(op *Op, err error) {
+	c.idle = false
 	id := op.ID()
 	ev := Event{
 		Event: Deed, ID: plain.Text(id.String()), Op: op.Verb.String(), Fields: op.Why, Reason: plain.Text(op.Because),
-		Source: e.origin(id), kind: id.Kind, deed: op.deed(),
+		Source: c.origin(id), kind: id.Kind, deed: op.deed(),
 	}
 	if err != nil {
 		ev.Error = plain.Text(err.Error())
 	}
-	e.note(ev)
+	c.note(ev)
 }
 
 // noteDrift notes that what op corrects was all right, and returns who may have undone it.
-func (e *Engine) noteDrift(op *Op) *observe.Cause {
+func (c *Core) noteDrift(op *Op) *observe.Cause {
 	id := op.ID()
-	by := e.culprit(op)
-	if by == nil && e.Late != nil && e.idle {
-		by = e.firstCause(op, e.Late)
+	by := c.culprit(op)
+	if by == nil && c.Late != nil && c.idle {
+		by = c.firstCause(op, c.Late)
 	}
 	ev := Event{
 		Event: Drift, ID: plain.Text(id.String()), Op: op.Verb.String(), Fields: op.Why, Reason: plain.Text(op.Because),
-		Source: e.origin(id), By: by, kind: id.Kind,
+		Source: c.origin(id), By: by, kind: id.Kind,
 	}
 	if by == nil {
 		ev.op = op
 	}
-	e.note(ev)
+	c.note(ev)
 	return by
 }
 
 // culprit is who may have undone what op corrects, by the news of such things there since the last pass; nil where the
 // kernel does not tell.
-func (e *Engine) culprit(op *Op) *observe.Cause {
-	return e.firstCause(op, func(ns string, t observe.Topic) observe.Cause { return e.news[newsPlace{ns, t}] })
+func (c *Core) culprit(op *Op) *observe.Cause {
+	return c.firstCause(op, func(ns string, t observe.Topic) observe.Cause { return c.news[newsPlace{ns, t}] })
 }
 
 // late is the same by the news that came while linkd was at work: the kernel tells of the end of a link when all that was
 // on it is gone. By then linkd has made rules of its own, so a new generation of those is no news of others.
-func (e *Engine) late(op *Op) *observe.Cause {
-	if e.Late == nil {
+func (c *Core) late(op *Op) *observe.Cause {
+	if c.Late == nil {
 		return nil
 	}
-	by := e.firstCause(op, e.Late)
+	by := c.firstCause(op, c.Late)
 	if by == nil || by.Named {
 		return nil
 	}
 	return by
 }
 
-func (e *Engine) firstCause(op *Op, of func(ns string, t observe.Topic) observe.Cause) *observe.Cause {
+func (c *Core) firstCause(op *Op, of func(ns string, t observe.Topic) observe.Cause) *observe.Cause {
 	for _, t := range op.kind.Hears {
-		if c := of(op.ID().NS, t); c != (observe.Cause{}) {
-			c.Command = plain.Text(c.Command)
-			return &c
+		if by := of(op.ID().NS, t); by != (observe.Cause{}) {
+			by.Command = plain.Text(by.Command)
+			return &by
 		}
 	}
 	return nil
@@ -104,38 +150,53 @@ func (e *Engine) firstCause(op *Op, of func(ns string, t observe.Topic) observe.
 
 // noteTransitions tells how the resources stand that stood otherwise at the end of the last pass. What flaps within a
 // pass, because it was tried twice, is nobody's business.
-func (e *Engine) noteTransitions() {
-	if e.recount {
+func (c *Core) noteTransitions() {
+	if c.recount {
 		// Other things are wanted than at the last pass.
-		for id := range e.told {
-			e.unsettled[id] = true
+		for id := range c.told {
+			c.unsettled[id] = true
 		}
-		e.recount = false
+		c.recount = false
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(e.unsettled), spec.ID.Compare) {
-		v, judged := e.verdicts[id]
-		was, told := e.told[id]
+	later := map[spec.ID]bool{}
+	for _, id := range slices.SortedFunc(maps.Keys(c.unsettled), spec.ID.Compare) {
+		if c.undecided(id) {
+			later[id] = true
+			continue
+		}
+		v, judged := c.verdictOf[id]
+		was, told := c.told[id]
 		switch {
 		case judged && told && was == v:
 			continue
 		case judged:
-			e.told[id] = v
+			c.told[id] = v
 		case told:
 			v = Verdict{State: Gone}
-			delete(e.told, id)
+			delete(c.told, id)
 		default:
 			continue
 		}
-		e.note(Event{
+		c.note(Event{
 			Event: Transition, ID: plain.Text(id.String()), State: string(v.State), Was: string(was.State),
-			Reason: plain.Text(v.Reason), Source: e.origin(id), kind: id.Kind,
+			Reason: plain.Text(v.Reason), Source: c.origin(id), kind: id.Kind,
 		})
 	}
-	clear(e.unsettled)
+	c.unsettled = later
+}
+
+// undecided tells whether it is not known yet how a resource stands: it is being changed, or was not looked at since other
+// things came to be wanted.
+func (c *Core) undecided(id spec.ID) bool {
+	if c.plan.tasks[id] != nil || c.plan.anew {
+		return true
+	}
+	_, judged := c.verdictOf[id]
+	return !judged && c.desired.set.Get(id) != nil
 }
 
 // noteNamespace notes that a namespace has come or gone; linkd's own is always there.
-func (e *Engine) noteNamespace(name, state string, err error) {
+func (c *Core) noteNamespace(name, state string, err error) {
 	if name == spec.Host {
 		return
 	}
@@ -143,5 +204,5 @@ func (e *Engine) noteNamespace(name, state string, err error) {
 	if err != nil {
 		ev.Reason = plain.Text(err.Error())
 	}
-	e.note(ev)
+	c.note(ev)
 }

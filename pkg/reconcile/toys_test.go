@@ -355,7 +355,7 @@ func (k toyKind) Update(_ context.Context, _ *observe.NS, want, have *toy) error
 
 func (k toyKind) Delete(_ context.Context, _ *observe.NS, have *toy) error { return k.delete(have.id) }
 
-func (k toyKind) Complete(_ *observe.World, want *toy) (*toy, error) {
+func (k toyKind) Complete(_ Located, want *toy) (*toy, error) {
 	switch {
 	case want.pending != "":
 		return nil, observe.Pendingf("%s", want.pending)

@@ -29,19 +29,19 @@ const (
 	flapWindow = time.Minute
 )
 
-func (e *Engine) trial(id spec.ID) *trial {
-	t := e.trials[id]
+func (c *Core) trial(id spec.ID) *trial {
+	t := c.trials[id]
 	if t == nil {
 		t = &trial{}
-		e.trials[id] = t
+		c.trials[id] = t
 	}
 	return t
 }
 
-func (e *Engine) fail(op *Op, err error) {
+func (c *Core) fail(op *Op, err error) {
 	id := op.ID()
 	v := Verdict{Failed, err.Error()}
-	t := e.trial(id)
+	t := c.trial(id)
 	wait := firstRetry << min(t.failures, 10)
 	if errors.Is(err, observe.ErrPending) {
 		// Mostly it is a matter of seconds, an IPv6 address that is tentative for one or two, and apply waits for three.
@@ -52,38 +52,41 @@ func (e *Engine) fail(op *Op, err error) {
 		// An interface was replaced since the look, so it is looked at again at once.
 		wait = 0
 	}
+	delete(c.tried, id)
 	t.failures++
-	t.until = e.now().Add(min(wait, lastRetry))
+	t.until = c.Now.Add(min(wait, lastRetry))
 	t.verdict = v
-	if !op.onlyMarked {
-		e.judge(id, v)
+	if !op.onlyMarked && c.judge(id, v) {
+		c.noteChange(id)
 	}
 }
 
 // noteCorrections counts, before the plan is carried out, the resources that were right and are not any more though
 // nobody asked for another state; the ones for which that happens again and again are held back.
-func (e *Engine) noteCorrections(plan Plan) (rest Plan) {
-	now := e.now()
+func (c *Core) noteCorrections(plan Plan) (rest Plan) {
+	now := c.Now
 	for _, op := range plan {
 		id := op.ID()
-		if op.Want == nil || op.forget || op.again || op.moved() || !e.reached[id] {
+		if op.Want == nil || op.forget || op.again || op.moved() || !c.reached[id] {
 			rest = append(rest, op)
 			continue
 		}
-		t := e.trial(id)
-		e.Counters.Corrections++
+		t := c.trial(id)
+		c.Counters.Corrections++
 		t.corrections = append(t.corrections, now)
 		for len(t.corrections) > 0 && now.Sub(t.corrections[0]) > flapWindow {
 			t.corrections = t.corrections[1:]
 		}
-		if by := e.noteDrift(op); by != nil {
+		if by := c.noteDrift(op); by != nil {
 			t.undoneBy = ", " + by.String()
 		}
 		if extra := len(t.corrections) - flapCount; extra > 0 {
 			t.until = now.Add(min(time.Second<<min(extra, 6), lastRetry))
 			t.verdict = Verdict{Flapping, fmt.Sprintf("corrected %d times within a minute, and undone again%s", len(t.corrections)-1, t.undoneBy)}
-			e.judge(id, t.verdict)
-			delete(e.reached, id)
+			if c.judge(id, t.verdict) {
+				c.noteChange(id)
+			}
+			delete(c.reached, id)
 			continue
 		}
 		rest = append(rest, op)
@@ -91,16 +94,39 @@ func (e *Engine) noteCorrections(plan Plan) (rest Plan) {
 	return rest
 }
 
-// held are the resources whose time to be tried again has not come.
-func (e *Engine) held() map[spec.ID]Verdict {
-	held := map[spec.ID]Verdict{}
-	now := e.now()
-	for id, t := range e.trials {
-		if t.until.After(now) {
-			held[id] = t.verdict
-		}
+// held tells whether the time of a resource to be tried again has not come.
+func (c *Core) held(id spec.ID) (v Verdict, is bool) {
+	if t := c.trials[id]; t != nil && t.until.After(c.Now) {
+		return t.verdict, true
 	}
-	return held
+	return v, false
+}
+
+// verdicts is how everything stands.
+type verdicts struct {
+	verdictOf map[spec.ID]Verdict
+	trials    map[spec.ID]*trial
+	// tried is how often ops succeeded since a resource was last as wanted.
+	tried map[spec.ID]int
+	// reached are the resources that have been as wanted since they were last declared.
+	reached map[spec.ID]bool
+	// troubled are those that are not as wanted.
+	troubled map[spec.ID]bool
+	rows     rows
+}
+
+func newVerdicts() verdicts {
+	return verdicts{
+		verdictOf: map[spec.ID]Verdict{}, trials: map[spec.ID]*trial{}, tried: map[spec.ID]int{},
+		reached: map[spec.ID]bool{}, troubled: map[spec.ID]bool{},
+	}
+}
+
+// mostTries is how often something is changed in a row that is not as wanted after it.
+const mostTries = 5
+
+func errNoEffect(op *Op) error {
+	return fmt.Errorf("%s %s: the kernel took it, and yet it is not so (%s)", op.Verb, op.ID(), op.reason())
 }
 
 // worthRetrying is how often something that failed is tried again by who will not stay to see it succeed: what one op
@@ -108,41 +134,13 @@ func (e *Engine) held() map[spec.ID]Verdict {
 const worthRetrying = 3
 
 // Retrying tells whether something that was tried is worth trying again soon, rather than waiting for it.
-func (e *Engine) Retrying() bool {
-	for id, t := range e.trials {
-		if t.failures > 0 && (e.verdicts[id].State == Pending || t.failures < worthRetrying) {
+func (c *Core) Retrying() bool {
+	for id, t := range c.trials {
+		if t.failures > 0 && (c.verdictOf[id].State == Pending || t.failures < worthRetrying) {
 			return true
 		}
 	}
 	return false
-}
-
-// NextTry is when something that failed, is missing or could not be looked at is to be tried again; ok is false where
-// nothing is.
-func (e *Engine) NextTry() (next time.Time, ok bool) {
-	now := e.now()
-	for _, t := range e.trials {
-		if t.until.After(now) && (!ok || t.until.Before(next)) {
-			next, ok = t.until, true
-		}
-	}
-	if len(e.missing)+len(e.blind) == 0 {
-		e.searches = 0
-		return next, ok
-	}
-	// A named namespace is announced by its file, and is mounted a moment later without a word; a process that starts
-	// is not announced at all.
-	pause := lastRetry
-	for name := range e.missing {
-		if e.declared[name].Selector.ByPID() {
-			pause = processSearch
-		}
-	}
-	if search := now.Add(min(firstSearch<<min(e.searches, 20), pause)); !ok || search.Before(next) {
-		next, ok = search, true
-	}
-	e.searches++
-	return next, ok
 }
 
 const (

@@ -15,7 +15,7 @@ func (c *comparison) undeclared() {
 				all.scopes[scope{ns, kind}] = true
 			}
 		}
-		for s := range c.journal.Scopes() {
+		for _, s := range c.journal.Scopes() {
 			all.scopes[s] = true
 		}
 		c.part = &all
@@ -37,7 +37,7 @@ func (c *comparison) undeclared() {
 		}
 	}
 	for id := range c.part.ids {
-		if e, remembered := c.journal.In(scopeOf(id))[id]; remembered {
+		if e, remembered := c.journal.Recall(id); remembered {
 			c.unset(id, e)
 		}
 	}
@@ -49,6 +49,10 @@ func (c *comparison) unmake(id spec.ID, have spec.Resource) {
 	kind := c.kinds[id.Kind]
 	// What was found at an earlier look may be something else by now.
 	if c.blind[scopeOf(id)] != nil || c.wanted(id) != nil || !c.owned(kind, have) {
+		return
+	}
+	if c.ready != nil && !c.ready(have) {
+		c.unready[id] = true
 		return
 	}
 	if home, fetched := homeOf(have); fetched {
@@ -68,7 +72,7 @@ func (c *comparison) unmake(id spec.ID, have spec.Resource) {
 }
 
 func (c *comparison) end(id spec.ID, op *Op) {
-	switch held, is := c.held[id]; {
+	switch held, is := c.held(id); {
 	case is && op.onlyMarked:
 	case is:
 		c.verdicts[id] = held

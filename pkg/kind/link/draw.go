@@ -18,7 +18,7 @@ func (l *Link) Draw(p *graph.Pen) {
 		p.Line(graph.Cable, l.ID(), l.Peer.ID())
 	case l.hasParent():
 		p.Line(graph.Parent, l.ID(), l.Parent)
-	case l.found != nil && l.found.other.index != 0:
+	case l.found != nil && l.found.other.Index != 0:
 		details = append(details, "tied to another namespace")
 	}
 	p.Interface(l.Type, details...)

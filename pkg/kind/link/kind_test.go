@@ -36,16 +36,26 @@ func (j joined) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 	}
 	host.Forget()
 	theirs, err := j.kind.Observe(ctx, host)
-	all := slices.Concat(lab, theirs)
-	j.Join(all)
-	for _, l := range all {
+	if err != nil {
+		return nil, err
+	}
+	var found []spec.Resource
+	for _, l := range slices.Concat(lab, theirs) {
+		found = append(found, l)
+	}
+	found = Kind.Connect(found)
+	for i := range lab {
+		lab[i] = found[i].(*Link)
+	}
+	for _, r := range found {
+		l := r.(*Link)
 		l.found.link.Flags &= unix.IFF_UP
 		// A bridge's other attributes are timers that run.
 		maps.DeleteFunc(l.found.link.Data, func(attr uint16, _ []byte) bool {
 			return l.Type == bridge.Name && !slices.ContainsFunc((&bridgeOptions{}).options(), func(o option) bool { return o.attr == int(attr) })
 		})
 	}
-	return lab, err
+	return lab, nil
 }
 
 // read is the end in the lab of the one link that an entry declares.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -45,11 +46,8 @@ type found struct {
 	from   spec.Selector
 	// path leads to the namespace.
 	path string
-	// place is this interface, and other what it is tied to, its other end or its parent, by the id of the namespace in
-	// linkd's own.
-	place, other place
-	// translate, while other is not known, tells what the ids of namespaces mean in this interface's.
-	translate func() (map[int]int, error)
+	// place is this interface, and other what it is tied to, its other end or its parent.
+	place, other reconcile.Place
 	// lost: other could not be found out.
 	lost bool
 	// parent is the link that this one stands on.
@@ -60,8 +58,6 @@ type found struct {
 	more     any
 	why      string
 }
-
-type place struct{ ns, index int }
 
 // ID implements spec.Resource.
 func (l *Link) ID() spec.ID { return spec.LinkID(l.NS, l.Name) }

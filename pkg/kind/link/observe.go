@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -23,20 +24,29 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 	if err != nil {
 		return nil, err
 	}
+	var translate map[int]int
+	var translateErr error
 	devices := devicesOf(ns, links)
 	out := make([]*Link, len(links.All))
 	for i, l := range links.All {
-		f := &found{link: l, path: ns.Path, place: place{id, l.Index}, other: place{id, tiedTo(l)}}
+		f := &found{link: l, path: ns.Path, place: reconcile.Place{NS: id, Index: l.Index}, other: reconcile.Place{NS: id, Index: tiedTo(l)}}
 		switch {
 		case l.ParentNS == observe.NoID:
-			f.other = place{}
+			f.other = reconcile.Place{}
 		case l.ParentNS < 0:
 		case id < 0:
-			f.other.ns = l.ParentNS
-		case l.ParentNS == host && l.Kind != veth.Name:
-			f.other.ns = -1
+			f.other.NS = l.ParentNS
+		case l.ParentNS == host:
+			f.other.NS = hostID
 		default:
-			f.translate = ns.NamespaceIDs
+			if translate == nil && translateErr == nil {
+				translate, translateErr = ns.NamespaceIDs()
+			}
+			far, known := translate[l.ParentNS]
+			f.other.NS, f.lost = far, translateErr != nil
+			if !known {
+				f.other = reconcile.Place{}
+			}
 		}
 		cable, _ := strings.CutPrefix(l.Alias, markPrefix)
 		if m, text, marked := fetchMarkOf(l); marked {
@@ -47,6 +57,9 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 	}
 	return out, nil
 }
+
+// hostID is the id of linkd's own namespace.
+const hostID = -1
 
 // devicesOf are the devices of the interfaces that carry a fetchMark, by name. Where they cannot be read, nothing
 // confirms the marks.
@@ -84,7 +97,7 @@ func ids(ns *observe.NS, links *observe.Links) (id, host int, err error) {
 			return id, host, err
 		}
 	}
-	if slices.ContainsFunc(links.All, func(l *observe.Link) bool { return l.ParentNS >= 0 && l.Kind != veth.Name }) {
+	if slices.ContainsFunc(links.All, func(l *observe.Link) bool { return l.ParentNS >= 0 }) {
 		host, err = ns.HostID()
 	}
 	return id, host, err
@@ -98,50 +111,36 @@ func (kind) OnLink(l *Link) (name string, index int) {
 	return l.Name, l.found.link.Index
 }
 
-// Join implements reconcile.Joiner: it finds the other end of each veth, and the parents. An end in linkd's own
-// namespace says where its peer is, and so the peer need not be asked: it would tell by an id that only means something
-// in its own namespace, and has to be translated.
-func (kind) Join(all []*Link) {
-	at := make(map[place]*Link, len(all))
-	to := make(map[place]place, len(all))
-	for _, l := range all {
-		at[l.found.place] = l
-		if l.Type == veth.Name && l.found.translate == nil {
-			to[l.found.other] = l.found.place
-		}
-	}
-	ids := map[int]map[int]int{}
-	for _, l := range all {
-		f := l.found
-		if f.translate != nil {
-			f.other, f.lost = f.far(to, ids)
-			f.translate = nil
-		}
-		l.Peer, l.Parent, f.parent = nil, spec.ID{}, nil
-		switch other := at[f.other]; {
-		case f.other.index == 0 || other == nil:
-		case l.Type == veth.Name:
-			l.Peer = other
-		default:
-			l.Parent, f.parent = other.ID(), other
-		}
-	}
+// Places implements reconcile.Related: a veth refers to its other end, and others to their parent.
+func (kind) Places(found *Link) (at, other reconcile.Place) {
+	return found.found.place, found.found.other
 }
 
-// far is the place of what an interface that is not in linkd's own namespace is tied to in another one.
-func (f *found) far(to map[place]place, ids map[int]map[int]int) (far place, lost bool) {
-	if peer, told := to[f.place]; told && peer.index == f.other.index {
-		return peer, false
-	}
-	if ids[f.place.ns] == nil {
-		var err error
-		if ids[f.place.ns], err = f.translate(); err != nil {
-			return place{}, true
+// Connect implements reconcile.Related.
+func (kind) Connect(l, other *Link) *Link {
+	now := *l
+	now.Peer, now.Parent = nil, spec.ID{}
+	var parent *Link
+	if other != nil {
+		// What it refers to in its turn does not matter here, and may be another by then.
+		there := *other
+		there.Peer = nil
+		if l.Type == veth.Name {
+			now.Peer = &there
+		} else {
+			now.Parent, parent = there.ID(), &there
 		}
 	}
-	ns, known := ids[f.place.ns][f.link.ParentNS]
-	if !known {
-		return place{}, false
+	if now.Parent == l.Parent && sameFound(now.Peer, l.Peer) && sameFound(parent, l.found.parent) {
+		return l
 	}
-	return place{ns, f.other.index}, false
+	f := *l.found
+	f.parent = parent
+	now.found = &f
+	return &now
+}
+
+// sameFound tells whether two links are what one look found.
+func sameFound(a, b *Link) bool {
+	return a == b || a != nil && b != nil && a.NS == b.NS && a.found.link == b.found.link
 }

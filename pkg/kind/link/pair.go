@@ -48,7 +48,7 @@ func arePair(ns *observe.NS, l *observe.Link, far *observe.NS, peer *observe.Lin
 		return ns == far && l.ParentNS == here, nil
 	}
 	id, err := far.ID()
-	if err != nil || ns == ns.World().Host() {
+	if err != nil || ns.IsHost() {
 		return err == nil && l.ParentNS == id, err
 	}
 	ids, err := ns.NamespaceIDs()
@@ -59,7 +59,7 @@ func arePair(ns *observe.NS, l *observe.Link, far *observe.NS, peer *observe.Lin
 // bothMarked tells whether the other end of a pair, if that is in another namespace, carries the same mark: it ends, too, and
 // whoever is root in one of the namespaces can set a mark in that one only. In linkd's own one mark is enough.
 func bothMarked(ns *observe.NS, l *observe.Link) (bool, error) {
-	if !typeNamed(l.Kind).Paired || l.ParentNS == here || ns == ns.World().Host() {
+	if !typeNamed(l.Kind).Paired || l.ParentNS == here || ns.IsHost() {
 		return true, nil
 	}
 	ids, err := ns.NamespaceIDs()

@@ -84,7 +84,7 @@ func (s shown) notTaken(t *Type) string {
 		return "its other end has a name that cannot be written"
 	case s.found.why != "":
 		return s.found.why
-	case t.Parent != NoParent && s.found.other.index != 0 && !s.hasParent():
+	case t.Parent != NoParent && s.found.other.Index != 0 && !s.hasParent():
 		return "its parent is in a namespace that has no name here"
 	case s.hasParent() && spec.CheckIfName(s.Parent.Key) != nil:
 		return "its parent has a name that cannot be written"

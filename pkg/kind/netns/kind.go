@@ -99,16 +99,16 @@ func (kind) Fingerprint(have *Name) string {
 }
 
 // Complete implements reconcile.Completer: a name shows a namespace where it was found.
-func (kind) Complete(world *observe.World, want *Name) (*Name, error) {
+func (kind) Complete(at reconcile.Located, want *Name) (*Name, error) {
 	if want.Made {
 		return want, nil
 	}
-	ns, err := world.Open(want.Name)
+	there, err := at(want.Name)
 	if err != nil {
 		return want, err
 	}
 	complete := *want
-	complete.Target, complete.leads = ns.Path, fileAt(ns.Path)
+	complete.Target, complete.leads = there.Path, file{there.Inode.Dev, there.Inode.Ino}
 	return &complete, nil
 }
 

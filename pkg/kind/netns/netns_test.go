@@ -91,7 +91,11 @@ func TestWhoHasChangedAName(t *testing.T) {
 	want := &Name{Host: spec.Host, Name: "new"}
 	lab := conform.Open(t)
 	lab.World.Declare(map[string]spec.Namespace{want.Name: {Name: want.Name, Selector: spec.Selector{Scheme: "path", Value: lab.NS.Path}}})
-	want, err := kind{}.Complete(lab.World, want)
+	want, err := kind{}.Complete(func(name string) (observe.Location, error) {
+		ns, err := lab.World.Open(name)
+		conform.Must(t, err)
+		return ns.Location(), nil
+	}, want)
 	conform.Must(t, err)
 	conform.Must(t, makeDir())
 	for _, test := range []struct {

@@ -1,0 +1,136 @@
+package observe
+
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/spec"
+)
+
+// Session is the namespaces that one piece of work holds open: a look at a namespace, or a few changes in it. Its file
+// descriptors and sockets are its own, so it never waits for another session, and when it is closed nothing keeps a
+// namespace alive. Until then the answer of Open stays the same, an error too. Several goroutines may use it.
+type Session struct {
+	world *World
+
+	mu     sync.Mutex
+	opened map[string]*NS
+	failed map[string]error
+}
+
+// NewSession begins a session, to be ended with Close.
+func (w *World) NewSession() *Session {
+	return &Session{world: w, opened: map[string]*NS{}, failed: map[string]error{}}
+}
+
+// Shared is the session of who works alone, which lasts until Release.
+func (w *World) Shared() *Session { return w.shared }
+
+// Open finds and opens a namespace by its name in the files.
+func (s *Session) Open(name string) (*NS, error) {
+	s.mu.Lock()
+	ns, err := s.opened[name], s.failed[name]
+	s.mu.Unlock()
+	if ns != nil || err != nil {
+		return ns, err
+	}
+	ns, err = s.open(name)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.failed[name] = err
+		return nil, err
+	}
+	if other := s.opened[name]; other != nil {
+		ns.close()
+		return other, nil
+	}
+	s.opened[name] = ns
+	return ns, nil
+}
+
+func (s *Session) open(name string) (ns *NS, err error) {
+	if name == spec.Host && s == s.world.shared {
+		return s.world.host, nil
+	}
+	if name == spec.Host {
+		ns, err = s.world.openHost()
+	} else {
+		declared, _ := s.world.Declared(name)
+		declared.Name = name
+		ns, err = s.world.find(declared)
+		s.world.learn(name, ns, err)
+	}
+	if ns != nil {
+		ns.session = s
+	}
+	return ns, err
+}
+
+// Location is where a namespace was found, and which it is there: its path may be a symbolic link.
+type Location struct {
+	Path     string
+	Identity Identity
+	Inode    Inode
+}
+
+// Location is the namespace's.
+func (ns *NS) Location() Location {
+	// The descriptor is open, so the kernel has an answer.
+	inode, _ := ns.Inode()
+	return Location{ns.Path, ns.Identity, inode}
+}
+
+// IsHost tells whether the namespace is linkd's own: several sessions have that open.
+func (ns *NS) IsHost() bool { return ns.Identity == ns.world.host.Identity }
+
+// openHost opens linkd's own namespace once more, with a socket of its own.
+func (w *World) openHost() (*NS, error) {
+	fd, err := unix.FcntlInt(uintptr(w.host.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	sock, _, err := openSocket(fd)
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return &NS{Name: spec.Host, Path: w.host.Path, Identity: w.host.Identity, id: hostID, world: w, fd: fd, route: sock}, nil
+}
+
+// learn remembers what a name led to when it was last opened.
+func (w *World) learn(name string, ns *NS, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.forget(name)
+	} else {
+		w.known[name] = ns.Identity
+	}
+}
+
+// Retry forgets whether a namespace could be opened, and the one that was: it has just been made, anew maybe.
+func (s *Session) Retry(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.failed, name)
+	if ns := s.opened[name]; ns != nil {
+		ns.close()
+		delete(s.opened, name)
+	}
+}
+
+// Close closes every namespace of the session.
+func (s *Session) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ns := range s.opened {
+		if ns != s.world.host {
+			ns.close()
+		}
+	}
+	clear(s.opened)
+	clear(s.failed)
+}

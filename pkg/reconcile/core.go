@@ -1,0 +1,249 @@
+package reconcile
+
+import (
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Core decides what to look at and what to change. It is a state machine: inputs change its state, Requests says what is to
+// be done next, and Done is told what came of that. It does no I/O, starts no goroutine and takes no lock; one goroutine
+// uses it.
+//
+// Everything is in domains, one for each namespace. What is asked of one waits for nothing in another: a namespace that
+// does not answer, or has too much to tell, holds up only what needs it.
+type Core struct {
+	Counters Counters
+	// Now is the time of the input.
+	Now time.Time
+
+	kinds   kinds
+	journal *Journal
+	desired desired
+	domains map[string]*domain
+	found   found
+	plan    plan
+	verdicts
+	narrator
+	// dirtied: something was found or done since that was last published.
+	dirtied bool
+	// lost: there was no journal, and what that leaves unconfirmed was not noted yet.
+	lost bool
+	// rechecked: since then, what is not as wanted was compared once more.
+	rechecked bool
+}
+
+// kinds are the kinds of resource, by name and by the order in which a plan prefers them.
+type kinds struct {
+	list   []Registered
+	byName map[string]*Registered
+	rank   map[*Registered]int
+}
+
+// desired is what the files ask for.
+type desired struct {
+	set   *spec.Set
+	index *index
+	// named are the namespaces that the files name, and declared also those in which something may be left.
+	named, declared map[string]spec.Namespace
+	templates       []spec.Template
+	// left are those that no file names.
+	left map[string]bool
+	// partial: it is not known all that is wanted, so nothing may be taken for undeclared.
+	partial bool
+	// anew: the world has not been told yet which namespaces are declared.
+	anew bool
+	// search: nothing tells what an earlier run left.
+	search bool
+}
+
+// found is what was found, and how certain that is.
+type found struct {
+	picture
+	relations map[string]*relations
+	// blind are the scopes that could not be looked at.
+	blind map[scope]error
+	// stale are the scopes that did not matter when there was news of them.
+	stale map[scope]bool
+	// feared is where things are that linkd did not make and that are in the way of an op, and of which.
+	feared map[scope]map[spec.ID]bool
+	// claims are the names that lead to each namespace.
+	claims map[observe.Identity]map[string]bool
+}
+
+// NewCore makes a core that wants nothing yet.
+func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core {
+	c := &Core{
+		Now:     time.Now(),
+		kinds:   kinds{list: registered, byName: map[string]*Registered{}, rank: map[*Registered]int{}},
+		journal: journal,
+		desired: desired{set: &spec.Set{}, index: newIndex(nil), search: journal.Fresh},
+		domains: map[string]*domain{},
+		found: found{
+			picture: picture{}, relations: map[string]*relations{}, blind: map[scope]error{}, stale: map[scope]bool{},
+			feared: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
+		},
+		plan:     newPlan(),
+		verdicts: newVerdicts(),
+		narrator: newNarrator(log),
+		lost:     journal.Lost || !journal.hasDevices(),
+	}
+	for i := range c.kinds.list {
+		k := &c.kinds.list[i]
+		c.kinds.byName[k.Name] = k
+		c.kinds.rank[k] = i
+		if k.related() {
+			c.found.relations[k.Name] = newRelations(k)
+		}
+	}
+	return c
+}
+
+// Search makes the next look one for everything with linkd's mark, as it is where there is no journal.
+func (c *Core) Search() { c.desired.search = true }
+
+// Topics are the topics that the kinds hear.
+func (c *Core) Topics() []observe.Topic {
+	var topics []observe.Topic
+	for i := range c.kinds.list {
+		for _, t := range c.kinds.list[i].Hears {
+			if !slices.Contains(topics, t) {
+				topics = append(topics, t)
+			}
+		}
+	}
+	return topics
+}
+
+// domain is that of a namespace, made where it is not known yet.
+func (c *Core) domain(name string) *domain {
+	d := c.domains[name]
+	if d == nil {
+		d = newDomain(name)
+		c.domains[name] = d
+	}
+	return d
+}
+
+// laneOf is the lane in which a scope is looked at; nil where the namespace is not declared.
+func (c *Core) laneOf(s scope) *lane {
+	d, k := c.domains[s.ns], c.kinds.byName[s.kind]
+	if d == nil || k == nil {
+		return nil
+	}
+	return d.lane(k)
+}
+
+// identity is the namespace that a name stands for; "" where it is not known to be there.
+func (c *Core) identity(name string) observe.Identity {
+	if d := c.domains[name]; d != nil {
+		return d.location.Identity
+	}
+	return ""
+}
+
+// missing is why a namespace is not there.
+func (c *Core) missing(name string) error {
+	if d := c.domains[name]; d != nil {
+		return d.missing
+	}
+	return nil
+}
+
+// markAll makes all of a domain dirty. It is looked at now, however much of the time that has taken.
+func (c *Core) markAll(d *domain) {
+	for _, l := range d.lanes {
+		delete(c.plan.resting, l)
+	}
+	for i := range c.kinds.list {
+		c.mark(d, &c.kinds.list[i], everything)
+	}
+}
+
+// mark makes an extent of a kind in a domain dirty.
+func (c *Core) mark(d *domain, k *Registered, x extent) {
+	l := d.lane(k)
+	if l.programs && d.missing != nil {
+		// It is looked at once the namespace is there.
+		return
+	}
+	if len(l.dirty) == 0 {
+		l.dirtySince = c.Now
+	}
+	l.mark(k.Name, x)
+	c.plan.wantLook(l)
+}
+
+// Quiet tells whether nothing is being done, and nothing is to be done now.
+func (c *Core) Quiet() bool {
+	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks) == 0
+}
+
+// Settled tells whether that is so but for namespaces that do not keep up.
+func (c *Core) Settled() bool {
+	if !c.plan.todo.empty() || c.plan.prompt > 0 {
+		return false
+	}
+	for _, r := range c.plan.requests {
+		if c.Now.Sub(r.since) < behindTime {
+			return false
+		}
+	}
+	return !c.working()
+}
+
+// late tells whether a task waits for a namespace that does not keep up.
+func (t *task) late() bool {
+	for _, l := range t.lanes {
+		if l.request != nil && l.request.late {
+			return true
+		}
+	}
+	return false
+}
+
+// behindTime is from when on a namespace is said not to keep up.
+const behindTime = time.Second
+
+// Behind are the namespaces that do not keep up.
+func (c *Core) Behind() (behind []Behind) {
+	since := map[string]time.Time{}
+	note := func(ns string, at time.Time) {
+		if c.Now.Sub(at) < behindTime {
+			return
+		}
+		if before, known := since[ns]; !known || at.Before(before) {
+			since[ns] = at
+		}
+	}
+	for _, r := range c.plan.requests {
+		note(r.NS, r.since)
+	}
+	for id, t := range c.plan.tasks {
+		note(id.NS, t.since)
+	}
+	for l := range c.plan.resting {
+		if len(l.dirty) > 0 {
+			note(l.domain.name, l.dirtySince)
+		}
+	}
+	for _, l := range c.plan.looks {
+		note(l.domain.name, l.dirtySince)
+	}
+	for _, ns := range slices.Sorted(maps.Keys(since)) {
+		behind = append(behind, Behind{ns, since[ns]})
+	}
+	return behind
+}
+
+// origin is where a resource is declared; "" for one that no file declares any more.
+func (c *Core) origin(id spec.ID) string {
+	if want := c.desired.set.Get(id); want != nil {
+		return want.Origin().String()
+	}
+	return ""
+}

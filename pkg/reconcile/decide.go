@@ -1,0 +1,268 @@
+package reconcile
+
+import (
+	"errors"
+	"maps"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// errNotLooked says that a namespace has news that nobody has looked at yet.
+var errNotLooked = errors.New("not looked at yet")
+
+// decide compares what can be compared, and puts what has to be done into the plan. What depends on a namespace that is
+// being looked at, or changed, waits for that.
+func (c *Core) decide() {
+	if !c.plan.todo.empty() && !c.plan.waits(c.Now) {
+		todo := c.plan.todo
+		c.plan.todo = newPart()
+		c.desired.index.widen(todo)
+		c.desired.index.widenFetched(todo, c.found.picture)
+		c.compare(todo)
+	}
+}
+
+// ready tells whether all is known that a resource depends on; if not, it is compared once that is so.
+func (c *Core) ready(r spec.Resource) bool {
+	id := r.ID()
+	if c.plan.setbacks[id] != nil {
+		// It is judged once the rest has been done.
+		return false
+	}
+	k := c.kinds.byName[id.Kind]
+	for _, ns := range reaches(r) {
+		if !c.cleanFor(id, scope{ns, k.Name}) {
+			return false
+		}
+	}
+	for _, need := range c.needs(r) {
+		if s := c.plan.setbacks[need]; s != nil {
+			c.stop(id, s)
+			return false
+		}
+		if !c.cleanFor(id, scopeOf(need)) {
+			return false
+		}
+	}
+	return true
+}
+
+// cleanFor tells whether a scope is known; if not, id waits for it.
+func (c *Core) cleanFor(id spec.ID, s scope) bool {
+	l := c.laneOf(s)
+	if l == nil || l.clean() {
+		return true
+	}
+	if c.plan.relaxed && l.request.looks() && l.asOf.After(c.Now.Add(-2*c.plan.patience)) {
+		// It changes all the time.
+		return true
+	}
+	l.waiting.ids[id] = true
+	return false
+}
+
+// located is where a namespace is, as far as that is known.
+func (c *Core) located(name string) (observe.Location, error) {
+	d := c.domains[name]
+	switch {
+	case d == nil:
+		return observe.Location{}, observe.Pendingf("namespace %q is not declared", name)
+	case d.missing != nil:
+		return observe.Location{}, d.missing
+	case d.location.Identity == "":
+		return observe.Location{}, errNotLooked
+	}
+	return d.location, nil
+}
+
+// completed fills in what a wanted resource can only know from what was found; ok is false where that is not known yet.
+func (c *Core) completed(r spec.Resource) (w wanted, ok bool) {
+	waitsFor := ""
+	done, err := c.kinds.byName[r.ID().Kind].complete(func(ns string) (observe.Location, error) {
+		at, err := c.located(ns)
+		if err == errNotLooked {
+			waitsFor = ns
+		}
+		return at, err
+	}, r)
+	if waitsFor != "" {
+		c.domain(waitsFor).lanes[netlinkLane].waiting.ids[r.ID()] = true
+		return w, false
+	}
+	if err != nil {
+		done = r
+	}
+	return wanted{done, err}, true
+}
+
+// compare compares a part of all there is, as far as it is known.
+func (c *Core) compare(todo part) {
+	c.Counters.Passes++
+	for s := range todo.scopes {
+		if l := c.laneOf(s); l != nil && !l.clean() {
+			l.waiting.scopes[s] = true
+			delete(todo.scopes, s)
+		}
+	}
+	var want []wanted
+	for _, r := range c.desired.index.in(todo) {
+		if !c.ready(r) {
+			delete(todo.ids, r.ID())
+			continue
+		}
+		if w, known := c.completed(r); known {
+			want = append(want, w)
+		} else {
+			delete(todo.ids, r.ID())
+		}
+	}
+	var dropped []*task
+	for id := range todo.ids {
+		dropped = c.drop(dropped, id)
+	}
+	for _, w := range want {
+		dropped = c.drop(dropped, w.ID())
+	}
+	defer func() { c.releaseNext(dropped) }()
+	cmp := &comparison{
+		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.verdictOf, want: want,
+		found: c.found.picture, missing: c.missing, blind: c.found.blind, held: c.held,
+		journal: c.journal, keep: c.desired.partial, identity: c.identity, part: &todo, ready: c.ready,
+	}
+	ops, verdicts := cmp.run()
+	if l := c.refresh(cmp.ending); l != nil {
+		// What would be ended stood, or stands, in places that nobody has looked at since there was news of them.
+		l.waiting.add(todo)
+		for _, w := range want {
+			l.waiting.ids[w.ID()] = true
+		}
+		return
+	}
+	for _, learn := range cmp.remember {
+		learn(c.journal)
+	}
+	for s, ids := range cmp.feared {
+		if c.found.feared[s] == nil {
+			c.found.feared[s] = map[spec.ID]bool{}
+		}
+		maps.Copy(c.found.feared[s], ids)
+	}
+	c.settleVerdicts(todo, want, verdicts, ops)
+	c.enqueue(c.noteCorrections(ops))
+	c.forgetNamespaces()
+}
+
+// settleVerdicts notes how what was compared stands.
+func (c *Core) settleVerdicts(todo part, want []wanted, verdicts map[spec.ID]Verdict, ops Plan) {
+	planned := make(map[spec.ID]bool, len(ops))
+	for _, op := range ops {
+		planned[op.ID()] = true
+		c.troubled[op.ID()] = true
+	}
+	for id := range c.troubled {
+		if _, still := verdicts[id]; !still && todo.covers(id) && c.desired.set.Get(id) == nil && !planned[id] {
+			c.leave(id)
+		}
+	}
+	var changed []spec.ID
+	for id, v := range verdicts {
+		if c.judge(id, v) {
+			changed = append(changed, id)
+		}
+		if v.State == OK && !planned[id] {
+			c.noteAsWanted(id)
+		}
+	}
+	for _, id := range changed {
+		c.noteChange(id)
+	}
+}
+
+// noteAsWanted notes that a resource was found as it is wanted.
+func (c *Core) noteAsWanted(id spec.ID) {
+	delete(c.troubled, id)
+	c.reached[id] = true
+	delete(c.tried, id)
+	if t := c.trials[id]; t != nil {
+		t.failures, t.again = 0, false
+		if len(t.corrections) == 0 {
+			delete(c.trials, id)
+		}
+	}
+}
+
+// leave forgets how something stood that nobody wants, and of which nothing is left.
+func (c *Core) leave(id spec.ID) {
+	delete(c.troubled, id)
+	delete(c.verdictOf, id)
+	delete(c.tried, id)
+	c.unsettled[id] = true
+	c.dirtied = true
+}
+
+// judge notes how a resource stands, and tells whether it stood otherwise.
+func (c *Core) judge(id spec.ID, v Verdict) (changed bool) {
+	old, known := c.verdictOf[id]
+	if known && old == v {
+		return false
+	}
+	c.verdictOf[id] = v
+	c.dirtied = true
+	c.rows.set(id, v)
+	c.troubled[id] = true
+	c.unsettled[id] = true
+	if v.State != OK {
+		// What is not there cannot be undone by anybody.
+		delete(c.reached, id)
+	}
+	return true
+}
+
+// noteChange has what needs a resource, and is not as wanted, compared again: the resource stands otherwise than before.
+func (c *Core) noteChange(id spec.ID) {
+	for _, dependent := range c.desired.index.needing()[id] {
+		if v := c.verdictOf[dependent]; v.State != OK {
+			c.plan.todo.ids[dependent] = true
+		}
+	}
+}
+
+// needs are the resources that r names, and the makers of the namespaces that it is in or reaches into.
+func (c *Core) needs(r spec.Resource) []spec.ID { return c.desired.index.needs(r, nil) }
+
+// refresh makes dirty what is stale in namespaces in which something is about to end: others may have something on it. It
+// returns a lane that has to be looked at for that; nil where all is known.
+func (c *Core) refresh(ending map[string]bool) (waitsFor *lane) {
+	if len(ending) == 0 {
+		return nil
+	}
+	for s := range c.found.stale {
+		if l := c.laneOf(s); ending[s.ns] && l != nil {
+			c.markScope(s)
+			delete(c.found.stale, s)
+			waitsFor = l
+		}
+	}
+	return waitsFor
+}
+
+// forgetNamespaces stops looking for namespaces that are gone, that no file names, and in which nothing of linkd's can
+// be left.
+func (c *Core) forgetNamespaces() {
+	var remembered map[string]spec.Selector
+	for name := range c.desired.left {
+		d := c.domains[name]
+		if d.missing == nil {
+			continue
+		}
+		if remembered == nil {
+			remembered = c.journal.Namespaces()
+		}
+		if _, left := remembered[name]; !left {
+			delete(c.desired.declared, name)
+			delete(c.desired.left, name)
+			c.dropDomain(name)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// claim notes which namespace a name leads to; "" is none. Who claimed the same as the name did before is looked at again.
+func (c *Core) claim(d *domain, id observe.Identity) {
+	if d.claimed == id {
+		return
+	}
+	if before := c.found.claims[d.claimed]; before != nil {
+		delete(before, d.name)
+		for name := range before {
+			c.markAll(c.domain(name))
+		}
+		if len(before) == 0 {
+			delete(c.found.claims, d.claimed)
+		}
+	}
+	if d.claimed = id; id == "" {
+		return
+	}
+	if c.found.claims[id] == nil {
+		c.found.claims[id] = map[string]bool{}
+	}
+	c.found.claims[id][d.name] = true
+}
+
+// settle takes in which namespace a name leads to. Two names that turn out to be one namespace are both refused, unless one
+// yields to the other: each would undo what the other asks for.
+func (c *Core) settle(d *domain, at observe.Location) (err error) {
+	c.claim(d, at.Identity)
+	for other := range c.found.claims[at.Identity] {
+		if other == d.name {
+			continue
+		}
+		same := fmt.Errorf("%s and %s are the same namespace: declare it once", min(d.name, other), max(d.name, other))
+		mine, theirs := c.yields(d.name), c.yields(other)
+		if od := c.domains[other]; theirs >= mine && od.location.Identity != "" {
+			c.lose(od, same)
+		}
+		if mine >= theirs {
+			err = same
+		}
+	}
+	return err
+}
+
+// yields tells how far a name makes way for another one of the same namespace. A process can enter a namespace that another
+// name stands for, so a selector that finds a process yields to one that does not. A name that no file gives is in nobody's
+// way.
+func (c *Core) yields(name string) int {
+	switch declared := c.desired.declared[name]; {
+	case declared.Left:
+		return 2
+	case declared.Selector.ByPID():
+		return 1
+	}
+	return 0
+}
+
+// find notes that a namespace is there. What was known of one that is another now is dropped.
+func (c *Core) find(d *domain, r *Result) {
+	if d.location.Identity == r.Location.Identity {
+		d.location = r.Location
+		return
+	}
+	c.noteNamespace(d.name, "there", nil)
+	if d.location.Identity != "" {
+		c.namesChanged(d)
+	}
+	c.forget(d)
+	c.unreach(d.name)
+	d.generation++
+	d.location, d.missing, d.searches = r.Location, nil, 0
+	for _, l := range d.lanes {
+		delete(c.plan.retries, l)
+	}
+	looked := map[string]bool{}
+	for _, s := range r.Request.Look {
+		if s.extent.all {
+			looked[s.Kind.Name] = true
+		}
+	}
+	for i := range c.kinds.list {
+		if k := &c.kinds.list[i]; !looked[k.Name] || r.blind[k.Name] != nil {
+			c.mark(d, k, everything)
+		}
+	}
+}
+
+// lose notes that a namespace is not there.
+func (c *Core) lose(d *domain, err error) {
+	if d.missing == nil {
+		c.noteNamespace(d.name, "missing", err)
+		c.namesChanged(d)
+	}
+	c.forget(d)
+	d.generation++
+	d.missing = err
+	for _, l := range d.lanes {
+		clear(l.dirty)
+		delete(c.plan.retries, l)
+		c.plan.candidates([]*lane{l})
+	}
+	for i := range c.kinds.list {
+		c.plan.todo.scopes[scope{d.name, c.kinds.list[i].Name}] = true
+	}
+	c.plan.retries[d.lanes[netlinkLane]] = c.Now.Add(c.pause(d))
+}
+
+// namesChanged has the names of namespaces looked at, which are in linkd's own: one that was there is gone, or is another.
+func (c *Core) namesChanged(d *domain) {
+	if d.name == spec.Host {
+		return
+	}
+	for i := range c.kinds.list {
+		if k := &c.kinds.list[i]; hears(k, observe.NamespaceTopic) {
+			c.mark(c.domain(spec.Host), k, everything)
+		}
+	}
+}
+
+// pause is how long until what is missing is looked for again: a named namespace is announced by its file, and is mounted
+// a moment later without a word; a process that starts is not announced at all.
+func (c *Core) pause(d *domain) time.Duration {
+	longest := lastRetry
+	if d.missing != nil && c.desired.declared[d.name].Selector.ByPID() {
+		longest = processSearch
+	}
+	pause := min(firstSearch<<min(d.searches, 20), longest)
+	d.searches++
+	return pause
+}
+
+// unreach forgets that what is wanted in a namespace has been there, or has failed there: it is another namespace now, in
+// which nobody undid anything, and nothing was tried.
+func (c *Core) unreach(name string) {
+	for i := range c.kinds.list {
+		s := scope{name, c.kinds.list[i].Name}
+		ids := slices.Clone(c.desired.index.reaching[s])
+		for _, r := range c.desired.index.byScope[s] {
+			ids = append(ids, r.ID())
+		}
+		for _, id := range ids {
+			delete(c.reached, id)
+			delete(c.trials, id)
+			delete(c.tried, id)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/spec"
+)
+
+// carriedOut takes in what came of ops. One that fails does not stop the rest: what needs it is blocked, and the rest
+// goes on.
+func (c *Core) carriedOut(r *Result) {
+	for i, t := range r.Request.tasks {
+		if i >= len(r.Errs) {
+			// There was no time for it.
+			if t.state != taskOver {
+				t.state = taskWaits
+				if t.waits == 0 {
+					c.makeReady(t)
+				}
+			}
+			continue
+		}
+		err := r.Errs[i]
+		if err == errSkipped {
+			// It is dropped with what it needs.
+			continue
+		}
+		c.Counters.Ops++
+		c.over(t)
+		c.touch(t.op)
+		if made := makes(t.op.Want); made != "" && err == nil && c.domains[made] != nil {
+			c.domains[made].missing = nil
+			c.markAll(c.domains[made])
+		}
+		if errors.Is(err, unix.ENODEV) {
+			c.doubt(t.op)
+		}
+		c.noteOp(t.op, err)
+		if err == nil {
+			c.plan.done++
+			c.tried[t.op.ID()]++
+			for _, next := range t.next {
+				c.release(next)
+			}
+			continue
+		}
+		if t.epoch != c.plan.epoch {
+			// Something else is wanted now, and is compared once this was looked at.
+			c.releaseNext([]*task{t})
+			continue
+		}
+		c.setBack(t, err)
+	}
+	for _, l := range r.Request.lanes {
+		l.asOf = time.Time{}
+	}
+}
+
+// setback is an op that failed when done others had succeeded, and what it stops.
+type setback struct {
+	op      *Op
+	err     error
+	done    int
+	blocked []spec.ID
+}
+
+// setBack drops what needs an op that failed.
+func (c *Core) setBack(t *task, err error) {
+	s := &setback{op: t.op, err: err, done: c.plan.done}
+	c.plan.setbacks[t.op.ID()] = s
+	c.block(t, s)
+}
+
+// block drops the tasks that need one that cannot be done.
+func (c *Core) block(t *task, s *setback) {
+	for _, next := range t.next {
+		if next.state == taskOver {
+			continue
+		}
+		if next.op.Want == nil || !slices.Contains(c.needs(next.op.Want), t.op.ID()) {
+			c.release(next)
+			continue
+		}
+		c.unready(next)
+		c.over(next)
+		c.stop(next.op.ID(), s)
+		c.block(next, s)
+	}
+}
+
+// stop notes that a resource waits for what comes of a setback.
+func (c *Core) stop(id spec.ID, s *setback) {
+	s.blocked = append(s.blocked, id)
+	c.plan.setbacks[id] = s
+}
+
+// takeStock judges what did not succeed, once nothing else is to be done. Where something else succeeded after it, that
+// may have been what was in the way: two links that want one VLAN of a parent, say, of which the old one goes. Where there
+// is no such interface any more, that is just being found out. So it is first tried again without a word.
+func (c *Core) takeStock() (some bool) {
+	if len(c.plan.setbacks) == 0 || c.working() || c.plan.looking() || !c.plan.todo.empty() {
+		return false
+	}
+	setbacks := c.plan.setbacks
+	c.plan.setbacks = map[spec.ID]*setback{}
+	for id, s := range setbacks {
+		if id != s.op.ID() {
+			continue
+		}
+		again := (s.done < c.plan.done || errors.Is(s.err, unix.ENODEV)) && !c.trial(id).again
+		if again {
+			c.trial(id).again = true
+			c.plan.todo.ids[id] = true
+		} else {
+			c.fail(s.op, s.err)
+		}
+		for _, blocked := range s.blocked {
+			if again {
+				c.plan.todo.ids[blocked] = true
+			} else {
+				if c.judge(blocked, Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", id, c.verdictOf[id].Reason)}) {
+					c.noteChange(blocked)
+				}
+			}
+		}
+	}
+	return true
+}
+
+// working tells whether ops are to be carried out in namespaces that keep up.
+func (c *Core) working() bool {
+	for _, t := range c.plan.tasks {
+		if !t.late() {
+			return true
+		}
+	}
+	return false
+}
+
+// doubt makes dirty what an op needs: an interface is gone, and the news of that comes after the news of all that went
+// with it (unregister_netdevice_many_notify in net/core/dev.c).
+func (c *Core) doubt(op *Op) {
+	if op.Want == nil {
+		return
+	}
+	for _, need := range op.Want.Needs() {
+		c.markScope(scopeOf(need))
+	}
+}
+
+// touch marks what an op may have changed: its own kind, and the kinds that hear of it.
+func (c *Core) touch(op *Op) {
+	for _, ns := range op.namespaces() {
+		d := c.domains[ns]
+		if d == nil {
+			continue
+		}
+		for i := range c.kinds.list {
+			k := &c.kinds.list[i]
+			if k != op.kind && (len(op.kind.Hears) == 0 || !hears(k, op.kind.Hears[0])) {
+				continue
+			}
+			if s := (scope{ns, k.Name}); k != op.kind && !c.matters(s) {
+				c.found.stale[s] = true
+				continue
+			}
+			x := everything
+			if k.narrow() {
+				x = c.ofOp(op, ns)
+			}
+			c.mark(d, k, x)
+		}
+	}
+}

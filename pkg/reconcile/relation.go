@@ -1,0 +1,96 @@
+package reconcile
+
+import (
+	"slices"
+
+	"linkd/pkg/spec"
+)
+
+// Place is where the kernel has a resource that others refer to: an interface by its index in a namespace, which the id
+// that linkd's own namespace has for it names, and -1 if it is linkd's own. The zero Index is nowhere.
+type Place struct{ NS, Index int }
+
+// relations connects the found resources of one kind that refer to each other across namespaces: the ends of a veth, an
+// interface and its parent. A look at one namespace connects anew what it found, and what refers to that.
+type relations struct {
+	kind *Registered
+	at   map[Place]spec.ID
+	from map[Place][]spec.ID // what refers to a place
+}
+
+func newRelations(k *Registered) *relations {
+	return &relations{kind: k, at: map[Place]spec.ID{}, from: map[Place][]spec.ID{}}
+}
+
+// add and remove keep up with what is found; touched collects the places where something has changed.
+func (rs *relations) add(r spec.Resource, touched map[Place]bool) {
+	at, other := rs.kind.places(r)
+	rs.at[at] = r.ID()
+	touched[at] = true
+	if other.Index != 0 {
+		rs.from[other] = append(rs.from[other], r.ID())
+	}
+}
+
+func (rs *relations) remove(r spec.Resource, touched map[Place]bool) {
+	at, other := rs.kind.places(r)
+	if rs.at[at] == r.ID() {
+		delete(rs.at, at)
+		touched[at] = true
+	}
+	if other.Index == 0 {
+		return
+	}
+	if left := slices.DeleteFunc(rs.from[other], func(id spec.ID) bool { return id == r.ID() }); len(left) > 0 {
+		rs.from[other] = left
+	} else {
+		delete(rs.from, other)
+	}
+}
+
+// connect has what is at the touched places, and what refers to them, refer to what is there now, and returns what that
+// changed.
+func (rs *relations) connect(p picture, touched map[Place]bool) (changed []spec.ID) {
+	anew := func(id spec.ID) {
+		r := p.get(id)
+		if r == nil {
+			return
+		}
+		_, other := rs.kind.places(r)
+		var there spec.Resource
+		if id, is := rs.at[other]; is && other.Index != 0 {
+			there = p.get(id)
+		}
+		if now := rs.kind.connect(r, there); now != r {
+			p[id.NS][id.Kind][id] = now
+			changed = append(changed, id)
+		}
+	}
+	for place := range touched {
+		if id, is := rs.at[place]; is {
+			anew(id)
+		}
+		for _, id := range rs.from[place] {
+			anew(id)
+		}
+	}
+	return changed
+}
+
+// Connect is found with the resources referring to each other, as they do after looks at all of their namespaces.
+func (r *Registered) Connect(found []spec.Resource) []spec.Resource {
+	if !r.related() {
+		return found
+	}
+	rs, p, touched := newRelations(r), picture{}, map[Place]bool{}
+	for _, f := range found {
+		p.set(f)
+		rs.add(f, touched)
+	}
+	rs.connect(p, touched)
+	connected := make([]spec.Resource, len(found))
+	for i, f := range found {
+		connected[i] = p.get(f.ID())
+	}
+	return connected
+}

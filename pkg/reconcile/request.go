@@ -1,0 +1,63 @@
+package reconcile
+
+import (
+	"time"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// Request is what the core asks to have done in one namespace, or with a change of several: a look, or a few ops. It is
+// answered by one Result. Two requests that are outstanding at the same time never concern the same lane of a namespace.
+type Request struct {
+	ID int
+	NS string
+	// Look is what to look at; nil for a request that changes something.
+	Look []Scope
+	// Ops are to be carried out one after the other.
+	Ops []*Job
+
+	lanes      []*lane
+	tasks      []*task
+	generation int
+	since      time.Time
+	late       bool
+}
+
+// Scope is a kind to be looked at, and how much of it.
+type Scope struct {
+	Kind   *Registered
+	extent extent
+	// known is what was found before, and wanted what is wanted, or, of a selective kind, of interest.
+	known  map[spec.ID]spec.Resource
+	wanted []spec.Resource
+	// search: what carries linkd's mark is of interest, too.
+	search bool
+}
+
+// Job is an op with all that has to be known to carry it out.
+type Job struct {
+	*Op
+	// Selectors say how the namespaces are found in which something is left with the op.
+	Selectors map[string]spec.Selector
+	// Twins are what comes into being with the op's resource.
+	Twins []spec.ID
+	// after are the jobs of the same request that have to have succeeded.
+	after []int
+}
+
+// Result answers a request.
+type Result struct {
+	Request *Request
+	// Location is that of the namespace that was looked at; Err is why it could not be.
+	Location observe.Location
+	Err      error
+	// seen is what was found, and blind are the kinds that could not be looked at.
+	seen  []sighting
+	blind map[string]error
+	// Errs are those of the ops. An op of which there is none was not tried.
+	Errs []error
+}
+
+// looks tells whether nothing is changed by the request: it is one to look, or there is none.
+func (r *Request) looks() bool { return r == nil || r.Ops == nil }

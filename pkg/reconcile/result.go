@@ -1,0 +1,119 @@
+package reconcile
+
+import (
+	"fmt"
+	"time"
+)
+
+// Done takes in what came of a request.
+func (c *Core) Done(r *Result) {
+	req := r.Request
+	if c.plan.requests[req.ID] != req {
+		return
+	}
+	delete(c.plan.requests, req.ID)
+	c.dirtied, c.rechecked = true, false
+	if free := c.plan.freeFor(req.lanes[0]); req.late {
+		free.late++
+	} else {
+		free.prompt++
+	}
+	if req.Ops != nil {
+		c.carriedOut(r)
+	} else {
+		c.looked(r)
+	}
+	for _, l := range req.lanes {
+		c.free(l)
+	}
+	c.plan.candidates(req.lanes)
+}
+
+// candidates has what waits for a look at the lanes compared.
+func (p *plan) candidates(lanes []*lane) {
+	for _, l := range lanes {
+		p.todo.add(l.waiting)
+		if !l.waiting.empty() {
+			l.waiting = newPart()
+		}
+	}
+}
+
+// looked takes in what was found.
+func (c *Core) looked(r *Result) {
+	req := r.Request
+	l := req.lanes[0]
+	d := l.domain
+	if c.domains[d.name] != d {
+		return
+	}
+	took := c.Now.Sub(req.since)
+	l.late = req.late && !c.Now.Before(c.plan.lateAt(req))
+	if req.generation != d.generation && r.Err == nil && r.Location.Identity != d.location.Identity {
+		// It was another namespace then.
+		for _, s := range req.Look {
+			c.mark(d, s.Kind, s.extent)
+		}
+		return
+	}
+	err := r.Err
+	if err == nil {
+		err = c.settle(d, r.Location)
+	} else {
+		c.claim(d, "")
+	}
+	if err != nil {
+		c.lose(d, err)
+		return
+	}
+	c.find(d, r)
+	l.asOf = req.since
+	for i := range r.seen {
+		s := &r.seen[i]
+		delete(c.found.blind, s.scope)
+		c.journal.confirm(s.found)
+		c.put(c.kinds.byName[s.scope.kind], s)
+		c.unfear(s.scope)
+	}
+	for kind, err := range r.blind {
+		s := scope{d.name, kind}
+		c.plan.todo.scopes[s] = true
+		c.found.blind[s] = fmt.Errorf("look at %s in %s: %w", kind, d.name, err)
+	}
+	if delete(c.plan.retries, l); len(r.blind) > 0 {
+		c.plan.retries[l] = c.Now.Add(c.pause(d))
+	}
+	d.searched = d.searched || c.desired.search && !c.desired.partial
+	c.noteSpent(l, took)
+}
+
+// unfear has the ops compared again that something in a scope is, or was, in the way of.
+func (c *Core) unfear(s scope) {
+	for id := range c.found.feared[s] {
+		c.plan.todo.ids[id] = true
+	}
+	delete(c.found.feared, s)
+}
+
+// noteSpent has a lane rest that takes more than its share of the time without anything to do.
+func (c *Core) noteSpent(l *lane, took time.Duration) {
+	if c.plan.patience == 0 {
+		return
+	}
+	if l.pending > 0 || c.Now.Sub(l.window) > time.Second {
+		l.spent, l.window = 0, c.Now
+	}
+	if l.spent += took; l.spent > idleShare {
+		l.rest = c.Now.Add(max(idlePause, min(took, longestRest)))
+		l.spent, l.window = 0, c.Now
+		c.plan.resting[l] = true
+	}
+}
+
+const (
+	// Once looks that find nothing to do have taken this much of a second, they are paid for by a pause: somebody changes
+	// things, again and again, that do not matter here.
+	idleShare   = 300 * time.Millisecond
+	idlePause   = 100 * time.Millisecond
+	longestRest = 2 * time.Second
+)

@@ -1,0 +1,94 @@
+package reconcile
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+	"time"
+
+	"linkd/pkg/spec"
+)
+
+// task is an op that waits to be carried out.
+type task struct {
+	op    *Op
+	since time.Time
+	// epoch is that of the plan when the task was made.
+	epoch int
+	// place is where the op is in its plan.
+	place int
+	// waits counts the tasks that have to be done before, and next are those that wait for this one.
+	waits int
+	next  []*task
+	lanes []*lane
+	state taskState
+	// blocked: it is ready, and waits for a lane that is not that of its heap.
+	blocked bool
+}
+
+type taskState int
+
+const (
+	taskWaits taskState = iota
+	taskReady
+	taskRuns
+	taskOver
+)
+
+// home is the lane in whose heap the task stands: that of linkd's own namespace, if it needs that, as most need it.
+func (t *task) home() *lane {
+	for _, l := range t.lanes {
+		if l.domain.name == spec.Host {
+			return l
+		}
+	}
+	return t.lanes[0]
+}
+
+// before tells whether a is to be done first, of two tasks that are both ready.
+func (a *task) before(b *task, rank map[*Registered]int) bool {
+	return cmp.Or(compareOps(a.op, b.op, rank), cmp.Compare(a.place, b.place)) < 0
+}
+
+// compareOps is the order in which ops are preferred: what is made comes before what is deleted, kinds come in the order
+// of their list, deletes go through that backwards, and resources come in the order of their IDs.
+func compareOps(a, b *Op, rank map[*Registered]int) int {
+	return cmp.Or(
+		cmp.Compare(boolRank(a.Verb == Delete), boolRank(b.Verb == Delete)),
+		cmp.Compare(direction(a)*rank[a.kind], direction(b)*rank[b.kind]),
+		a.ID().Compare(b.ID()),
+	)
+}
+
+// taskHeap is a heap of tasks, the best first.
+type taskHeap []*task
+
+func (h *taskHeap) push(t *task, rank map[*Registered]int) {
+	heap.Push(&rankedHeap{h, rank}, t)
+}
+
+func (h *taskHeap) pop(rank map[*Registered]int) *task {
+	return heap.Pop(&rankedHeap{h, rank}).(*task)
+}
+
+type rankedHeap struct {
+	tasks *taskHeap
+	rank  map[*Registered]int
+}
+
+func (h *rankedHeap) Len() int { return len(*h.tasks) }
+func (h *rankedHeap) Less(i, j int) bool {
+	return (*h.tasks)[i].before((*h.tasks)[j], h.rank)
+}
+func (h *rankedHeap) Swap(i, j int) {
+	tasks := *h.tasks
+	tasks[i], tasks[j] = tasks[j], tasks[i]
+}
+func (h *rankedHeap) Push(x any) { *h.tasks = append(*h.tasks, x.(*task)) }
+func (h *rankedHeap) Pop() any {
+	tasks := *h.tasks
+	last := tasks[len(tasks)-1]
+	tasks[len(tasks)-1] = nil
+	*h.tasks = slices.Delete(tasks, len(tasks)-1, len(tasks))
+	return last
+}

@@ -1,0 +1,125 @@
+package reconcile
+
+import "time"
+
+// mostRechecked is how many resources are compared once more when nothing else is to be done.
+const mostRechecked = 64
+
+// recheck has what is not as wanted compared once more, when all else is done: its reason may be another by now.
+func (c *Core) recheck() bool {
+	if c.rechecked || c.plan.dryRun || !c.plan.todo.empty() || len(c.plan.requests) > 0 || len(c.troubled) > mostRechecked {
+		return false
+	}
+	c.rechecked = true
+	for id := range c.troubled {
+		c.plan.todo.ids[id] = true
+	}
+	return len(c.troubled) > 0
+}
+
+// wake does what is due.
+func (c *Core) wake() {
+	for _, r := range c.plan.requests {
+		if !r.late && c.plan.patience > 0 && !c.Now.Before(c.plan.lateAt(r)) {
+			c.beLate(r)
+		}
+	}
+	for l, at := range c.plan.retries {
+		if c.Now.Before(at) {
+			continue
+		}
+		delete(c.plan.retries, l)
+		if l.domain.missing != nil {
+			c.markAll(l.domain)
+			continue
+		}
+		for s := range c.found.blind {
+			if s.ns == l.domain.name && c.laneOf(s) == l {
+				c.markScope(s)
+			}
+		}
+	}
+	for l := range c.plan.resting {
+		if !c.Now.Before(l.rest) {
+			delete(c.plan.resting, l)
+			if len(l.dirty) > 0 {
+				c.plan.wantLook(l)
+			}
+		}
+	}
+	for id, t := range c.trials {
+		if !t.until.IsZero() && !c.Now.Before(t.until) {
+			t.until = time.Time{}
+			c.plan.todo.ids[id] = true
+			c.rechecked = false
+		}
+	}
+}
+
+// lateAt is when others do not wait for a request any more. Programs take longer, and keep no more than each other waiting.
+func (p *plan) lateAt(r *Request) time.Time {
+	patience := p.patience
+	if r.lanes[0].programs {
+		patience *= programPatience
+	}
+	return r.since.Add(patience)
+}
+
+// programPatience is how many times longer a program may take.
+const programPatience = 10
+
+// beLate notes that a request takes longer than others wait for: another may be begun.
+func (c *Core) beLate(r *Request) {
+	free := c.plan.freeFor(r.lanes[0])
+	r.late = true
+	free.prompt++
+	free.late--
+	for _, l := range r.lanes {
+		if r.Ops == nil {
+			l.late = true
+		}
+	}
+}
+
+// NextTry is when something that failed, is missing or could not be looked at is to be tried again; ok is false where
+// nothing is.
+func (c *Core) NextTry() (next time.Time, ok bool) {
+	earliest := func(at time.Time) {
+		if !ok || at.Before(next) {
+			next, ok = at, true
+		}
+	}
+	for _, t := range c.trials {
+		if !t.until.IsZero() {
+			earliest(t.until)
+		}
+	}
+	for _, at := range c.plan.retries {
+		earliest(at)
+	}
+	return next, ok
+}
+
+// NextWake is when Requests has to be called though nothing has happened.
+func (c *Core) NextWake() (next time.Time, ok bool) {
+	next, ok = c.NextTry()
+	earliest := func(at time.Time) {
+		if !ok || at.Before(next) {
+			next, ok = at, true
+		}
+	}
+	for l := range c.plan.resting {
+		earliest(l.rest)
+	}
+	if c.plan.patience > 0 {
+		for _, r := range c.plan.requests {
+			if !r.late {
+				earliest(c.plan.lateAt(r))
+			}
+		}
+		if !c.plan.todo.empty() && !c.plan.since.IsZero() {
+			earliest(c.plan.deadline())
+		}
+	}
+	return next, ok
+}

@@ -1,0 +1,241 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// Worker carries out requests. Several goroutines may use it.
+type Worker struct {
+	World   *observe.World
+	Journal *Journal
+	// Progress is called whenever a step of a request is done.
+	Progress func()
+}
+
+// turn is how long a request may go on changing things: then it is another's turn.
+const turn = 50 * time.Millisecond
+
+// errSkipped is of an op that was not tried because what it needs had failed.
+var errSkipped = errors.New("skipped")
+
+// Do carries out a request.
+func (w *Worker) Do(ctx context.Context, r *Request) *Result {
+	session := w.World.NewSession()
+	if w.World.OnlyLooks() {
+		// What the namespaces call each other can be told only of those that are open together.
+		session = w.World.Shared()
+	} else {
+		defer session.Close()
+	}
+	out := &Result{Request: r}
+	if r.Ops == nil {
+		w.look(ctx, session, out)
+		return out
+	}
+	start := time.Now()
+	for i, job := range r.Ops {
+		if ctx.Err() != nil || i > 0 && time.Since(start) > turn {
+			break
+		}
+		if slices.ContainsFunc(job.after, func(first int) bool { return out.Errs[first] != nil }) {
+			out.Errs = append(out.Errs, errSkipped)
+			continue
+		}
+		out.Errs = append(out.Errs, w.carryOut(ctx, session, job))
+		w.Progress()
+	}
+	return out
+}
+
+// look looks at what a request names.
+func (w *Worker) look(ctx context.Context, session *observe.Session, out *Result) {
+	ns, err := session.Open(out.Request.NS)
+	if err != nil {
+		out.Err = err
+		w.Progress()
+		return
+	}
+	out.Location = ns.Location()
+	out.blind = map[string]error{}
+	for i := range out.Request.Look {
+		s := &out.Request.Look[i]
+		seen, err := s.look(ctx, ns)
+		if err != nil {
+			out.blind[s.Kind.Name] = err
+		} else {
+			out.seen = append(out.seen, seen)
+		}
+		w.Progress()
+	}
+}
+
+// look looks at a scope.
+func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
+	seen := sighting{scope: scope{ns.Name, s.Kind.Name}}
+	links, err := narrowed(s.Kind, ns, s.extent, s.known)
+	if err != nil {
+		return seen, err
+	}
+	if links != nil {
+		seen.links = &s.extent
+	}
+	switch wanted := s.wanted; {
+	case s.Kind.selective():
+		if links != nil {
+			wanted = on(s.Kind, links, s.extent, wanted)
+		}
+		seen.found, err = s.Kind.Look(ctx, ns, wanted)
+		if err == nil && s.search {
+			marked, searchErr := s.Kind.Observe(ctx, ns)
+			seen.found, err = append(marked, seen.found...), searchErr
+		}
+	case links != nil:
+		seen.found, err = s.Kind.observeLinks(ctx, ns, links)
+	default:
+		seen.found, err = s.Kind.see(ctx, ns, wanted)
+	}
+	return seen, err
+}
+
+// carryOut writes to the journal what has to be known if linkd is killed at this very point, and then does the op.
+func (w *Worker) carryOut(ctx context.Context, session *observe.Session, job *Job) error {
+	op, id := job.Op, job.ID()
+	ns, err := session.Open(id.NS)
+	if err != nil {
+		return err
+	}
+	for name, selector := range job.Selectors {
+		w.Journal.Remember(name, selector)
+	}
+	if err := w.record(ctx, session, op); err != nil {
+		return fmt.Errorf("%s %s: %w", op.deed(), id, err)
+	}
+	old, remembered := w.Journal.Get(id, ns.Identity)
+	setting, forgetTwins := false, w.rememberTwins(session, job)
+	if op.Want != nil && !op.forget {
+		var entry Entry
+		entry, setting = op.entry(old, remembered, ns.Identity)
+		w.Journal.Put(id, entry)
+	}
+	switch op.Verb {
+	case Create:
+		err = op.kind.Create(ctx, ns, op.Want)
+	case Update:
+		err = op.kind.Update(ctx, ns, op.Want, op.Have)
+	case Replace:
+		switch err = w.remove(ctx, session, ns, op); {
+		case err != nil:
+		case op.source != nil:
+			err = op.kind.Update(ctx, ns, op.Want, op.source)
+		default:
+			err = op.kind.Create(ctx, ns, op.Want)
+		}
+	case Delete:
+		err = w.remove(ctx, session, ns, op)
+	}
+	making := op.Verb == Create || op.Verb == Replace
+	switch {
+	case err != nil && making && !setting && (!remembered || errors.Is(err, unix.EEXIST)):
+		// Nothing was made, and what may stand there is not linkd's.
+		w.Journal.Restore(id, old, remembered)
+		forgetTwins()
+	case err == nil && (op.Verb == Delete || op.forget):
+		w.Journal.Forget(id)
+	}
+	if made := makes(op.Want); made != "" && err == nil {
+		session.Retry(made)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", op.deed(), id, err)
+	}
+	return nil
+}
+
+// rememberTwins notes what comes into being with op's resource: it is new, and what is remembered of an earlier one of
+// that ID is not its fingerprint. What stands there and has no mark may be another's, in the way of the new one, and must
+// not pass for that. To undo it is for when nothing was made.
+func (w *Worker) rememberTwins(session *observe.Session, job *Job) (undo func()) {
+	var undos []func()
+	for _, id := range job.Twins {
+		ns, err := session.Open(id.NS)
+		if err != nil {
+			continue
+		}
+		old, remembered := w.Journal.Get(id, ns.Identity)
+		w.Journal.Put(id, Entry{Identity: ns.Identity})
+		undos = append(undos, func() { w.Journal.Restore(id, old, remembered) })
+	}
+	return func() {
+		for _, undo := range undos {
+			undo()
+		}
+	}
+}
+
+func (op *Op) entry(old Entry, remembered bool, ns observe.Identity) (entry Entry, setting bool) {
+	before, setting := op.kind.before(op.Want, op.Have)
+	if !setting {
+		_, fetched := homeOf(op.Want)
+		return Entry{Identity: ns, Makes: makes(op.Want), Fetched: fetched}, false
+	}
+	if remembered && old.Set {
+		before = oldest(old.Before, before)
+	}
+	wrote, _ := op.kind.before(op.Want, op.Want)
+	return Entry{Identity: ns, Set: true, Before: before, Wrote: wrote}, true
+}
+
+// record writes to the journal what is to be put back, before it leaves home. What carries the mark has left already.
+func (w *Worker) record(ctx context.Context, session *observe.Session, op *Op) error {
+	home, fetched := homeOf(op.Want)
+	if !fetched || op.source == nil || op.source.ID() != home {
+		return nil
+	}
+	ns, err := session.Open(home.NS)
+	if err != nil {
+		return err
+	}
+	_, marked := homeOf(op.source)
+	if _, remembered := w.Journal.Get(awayID(home), ns.Identity); marked && remembered {
+		return nil
+	}
+	before, device, err := op.kind.record(ctx, ns, op.Want, op.source)
+	if err != nil {
+		return err
+	}
+	switch other, known := w.Journal.HomeOf(device); {
+	case !known || other == home:
+	case other.NS == op.source.ID().NS:
+		// Somebody has brought it back, under another name.
+		w.Journal.Forget(awayID(other))
+	default:
+		return fmt.Errorf("it was fetched from %s before: put it back there first", place(other))
+	}
+	w.Journal.Put(awayID(home), Entry{Identity: ns.Identity, Set: true, Before: before, Device: device})
+	return nil
+}
+
+// remove deletes what linkd made, and takes home what it fetched.
+func (w *Worker) remove(ctx context.Context, session *observe.Session, ns *observe.NS, op *Op) error {
+	home, fetched := homeOf(op.Have)
+	if !fetched {
+		return op.kind.Delete(ctx, ns, op.Have)
+	}
+	at, err := session.Open(home.NS)
+	if err != nil {
+		return err
+	}
+	entry, _ := w.Journal.Get(awayID(home), at.Identity)
+	if err = op.kind.putBack(ctx, ns, op.Have, entry.Before); err == nil {
+		w.Journal.Forget(awayID(home))
+	}
+	return err
+}
