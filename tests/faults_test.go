@@ -49,7 +49,10 @@ var faults = map[int]string{
 	31: "a container engine is down or hangs",
 	32: "the loop hangs",
 	33: "nothing can be written in the runtime directory",
+	34: "a mark is forged in a namespace that others control",
+	35: "a namespace is huge, hung, hostile or in churn",
 	36: "an external program hangs, floods its output, or dies",
+	37: "a process of any user poses as a selector's target, or has a huge command line",
 	38: "there are no file descriptors left",
 	56: "a line of the journal is damaged",
 }

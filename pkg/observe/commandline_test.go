@@ -59,7 +59,7 @@ func (h hanging) Read([]byte) (int, error) {
 
 func (hanging) Close() error { return nil }
 
-// Processes whose command line hangs cost a user's selectors a quarter of a second in all, and linkd eight threads.
+// FAULTS 37: processes whose command line hangs cost a user's selectors a quarter of a second in all, and linkd eight threads.
 func TestCommandLinesThatHang(t *testing.T) {
 	letGo := make(chan struct{})
 	const good, user, other = 100, 1000, 0

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// In all of these, lab, evil and blue are namespaces that somebody else may be root in.
+// FAULTS 34: a mark alone moves nothing. In all of these, lab, evil and blue are namespaces that somebody else may be root in.
 func TestAMarkAloneMovesNothing(t *testing.T) {
 	const (
 		want = "lab/box/w home=host/box/h value=2"

@@ -105,7 +105,7 @@ func (m *machine) want(what, want string) {
 	}
 }
 
-// A namespace that does not answer holds up what is in it, and nothing else.
+// FAULTS 35: a namespace that does not answer holds up what is in it, and nothing else.
 func TestANamespaceThatDoesNotAnswerDelaysNoOther(t *testing.T) {
 	m := newMachine(t, "", "good/box/a\nevil/box/b\nhost/box/c", "good=name:good", "evil=name:evil")
 	m.answer("evil")
