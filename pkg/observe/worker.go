@@ -1,5 +1,3 @@
-// Package observe is how linkd sees and reaches network namespaces: it finds them, opens them, is the one place that
-// dumps, and the one source of the kernel's events. Events say where to look, never what is true.
 package observe
 
 import (

@@ -1,6 +1,3 @@
-// Package spec turns YAML files into the desired state: namespaces and resources, each with the place it was
-// written. It knows the language's shape, not its resources: what a key means is the business of the kind that
-// declares it (see Key).
 package spec
 
 import (
