@@ -49,6 +49,7 @@ var faults = map[int]string{
 	31: "a container engine is down or hangs",
 	32: "the loop hangs",
 	33: "nothing can be written in the runtime directory",
+	35: "one namespace is huge, hung or hostile",
 	36: "an external program hangs, floods its output, or dies",
 	38: "there are no file descriptors left",
 	56: "a line of the journal is damaged",

@@ -77,9 +77,7 @@ func (c *Core) forget(d *domain) {
 		}
 	}
 	for kind, resources := range c.found.picture[d.name] {
-		for id := range resources {
-			c.noteChange(id)
-		}
+		c.noteChanges(scope{d.name, kind}, resources, nil)
 		delete(c.found.blind, scope{d.name, kind})
 	}
 	delete(c.found.picture, d.name)
