@@ -192,7 +192,7 @@ func (c *Core) touch(op *Op) {
 		}
 		for i := range c.kinds.list {
 			k := &c.kinds.list[i]
-			if k != op.kind && (len(op.kind.Hears) == 0 || !hears(k, op.kind.Hears[0])) {
+			if k != op.kind && !k.isChangedBy(op.kind) {
 				continue
 			}
 			if s := (scope{ns, k.Name}); k != op.kind && !c.matters(s) {
@@ -206,4 +206,9 @@ func (c *Core) touch(op *Op) {
 			c.mark(d, k, x)
 		}
 	}
+}
+
+// isChangedBy tells whether what is found of a kind may be another after a change of another kind.
+func (r *Registered) isChangedBy(other *Registered) bool {
+	return len(other.Hears) > 0 && (hears(r, other.Hears[0]) || slices.Contains(r.Follows, other.Hears[0]))
 }
