@@ -92,6 +92,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		narrator: newNarrator(log),
 		lost:     journal.Lost || !journal.hasDevices(),
 	}
+	c.plan.onlyPrograms = !slices.ContainsFunc(registered, func(k Registered) bool { return !k.Programs })
 	for i := range c.kinds.list {
 		k := &c.kinds.list[i]
 		c.kinds.byName[k.Name] = k
@@ -180,12 +181,12 @@ func (c *Core) mark(d *domain, k *Registered, x extent) {
 
 // Quiet tells whether nothing is being done, and nothing is to be done now.
 func (c *Core) Quiet() bool {
-	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks) == 0
+	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks)+len(c.plan.setbacks) == 0
 }
 
 // Settled tells whether that is so but for namespaces that do not keep up.
 func (c *Core) Settled() bool {
-	if !c.plan.todo.empty() || c.plan.prompt > 0 {
+	if !c.plan.todo.empty() || c.plan.prompt > 0 || len(c.plan.setbacks) > 0 {
 		return false
 	}
 	for _, r := range c.plan.requests {
@@ -203,7 +204,7 @@ func (t *task) late() bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(t.firsts, func(first *task) bool { return first.state != taskOver && first.late() })
 }
 
 // behindTime is from when on a namespace is said not to keep up.
@@ -224,7 +225,9 @@ func (c *Core) Behind() (behind []Behind) {
 		note(r.NS, r.since)
 	}
 	for id, t := range c.plan.tasks {
-		note(id.NS, t.since)
+		if !t.late() {
+			note(id.NS, t.since)
+		}
 	}
 	for l := range c.plan.resting {
 		if len(l.dirty) > 0 {

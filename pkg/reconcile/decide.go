@@ -36,6 +36,15 @@ func (c *Core) ready(r spec.Resource) bool {
 			return false
 		}
 	}
+	if d := c.domains[makes(r)]; d != nil {
+		// Whether the namespace can go depends on all that is in it.
+		for _, l := range d.lanes {
+			if !l.clean() {
+				l.waiting.ids[id] = true
+				return false
+			}
+		}
+	}
 	for _, need := range c.needs(r) {
 		if s := c.plan.setbacks[need]; s != nil {
 			c.stop(id, s)
@@ -98,7 +107,6 @@ func (c *Core) completed(r spec.Resource) (w wanted, ok bool) {
 
 // compare compares a part of all there is, as far as it is known.
 func (c *Core) compare(todo part) {
-	c.Counters.Passes++
 	for s := range todo.scopes {
 		if l := c.laneOf(s); l != nil && !l.clean() {
 			l.waiting.scopes[s] = true
@@ -148,20 +156,20 @@ func (c *Core) compare(todo part) {
 		}
 		maps.Copy(c.found.feared[s], ids)
 	}
-	c.settleVerdicts(todo, want, verdicts, ops)
+	c.settleVerdicts(todo, cmp.unready, verdicts, ops)
 	c.enqueue(c.noteCorrections(ops))
 	c.forgetNamespaces()
 }
 
 // settleVerdicts notes how what was compared stands.
-func (c *Core) settleVerdicts(todo part, want []wanted, verdicts map[spec.ID]Verdict, ops Plan) {
+func (c *Core) settleVerdicts(todo part, unready map[spec.ID]bool, verdicts map[spec.ID]Verdict, ops Plan) {
 	planned := make(map[spec.ID]bool, len(ops))
 	for _, op := range ops {
 		planned[op.ID()] = true
 		c.troubled[op.ID()] = true
 	}
 	for id := range c.troubled {
-		if _, still := verdicts[id]; !still && todo.covers(id) && c.desired.set.Get(id) == nil && !planned[id] {
+		if _, still := verdicts[id]; !still && todo.covers(id) && c.desired.set.Get(id) == nil && !planned[id] && !unready[id] {
 			c.leave(id)
 		}
 	}

@@ -18,8 +18,6 @@ type domain struct {
 	missing error
 	// generation counts the namespaces that have been under this name. What was asked of an earlier one says nothing.
 	generation int
-	// searched: everything with linkd's mark in it has been looked for.
-	searched bool
 	// searches is how often it was looked for in vain, in a row.
 	searches int
 	lanes    [2]*lane
@@ -38,6 +36,8 @@ type lane struct {
 	// dirty is how much of each kind has to be looked at, and since when.
 	dirty      map[string]extent
 	dirtySince time.Time
+	// searched: everything with linkd's mark has been looked for.
+	searched bool
 	// request is the one that is outstanding.
 	request *Request
 	// late: the last look took longer than others are to wait for.

@@ -18,7 +18,12 @@ type Engine struct {
 	now     func() time.Time
 	results chan *Result
 	running int
+	// refreshed is when processes and containers were last asked about anew.
+	refreshed time.Time
 }
+
+// stale is for how long it is enough to have asked which processes and containers there are.
+const stale = 20 * time.Millisecond
 
 // NewEngine makes an engine that wants nothing yet.
 func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *slog.Logger) *Engine {
@@ -64,9 +69,10 @@ func (e *Engine) Plan(ctx context.Context) Plan {
 func (e *Engine) Begin(ctx context.Context) {
 	e.Now = e.now()
 	e.Declare()
-	if e.running == 0 {
-		// What was asked about processes and containers for the last of them is old by now.
+	if e.running == 0 || e.Now.Sub(e.refreshed) > stale {
+		// What was asked about processes and containers is old by now.
 		e.Worker.World.Refresh()
+		e.refreshed = e.Now
 	}
 	if ctx.Err() != nil {
 		return

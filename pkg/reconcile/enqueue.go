@@ -53,6 +53,7 @@ func (c *Core) enqueue(ops Plan) {
 func (t *task) holdUp(other *task) {
 	if !slices.Contains(t.next, other) {
 		t.next = append(t.next, other)
+		other.firsts = append(other.firsts, t)
 		other.waits++
 	}
 }
@@ -68,6 +69,14 @@ func (c *Core) holdUp(t *task) {
 	}
 	if t.op.Verb != Delete {
 		return
+	}
+	if ns := makes(t.op.Have); ns != "" {
+		// A namespace ends after all that is done in it.
+		for _, first := range c.plan.tasks {
+			if first.op != t.op && slices.Contains(first.op.namespaces(), ns) && !first.comesAfter(t) {
+				first.holdUp(t)
+			}
+		}
 	}
 	for _, need := range t.op.Have.Needs() {
 		later := c.plan.tasks[need]

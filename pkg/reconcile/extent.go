@@ -81,6 +81,8 @@ type sighting struct {
 	scope scope
 	found []spec.Resource
 	links *extent
+	// byID is what was found, by ID, where links is nil.
+	byID map[spec.ID]spec.Resource
 }
 
 // narrowed are the links of an extent, if it is enough to look at what belongs to them; nil if all has to be looked at.
@@ -126,47 +128,64 @@ func (c *Core) put(k *Registered, s *sighting) {
 	}
 	before := p[s.scope.ns][s.scope.kind]
 	rs, touched := c.found.relations[k.Name], map[Place]bool{}
-	gone := map[spec.ID]spec.Resource{}
-	now := before
 	if s.links == nil || before == nil {
-		gone, now = before, make(map[spec.ID]spec.Resource, len(s.found))
+		now := s.all()
 		p[s.scope.ns][s.scope.kind] = now
 		todo.scopes[s.scope] = true
+		c.noteChanges(s.scope, before, now)
+		if rs != nil {
+			rs.replace(before, now, touched)
+		}
 	} else {
+		gone := map[spec.ID]spec.Resource{}
 		for id, r := range before {
 			if name, index, ok := k.onLink(r); ok && (s.links.names[name] || s.links.indexes[index]) {
 				gone[id] = r
-				delete(now, id)
+				delete(before, id)
 				todo.ids[id] = true
 			}
 		}
-	}
-	if rs != nil {
-		for _, r := range gone {
-			rs.remove(r, touched)
-		}
-	}
-	for _, r := range s.found {
-		id := r.ID()
-		now[id] = r
-		if s.links != nil {
+		now := map[spec.ID]spec.Resource{}
+		for _, r := range s.found {
+			id := r.ID()
+			now[id], before[id] = r, r
 			todo.ids[id] = true
+			if gone[id] == nil {
+				c.noteChange(id)
+			}
+		}
+		for id := range gone {
+			if now[id] == nil {
+				c.noteChange(id)
+			}
 		}
 		if rs != nil {
-			rs.add(r, touched)
-		}
-		if gone[id] == nil {
-			c.noteChange(id)
-		}
-	}
-	for id := range gone {
-		if now[id] == nil {
-			c.noteChange(id)
+			rs.replace(gone, now, touched)
 		}
 	}
 	if rs != nil {
 		for _, id := range rs.connect(p, touched) {
 			todo.ids[id] = true
+		}
+	}
+}
+
+// all is what was found, by ID. It is made where that was found, as there may be much of it.
+func (s *sighting) all() map[spec.ID]spec.Resource {
+	if s.byID == nil {
+		s.byID = make(map[spec.ID]spec.Resource, len(s.found))
+		for _, r := range s.found {
+			s.byID[r.ID()] = r
+		}
+	}
+	return s.byID
+}
+
+// noteChanges has compared again what needs something in a scope that has come or gone.
+func (c *Core) noteChanges(s scope, before, now map[spec.ID]spec.Resource) {
+	for _, id := range c.desired.index.needed(s) {
+		if (before[id] == nil) != (now[id] == nil) {
+			c.noteChange(id)
 		}
 	}
 }

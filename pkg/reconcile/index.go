@@ -25,6 +25,7 @@ type index struct {
 
 	want       *spec.Set
 	dependents map[spec.ID][]spec.ID
+	neededIn   map[scope][]spec.ID
 }
 
 func newIndex(want *spec.Set) *index {
@@ -137,12 +138,22 @@ func (x *index) needs(r spec.Resource, more map[string]spec.ID) []spec.ID {
 // needing are, for each resource, the wanted ones that need it.
 func (x *index) needing() map[spec.ID][]spec.ID {
 	if x.dependents == nil {
-		x.dependents = map[spec.ID][]spec.ID{}
+		x.dependents, x.neededIn = map[spec.ID][]spec.ID{}, map[scope][]spec.ID{}
 		for _, r := range x.want.All() {
 			for _, need := range x.needs(r, nil) {
+				if x.dependents[need] == nil {
+					s := scopeOf(need)
+					x.neededIn[s] = append(x.neededIn[s], need)
+				}
 				x.dependents[need] = append(x.dependents[need], r.ID())
 			}
 		}
 	}
 	return x.dependents
+}
+
+// needed are the resources of a scope that wanted ones need.
+func (x *index) needed(s scope) []spec.ID {
+	x.needing()
+	return x.neededIn[s]
 }

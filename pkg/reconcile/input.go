@@ -26,6 +26,12 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 	c.rows = newRows(c.desired.set)
 	c.recount = true
 	c.LookAtAll()
+	c.plan.anew = true
+	for _, d := range c.domains {
+		if l := d.lanes[netlinkLane]; !l.late && (l.request == nil || !l.request.late) {
+			c.plan.unseen[l] = true
+		}
+	}
 }
 
 // declare takes a desired state over.
@@ -51,7 +57,6 @@ func (c *Core) declare(d *spec.Desired, complete bool) {
 		c.domain(name)
 	}
 	c.cancelAll()
-	c.plan.anew = true
 }
 
 // dropDomain forgets a namespace that is not declared any more.
@@ -63,6 +68,7 @@ func (c *Core) dropDomain(name string) {
 		clear(l.dirty)
 		delete(c.plan.retries, l)
 		delete(c.plan.resting, l)
+		delete(c.plan.unseen, l)
 	}
 	delete(c.domains, name)
 }
@@ -77,9 +83,7 @@ func (c *Core) forget(d *domain) {
 		}
 	}
 	for kind, resources := range c.found.picture[d.name] {
-		for id := range resources {
-			c.noteChange(id)
-		}
+		c.noteChanges(scope{d.name, kind}, resources, nil)
 		delete(c.found.blind, scope{d.name, kind})
 	}
 	delete(c.found.picture, d.name)

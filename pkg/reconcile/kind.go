@@ -1,5 +1,3 @@
-// Package reconcile makes what is found equal to what is wanted: it compares, plans, orders, applies, looks again and
-// says how it went. It knows no kind of resource by name.
 package reconcile
 
 import (
@@ -130,6 +128,8 @@ type Registered struct {
 	Name string
 	// Hears are the topics after which a namespace has to be looked at again.
 	Hears []observe.Topic
+	// Follows are the topics of changes of linkd's own after which it is looked at again, beside those that it hears.
+	Follows []observe.Topic
 	// Silent is set for a kind that can change without any event, and has to be looked at from time to time.
 	Silent bool
 	// Programs is set for a kind that is looked at and changed by running programs: they take long, and nothing else of
@@ -147,6 +147,12 @@ func Register[R spec.Resource](name string, k Kind[R], hears ...observe.Topic) R
 // MaybeSilent marks a kind as one that can change without any event.
 func (r Registered) MaybeSilent() Registered {
 	r.Silent = true
+	return r
+}
+
+// Following has a kind looked at after changes of linkd's own.
+func (r Registered) Following(topics ...observe.Topic) Registered {
+	r.Follows = topics
 	return r
 }
 

@@ -12,7 +12,7 @@ import (
 const (
 	// mostAlike is how many lines alike the log gets in a logPeriod: about one kind of resource in one namespace, of which
 	// the same was done, or became the same.
-	mostAlike = 40
+	mostAlike = 15
 	logPeriod = time.Minute
 )
 

@@ -35,7 +35,7 @@ func TestLogLimit(t *testing.T) {
 	for _, f := range end {
 		f()
 	}
-	if want := `level=INFO msg="delete: 49960 more of kind route in namespace evil" netns=evil op=delete` + "\n"; !strings.HasSuffix(out.String(), want) || strings.Count(out.String(), "\n") != 1 {
+	if want := `level=INFO msg="delete: 49985 more of kind route in namespace evil" netns=evil op=delete` + "\n"; !strings.HasSuffix(out.String(), want) || strings.Count(out.String(), "\n") != 1 {
 		t.Errorf("have %swant %s", out.String(), want)
 	}
 	// A new period has lines of its own, and the end of the daemon is the end of the last.

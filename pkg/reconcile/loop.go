@@ -248,7 +248,9 @@ func (l *Loop) publish() {
 	}
 	e.Conclude()
 	status := e.Status(l.files)
-	status.Took = now.Sub(l.busy)
+	if !l.busy.IsZero() {
+		status.Took = now.Sub(l.busy)
+	}
 	status.Warnings = append(status.Warnings, l.warnings...)
 	if l.busy = (time.Time{}); !settled {
 		l.busy = now

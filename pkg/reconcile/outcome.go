@@ -17,7 +17,9 @@ func (c *Core) carriedOut(r *Result) {
 	for i, t := range r.Request.tasks {
 		if i >= len(r.Errs) {
 			// There was no time for it.
-			if t.state != taskOver {
+			if t.epoch != c.plan.epoch {
+				c.redecide(t)
+			} else if t.state != taskOver {
 				t.state = taskWaits
 				if t.waits == 0 {
 					c.makeReady(t)
@@ -28,6 +30,9 @@ func (c *Core) carriedOut(r *Result) {
 		err := r.Errs[i]
 		if err == errSkipped {
 			// It is dropped with what it needs.
+			if t.state != taskOver {
+				c.redecide(t)
+			}
 			continue
 		}
 		c.Counters.Ops++
@@ -51,7 +56,7 @@ func (c *Core) carriedOut(r *Result) {
 		}
 		if t.epoch != c.plan.epoch {
 			// Something else is wanted now, and is compared once this was looked at.
-			c.releaseNext([]*task{t})
+			c.redecide(t)
 			continue
 		}
 		c.setBack(t, err)
@@ -61,17 +66,38 @@ func (c *Core) carriedOut(r *Result) {
 	}
 }
 
+// redecide drops a task, and what waits for it: what is to be done is decided anew.
+func (c *Core) redecide(t *task) {
+	c.over(t)
+	c.plan.todo.ids[t.op.ID()] = true
+	c.releaseNext([]*task{t})
+}
+
 // setback is an op that failed when done others had succeeded, and what it stops.
 type setback struct {
 	op      *Op
 	err     error
 	done    int
+	since   time.Time
 	blocked []spec.ID
+}
+
+// stockTime is how long a failure is not judged at most, while something else is done.
+const stockTime = 200 * time.Millisecond
+
+// stock is when the failures are judged.
+func (p *plan) stock() (at time.Time) {
+	for _, s := range p.setbacks {
+		if due := s.since.Add(stockTime); at.IsZero() || due.Before(at) {
+			at = due
+		}
+	}
+	return at
 }
 
 // setBack drops what needs an op that failed.
 func (c *Core) setBack(t *task, err error) {
-	s := &setback{op: t.op, err: err, done: c.plan.done}
+	s := &setback{op: t.op, err: err, done: c.plan.done, since: c.Now}
 	c.plan.setbacks[t.op.ID()] = s
 	c.block(t, s)
 }
@@ -103,7 +129,11 @@ func (c *Core) stop(id spec.ID, s *setback) {
 // may have been what was in the way: two links that want one VLAN of a parent, say, of which the old one goes. Where there
 // is no such interface any more, that is just being found out. So it is first tried again without a word.
 func (c *Core) takeStock() (some bool) {
-	if len(c.plan.setbacks) == 0 || c.working() || c.plan.looking() || !c.plan.todo.empty() {
+	if len(c.plan.setbacks) == 0 {
+		return false
+	}
+	busy := c.working() || c.plan.looking() || !c.plan.todo.empty()
+	if busy && (c.plan.patience == 0 || c.Now.Before(c.plan.stock())) {
 		return false
 	}
 	setbacks := c.plan.setbacks
@@ -162,7 +192,7 @@ func (c *Core) touch(op *Op) {
 		}
 		for i := range c.kinds.list {
 			k := &c.kinds.list[i]
-			if k != op.kind && (len(op.kind.Hears) == 0 || !hears(k, op.kind.Hears[0])) {
+			if k != op.kind && !k.isChangedBy(op.kind) {
 				continue
 			}
 			if s := (scope{ns, k.Name}); k != op.kind && !c.matters(s) {
@@ -176,4 +206,9 @@ func (c *Core) touch(op *Op) {
 			c.mark(d, k, x)
 		}
 	}
+}
+
+// isChangedBy tells whether what is found of a kind may be another after a change of another kind.
+func (r *Registered) isChangedBy(other *Registered) bool {
+	return len(other.Hears) > 0 && (hears(r, other.Hears[0]) || slices.Contains(r.Follows, other.Hears[0]))
 }

@@ -48,6 +48,16 @@ func (rs *relations) remove(r spec.Resource, touched map[Place]bool) {
 	}
 }
 
+// replace keeps up with what was found before, and is now.
+func (rs *relations) replace(before, now map[spec.ID]spec.Resource, touched map[Place]bool) {
+	for _, r := range before {
+		rs.remove(r, touched)
+	}
+	for _, r := range now {
+		rs.add(r, touched)
+	}
+}
+
 // connect has what is at the touched places, and what refers to them, refer to what is there now, and returns what that
 // changed.
 func (rs *relations) connect(p picture, touched map[Place]bool) (changed []spec.ID) {

@@ -24,6 +24,9 @@ func (c *Core) Done(r *Result) {
 		c.looked(r)
 	}
 	for _, l := range req.lanes {
+		if req.Ops == nil {
+			delete(c.plan.unseen, l)
+		}
 		c.free(l)
 	}
 	c.plan.candidates(req.lanes)
@@ -83,7 +86,7 @@ func (c *Core) looked(r *Result) {
 	if delete(c.plan.retries, l); len(r.blind) > 0 {
 		c.plan.retries[l] = c.Now.Add(c.pause(d))
 	}
-	d.searched = d.searched || c.desired.search && !c.desired.partial
+	l.searched = l.searched || c.desired.search && !c.desired.partial
 	c.noteSpent(l, took)
 }
 

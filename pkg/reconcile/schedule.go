@@ -12,12 +12,15 @@ type plan struct {
 	// them; 0 is for as long as they take. dryRun: nothing is changed, and dry is what would be.
 	patience time.Duration
 	dryRun   bool
-	dry      Plan
+	// onlyPrograms: there are no other kinds.
+	onlyPrograms bool
+	dry          Plan
 	// todo is what has to be compared, and since when.
 	todo  part
 	since time.Time
-	// anew: it is everything. relaxed: it has waited long enough.
+	// anew: it is everything, and unseen are the lanes that were not looked at since. relaxed: it has waited long enough.
 	anew, relaxed bool
+	unseen        map[*lane]bool
 	// tasks are the ops that are not done yet, and ready the lanes in which some can be.
 	tasks map[spec.ID]*task
 	ready []*lane
@@ -56,7 +59,7 @@ const (
 
 func newPlan() plan {
 	return plan{
-		todo: newPart(), tasks: map[spec.ID]*task{}, requests: map[int]*Request{},
+		todo: newPart(), unseen: map[*lane]bool{}, tasks: map[spec.ID]*task{}, requests: map[int]*Request{},
 		free:     [2]slots{{mostPrompt, mostLate}, {mostPrompt, mostLate}},
 		setbacks: map[spec.ID]*setback{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
 	}
@@ -67,7 +70,7 @@ func (p *plan) wantLook(l *lane) {
 	if l.queued || l.request != nil || p.resting[l] {
 		return
 	}
-	if l.programs && l.domain.location.Identity == "" {
+	if l.programs && l.domain.location.Identity == "" && !p.onlyPrograms {
 		// It is looked at once the namespace is known to be there.
 		return
 	}
@@ -83,7 +86,12 @@ func (p *plan) waits(now time.Time) bool {
 	if p.since.IsZero() {
 		p.since = now
 	}
-	if !p.looking() || p.patience > 0 && !now.Before(p.deadline()) {
+	looking := p.looking()
+	if p.anew {
+		// What is looked at again and again does not count.
+		looking = len(p.unseen) > 0 || p.patience == 0 && looking
+	}
+	if !looking || p.patience > 0 && !now.Before(p.deadline()) {
 		// What is looked at all the time is known well enough if it was a moment ago.
 		p.relaxed = p.looking()
 		p.since, p.anew = time.Time{}, false
@@ -170,7 +178,7 @@ func (c *Core) dispatchLooks(out []*Request) []*Request {
 func (c *Core) look(l *lane) *Request {
 	d := l.domain
 	r := &Request{NS: d.name, lanes: []*lane{l}, generation: d.generation, late: l.late}
-	search := c.desired.search && !d.searched
+	search := c.desired.search && !l.searched
 	for i := range c.kinds.list {
 		k := &c.kinds.list[i]
 		x, dirty := l.dirty[k.Name]

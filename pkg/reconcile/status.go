@@ -27,7 +27,7 @@ type Status struct {
 
 // Counters count since the start.
 type Counters struct {
-	// Passes is how often linkd looked and compared.
+	// Passes is how often what was to be done was done, and the status published.
 	Passes int `json:"passes"`
 	// Ops is how many steps of plans were tried.
 	Ops int `json:"ops"`
@@ -80,11 +80,12 @@ func (c *Core) Status(files []spec.FileState) *Status {
 		s.Resources = slices.Concat(s.Resources, left)
 	}
 	s.State = overall(s.Resources)
-	for _, b := range c.Behind() {
+	behind := c.Behind()
+	for _, b := range behind {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("namespace %s does not keep up: linkd has been waiting for it for %s",
 			plain.Text(b.NS), c.Now.Sub(b.Since).Round(time.Second)))
 	}
-	if s.State == Converged && !c.Quiet() {
+	if s.State == Converged && (!c.Quiet() || len(behind) > 0) {
 		s.State = Converging
 	}
 	return s

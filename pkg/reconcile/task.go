@@ -20,8 +20,10 @@ type task struct {
 	// waits counts the tasks that have to be done before, and next are those that wait for this one.
 	waits int
 	next  []*task
-	lanes []*lane
-	state taskState
+	// firsts are those that this one was made to wait for.
+	firsts []*task
+	lanes  []*lane
+	state  taskState
 	// blocked: it is ready, and waits for a lane that is not that of its heap.
 	blocked bool
 }

@@ -44,13 +44,19 @@ func newNarrator(log *slog.Logger) narrator {
 
 // Conclude tells how what has happened stands now.
 func (c *Core) Conclude() {
+	c.Counters.Passes++
 	if c.lost {
 		c.noteUnconfirmed()
 		c.lost = !c.Quiet()
 	}
 	c.noteTransitions()
 	c.tell()
-	clear(c.news)
+	for at := range c.news {
+		// What was heard of a place is needed until somebody has looked there.
+		if d := c.domains[at.ns]; d == nil || d.lanes[netlinkLane].clean() && d.lanes[programLane].clean() {
+			delete(c.news, at)
+		}
+	}
 	c.idle = true
 }
 

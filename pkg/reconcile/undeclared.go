@@ -21,9 +21,7 @@ func (c *comparison) undeclared() {
 		c.part = &all
 	}
 	for s := range c.part.scopes {
-		for id, have := range c.found[s.ns][s.kind] {
-			c.unmake(id, have)
-		}
+		c.unmakeAll(s)
 	}
 	for id := range c.part.ids {
 		if have := c.found.get(id); have != nil {
@@ -45,30 +43,57 @@ func (c *comparison) undeclared() {
 	c.forgetConfirmed()
 }
 
-func (c *comparison) unmake(id spec.ID, have spec.Resource) {
+// mostUnmade is how many resources of a scope are deleted at a time for nothing but a mark. Whoever is root in a namespace
+// can make any number of them: the rest is found again when these are gone, and others get their turn in between.
+const mostUnmade = 2048
+
+// unmakeAll plans the end of what is not wanted in a scope.
+func (c *comparison) unmakeAll(s scope) {
+	marked := 0
+	for id, have := range c.found[s.ns][s.kind] {
+		if marked == mostUnmade {
+			break
+		}
+		if op := c.unmake(id, have); op != nil && op.onlyMarked && !c.kinds[s.kind].Programs {
+			marked++
+		}
+	}
+	if marked < mostUnmade {
+		return
+	}
+	for id := range c.journal.In(s) {
+		if have := c.found.get(id); have != nil {
+			c.unmake(id, have)
+		}
+	}
+}
+
+// unmake plans the end of a resource that linkd made and no file asks for, and returns the op if it deletes it.
+func (c *comparison) unmake(id spec.ID, have spec.Resource) *Op {
 	kind := c.kinds[id.Kind]
 	// What was found at an earlier look may be something else by now.
 	if c.blind[scopeOf(id)] != nil || c.wanted(id) != nil || !c.owned(kind, have) {
-		return
+		return nil
 	}
 	if c.ready != nil && !c.ready(have) {
 		c.unready[id] = true
-		return
+		return nil
 	}
 	if home, fetched := homeOf(have); fetched {
 		if _, wanted := c.all.homes[home]; !wanted {
 			c.sendHome(have, kind, home, putBackNote)
 		}
-		return
+		return nil
 	}
 	if slices.ContainsFunc(have.Needs(), func(need spec.ID) bool { return c.renamed[need] }) {
 		// It goes on under the new name.
-		return
+		return nil
 	}
 	if made := makes(have); made != "" {
 		c.makers[made] = id
 	}
 	c.end(id, &Op{Verb: Delete, Have: have, kind: kind, onlyMarked: c.onlyMarked(have)})
+	return c.ops[id]
 }
 
 func (c *comparison) end(id spec.ID, op *Op) {

@@ -77,6 +77,7 @@ func (c *Core) beLate(r *Request) {
 	for _, l := range r.lanes {
 		if r.Ops == nil {
 			l.late = true
+			delete(c.plan.unseen, l)
 		}
 	}
 }
@@ -112,6 +113,9 @@ func (c *Core) NextWake() (next time.Time, ok bool) {
 		earliest(l.rest)
 	}
 	if c.plan.patience > 0 {
+		if len(c.plan.setbacks) > 0 {
+			earliest(c.plan.stock())
+		}
 		for _, r := range c.plan.requests {
 			if !r.late {
 				earliest(c.plan.lateAt(r))

@@ -71,6 +71,9 @@ func (w *Worker) look(ctx context.Context, session *observe.Session, out *Result
 		if err != nil {
 			out.blind[s.Kind.Name] = err
 		} else {
+			if seen.links == nil {
+				seen.all()
+			}
 			out.seen = append(out.seen, seen)
 		}
 		w.Progress()

@@ -24,7 +24,8 @@ var (
 )
 
 func register(f family) reconcile.Registered {
-	return reconcile.Register[Resource](f.name, kind{f}, observe.RulesetTopic, observe.AddressTopic).MaybeSilent()
+	return reconcile.Register[Resource](f.name, kind{f}, observe.RulesetTopic, observe.AddressTopic).MaybeSilent().ByPrograms().
+		Following(observe.NetconfTopic)
 }
 
 // family is one of the two: one schema, and one set of programs and tables each.

@@ -77,7 +77,7 @@ func (t *table) foreign() (count int) {
 			}
 		}
 	}
-	return count
+	return count + t.dropped
 }
 
 // Show implements reconcile.Shower. Linkd's own rules are shown by what they were made of.

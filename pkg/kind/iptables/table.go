@@ -17,6 +17,8 @@ type table struct {
 	policies map[string]string
 	// chains are the rules of all chains.
 	chains map[string][]Rule
+	// others is how many rules of others there are, and dropped how many of these are not kept.
+	others, dropped int
 	// unreadable tells why nothing is known of it.
 	unreadable error
 }
@@ -63,13 +65,35 @@ func readTables(from io.Reader) (map[string]*table, error) {
 				t.policies[chain] = line[1]
 			}
 		case strings.HasPrefix(first, "[") && len(line) > 2 && line[1] == "-A":
-			t.chains[line[2]] = append(t.chains[line[2]], foundRule(first, line[3:]))
+			if t.keeps(line[2], line[3:]) {
+				t.chains[line[2]] = append(t.chains[line[2]], foundRule(first, line[3:]))
+			}
 		}
 	}
 	if t != nil {
 		return nil, errEndless
 	}
 	return tables, nil
+}
+
+// mostForeign is how many rules of others linkd keeps of a table, to say what becomes of packets. Whoever is root in a
+// namespace can make any number. Of more than these, it keeps those that lead to a chain of its own, or to Docker's for
+// others.
+const mostForeign = 10_000
+
+// keeps tells whether a rule is kept.
+func (t *table) keeps(chain string, args []string) bool {
+	if isOwn(chain) {
+		return true
+	}
+	if t.others++; t.others <= mostForeign {
+		return true
+	}
+	if slices.ContainsFunc(args, func(arg string) bool { return arg == dockerUser || strings.HasPrefix(arg, ownPrefix) }) {
+		return true
+	}
+	t.dropped++
+	return false
 }
 
 func newTable(name string) *table {
