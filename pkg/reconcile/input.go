@@ -28,7 +28,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 	c.LookAtAll()
 	c.plan.anew = true
 	for _, d := range c.domains {
-		if l := d.lanes[netlinkLane]; !l.late && (l.request == nil || !l.request.late) {
+		if l := d.lanes[netlinkLane]; len(l.dirty) > 0 && !l.late && (l.request == nil || !l.request.late) {
 			c.plan.unseen[l] = true
 		}
 	}
