@@ -41,7 +41,7 @@ func (k tagKind) FromID(id spec.ID) (*toy, bool) { return &toy{id: id}, true }
 
 func (k tagKind) OnLink(t *toy) (name string, index int) {
 	name, _, _ = strings.Cut(t.id.Key, "/")
-	return name, map[string]int{"lo": loopback}[name]
+	return name, map[string]int{"lo": loopback, "before0": loopback}[name]
 }
 
 // loopback is the index of lo in every namespace (LOOPBACK_IFINDEX in net/net_namespace.h).
@@ -95,4 +95,22 @@ func TestWhatWasFoundWaitsUntilAllIsKnown(t *testing.T) {
 	b.engine.Repopulate(wants("host/tag/lo/a\nhost/tag/lo/b"), true)
 	b.engine.Converge(t.Context())
 	b.has("host/tag/lo/a mark\nhost/tag/lo/b mark\n")
+}
+
+// A link that has another name than when it was last looked at is reason to look at all: whatever refers to it by name is
+// something else now, and the kernel does not announce that.
+func TestNewsOfARenamedLinkIsAboutEverything(t *testing.T) {
+	b := newBench(t, "")
+	var asked []string
+	b.engine = NewEngine([]Registered{Register[*toy]("tag", tagKind{toyKind{b.kernel}, &asked}, observe.LinkTopic)},
+		b.world, OpenJournal(b.journal), b.engine.log)
+	b.want("host/tag/before0/a\nhost/tag/gone0/c")
+	b.engine.Converge(t.Context())
+	asked = nil
+	// The link with that index is called lo.
+	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{loopback}}})
+	b.engine.Converge(t.Context())
+	if d := cmp.Diff([]string{"before0/a gone0/c"}, asked); d != "" {
+		t.Errorf("asked for (-want +got):\n%s", d)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
 
@@ -106,5 +107,24 @@ func TestAFailureBesideANamespaceThatIsNeverQuiet(t *testing.T) {
 	}
 	if v := m.verdictOf[parseID("good/box/a")]; v.State != Failed {
 		t.Errorf("it is %v", v)
+	}
+}
+
+// What others have put onto something that leaves the files counts, be it in a place of which nobody wanted anything until
+// then.
+func TestAnEndLooksAtWhatDidNotMatter(t *testing.T) {
+	m := newMachine(t, "", "host/box/a")
+	m.answer()
+	theirs := &toy{id: parseID("host/note/theirs"), needs: []spec.ID{parseID("host/box/a")}}
+	m.kernel.things[theirs.id] = theirs
+	m.Hear([]observe.News{{NS: spec.Host, Topic: observe.RouteTopic}})
+	m.answer()
+	d := wants("")
+	d.Namespaces = map[string]spec.Namespace{}
+	m.Repopulate(d, true)
+	m.answer()
+	m.want("what stays", "host/box/a failed to delete it would end what linkd did not make, so it stays: host/note/theirs\n")
+	if m.kernel.things[parseID("host/note/theirs")] == nil {
+		t.Error("what others made went with it")
 	}
 }
