@@ -7,24 +7,25 @@ import (
 )
 
 const (
-	// longScan is how long a scan of all processes may take and yet be made whenever somebody asks: some 20,000 processes.
-	longScan = 50 * time.Millisecond
-	// scanRest is for how many times as long as a long scan took its result is used again.
-	scanRest = 9
+	// manyProcesses is how many processes there may be, and the list of them be read whenever somebody asks.
+	manyProcesses = 20_000
+	// scanRest is for how long the result is used again for each process, where there are more: nine times what reading its
+	// entry takes.
+	scanRest = 25 * time.Microsecond
 )
 
-// pace keeps what a scan found that took long. Any user can start as many processes as their limits allow, and would
-// otherwise keep linkd busy with reading the list of them.
+// pace keeps what a scan found of many processes. Any user can start as many as their limits allow, and would otherwise
+// keep linkd busy with reading the list of them.
 type pace struct {
 	found map[spec.Selector]matches
 	until time.Time
 }
 
 // scanned notes the result of a scan.
-func (p *pace) scanned(found map[spec.Selector]matches, began, ended time.Time) {
+func (p *pace) scanned(found map[spec.Selector]matches, processes int, ended time.Time) {
 	*p = pace{}
-	if took := ended.Sub(began); took > longScan {
-		*p = pace{found: found, until: ended.Add(scanRest * took)}
+	if processes > manyProcesses {
+		*p = pace{found: found, until: ended.Add(time.Duration(processes) * scanRest)}
 	}
 }
 

@@ -199,11 +199,11 @@ func (ps *processes) choose(s spec.Selector) (pid int, err error) {
 		ps.running = ps.pace.at(time.Now())
 	}
 	if ps.running == nil {
-		began := time.Now()
-		if ps.running, err = ps.scan(); err != nil {
+		var processes int
+		if ps.running, processes, err = ps.scan(); err != nil {
 			return 0, err
 		}
-		ps.pace.scanned(ps.running, began, time.Now())
+		ps.pace.scanned(ps.running, processes, time.Now())
 	}
 	return ps.running[s].one(s)
 }

@@ -55,8 +55,8 @@ const procBatch = 1024
 // scan looks for the processes that the wanted selectors find. Of the processes of users whom no selector means it reads
 // nothing but the effective user ID: a command line is in its process's memory, as long as the process likes, and the
 // process can make reading it wait.
-func (ps *processes) scan() (map[spec.Selector]matches, error) {
-	found := map[spec.Selector]matches{}
+func (ps *processes) scan() (found map[spec.Selector]matches, processes int, err error) {
+	found = map[spec.Selector]matches{}
 	users := map[uint32]*candidates{}
 	for s := range ps.wanted {
 		uid, err := userID(s.User)
@@ -72,7 +72,8 @@ func (ps *processes) scan() (map[spec.Selector]matches, error) {
 		c.byLine[s.Value] = append(c.byLine[s.Value], s)
 	}
 	ps.reader.begin()
-	err := eachProcess(func(pid string) {
+	err = eachProcess(func(pid string) {
+		processes++
 		uid, err := effectiveUser(pid)
 		if c := users[uid]; err == nil && c != nil {
 			ps.match(pid, c, found)
@@ -89,7 +90,7 @@ func (ps *processes) scan() (map[spec.Selector]matches, error) {
 			}
 		}
 	}
-	return found, err
+	return found, processes, err
 }
 
 // eachProcess calls f with the PID of every process.
