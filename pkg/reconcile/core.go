@@ -159,6 +159,7 @@ func (c *Core) missing(name string) error {
 func (c *Core) markAll(d *domain) {
 	for _, l := range d.lanes {
 		delete(c.plan.resting, l)
+		l.urgent = true
 	}
 	for i := range c.kinds.list {
 		c.mark(d, &c.kinds.list[i], everything)
@@ -181,12 +182,22 @@ func (c *Core) mark(d *domain, k *Registered, x extent) {
 
 // Quiet tells whether nothing is being done, and nothing is to be done now.
 func (c *Core) Quiet() bool {
-	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks)+len(c.plan.setbacks) == 0
+	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks)+len(c.plan.setbacks) == 0 && !c.plan.isAwaited()
+}
+
+// isAwaited tells whether something waits for a look at a lane that rests.
+func (p *plan) isAwaited() bool {
+	for l := range p.resting {
+		if len(l.dirty) > 0 && (l.urgent || !l.waiting.empty()) {
+			return true
+		}
+	}
+	return false
 }
 
 // Settled tells whether that is so but for namespaces that do not keep up.
 func (c *Core) Settled() bool {
-	if !c.plan.todo.empty() || c.plan.prompt > 0 || len(c.plan.setbacks) > 0 {
+	if !c.plan.todo.empty() || c.plan.prompt > 0 || len(c.plan.setbacks) > 0 || c.plan.isAwaited() {
 		return false
 	}
 	for _, r := range c.plan.requests {

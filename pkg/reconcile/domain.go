@@ -44,6 +44,8 @@ type lane struct {
 	late bool
 	// rest is when the lane may be looked at again: one that is dirty all the time does not take all the time.
 	rest time.Time
+	// urgent: somebody wants to know how it is now.
+	urgent bool
 	// asOf is when the last look began that nothing was changed after.
 	asOf time.Time
 	// tasks are what can be done, best first; blocked are those that wait for this lane, too; pending counts those that

@@ -62,7 +62,8 @@ func (c *Core) carriedOut(r *Result) {
 		c.setBack(t, err)
 	}
 	for _, l := range r.Request.lanes {
-		l.asOf = time.Time{}
+		l.asOf, l.spent = time.Time{}, 0
+		delete(c.plan.resting, l)
 	}
 }
 

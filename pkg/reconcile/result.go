@@ -100,7 +100,7 @@ func (c *Core) unfear(s scope) {
 
 // noteSpent has a lane rest that takes more than its share of the time without anything to do.
 func (c *Core) noteSpent(l *lane, took time.Duration) {
-	if c.plan.patience == 0 {
+	if c.plan.patience == 0 || l.urgent {
 		return
 	}
 	if l.pending > 0 || c.Now.Sub(l.window) > time.Second {

@@ -197,7 +197,7 @@ func (c *Core) look(l *lane) *Request {
 		look.wanted = c.interest(k, s)
 		r.Look = append(r.Look, look)
 	}
-	l.dirty = map[string]extent{}
+	l.dirty, l.urgent = map[string]extent{}, false
 	return c.begin(r)
 }
 

@@ -75,7 +75,7 @@ func (c *comparison) putBack(id spec.ID, kind *Registered, have spec.Resource, e
 	}
 	before := kind.prior(have, left)
 	for _, need := range before.Needs() {
-		if op := c.ops[need]; op != nil && op.Verb == Delete {
+		if op := c.ops[need]; op != nil && op.Verb == Delete || c.isEnding(need) {
 			// It ends with what it is a setting of.
 			return false
 		}
@@ -86,6 +86,16 @@ func (c *comparison) putBack(id spec.ID, kind *Registered, have spec.Resource, e
 	}
 	c.end(id, &Op{Verb: Update, Want: before, Have: have, Why: why, Because: putBackNote, kind: kind, forget: true})
 	return true
+}
+
+// isEnding tells whether linkd made something that no file asks for any more.
+func (c *comparison) isEnding(id spec.ID) bool {
+	have := c.found.get(id)
+	if have == nil || c.wanted(id) != nil {
+		return false
+	}
+	_, fetched := homeOf(have)
+	return !fetched && c.owned(c.kinds[id.Kind], have)
 }
 
 // ours is what is to be put back of a setting: all that it was, while it is as linkd left it, and of one of several parts
