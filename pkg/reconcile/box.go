@@ -7,10 +7,17 @@ import (
 	"linkd/pkg/spec"
 )
 
-// erased is Kind and what some kinds have beside, for resources of any type.
+// erased is a kind with its capabilities, for resources of any type. Of what a kind cannot do it says so, or does nothing;
+// prior, fill, fromID, connect, and what is of Fetching, are for kinds that can.
 type erased interface {
-	Kind[spec.Resource]
+	observe(ctx context.Context, ns *observe.NS, query Query[spec.Resource]) ([]spec.Resource, error)
+	Owned(have spec.Resource) bool
+	Diff(want, have spec.Resource) []Field
+	Create(ctx context.Context, ns *observe.NS, want spec.Resource) error
+	Update(ctx context.Context, ns *observe.NS, want, have spec.Resource) error
+	Delete(ctx context.Context, ns *observe.NS, have spec.Resource) error
 	sample() spec.Resource
+	silent(have spec.Resource) bool
 	before(want, have spec.Resource) (string, bool)
 	prior(have spec.Resource, before string) spec.Resource
 	parted() bool
@@ -22,33 +29,34 @@ type erased interface {
 	complete(at Located, want spec.Resource) (spec.Resource, error)
 	selective() bool
 	fromID(id spec.ID) (spec.Resource, bool)
-	observeWanted(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error)
-	crowded() bool
-	observeAmong(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error)
 	narrow() bool
-	observeLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]spec.Resource, error)
 	onLink(r spec.Resource) (name string, index int, ok bool)
 	related() bool
-	places(found spec.Resource) (at, other Place)
 	connect(found, other spec.Resource) spec.Resource
+	fetches() bool
 	record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error)
 	putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
 	leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID)
-	victims(have spec.Resource, found []spec.Resource) []spec.ID
+	confirm(have spec.Resource, home spec.ID, from spec.Selector)
+	advice(have spec.Resource) string
 	survey(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
 	show(page *spec.Page, found []spec.Resource, kept Kept)
+	health(want, have spec.Resource) (remark, problem string)
 }
 
 // box turns resources of one type into spec.Resource and back.
-type box[R spec.Resource] struct{ k Kind[R] }
+type box[R spec.Resource] struct {
+	k   Kind[R]
+	can Capabilities[R]
+}
 
 func (b box[R]) sample() spec.Resource {
 	var none R
 	return none
 }
 
-func (b box[R]) Observe(ctx context.Context, ns *observe.NS) ([]spec.Resource, error) {
-	found, err := b.k.Observe(ctx, ns)
+func (b box[R]) observe(ctx context.Context, ns *observe.NS, query Query[spec.Resource]) ([]spec.Resource, error) {
+	found, err := b.k.Observe(ctx, ns, Query[R]{Purpose: query.Purpose, Wanted: specialise[R](query.Wanted), Links: query.Links})
 	return generalise(found), err
 }
 
@@ -68,28 +76,12 @@ func specialise[R spec.Resource](rs []spec.Resource) []R {
 	return out
 }
 
-func (b box[R]) selective() bool {
-	_, is := b.k.(Selective[R])
-	return is
-}
-
-func (b box[R]) fromID(id spec.ID) (spec.Resource, bool) {
-	return b.k.(Selective[R]).FromID(id)
-}
-
-func (b box[R]) observeWanted(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
-	found, err := b.k.(Selective[R]).ObserveWanted(ctx, ns, specialise[R](wanted))
-	return generalise(found), err
-}
-
-func (b box[R]) crowded() bool {
-	_, is := b.k.(Crowded[R])
-	return is
-}
-
-func (b box[R]) observeAmong(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
-	found, err := b.k.(Crowded[R]).ObserveAmong(ctx, ns, specialise[R](wanted))
-	return generalise(found), err
+// resourceOr is r, or the zero value where there is none.
+func resourceOr[R spec.Resource](r spec.Resource) (one R) {
+	if r != nil {
+		one = r.(R)
+	}
+	return one
 }
 
 func (b box[R]) Owned(have spec.Resource) bool         { return b.k.Owned(have.(R)) }
@@ -106,148 +98,109 @@ func (b box[R]) Delete(ctx context.Context, ns *observe.NS, have spec.Resource) 
 	return b.k.Delete(ctx, ns, have.(R))
 }
 
+func (b box[R]) silent(have spec.Resource) bool { return b.can.Silent != nil && b.can.Silent(have.(R)) }
+
 func (b box[R]) before(want, have spec.Resource) (string, bool) {
-	s, is := b.k.(Setting[R])
-	if !is {
+	if b.can.Settings == nil {
 		return "", false
 	}
-	var found R
-	if have != nil {
-		found = have.(R)
-	}
-	return s.Before(want.(R), found)
+	return b.can.Settings.Before(want.(R), resourceOr[R](have))
 }
 
 func (b box[R]) prior(have spec.Resource, before string) spec.Resource {
-	return b.k.(Setting[R]).Prior(have.(R), before)
+	return b.can.Settings.Prior(have.(R), before)
 }
 
-func (b box[R]) parted() bool {
-	_, is := b.k.(Parted[R])
-	return is
-}
+func (b box[R]) parted() bool { return b.can.Fill != nil }
 
 func (b box[R]) fill(want, prior spec.Resource) spec.Resource {
-	return b.k.(Parted[R]).Fill(want.(R), prior.(R))
+	return b.can.Fill(want.(R), prior.(R))
 }
 
-func (b box[R]) adoptable() bool {
-	_, is := b.k.(Adopter[R])
-	return is
-}
+func (b box[R]) adoptable() bool { return b.can.Ownership.AdoptKey }
 
 func (b box[R]) adopts(want, have spec.Resource) bool {
-	switch k := b.k.(type) {
-	case Adopter[R]:
-		return k.Adopts(want.(R))
-	case Fixture[R]:
-		return k.ComesWith(want.(R), have.(R))
-	}
-	return false
+	return b.can.Ownership.Adopts != nil && b.can.Ownership.Adopts(want.(R), have.(R))
 }
 
-func (b box[R]) fingerprint(have spec.Resource) (string, bool) {
-	u, is := b.k.(Unmarked[R])
-	if !is || have == nil {
-		return "", is
+func (b box[R]) fingerprint(have spec.Resource) (print string, unmarked bool) {
+	if unmarked = b.can.Ownership.Fingerprint != nil; unmarked && have != nil {
+		print = b.can.Ownership.Fingerprint(have.(R))
 	}
-	return u.Fingerprint(have.(R)), true
+	return print, unmarked
 }
 
-func (b box[R]) separate() bool {
-	_, is := any(b.k).(Separate)
-	return is
-}
+func (b box[R]) separate() bool { return b.can.Ownership.Separate }
 
 func (b box[R]) complete(at Located, want spec.Resource) (spec.Resource, error) {
-	if c, is := b.k.(Completer[R]); is {
-		return c.Complete(at, want.(R))
+	if b.can.Complete == nil {
+		return want, nil
 	}
-	return want, nil
+	return b.can.Complete(at, want.(R))
 }
 
-func (b box[R]) narrow() bool {
-	_, bound := b.k.(OnLink[R])
-	_, some := b.k.(Narrow[R])
-	return some || (bound && b.selective())
-}
+func (b box[R]) selective() bool { return b.can.FromID != nil }
 
-func (b box[R]) observeLinks(ctx context.Context, ns *observe.NS, links *observe.Links) ([]spec.Resource, error) {
-	found, err := b.k.(Narrow[R]).ObserveLinks(ctx, ns, links)
-	return generalise(found), err
-}
+func (b box[R]) fromID(id spec.ID) (spec.Resource, bool) { return b.can.FromID(id) }
+
+func (b box[R]) narrow() bool { return b.can.Link != nil }
 
 func (b box[R]) onLink(r spec.Resource) (name string, index int, ok bool) {
-	if n, is := b.k.(OnLink[R]); is {
-		name, index = n.OnLink(r.(R))
-		return name, index, true
+	if b.can.Link == nil {
+		return "", 0, false
 	}
-	return "", 0, false
+	name, index = b.can.Link(r.(R))
+	return name, index, true
 }
 
-func (b box[R]) related() bool {
-	_, is := b.k.(Related[R])
-	return is
-}
-
-func (b box[R]) places(found spec.Resource) (at, other Place) {
-	return b.k.(Related[R]).Places(found.(R))
-}
+func (b box[R]) related() bool { return b.can.Connect != nil }
 
 func (b box[R]) connect(found, other spec.Resource) spec.Resource {
-	var far R
-	if other != nil {
-		far = other.(R)
-	}
-	return b.k.(Related[R]).Connect(found.(R), far)
+	return b.can.Connect(found.(R), resourceOr[R](other))
 }
 
+func (b box[R]) fetches() bool { return b.can.Fetching != nil }
+
 func (b box[R]) record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error) {
-	return b.k.(Fetcher[R]).Record(ctx, ns, want.(R), have.(R))
+	return b.can.Fetching.Record(ctx, ns, want.(R), have.(R))
 }
 
 func (b box[R]) putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error {
-	return b.k.(Fetcher[R]).PutBack(ctx, ns, have.(R), before)
+	return b.can.Fetching.PutBack(ctx, ns, have.(R), before)
 }
 
 func (b box[R]) leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID) {
-	return b.k.(Fetcher[R]).Leaves(have.(R), found)
+	return b.can.Fetching.Leaves(have.(R), found)
 }
 
-func (b box[R]) victims(have spec.Resource, found []spec.Resource) []spec.ID {
-	if v, is := b.k.(Victims[R]); is {
-		return v.Victims(have.(R), found)
-	}
-	return nil
+func (b box[R]) confirm(have spec.Resource, home spec.ID, from spec.Selector) {
+	b.can.Fetching.Confirm(have.(R), home, from)
 }
+
+func (b box[R]) advice(have spec.Resource) string { return b.can.Fetching.Advice(have.(R)) }
 
 func (b box[R]) survey(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error) {
-	s, is := b.k.(Surveyor[R])
-	_, some := b.k.(Narrow[R])
-	switch {
-	case !is && some && ns.Partly():
-		links, err := ns.Links(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return b.observeLinks(ctx, ns, links)
-	case !is:
-		return b.Observe(ctx, ns)
-	}
-	var resources []R
-	for _, id := range kept {
-		if k, selective := b.k.(Selective[R]); selective {
-			if r, ok := k.FromID(id); ok {
-				resources = append(resources, r)
+	query := Query[R]{Purpose: ToShow}
+	if b.can.FromID != nil {
+		for _, id := range kept {
+			if r, ok := b.can.FromID(id); ok {
+				query.Wanted = append(query.Wanted, r)
 			}
 		}
 	}
-	found, err := s.Survey(ctx, ns, resources)
+	found, err := b.k.Observe(ctx, ns, query)
 	return generalise(found), err
 }
 
 func (b box[R]) show(page *spec.Page, found []spec.Resource, kept Kept) {
-	if s, is := b.k.(Shower[R]); is {
-		s.Show(page, specialise[R](found), kept)
+	if b.can.Show != nil {
+		b.can.Show(page, specialise[R](found), kept)
 	}
+}
+
+func (b box[R]) health(want, have spec.Resource) (remark, problem string) {
+	if b.can.Health == nil {
+		return "", ""
+	}
+	return b.can.Health(want.(R), have.(R))
 }
