@@ -10,12 +10,7 @@ import (
 // erased is a kind with its capabilities, for resources of any type. Of what a kind cannot do it says so, or does nothing;
 // prior, fill, fromID, connect, and what is of Fetching, are for kinds that can.
 type erased interface {
-	observe(ctx context.Context, ns *observe.NS, query Query[spec.Resource]) ([]spec.Resource, error)
-	Owned(have spec.Resource) bool
-	Diff(want, have spec.Resource) []Field
-	Create(ctx context.Context, ns *observe.NS, want spec.Resource) error
-	Update(ctx context.Context, ns *observe.NS, want, have spec.Resource) error
-	Delete(ctx context.Context, ns *observe.NS, have spec.Resource) error
+	Kind[spec.Resource]
 	sample() spec.Resource
 	silent(have spec.Resource) bool
 	before(want, have spec.Resource) (string, bool)
@@ -55,7 +50,7 @@ func (b box[R]) sample() spec.Resource {
 	return none
 }
 
-func (b box[R]) observe(ctx context.Context, ns *observe.NS, query Query[spec.Resource]) ([]spec.Resource, error) {
+func (b box[R]) Observe(ctx context.Context, ns *observe.NS, query Query[spec.Resource]) ([]spec.Resource, error) {
 	found, err := b.k.Observe(ctx, ns, Query[R]{Purpose: query.Purpose, Wanted: specialise[R](query.Wanted), Links: query.Links})
 	return generalise(found), err
 }

@@ -163,11 +163,11 @@ func (r Registered) Sample() spec.Resource { return r.sample() }
 func (r Registered) Look(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
 	switch {
 	case !r.selective():
-		return r.observe(ctx, ns, Query[spec.Resource]{Purpose: ToSearch})
+		return r.Observe(ctx, ns, Query[spec.Resource]{Purpose: ToSearch})
 	case len(wanted) == 0:
 		return nil, nil
 	}
-	return r.observe(ctx, ns, Query[spec.Resource]{Wanted: wanted})
+	return r.Observe(ctx, ns, Query[spec.Resource]{Wanted: wanted})
 }
 
 // Keep is how to put a setting back, as it is before want is written over it; setting is false for a resource that is

@@ -89,7 +89,7 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
 		seen.links = &s.extent
 	}
 	if !s.Kind.selective() {
-		seen.found, err = s.Kind.observe(ctx, ns, Query[spec.Resource]{Wanted: s.wanted, Links: links})
+		seen.found, err = s.Kind.Observe(ctx, ns, Query[spec.Resource]{Wanted: s.wanted, Links: links})
 		return seen, err
 	}
 	wanted := s.wanted
@@ -98,7 +98,7 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
 	}
 	seen.found, err = s.Kind.Look(ctx, ns, wanted)
 	if err == nil && s.search {
-		marked, searchErr := s.Kind.observe(ctx, ns, Query[spec.Resource]{Purpose: ToSearch})
+		marked, searchErr := s.Kind.Observe(ctx, ns, Query[spec.Resource]{Purpose: ToSearch})
 		seen.found, err = append(marked, seen.found...), searchErr
 	}
 	return seen, err
