@@ -53,8 +53,8 @@ func (k labels) Delete(_ context.Context, _ *observe.NS, have *Label) error {
 	return nil
 }
 
-// A whole kind: its resource, its methods, and its line in the list of kinds, which names all that it can do. The engine looks,
-// compares and acts; here it is done by hand.
+// A whole kind: its resource, its methods, and its line in the list of kinds, which names all that it can do. The engine
+// looks, compares and acts; here it is done by hand.
 func ExampleKind() {
 	kernel := labels{"eth1": {"host", "eth1", "spare", "somebody"}}
 	kind := reconcile.Register[*Label]("label", kernel, reconcile.Capabilities[*Label]{

@@ -30,8 +30,8 @@ type Query[R spec.Resource] struct {
 	Purpose Purpose
 	// Wanted are the resources that the files declare, and, of a kind that has FromID, also those that the journal knows.
 	Wanted []R
-	// Links, unless it is nil, are the links whose resources are to be found: no others are needed. Only a kind that has
-	// Link, and no FromID, gets them.
+	// Links, unless it is nil, are the links whose resources are to be found. The engine drops what belongs to others. Only a
+	// kind that has Link, and no FromID, gets them.
 	Links *observe.Links
 }
 
@@ -88,8 +88,8 @@ type Capabilities[R spec.Resource] struct {
 	// marks. It says nothing of what is there by itself, unless it is kept; it leaves out what cannot be said, with a remark.
 	Show func(page *spec.Page, found []R, kept Kept)
 	// Health says of a found resource that is as wanted what there is to say of it besides. A problem makes the resource
-	// failed: it is of no use, and nothing that linkd might do would help. A remark is for the user, about something that keeps
-	// it from working and that is not for linkd to change.
+	// failed: it is of no use, and nothing that linkd might do would help. A remark is for the user, about something that
+	// keeps it from working and that is not for linkd to change.
 	Health func(want, have R) (remark, problem string)
 }
 
@@ -153,7 +153,7 @@ type Registered struct {
 
 // Register puts a kind into the form of the list. What the kind can do beside Kind is what can names, and nothing else.
 func Register[R spec.Resource](name string, k Kind[R], can Capabilities[R]) Registered {
-	return Registered{Name: name, Hears: can.Hears, Silent: can.Silent != nil, Programs: can.Programs, erased: box[R]{k, can}}
+	return Registered{Name: name, Hears: can.Hears, Silent: can.Silent != nil, Programs: can.Programs, erased: adapter[R]{k, can}}
 }
 
 // Sample is a resource of the kind with nothing in it, to ask of its type what it can do.

@@ -73,7 +73,7 @@ func alsoMakes(r spec.Resource) (twin spec.ID, is bool) {
 	return twin, twin != spec.ID{}
 }
 
-// losses are what was found in all namespaces, by what it is lost with.
+// losses index what was found in all namespaces by what it is lost with.
 type losses struct {
 	found []spec.Resource
 	// on are what stands on a resource, and in what ends with a namespace.

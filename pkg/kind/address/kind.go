@@ -58,10 +58,10 @@ func (k kind) Diff(want, have *Address) []reconcile.Field {
 	return fs
 }
 
-// ComesWith tells whether a file asks to take over have with its link. What runs out belongs to whoever keeps it alive, as a DHCP client does, and
-// the kernel has marks of its own (IFAPROT_KERNEL_LO and the next two in linux/if_addr.h). RTM_NEWADDR changes the mark
-// alone, with no moment in which the address is not there; but to an IPv6 address with a peer it adds a route that was not
-// there (inet6_addr_modify in net/ipv6/addrconf.c).
+// ComesWith tells whether a file asks to take over have with its link. What runs out belongs to whoever keeps it alive, as a
+// DHCP client does, and the kernel has marks of its own (IFAPROT_KERNEL_LO and the next two in linux/if_addr.h). RTM_NEWADDR
+// changes the mark alone, with no moment in which the address is not there; but to an IPv6 address with a peer it adds a
+// route that was not there (inet6_addr_modify in net/ipv6/addrconf.c).
 func (kind) ComesWith(want, have *Address) bool {
 	lasting := want.ValidLft != nil || spec.ValueOr(have.ValidLft, Forever) == Forever
 	changesMore := have.Prefix.Addr().Is6() && have.Peer != nil

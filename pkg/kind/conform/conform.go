@@ -155,7 +155,7 @@ func (l *life) look() state {
 	return s
 }
 
-// answers wants each query that the engine makes answered: what is wanted is found, and as it is.
+// answers checks that the query by which the engine compares finds what is wanted, as a look at all finds it.
 func (l *life) answers(s state) {
 	l.t.Helper()
 	l.lab.NS.Forget()
@@ -167,7 +167,7 @@ func (l *life) answers(s state) {
 	}
 	for _, w := range l.example.Want {
 		if d := Differences(s[w.ID()], there[w.ID()]); d != "" {
-			l.t.Errorf("%s, as one looks to compare (-all +compare):\n%s", w.ID(), d)
+			l.t.Errorf("%s: a look to compare (-all +compare):\n%s", w.ID(), d)
 		}
 	}
 }

@@ -37,7 +37,8 @@ func (k kind) survey(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 	return found, nil
 }
 
-// Show writes what was found as the files would say it. An interface of a kind that linkd can make is taken over, and any other is existing.
+// Show writes what was found as the files would say it. An interface of a kind that linkd can make is taken over, and any
+// other is existing.
 func (kind) Show(page *spec.Page, found []*Link, kept reconcile.Kept) {
 	for _, l := range found {
 		s := shown{page: page, Link: l}

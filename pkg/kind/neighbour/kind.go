@@ -112,8 +112,8 @@ func (k kind) Diff(want, have *Neighbour) []reconcile.Field {
 	return fs
 }
 
-// ComesWith tells whether a file asks to take over have with its link: an entry that says who made it, or ages, is not what ip(8) makes. The kernel
-// changes the mark in place.
+// ComesWith tells whether a file asks to take over have with its link: an entry that says who made it, or ages, is not what
+// ip(8) makes. The kernel changes the mark in place.
 func (kind) ComesWith(want, have *Neighbour) bool {
 	return want.Adopt && have.Proto == 0 && (have.Proxy || have.State == permanent)
 }

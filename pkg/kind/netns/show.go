@@ -39,8 +39,8 @@ func (kind) survey(ns *observe.NS) ([]*Name, error) {
 	return []*Name{n}, err
 }
 
-// Show writes what was found as the files would say it. The namespace of a process is not to be made without the process, where the name
-// was given to it later (ip-netns(8), attach); nothing tells that from a process that was started in it.
+// Show writes what was found as the files would say it. The namespace of a process is not to be made without the process,
+// where the name was given to it later (ip-netns(8), attach); nothing tells that from a process that was started in it.
 func (kind) Show(page *spec.Page, found []*Name, kept reconcile.Kept) {
 	for _, n := range found {
 		_, ours := kept(n.ID())

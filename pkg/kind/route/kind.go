@@ -123,8 +123,8 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 	return fs
 }
 
-// ComesWith tells whether a file asks to take over have with its link: a route that leads elsewhere is another's, though it has the same ID, and one
-// of which linkd does not know everything would lose that by being replaced.
+// ComesWith tells whether a file asks to take over have with its link: a route that leads elsewhere is another's, though it
+// has the same ID, and one of which linkd does not know everything would lose that by being replaced.
 func (kind) ComesWith(want, have *Route) bool {
 	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.unspeakable() == "" && have.byHand()
 }
