@@ -21,10 +21,11 @@ func TestNamesAreOrderedByTheirNumbers(t *testing.T) {
 // toy is a resource that draws an address.
 type toy struct{ id spec.ID }
 
-func (r toy) ID() spec.ID         { return r.id }
-func (r toy) Needs() []spec.ID    { return nil }
-func (r toy) Origin() spec.Source { return spec.Source{} }
-func (r toy) Draw(p *Pen)         { p.Note("eth0", r.id.Key) }
+func (r toy) ID() spec.ID               { return r.id }
+func (r toy) Needs() []spec.ID          { return nil }
+func (r toy) Origin() spec.Source       { return spec.Source{} }
+func (r toy) Relations() spec.Relations { return spec.Relations{} }
+func (r toy) Draw(p *Pen)               { p.Note("eth0", r.id.Key) }
 
 func TestOfManyAddressesTheFirstAreDrawn(t *testing.T) {
 	s := NewSketch(func(string) {})

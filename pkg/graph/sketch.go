@@ -156,8 +156,7 @@ func (s *Sketch) box(ns spec.Namespace) *drawnBox {
 func (s *Sketch) draw(resources []spec.Resource, found bool) {
 	for _, r := range resources {
 		if d, is := r.(Drawn); is {
-			only, may := r.(reconcile.OnlyFound)
-			d.Draw(&Pen{sketch: s, id: r.ID(), found: found, loose: may && only.OnlyFound()})
+			d.Draw(&Pen{sketch: s, id: r.ID(), found: found, loose: r.Relations().OnlyFound})
 		}
 	}
 }

@@ -9,37 +9,32 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Claimant is a found resource that can carry a mark which claims that linkd fetched it. Somebody else may be root in the
-// namespace where it was found and can set any mark, so a mark alone never moves anything: it says which resources to look
-// up in the journal. linkd fetched a resource if the journal has its device, and the home in the journal is where linkd puts
-// it back, whatever the mark says.
+// A found resource can carry a mark which claims that linkd fetched it (spec.Relations.Claim). Somebody else may be root in
+// the namespace where it was found and can set any mark, so a mark alone never moves anything: it says which resources to
+// look up in the journal. linkd fetched a resource if the journal has its device, and the home in the journal is where linkd
+// puts it back, whatever the mark says.
 //
 // What remains for whoever is root in a namespace to do: keep a fetched resource there, by removing the mark, by moving it to
 // a namespace that the files do not name, or by deleting it where the kernel allows that.
-type Claimant interface {
-	Fetched
-	// Claim is the home that the mark names, and the device: a number that no other resource has until the machine is
-	// booted, that the resource keeps wherever it is moved, and that nobody can choose or copy. "" is not known. ok is
-	// false for a resource without such a mark, and for one that cannot have been fetched.
-	Claim() (home spec.ID, device string, ok bool)
-	// Confirm makes home what Home returns. From is how the namespace of that is found.
-	Confirm(home spec.ID, from spec.Selector)
-	// Advice tells an administrator how to put the resource back by hand, or how to remove the mark.
-	Advice() string
+
+// claimOf is the home that the mark on a found resource names, and the resource's device. Ok is false for a resource without
+// such a mark, and for one that cannot have been fetched.
+func claimOf(r spec.Resource) (home spec.ID, device string, ok bool) {
+	relations := relationsOf(r)
+	return relations.Claim, relations.Device, relations.Claim != spec.ID{}
 }
 
-// confirm looks up in the journal what was found with a mark of linkd's.
-func (j *Journal) confirm(found []spec.Resource) {
+// confirm looks up in the journal what was found of a kind with a mark of linkd's.
+func (j *Journal) confirm(kind *Registered, found []spec.Resource) {
+	if !kind.fetches() {
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, r := range found {
-		c, is := r.(Claimant)
-		if !is {
-			continue
-		}
-		if _, device, ok := c.Claim(); ok {
+		if _, device, ok := claimOf(r); ok {
 			if home, known := j.homes[device]; known && device != "" {
-				c.Confirm(home, j.namespaces[home.NS])
+				kind.confirm(r, home, j.namespaces[home.NS])
 			}
 		}
 	}
@@ -65,11 +60,7 @@ func (j *Journal) hasDevices() bool {
 
 // claims tells whether the mark on a found resource names that home.
 func claims(have spec.Resource, home spec.ID) bool {
-	c, is := have.(Claimant)
-	if !is {
-		return false
-	}
-	claimed, _, ok := c.Claim()
+	claimed, _, ok := claimOf(have)
 	return ok && claimed == home
 }
 
@@ -80,22 +71,16 @@ func (c *comparison) knowsAnother(have spec.Resource, home spec.ID) bool {
 	if !remembered || e.Device == "" {
 		return false
 	}
-	claimant, is := have.(Claimant)
-	if !is {
-		return true
-	}
-	_, device, _ := claimant.Claim()
-	return device != e.Device
+	return relationsOf(have).Device != e.Device
 }
 
 // rememberAdopted notes the device of what a file tells linkd to adopt as fetched, so that linkd can put it back later. It
 // never takes the place of the device that linkd fetched from that home.
 func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource, home spec.ID) {
-	claimant, is := have.(Claimant)
-	if _, fetched := homeOf(have); !is || fetched || !kind.adopts(want, have) || c.identity(home.NS) == "" || c.knowsAnother(have, home) {
+	if _, fetched := homeOf(have); fetched || !kind.adopts(want, have) || c.identity(home.NS) == "" || c.knowsAnother(have, home) {
 		return
 	}
-	if _, device, ok := claimant.Claim(); ok && device != "" {
+	if _, device, ok := claimOf(have); ok && device != "" {
 		e := Entry{Identity: c.identity(home.NS), Set: true, Device: device}
 		c.remember = append(c.remember, func(j *Journal) { j.Put(awayID(home), e) })
 	}
@@ -118,11 +103,10 @@ func (c *Core) noteUnconfirmed() {
 		claiming := map[spec.ID]string{}
 		for _, found := range kinds {
 			for id, r := range found {
-				claimant, is := r.(Claimant)
-				if _, fetched := homeOf(r); !is || fetched {
+				if _, fetched := homeOf(r); fetched {
 					continue
 				}
-				if _, device, ok := claimant.Claim(); ok && device != "" {
+				if _, device, ok := claimOf(r); ok && device != "" {
 					claiming[id] = device
 				}
 			}
@@ -143,13 +127,10 @@ func (c *Core) noteUnconfirmed() {
 // unconfirmed says what to do about what is remembered as unconfirmed and is still there, in order.
 func (c *Core) unconfirmed() (advice []string) {
 	for id, entry := range c.journal.Unconfirmed() {
-		have, is := c.found.get(homeOfAway(id)).(Claimant)
-		if !is {
-			continue
-		}
-		_, device, ok := have.Claim()
+		have := c.found.get(homeOfAway(id))
+		_, device, ok := claimOf(have)
 		if _, known := c.journal.HomeOf(device); ok && !known && device == entry.Device {
-			advice = append(advice, have.Advice())
+			advice = append(advice, c.kinds.byName[have.ID().Kind].advice(have))
 		}
 	}
 	slices.Sort(advice)
@@ -166,8 +147,8 @@ func (c *comparison) forgetConfirmed() {
 			if !errors.Is(err, observe.ErrPending) {
 				continue
 			}
-		} else if have, is := c.found.get(homeOfAway(id)).(Claimant); is && c.identity(id.NS) == e.Identity {
-			_, device, ok := have.Claim()
+		} else if have := c.found.get(homeOfAway(id)); have != nil && c.identity(id.NS) == e.Identity {
+			_, device, ok := claimOf(have)
 			if _, known := c.journal.HomeOf(device); ok && !known && device == e.Device {
 				continue
 			}
@@ -184,10 +165,6 @@ func (c *comparison) foreign(ns string) bool {
 	print, made := c.journal.Made(ns)
 	return !made || print == "" || print != string(c.identity(ns))
 }
-
-// Spanning is a found resource that has a peer, which the kernel deletes together with it. PeerUnmarked reports whether the
-// peer is in another namespace and does not carry the same mark of linkd's.
-type Spanning interface{ PeerUnmarked() bool }
 
 // onlyMarked reports whether only a mark that somebody else can have set says that linkd made a resource: the journal has
 // none of that ID, or another one, whose place somebody has given to this one.

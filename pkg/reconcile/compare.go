@@ -141,7 +141,7 @@ func (c *comparison) compare(w *wanted) {
 		}
 	}
 	have := c.found.get(id)
-	if f, is := w.Resource.(OnlyFound); have == nil && is && f.OnlyFound() {
+	if have == nil && w.Resource.Relations().OnlyFound {
 		c.verdicts[id] = Verdict{Pending, "there is none yet, and linkd does not make it"}
 		return
 	}
@@ -175,12 +175,10 @@ func (c *comparison) compare(w *wanted) {
 // converged notes what the journal should know of a resource that is as wanted.
 func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	id := want.ID()
-	c.verdicts[id] = Verdict{State: OK}
-	if r, is := want.(Remarker); is {
-		c.verdicts[id] = Verdict{OK, r.Remark(have)}
-	}
-	if a, is := have.(Ailing); is && a.Problem() != "" {
-		c.verdicts[id] = Verdict{Failed, a.Problem()}
+	remark, problem := kind.health(want, have)
+	c.verdicts[id] = Verdict{OK, remark}
+	if problem != "" {
+		c.verdicts[id] = Verdict{Failed, problem}
 	}
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
 	print, _ := kind.fingerprint(have)
@@ -231,8 +229,7 @@ func conflict(kind *Registered, why []Field) string {
 func (c *comparison) owned(kind *Registered, have spec.Resource) bool {
 	if kind.Owned(have) {
 		// A mark in a foreign namespace may end what is in there, and nothing elsewhere.
-		s, is := have.(Spanning)
-		return !is || !s.PeerUnmarked() || !c.onlyMarked(have)
+		return !have.Relations().PeerUnmarked || !c.onlyMarked(have)
 	}
 	print, unmarked := kind.fingerprint(have)
 	e, remembered := c.journal.Get(have.ID(), c.identity(have.ID().NS))

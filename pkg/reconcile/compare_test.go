@@ -129,7 +129,7 @@ func (s situation) comparison() *comparison {
 		c.want = append(c.want, wanted{done, err})
 	}
 	for _, t := range k.things {
-		c.journal.confirm([]spec.Resource{t})
+		c.journal.confirm(c.kinds[t.id.Kind], []spec.Resource{t})
 		c.found.set(t)
 	}
 	return c

@@ -156,11 +156,9 @@ func (c *Core) job(op *Op) *Job {
 			job.Selectors[name] = d.Selector
 		}
 	}
-	if maker, is := op.Want.(AlsoMaker); is && (op.Verb == Create || op.Verb == Replace) {
-		for _, id := range maker.AlsoMakes() {
-			if have := c.found.get(id); have == nil || op.kind.Owned(have) {
-				job.Twins = append(job.Twins, id)
-			}
+	if twin, is := alsoMakes(op.Want); is && (op.Verb == Create || op.Verb == Replace) {
+		if have := c.found.get(twin); have == nil || op.kind.Owned(have) {
+			job.Twins = append(job.Twins, twin)
 		}
 	}
 	return job

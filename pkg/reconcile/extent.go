@@ -54,8 +54,8 @@ func (c *Core) ofOp(op *Op, ns string) extent {
 			continue
 		}
 		twins := append([]spec.ID{r.ID()}, r.Needs()...)
-		if maker, is := r.(AlsoMaker); is {
-			twins = append(twins, maker.AlsoMakes()...)
+		if made, is := alsoMakes(r); is {
+			twins = append(twins, made)
 		}
 		for _, id := range twins {
 			twin := c.desired.set.Get(id)
@@ -127,7 +127,7 @@ func (c *Core) put(k *Registered, s *sighting) {
 		p[s.scope.ns] = map[string]map[spec.ID]spec.Resource{}
 	}
 	before := p[s.scope.ns][s.scope.kind]
-	rs, touched := c.found.relations[k.Name], map[Place]bool{}
+	rs, touched := c.found.relations[k.Name], map[spec.Place]bool{}
 	if s.links == nil || before == nil {
 		now := s.all()
 		p[s.scope.ns][s.scope.kind] = now

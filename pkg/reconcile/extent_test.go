@@ -19,12 +19,15 @@ type tagKind struct {
 	asked *[]string
 }
 
-func (k tagKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
+func (k tagKind) Observe(_ context.Context, ns *observe.NS, query Query[*toy]) ([]*toy, error) {
+	if query.Purpose == ToCompare {
+		return k.observeWanted(query.Wanted)
+	}
 	*k.asked = append(*k.asked, "all")
 	return k.observe(ns, "tag")
 }
 
-func (k tagKind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*toy) (found []*toy, err error) {
+func (k tagKind) observeWanted(wanted []*toy) (found []*toy, err error) {
 	var keys []string
 	for _, w := range wanted {
 		keys = append(keys, w.id.Key)
@@ -39,6 +42,10 @@ func (k tagKind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*toy)
 
 func (k tagKind) FromID(id spec.ID) (*toy, bool) { return &toy{id: id}, true }
 
+func (k tagKind) registered() Registered {
+	return Register[*toy]("tag", k, Capabilities[*toy]{Hears: []observe.Topic{observe.LinkTopic}, FromID: k.FromID, Link: k.OnLink})
+}
+
 func (k tagKind) OnLink(t *toy) (name string, index int) {
 	name, _, _ = strings.Cut(t.id.Key, "/")
 	return name, map[string]int{"lo": loopback, "before0": loopback}[name]
@@ -50,7 +57,7 @@ const loopback = 1
 func TestNewsOfALinkIsAboutWhatIsOnIt(t *testing.T) {
 	b := newBench(t, "host/tag/lo/left mark\nhost/tag/gone0/theirs")
 	var asked []string
-	b.engine = NewEngine([]Registered{Register[*toy]("tag", tagKind{toyKind{b.kernel}, &asked}, observe.LinkTopic)},
+	b.engine = NewEngine([]Registered{tagKind{toyKind{b.kernel}, &asked}.registered()},
 		b.world, OpenJournal(b.journal), b.engine.log)
 	asks := func(what string, want ...string) {
 		t.Helper()
@@ -84,7 +91,7 @@ func TestNewsOfALinkIsAboutWhatIsOnIt(t *testing.T) {
 func TestWhatWasFoundWaitsUntilAllIsKnown(t *testing.T) {
 	b := newBench(t, "host/tag/lo/left mark")
 	var asked []string
-	b.engine = NewEngine([]Registered{Register[*toy]("tag", tagKind{toyKind{b.kernel}, &asked}, observe.LinkTopic)},
+	b.engine = NewEngine([]Registered{tagKind{toyKind{b.kernel}, &asked}.registered()},
 		b.world, OpenJournal(b.journal), b.engine.log)
 	b.engine.Search()
 	b.engine.Want(wants("host/tag/lo/a"), false)
@@ -102,7 +109,7 @@ func TestWhatWasFoundWaitsUntilAllIsKnown(t *testing.T) {
 func TestNewsOfARenamedLinkIsAboutEverything(t *testing.T) {
 	b := newBench(t, "")
 	var asked []string
-	b.engine = NewEngine([]Registered{Register[*toy]("tag", tagKind{toyKind{b.kernel}, &asked}, observe.LinkTopic)},
+	b.engine = NewEngine([]Registered{tagKind{toyKind{b.kernel}, &asked}.registered()},
 		b.world, OpenJournal(b.journal), b.engine.log)
 	b.want("host/tag/before0/a\nhost/tag/gone0/c")
 	b.engine.Converge(t.Context())

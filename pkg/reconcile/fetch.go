@@ -8,17 +8,10 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Fetched is a resource that is not made but fetched from where somebody else has it, its home, and put back there. Of
-// one that was found the journal tells (Claimant); ok is false for a resource that is made.
-type Fetched interface {
-	Home() (home spec.ID, ok bool)
-}
-
+// homeOf is the home of a resource that is not made but fetched from there; ok is false for one that is made.
 func homeOf(r spec.Resource) (home spec.ID, ok bool) {
-	if f, is := r.(Fetched); is {
-		return f.Home()
-	}
-	return spec.ID{}, false
+	home = relationsOf(r).Home
+	return home, home != spec.ID{}
 }
 
 func place(id spec.ID) string { return id.NS + "/" + id.Key }

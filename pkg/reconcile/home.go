@@ -87,7 +87,7 @@ func (c *comparison) leaving() map[spec.ID]bool {
 }
 
 // ends are the resources that would be no more after the op, and that it is not about.
-func (op *Op) ends(found []spec.Resource) (ends []spec.ID) {
+func (op *Op) ends(all *losses) (ends []spec.ID) {
 	leaves := []spec.Resource{op.source}
 	if op.Verb == Delete || op.Verb == Replace {
 		leaves = append(leaves, op.Have)
@@ -97,9 +97,9 @@ func (op *Op) ends(found []spec.Resource) (ends []spec.ID) {
 			continue
 		}
 		if _, fetched := homeOf(r); !fetched && r != op.source {
-			ends = append(ends, op.kind.victims(r, found)...)
+			ends = append(ends, all.with(r)...)
 		} else if op.leaves(r) {
-			gone, _ := op.kind.leaves(r, found)
+			gone, _ := op.kind.leaves(r, all.found)
 			ends = append(ends, gone...)
 		}
 	}

@@ -85,10 +85,8 @@ func (x *index) widen(p part) {
 		if want == nil {
 			continue
 		}
-		if maker, is := want.(AlsoMaker); is {
-			for _, twin := range maker.AlsoMakes() {
-				p.ids[twin] = true
-			}
+		if twin, is := alsoMakes(want); is {
+			p.ids[twin] = true
 		}
 		for _, need := range want.Needs() {
 			if need.Kind == id.Kind {

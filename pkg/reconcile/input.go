@@ -75,9 +75,9 @@ func (c *Core) dropDomain(name string) {
 
 // forget drops what was found in a namespace.
 func (c *Core) forget(d *domain) {
-	touched := map[string]map[Place]bool{}
+	touched := map[string]map[spec.Place]bool{}
 	for kind, rs := range c.found.relations {
-		touched[kind] = map[Place]bool{}
+		touched[kind] = map[spec.Place]bool{}
 		for _, r := range c.found.picture[d.name][kind] {
 			rs.remove(r, touched[kind])
 		}
@@ -223,9 +223,9 @@ func (c *Core) LookAtSilent() {
 
 // announced tells whether changes of all that was found in a scope of a silent kind are announced.
 func (c *Core) announced(s scope) bool {
-	found := c.found.picture[s.ns][s.kind]
+	found, kind := c.found.picture[s.ns][s.kind], c.kinds.byName[s.kind]
 	for _, r := range found {
-		if a, is := r.(Announced); !is || !a.Announced() {
+		if kind.silent(r) {
 			return false
 		}
 	}

@@ -52,7 +52,7 @@ type Entry struct {
 	Fetched bool `json:"fetched,omitempty"`
 	// Print is the fingerprint of what was made, "" until it was seen.
 	Print string `json:"print,omitempty"`
-	// Device is what tells what was fetched from everything else: see Claimant.
+	// Device is what tells what was fetched from everything else: see spec.Relations.
 	Device string `json:"device,omitempty"`
 	// Makes is the namespace that the resource makes: it is looked at for as long as the resource is remembered.
 	Makes string `json:"makes,omitempty"`

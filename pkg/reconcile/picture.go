@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"slices"
+
 	"linkd/pkg/spec"
 )
 
@@ -45,42 +47,59 @@ func (p picture) all() (found []spec.Resource) {
 	return found
 }
 
-// NamespaceMaker is a resource that makes the namespace of that name: everything in it needs the maker.
-type NamespaceMaker interface{ MakesNamespace() string }
+// relationsOf are the relations of a resource, none where there is no resource.
+func relationsOf(r spec.Resource) spec.Relations {
+	if r == nil {
+		return spec.Relations{}
+	}
+	return r.Relations()
+}
 
 // makes is the namespace that r makes, "" for none.
-func makes(r spec.Resource) string {
-	if m, is := r.(NamespaceMaker); is {
-		return m.MakesNamespace()
-	}
-	return ""
-}
+func makes(r spec.Resource) string { return relationsOf(r).Makes }
 
-// Reacher is a resource that needs further namespaces than its own to be there.
-type Reacher interface{ Reaches() []string }
-
+// reaches are the namespaces that r needs to be there, its own first.
 func reaches(r spec.Resource) []string {
-	if far, is := r.(Reacher); is {
-		return append([]string{r.ID().NS}, far.Reaches()...)
+	own := r.ID().NS
+	if far := r.Relations().Reaches; far != "" {
+		return []string{own, far}
 	}
-	return []string{r.ID().NS}
+	return []string{own}
 }
 
-// OnlyFound is a resource that linkd configures where it finds it, and does not make.
-type OnlyFound interface{ OnlyFound() bool }
-
-// Ailing is a found resource that can be as wanted and of no use all the same: it says why, or "". Nothing that linkd
-// might do would help.
-type Ailing interface{ Problem() string }
-
-// Announced is a found resource of a silent kind that tells whether changes of it are announced all the same.
-type Announced interface{ Announced() bool }
-
-// Remarker is a wanted resource of which there may be something to say though it is there as wanted: that something
-// else keeps it from working, say, which is not for linkd to change. Have is what was found.
-type Remarker interface {
-	Remark(have spec.Resource) string
+// alsoMakes is the resource that comes into being together with r; is tells whether there is one.
+func alsoMakes(r spec.Resource) (twin spec.ID, is bool) {
+	twin = relationsOf(r).AlsoMakes
+	return twin, twin != spec.ID{}
 }
 
-// AlsoMaker is a resource whose creation brings others into being with it.
-type AlsoMaker interface{ AlsoMakes() []spec.ID }
+// losses index what was found in all namespaces by what it is lost with.
+type losses struct {
+	found []spec.Resource
+	// on are what stands on a resource, and in what ends with a namespace.
+	on map[spec.ID][]spec.ID
+	in map[string][]spec.ID
+}
+
+func (p picture) losses() *losses {
+	l := &losses{found: p.all(), on: map[spec.ID][]spec.ID{}, in: map[string][]spec.ID{}}
+	for _, r := range l.found {
+		id, relations := r.ID(), r.Relations()
+		for _, base := range relations.StandsOn {
+			l.on[base] = append(l.on[base], id)
+		}
+		if relations.EndsWithNamespace {
+			l.in[id.NS] = append(l.in[id.NS], id)
+		}
+	}
+	return l
+}
+
+// with are the resources that would be lost if r were deleted.
+func (l *losses) with(r spec.Resource) []spec.ID {
+	lost := slices.Clone(l.on[r.ID()])
+	if made := makes(r); made != "" {
+		lost = append(lost, l.in[made]...)
+	}
+	return lost
+}

@@ -42,7 +42,7 @@ func (c *comparison) spread() {
 
 // refuseVictims drops the ops that would take with them what linkd did not make.
 func (c *comparison) refuseVictims() {
-	var all []spec.Resource
+	var all *losses
 	leaving := c.leaving()
 	for id, op := range c.ops {
 		if op.Verb != Delete && op.Verb != Replace && op.source == nil {
@@ -52,7 +52,7 @@ func (c *comparison) refuseVictims() {
 			c.ending[ns] = true
 		}
 		if all == nil {
-			all = c.found.all()
+			all = c.found.losses()
 		}
 		var foreign []string
 		beyond := false

@@ -6,25 +6,27 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Place is where the kernel has a resource that others refer to: an interface by its index in a namespace, which the id
-// that linkd's own namespace has for it names, and -1 if it is linkd's own. The zero Index is nowhere.
-type Place struct{ NS, Index int }
-
 // relations connects the found resources of one kind that refer to each other across namespaces: the ends of a veth, an
 // interface and its parent. A look at one namespace connects anew what it found, and what refers to that.
 type relations struct {
 	kind *Registered
-	at   map[Place]spec.ID
-	from map[Place][]spec.ID // what refers to a place
+	at   map[spec.Place]spec.ID
+	from map[spec.Place][]spec.ID // what refers to a place
+}
+
+// placesOf are where the kernel has a resource, and what it refers to.
+func placesOf(r spec.Resource) (at, other spec.Place) {
+	relations := r.Relations()
+	return relations.At, relations.Other
 }
 
 func newRelations(k *Registered) *relations {
-	return &relations{kind: k, at: map[Place]spec.ID{}, from: map[Place][]spec.ID{}}
+	return &relations{kind: k, at: map[spec.Place]spec.ID{}, from: map[spec.Place][]spec.ID{}}
 }
 
 // add and remove keep up with what is found; touched collects the places where something has changed.
-func (rs *relations) add(r spec.Resource, touched map[Place]bool) {
-	at, other := rs.kind.places(r)
+func (rs *relations) add(r spec.Resource, touched map[spec.Place]bool) {
+	at, other := placesOf(r)
 	rs.at[at] = r.ID()
 	touched[at] = true
 	if other.Index != 0 {
@@ -32,8 +34,8 @@ func (rs *relations) add(r spec.Resource, touched map[Place]bool) {
 	}
 }
 
-func (rs *relations) remove(r spec.Resource, touched map[Place]bool) {
-	at, other := rs.kind.places(r)
+func (rs *relations) remove(r spec.Resource, touched map[spec.Place]bool) {
+	at, other := placesOf(r)
 	if rs.at[at] == r.ID() {
 		delete(rs.at, at)
 		touched[at] = true
@@ -49,7 +51,7 @@ func (rs *relations) remove(r spec.Resource, touched map[Place]bool) {
 }
 
 // replace keeps up with what was found before, and is now.
-func (rs *relations) replace(before, now map[spec.ID]spec.Resource, touched map[Place]bool) {
+func (rs *relations) replace(before, now map[spec.ID]spec.Resource, touched map[spec.Place]bool) {
 	for _, r := range before {
 		rs.remove(r, touched)
 	}
@@ -60,13 +62,13 @@ func (rs *relations) replace(before, now map[spec.ID]spec.Resource, touched map[
 
 // connect has what is at the touched places, and what refers to them, refer to what is there now, and returns what that
 // changed.
-func (rs *relations) connect(p picture, touched map[Place]bool) (changed []spec.ID) {
+func (rs *relations) connect(p picture, touched map[spec.Place]bool) (changed []spec.ID) {
 	anew := func(id spec.ID) {
 		r := p.get(id)
 		if r == nil {
 			return
 		}
-		_, other := rs.kind.places(r)
+		other := r.Relations().Other
 		var there spec.Resource
 		if id, is := rs.at[other]; is && other.Index != 0 {
 			there = p.get(id)
@@ -92,7 +94,7 @@ func (r *Registered) Connect(found []spec.Resource) []spec.Resource {
 	if !r.related() {
 		return found
 	}
-	rs, p, touched := newRelations(r), picture{}, map[Place]bool{}
+	rs, p, touched := newRelations(r), picture{}, map[spec.Place]bool{}
 	for _, f := range found {
 		p.set(f)
 		rs.add(f, touched)

@@ -74,7 +74,7 @@ func (c *Core) looked(r *Result) {
 	for i := range r.seen {
 		s := &r.seen[i]
 		delete(c.found.blind, s.scope)
-		c.journal.confirm(s.found)
+		c.journal.confirm(c.kinds.byName[s.scope.kind], s.found)
 		c.put(c.kinds.byName[s.scope.kind], s)
 		c.unfear(s.scope)
 	}

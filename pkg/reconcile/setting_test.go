@@ -36,7 +36,7 @@ func over(bottom, top string) string {
 	return face(knobs)
 }
 
-func (k panelKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
+func (k panelKind) Observe(_ context.Context, ns *observe.NS, _ Query[*toy]) ([]*toy, error) {
 	return k.observe(ns, "panel")
 }
 

@@ -80,7 +80,7 @@ func takeSurvey(ctx context.Context, kinds []Registered, world *observe.World, j
 				errs[i] = fmt.Errorf("look at %s in %s: %w", kinds[k].Name, namespaces[i].Name, err)
 				return
 			}
-			s.known.confirm(found)
+			s.known.confirm(&kinds[k], found)
 			s.found[i][k] = found
 		}
 	})
@@ -171,7 +171,7 @@ func (a aliases) kept(id spec.ID) (wrote string, kept bool) {
 }
 
 // confirm looks up in the journal what was found with a mark of linkd's.
-func (a aliases) confirm(found []spec.Resource) { a.journal.confirm(found) }
+func (a aliases) confirm(kind *Registered, found []spec.Resource) { a.journal.confirm(kind, found) }
 
 // in are the resources of a kind in a namespace that the journal knows.
 func (a aliases) in(ns, kind string) (ids []spec.ID) {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,34 +45,21 @@ type toy struct {
 	line               int
 }
 
-func (t *toy) ID() spec.ID            { return t.id }
-func (t *toy) Needs() []spec.ID       { return t.needs }
-func (t *toy) OnlyFound() bool        { return t.only }
-func (t *toy) MakesNamespace() string { return t.makes }
-func (t *toy) Problem() string        { return t.ails }
-func (t *toy) Announced() bool        { return t.announced }
+func (t *toy) ID() spec.ID      { return t.id }
+func (t *toy) Needs() []spec.ID { return t.needs }
 
-func (t *toy) Remark(have spec.Resource) string { return have.(*toy).remark }
-
-func (t *toy) Home() (home spec.ID, ok bool) { return t.home, t.home != spec.ID{} }
-
-func (t *toy) Claim() (home spec.ID, device string, ok bool) {
-	return t.claim, t.device, t.claim != spec.ID{}
-}
-
-func (t *toy) Confirm(home spec.ID, _ spec.Selector) { t.home = home }
-func (t *toy) Advice() string                        { return "bring " + t.id.String() + " to " + place(t.claim) }
-func (t *toy) PeerUnmarked() bool                    { return t.onlyHalf }
-
-func (t *toy) Reaches() []string {
-	switch home, fetched := t.Home(); {
-	case t.within != "":
-		return []string{t.within}
-	case fetched:
-		return []string{home.NS}
+// Relations: a toy ends with the spaces and the boxes that it needs.
+func (t *toy) Relations() spec.Relations {
+	r := spec.Relations{Makes: t.makes, Reaches: cmp.Or(t.within, t.home.NS), OnlyFound: t.only, Home: t.home, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf}
+	for _, need := range t.needs {
+		if need.Kind == "space" || need.Kind == "box" {
+			r.StandsOn = append(r.StandsOn, need)
+		}
 	}
-	return nil
+	return r
 }
+
+func (t *toy) fetched() bool { return t.home != spec.ID{} }
 
 func (t *toy) Origin() spec.Source {
 	if t.line == 0 {
@@ -95,8 +83,8 @@ func (t *toy) String() string {
 	}
 	add("needs", strings.Join(ids, ","))
 	add("print", t.print)
-	if home, fetched := t.Home(); fetched {
-		add("home", home.String())
+	if t.fetched() {
+		add("home", t.home.String())
 	}
 	if t.mark {
 		words = append(words, "mark")
@@ -285,12 +273,25 @@ func (k *kernel) needers(id spec.ID) map[spec.ID]bool {
 // (value=a:1,b:2); notes have no room for a mark.
 func (k *kernel) kinds() []Registered {
 	base := toyKind{k}
+	hears := func(topic observe.Topic) Capabilities[*toy] {
+		return Capabilities[*toy]{Hears: []observe.Topic{topic}, Complete: base.Complete, Health: base.Health}
+	}
+	box := func(name string, topic observe.Topic) Registered {
+		kind, can := boxKind{base, name}, hears(topic)
+		can.Fetching = kind
+		can.Ownership = Ownership[*toy]{Adopts: func(want, _ *toy) bool { return want.adopt }, AdoptKey: true}
+		return Register[*toy](name, kind, can)
+	}
+	knob, panel, note := hears(observe.NetconfTopic), hears(observe.NetconfTopic), hears(observe.RouteTopic)
+	knob.Silent, knob.Settings = func(have *toy) bool { return !have.announced }, knobKind{base}
+	panel.Settings, panel.Fill = panelKind{base}, panelKind{base}.Fill
+	note.Ownership.Fingerprint = func(have *toy) string { return have.print }
 	return []Registered{
-		Register[*toy]("space", boxKind{base, "space"}, observe.NamespaceTopic),
-		Register[*toy]("box", boxKind{base, "box"}, observe.LinkTopic),
-		Register[*toy]("knob", knobKind{base}, observe.NetconfTopic).MaybeSilent(),
-		Register[*toy]("panel", panelKind{base}, observe.NetconfTopic),
-		Register[*toy]("note", noteKind{base}, observe.RouteTopic),
+		box("space", observe.NamespaceTopic),
+		box("box", observe.LinkTopic),
+		Register[*toy]("knob", knobKind{base}, knob),
+		Register[*toy]("panel", panelKind{base}, panel),
+		Register[*toy]("note", noteKind{base}, note),
 	}
 }
 
@@ -315,8 +316,7 @@ func (k toyKind) observe(ns *observe.NS, kind string) (found []*toy, err error) 
 }
 
 func (k toyKind) Owned(have *toy) bool {
-	_, fetched := have.Home()
-	return have.mark || fetched
+	return have.mark || have.fetched()
 }
 
 func (k toyKind) Diff(want, have *toy) []Field {
@@ -355,6 +355,8 @@ func (k toyKind) Update(_ context.Context, _ *observe.NS, want, have *toy) error
 
 func (k toyKind) Delete(_ context.Context, _ *observe.NS, have *toy) error { return k.delete(have.id) }
 
+func (k toyKind) Health(_, have *toy) (remark, problem string) { return have.remark, have.ails }
+
 func (k toyKind) Complete(_ Located, want *toy) (*toy, error) {
 	switch {
 	case want.pending != "":
@@ -365,7 +367,7 @@ func (k toyKind) Complete(_ Located, want *toy) (*toy, error) {
 	return want, nil
 }
 
-func (k boxKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
+func (k boxKind) Observe(_ context.Context, ns *observe.NS, _ Query[*toy]) ([]*toy, error) {
 	return k.observe(ns, k.name)
 }
 
@@ -396,18 +398,12 @@ func (k boxKind) Leaves(have *toy, found []spec.Resource) (ends, loses []spec.ID
 	return ends, loses
 }
 
-func (k boxKind) Adopts(want *toy) bool { return want.adopt }
-
-func (k boxKind) Victims(have *toy, found []spec.Resource) (ids []spec.ID) {
-	for _, r := range found {
-		if slices.Contains(r.Needs(), have.id) {
-			ids = append(ids, r.ID())
-		}
-	}
-	return ids
+func (k boxKind) Confirm(have *toy, home spec.ID, _ spec.Selector) { have.home = home }
+func (k boxKind) Advice(have *toy) string {
+	return "bring " + have.id.String() + " to " + place(have.claim)
 }
 
-func (k knobKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
+func (k knobKind) Observe(_ context.Context, ns *observe.NS, _ Query[*toy]) ([]*toy, error) {
 	return k.observe(ns, "knob")
 }
 
@@ -427,8 +423,6 @@ func (k knobKind) Prior(have *toy, before string) *toy {
 	return &toy{id: have.id, needs: have.needs, value: before}
 }
 
-func (k noteKind) Observe(_ context.Context, ns *observe.NS) ([]*toy, error) {
+func (k noteKind) Observe(_ context.Context, ns *observe.NS, _ Query[*toy]) ([]*toy, error) {
 	return k.observe(ns, "note")
 }
-
-func (k noteKind) Fingerprint(have *toy) string { return have.print }

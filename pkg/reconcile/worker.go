@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
 // Worker carries out requests. Several goroutines may use it.
@@ -90,20 +91,18 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
 	if links != nil {
 		seen.links = &s.extent
 	}
-	switch wanted := s.wanted; {
-	case s.Kind.selective():
-		if links != nil {
-			wanted = on(s.Kind, links, s.extent, wanted)
-		}
-		seen.found, err = s.Kind.Look(ctx, ns, wanted)
-		if err == nil && s.search {
-			marked, searchErr := s.Kind.Observe(ctx, ns)
-			seen.found, err = append(marked, seen.found...), searchErr
-		}
-	case links != nil:
-		seen.found, err = s.Kind.observeLinks(ctx, ns, links)
-	default:
-		seen.found, err = s.Kind.see(ctx, ns, wanted)
+	if !s.Kind.selective() {
+		seen.found, err = s.Kind.Observe(ctx, ns, Query[spec.Resource]{Wanted: s.wanted, Links: links})
+		return seen, err
+	}
+	wanted := s.wanted
+	if links != nil {
+		wanted = on(s.Kind, links, s.extent, wanted)
+	}
+	seen.found, err = s.Kind.Look(ctx, ns, wanted)
+	if err == nil && s.search {
+		marked, searchErr := s.Kind.Observe(ctx, ns, Query[spec.Resource]{Purpose: ToSearch})
+		seen.found, err = append(marked, seen.found...), searchErr
 	}
 	return seen, err
 }

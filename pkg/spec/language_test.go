@@ -70,9 +70,10 @@ type toy struct {
 	source Source
 }
 
-func (t *toy) ID() ID         { return t.id }
-func (t *toy) Needs() []ID    { return t.needs }
-func (t *toy) Origin() Source { return t.source }
+func (t *toy) ID() ID               { return t.id }
+func (t *toy) Needs() []ID          { return t.needs }
+func (t *toy) Origin() Source       { return t.source }
+func (t *toy) Relations() Relations { return Relations{} }
 
 // files are those of a txtar archive; text without any is a.yaml.
 func files(text string) (fs []File) {

@@ -31,11 +31,9 @@ type Resource interface {
 	Needs() []ID
 	// Origin is where the resource was declared; it is zero for one that was found.
 	Origin() Source
+	// Relations are all that the resource has to do with others beside that.
+	Relations() Relations
 }
-
-// Nested is a resource that stands inside others without needing them to be declared: that must not go round in a
-// circle either.
-type Nested interface{ Within() []ID }
 
 // cycles reports every resource that needs itself, directly or through others.
 func (s *Set) cycles() Errors {
@@ -74,10 +72,8 @@ func (s *Set) cycles() Errors {
 		for _, need := range r.Needs() {
 			visit(need)
 		}
-		if n, is := r.(Nested); is {
-			for _, outer := range n.Within() {
-				visit(outer)
-			}
+		if outer := r.Relations().Within; outer != (ID{}) {
+			visit(outer)
 		}
 		path = path[:len(path)-1]
 		state[id] = done

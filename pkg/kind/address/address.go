@@ -66,8 +66,11 @@ func (a *Address) refer(all *spec.Set) { a.referred = Membership(all, a.NS, a.De
 // Origin implements spec.Resource.
 func (a *Address) Origin() spec.Source { return a.Source }
 
-// Problem implements reconcile.Ailing. The kernel does not try again by itself.
-func (a *Address) Problem() string {
+// Relations implements spec.Resource.
+func (a *Address) Relations() spec.Relations { return spec.Relations{StaysBehind: !a.byKernelAgain()} }
+
+// problem is why the address is of no use. The kernel does not try again by itself.
+func (a *Address) problem() string {
 	if a.DADFailed {
 		return "another host on the link has this address (duplicate address detection failed), so the kernel does not use it; " +
 			"once that is mended, delete it, and linkd makes it anew"
@@ -78,9 +81,9 @@ func (a *Address) Problem() string {
 // byKernel tells whether the kernel made the address by itself.
 func (a *Address) byKernel() bool { return a.Proto >= 1 && a.Proto <= 3 }
 
-// ByKernel tells whether the kernel made the address by itself and will again (IFAPROT_KERNEL_* in linux/if_addr.h, which
+// byKernelAgain tells whether the kernel made the address by itself and will again (IFAPROT_KERNEL_* in linux/if_addr.h, which
 // kernels before 5.18 do not say).
-func (a *Address) ByKernel() bool {
+func (a *Address) byKernelAgain() bool {
 	return a.Proto >= 1 && a.Proto <= 3 || a.Prefix.Addr().IsLinkLocalUnicast() && a.Prefix.Addr().Is6()
 }
 

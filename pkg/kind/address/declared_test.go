@@ -14,11 +14,12 @@ type thing struct {
 	resets bool
 }
 
-func (p thing) ID() spec.ID         { return p.id }
-func (p thing) Needs() []spec.ID    { return nil }
-func (p thing) Origin() spec.Source { return spec.Source{} }
-func (p thing) MasterID() spec.ID   { return p.master }
-func (p thing) ResetsPorts() bool   { return p.resets }
+func (p thing) ID() spec.ID               { return p.id }
+func (p thing) Needs() []spec.ID          { return nil }
+func (p thing) Origin() spec.Source       { return spec.Source{} }
+func (p thing) Relations() spec.Relations { return spec.Relations{} }
+func (p thing) MasterID() spec.ID         { return p.master }
+func (p thing) ResetsPorts() bool         { return p.resets }
 
 // An address in a VRF waits until its device is in it; one on a port of a bridge need not.
 func TestMembership(t *testing.T) {

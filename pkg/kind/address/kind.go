@@ -18,19 +18,25 @@ var Kind = register()
 
 func register() reconcile.Registered {
 	var k reconcile.Kind[*Address] = kind{}
+	can := reconcile.Capabilities[*Address]{
+		Hears:     []observe.Topic{observe.AddressTopic, observe.LinkTopic},
+		Ownership: reconcile.Ownership[*Address]{Adopts: kind{}.ComesWith},
+		Show:      kind{}.Show,
+		Health:    func(_, have *Address) (remark, problem string) { return "", have.problem() },
+	}
 	switch {
 	case !observe.KernelIs(5, 18):
-		k = unmarked{}
+		k, can.Ownership.Fingerprint = unmarked{}, unmarked{}.Fingerprint
 	case !observe.KernelIs(6, 4):
-		k = markedAtBirth{}
+		k, can.Ownership.Fingerprint = markedAtBirth{}, markedAtBirth{}.Fingerprint
 	}
-	return reconcile.Register(kindName, k, observe.AddressTopic, observe.LinkTopic)
+	return reconcile.Register(kindName, k, can)
 }
 
 type kind struct{}
 
 // Observe implements reconcile.Kind.
-func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Address, error) {
+func (kind) Observe(ctx context.Context, ns *observe.NS, _ reconcile.Query[*Address]) ([]*Address, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
@@ -52,10 +58,10 @@ func (k kind) Diff(want, have *Address) []reconcile.Field {
 	return fs
 }
 
-// ComesWith implements reconcile.Fixture. What runs out belongs to whoever keeps it alive, as a DHCP client does, and
-// the kernel has marks of its own (IFAPROT_KERNEL_LO and the next two in linux/if_addr.h). RTM_NEWADDR changes the mark
-// alone, with no moment in which the address is not there; but to an IPv6 address with a peer it adds a route that was not
-// there (inet6_addr_modify in net/ipv6/addrconf.c).
+// ComesWith tells whether a file asks to take over have with its link. What runs out belongs to whoever keeps it alive, as a
+// DHCP client does, and the kernel has marks of its own (IFAPROT_KERNEL_LO and the next two in linux/if_addr.h). RTM_NEWADDR
+// changes the mark alone, with no moment in which the address is not there; but to an IPv6 address with a peer it adds a
+// route that was not there (inet6_addr_modify in net/ipv6/addrconf.c).
 func (kind) ComesWith(want, have *Address) bool {
 	lasting := want.ValidLft != nil || spec.ValueOr(have.ValidLft, Forever) == Forever
 	changesMore := have.Prefix.Addr().Is6() && have.Peer != nil
@@ -194,7 +200,7 @@ type unmarked struct{ kind }
 // Diff implements reconcile.Kind.
 func (unmarked) Diff(want, have *Address) []reconcile.Field { return difference(want, have) }
 
-// Fingerprint implements reconcile.Unmarked: nothing tells linkd's address from the same one made by another.
+// Fingerprint is "": nothing tells linkd's address from the same one made by another.
 func (unmarked) Fingerprint(*Address) string { return "" }
 
 // markedAtBirth is the kind on a kernel that ignores the mark for an IPv4 address that is there (inet_rtm_newaddr in
@@ -209,5 +215,5 @@ func (k markedAtBirth) Diff(want, have *Address) []reconcile.Field {
 	return k.kind.Diff(want, have)
 }
 
-// Fingerprint implements reconcile.Unmarked: what was marked, and is not any more, was made anew by somebody else.
+// Fingerprint is the mark: what was marked, and is not any more, was made anew by somebody else.
 func (markedAtBirth) Fingerprint(have *Address) string { return fmt.Sprint("proto ", have.Proto) }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/kind/conform"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -103,7 +104,7 @@ func TestLengthOfIPv6Changes(t *testing.T) {
 func marks(t *testing.T, lab *conform.Lab) map[string]uint8 {
 	t.Helper()
 	lab.NS.Forget()
-	found, err := (kind{}).Observe(context.Background(), lab.NS)
+	found, err := (kind{}).Observe(context.Background(), lab.NS, reconcile.Query[*Address]{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show implements reconcile.Shower. The order is the kernel's: the first IPv4 address of a subnet is its primary one.
+// Show writes what was found as the files would say it. The order is the kernel's: the first IPv4 address of a subnet is its
+// primary one.
 func (kind) Show(page *spec.Page, found []*Address, kept reconcile.Kept) {
 	for _, a := range found {
 		_, ours := kept(a.ID())

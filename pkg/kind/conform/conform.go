@@ -77,6 +77,7 @@ func (l *life) create() {
 		for _, w := range l.example.Want {
 			l.has(after, w)
 		}
+		l.answers(after)
 		if again != "" {
 			after.is(l.t, "create again", now)
 		}
@@ -152,6 +153,23 @@ func (l *life) look() state {
 		s[r.ID()] = r
 	}
 	return s
+}
+
+// answers checks that the query by which the engine compares finds what is wanted, as a look at all finds it.
+func (l *life) answers(s state) {
+	l.t.Helper()
+	l.lab.NS.Forget()
+	found, err := l.k.Observe(l.t.Context(), l.lab.NS, reconcile.Query[spec.Resource]{Wanted: l.example.Want})
+	Must(l.t, err)
+	there := state{}
+	for _, r := range found {
+		there[r.ID()] = r
+	}
+	for _, w := range l.example.Want {
+		if d := Differences(s[w.ID()], there[w.ID()]); d != "" {
+			l.t.Errorf("%s: a look to compare (-all +compare):\n%s", w.ID(), d)
+		}
+	}
 }
 
 func (l *life) has(s state, want spec.Resource) {

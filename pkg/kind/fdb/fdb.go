@@ -60,7 +60,7 @@ func (e *Entry) ID() spec.ID {
 // The words are those of bridge(8).
 const dstWord, viaWord, selfWord, vlanWord = " dst ", " via ", " self", " vlan "
 
-// FromID implements reconcile.Selective.
+// FromID is what an ID stands for, without what the ID does not say.
 func (kind) FromID(id spec.ID) (*Entry, bool) {
 	dev, rest, _ := strings.Cut(id.Key, "/")
 	e := &Entry{NS: id.NS, Dev: dev}
@@ -104,6 +104,9 @@ func (e *Entry) Needs() []spec.ID {
 }
 
 func (e *Entry) portID() spec.ID { return spec.ID{NS: e.NS, Kind: "port", Key: e.Dev} }
+
+// Relations implements spec.Resource.
+func (e *Entry) Relations() spec.Relations { return spec.Relations{} }
 
 // Origin implements spec.Resource.
 func (e *Entry) Origin() spec.Source { return e.Source }

@@ -14,19 +14,31 @@ import (
 
 // Kind is the static entries of forwarding databases. They go with their port, and not every change of them is told from
 // what a bridge learns.
-var Kind = reconcile.Register[*Entry](kindName, kind{}, observe.ForwardingTopic, observe.LinkTopic).MaybeSilent()
+var Kind = reconcile.Register[*Entry](kindName, kind{}, reconcile.Capabilities[*Entry]{
+	Hears:  []observe.Topic{observe.ForwardingTopic, observe.LinkTopic},
+	Silent: reconcile.Always[*Entry],
+	FromID: kind{}.FromID,
+	Link:   kind{}.OnLink,
+	Ownership: reconcile.Ownership[*Entry]{
+		// Nothing tells linkd's entry from the same one made by another.
+		Fingerprint: func(*Entry) string { return "" },
+		Adopts:      kind{}.ComesWith,
+	},
+	Show: kind{}.Show,
+})
 
 type kind struct{}
 
-var (
-	_ reconcile.Selective[*Entry] = kind{}
-	_ reconcile.OnLink[*Entry]    = kind{}
-	_ reconcile.Unmarked[*Entry]  = kind{}
-	_ reconcile.Fixture[*Entry]   = kind{}
-)
+// Observe finds what is wanted, or what somebody made.
+func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Entry]) ([]*Entry, error) {
+	if query.Purpose == reconcile.ToCompare {
+		return k.observeWanted(ns, query.Wanted)
+	}
+	return k.observeMade(ctx, ns)
+}
 
-// Observe finds what somebody made: of what the bridges have learnt there can be very much.
-func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Entry, error) {
+// observeMade finds what somebody made: of what the bridges have learnt there can be very much.
+func (kind) observeMade(ctx context.Context, ns *observe.NS) ([]*Entry, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
@@ -46,10 +58,10 @@ func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Entry, error) {
 	return slices.DeleteFunc(all, func(e *Entry) bool { return e.VLAN != 0 && everyVLAN[place{e.Dev, e.MAC}] }), nil
 }
 
-// ObserveWanted implements reconcile.Selective. A bridge is asked for each MAC address, which costs it the same however
+// observeWanted looks for some entries. A bridge is asked for each MAC address, which costs it the same however
 // many it knows; to list those of a port it goes through all of them. A VXLAN tells only one of the hosts of an address
 // when it is asked for that.
-func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Entry) (found []*Entry, err error) {
+func (kind) observeWanted(ns *observe.NS, wanted []*Entry) (found []*Entry, err error) {
 	listed := map[string]bool{}
 	for _, w := range wanted {
 		if w.Dst.IsValid() && listed[w.Dev] {
@@ -86,16 +98,13 @@ func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Entry) (f
 	return found, nil
 }
 
-// OnLink implements reconcile.OnLink.
+// OnLink is the link that an entry belongs to.
 func (kind) OnLink(e *Entry) (name string, index int) { return e.Dev, e.index }
 
 // Owned implements reconcile.Kind: an entry carries no mark.
 func (kind) Owned(*Entry) bool { return false }
 
-// Fingerprint implements reconcile.Unmarked: nothing tells linkd's entry from the same one made by another.
-func (kind) Fingerprint(*Entry) string { return "" }
-
-// ComesWith implements reconcile.Fixture.
+// ComesWith tells whether a file asks to take over have with its link.
 func (k kind) ComesWith(want, have *Entry) bool { return want.Adopt && len(k.Diff(want, have)) == 0 }
 
 // Diff implements reconcile.Kind. A bridge moves even a static entry to another port, when frames from the address come

@@ -86,7 +86,7 @@ func TestConformOnVLANs(t *testing.T) {
 func look(t *testing.T, lab *conform.Lab) string {
 	t.Helper()
 	lab.NS.Forget()
-	found, err := (kind{}).Observe(context.Background(), lab.NS)
+	found, err := (kind{}).observeMade(context.Background(), lab.NS)
 	conform.Must(t, err)
 	var lines []string
 	for _, e := range found {
@@ -116,7 +116,7 @@ func TestEveryVLANOfThePort(t *testing.T) {
 			t.Errorf("made:\n%s", fdb)
 		}
 	}
-	found, err := kind{}.ObserveWanted(t.Context(), lab.NS, []*Entry{want})
+	found, err := kind{}.observeWanted(lab.NS, []*Entry{want})
 	conform.Must(t, err)
 	conform.Must(t, (kind{}).Delete(t.Context(), lab.NS, found[0]))
 	if d := conform.Differences("", look(t, lab)); d != "" {
@@ -185,7 +185,7 @@ func TestMoved(t *testing.T) {
 	want := read(t, "eth0", "{mac: '02:00:00:00:00:01'}")
 	conform.Must(t, (kind{}).Create(t.Context(), lab.NS, want))
 	bridge(t, "fdb replace 02:00:00:00:00:01 dev eth2 master static")
-	found, err := kind{}.ObserveWanted(t.Context(), lab.NS, []*Entry{want})
+	found, err := kind{}.observeWanted(lab.NS, []*Entry{want})
 	conform.Must(t, err)
 	if d := conform.Differences([]string{"port: eth2 -> eth0"}, differences(want, found[0])); d != "" {
 		t.Fatalf("differences (-want +got):\n%s", d)
@@ -217,7 +217,7 @@ func TestWhereItCannotBe(t *testing.T) {
 		{"vx0", "{mac: '02:00:00:00:00:01', dst: '2001:db8::2'}", "address family not supported by protocol", unix.EAFNOSUPPORT},
 	} {
 		want := read(t, test.dev, test.entry)
-		found, err := kind{}.ObserveWanted(t.Context(), lab.NS, []*Entry{want})
+		found, err := kind{}.observeWanted(lab.NS, []*Entry{want})
 		if len(found) > 0 || err != nil {
 			t.Errorf("%s: found %v, %v", want.ID(), found, err)
 		}

@@ -13,7 +13,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show implements reconcile.Shower. What a VXLAN does with what it does not know is said by the link itself.
+// Show writes what was found as the files would say it. What a VXLAN does with what it does not know is said by the link
+// itself.
 func (kind) Show(page *spec.Page, found []*Entry, _ reconcile.Kept) {
 	// The kernel's order is that of a hash.
 	byAddress := slices.SortedStableFunc(slices.Values(found), func(a, b *Entry) int {

@@ -44,17 +44,20 @@ func (c *Chain) ID() spec.ID { return spec.ID{NS: c.NS, Kind: c.Family, Key: c.T
 // Needs implements spec.Resource. A rule may name a device that is not there.
 func (c *Chain) Needs() []spec.ID { return nil }
 
+// Relations implements spec.Resource.
+func (c *Chain) Relations() spec.Relations { return spec.Relations{} }
+
 // Origin implements spec.Resource.
 func (c *Chain) Origin() spec.Source { return c.Source }
 
-// Announced implements reconcile.Announced. What keeps packets from being forwarded goes as silently as it came, so it
+// announced implements Resource. What keeps packets from being forwarded goes as silently as it came, so it
 // is looked for again while it is there.
-func (c *Chain) Announced() bool {
+func (c *Chain) announced() bool {
 	return c.Around.announced() && (c.Around.Forwarding || !c.forwards())
 }
 
-// Remark implements reconcile.Remarker.
-func (c *Chain) Remark(have spec.Resource) string {
+// remark implements Resource.
+func (c *Chain) remark(have Resource) string {
 	around := have.(*Chain).Around
 	remarks := around.remarks()
 	if c.forwards() && !around.Forwarding {

@@ -127,7 +127,7 @@ func TestEditsByTheRealPrograms(t *testing.T) {
 
 func found(l lab, k kind, ns *observe.NS, chain *Chain) *Chain {
 	l.Helper()
-	resources, err := k.ObserveWanted(l.Context(), ns, []Resource{chain})
+	resources, err := k.observeWanted(l.Context(), ns, []Resource{chain})
 	conform.Must(l, err)
 	for _, r := range resources {
 		if r.ID() == chain.ID() {

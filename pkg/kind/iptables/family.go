@@ -24,8 +24,17 @@ var (
 )
 
 func register(f family) reconcile.Registered {
-	return reconcile.Register[Resource](f.name, kind{f}, observe.RulesetTopic, observe.AddressTopic).MaybeSilent().ByPrograms().
-		Following(observe.NetconfTopic)
+	k := kind{f}
+	return reconcile.Register[Resource](f.name, k, reconcile.Capabilities[Resource]{
+		Hears:    []observe.Topic{observe.RulesetTopic, observe.AddressTopic},
+		Follows:  []observe.Topic{observe.NetconfTopic},
+		Programs: true,
+		Silent:   func(have Resource) bool { return !have.announced() },
+		FromID:   k.FromID,
+		Settings: k,
+		Show:     k.Show,
+		Health:   func(want, have Resource) (remark, problem string) { return want.remark(have), "" },
+	})
 }
 
 // family is one of the two: one schema, and one set of programs and tables each.

@@ -12,22 +12,31 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Resource is a *Policy or a *Chain.
+// Resource is a *Policy or a *Chain, or, where everything is shown, what others have.
 type Resource interface {
 	spec.Resource
 	table() string
+	// announced tells whether changes of what was found are announced.
+	announced() bool
+	// remark is what there is to say of the resource beside have, as which it was found.
+	remark(have Resource) string
 }
 
 type kind struct{ family }
 
-var (
-	_ reconcile.Setting[Resource]   = kind{}
-	_ reconcile.Selective[Resource] = kind{}
-)
+// Observe looks at nothing where nothing is wanted, because a look runs a program, unless it has to search.
+func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[Resource]) ([]Resource, error) {
+	switch query.Purpose {
+	case reconcile.ToShow:
+		return k.survey(ctx, ns)
+	case reconcile.ToSearch:
+		return k.search(ctx, ns)
+	}
+	return k.observeWanted(ctx, ns, query.Wanted)
+}
 
-// Observe finds linkd's chains where nothing is known of any. Otherwise nothing is looked at where nothing is wanted,
-// because a look runs a program: see ObserveWanted.
-func (k kind) Observe(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
+// search finds linkd's chains where nothing is known of any.
+func (k kind) search(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
 	v, err := k.look(ctx, ns, nil)
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, nil
@@ -46,9 +55,9 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS) (found []Resource, er
 	return found, nil
 }
 
-// ObserveWanted returns all of linkd's chains, and the policies. A table that cannot be read matters where something is
+// observeWanted returns all of linkd's chains, and the policies. A table that cannot be read matters where something is
 // wanted in it.
-func (k kind) ObserveWanted(ctx context.Context, ns *observe.NS, wanted []Resource) (found []Resource, err error) {
+func (k kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Resource) (found []Resource, err error) {
 	if len(wanted) == 0 {
 		return nil, nil
 	}
@@ -128,7 +137,7 @@ func (kind) Diff(want, have Resource) []reconcile.Field {
 	return fields
 }
 
-// Before implements reconcile.Setting: a policy is set, and a chain is made.
+// Before implements reconcile.Settings: a policy is set, and a chain is made.
 func (kind) Before(_, have Resource) (string, bool) {
 	p, is := have.(*Policy)
 	if !is {
@@ -137,7 +146,7 @@ func (kind) Before(_, have Resource) (string, bool) {
 	return p.Target, true
 }
 
-// Prior implements reconcile.Setting.
+// Prior implements reconcile.Settings.
 func (kind) Prior(have Resource, before string) Resource {
 	p := *have.(*Policy)
 	p.Target = before

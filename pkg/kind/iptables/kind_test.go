@@ -193,7 +193,7 @@ func TestLookMakesNothing(t *testing.T) {
 		const tables = "cat /proc/self/net/ip_tables_names /proc/self/net/ip6_tables_names 2>/dev/null || :; nft list tables"
 		before := l.sh(tables)
 		for _, r := range conform.Read(t, language, "namespaces: {lab: {"+everything+","+everything6+"}}") {
-			found, err := kindOf(r).ObserveWanted(l.Context(), l.open(), []Resource{r.(Resource)})
+			found, err := kindOf(r).observeWanted(l.Context(), l.open(), []Resource{r.(Resource)})
 			conform.Must(l, err)
 			for _, f := range found {
 				if p, is := f.(*Policy); !is || p.Target != "ACCEPT" {

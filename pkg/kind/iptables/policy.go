@@ -33,16 +33,19 @@ func (p *Policy) ID() spec.ID {
 // Needs implements spec.Resource.
 func (p *Policy) Needs() []spec.ID { return nil }
 
+// Relations implements spec.Resource.
+func (p *Policy) Relations() spec.Relations { return spec.Relations{} }
+
 // Origin implements spec.Resource.
 func (p *Policy) Origin() spec.Source { return p.Source }
 
 func (p *Policy) table() string { return filter }
 
-// Announced implements reconcile.Announced.
-func (p *Policy) Announced() bool { return p.In.announced() }
+// announced implements Resource.
+func (p *Policy) announced() bool { return p.In.announced() }
 
-// Remark implements reconcile.Remarker.
-func (p *Policy) Remark(have spec.Resource) string {
+// remark implements Resource.
+func (p *Policy) remark(have Resource) string {
 	return strings.Join(have.(*Policy).In.remarks(), "; ")
 }
 

@@ -31,14 +31,19 @@ func (f *foreign) Needs() []spec.ID { return nil }
 // Origin implements spec.Resource.
 func (f *foreign) Origin() spec.Source { return spec.Source{} }
 
-func (f *foreign) table() string { return f.Table }
+// Relations implements spec.Resource.
+func (f *foreign) Relations() spec.Relations { return spec.Relations{} }
+
+func (f *foreign) table() string          { return f.Table }
+func (f *foreign) announced() bool        { return false }
+func (f *foreign) remark(Resource) string { return "" }
 
 // tableNames are all that there are (iptables(8)).
 var tableNames = []string{filter, "nat", "mangle", "raw", "security"}
 
-// Survey implements reconcile.Surveyor: it finds the policies, linkd's chains and how many rules are others', in all
+// survey finds the policies, linkd's chains and how many rules are others', in all
 // tables.
-func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []Resource) (found []Resource, err error) {
+func (k kind) survey(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
 	if ns.Partly() {
 		return nil, nil
 	}
@@ -80,7 +85,7 @@ func (t *table) foreign() (count int) {
 	return count + t.dropped
 }
 
-// Show implements reconcile.Shower. Linkd's own rules are shown by what they were made of.
+// Show writes what was found as the files would say it. Linkd's own rules are shown by what they were made of.
 func (k kind) Show(page *spec.Page, found []Resource, kept reconcile.Kept) {
 	var policies policies
 	var own []*Chain

@@ -20,7 +20,7 @@ func (l lab) shown(kept ...string) string {
 	page.Declare(spec.Namespace{Name: "lab", Selector: spec.Selector{Scheme: "name", Value: "lab"}}, true)
 	ns := l.open()
 	for _, f := range []family{ipv4, ipv6} {
-		found, err := kind{f}.Survey(context.Background(), ns, nil)
+		found, err := kind{f}.survey(context.Background(), ns)
 		conform.Must(l, err)
 		kind{f}.Show(page, found, func(id spec.ID) (string, bool) {
 			for _, key := range kept {

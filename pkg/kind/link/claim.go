@@ -13,9 +13,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Claim implements reconcile.Claimant. linkd cannot have fetched the loopback interface, nor one that the kernel keeps in its
-// namespace.
-func (l *Link) Claim() (home spec.ID, device string, ok bool) {
+// claim is the home that the mark of what was fetched names, and the device. linkd cannot have fetched the loopback interface,
+// nor one that the kernel keeps in its namespace.
+func (l *Link) claim() (home spec.ID, device string, ok bool) {
 	if l.found == nil || l.found.mark == "" || l.Name == loopback || slices.Contains(immovable, l.Type) {
 		return spec.ID{}, "", false
 	}
@@ -25,12 +25,14 @@ func (l *Link) Claim() (home spec.ID, device string, ok bool) {
 // immovable are kinds of which no interface ever leaves its namespace (netns_immutable, before 6.13 NETIF_F_NETNS_LOCAL).
 var immovable = []string{"bridge", "bond", "vrf", "team", "hsr", "batadv"}
 
-// Confirm implements reconcile.Claimant.
-func (l *Link) Confirm(home spec.ID, from spec.Selector) { l.found.home, l.found.from = home, from }
+// Confirm implements reconcile.Fetching.
+func (kind) Confirm(l *Link, home spec.ID, from spec.Selector) {
+	l.found.home, l.found.from = home, from
+}
 
-// PeerUnmarked implements reconcile.Spanning. It reports whether the other end of a pair is in another namespace and does not
+// peerUnmarked reports whether the other end of a pair is in another namespace and does not
 // carry the same mark, or is in a namespace that the files do not name. The kernel deletes both ends together.
-func (l *Link) PeerUnmarked() bool {
+func (l *Link) peerUnmarked() bool {
 	t := typeNamed(l.Type)
 	if l.found == nil || t == nil || !t.Paired || l.found.link.ParentNS == here {
 		return false
@@ -41,9 +43,9 @@ func (l *Link) PeerUnmarked() bool {
 // here is the ParentNS of an interface whose other end is in the same namespace.
 const here = -1
 
-// Advice implements reconcile.Claimant. Somebody else may have chosen the mark and the name, and hope that an administrator
+// Advice implements reconcile.Fetching. Somebody else may have chosen the mark and the name, and hope that an administrator
 // types them as root, so they are quoted.
-func (l *Link) Advice() string {
+func (kind) Advice(l *Link) string {
 	m, _ := parseFetchMark(l.found.mark)
 	ip, dev := "nsenter --net="+shellWord(l.found.path)+" ip", shellWord(l.Name)
 	switch dir, name, _ := cutLast(l.found.path, "/"); {

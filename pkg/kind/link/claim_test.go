@@ -117,7 +117,7 @@ func TestWhatCanHaveBeenFetched(t *testing.T) {
 		{Link{Name: "br0", Type: "bridge", found: &found{mark: mark}}, false},
 		{Link{Name: "eth0", Type: "existing"}, false},
 	} {
-		if _, _, ok := test.l.Claim(); ok != test.ok {
+		if _, _, ok := test.l.claim(); ok != test.ok {
 			t.Errorf("%+v: %v", test.l, ok)
 		}
 	}
@@ -148,7 +148,7 @@ func TestCommandsAreQuoted(t *testing.T) {
 	}}
 	want := "To put it back: nsenter --net=/proc/7/ns/net ip link set dev 'a;reboot'\\''' netns 1 name '$(x)'. " +
 		"To keep it there: nsenter --net=/proc/7/ns/net ip link property del dev 'a;reboot'\\''' altname 'linkd:$(reboot)@host:$(x)'"
-	if got := l.Advice(); !strings.Contains(got, want) {
+	if got := (kind{}).Advice(l); !strings.Contains(got, want) {
 		t.Errorf("%s\nwithout %s", got, want)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Home implements reconcile.Fetched.
+// Home is where the interface is fetched from; ok is false for one that is not.
 func (l *Link) Home() (home spec.ID, ok bool) {
 	if l.found != nil {
 		home = l.found.home
@@ -210,7 +210,7 @@ func rename(ns *observe.NS, l *observe.Link, name string) error {
 	return errors.Join(err, set(ns, l.Index, &up), r.replay(ns, name))
 }
 
-// Record implements reconcile.Fetcher. What only gets another name where it is keeps all else.
+// Record implements reconcile.Fetching. What only gets another name where it is keeps all else.
 func (kind) Record(_ context.Context, ns *observe.NS, want, have *Link) (before, device string, err error) {
 	_, l, err := have.now(ns)
 	if err != nil {
@@ -229,7 +229,7 @@ func (kind) Record(_ context.Context, ns *observe.NS, want, have *Link) (before,
 	return before, have.found.device, err
 }
 
-// PutBack implements reconcile.Fetcher. The mark goes last: what is killed before that is put back once more.
+// PutBack implements reconcile.Fetching. The mark goes last: what is killed before that is put back once more.
 func (kind) PutBack(_ context.Context, ns *observe.NS, have *Link, before string) error {
 	there, l, err := have.now(ns)
 	if err != nil {
@@ -267,7 +267,7 @@ func (kind) PutBack(_ context.Context, ns *observe.NS, have *Link, before string
 	return setFetchMark(at, l, "")
 }
 
-// Leaves implements reconcile.Fetcher. A vxlan ends when the interface that it sends by leaves
+// Leaves implements reconcile.Fetching. A vxlan ends when the interface that it sends by leaves
 // (vxlan_handle_lowerdev_unregister in drivers/net/vxlan), while others keep a parent that is elsewhere.
 func (kind) Leaves(have *Link, found []spec.Resource) (ends, loses []spec.ID) {
 	for _, r := range found {
@@ -281,7 +281,7 @@ func (kind) Leaves(have *Link, found []spec.Resource) (ends, loses []spec.ID) {
 			}
 			continue
 		}
-		if a, is := r.(interface{ ByKernel() bool }); is && !a.ByKernel() && slices.Contains(r.Needs(), have.ID()) {
+		if r.Relations().StaysBehind && slices.Contains(r.Needs(), have.ID()) {
 			loses = append(loses, id)
 		}
 	}

@@ -58,13 +58,13 @@ func setOut(t *testing.T, setup string) *journey {
 func (j *journey) find(ns *observe.NS, name string) *Link {
 	j.t.Helper()
 	ns.Forget()
-	found, err := kind{}.Observe(j.t.Context(), ns)
+	found, err := kind{}.observeAll(j.t.Context(), ns)
 	conform.Must(j.t, err)
 	for _, l := range found {
 		if l.Name == name {
-			if home, _, claims := l.Claim(); claims {
+			if home, _, claims := l.claim(); claims {
 				// As the journal would.
-				l.Confirm(home, spec.Selector{})
+				kind{}.Confirm(l, home, spec.Selector{})
 			}
 			return l
 		}

@@ -11,7 +11,22 @@ import (
 )
 
 // Kind is interfaces.
-var Kind = reconcile.Register[*Link]("link", kind{}, observe.LinkTopic)
+var Kind = reconcile.Register[*Link]("link", kind{}, capabilities)
+
+var capabilities = reconcile.Capabilities[*Link]{
+	Hears:    []observe.Topic{observe.LinkTopic},
+	Link:     kind{}.OnLink,
+	Connect:  kind{}.Connect,
+	Settings: kind{},
+	Fill:     kind{}.Fill,
+	Ownership: reconcile.Ownership[*Link]{
+		Fingerprint: kind{}.Fingerprint,
+		Adopts:      func(want, _ *Link) bool { return want.Adopt },
+		AdoptKey:    true,
+	},
+	Fetching: kind{},
+	Show:     kind{}.Show,
+}
 
 type kind struct{}
 
@@ -20,13 +35,10 @@ func (kind) Owned(have *Link) bool {
 	return fetched || Marked(have.found.link)
 }
 
-// Fingerprint implements reconcile.Unmarked: between the creation of an interface and its mark lies a moment (the
+// Fingerprint is the index: between the creation of an interface and its mark lies a moment (the
 // kernel takes no alias at creation, rtnl_create_link in net/core/rtnetlink.c). Indexes are not used twice in a
 // namespace until they wrap.
 func (kind) Fingerprint(have *Link) string { return strconv.Itoa(have.found.link.Index) }
-
-// Adopts implements reconcile.Adopter.
-func (kind) Adopts(want *Link) bool { return want.Adopt }
 
 func (kind) Diff(want, have *Link) []reconcile.Field {
 	var fs reconcile.Fields
@@ -66,24 +78,6 @@ func end(id spec.ID) string {
 	return id.NS + "/" + id.Key
 }
 
-// Victims implements reconcile.Victims: a master's ports lose their connection when it goes, and what stands on an
-// interface goes with it.
-func (kind) Victims(have *Link, all []spec.Resource) (victims []spec.ID) {
-	for _, r := range all {
-		switch r := r.(type) {
-		case *Link:
-			if r.Parent == have.ID() {
-				victims = append(victims, r.ID())
-			}
-		case interface{ MasterID() spec.ID }:
-			if r.MasterID() == have.ID() {
-				victims = append(victims, r.(spec.Resource).ID())
-			}
-		}
-	}
-	return victims
-}
-
 // attributes are what an existing interface had before linkd changed it.
 type attributes struct {
 	MAC        *string `json:"mac,omitempty"`
@@ -92,7 +86,7 @@ type attributes struct {
 	Up         *bool   `json:"up,omitempty"`
 }
 
-// Before implements reconcile.Setting, for existing interfaces.
+// Before implements reconcile.Settings, for existing interfaces.
 func (kind) Before(want, have *Link) (string, bool) {
 	if _, fetched := want.Home(); fetched || want.Type != existing {
 		return "", false
@@ -115,14 +109,14 @@ func keepOld[T any](managed **T, old T) {
 	}
 }
 
-// Prior implements reconcile.Setting.
+// Prior implements reconcile.Settings.
 func (kind) Prior(have *Link, before string) *Link {
 	var a attributes
 	_ = json.Unmarshal([]byte(before), &a)
 	return &Link{NS: have.NS, Name: have.Name, Type: existing, MAC: a.MAC, MTU: a.MTU, TxQueueLen: a.TxQueueLen, Up: a.Up}
 }
 
-// Fill implements reconcile.Parted.
+// Fill is want with what it leaves open as it was.
 func (kind) Fill(want, prior *Link) *Link {
 	full := *want
 	full.MAC, full.MTU = cmp.Or(want.MAC, prior.MAC), cmp.Or(want.MTU, prior.MTU)

@@ -25,8 +25,8 @@ var language = spec.Language{Link: Decoder(nil)}
 // what the kernel changes by itself.
 type joined struct{ kind }
 
-func (j joined) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
-	lab, err := j.kind.Observe(ctx, ns)
+func (j joined) Observe(ctx context.Context, ns *observe.NS, _ reconcile.Query[*Link]) ([]*Link, error) {
+	lab, err := j.observeAll(ctx, ns)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (j joined) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 		return nil, err
 	}
 	host.Forget()
-	theirs, err := j.kind.Observe(ctx, host)
+	theirs, err := j.observeAll(ctx, host)
 	if err != nil {
 		return nil, err
 	}
@@ -116,14 +116,14 @@ func TestConform(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conform.Conform(t, reconcile.Register[*Link]("link", joined{}), example)
+			conform.Conform(t, reconcile.Register[*Link]("link", joined{}, capabilities), example)
 		})
 	}
 }
 
 func TestConformBridgeOfVLANs(t *testing.T) {
 	conform.NeedsBridgeVLAN(t)
-	conform.Conform(t, reconcile.Register[*Link]("link", joined{}), conform.Example{
+	conform.Conform(t, reconcile.Register[*Link]("link", joined{}, capabilities), conform.Example{
 		Setup: theirs,
 		Want:  []spec.Resource{read(t, "{kind: bridge, netns: lab, name: br0, vlan_filtering: true, vlan_default_pvid: 7}")},
 		Changes: []conform.Change{
@@ -187,7 +187,7 @@ func TestConformOnAParent(t *testing.T) {
 					}
 					example.Changes = append(example.Changes, conform.To(entry(change[0]), says...))
 				}
-				conform.Conform(t, reconcile.Register[*Link]("link", joined{}), example)
+				conform.Conform(t, reconcile.Register[*Link]("link", joined{}, capabilities), example)
 			})
 		}
 	}
@@ -195,7 +195,7 @@ func TestConformOnAParent(t *testing.T) {
 
 func TestConformVRF(t *testing.T) {
 	conform.NeedsLink(t, "vrf")
-	conform.Conform(t, reconcile.Register[*Link]("link", joined{}), conform.Example{
+	conform.Conform(t, reconcile.Register[*Link]("link", joined{}, capabilities), conform.Example{
 		Setup: theirs,
 		Want:  []spec.Resource{read(t, "{kind: vrf, netns: lab, name: red, table: 10}")},
 		Changes: []conform.Change{
@@ -221,7 +221,7 @@ func pair(t *testing.T) (*conform.Lab, *Link) {
 func find(t *testing.T, lab *conform.Lab, want *Link) *Link {
 	t.Helper()
 	lab.NS.Forget()
-	found, err := joined{}.Observe(t.Context(), lab.NS)
+	found, err := joined{}.Observe(t.Context(), lab.NS, reconcile.Query[*Link]{})
 	conform.Must(t, err)
 	for _, l := range found {
 		if l.ID() == want.ID() {

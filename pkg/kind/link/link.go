@@ -3,10 +3,10 @@
 package link
 
 import (
+	"slices"
 	"strings"
 
 	"linkd/pkg/observe"
-	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -47,7 +47,7 @@ type found struct {
 	// path leads to the namespace.
 	path string
 	// place is this interface, and other what it is tied to, its other end or its parent.
-	place, other reconcile.Place
+	place, other spec.Place
 	// lost: other could not be found out.
 	lost bool
 	// parent is the link that this one stands on.
@@ -79,30 +79,56 @@ func (l *Link) LinkType() string { return l.Type }
 // Origin implements spec.Resource.
 func (l *Link) Origin() spec.Source { return l.Source }
 
-// Reaches implements reconcile.Reacher: both ends' namespaces have to be there, or the parent's, or
-// where it is fetched from.
-func (l *Link) Reaches() []string {
+// Relations implements spec.Resource.
+func (l *Link) Relations() spec.Relations {
+	r := spec.Relations{OnlyFound: l.OnlyFound(), Reaches: l.reaches(), AlsoMakes: l.alsoMakes()}
+	if home, fetched := l.Home(); fetched {
+		r.Home = home
+	}
+	if l.hasParent() {
+		r.StandsOn = []spec.ID{l.Parent}
+	}
+	if l.found == nil {
+		return r
+	}
+	r.EndsWithNamespace = !IsFallback(l.Name)
+	r.PeerUnmarked = l.peerUnmarked()
+	r.Claim, r.Device, _ = l.claim()
+	r.At, r.Other = l.found.place, l.found.other
+	return r
+}
+
+// fallback are devices that the kernel puts into every namespace when their modules are loaded.
+var fallback = []string{"lo", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"}
+
+// IsFallback tells whether the kernel makes an interface of that name in every namespace.
+func IsFallback(name string) bool { return slices.Contains(fallback, name) }
+
+// reaches is the namespace that has to be there besides the link's own: that of the other end, of the parent, or of where it
+// is fetched from.
+func (l *Link) reaches() string {
 	home, fetched := l.Home()
 	switch {
 	case fetched:
-		return []string{home.NS}
+		return home.NS
 	case l.Peer != nil:
-		return []string{l.Peer.NS}
+		return l.Peer.NS
 	case l.bornElsewhere():
-		return []string{l.Parent.NS}
+		return l.Parent.NS
 	}
-	return nil
+	return ""
 }
 
-// AlsoMakes implements reconcile.AlsoMaker: what a kill would leave behind is remembered by the name that it has then.
-func (l *Link) AlsoMakes() []spec.ID {
+// alsoMakes is the other end, or, as what a kill would leave behind is remembered by the name that it has then, the link
+// itself under that name.
+func (l *Link) alsoMakes() spec.ID {
 	switch {
 	case l.Peer != nil && !l.Second:
-		return []spec.ID{l.Peer.ID()}
+		return l.Peer.ID()
 	case l.bornElsewhere():
-		return []spec.ID{spec.LinkID(l.NS, l.birthName())}
+		return spec.LinkID(l.NS, l.birthName())
 	}
-	return nil
+	return spec.ID{}
 }
 
 // ResetsPorts tells whether whoever becomes a port of the link loses what was on it.
@@ -111,7 +137,7 @@ func (l *Link) ResetsPorts() bool {
 	return t != nil && t.ResetsPorts
 }
 
-// OnlyFound implements reconcile.OnlyFound.
+// OnlyFound tells whether linkd configures the link where it finds it, and does not make it.
 func (l *Link) OnlyFound() bool { return l.Type == existing }
 
 // markPrefix begins the alias of every interface that linkd made: then comes the link's ID.

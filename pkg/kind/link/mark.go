@@ -22,7 +22,7 @@ func inBirthGroup() *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32A
 
 // fetchMark is linkd's mark on an interface that it has fetched: an alternative name, which moves with the interface
 // and survives the end of a namespace, and leaves the alias to whoever made the interface. It tells an administrator where
-// that belongs, and linkd which interfaces to look up in the journal: see reconcile.Claimant.
+// that belongs, and linkd which interfaces to look up in the journal: see spec.Relations.
 //
 // What ip-link(8) would not take as an argument, a blank or a slash in a selector, is escaped as in a URL.
 type fetchMark struct {

@@ -10,16 +10,26 @@ import (
 	"linkd/pkg/spec"
 )
 
-func (k kind) Observe(ctx context.Context, ns *observe.NS) ([]*Link, error) {
+// Observe finds the links that a query names, or all.
+func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Link]) ([]*Link, error) {
+	switch {
+	case query.Purpose == reconcile.ToShow:
+		return k.survey(ctx, ns)
+	case query.Links != nil:
+		return k.observeLinks(ns, query.Links)
+	}
+	return k.observeAll(ctx, ns)
+}
+
+func (k kind) observeAll(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return k.ObserveLinks(ctx, ns, links)
+	return k.observeLinks(ns, links)
 }
 
-// ObserveLinks implements reconcile.Narrow.
-func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links) ([]*Link, error) {
+func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Link, error) {
 	id, host, err := ids(ns, links)
 	if err != nil {
 		return nil, err
@@ -29,10 +39,10 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 	devices := devicesOf(ns, links)
 	out := make([]*Link, len(links.All))
 	for i, l := range links.All {
-		f := &found{link: l, path: ns.Path, place: reconcile.Place{NS: id, Index: l.Index}, other: reconcile.Place{NS: id, Index: tiedTo(l)}}
+		f := &found{link: l, path: ns.Path, place: spec.Place{NS: id, Index: l.Index}, other: spec.Place{NS: id, Index: tiedTo(l)}}
 		switch {
 		case l.ParentNS == observe.NoID:
-			f.other = reconcile.Place{}
+			f.other = spec.Place{}
 		case l.ParentNS < 0:
 		case id < 0:
 			f.other.NS = l.ParentNS
@@ -45,7 +55,7 @@ func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links
 			far, known := translate[l.ParentNS]
 			f.other.NS, f.lost = far, translateErr != nil
 			if !known {
-				f.other = reconcile.Place{}
+				f.other = spec.Place{}
 			}
 		}
 		cable, _ := strings.CutPrefix(l.Alias, markPrefix)
@@ -103,7 +113,7 @@ func ids(ns *observe.NS, links *observe.Links) (id, host int, err error) {
 	return id, host, err
 }
 
-// OnLink implements reconcile.Narrow.
+// OnLink is the name and the index of a link.
 func (kind) OnLink(l *Link) (name string, index int) {
 	if l.found == nil {
 		return l.Name, 0
@@ -111,12 +121,7 @@ func (kind) OnLink(l *Link) (name string, index int) {
 	return l.Name, l.found.link.Index
 }
 
-// Places implements reconcile.Related: a veth refers to its other end, and others to their parent.
-func (kind) Places(found *Link) (at, other reconcile.Place) {
-	return found.found.place, found.found.other
-}
-
-// Connect implements reconcile.Related.
+// Connect is l as it refers to its other end or its parent.
 func (kind) Connect(l, other *Link) *Link {
 	now := *l
 	now.Peer, now.Parent = nil, spec.ID{}

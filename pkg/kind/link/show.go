@@ -9,9 +9,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Survey implements reconcile.Surveyor.
-func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []*Link) ([]*Link, error) {
-	found, err := k.Observe(ctx, ns)
+// survey finds all links, with what is worth showing of them.
+func (k kind) survey(ctx context.Context, ns *observe.NS) ([]*Link, error) {
+	found, err := k.observeAll(ctx, ns)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,8 @@ func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []*Link) ([]*Link, e
 	return found, nil
 }
 
-// Show implements reconcile.Shower. An interface of a kind that linkd can make is taken over, and any other is existing.
+// Show writes what was found as the files would say it. An interface of a kind that linkd can make is taken over, and any
+// other is existing.
 func (kind) Show(page *spec.Page, found []*Link, kept reconcile.Kept) {
 	for _, l := range found {
 		s := shown{page: page, Link: l}

@@ -49,7 +49,7 @@ func TestConformVXLAN(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conform.Conform(t, reconcile.Register[*Link]("link", joined{}), example)
+			conform.Conform(t, reconcile.Register[*Link]("link", joined{}, capabilities), example)
 		})
 	}
 }

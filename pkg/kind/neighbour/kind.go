@@ -14,18 +14,27 @@ import (
 
 // Kind is the neighbours. They go with their device, and when it is set down or given another MAC address. Proxy entries
 // are not announced at all, and the others not always with what tells that they are somebody's.
-var Kind = reconcile.Register[*Neighbour](kindName, kind{}, observe.NeighbourTopic, observe.LinkTopic).MaybeSilent()
+var Kind = reconcile.Register[*Neighbour](kindName, kind{}, reconcile.Capabilities[*Neighbour]{
+	Hears:     []observe.Topic{observe.NeighbourTopic, observe.LinkTopic},
+	Silent:    reconcile.Always[*Neighbour],
+	FromID:    kind{}.FromID,
+	Link:      kind{}.OnLink,
+	Ownership: reconcile.Ownership[*Neighbour]{Adopts: kind{}.ComesWith},
+	Show:      kind{}.Show,
+})
 
 type kind struct{}
 
-var (
-	_ reconcile.Selective[*Neighbour] = kind{}
-	_ reconcile.OnLink[*Neighbour]    = kind{}
-	_ reconcile.Fixture[*Neighbour]   = kind{}
-)
+// Observe finds what is wanted, or what somebody made.
+func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Neighbour]) ([]*Neighbour, error) {
+	if query.Purpose == reconcile.ToCompare {
+		return k.observeWanted(ctx, ns, query.Wanted)
+	}
+	return k.observeMade(ctx, ns)
+}
 
-// Observe finds what somebody made: of what the kernel has learnt there can be very much, and none of it is anybody's.
-func (kind) Observe(ctx context.Context, ns *observe.NS) (found []*Neighbour, err error) {
+// observeMade finds what somebody made: of what the kernel has learnt there can be very much, and none of it is anybody's.
+func (kind) observeMade(ctx context.Context, ns *observe.NS) (found []*Neighbour, err error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
@@ -43,8 +52,8 @@ func (kind) Observe(ctx context.Context, ns *observe.NS) (found []*Neighbour, er
 // fewDevices is the number of devices up to which each of them is asked for by itself.
 const fewDevices = 4
 
-// ObserveWanted implements reconcile.Selective.
-func (kind) ObserveWanted(ctx context.Context, ns *observe.NS, wanted []*Neighbour) (found []*Neighbour, err error) {
+// observeWanted finds the neighbours of the devices on which some are wanted.
+func (kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []*Neighbour) (found []*Neighbour, err error) {
 	for _, proxy := range []bool{false, true} {
 		devices := map[string]bool{}
 		for _, w := range wanted {
@@ -82,7 +91,7 @@ func (kind) ObserveWanted(ctx context.Context, ns *observe.NS, wanted []*Neighbo
 	return found, nil
 }
 
-// OnLink implements reconcile.OnLink.
+// OnLink is the link that a neighbour belongs to.
 func (kind) OnLink(n *Neighbour) (name string, index int) { return n.Dev, n.index }
 
 // Owned implements reconcile.Kind.
@@ -103,8 +112,8 @@ func (k kind) Diff(want, have *Neighbour) []reconcile.Field {
 	return fs
 }
 
-// ComesWith implements reconcile.Fixture: an entry that says who made it, or ages, is not what ip(8) makes. The kernel
-// changes the mark in place.
+// ComesWith tells whether a file asks to take over have with its link: an entry that says who made it, or ages, is not what
+// ip(8) makes. The kernel changes the mark in place.
 func (kind) ComesWith(want, have *Neighbour) bool {
 	return want.Adopt && have.Proto == 0 && (have.Proxy || have.State == permanent)
 }

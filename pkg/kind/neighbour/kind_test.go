@@ -63,7 +63,7 @@ func TestAdopted(t *testing.T) {
 	plain, proxy := of(read(t, "{to: 10.0.0.9, mac: '02:00:00:00:00:09'}")), of(read(t, "{to: 'fd00::9', proxy: true}"))
 	lab := conform.Open(t)
 	lab.IP(t, cable+"neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev eth0\nneigh add proxy fd00::9 dev eth0")
-	found, err := kind{}.ObserveWanted(t.Context(), lab.NS, []*Neighbour{plain, proxy})
+	found, err := kind{}.observeWanted(t.Context(), lab.NS, []*Neighbour{plain, proxy})
 	conform.Must(t, err)
 	for _, have := range found {
 		for _, want := range []*Neighbour{plain, proxy} {
@@ -81,7 +81,7 @@ func TestAdopted(t *testing.T) {
 func look(t *testing.T, lab *conform.Lab) string {
 	t.Helper()
 	lab.NS.Forget()
-	found, err := (kind{}).Observe(context.Background(), lab.NS)
+	found, err := (kind{}).observeMade(context.Background(), lab.NS)
 	conform.Must(t, err)
 	var lines []string
 	for _, n := range found {
@@ -152,7 +152,7 @@ func TestOnALoopback(t *testing.T) {
 	if err := (kind{}).Create(t.Context(), lab.NS, want); err == nil || err.Error() != "lo has no neighbours of IPv4: it is a loopback or point-to-point device" {
 		t.Errorf("create: %v", err)
 	}
-	found, err := kind{}.Observe(t.Context(), lab.NS)
+	found, err := kind{}.observeMade(t.Context(), lab.NS)
 	if len(found) > 0 || err != nil {
 		t.Errorf("there is %v, %v", found, err)
 	}
@@ -164,7 +164,7 @@ func TestDeleteSparesWhatCameLater(t *testing.T) {
 	lab.IP(t, cable)
 	want := read(t, "{to: 10.0.0.9, mac: '02:00:00:00:00:09'}")
 	conform.Must(t, (kind{}).Create(t.Context(), lab.NS, want))
-	found, err := kind{}.ObserveWanted(t.Context(), lab.NS, []*Neighbour{want})
+	found, err := kind{}.observeWanted(t.Context(), lab.NS, []*Neighbour{want})
 	conform.Must(t, err)
 	lab.IP(t, "link del eth0\n"+cable+"neigh add 10.0.0.9 lladdr 02:00:00:00:00:01 dev eth0")
 	for _, have := range found {

@@ -43,7 +43,7 @@ func (n *Neighbour) ID() spec.ID {
 
 const proxyWord = "proxy "
 
-// FromID implements reconcile.Selective.
+// FromID is what an ID stands for, without what the ID does not say.
 func (kind) FromID(id spec.ID) (*Neighbour, bool) {
 	dev, key, _ := strings.Cut(id.Key, "/")
 	text, proxy := strings.CutPrefix(key, proxyWord)
@@ -53,6 +53,9 @@ func (kind) FromID(id spec.ID) (*Neighbour, bool) {
 
 // Needs implements spec.Resource. The device need not be up.
 func (n *Neighbour) Needs() []spec.ID { return []spec.ID{spec.LinkID(n.NS, n.Dev)} }
+
+// Relations implements spec.Resource.
+func (n *Neighbour) Relations() spec.Relations { return spec.Relations{} }
 
 // Origin implements spec.Resource.
 func (n *Neighbour) Origin() spec.Source { return n.Source }

@@ -8,7 +8,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show implements reconcile.Shower.
+// Show writes what was found as the files would say it.
 func (kind) Show(page *spec.Page, found []*Neighbour, _ reconcile.Kept) {
 	// The kernel's order is that of a hash (neigh_dump_table in net/core/neighbour.c).
 	byAddress := slices.SortedStableFunc(slices.Values(found), func(a, b *Neighbour) int { return a.To.Compare(b.To) })

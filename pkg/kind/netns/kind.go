@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -16,16 +15,23 @@ import (
 
 type kind struct{}
 
-// Observe has nothing to say: only the names of interest are looked at.
-func (kind) Observe(context.Context, *observe.NS) ([]*Name, error) { return nil, nil }
+// Observe has nothing to search for: only the names of interest are looked at.
+func (k kind) Observe(_ context.Context, ns *observe.NS, query reconcile.Query[*Name]) ([]*Name, error) {
+	switch query.Purpose {
+	case reconcile.ToShow:
+		return k.survey(ns)
+	case reconcile.ToSearch:
+		return nil, nil
+	}
+	return k.observeWanted(ns, query.Wanted)
+}
 
-// FromID implements reconcile.Selective. An ID that a damaged journal tells of must not lead out of the directory.
+// FromID is the name that an ID stands for. An ID that a damaged journal tells of must not lead out of the directory.
 func (kind) FromID(id spec.ID) (*Name, bool) {
 	return &Name{Host: id.NS, Name: id.Key}, spec.CheckNSName(id.Key) == nil
 }
 
-// ObserveWanted implements reconcile.Selective.
-func (kind) ObserveWanted(_ context.Context, ns *observe.NS, wanted []*Name) (found []*Name, err error) {
+func (kind) observeWanted(ns *observe.NS, wanted []*Name) (found []*Name, err error) {
 	for _, w := range wanted {
 		n := &Name{Host: ns.Name, Name: w.Name}
 		info, err := os.Lstat(n.path())
@@ -84,7 +90,7 @@ func describeFile(path string, info fs.FileInfo) string {
 // Owned: a name carries no mark; the journal knows which ones linkd made.
 func (kind) Owned(*Name) bool { return false }
 
-// Fingerprint implements reconcile.Unmarked: a namespace that somebody else made under the same name is another one.
+// Fingerprint is what stands under the name: a namespace that somebody else made under the same name is another one.
 // The empty file is what a kill leaves between it and the mount, on the way up or down.
 func (kind) Fingerprint(have *Name) string {
 	switch {
@@ -98,7 +104,7 @@ func (kind) Fingerprint(have *Name) string {
 	return have.Target
 }
 
-// Complete implements reconcile.Completer: a name shows a namespace where it was found.
+// Complete finds the target: a name shows a namespace where it was found.
 func (kind) Complete(at reconcile.Located, want *Name) (*Name, error) {
 	if want.Made {
 		return want, nil
@@ -130,20 +136,4 @@ func (n *Name) describe() string {
 		return "a namespace"
 	}
 	return "-> " + n.Target
-}
-
-// fallback are devices that the kernel puts into every namespace when their modules are loaded.
-var fallback = []string{"lo", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"}
-
-// Victims implements reconcile.Victims: interfaces end with their namespace, and a real one falls back to the host.
-func (kind) Victims(have *Name, found []spec.Resource) (links []spec.ID) {
-	if !have.Made {
-		return nil
-	}
-	for _, r := range found {
-		if id := r.ID(); id.Kind == "link" && id.NS == have.Name && !slices.Contains(fallback, id.Key) {
-			links = append(links, id)
-		}
-	}
-	return links
 }

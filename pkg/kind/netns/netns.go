@@ -13,7 +13,13 @@ import (
 )
 
 // Kind is names in /run/netns. They are things of linkd's own namespace.
-var Kind = reconcile.Register[*Name]("netns", kind{}, observe.NamespaceTopic)
+var Kind = reconcile.Register[*Name]("netns", kind{}, reconcile.Capabilities[*Name]{
+	Hears:     []observe.Topic{observe.NamespaceTopic},
+	FromID:    kind{}.FromID,
+	Complete:  kind{}.Complete,
+	Ownership: reconcile.Ownership[*Name]{Fingerprint: kind{}.Fingerprint},
+	Show:      kind{}.Show,
+})
 
 const createKey, exposeKey = "create", "expose"
 
@@ -81,12 +87,12 @@ func (n *Name) Needs() []spec.ID { return nil }
 // Origin implements spec.Resource.
 func (n *Name) Origin() spec.Source { return n.Source }
 
-// MakesNamespace implements reconcile.NamespaceMaker.
-func (n *Name) MakesNamespace() string {
-	if n.Made {
-		return n.Name
+// Relations implements spec.Resource.
+func (n *Name) Relations() spec.Relations {
+	if !n.Made {
+		return spec.Relations{}
 	}
-	return ""
+	return spec.Relations{Makes: n.Name}
 }
 
 func (n *Name) path() string { return filepath.Join(observe.NetnsDir, n.Name) }

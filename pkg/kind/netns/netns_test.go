@@ -45,7 +45,7 @@ func TestWhatIsWrongWithAName(t *testing.T) {
 func find(t *testing.T, lab *conform.Lab, want *Name) *Name {
 	t.Helper()
 	lab.World.Release()
-	found, err := kind{}.ObserveWanted(t.Context(), lab.World.Host(), []*Name{want})
+	found, err := kind{}.observeWanted(lab.World.Host(), []*Name{want})
 	conform.Must(t, err)
 	if len(found) == 0 {
 		return nil

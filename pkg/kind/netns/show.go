@@ -1,7 +1,6 @@
 package netns
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,8 +10,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Survey implements reconcile.Surveyor: it finds the name of the namespace itself.
-func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []*Name) ([]*Name, error) {
+// survey finds the name of the namespace itself.
+func (kind) survey(ns *observe.NS) ([]*Name, error) {
 	if ns.Partly() || ns.Name == spec.Host {
 		return nil, nil
 	}
@@ -40,8 +39,8 @@ func (k kind) Survey(ctx context.Context, ns *observe.NS, _ []*Name) ([]*Name, e
 	return []*Name{n}, err
 }
 
-// Show implements reconcile.Shower. The namespace of a process is not to be made without the process, where the name
-// was given to it later (ip-netns(8), attach); nothing tells that from a process that was started in it.
+// Show writes what was found as the files would say it. The namespace of a process is not to be made without the process,
+// where the name was given to it later (ip-netns(8), attach); nothing tells that from a process that was started in it.
 func (kind) Show(page *spec.Page, found []*Name, kept reconcile.Kept) {
 	for _, n := range found {
 		_, ours := kept(n.ID())

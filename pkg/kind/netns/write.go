@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -122,7 +121,7 @@ func (kind) Delete(ctx context.Context, ns *observe.NS, have *Name) error {
 	return nil
 }
 
-// refuseForeign is the last look for what Victims would have found: it may have come since, or be known under another
+// refuseForeign is the last look for what would be lost with the namespace: it may have come since, or be known under another
 // name of the namespace.
 func refuseForeign(ctx context.Context, ns *observe.NS) error {
 	links, err := ns.Links(ctx)
@@ -130,7 +129,7 @@ func refuseForeign(ctx context.Context, ns *observe.NS) error {
 		return err
 	}
 	for _, l := range links.All {
-		if !link.Marked(l) && !slices.Contains(fallback, l.Name) {
+		if !link.Marked(l) && !link.IsFallback(l.Name) {
 			return fmt.Errorf("to delete it would end %s, which linkd did not make", l.Name)
 		}
 	}

@@ -64,10 +64,11 @@ type typedLink struct {
 	source spec.Source
 }
 
-func (l typedLink) ID() spec.ID         { return l.id }
-func (l typedLink) Needs() []spec.ID    { return nil }
-func (l typedLink) Origin() spec.Source { return l.source }
-func (l typedLink) LinkType() string    { return l.kind }
+func (l typedLink) ID() spec.ID               { return l.id }
+func (l typedLink) Needs() []spec.ID          { return nil }
+func (l typedLink) Origin() spec.Source       { return l.source }
+func (l typedLink) Relations() spec.Relations { return spec.Relations{} }
+func (l typedLink) LinkType() string          { return l.kind }
 
 // typed is the language of the other tests, with a kind.
 var typed = spec.Language{Link: spec.Link{Decode: func(c *spec.Context, id string, n *yaml.Node) {

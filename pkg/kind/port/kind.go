@@ -14,22 +14,29 @@ import (
 )
 
 // Kind is ports.
-var Kind = reconcile.Register[*Port](kindName, kind{}, observe.LinkTopic)
+var Kind = reconcile.Register[*Port](kindName, kind{}, reconcile.Capabilities[*Port]{
+	Hears:     []observe.Topic{observe.LinkTopic},
+	Link:      kind{}.OnLink,
+	Settings:  kind{},
+	Fill:      kind{}.Fill,
+	Ownership: reconcile.Ownership[*Port]{Adopts: kind{}.ComesWith},
+	Show:      kind{}.Show,
+})
 
 type kind struct{}
 
-var (
-	_ reconcile.Setting[*Port] = kind{}
-	_ reconcile.Parted[*Port]  = kind{}
-	_ reconcile.Narrow[*Port]  = kind{}
-)
-
 // Observe implements reconcile.Kind. To ask for the VLANs as well costs little beside the links, and only where there
-// are bridges that know VLANs.
-func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Port, error) {
+// are bridges that know VLANs; of a few links it asks for each.
+func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Port]) ([]*Port, error) {
+	if query.Links != nil {
+		return k.observeLinks(ns, query.Links)
+	}
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if ns.Partly() {
+		return k.observeLinks(ns, links)
 	}
 	var all map[int]VLANs
 	if slices.ContainsFunc(links.All, knowsVLANs) {
@@ -40,15 +47,14 @@ func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Port, error) {
 	return read(ns, links, func(index int) (VLANs, error) { return all[index], nil })
 }
 
-// ObserveLinks implements reconcile.Narrow.
-func (kind) ObserveLinks(_ context.Context, ns *observe.NS, links *observe.Links) ([]*Port, error) {
+func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Port, error) {
 	return read(ns, links, func(index int) (VLANs, error) {
 		one, err := readVLANs(ns, index)
 		return one[index], err
 	})
 }
 
-// OnLink implements reconcile.Narrow.
+// OnLink is the link that is the port.
 func (kind) OnLink(p *Port) (name string, index int) { return p.Dev, p.found.index }
 
 // knowsVLANs tells whether a link is a bridge of a kernel that has VLANs (CONFIG_BRIDGE_VLAN_FILTERING).
@@ -120,7 +126,7 @@ func (kind) Diff(want, have *Port) []reconcile.Field {
 	return fs
 }
 
-// ComesWith implements reconcile.Fixture.
+// ComesWith tells whether a file asks to take over the port with its link.
 func (kind) ComesWith(want, _ *Port) bool { return want.Adopt }
 
 // Create sets up the port of an interface that came to be in the same plan.

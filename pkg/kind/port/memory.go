@@ -33,7 +33,7 @@ const (
 	vlansPart  = "vlans"
 )
 
-// Before implements reconcile.Setting. A port that joins a bridge has there what the kernel gives to all that do, and so
+// Before implements reconcile.Settings. A port that joins a bridge has there what the kernel gives to all that do, and so
 // has a bridge that is made.
 func (kind) Before(want, have *Port) (string, bool) {
 	fresh := have == nil
@@ -76,7 +76,7 @@ func (kind) Before(want, have *Port) (string, bool) {
 	return string(text), err == nil
 }
 
-// Prior implements reconcile.Setting: what another bridge had of the port says nothing about the one that it is in.
+// Prior implements reconcile.Settings: what another bridge had of the port says nothing about the one that it is in.
 func (kind) Prior(have *Port, before string) *Port {
 	prior := &Port{NS: have.NS, Dev: have.Dev, Options: unmanaged, former: true}
 	var parts parts
@@ -113,7 +113,7 @@ func (p parts) read(name string, into any) bool {
 	return there && json.Unmarshal(text, into) == nil
 }
 
-// Fill implements reconcile.Parted.
+// Fill is want with what it leaves open as it was.
 func (kind) Fill(want, prior *Port) *Port {
 	full := *want
 	full.Options, full.VLANs = want.Options.fill(prior.Options), cmp.Or(want.VLANs, prior.VLANs)

@@ -50,12 +50,16 @@ func (p *Port) Needs() []spec.ID {
 	return needs
 }
 
-// Within implements spec.Nested: a master may be a port itself, but not, by whatever way, of its own port.
-func (p *Port) Within() []spec.ID {
+// Relations implements spec.Resource. A port loses its connection when its master goes. A master may be a port itself, but
+// not, by whatever way, of its own port.
+func (p *Port) Relations() spec.Relations {
 	if p.master() == "" {
-		return nil
+		return spec.Relations{}
 	}
-	return []spec.ID{{NS: p.NS, Kind: kindName, Key: p.master()}}
+	return spec.Relations{
+		StandsOn: []spec.ID{p.MasterID()},
+		Within:   spec.ID{NS: p.NS, Kind: kindName, Key: p.master()},
+	}
 }
 
 // Origin implements spec.Resource.

@@ -8,6 +8,7 @@ import (
 
 	"linkd/pkg/kind/conform"
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -98,7 +99,7 @@ func TestVLANsConform(t *testing.T) {
 func told(t *testing.T, lab *conform.Lab) string {
 	t.Helper()
 	lab.NS.Forget()
-	found, err := kind{}.Observe(t.Context(), lab.NS)
+	found, err := kind{}.Observe(t.Context(), lab.NS, reconcile.Query[*Port]{})
 	conform.Must(t, err)
 	var words []string
 	for _, p := range found {

@@ -11,7 +11,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show implements reconcile.Shower.
+// Show writes what was found as the files would say it.
 func (kind) Show(page *spec.Page, found []*Port, kept reconcile.Kept) {
 	for _, p := range found {
 		var managed parts

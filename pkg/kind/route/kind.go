@@ -13,14 +13,23 @@ import (
 
 // Kind is the routes. The kernel does not announce an IPv4 route that goes because its device goes down or loses its
 // last address (fib_flush in net/ipv4/fib_frontend.c), so those are heard too.
-var Kind = reconcile.Register[*Route](kindName, kind{}, observe.RouteTopic, observe.LinkTopic, observe.AddressTopic)
+var Kind = reconcile.Register[*Route](kindName, kind{}, reconcile.Capabilities[*Route]{
+	Hears:     []observe.Topic{observe.RouteTopic, observe.LinkTopic, observe.AddressTopic},
+	Ownership: reconcile.Ownership[*Route]{Adopts: kind{}.ComesWith},
+	Show:      kind{}.Show,
+})
 
 type kind struct{}
 
-var _ reconcile.Crowded[*Route] = kind{}
+// Observe finds all routes, or, to compare, those that matter for what is wanted.
+func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Route]) ([]*Route, error) {
+	if query.Purpose == reconcile.ToCompare {
+		return k.observeAmong(ctx, ns, query.Wanted)
+	}
+	return k.observeAll(ctx, ns)
+}
 
-// Observe implements reconcile.Kind.
-func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Route, error) {
+func (kind) observeAll(ctx context.Context, ns *observe.NS) ([]*Route, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
@@ -28,10 +37,11 @@ func (kind) Observe(ctx context.Context, ns *observe.NS) ([]*Route, error) {
 	return list(ns, links, 0, nil)
 }
 
-// ObserveAmong implements reconcile.Crowded. The kernel leaves out of a dump what is of another protocol, which costs a
+// observeAmong finds linkd's routes, and those of others that stand in the place of wanted ones: a routing daemon can have a
+// hundred thousand. The kernel leaves out of a dump what is of another protocol, which costs a
 // tenth of a list of everything. That is needed only where something is to be done: what is missing may have another's
 // route in its place, and what is to be changed may have one beside it (see Diff).
-func (k kind) ObserveAmong(ctx context.Context, ns *observe.NS, wanted []*Route) ([]*Route, error) {
+func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route) ([]*Route, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
@@ -113,8 +123,8 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 	return fs
 }
 
-// ComesWith implements reconcile.Fixture: a route that leads elsewhere is another's, though it has the same ID, and one
-// of which linkd does not know everything would lose that by being replaced.
+// ComesWith tells whether a file asks to take over have with its link: a route that leads elsewhere is another's, though it
+// has the same ID, and one of which linkd does not know everything would lose that by being replaced.
 func (kind) ComesWith(want, have *Route) bool {
 	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.unspeakable() == "" && have.byHand()
 }

@@ -262,7 +262,7 @@ func TestRoutesAmongOthers(t *testing.T) {
 		{[]*Route{read(t, "{to: 10.9.0.0/16, via: 10.0.0.4}")}, theirs[len("10.5.0.0/16 "):]},
 	} {
 		lab.NS.Forget()
-		found, err := kind{}.ObserveAmong(ctx, lab.NS, test.wanted)
+		found, err := kind{}.observeAmong(ctx, lab.NS, test.wanted)
 		conform.Must(t, err)
 		var keys []string
 		for _, r := range found {
@@ -278,7 +278,7 @@ func TestRoutesAmongOthers(t *testing.T) {
 func find(t *testing.T, lab *conform.Lab, id spec.ID) *Route {
 	t.Helper()
 	lab.NS.Forget()
-	found, err := (kind{}).Observe(context.Background(), lab.NS)
+	found, err := (kind{}).observeAll(context.Background(), lab.NS)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,5 +123,8 @@ func (r *Route) refer(all *spec.Set) {
 	}
 }
 
+// Relations implements spec.Resource.
+func (r *Route) Relations() spec.Relations { return spec.Relations{} }
+
 // Origin implements spec.Resource.
 func (r *Route) Origin() spec.Source { return r.Source }

@@ -11,7 +11,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show implements reconcile.Shower: a route by way of one device is the device's, and any other its namespace's.
+// Show writes what was found as the files would say it: a route by way of one device is the device's, and any other its
+// namespace's.
 func (kind) Show(page *spec.Page, found []*Route, _ reconcile.Kept) {
 	for _, r := range found {
 		dev, why := r.device(), r.withheld()

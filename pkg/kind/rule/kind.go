@@ -16,15 +16,16 @@ import (
 )
 
 // Kind is the policy rules.
-var Kind = reconcile.Register[*Rule](kindName, kind{}, observe.RuleTopic)
+var Kind = reconcile.Register[*Rule](kindName, kind{}, reconcile.Capabilities[*Rule]{
+	Hears:     []observe.Topic{observe.RuleTopic},
+	Ownership: reconcile.Ownership[*Rule]{Separate: true},
+	Show:      kind{}.Show,
+})
 
 type kind struct{}
 
-// Separate implements reconcile.Separate.
-func (kind) Separate() {}
-
 // Observe implements reconcile.Kind.
-func (kind) Observe(_ context.Context, ns *observe.NS) ([]*Rule, error) {
+func (kind) Observe(_ context.Context, ns *observe.NS, _ reconcile.Query[*Rule]) ([]*Rule, error) {
 	found, err := list(ns, unix.AF_UNSPEC)
 	if err != nil {
 		return nil, err

@@ -73,6 +73,9 @@ func anyOr(p netip.Prefix) string {
 // Needs implements spec.Resource.
 func (r *Rule) Needs() []spec.ID { return nil }
 
+// Relations implements spec.Resource.
+func (r *Rule) Relations() spec.Relations { return spec.Relations{} }
+
 // Origin implements spec.Resource.
 func (r *Rule) Origin() spec.Source { return r.Source }
 

@@ -11,7 +11,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show implements reconcile.Shower: the order is that in which they are asked.
+// Show writes what was found as the files would say it: the order is that in which they are asked.
 func (kind) Show(page *spec.Page, found []*Rule, _ reconcile.Kept) {
 	for _, r := range found {
 		e := r.entry()

@@ -18,21 +18,31 @@ import (
 
 // Kind is the sysctls. Only some of them are announced (netconf: forwarding, proxy_arp, rp_filter and their like), and
 // a device's come with the device.
-var Kind = reconcile.Register[Sysctl](kindName, kind{}, observe.NetconfTopic, observe.LinkTopic).MaybeSilent()
+var Kind = reconcile.Register[Sysctl](kindName, kind{}, reconcile.Capabilities[Sysctl]{
+	Hears:     []observe.Topic{observe.NetconfTopic, observe.LinkTopic},
+	Silent:    reconcile.Always[Sysctl],
+	FromID:    kind{}.FromID,
+	Settings:  kind{},
+	Ownership: reconcile.Ownership[Sysctl]{Adopts: kind{}.ComesWith},
+	Show:      kind{}.Show,
+})
 
 type kind struct{}
 
-var (
-	_ reconcile.Setting[Sysctl]   = kind{}
-	_ reconcile.Selective[Sysctl] = kind{}
-)
+// Observe finds no settings to search for: a namespace has thousands, none of them marked, and each is a file to read.
+func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[Sysctl]) ([]Sysctl, error) {
+	switch query.Purpose {
+	case reconcile.ToShow:
+		return k.survey(ctx, ns, query.Wanted)
+	case reconcile.ToSearch:
+		return nil, nil
+	}
+	return k.observeWanted(ctx, ns, query.Wanted)
+}
 
-// Observe finds nothing: a namespace has thousands of settings, and each is a file to read. See ObserveWanted.
-func (kind) Observe(context.Context, *observe.NS) ([]Sysctl, error) { return nil, nil }
-
-// ObserveWanted reads the settings that are asked for. One that is not there, or cannot be read, is not found; Create
+// observeWanted reads the settings that are asked for. One that is not there, or cannot be read, is not found; Create
 // says why.
-func (kind) ObserveWanted(ctx context.Context, ns *observe.NS, wanted []Sysctl) ([]Sysctl, error) {
+func (kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Sysctl) ([]Sysctl, error) {
 	var have []Sysctl
 	err := ns.Do(func() error {
 		for _, w := range wanted {
@@ -74,14 +84,14 @@ func (kind) Diff(want, have Sysctl) []reconcile.Field {
 	return fields
 }
 
-// ComesWith implements reconcile.Fixture.
+// ComesWith tells whether a file asks to take over the setting with its link.
 func (kind) ComesWith(want, _ Sysctl) bool { return want.Adopt }
 
 // seen marks a value that was there before, which may be empty, as against one that nobody saw: a device that is made
 // in one plan with its settings has had no value to look at.
 const seen = "="
 
-// Before implements reconcile.Setting.
+// Before implements reconcile.Settings.
 func (kind) Before(_, have Sysctl) (string, bool) {
 	if have.Path == "" {
 		return "", true
@@ -89,7 +99,7 @@ func (kind) Before(_, have Sysctl) (string, bool) {
 	return seen + have.Value, true
 }
 
-// Prior implements reconcile.Setting.
+// Prior implements reconcile.Settings.
 func (kind) Prior(have Sysctl, before string) Sysctl {
 	value, known := strings.CutPrefix(before, seen)
 	have.Value, have.Default = value, !known

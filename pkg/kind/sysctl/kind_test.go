@@ -26,7 +26,7 @@ func setting(t *testing.T, name, value string) Sysctl {
 
 func look(t *testing.T, lab *conform.Lab, wanted ...Sysctl) string {
 	t.Helper()
-	found, err := kind{}.ObserveWanted(context.Background(), lab.NS, wanted)
+	found, err := kind{}.observeWanted(context.Background(), lab.NS, wanted)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestSetAndPutBack(t *testing.T) {
 		"net/ipv6/neigh/v0.100/mcast_solicit": "5",
 	} {
 		want := setting(t, name, value)
-		found, err := kind{}.ObserveWanted(ctx, lab.NS, []Sysctl{want})
+		found, err := kind{}.observeWanted(ctx, lab.NS, []Sysctl{want})
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%s: found %v, %v", name, found, err)
 		}

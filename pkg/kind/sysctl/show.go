@@ -41,8 +41,8 @@ var (
 	}
 )
 
-// Survey implements reconcile.Surveyor: it finds the settings that are worth showing, and those that are kept.
-func (k kind) Survey(ctx context.Context, ns *observe.NS, kept []Sysctl) ([]Sysctl, error) {
+// survey finds the settings that are worth showing, and those that are kept.
+func (k kind) survey(ctx context.Context, ns *observe.NS, kept []Sysctl) ([]Sysctl, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func follows(family, template, name string) bool {
 	return name == "forwarding" && (family == "ipv4" || template == "default")
 }
 
-// Show implements reconcile.Shower.
+// Show writes what was found as the files would say it.
 func (kind) Show(page *spec.Page, found []Sysctl, _ reconcile.Kept) {
 	namespaces, devices := map[string]map[string]value{}, map[spec.End]map[string]value{}
 	for _, s := range found {

@@ -51,6 +51,9 @@ func (s Sysctl) Needs() []spec.ID {
 	return []spec.ID{spec.LinkID(s.NS, s.Dev)}
 }
 
+// Relations implements spec.Resource.
+func (s Sysctl) Relations() spec.Relations { return spec.Relations{} }
+
 // Origin implements spec.Resource.
 func (s Sysctl) Origin() spec.Source { return s.Source }
 

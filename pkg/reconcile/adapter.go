@@ -1,0 +1,210 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// erased is a kind with its capabilities, for resources of any type. Of what a kind cannot do it says so, or does nothing;
+// prior, fill, fromID, connect, and what is of Fetching, are for kinds that can.
+type erased interface {
+	Kind[spec.Resource]
+	sample() spec.Resource
+	silent(have spec.Resource) bool
+	before(want, have spec.Resource) (string, bool)
+	prior(have spec.Resource, before string) spec.Resource
+	parted() bool
+	fill(want, prior spec.Resource) spec.Resource
+	adoptable() bool
+	adopts(want, have spec.Resource) bool
+	fingerprint(have spec.Resource) (string, bool)
+	separate() bool
+	complete(at Located, want spec.Resource) (spec.Resource, error)
+	selective() bool
+	fromID(id spec.ID) (spec.Resource, bool)
+	narrow() bool
+	onLink(r spec.Resource) (name string, index int, ok bool)
+	related() bool
+	connect(found, other spec.Resource) spec.Resource
+	fetches() bool
+	record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error)
+	putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
+	leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID)
+	confirm(have spec.Resource, home spec.ID, from spec.Selector)
+	advice(have spec.Resource) string
+	survey(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
+	show(page *spec.Page, found []spec.Resource, kept Kept)
+	health(want, have spec.Resource) (remark, problem string)
+}
+
+// adapter turns resources of one type into spec.Resource and back.
+type adapter[R spec.Resource] struct {
+	k   Kind[R]
+	can Capabilities[R]
+}
+
+func (a adapter[R]) sample() spec.Resource {
+	var none R
+	return none
+}
+
+func (a adapter[R]) Observe(ctx context.Context, ns *observe.NS, query Query[spec.Resource]) ([]spec.Resource, error) {
+	found, err := a.k.Observe(ctx, ns, Query[R]{Purpose: query.Purpose, Wanted: specialise[R](query.Wanted), Links: query.Links})
+	if query.Links != nil && a.can.Link != nil {
+		found = slices.DeleteFunc(found, func(r R) bool {
+			name, _ := a.can.Link(r)
+			return query.Links.ByName(name) == nil
+		})
+	}
+	return generalise(found), err
+}
+
+func generalise[R spec.Resource](rs []R) []spec.Resource {
+	out := make([]spec.Resource, len(rs))
+	for i, r := range rs {
+		out[i] = r
+	}
+	return out
+}
+
+func specialise[R spec.Resource](rs []spec.Resource) []R {
+	out := make([]R, len(rs))
+	for i, r := range rs {
+		out[i] = r.(R)
+	}
+	return out
+}
+
+// resourceOr is r, or the zero value where there is none.
+func resourceOr[R spec.Resource](r spec.Resource) (one R) {
+	if r != nil {
+		one = r.(R)
+	}
+	return one
+}
+
+func (a adapter[R]) Owned(have spec.Resource) bool         { return a.k.Owned(have.(R)) }
+func (a adapter[R]) Diff(want, have spec.Resource) []Field { return a.k.Diff(want.(R), have.(R)) }
+func (a adapter[R]) Create(ctx context.Context, ns *observe.NS, want spec.Resource) error {
+	return a.k.Create(ctx, ns, want.(R))
+}
+
+func (a adapter[R]) Update(ctx context.Context, ns *observe.NS, want, have spec.Resource) error {
+	return a.k.Update(ctx, ns, want.(R), have.(R))
+}
+
+func (a adapter[R]) Delete(ctx context.Context, ns *observe.NS, have spec.Resource) error {
+	return a.k.Delete(ctx, ns, have.(R))
+}
+
+func (a adapter[R]) silent(have spec.Resource) bool {
+	return a.can.Silent != nil && a.can.Silent(have.(R))
+}
+
+func (a adapter[R]) before(want, have spec.Resource) (string, bool) {
+	if a.can.Settings == nil {
+		return "", false
+	}
+	return a.can.Settings.Before(want.(R), resourceOr[R](have))
+}
+
+func (a adapter[R]) prior(have spec.Resource, before string) spec.Resource {
+	return a.can.Settings.Prior(have.(R), before)
+}
+
+func (a adapter[R]) parted() bool { return a.can.Fill != nil }
+
+func (a adapter[R]) fill(want, prior spec.Resource) spec.Resource {
+	return a.can.Fill(want.(R), prior.(R))
+}
+
+func (a adapter[R]) adoptable() bool { return a.can.Ownership.AdoptKey }
+
+func (a adapter[R]) adopts(want, have spec.Resource) bool {
+	return a.can.Ownership.Adopts != nil && a.can.Ownership.Adopts(want.(R), have.(R))
+}
+
+func (a adapter[R]) fingerprint(have spec.Resource) (print string, unmarked bool) {
+	if unmarked = a.can.Ownership.Fingerprint != nil; unmarked && have != nil {
+		print = a.can.Ownership.Fingerprint(have.(R))
+	}
+	return print, unmarked
+}
+
+func (a adapter[R]) separate() bool { return a.can.Ownership.Separate }
+
+func (a adapter[R]) complete(at Located, want spec.Resource) (spec.Resource, error) {
+	if a.can.Complete == nil {
+		return want, nil
+	}
+	return a.can.Complete(at, want.(R))
+}
+
+func (a adapter[R]) selective() bool { return a.can.FromID != nil }
+
+func (a adapter[R]) fromID(id spec.ID) (spec.Resource, bool) { return a.can.FromID(id) }
+
+func (a adapter[R]) narrow() bool { return a.can.Link != nil }
+
+func (a adapter[R]) onLink(r spec.Resource) (name string, index int, ok bool) {
+	if a.can.Link == nil {
+		return "", 0, false
+	}
+	name, index = a.can.Link(r.(R))
+	return name, index, true
+}
+
+func (a adapter[R]) related() bool { return a.can.Connect != nil }
+
+func (a adapter[R]) connect(found, other spec.Resource) spec.Resource {
+	return a.can.Connect(found.(R), resourceOr[R](other))
+}
+
+func (a adapter[R]) fetches() bool { return a.can.Fetching != nil }
+
+func (a adapter[R]) record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error) {
+	return a.can.Fetching.Record(ctx, ns, want.(R), have.(R))
+}
+
+func (a adapter[R]) putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error {
+	return a.can.Fetching.PutBack(ctx, ns, have.(R), before)
+}
+
+func (a adapter[R]) leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID) {
+	return a.can.Fetching.Leaves(have.(R), found)
+}
+
+func (a adapter[R]) confirm(have spec.Resource, home spec.ID, from spec.Selector) {
+	a.can.Fetching.Confirm(have.(R), home, from)
+}
+
+func (a adapter[R]) advice(have spec.Resource) string { return a.can.Fetching.Advice(have.(R)) }
+
+func (a adapter[R]) survey(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error) {
+	query := Query[R]{Purpose: ToShow}
+	if a.can.FromID != nil {
+		for _, id := range kept {
+			if r, ok := a.can.FromID(id); ok {
+				query.Wanted = append(query.Wanted, r)
+			}
+		}
+	}
+	found, err := a.k.Observe(ctx, ns, query)
+	return generalise(found), err
+}
+
+func (a adapter[R]) show(page *spec.Page, found []spec.Resource, kept Kept) {
+	if a.can.Show != nil {
+		a.can.Show(page, specialise[R](found), kept)
+	}
+}
+
+func (a adapter[R]) health(want, have spec.Resource) (remark, problem string) {
+	if a.can.Health == nil {
+		return "", ""
+	}
+	return a.can.Health(want.(R), have.(R))
+}
