@@ -81,18 +81,16 @@ type sighting struct {
 	scope scope
 	found []spec.Resource
 	links *extent
+	// names are those of the links that were there, by index.
+	names map[int]string
 }
 
 // narrowed are the links of an extent, if it is enough to look at what belongs to them; nil if all has to be looked at.
-func narrowed(k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource) (*observe.Links, error) {
-	if x.all || known == nil || !k.narrow() {
+func narrowed(k *Registered, ns *observe.NS, x extent, known bool) (*observe.Links, error) {
+	if x.all || !known || !k.narrow() {
 		return nil, nil
 	}
-	links, err := ns.Some(x.indexes, x.names)
-	if err != nil || renamed(k, known, links) {
-		return nil, err
-	}
-	return links, nil
+	return ns.Some(x.indexes, x.names)
 }
 
 // on are the resources that belong to the links of an extent.
@@ -103,19 +101,6 @@ func on(k *Registered, links *observe.Links, x extent, resources []spec.Resource
 		}
 	}
 	return some
-}
-
-// renamed tells whether one of the links had another name: then whatever refers to it by name has to be looked at, and
-// the kernel does not announce that.
-func renamed(k *Registered, known map[spec.ID]spec.Resource, links *observe.Links) bool {
-	for _, r := range known {
-		if name, index, _ := k.onLink(r); index != 0 {
-			if l := links.ByIndex(index); l != nil && l.Name != name {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // put makes what was sighted part of the picture, and has it compared.
@@ -132,13 +117,18 @@ func (c *Core) put(k *Registered, s *sighting) {
 		gone, now = before, make(map[spec.ID]spec.Resource, len(s.found))
 		p[s.scope.ns][s.scope.kind] = now
 		todo.scopes[s.scope] = true
+		delete(c.found.onLinks, s.scope)
 	} else {
-		for id, r := range before {
-			if name, index, ok := k.onLink(r); ok && (s.links.names[name] || s.links.indexes[index]) {
-				gone[id] = r
-				delete(now, id)
-				todo.ids[id] = true
-			}
+		gone = c.foundOn(k, s.scope, *s.links)
+		for id := range gone {
+			delete(now, id)
+			todo.ids[id] = true
+		}
+	}
+	at := c.found.onLinks[s.scope]
+	if at != nil {
+		for _, r := range gone {
+			at.remove(r)
 		}
 	}
 	if rs != nil {
@@ -148,6 +138,12 @@ func (c *Core) put(k *Registered, s *sighting) {
 	}
 	for _, r := range s.found {
 		id := r.ID()
+		if at != nil {
+			if before := now[id]; before != nil {
+				at.remove(before)
+			}
+			at.add(r)
+		}
 		now[id] = r
 		if s.links != nil {
 			todo.ids[id] = true

@@ -81,6 +81,7 @@ func (c *Core) forget(d *domain) {
 			c.noteChange(id)
 		}
 		delete(c.found.blind, scope{d.name, kind})
+		delete(c.found.onLinks, scope{d.name, kind})
 	}
 	delete(c.found.picture, d.name)
 	maps.DeleteFunc(c.found.blind, func(s scope, _ error) bool { return s.ns == d.name })

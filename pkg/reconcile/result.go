@@ -72,6 +72,10 @@ func (c *Core) looked(r *Result) {
 		s := &r.seen[i]
 		delete(c.found.blind, s.scope)
 		c.journal.confirm(s.found)
+		if k := c.kinds.byName[s.scope.kind]; c.renamed(k, s) {
+			c.mark(d, k, everything)
+			continue
+		}
 		c.put(c.kinds.byName[s.scope.kind], s)
 		c.unfear(s.scope)
 	}

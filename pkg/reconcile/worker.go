@@ -85,7 +85,7 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
 		return seen, err
 	}
 	if links != nil {
-		seen.links = &s.extent
+		seen.links, seen.names = &s.extent, links.Names()
 	}
 	switch wanted := s.wanted; {
 	case s.Kind.selective():
