@@ -207,6 +207,7 @@ func (c *Core) LookAtAll() {
 
 // LookAtSilent makes dirty what may have changed without any event.
 func (c *Core) LookAtSilent() {
+	c.forgetTrials()
 	for i := range c.kinds.list {
 		if k := &c.kinds.list[i]; k.Silent {
 			for name := range c.desired.declared {
@@ -253,12 +254,14 @@ func (c *Core) Hear(news []observe.News) {
 			n.NS = spec.Host
 			d = c.domain(n.NS)
 		}
-		c.news[newsPlace{n.NS, n.Topic}] = n.By
+		if !n.Foreign {
+			c.news[newsPlace{n.NS, n.Topic}] = n.By
+		}
 		for i := range c.kinds.list {
 			k := &c.kinds.list[i]
 			s := scope{n.NS, k.Name}
 			switch {
-			case !hears(k, n.Topic):
+			case !hears(k, n.Topic), n.Foreign && c.matters(s) && !c.waitsIn(s):
 			case c.matters(s):
 				c.mark(d, k, ofLinks(n.Links))
 				heard[s] = true
@@ -273,7 +276,7 @@ func (c *Core) Hear(news []observe.News) {
 // a pause all the same.
 func (c *Core) hurry(heard map[scope]bool) {
 	soon := c.Now.Add(firstRetry)
-	for id, t := range c.trials {
+	for id, t := range c.postponed {
 		if heard[scopeOf(id)] && t.verdict.State == Pending && t.until.After(soon) {
 			t.until = soon
 		}

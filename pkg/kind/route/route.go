@@ -61,6 +61,9 @@ type place struct {
 
 func (r *Route) place() place { return place{r.To, r.Table, r.Metric} }
 
+// Destination is where the route leads.
+func (r *Route) Destination() netip.Prefix { return r.To }
+
 // ID is the route's place as ip-route(8) would say it: destination, table and metric.
 func (r *Route) ID() spec.ID {
 	key := r.To.String()
