@@ -116,7 +116,9 @@ func (c *Core) put(k *Registered, s *sighting) {
 	if s.links == nil || before == nil {
 		gone, now = before, make(map[spec.ID]spec.Resource, len(s.found))
 		p[s.scope.ns][s.scope.kind] = now
-		todo.scopes[s.scope] = true
+		if !c.changed(s, before, todo) {
+			todo.scopes[s.scope] = true
+		}
 		delete(c.found.onLinks, s.scope)
 	} else {
 		gone = c.foundOn(k, s.scope, *s.links)

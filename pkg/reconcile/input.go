@@ -32,6 +32,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 func (c *Core) declare(d *spec.Desired, complete bool) {
 	search := c.desired.search
 	c.rechecked = false
+	clear(c.found.compared)
 	c.desired = desired{
 		set: d.Resources, index: newIndex(d.Resources), partial: !complete, anew: true, search: search,
 		left: map[string]bool{}, named: d.Namespaces, declared: maps.Clone(d.Namespaces), templates: d.Templates,

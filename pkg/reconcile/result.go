@@ -82,6 +82,7 @@ func (c *Core) looked(r *Result) {
 	for kind, err := range r.blind {
 		s := scope{d.name, kind}
 		c.plan.todo.scopes[s] = true
+		delete(c.found.compared, s)
 		c.found.blind[s] = fmt.Errorf("look at %s in %s: %w", kind, d.name, err)
 	}
 	if delete(c.plan.retries, l); len(r.blind) > 0 {

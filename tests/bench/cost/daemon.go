@@ -22,6 +22,8 @@ const (
 	rest  = 4 * time.Second
 	// patience is how long a repair may take.
 	patience = 20 * time.Second
+	// asking is the time between two questions whether it is done. Each takes the lock that linkd needs, too (rtnl).
+	asking   = 20 * time.Millisecond
 	idleSpan = 30 * time.Second
 )
 
@@ -137,6 +139,7 @@ func (d *daemon) each(events int, event func(i int) error) (time.Duration, error
 
 // idle is the part of a CPU that the daemon takes when nothing happens.
 func (d *daemon) idle() (float64, error) {
+	time.Sleep(settle)
 	before, err := d.cpu()
 	if err != nil {
 		return 0, err
@@ -164,7 +167,7 @@ func (d *daemon) resident() (int64, error) {
 
 // until calls done until it is true.
 func until(what string, done func() bool) error {
-	for begin := time.Now(); !done(); time.Sleep(2 * time.Millisecond) {
+	for begin := time.Now(); !done(); time.Sleep(asking) {
 		if time.Since(begin) > patience {
 			return fmt.Errorf("no %s after %v", what, patience)
 		}
