@@ -111,7 +111,7 @@ func (c *Core) put(k *Registered, s *sighting) {
 	}
 	before := p[s.scope.ns][s.scope.kind]
 	rs, touched := c.found.relations[k.Name], map[Place]bool{}
-	gone := map[spec.ID]spec.Resource{}
+	var gone map[spec.ID]spec.Resource
 	now := before
 	if s.links == nil || before == nil {
 		gone, now = before, make(map[spec.ID]spec.Resource, len(s.found))

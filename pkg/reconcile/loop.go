@@ -104,6 +104,9 @@ func (l *Loop) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case r := <-e.Results():
 			e.take(r)
+			if !r.Request.looks() {
+				l.hearEcho()
+			}
 		case <-l.Inbox.Ready:
 			if l.hear() {
 				l.repopulate()
@@ -161,6 +164,22 @@ func (l *Loop) wake(silent time.Time) time.Time {
 }
 
 func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2) }
+
+// echoPause is how long the kernel's announcement of what linkd has just done takes to reach the inbox, on a machine with
+// nothing else to do.
+const echoPause = 200 * time.Microsecond
+
+// hearEcho takes in the news that linkd itself has caused, so that one look serves to check an op and to follow its news.
+func (l *Loop) hearEcho() {
+	time.Sleep(echoPause)
+	select {
+	case <-l.Inbox.Ready:
+		if l.hear() {
+			l.repopulate()
+		}
+	default:
+	}
+}
 
 // hear takes the news in. Populated: other things are wanted now, because templates stand for others.
 func (l *Loop) hear() (populated bool) {

@@ -9,8 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const few = 20 // namespaces beside the one that is measured
-
 // measureRoutes has a routing daemon's routes beside linkd's own.
 func measureRoutes(s settings, t *table) error {
 	if err := makeNamespaces([]string{"router"}); err != nil {
