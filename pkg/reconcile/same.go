@@ -16,23 +16,13 @@ func (c *Core) changed(s *sighting, before map[spec.ID]spec.Resource, todo part)
 	if _, is := s.found[0].(Sameable); !is {
 		return false
 	}
-	there := 0
-	for _, r := range s.found {
-		id := r.ID()
-		old := before[id]
-		if old != nil {
-			there++
-		}
-		if old == nil || !r.(Sameable).SameAs(old) {
-			todo.ids[id] = true
-		}
-	}
-	if there == len(before) {
-		return true
-	}
 	now := make(map[spec.ID]bool, len(s.found))
 	for _, r := range s.found {
-		now[r.ID()] = true
+		id := r.ID()
+		now[id] = true
+		if old := before[id]; old == nil || !r.(Sameable).SameAs(old) {
+			todo.ids[id] = true
+		}
 	}
 	for id := range before {
 		if !now[id] {
