@@ -41,7 +41,7 @@ func start(s settings, files string) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{dir: dir, linkd: s.linkd, during: s.hold}
+	d := &daemon{dir: dir, linkd: s.linkd, during: s.during}
 	if err := d.write(files); err != nil {
 		return nil, err
 	}

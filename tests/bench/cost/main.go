@@ -24,7 +24,8 @@ type settings struct {
 	many   int
 	events int
 	only   []string
-	hold   string
+	// during is a shell command that runs during each series of events.
+	during string
 }
 
 // mostNamespaces is what ten bridges have room for: a bridge takes 1,023 ports.
@@ -55,11 +56,11 @@ func main() {
 func parse() (s settings, inside bool, err error) {
 	var sizes, only string
 	flag.StringVar(&s.linkd, "linkd", "./linkd", "the linkd binary to measure")
-	flag.StringVar(&sizes, "n", "300,1000,3000", "numbers of namespaces")
+	flag.StringVar(&sizes, "n", "300,1000", "numbers of namespaces")
 	flag.IntVar(&s.many, "many", 100_000, "how many routes others have; a tenth of that is how many addresses one interface has")
 	flag.IntVar(&s.events, "events", 50, "events of each kind")
 	flag.StringVar(&only, "only", strings.Join(parts, ","), "measure only these")
-	flag.StringVar(&s.hold, "during", "", "a shell command that runs during each series of events, with PID set to the daemon's")
+	flag.StringVar(&s.during, "during", "", "a shell command that runs during each series of events, with PID set to the daemon's")
 	flag.BoolVar(&inside, "inside", false, "set by the program itself, once in its sandbox")
 	flag.Parse()
 	for _, field := range strings.Split(sizes, ",") {
