@@ -24,7 +24,7 @@ type Status struct {
 	Counters Counters `json:"counters"`
 	// Took is how long the last pass took.
 	Took time.Duration `json:"-"`
-	// Counts is how many resources are in each state.
+	// Counts is what Count returns; nil in a status that was read as JSON.
 	Counts map[State]int `json:"-"`
 }
 
@@ -151,6 +151,18 @@ func (r *rows) snapshot() []ResourceStatus {
 	return r.list
 }
 
+// Count is how many resources are in each state.
+func (s *Status) Count() map[State]int {
+	if s.Counts != nil {
+		return s.Counts
+	}
+	counts := map[State]int{}
+	for _, r := range s.Resources {
+		counts[r.State]++
+	}
+	return counts
+}
+
 func overall(counts map[State]int) string {
 	switch {
 	case counts[Failed]+counts[Blocked]+counts[Flapping] > 0:
@@ -187,10 +199,8 @@ func (s *Status) Only(ids []string) (only *Status, unknown []string) {
 		}
 		selected.Resources = append(selected.Resources, s.Resources[i])
 	}
-	selected.Counts = map[State]int{}
-	for _, r := range selected.Resources {
-		selected.Counts[r.State]++
-	}
+	selected.Counts = nil
+	selected.Counts = selected.Count()
 	selected.State = overall(selected.Counts)
 	return &selected, unknown
 }
