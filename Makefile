@@ -70,6 +70,7 @@ test-vm: build ## the tests of what this kernel may lack, on Debian's kernel in 
 bench: build ## how long linkd takes, and others
 	engines=$$(tests/install-engines) && go run ./tests/bench -linkd $(LINKD) -engines "$$engines"
 	go run ./tests/bench/isolation -linkd $(LINKD)
+	go run ./tests/bench/cost -linkd $(LINKD)
 
 FUZZTIME := 10s
 fuzz: ## every fuzz test for $(FUZZTIME)

@@ -163,10 +163,7 @@ func (o *options) load(keeper *spec.Keeper, log *slog.Logger) reconcile.Loaded {
 
 // summary is a line about the whole.
 func summary(s *reconcile.Status) string {
-	counts := map[reconcile.State]int{}
-	for _, r := range s.Resources {
-		counts[r.State]++
-	}
+	counts := s.Count()
 	text := fmt.Sprintf("%s: %d ok", s.State, counts[reconcile.OK])
 	for _, state := range []reconcile.State{reconcile.Pending, reconcile.Failed, reconcile.Blocked, reconcile.Flapping} {
 		if counts[state] > 0 {

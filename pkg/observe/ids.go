@@ -20,12 +20,16 @@ func (ns *NS) ID() (int, error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	if ns.id == NoID {
+		if id, known := ns.world.knownID(ns); known {
+			ns.id = id
+			return id, nil
+		}
 		id, err := ns.world.ensureID(ns.fd)
 		if err != nil {
 			return NoID, fmt.Errorf("%s: namespace id: %w", ns.Name, err)
 		}
 		ns.id = id
-		ns.world.learnID(ns.Name, id, ns.fd)
+		ns.world.learnID(ns, id)
 	}
 	return ns.id, nil
 }
@@ -33,16 +37,33 @@ func (ns *NS) ID() (int, error) {
 // hostID is the id of linkd's own namespace.
 const hostID = -1
 
-func (w *World) learnID(name string, id, fd int) {
+func (w *World) learnID(ns *NS, id int) {
 	var at unix.Stat_t
-	_ = unix.Fstat(fd, &at)
+	_ = unix.Fstat(ns.fd, &at)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, declared := w.declared[name]; declared {
-		w.ids[name] = id
-		w.byID[id] = name
+	if _, declared := w.declared[ns.Name]; declared {
+		w.ids[ns.Name] = numbered{id, ns.Identity}
+		w.byID[id] = ns.Name
 		w.inodes[id] = at.Ino
 	}
+}
+
+// numbered is the id of a namespace, and which one that is. A namespace keeps its id until it ends.
+type numbered struct {
+	id int
+	of Identity
+}
+
+// knownID is the id that a namespace was found to have when it was open before.
+func (w *World) knownID(ns *NS) (id int, known bool) {
+	if w.lookOnly || ns.Identity.reused() {
+		return NoID, false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, known := w.ids[ns.Name]
+	return before.id, known && before.of == ns.Identity && w.byID[before.id] == ns.Name
 }
 
 // isAt tells whether the namespace with that id is the one with the inode number that /proc shows.

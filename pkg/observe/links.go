@@ -47,6 +47,15 @@ func (ls *Links) NameOf(index int) string {
 	return ""
 }
 
+// Names are the names of All by index.
+func (ls *Links) Names() map[int]string {
+	names := make(map[int]string, len(ls.All))
+	for _, l := range ls.All {
+		names[l.Index] = l.Name
+	}
+	return names
+}
+
 // skipStats is RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): counters are most of a link's message.
 const skipStats = 1 << 3
 

@@ -190,7 +190,12 @@ func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
 		if !known {
 			return
 		}
-		n := News{NS: ns, Topic: topic, By: s.behind(port, id)}
+		n := News{NS: ns, Topic: topic}
+		if n.Foreign = topic == RouteTopic && s.world.isForeign(ns, body); n.Foreign {
+			in.put(n)
+			return
+		}
+		n.By = s.behind(port, id)
 		switch topic {
 		case LinkTopic:
 			if len(body) >= 8 {

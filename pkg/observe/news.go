@@ -35,6 +35,8 @@ type News struct {
 	Topic Topic
 	By    Cause
 	Links []int
+	// Foreign: it is news of routes that linkd did not make, to destinations for which none is wanted.
+	Foreign bool
 }
 
 // manyLinks is the number of interfaces from which on news does not tell them apart.
@@ -74,7 +76,7 @@ func (in *Inbox) put(n News) {
 
 // and is one piece of news for two about the same place.
 func (n News) and(other News) News {
-	n.By = n.By.and(other.By)
+	n.By, n.Foreign = n.By.and(other.By), n.Foreign && other.Foreign
 	for _, index := range other.Links {
 		if len(n.Links) > 0 && !slices.Contains(n.Links, index) {
 			n.Links = append(n.Links, index)

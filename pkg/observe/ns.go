@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,8 +94,13 @@ func identify(socket, fd int) (Identity, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return "", err
 	}
-	return Identity(fmt.Sprintf("inode-%d-%d", st.Dev, st.Ino)), nil
+	return Identity(fmt.Sprintf("%s%d-%d", byInode, st.Dev, st.Ino)), nil
 }
+
+const byInode = "inode-"
+
+// reused tells whether the kernel may give the same identity to a later namespace.
+func (id Identity) reused() bool { return strings.HasPrefix(string(id), byInode) }
 
 func (ns *NS) close() {
 	if ns.route != nil {

@@ -28,10 +28,12 @@ type World struct {
 	mu       sync.Mutex
 	declared map[string]spec.Namespace
 	known    map[string]Identity // what each name was when it was last opened
-	ids      map[string]int      // and the ids of those
+	ids      map[string]numbered // and the ids of those
 	pinned   map[string]Identity // what a name has to be, or nothing
 	byID     map[int]string
 	inodes   map[int]uint64 // of the namespaces by their ids, as /proc shows them
+
+	destinations atomic.Pointer[Destinations]
 
 	listening atomic.Bool
 	lookOnly  bool
@@ -54,7 +56,7 @@ func NewWorld(finders ...Finder) (*World, error) {
 		processes: running,
 		finders:   append([]Finder{paths{}, running}, finders...),
 		known:     map[string]Identity{},
-		ids:       map[string]int{},
+		ids:       map[string]numbered{},
 		byID:      map[int]string{},
 		inodes:    map[int]uint64{},
 	}
@@ -101,9 +103,9 @@ func (w *World) Declare(namespaces map[string]spec.Namespace) {
 
 func (w *World) forget(name string) {
 	delete(w.known, name)
-	if id, known := w.ids[name]; known && w.byID[id] == name {
-		delete(w.byID, id)
-		delete(w.inodes, id)
+	if at, known := w.ids[name]; known && w.byID[at.id] == name {
+		delete(w.byID, at.id)
+		delete(w.inodes, at.id)
 	}
 	delete(w.ids, name)
 }

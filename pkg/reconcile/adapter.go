@@ -27,6 +27,8 @@ type erased interface {
 	fromID(id spec.ID) (spec.Resource, bool)
 	narrow() bool
 	onLink(r spec.Resource) (name string, index int, ok bool)
+	comparable() bool
+	same(now, before spec.Resource) bool
 	related() bool
 	connect(found, other spec.Resource) spec.Resource
 	fetches() bool
@@ -156,6 +158,10 @@ func (a adapter[R]) onLink(r spec.Resource) (name string, index int, ok bool) {
 	name, index = a.can.Link(r.(R))
 	return name, index, true
 }
+
+func (a adapter[R]) comparable() bool { return a.can.Same != nil }
+
+func (a adapter[R]) same(now, before spec.Resource) bool { return a.can.Same(now.(R), before.(R)) }
 
 func (a adapter[R]) related() bool { return a.can.Connect != nil }
 

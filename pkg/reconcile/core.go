@@ -65,6 +65,10 @@ type desired struct {
 type found struct {
 	picture
 	relations map[string]*relations
+	// onLinks are of the scopes with much in them that were looked at by link.
+	onLinks map[scope]*onLinks
+	// compared are the scopes of which all that was found has been compared with what is wanted now.
+	compared map[scope]bool
 	// blind are the scopes that could not be looked at.
 	blind map[scope]error
 	// stale are the scopes that did not matter when there was news of them.
@@ -84,7 +88,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		desired: desired{set: &spec.Set{}, index: newIndex(nil), search: journal.Fresh},
 		domains: map[string]*domain{},
 		found: found{
-			picture: picture{}, relations: map[string]*relations{}, blind: map[scope]error{}, stale: map[scope]bool{},
+			picture: picture{}, relations: map[string]*relations{}, onLinks: map[scope]*onLinks{}, compared: map[scope]bool{}, blind: map[scope]error{}, stale: map[scope]bool{},
 			feared: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
 		},
 		plan:     newPlan(),

@@ -147,6 +147,11 @@ func (c *Core) compare(todo part) {
 		}
 		return
 	}
+	for s := range todo.scopes {
+		if c.found.blind[s] == nil {
+			c.found.compared[s] = true
+		}
+	}
 	for _, learn := range cmp.remember {
 		learn(c.journal)
 	}

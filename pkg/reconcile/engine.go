@@ -102,5 +102,6 @@ func (e *Engine) Declare() {
 	world := e.Worker.World
 	world.Declare(e.desired.declared)
 	world.DeclareTemplates(e.desired.templates)
+	world.DeclareDestinations(e.destinations())
 	world.Pin(e.Pins())
 }

@@ -453,6 +453,7 @@ func TestStatusAsJSONPromisesIt(t *testing.T) {
 			{ID: "host/box/b", State: Pending, Reason: "waits for host/box/nobody: it is not there, and no file declares it", Source: "a.yaml:2", Kind: "box"},
 			{ID: "host/box/c", State: OK, Source: "a.yaml:3", Kind: "box"},
 		},
+		Counts: map[State]int{OK: 1, Pending: 1, Failed: 1},
 	}
 	if d := cmp.Diff(want, s, cmpopts.IgnoreFields(Status{}, "Counters")); d != "" {
 		t.Errorf("status (-want +got):\n%s", d)

@@ -81,20 +81,18 @@ type sighting struct {
 	scope scope
 	found []spec.Resource
 	links *extent
+	// names are those of the links that were there, by index.
+	names map[int]string
 	// byID is what was found, by ID, where links is nil.
 	byID map[spec.ID]spec.Resource
 }
 
 // narrowed are the links of an extent, if it is enough to look at what belongs to them; nil if all has to be looked at.
-func narrowed(k *Registered, ns *observe.NS, x extent, known map[spec.ID]spec.Resource) (*observe.Links, error) {
-	if x.all || known == nil || !k.narrow() {
+func narrowed(k *Registered, ns *observe.NS, x extent, known bool) (*observe.Links, error) {
+	if x.all || !known || !k.narrow() {
 		return nil, nil
 	}
-	links, err := ns.Some(x.indexes, x.names)
-	if err != nil || renamed(k, known, links) {
-		return nil, err
-	}
-	return links, nil
+	return ns.Some(x.indexes, x.names)
 }
 
 // on are the resources that belong to the links of an extent.
@@ -105,19 +103,6 @@ func on(k *Registered, links *observe.Links, x extent, resources []spec.Resource
 		}
 	}
 	return some
-}
-
-// renamed tells whether one of the links had another name: then whatever refers to it by name has to be looked at, and
-// the kernel does not announce that.
-func renamed(k *Registered, known map[spec.ID]spec.Resource, links *observe.Links) bool {
-	for _, r := range known {
-		if name, index, _ := k.onLink(r); index != 0 {
-			if l := links.ByIndex(index); l != nil && l.Name != name {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // put makes what was sighted part of the picture, and has it compared.
@@ -131,42 +116,57 @@ func (c *Core) put(k *Registered, s *sighting) {
 	if s.links == nil || before == nil {
 		now := s.all()
 		p[s.scope.ns][s.scope.kind] = now
-		todo.scopes[s.scope] = true
+		if !c.changed(k, s, before, todo) {
+			todo.scopes[s.scope] = true
+		}
+		delete(c.found.onLinks, s.scope)
 		c.noteChanges(s.scope, before, now)
 		if rs != nil {
 			rs.replace(before, now, touched)
 		}
 	} else {
-		gone := map[spec.ID]spec.Resource{}
-		for id, r := range before {
-			if name, index, ok := k.onLink(r); ok && (s.links.names[name] || s.links.indexes[index]) {
-				gone[id] = r
-				delete(before, id)
-				todo.ids[id] = true
-			}
-		}
-		now := map[spec.ID]spec.Resource{}
-		for _, r := range s.found {
-			id := r.ID()
-			now[id], before[id] = r, r
-			todo.ids[id] = true
-			if gone[id] == nil {
-				c.noteChange(id)
-			}
-		}
-		for id := range gone {
-			if now[id] == nil {
-				c.noteChange(id)
-			}
-		}
-		if rs != nil {
-			rs.replace(gone, now, touched)
-		}
+		c.putSome(k, s, before, touched)
 	}
 	if rs != nil {
 		for _, id := range rs.connect(p, touched) {
 			todo.ids[id] = true
 		}
+	}
+}
+
+// putSome does that for what was found on some links: found is what the scope has.
+func (c *Core) putSome(k *Registered, s *sighting, found map[spec.ID]spec.Resource, touched map[spec.Place]bool) {
+	gone, todo := c.foundOn(k, s.scope, *s.links), c.plan.todo
+	at := c.found.onLinks[s.scope]
+	for id, r := range gone {
+		delete(found, id)
+		todo.ids[id] = true
+		if at != nil {
+			at.remove(r)
+		}
+	}
+	now := map[spec.ID]spec.Resource{}
+	for _, r := range s.found {
+		id := r.ID()
+		if at != nil {
+			if before := found[id]; before != nil {
+				at.remove(before)
+			}
+			at.add(r)
+		}
+		now[id], found[id] = r, r
+		todo.ids[id] = true
+		if gone[id] == nil {
+			c.noteChange(id)
+		}
+	}
+	for id := range gone {
+		if now[id] == nil {
+			c.noteChange(id)
+		}
+	}
+	if rs := c.found.relations[k.Name]; rs != nil {
+		rs.replace(gone, now, touched)
 	}
 }
 

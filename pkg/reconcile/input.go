@@ -38,6 +38,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 func (c *Core) declare(d *spec.Desired, complete bool) {
 	search := c.desired.search
 	c.rechecked = false
+	clear(c.found.compared)
 	c.desired = desired{
 		set: d.Resources, index: newIndex(d.Resources), partial: !complete, anew: true, search: search,
 		left: map[string]bool{}, named: d.Namespaces, declared: maps.Clone(d.Namespaces), templates: d.Templates,
@@ -85,6 +86,7 @@ func (c *Core) forget(d *domain) {
 	for kind, resources := range c.found.picture[d.name] {
 		c.noteChanges(scope{d.name, kind}, resources, nil)
 		delete(c.found.blind, scope{d.name, kind})
+		delete(c.found.onLinks, scope{d.name, kind})
 	}
 	delete(c.found.picture, d.name)
 	maps.DeleteFunc(c.found.blind, func(s scope, _ error) bool { return s.ns == d.name })
@@ -210,6 +212,7 @@ func (c *Core) LookAtAll() {
 
 // LookAtSilent makes dirty what may have changed without any event.
 func (c *Core) LookAtSilent() {
+	c.forgetTrials()
 	for i := range c.kinds.list {
 		if k := &c.kinds.list[i]; k.Silent {
 			for name := range c.desired.declared {
@@ -256,12 +259,14 @@ func (c *Core) Hear(news []observe.News) {
 			n.NS = spec.Host
 			d = c.domain(n.NS)
 		}
-		c.news[newsPlace{n.NS, n.Topic}] = n.By
+		if !n.Foreign {
+			c.news[newsPlace{n.NS, n.Topic}] = n.By
+		}
 		for i := range c.kinds.list {
 			k := &c.kinds.list[i]
 			s := scope{n.NS, k.Name}
 			switch {
-			case !hears(k, n.Topic):
+			case !hears(k, n.Topic), n.Foreign && c.matters(s) && !c.waitsIn(s):
 			case c.matters(s):
 				c.mark(d, k, ofLinks(n.Links))
 				heard[s] = true
@@ -276,7 +281,7 @@ func (c *Core) Hear(news []observe.News) {
 // a pause all the same.
 func (c *Core) hurry(heard map[scope]bool) {
 	soon := c.Now.Add(firstRetry)
-	for id, t := range c.trials {
+	for id, t := range c.postponed {
 		if heard[scopeOf(id)] && t.verdict.State == Pending && t.until.After(soon) {
 			t.until = soon
 		}

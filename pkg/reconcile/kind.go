@@ -61,6 +61,10 @@ type Capabilities[R spec.Resource] struct {
 	// waits for them.
 	Programs bool
 
+	// Same tells whether a resource was found just so before. Of a kind that has it, only what is another than at the look
+	// before is compared again.
+	Same func(now, before R) bool
+
 	// FromID is for a kind of which far too much is there to look at it all: linkd looks only at what is wanted, made or set.
 	// It makes a resource of an ID that only the journal knows; ok is false where the ID is not one of the kind.
 	FromID func(id spec.ID) (r R, ok bool)

@@ -38,6 +38,7 @@ func (c *Core) carriedOut(r *Result) {
 		c.Counters.Ops++
 		c.over(t)
 		c.touch(t.op)
+		c.plan.todo.ids[t.op.ID()] = true
 		if made := makes(t.op.Want); made != "" && err == nil && c.domains[made] != nil {
 			c.domains[made].missing = nil
 			c.markAll(c.domains[made])

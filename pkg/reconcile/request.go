@@ -28,8 +28,8 @@ type Request struct {
 type Scope struct {
 	Kind   *Registered
 	extent extent
-	// known is what was found before, and wanted what is wanted, or, of a selective kind, of interest.
-	known  map[spec.ID]spec.Resource
+	// known: all of it was found before. wanted is what is wanted, or, of a selective kind, of interest.
+	known  bool
 	wanted []spec.Resource
 	// search: what carries linkd's mark is of interest, too.
 	search bool

@@ -75,12 +75,17 @@ func (c *Core) looked(r *Result) {
 		s := &r.seen[i]
 		delete(c.found.blind, s.scope)
 		c.journal.confirm(c.kinds.byName[s.scope.kind], s.found)
+		if k := c.kinds.byName[s.scope.kind]; c.renamed(k, s) {
+			c.mark(d, k, everything)
+			continue
+		}
 		c.put(c.kinds.byName[s.scope.kind], s)
 		c.unfear(s.scope)
 	}
 	for kind, err := range r.blind {
 		s := scope{d.name, kind}
 		c.plan.todo.scopes[s] = true
+		delete(c.found.compared, s)
 		c.found.blind[s] = fmt.Errorf("look at %s in %s: %w", kind, d.name, err)
 	}
 	if delete(c.plan.retries, l); len(r.blind) > 0 {

@@ -191,9 +191,7 @@ func (c *Core) look(l *lane) *Request {
 			delete(c.found.stale, s)
 		}
 		look := Scope{Kind: k, extent: x, search: search && k.selective()}
-		if c.found.blind[s] == nil {
-			look.known = c.found.picture[s.ns][s.kind]
-		}
+		look.known = c.found.blind[s] == nil && c.found.picture[s.ns][s.kind] != nil
 		look.wanted = c.interest(k, s)
 		r.Look = append(r.Look, look)
 	}

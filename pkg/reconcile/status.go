@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Status struct {
 	Counters Counters `json:"counters"`
 	// Took is how long the last pass took.
 	Took time.Duration `json:"-"`
+	// Counts is what Count returns; nil in a status that was read as JSON.
+	Counts map[State]int `json:"-"`
 }
 
 // Counters count since the start.
@@ -64,22 +67,23 @@ func (c *Core) Status(files []spec.FileState) *Status {
 		s.Warnings = append(s.Warnings, err.Error())
 	}
 	s.Warnings = append(s.Warnings, c.unconfirmed()...)
-	s.Resources = c.rows.snapshot()
+	s.Resources, s.Counts = c.rows.snapshot(), maps.Clone(c.rows.counts)
 	if len(c.plan.tasks) > 0 {
-		s.Resources = c.withTasks(s.Resources)
+		s.Resources = c.withTasks(s.Resources, s.Counts)
 	}
 	var left []ResourceStatus
 	for id := range c.troubled {
 		// What could not be deleted has no line in a file, and no row.
 		if v, judged := c.verdictOf[id]; judged && c.desired.set.Get(id) == nil {
 			left = append(left, row(id, v, ""))
+			s.Counts[v.State]++
 		}
 	}
 	if len(left) > 0 {
 		slices.SortFunc(left, func(a, b ResourceStatus) int { return strings.Compare(a.ID, b.ID) })
 		s.Resources = slices.Concat(s.Resources, left)
 	}
-	s.State = overall(s.Resources)
+	s.State = overall(s.Counts)
 	behind := c.Behind()
 	for _, b := range behind {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("namespace %s does not keep up: linkd has been waiting for it for %s",
@@ -92,10 +96,12 @@ func (c *Core) Status(files []spec.FileState) *Status {
 }
 
 // withTasks is the status of resources where some are being changed.
-func (c *Core) withTasks(rows []ResourceStatus) []ResourceStatus {
+func (c *Core) withTasks(rows []ResourceStatus, counts map[State]int) []ResourceStatus {
 	rows = slices.Clone(rows)
 	for id, t := range c.plan.tasks {
 		if i, wanted := c.rows.at[id]; wanted && t.op.Want != nil {
+			counts[rows[i].State]--
+			counts[Pending]++
 			rows[i].State, rows[i].Reason = Pending, "linkd is changing it"
 		}
 	}
@@ -104,13 +110,15 @@ func (c *Core) withTasks(rows []ResourceStatus) []ResourceStatus {
 
 // rows are the status of the wanted resources in ID order, kept so that a pass costs by what changed.
 type rows struct {
-	list  []ResourceStatus
-	at    map[spec.ID]int
-	given bool // list has been handed out, and is not written to any more
+	list []ResourceStatus
+	at   map[spec.ID]int
+	// counts is how many are in each state.
+	counts map[State]int
+	given  bool // list has been handed out, and is not written to any more
 }
 
 func newRows(want *spec.Set) rows {
-	r := rows{list: make([]ResourceStatus, want.Len()), at: make(map[spec.ID]int, want.Len())}
+	r := rows{list: make([]ResourceStatus, want.Len()), at: make(map[spec.ID]int, want.Len()), counts: map[State]int{Pending: want.Len()}}
 	for i, w := range want.All() {
 		r.list[i] = row(w.ID(), Verdict{State: Pending, Reason: "not looked at yet"}, w.Origin().String())
 		r.at[w.ID()] = i
@@ -130,6 +138,8 @@ func (r *rows) set(id spec.ID, v Verdict) {
 	if r.given {
 		r.list, r.given = slices.Clone(r.list), false
 	}
+	r.counts[r.list[i].State]--
+	r.counts[v.State]++
 	r.list[i].State, r.list[i].Reason = v.State, plain.Text(v.Reason)
 }
 
@@ -142,17 +152,26 @@ func (r *rows) snapshot() []ResourceStatus {
 	return r.list
 }
 
-func overall(resources []ResourceStatus) string {
-	state := Converged
-	for _, r := range resources {
-		switch r.State {
-		case Failed, Blocked, Flapping:
-			return Degraded
-		case Pending:
-			state = Converging
-		}
+// Count is how many resources are in each state.
+func (s *Status) Count() map[State]int {
+	if s.Counts != nil {
+		return s.Counts
 	}
-	return state
+	counts := map[State]int{}
+	for _, r := range s.Resources {
+		counts[r.State]++
+	}
+	return counts
+}
+
+func overall(counts map[State]int) string {
+	switch {
+	case counts[Failed]+counts[Blocked]+counts[Flapping] > 0:
+		return Degraded
+	case counts[Pending] > 0:
+		return Converging
+	}
+	return Converged
 }
 
 // Only is the status of the resources with the given IDs, or of all where none is given; unknown are the IDs that no
@@ -181,6 +200,8 @@ func (s *Status) Only(ids []string) (only *Status, unknown []string) {
 		}
 		selected.Resources = append(selected.Resources, s.Resources[i])
 	}
-	selected.State = overall(selected.Resources)
+	selected.Counts = nil
+	selected.Counts = selected.Count()
+	selected.State = overall(selected.Counts)
 	return &selected, unknown
 }

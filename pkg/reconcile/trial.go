@@ -38,6 +38,22 @@ func (c *Core) trial(id spec.ID) *trial {
 	return t
 }
 
+// postpone has a resource tried again at a time.
+func (c *Core) postpone(id spec.ID, t *trial, until time.Time) {
+	t.until = until
+	c.postponed[id] = t
+}
+
+// forgetTrials forgets the resources that somebody changed, and not within the time that counts.
+func (c *Core) forgetTrials() {
+	for id, t := range c.trials {
+		last := len(t.corrections) - 1
+		if t.failures == 0 && t.until.IsZero() && last >= 0 && c.Now.Sub(t.corrections[last]) > flapWindow {
+			delete(c.trials, id)
+		}
+	}
+}
+
 func (c *Core) fail(op *Op, err error) {
 	id := op.ID()
 	v := Verdict{Failed, err.Error()}
@@ -54,7 +70,7 @@ func (c *Core) fail(op *Op, err error) {
 	}
 	delete(c.tried, id)
 	t.failures++
-	t.until = c.Now.Add(min(wait, lastRetry))
+	c.postpone(id, t, c.Now.Add(min(wait, lastRetry)))
 	t.verdict = v
 	if !op.onlyMarked && c.judge(id, v) {
 		c.noteChange(id)
@@ -81,7 +97,7 @@ func (c *Core) noteCorrections(plan Plan) (rest Plan) {
 			t.undoneBy = ", " + by.String()
 		}
 		if extra := len(t.corrections) - flapCount; extra > 0 {
-			t.until = now.Add(min(time.Second<<min(extra, 6), lastRetry))
+			c.postpone(id, t, now.Add(min(time.Second<<min(extra, 6), lastRetry)))
 			t.verdict = Verdict{Flapping, fmt.Sprintf("corrected %d times within a minute, and undone again%s", len(t.corrections)-1, t.undoneBy)}
 			if c.judge(id, t.verdict) {
 				c.noteChange(id)
@@ -106,6 +122,8 @@ func (c *Core) held(id spec.ID) (v Verdict, is bool) {
 type verdicts struct {
 	verdictOf map[spec.ID]Verdict
 	trials    map[spec.ID]*trial
+	// postponed are the trials that have a time at which they are tried again.
+	postponed map[spec.ID]*trial
 	// tried is how often ops succeeded since a resource was last as wanted.
 	tried map[spec.ID]int
 	// reached are the resources that have been as wanted since they were last declared.
@@ -117,7 +135,7 @@ type verdicts struct {
 
 func newVerdicts() verdicts {
 	return verdicts{
-		verdictOf: map[spec.ID]Verdict{}, trials: map[spec.ID]*trial{}, tried: map[spec.ID]int{},
+		verdictOf: map[spec.ID]Verdict{}, trials: map[spec.ID]*trial{}, postponed: map[spec.ID]*trial{}, tried: map[spec.ID]int{},
 		reached: map[spec.ID]bool{}, troubled: map[spec.ID]bool{},
 	}
 }

@@ -47,9 +47,13 @@ func (c *Core) wake() {
 			}
 		}
 	}
-	for id, t := range c.trials {
-		if !t.until.IsZero() && !c.Now.Before(t.until) {
+	for id, t := range c.postponed {
+		switch {
+		case c.trials[id] != t:
+			delete(c.postponed, id)
+		case !c.Now.Before(t.until):
 			t.until = time.Time{}
+			delete(c.postponed, id)
 			c.plan.todo.ids[id] = true
 			c.rechecked = false
 		}
@@ -90,8 +94,8 @@ func (c *Core) NextTry() (next time.Time, ok bool) {
 			next, ok = at, true
 		}
 	}
-	for _, t := range c.trials {
-		if !t.until.IsZero() {
+	for id, t := range c.postponed {
+		if c.trials[id] == t {
 			earliest(t.until)
 		}
 	}

@@ -89,7 +89,7 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
 		return seen, err
 	}
 	if links != nil {
-		seen.links = &s.extent
+		seen.links, seen.names = &s.extent, links.Names()
 	}
 	if !s.Kind.selective() {
 		seen.found, err = s.Kind.Observe(ctx, ns, Query[spec.Resource]{Wanted: s.wanted, Links: links})

@@ -1,5 +1,7 @@
 package spec
 
+import "net/netip"
+
 // Relations say, as data, how a resource stands to other resources and to namespaces. The zero value is of a resource that
 // concerns no other. What is only known of a found resource is zero in a wanted one.
 type Relations struct {
@@ -31,6 +33,8 @@ type Relations struct {
 	// PeerUnmarked: the kernel deletes the found resource together with a peer in another namespace, and that does not carry
 	// the same mark of linkd's.
 	PeerUnmarked bool
+	// LeadsTo is the destination of a route.
+	LeadsTo netip.Prefix
 	// At is where the kernel has the found resource, and Other what it refers to.
 	At, Other Place
 }

@@ -11,6 +11,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
 
@@ -18,7 +19,7 @@ const kindName = "address"
 
 // Mark is the origin that linkd gives to its addresses (IFA_PROTO) and routes (RTPROT). The kernel's own end at 3 and
 // 4; 108 is free in linux/if_addr.h, linux/rtnetlink.h and iproute2's rt_protos.
-const Mark = 108
+const Mark = observe.Protocol
 
 // Address is one IP address of a device. What is nil is not managed; in one that was found, it is not there.
 type Address struct {

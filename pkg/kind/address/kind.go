@@ -20,6 +20,7 @@ func register() reconcile.Registered {
 	var k reconcile.Kind[*Address] = kind{}
 	can := reconcile.Capabilities[*Address]{
 		Hears:     []observe.Topic{observe.AddressTopic, observe.LinkTopic},
+		Same:      same,
 		Ownership: reconcile.Ownership[*Address]{Adopts: kind{}.ComesWith},
 		Show:      kind{}.Show,
 		Health:    func(_, have *Address) (remark, problem string) { return "", have.problem() },

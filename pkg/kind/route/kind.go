@@ -40,15 +40,19 @@ func (kind) observeAll(ctx context.Context, ns *observe.NS) ([]*Route, error) {
 // observeAmong finds linkd's routes, and those of others that stand in the place of wanted ones: a routing daemon can have a
 // hundred thousand. The kernel leaves out of a dump what is of another protocol, which costs a
 // tenth of a list of everything. That is needed only where something is to be done: what is missing may have another's
-// route in its place, and what is to be changed may have one beside it (see Diff).
+// route in its place, unless the kernel says that there is none, and what is to be changed may have one beside it (see Diff).
 func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route) ([]*Route, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
 	own, err := list(ns, links, address.Mark, nil)
-	if err != nil || k.holds(own, wanted) {
-		return own, err
+	if err != nil {
+		return nil, err
+	}
+	missing, differs := k.missing(own, wanted)
+	if !differs && areFree(ns, missing) {
+		return own, nil
 	}
 	places := make(map[place]bool, len(wanted))
 	for _, w := range wanted {
@@ -57,8 +61,8 @@ func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route)
 	return list(ns, links, 0, places)
 }
 
-// holds tells whether all that is wanted is among found, as it is wanted.
-func (k kind) holds(found, wanted []*Route) bool {
+// missing are the wanted routes that are not among found. Differs: others are not as they are wanted.
+func (k kind) missing(found, wanted []*Route) (missing []*Route, differs bool) {
 	at := make(map[place]*Route, len(found))
 	for _, r := range found {
 		if r.Sibling == "" {
@@ -66,11 +70,14 @@ func (k kind) holds(found, wanted []*Route) bool {
 		}
 	}
 	for _, w := range wanted {
-		if have := at[w.place()]; have == nil || len(k.Diff(w, have)) > 0 {
-			return false
+		switch have := at[w.place()]; {
+		case have == nil:
+			missing = append(missing, w)
+		case len(k.Diff(w, have)) > 0:
+			differs = true
 		}
 	}
-	return true
+	return missing, differs
 }
 
 // nameSiblings gives each of several routes of one place an ID of its own. The kernel takes the second one only from

@@ -124,7 +124,7 @@ func (r *Route) refer(all *spec.Set) {
 }
 
 // Relations implements spec.Resource.
-func (r *Route) Relations() spec.Relations { return spec.Relations{} }
+func (r *Route) Relations() spec.Relations { return spec.Relations{LeadsTo: r.To} }
 
 // Origin implements spec.Resource.
 func (r *Route) Origin() spec.Source { return r.Source }
