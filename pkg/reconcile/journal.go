@@ -1,9 +1,9 @@
 package reconcile
 
 import (
+	"io"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 
@@ -30,7 +30,8 @@ type Journal struct {
 	// makers are the resources that make namespaces.
 	makers     map[string]spec.ID
 	namespaces map[string]spec.Selector
-	file       *os.File
+	storage    storage
+	file       io.WriteCloser
 	path       string
 	lines      int
 	boot       string   // the boot that the lines are of

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -47,9 +48,32 @@ func ReadJournal(path string) *Journal {
 }
 
 func newJournal(path string) *Journal {
-	j := &Journal{namespaces: map[string]spec.Selector{}, path: path}
+	j := &Journal{namespaces: map[string]spec.Selector{}, storage: fileStorage(path), path: path}
 	j.empty()
 	return j
+}
+
+// storage keeps the lines of a journal.
+type storage interface {
+	// replace writes text in the place of all lines, all or nothing. Later lines are appended to what it returns.
+	replace(text []byte) (io.WriteCloser, error)
+}
+
+// fileStorage is the path of the file that keeps the lines.
+type fileStorage string
+
+func (path fileStorage) replace(text []byte) (io.WriteCloser, error) {
+	if err := os.MkdirAll(filepath.Dir(string(path)), 0o755); err != nil {
+		return nil, err
+	}
+	if err := spec.ReplaceFile(string(path), text); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(string(path), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // load reads the file. The damage is what is wrong with it; the error is why it was not read at all.
@@ -143,13 +167,7 @@ func (j *Journal) compact() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(j.path), 0o755); err != nil {
-		return err
-	}
-	if err := spec.ReplaceFile(j.path, out.Bytes()); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
+	f, err := j.storage.replace(out.Bytes())
 	if err != nil {
 		return err
 	}

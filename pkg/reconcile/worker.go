@@ -27,6 +27,12 @@ const turn = 50 * time.Millisecond
 // errSkipped is of an op that was not tried because what it needs had failed.
 var errSkipped = errors.New("skipped")
 
+// opener opens namespaces by their names in the files, as an observe.Session does.
+type opener interface {
+	Open(name string) (*observe.NS, error)
+	Retry(name string)
+}
+
 // Do carries out a request.
 func (w *Worker) Do(ctx context.Context, r *Request) *Result {
 	session := w.World.NewSession()
@@ -42,18 +48,24 @@ func (w *Worker) Do(ctx context.Context, r *Request) *Result {
 		return out
 	}
 	start := time.Now()
-	for i, job := range r.Ops {
+	for i := range r.Ops {
 		if ctx.Err() != nil || i > 0 && time.Since(start) > turn {
 			break
 		}
-		if slices.ContainsFunc(job.after, func(first int) bool { return out.Errs[first] != nil }) {
-			out.Errs = append(out.Errs, errSkipped)
-			continue
-		}
-		out.Errs = append(out.Errs, w.carryOut(ctx, session, job))
-		w.Progress()
+		w.next(ctx, session, out)
 	}
 	return out
+}
+
+// next carries out the first op that has no result yet, unless one that it needs has failed.
+func (w *Worker) next(ctx context.Context, session opener, out *Result) {
+	job := out.Request.Ops[len(out.Errs)]
+	if slices.ContainsFunc(job.after, func(first int) bool { return out.Errs[first] != nil }) {
+		out.Errs = append(out.Errs, errSkipped)
+		return
+	}
+	out.Errs = append(out.Errs, w.carryOut(ctx, session, job))
+	w.Progress()
 }
 
 // look looks at what a request names.
@@ -108,7 +120,7 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
 }
 
 // carryOut writes to the journal what has to be known if linkd is killed at this very point, and then does the op.
-func (w *Worker) carryOut(ctx context.Context, session *observe.Session, job *Job) error {
+func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 	op, id := job.Op, job.ID()
 	ns, err := session.Open(id.NS)
 	if err != nil {
@@ -164,7 +176,7 @@ func (w *Worker) carryOut(ctx context.Context, session *observe.Session, job *Jo
 // rememberTwins notes what comes into being with op's resource: it is new, and what is remembered of an earlier one of
 // that ID is not its fingerprint. What stands there and has no mark may be another's, in the way of the new one, and must
 // not pass for that. To undo it is for when nothing was made.
-func (w *Worker) rememberTwins(session *observe.Session, job *Job) (undo func()) {
+func (w *Worker) rememberTwins(session opener, job *Job) (undo func()) {
 	var undos []func()
 	for _, id := range job.Twins {
 		ns, err := session.Open(id.NS)
@@ -196,7 +208,7 @@ func (op *Op) entry(old Entry, remembered bool, ns observe.Identity) (entry Entr
 }
 
 // record writes to the journal what is to be put back, before it leaves home. What carries the mark has left already.
-func (w *Worker) record(ctx context.Context, session *observe.Session, op *Op) error {
+func (w *Worker) record(ctx context.Context, session opener, op *Op) error {
 	home, fetched := homeOf(op.Want)
 	if !fetched || op.source == nil || op.source.ID() != home {
 		return nil
@@ -226,7 +238,7 @@ func (w *Worker) record(ctx context.Context, session *observe.Session, op *Op) e
 }
 
 // remove deletes what linkd made, and takes home what it fetched.
-func (w *Worker) remove(ctx context.Context, session *observe.Session, ns *observe.NS, op *Op) error {
+func (w *Worker) remove(ctx context.Context, session opener, ns *observe.NS, op *Op) error {
 	home, fetched := homeOf(op.Have)
 	if !fetched {
 		return op.kind.Delete(ctx, ns, op.Have)
