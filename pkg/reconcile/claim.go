@@ -82,7 +82,7 @@ func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource,
 	}
 	if _, device, ok := claimOf(have); ok && device != "" {
 		e := Entry{Identity: c.identity(home.NS), Set: true, Device: device}
-		c.remember = append(c.remember, func(j *Journal) { j.Put(awayID(home), e) })
+		c.learn(want.ID(), func(j *Journal) { j.Put(awayID(home), e) })
 	}
 }
 
@@ -99,9 +99,9 @@ const mostUnconfirmed = 16
 
 // noteUnconfirmed remembers what cannot be confirmed because the journal was lost.
 func (c *Core) noteUnconfirmed() {
-	for ns, kinds := range c.found.picture {
+	for _, ns := range slices.Sorted(maps.Keys(c.found.picture)) {
 		claiming := map[spec.ID]string{}
-		for _, found := range kinds {
+		for _, found := range c.found.picture[ns] {
 			for id, r := range found {
 				if _, fetched := homeOf(r); fetched {
 					continue
@@ -153,7 +153,7 @@ func (c *comparison) forgetConfirmed() {
 				continue
 			}
 		}
-		c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
+		c.learn(id, func(j *Journal) { j.Forget(id) })
 	}
 }
 

@@ -35,7 +35,7 @@ type comparison struct {
 	ops      map[spec.ID]*Op
 	verdicts map[spec.ID]Verdict
 	settled  map[spec.ID]bool
-	remember []func(*Journal)
+	remember []lesson
 	// away is what has been fetched, by its home, once somebody asks, and renamed what only gets another name.
 	away    map[spec.ID]spec.Resource
 	renamed map[spec.ID]bool
@@ -51,6 +51,16 @@ type comparison struct {
 type wanted struct {
 	spec.Resource
 	err error
+}
+
+// lesson is what the journal should learn of a resource.
+type lesson struct {
+	id    spec.ID
+	learn func(*Journal)
+}
+
+func (c *comparison) learn(id spec.ID, learn func(*Journal)) {
+	c.remember = append(c.remember, lesson{id, learn})
 }
 
 // run compares. The journal is only read; remember is what it should learn.
@@ -195,7 +205,7 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 		} else if kind.adopts(want, have) {
 			before, _ = kind.before(want, nil)
 		}
-		c.remember = append(c.remember, func(j *Journal) {
+		c.learn(id, func(j *Journal) {
 			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote})
 		})
 		return
@@ -204,7 +214,7 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	}
 	_, fetched := homeOf(want)
 	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched}
-	c.remember = append(c.remember, func(j *Journal) { j.Put(id, e) })
+	c.learn(id, func(j *Journal) { j.Put(id, e) })
 }
 
 func verdictOf(err error) Verdict {

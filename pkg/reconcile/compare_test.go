@@ -99,8 +99,8 @@ func (s situation) compare() string {
 		}
 	}
 	before := c.journal.text()
-	for _, learn := range c.remember {
-		learn(c.journal)
+	for _, l := range c.remember {
+		l.learn(c.journal)
 	}
 	if after := c.journal.text(); after != before {
 		fmt.Fprintf(&b, "remembered:\n%s", after)

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"maps"
+	"slices"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -126,7 +127,7 @@ func (c *Core) compare(todo part) {
 		}
 	}
 	var dropped []*task
-	for id := range todo.ids {
+	for _, id := range inOrder(todo.ids, spec.ID.Compare) {
 		dropped = c.drop(dropped, id)
 	}
 	for _, w := range want {
@@ -152,8 +153,9 @@ func (c *Core) compare(todo part) {
 			c.found.compared[s] = true
 		}
 	}
-	for _, learn := range cmp.remember {
-		learn(c.journal)
+	slices.SortStableFunc(cmp.remember, func(a, b lesson) int { return a.id.Compare(b.id) })
+	for _, l := range cmp.remember {
+		l.learn(c.journal)
 	}
 	for s, ids := range cmp.feared {
 		if c.found.feared[s] == nil {
@@ -250,7 +252,7 @@ func (c *Core) refresh(ending map[string]bool) (waitsFor *lane) {
 	if len(ending) == 0 {
 		return nil
 	}
-	for s := range c.found.stale {
+	for _, s := range inOrder(c.found.stale, scope.compare) {
 		if l := c.laneOf(s); ending[s.ns] && l != nil {
 			c.markScope(s)
 			delete(c.found.stale, s)

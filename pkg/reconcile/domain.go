@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"linkd/pkg/observe"
@@ -68,6 +70,10 @@ func newDomain(name string) *domain {
 		d.lanes[i] = &lane{domain: d, programs: i == programLane, dirty: map[string]extent{}, waiting: newPart()}
 	}
 	return d
+}
+
+func (l *lane) compare(other *lane) int {
+	return cmp.Or(strings.Compare(l.domain.name, other.domain.name), boolRank(l.programs)-boolRank(other.programs))
 }
 
 // lane is the one that a kind is looked at in.

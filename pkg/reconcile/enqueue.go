@@ -168,7 +168,7 @@ func (c *Core) cancelAll() {
 	c.plan.epoch++
 	clear(c.plan.setbacks)
 	var dropped []*task
-	for id := range c.plan.tasks {
+	for _, id := range inOrder(c.plan.tasks, spec.ID.Compare) {
 		dropped = c.drop(dropped, id)
 	}
 	c.releaseNext(dropped)

@@ -26,7 +26,12 @@ func (c *comparison) fetched(home spec.ID) spec.Resource {
 	if c.away == nil {
 		c.away = map[spec.ID]spec.Resource{}
 		for _, r := range c.found.ofKind(home.Kind) {
-			if h, is := homeOf(r); is && (c.away[h] == nil || c.all.homes[h] == r.ID()) {
+			h, is := homeOf(r)
+			if !is {
+				continue
+			}
+			taker := c.all.homes[h]
+			if other := c.away[h]; other == nil || r.ID() == taker || other.ID() != taker && r.ID().Compare(other.ID()) < 0 {
 				c.away[h] = r
 			}
 		}

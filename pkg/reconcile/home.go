@@ -54,7 +54,7 @@ func (c *comparison) forgetReturned() {
 		}
 		for id, e := range c.journal.In(s) {
 			if c.returned(id, e) {
-				c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
+				c.learn(id, func(j *Journal) { j.Forget(id) })
 			}
 		}
 	}

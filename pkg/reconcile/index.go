@@ -103,10 +103,10 @@ func (x *index) widen(p part) {
 
 // in are the wanted resources of a part.
 func (x *index) in(p part) (want []spec.Resource) {
-	for s := range p.scopes {
+	for _, s := range inOrder(p.scopes, scope.compare) {
 		want = append(want, x.byScope[s]...)
 	}
-	for id := range p.ids {
+	for _, id := range inOrder(p.ids, spec.ID.Compare) {
 		if r := x.want.Get(id); r != nil && !p.scopes[scopeOf(id)] {
 			want = append(want, r)
 		}

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"maps"
 	"reflect"
+	"slices"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -147,12 +148,12 @@ func (c *Core) Repopulate(d *spec.Desired, complete bool) {
 		// What was not known to be undeclared is now.
 		c.compareAll()
 	}
-	for name, ns := range c.desired.declared {
-		if before.declared[name] != ns {
+	for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
+		if before.declared[name] != c.desired.declared[name] {
 			c.markAll(c.domain(name))
 		}
 	}
-	for s := range c.desired.index.looked {
+	for _, s := range inOrder(c.desired.index.looked, scope.compare) {
 		if !before.index.looked[s] {
 			c.markScope(s)
 		}
@@ -205,7 +206,7 @@ func (c *Core) markScope(s scope) {
 
 // LookAtAll makes everything dirty.
 func (c *Core) LookAtAll() {
-	for name := range c.desired.declared {
+	for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
 		c.markAll(c.domain(name))
 	}
 }
@@ -215,7 +216,7 @@ func (c *Core) LookAtSilent() {
 	c.forgetTrials()
 	for i := range c.kinds.list {
 		if k := &c.kinds.list[i]; k.Silent {
-			for name := range c.desired.declared {
+			for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
 				if s := (scope{name, k.Name}); c.matters(s) && !c.announced(s) {
 					c.mark(c.domain(name), k, everything)
 				}

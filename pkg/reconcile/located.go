@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"linkd/pkg/observe"
@@ -16,7 +17,7 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 	}
 	if before := c.found.claims[d.claimed]; before != nil {
 		delete(before, d.name)
-		for name := range before {
+		for _, name := range inOrder(before, strings.Compare) {
 			c.markAll(c.domain(name))
 		}
 		if len(before) == 0 {
@@ -36,7 +37,7 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 // yields to the other: each would undo what the other asks for.
 func (c *Core) settle(d *domain, at observe.Location) (err error) {
 	c.claim(d, at.Identity)
-	for other := range c.found.claims[at.Identity] {
+	for _, other := range inOrder(c.found.claims[at.Identity], strings.Compare) {
 		if other == d.name {
 			continue
 		}

@@ -140,7 +140,8 @@ func (c *Core) takeStock() (some bool) {
 	}
 	setbacks := c.plan.setbacks
 	c.plan.setbacks = map[spec.ID]*setback{}
-	for id, s := range setbacks {
+	for _, id := range inOrder(setbacks, spec.ID.Compare) {
+		s := setbacks[id]
 		if id != s.op.ID() {
 			continue
 		}

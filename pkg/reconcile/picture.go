@@ -1,7 +1,10 @@
 package reconcile
 
 import (
+	"cmp"
+	"maps"
 	"slices"
+	"strings"
 
 	"linkd/pkg/spec"
 )
@@ -10,6 +13,19 @@ import (
 type scope struct{ ns, kind string }
 
 func scopeOf(id spec.ID) scope { return scope{id.NS, id.Kind} }
+
+func (s scope) compare(other scope) int {
+	return cmp.Or(strings.Compare(s.ns, other.ns), strings.Compare(s.kind, other.kind))
+}
+
+// inOrder are the keys of a map in order: what depends on the order in which things are asked for or written down is the
+// same each time.
+func inOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(m), compare)
+}
 
 // picture is what was found, by namespace and kind.
 type picture map[string]map[string]map[spec.ID]spec.Resource

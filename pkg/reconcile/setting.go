@@ -60,7 +60,7 @@ func (c *comparison) unset(id spec.ID, e Entry) {
 		return
 	}
 	if _, held := c.held(id); !held {
-		c.remember = append(c.remember, func(j *Journal) { j.Forget(id) })
+		c.learn(id, func(j *Journal) { j.Forget(id) })
 	}
 }
 

@@ -24,8 +24,8 @@ func (c *Core) wake() {
 			c.beLate(r)
 		}
 	}
-	for l, at := range c.plan.retries {
-		if c.Now.Before(at) {
+	for _, l := range inOrder(c.plan.retries, (*lane).compare) {
+		if c.Now.Before(c.plan.retries[l]) {
 			continue
 		}
 		delete(c.plan.retries, l)
@@ -33,13 +33,13 @@ func (c *Core) wake() {
 			c.markAll(l.domain)
 			continue
 		}
-		for s := range c.found.blind {
+		for _, s := range inOrder(c.found.blind, scope.compare) {
 			if s.ns == l.domain.name && c.laneOf(s) == l {
 				c.markScope(s)
 			}
 		}
 	}
-	for l := range c.plan.resting {
+	for _, l := range inOrder(c.plan.resting, (*lane).compare) {
 		if !c.Now.Before(l.rest) {
 			delete(c.plan.resting, l)
 			if len(l.dirty) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -126,8 +127,8 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 	if err != nil {
 		return err
 	}
-	for name, selector := range job.Selectors {
-		w.Journal.Remember(name, selector)
+	for _, name := range slices.Sorted(maps.Keys(job.Selectors)) {
+		w.Journal.Remember(name, job.Selectors[name])
 	}
 	if err := w.record(ctx, session, op); err != nil {
 		return fmt.Errorf("%s %s: %w", op.deed(), id, err)
