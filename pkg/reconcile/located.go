@@ -38,7 +38,8 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 func (c *Core) settle(d *domain, at observe.Location) (err error) {
 	c.claim(d, at.Identity)
 	for _, other := range inOrder(c.found.claims[at.Identity], strings.Compare) {
-		if other == d.name {
+		if other == d.name || c.desired.left[other] && c.desired.left[d.name] {
+			// Of two names that no file gives, each only says what to remove.
 			continue
 		}
 		same := fmt.Errorf("%s and %s are the same namespace: declare it once", min(d.name, other), max(d.name, other))
