@@ -156,6 +156,10 @@ func (c *comparison) compare(w *wanted) {
 		return
 	}
 	op := &Op{Verb: Create, Want: w.Resource, Have: have, kind: kind}
+	if e, remembered := c.journal.Recall(id); have == nil && remembered && !e.Set && e.Print == "" && c.identity(id.NS) != "" {
+		// It was to be made, and was not: what others make under its name is theirs.
+		c.learn(id, func(j *Journal) { j.Forget(id) })
+	}
 	if have != nil {
 		op.Want, op.Because = c.release(kind, w.Resource, have)
 		if op.Why = kind.Diff(op.Want, have); len(op.Why) == 0 {

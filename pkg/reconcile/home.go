@@ -115,6 +115,12 @@ func (op *Op) leaves(r spec.Resource) bool {
 	return r.ID().NS != home.NS
 }
 
+// onlyRenames reports whether the op puts back what was fetched from the same namespace, and keeps its settings.
+func (op *Op) onlyRenames() bool {
+	home, fetched := homeOf(op.Have)
+	return fetched && home.NS == op.ID().NS
+}
+
 // sayMore has the plan tell what goes home with an op that makes room for another, and what others have on a resource in
 // the place that it leaves.
 func (c *comparison) sayMore() {

@@ -75,7 +75,7 @@ func (c *comparison) putBack(id spec.ID, kind *Registered, have spec.Resource, e
 	}
 	before := kind.prior(have, left)
 	for _, need := range before.Needs() {
-		if op := c.ops[need]; op != nil && op.Verb == Delete || c.isEnding(need) {
+		if op := c.ops[need]; op != nil && op.Verb == Delete && !op.onlyRenames() || c.isEnding(need) {
 			// It ends with what it is a setting of.
 			return false
 		}

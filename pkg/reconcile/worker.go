@@ -158,8 +158,9 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 	}
 	making := op.Verb == Create || op.Verb == Replace
 	switch {
-	case err != nil && making && !setting && (!remembered || errors.Is(err, unix.EEXIST)):
-		// Nothing was made, and what may stand there is not linkd's.
+	case errors.Is(err, unix.EEXIST) && making && !setting:
+		// Nothing was made, and what stands there is not linkd's. After any other error it may have been made: the next look
+		// tells.
 		w.Journal.Restore(id, old, remembered)
 		forgetTwins()
 	case err == nil && (op.Verb == Delete || op.forget):
