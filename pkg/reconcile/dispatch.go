@@ -148,7 +148,7 @@ func (c *Core) free(l *lane) {
 func (c *Core) job(op *Op) *Job {
 	job := &Job{Op: op, Selectors: map[string]spec.Selector{}}
 	names := []string{op.ID().NS, makes(op.Want)}
-	if home, fetched := homeOf(op.Want); fetched && op.source != nil {
+	if home, fetched := homeOf(op.Want); fetched {
 		names = append(names, home.NS)
 	}
 	for _, name := range names {
