@@ -65,6 +65,20 @@ func (c *Core) carriedOut(r *Result) {
 	for _, l := range r.Request.lanes {
 		l.asOf, l.spent = time.Time{}, 0
 		delete(c.plan.resting, l)
+		c.declareLate(l.domain.name)
+	}
+}
+
+// declareLate declares a namespace again that left the files while something was done in it: that may have left something
+// there.
+func (c *Core) declareLate(name string) {
+	if _, declared := c.desired.declared[name]; declared {
+		return
+	}
+	c.declareLeft()
+	if _, left := c.desired.declared[name]; left {
+		c.desired.anew = true
+		c.markAll(c.domain(name))
 	}
 }
 
