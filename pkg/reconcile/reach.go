@@ -58,9 +58,8 @@ func (c *comparison) refuseVictims() {
 		beyond := false
 		for _, victim := range op.ends(all) {
 			beyond = beyond || victim.NS != id.NS
-			_, remembered := c.journal.Get(victim, c.identity(victim.NS))
 			_, fetched := homeOf(c.found.get(victim))
-			if fetched && !leaving[victim] || !fetched && c.wanted(victim) == nil && !remembered && !c.owned(c.kinds[victim.Kind], c.found.get(victim)) {
+			if fetched && !leaving[victim] || !fetched && c.another(victim) {
 				foreign = append(foreign, victim.String())
 				if c.feared[scopeOf(victim)] == nil {
 					c.feared[scopeOf(victim)] = map[spec.ID]bool{}
@@ -78,6 +77,19 @@ func (c *comparison) refuseVictims() {
 			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s would end what linkd did not make, so it stays: %s", op.inFull(), strings.Join(foreign, ", "))}
 		}
 	}
+}
+
+// another tells whether others made what was found, and linkd will not make it again: something else may be wanted or
+// remembered under the same ID.
+func (c *comparison) another(id spec.ID) bool {
+	e, remembered := c.journal.Get(id, c.identity(id.NS))
+	switch {
+	case c.claimed(c.kinds[id.Kind], c.found.get(id)), remembered && e.Set:
+		return false
+	case c.wanted(id) != nil:
+		return c.verdict(id).State == Failed
+	}
+	return true
 }
 
 func (c *comparison) settleAll() {
