@@ -56,7 +56,7 @@ func (c *comparison) refuseVictims() {
 		}
 		var foreign []string
 		beyond := false
-		for _, victim := range op.ends(all) {
+		for _, victim := range c.withTheirs(op.ends(all), all) {
 			beyond = beyond || victim.NS != id.NS
 			_, fetched := homeOf(c.found.get(victim))
 			if fetched && !leaving[victim] || !fetched && c.another(victim) {
@@ -77,6 +77,22 @@ func (c *comparison) refuseVictims() {
 			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s would end what linkd did not make, so it stays: %s", op.inFull(), strings.Join(foreign, ", "))}
 		}
 	}
+}
+
+// withTheirs adds to what would end what would end with that.
+func (c *comparison) withTheirs(ends []spec.ID, all *losses) []spec.ID {
+	for i := 0; i < len(ends); i++ {
+		r := c.found.get(ends[i])
+		if _, fetched := homeOf(r); r == nil || fetched {
+			continue
+		}
+		for _, id := range all.with(r) {
+			if !slices.Contains(ends, id) {
+				ends = append(ends, id)
+			}
+		}
+	}
+	return ends
 }
 
 // another tells whether others made what was found, and linkd will not make it again: something else may be wanted or
