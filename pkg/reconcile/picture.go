@@ -95,14 +95,19 @@ type losses struct {
 	// on are what stands on a resource, and in what ends with a namespace.
 	on map[spec.ID][]spec.ID
 	in map[string][]spec.ID
+	// ends are the ends of pairs, by where each is and what it refers to.
+	ends map[[2]spec.Place]spec.ID
 }
 
 func (p picture) losses() *losses {
-	l := &losses{found: p.all(), on: map[spec.ID][]spec.ID{}, in: map[string][]spec.ID{}}
+	l := &losses{found: p.all(), on: map[spec.ID][]spec.ID{}, in: map[string][]spec.ID{}, ends: map[[2]spec.Place]spec.ID{}}
 	for _, r := range l.found {
 		id, relations := r.ID(), r.Relations()
 		for _, base := range relations.StandsOn {
 			l.on[base] = append(l.on[base], id)
+		}
+		if relations.Other.Index != 0 {
+			l.ends[[2]spec.Place{relations.At, relations.Other}] = id
 		}
 		if relations.EndsWithNamespace {
 			l.in[id.NS] = append(l.in[id.NS], id)
@@ -111,9 +116,12 @@ func (p picture) losses() *losses {
 	return l
 }
 
-// with are the resources that would be lost if r were deleted.
+// with are the resources that would be lost if r were deleted. Both ends of a pair, which refer to each other, go together.
 func (l *losses) with(r spec.Resource) []spec.ID {
 	lost := slices.Clone(l.on[r.ID()])
+	if at, other := placesOf(r); other.Index != 0 {
+		lost = append(lost, l.on[l.ends[[2]spec.Place{other, at}]]...)
+	}
 	if made := makes(r); made != "" {
 		lost = append(lost, l.in[made]...)
 	}
