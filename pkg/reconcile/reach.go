@@ -30,6 +30,10 @@ func (c *comparison) spread() {
 			if c.verdict(id).State != OK || (op != nil && op.Verb != Update) || have == nil {
 				continue
 			}
+			if _, fetched := homeOf(c.wanted(id)); fetched {
+				// Where it is now, a look tells.
+				continue
+			}
 			if _, setting := kind.before(c.wanted(id), have); setting && c.found.get(cause) == nil {
 				// It is there without what comes to be only now, and has something to go back to.
 				continue
