@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -76,9 +77,11 @@ func (c *Core) declareLate(name string) {
 		return
 	}
 	c.declareLeft()
-	if _, left := c.desired.declared[name]; left {
-		c.desired.anew = true
-		c.markAll(c.domain(name))
+	for _, left := range inOrder(c.desired.left, strings.Compare) {
+		if c.domains[left] == nil {
+			c.desired.anew = true
+			c.markAll(c.domain(left))
+		}
 	}
 }
 
