@@ -114,6 +114,12 @@ func (c *Core) compare(todo part) {
 			delete(todo.scopes, s)
 		}
 	}
+	for id := range todo.ids {
+		if c.desired.set.Get(id) == nil && !c.cleanFor(id, scopeOf(id)) {
+			// What is not seen there yet is not gone.
+			delete(todo.ids, id)
+		}
+	}
 	var want []wanted
 	for _, r := range c.desired.index.in(todo) {
 		if !c.ready(r) {
