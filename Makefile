@@ -6,7 +6,7 @@ DATE    := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
 export SOURCE_DATE_EPOCH VERSION
 LINKD   := build/linkd
 
-.PHONY: all build install uninstall deb demo test test-faults test-docker test-package test-systemd test-vm bench fuzz reference clean help needs share
+.PHONY: all build install uninstall deb demo test simulate test-faults test-docker test-package test-systemd test-vm bench fuzz reference clean help needs share
 
 all: build share ## what make install installs
 
@@ -46,6 +46,11 @@ test: needs ## all checks and tests; lists what was skipped, and why
 	go vet ./... && go vet -tags docgen ./cmd/linkd
 	go tool staticcheck ./...
 	@promtool=$$(tests/install-promtool) && export PATH="$$PATH$${promtool:+:$$promtool}" && $(call tell,test,$(GO_TEST) -vet=off -parallel $(STORIES_AT_A_TIME) ./...)
+
+SEEDS := 10000
+STEPS := 100
+simulate: ## the core in a simulated world, 10^6 steps: SEEDS of STEPS each; make test runs 2,000 short ones
+	go test ./pkg/reconcile -count=1 -timeout 2h -v -run '^TestSimulation$$' -seeds $(SEEDS) -steps $(STEPS)
 
 test-faults: needs ## the stories about faults in full, of which make test tells a sample: killed at every step, and chaos
 	@$(call tell,test-faults,$(GO_TEST) -parallel $(STORIES_AT_A_TIME) -run '^TestFaults$$$$' ./tests -thorough)

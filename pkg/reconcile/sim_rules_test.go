@@ -1,0 +1,61 @@
+package reconcile
+
+import (
+	"fmt"
+
+	"linkd/pkg/spec"
+)
+
+// violate records the first thing that linkd must not have done.
+func (w *simWorld) violate(format string, args ...any) {
+	if w.violation == "" {
+		w.violation = fmt.Sprintf(format, args...)
+	}
+}
+
+// judge checks that linkd may do that to an object.
+func (w *simWorld) judge(o *simObject, what string) {
+	if w.writer == nil {
+		return
+	}
+	op := w.writer.op
+	forged := op.Have != nil && w.forged(op)
+	switch {
+	case forged && o.space.id != op.Have.(*simPiece).space:
+		w.violate("%s %s: only a mark that others have set in %s led to that", o, what, op.Have.(*simPiece).space)
+	case !o.foreign, forged:
+	case o.card && what == "moves":
+	case o.kind == "note" && o.on != nil && o.on.card && (op.source != nil || op.Have != nil && op.Have.(*simPiece).home != spec.ID{}):
+		// The plan says what is on a card that leaves.
+	case o.kind != "box" && op.kind.Name == "space" && !o.space.foreign:
+		// Only boxes keep a namespace that linkd made.
+	case op.kind.Name == "rule" && w.writer.remembered:
+		// It stands in the place of linkd's.
+		o.foreign = false
+	case op.Want != nil && op.Want.(*simPiece).adopt && o == w.find(op.Want.ID()):
+		o.foreign = false
+	case !w.writer.seen[o]:
+		// It came since linkd looked.
+	default:
+		w.violate("%s %s: %s", o, what, op)
+	}
+}
+
+// forged tells whether others put linkd's mark on what the op is about, in a namespace that they rule.
+func (w *simWorld) forged(op *Op) bool {
+	p := op.Have.(*simPiece)
+	return p.object != nil && p.object.foreign && p.mark != "" && p.object.space.foreign && p.object.fetched == ""
+}
+
+// judgeMove checks that linkd may take an object somewhere: from where a file says, or back to where it was.
+func (w *simWorld) judgeMove(o *simObject, home spec.ID, back bool) {
+	switch here := w.find(home) == o; {
+	case back && o.fetched == "":
+		w.violate("%s is put back to %s, and linkd never fetched it", o, home)
+	case back && o.fetched != home.String():
+		w.violate("%s is put back to %s, and was fetched from %s", o, home, o.fetched)
+	case !back && !here && o.fetched != home.String() && !w.writer.op.Want.(*simPiece).adopt:
+		w.violate("%s is fetched as %s, which it is not", o, home)
+	}
+	w.judge(o, "moves")
+}
