@@ -156,7 +156,7 @@ func (c *Core) dispatchLooks(out []*Request) []*Request {
 		if l.late {
 			free = &c.plan.freeFor(l).late
 		}
-		if len(l.dirty) > 0 && l.request == nil && (*free <= 0 || l.pending > 0) {
+		if len(l.dirty) > 0 && (*free <= 0 || l.request != nil || l.pending > 0) {
 			left = append(left, l)
 			continue
 		}
@@ -164,8 +164,7 @@ func (c *Core) dispatchLooks(out []*Request) []*Request {
 		if !l.late {
 			c.plan.prompt--
 		}
-		if len(l.dirty) == 0 || l.request != nil {
-			// What is being done in the lane may take for ever, and ends with a look.
+		if len(l.dirty) == 0 {
 			continue
 		}
 		*free--
