@@ -75,16 +75,18 @@ func (b *backend) attempt(ctx context.Context, name string, run func() error) er
 			return err
 		}
 	}
+	// Another file may take the place of the one that hangs, before that is given up.
+	file := fileOf(name)
 	err := run()
 	if !isBeyondBounds(err) {
 		silent.end(here)
 		return err
 	}
 	err = fmt.Errorf("%w; linkd runs it again after a pause", err)
-	silent.begin(here, err)
+	silent.begin(here, file, err)
 	// It may be the program, and not what it finds in this namespace: then no other namespace is to wait for it.
 	if isHung(ctx, name) {
-		silent.begin(anywhere, err)
+		silent.begin(anywhere, file, err)
 	}
 	return err
 }
@@ -145,7 +147,7 @@ func (s *silences) since(at runs) error {
 	return known.err
 }
 
-func (s *silences) begin(at runs, err error) {
+func (s *silences) begin(at runs, file string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -160,7 +162,7 @@ func (s *silences) begin(at runs, err error) {
 		known = &silence{pause: firstPause / 2}
 		s.all[at] = known
 	}
-	known.err, known.file = err, fileOf(at.program)
+	known.err, known.file = err, file
 	known.pause = min(2*known.pause, longestPause)
 	known.until = now.Add(known.pause)
 }
@@ -218,7 +220,7 @@ func (c *probeCache) of(ctx context.Context, f family, path string) (probe, erro
 	p, err := f.probe(ctx, path)
 	if isBeyondBounds(err) {
 		err = fmt.Errorf("%w; linkd runs it again after a pause", err)
-		silent.begin(at, err)
+		silent.begin(at, file, err)
 	}
 	if err != nil {
 		return probe{}, err

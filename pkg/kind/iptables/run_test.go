@@ -187,11 +187,26 @@ func TestSilences(t *testing.T) {
 	})
 }
 
+// What took the place of a program that hangs, before that was given up, is not waited for.
+func TestAReplacedProgramIsRunAtOnce(t *testing.T) {
+	onEachBackend(t, func(l lab) {
+		impatient(l.T)
+		l.fake("iptables-save", "rm $0; sleep 1000")
+		b := backend{prefix: "iptables", ns: "1"}
+		if _, err := b.save(l.Context()); err == nil {
+			l.Error("it answers")
+		}
+		if _, err := b.save(l.Context()); err != nil {
+			l.Error(err)
+		}
+	})
+}
+
 func TestPausesGrow(t *testing.T) {
 	s := silences{all: map[runs]*silence{}}
 	at := runs{"1", "no-such-program"}
 	for _, want := range []time.Duration{30, 60, 120, 240, 300, 300} {
-		s.begin(at, os.ErrDeadlineExceeded)
+		s.begin(at, "", os.ErrDeadlineExceeded)
 		if got := s.all[at].pause; got != want*time.Second {
 			t.Errorf("a pause of %v, want %v", got, want*time.Second)
 		}

@@ -38,21 +38,18 @@ func (kind) observeAll(ctx context.Context, ns *observe.NS) ([]*Route, error) {
 }
 
 // observeAmong finds linkd's routes, and those of others that stand in the place of wanted ones: a routing daemon can have a
-// hundred thousand. The kernel leaves out of a dump what is of another protocol, which costs a
-// tenth of a list of everything. That is needed only where something is to be done: what is missing may have another's
-// route in its place, unless the kernel says that there is none, and what is to be changed may have one beside it (see Diff).
+// hundred thousand. The kernel leaves out of a dump what is of another protocol, which costs a tenth of a list of everything.
+// That is needed only where something is to be done: what is missing may have another's route in its place, and what is to
+// be changed may have one beside it (see Diff). The kernel cannot be asked whether a place is free: to one whose route is
+// a throw, or is dead, it answers as if there were none.
 func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route) ([]*Route, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
 	own, err := list(ns, links, address.Mark, nil)
-	if err != nil {
-		return nil, err
-	}
-	missing, differs := k.missing(own, wanted)
-	if !differs && areFree(ns, missing) {
-		return own, nil
+	if err != nil || k.holds(own, wanted) {
+		return own, err
 	}
 	places := make(map[place]bool, len(wanted))
 	for _, w := range wanted {
@@ -61,8 +58,8 @@ func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route)
 	return list(ns, links, 0, places)
 }
 
-// missing are the wanted routes that are not among found. Differs: others are not as they are wanted.
-func (k kind) missing(found, wanted []*Route) (missing []*Route, differs bool) {
+// holds tells whether all that is wanted is among found, as it is wanted.
+func (k kind) holds(found, wanted []*Route) bool {
 	at := make(map[place]*Route, len(found))
 	for _, r := range found {
 		if r.Sibling == "" {
@@ -70,14 +67,11 @@ func (k kind) missing(found, wanted []*Route) (missing []*Route, differs bool) {
 		}
 	}
 	for _, w := range wanted {
-		switch have := at[w.place()]; {
-		case have == nil:
-			missing = append(missing, w)
-		case len(k.Diff(w, have)) > 0:
-			differs = true
+		if have := at[w.place()]; have == nil || len(k.Diff(w, have)) > 0 {
+			return false
 		}
 	}
-	return missing, differs
+	return true
 }
 
 // nameSiblings gives each of several routes of one place an ID of its own. The kernel takes the second one only from

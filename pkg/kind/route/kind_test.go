@@ -244,7 +244,7 @@ func TestForeignNextHops(t *testing.T) {
 func TestRoutesAmongOthers(t *testing.T) {
 	lab := conform.Open(t)
 	ctx := context.Background()
-	lab.IP(t, cable+"route add 10.5.0.0/16 via 10.0.0.9 proto bird\nroute add 10.5.0.0/16 via 10.0.0.9 proto bird table 7\n")
+	lab.IP(t, cable+"route add 10.5.0.0/16 via 10.0.0.9 proto bird\nroute add 10.5.0.0/16 via 10.0.0.9 proto bird table 7\nroute add throw 10.3.0.0/16\n")
 	own, blocked, missing := read(t, "{to: 10.9.0.0/16, via: 10.0.0.2}"), read(t, "{to: 10.5.0.0/16, via: 10.0.0.2}"), read(t, "{to: 10.4.0.0/16, via: 10.0.0.2}")
 	left := read(t, "{to: default, via: 'fd00::2'}")
 	conform.Must(t, Kind.Create(ctx, lab.NS, own))
@@ -258,7 +258,9 @@ func TestRoutesAmongOthers(t *testing.T) {
 		{nil, ours},
 		{[]*Route{own}, ours},
 		{[]*Route{own, blocked}, theirs},
-		{[]*Route{own, missing}, ours},
+		{[]*Route{own, missing}, theirs[len("10.5.0.0/16 "):]},
+		// The kernel finds no route there, and yet it is there.
+		{[]*Route{read(t, "{to: 10.3.0.0/16, type: throw}")}, "10.3.0.0/16 " + ours},
 		{[]*Route{read(t, "{to: 10.9.0.0/16, via: 10.0.0.4}")}, theirs[len("10.5.0.0/16 "):]},
 	} {
 		lab.NS.Forget()
