@@ -131,10 +131,9 @@ func TestASetuidProgramIsItsUsers(t *testing.T) {
 	conform.Must(t, err)
 	conform.Must(t, os.WriteFile(filepath.Join(dir, "sleep"), binary, 0o755))
 	conform.Must(t, os.Chmod(filepath.Join(dir, "sleep"), 0o755|os.ModeSetuid))
-	// The shell gives the program its name; without dropping privileges it runs as root, in a namespace of its own.
-	p := exec.Command("setpriv", "--reuid", fmt.Sprint(nobody), "--regid", fmt.Sprint(nobody), "--clear-groups",
-		"bash", "-c", fmt.Sprintf("exec -a sleep %s/sleep 3%d", dir, os.Getpid()))
-	p.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
+	p := &exec.Cmd{Path: filepath.Join(dir, "sleep"), Args: strings.Fields(text), SysProcAttr: &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL, Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
+	}}
 	conform.Must(t, p.Start())
 	t.Cleanup(func() { end(p) })
 	awaitLine(t, p, strings.ReplaceAll(text, " ", "\x00")+"\x00")
