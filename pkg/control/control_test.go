@@ -246,10 +246,7 @@ func TestServeTakesTheSocketOfADeadDaemon(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, control.SocketName))
 	conform.Must(t, err)
 	// Where linkd is installed, there is the group linkd.
-	want := fs.FileMode(0o600)
-	if _, err := user.LookupGroup(control.Group); err == nil {
-		want = 0o660
-	}
+	want := socketMode()
 	if info.Mode().Perm() != want {
 		t.Errorf("others may talk to it: %s", info.Mode())
 	}
@@ -282,4 +279,12 @@ func TestOneLinkdAtATime(t *testing.T) {
 	again, err := control.Lock(dir)
 	conform.Must(t, err)
 	again()
+}
+
+// socketMode is the mode of the socket here: where the package is installed, its group may use it.
+func socketMode() fs.FileMode {
+	if _, err := user.LookupGroup(control.Group); err == nil {
+		return 0o660
+	}
+	return 0o600
 }
