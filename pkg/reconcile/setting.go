@@ -52,8 +52,14 @@ func (c *comparison) unset(id spec.ID, e Entry) {
 		return
 	}
 	have := c.found.get(id)
-	if have != nil && e.Set && e.Identity == c.identity(id.NS) && c.putBack(id, kind, have, e) {
-		return
+	if have != nil && e.Set && e.Identity == c.identity(id.NS) {
+		if c.ready != nil && !c.ready(have) {
+			c.unready[id] = true
+			return
+		}
+		if c.putBack(id, kind, have, e) {
+			return
+		}
 	}
 	if _, fetched := homeOf(have); fetched {
 		// It stays, and is still to go home.

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
 )
@@ -155,4 +158,20 @@ func TestAPartThatIsRightAlready(t *testing.T) {
 	b.want("")
 	b.pass(0, "update host/panel/p\n")
 	b.has("host/panel/p value=a:1,b:1\n")
+}
+
+// What cannot be put back is failed, and tried again less and less often, as what cannot be made.
+func TestASettingThatIsNotPutBack(t *testing.T) {
+	b := newBench(t, "host/knob/k value=1\nhost/knob/l value=1")
+	b.want("host/knob/k value=2\nhost/knob/l value=2")
+	b.pass(0, "update host/knob/k\nupdate host/knob/l\n")
+	b.refuses[parseID("host/knob/k")] = unix.EBUSY
+	b.want("")
+	const failed = "host/knob/k failed: update host/knob/k: device or resource busy\n"
+	b.pass(0, "update host/knob/k\nupdate host/knob/l\nupdate host/knob/k\n"+failed)
+	b.pass(0, failed)
+	b.pass(time.Minute, "update host/knob/k\n"+failed)
+	delete(b.refuses, parseID("host/knob/k"))
+	b.pass(time.Minute, "update host/knob/k\n")
+	b.has("host/knob/k value=1\nhost/knob/l value=1\n")
 }
