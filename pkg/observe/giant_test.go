@@ -89,7 +89,7 @@ func giant(t *testing.T, uid uint32, begin string) *exec.Cmd {
 		t.Cleanup(func() { os.RemoveAll(dir) })
 		conform.Must(t, os.Chmod(dir, 0o755))
 		p.Path = filepath.Join(dir, "giant")
-		conform.Must(t, os.WriteFile(p.Path, binary, 0o755))
+		conform.WriteProgram(t, p.Path, binary)
 		p.SysProcAttr.Credential = &syscall.Credential{Uid: uid, Gid: uid}
 	}
 	in, err := p.StdinPipe()

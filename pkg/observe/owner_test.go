@@ -129,7 +129,7 @@ func TestASetuidProgramIsItsUsers(t *testing.T) {
 	conform.Must(t, err)
 	binary, err := os.ReadFile(program)
 	conform.Must(t, err)
-	conform.Must(t, os.WriteFile(filepath.Join(dir, "sleep"), binary, 0o755))
+	conform.WriteProgram(t, filepath.Join(dir, "sleep"), binary)
 	conform.Must(t, os.Chmod(filepath.Join(dir, "sleep"), 0o755|os.ModeSetuid))
 	p := &exec.Cmd{Path: filepath.Join(dir, "sleep"), Args: strings.Fields(text), SysProcAttr: &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL, Credential: &syscall.Credential{Uid: nobody, Gid: nobody},

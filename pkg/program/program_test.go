@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/kind/conform"
 	"linkd/pkg/program"
 )
 
@@ -25,9 +26,7 @@ func script(t *testing.T, commands string) (path, dir string) {
 	dir = t.TempDir()
 	path = filepath.Join(dir, "fake")
 	text := "#!/bin/sh\ncd " + dir + "\n" + commands + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	conform.WriteProgram(t, path, []byte(text))
 	return path, dir
 }
 
@@ -42,7 +41,7 @@ func isGone(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 100 {
+	for range 3000 {
 		state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil || strings.Contains(string(state), ") Z ") {
 			return

@@ -120,7 +120,7 @@ func (l lab) counted() (runs func() string) {
 		real, err := exec.LookPath(family + tool)
 		conform.Must(l, err)
 		script := fmt.Sprintf("#!/bin/sh\necho %s >>%s\nexec %s \"$@\"\n", family+tool, log, real)
-		conform.Must(l, os.WriteFile(filepath.Join(dir, family+tool), []byte(script), 0o755))
+		conform.WriteProgram(l, filepath.Join(dir, family+tool), []byte(script))
 	})
 	l.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	return func() string {

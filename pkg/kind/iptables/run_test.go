@@ -31,7 +31,7 @@ func (l lab) fake(name, script string) (remove func()) {
 	dir := l.TempDir()
 	l.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	path := filepath.Join(dir, name)
-	conform.Must(l, os.WriteFile(path, []byte("#!/bin/sh\nREAL="+real+"\n"+script+"\n"), 0o755))
+	conform.WriteProgram(l, path, []byte("#!/bin/sh\nREAL="+real+"\n"+script+"\n"))
 	return func() { conform.Must(l, os.Remove(path)) }
 }
 

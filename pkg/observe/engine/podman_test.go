@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"linkd/pkg/kind/conform"
 	"linkd/pkg/program"
 )
 
@@ -16,9 +17,7 @@ import (
 func fakePodman(t *testing.T, script string) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "podman"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	conform.WriteProgram(t, filepath.Join(dir, "podman"), []byte("#!/bin/sh\n"+script+"\n"))
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 }
 
