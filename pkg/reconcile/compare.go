@@ -12,14 +12,16 @@ import (
 // comparison is everything between the two reads, and pure: wanted and found go in, a plan and a verdict for each
 // wanted resource come out.
 type comparison struct {
-	kinds    map[string]*Registered
-	rank     map[*Registered]int
-	want     []wanted
-	found    picture
-	missing  func(ns string) error                 // why a namespace cannot be looked at
-	blind    map[scope]error                       // scopes that could not be looked at
-	held     func(id spec.ID) (v Verdict, is bool) // what is not to be tried now, and why
-	ready    func(r spec.Resource) bool            // whether all is known that a found resource depends on
+	kinds   map[string]*Registered
+	rank    map[*Registered]int
+	want    []wanted
+	found   picture
+	missing func(ns string) error                 // why a namespace cannot be looked at
+	blind   map[scope]error                       // scopes that could not be looked at
+	held    func(id spec.ID) (v Verdict, is bool) // what is not to be tried now, and why
+	ready   func(r spec.Resource) bool            // whether all is known that a found resource depends on
+	// surveyed tells whether all is known that an op may end somewhere; if not, its resource waits for that.
+	surveyed func(id spec.ID, at lookout) bool
 	journal  *Journal
 	identity func(ns string) observe.Identity
 	// keep: it is not known all that is wanted, so nothing may be taken for undeclared.
@@ -43,8 +45,6 @@ type comparison struct {
 	feared map[scope]map[spec.ID]bool
 	// unready are the found resources of which not all is known that they depend on.
 	unready map[spec.ID]bool
-	// ending are the namespaces in which something would end.
-	ending map[string]bool
 }
 
 // wanted is a resource that the files ask for; err tells why it could not be completed.
@@ -71,7 +71,6 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
 	c.settled = map[spec.ID]bool{}
 	c.feared = map[scope]map[spec.ID]bool{}
-	c.ending = map[string]bool{}
 	c.unready = map[spec.ID]bool{}
 	c.renamed = map[spec.ID]bool{}
 	if c.all == nil {

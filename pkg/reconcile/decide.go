@@ -37,15 +37,6 @@ func (c *Core) ready(r spec.Resource) bool {
 			return false
 		}
 	}
-	if d := c.domains[makes(r)]; d != nil {
-		// Whether the namespace can go depends on all that is in it.
-		for _, l := range d.lanes {
-			if !l.clean() {
-				l.waiting.ids[id] = true
-				return false
-			}
-		}
-	}
 	for _, need := range c.needs(r) {
 		if s := c.plan.setbacks[need]; s != nil {
 			c.stop(id, s)
@@ -143,17 +134,9 @@ func (c *Core) compare(todo part) {
 	cmp := &comparison{
 		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.verdictOf, want: want,
 		found: c.found.picture, missing: c.missing, blind: c.found.blind, held: c.held,
-		journal: c.journal, keep: c.desired.partial, identity: c.identity, part: &todo, ready: c.ready,
+		journal: c.journal, keep: c.desired.partial, identity: c.identity, part: &todo, ready: c.ready, surveyed: c.surveyor(),
 	}
 	ops, verdicts := cmp.run()
-	if l := c.refresh(cmp.ending); l != nil {
-		// What would be ended stood, or stands, in places that nobody has looked at since there was news of them.
-		l.waiting.add(todo)
-		for _, w := range want {
-			l.waiting.ids[w.ID()] = true
-		}
-		return
-	}
 	for s := range todo.scopes {
 		if c.found.blind[s] == nil {
 			c.found.compared[s] = true
@@ -252,17 +235,44 @@ func (c *Core) noteChange(id spec.ID) {
 // needs are the resources that r names, and the makers of the namespaces that it is in or reaches into.
 func (c *Core) needs(r spec.Resource) []spec.ID { return c.desired.index.needs(r, nil) }
 
-// refresh makes dirty what is stale in namespaces in which something is about to end: others may have something on it. It
-// returns a lane that has to be looked at for that; nil where all is known.
-func (c *Core) refresh(ending map[string]bool) (waitsFor *lane) {
-	if len(ending) == 0 {
-		return nil
+// surveyor has what is stale looked at where something is about to end, as others may have something on it, and what ends
+// wait for that.
+func (c *Core) surveyor() func(id spec.ID, at lookout) bool {
+	refreshed := map[string]*lane{}
+	return func(id spec.ID, at lookout) bool {
+		d := c.domains[at.ns]
+		if d == nil {
+			return true
+		}
+		waitsFor, known := refreshed[at.ns]
+		if !known {
+			waitsFor = c.refresh(d)
+			refreshed[at.ns] = waitsFor
+		}
+		for _, l := range d.lanes {
+			if waitsFor == nil && at.ends && !l.clean() {
+				// Whether a namespace can go depends on all that is in it.
+				waitsFor = l
+			}
+		}
+		if waitsFor != nil {
+			waitsFor.waiting.ids[id] = true
+		}
+		return waitsFor == nil
 	}
-	for _, s := range inOrder(c.found.stale, scope.compare) {
-		if l := c.laneOf(s); ending[s.ns] && l != nil {
-			c.markScope(s)
+}
+
+// refresh makes dirty what is stale in a namespace, and returns a lane that has to be looked at for that; nil where all is
+// known.
+func (c *Core) refresh(d *domain) (waitsFor *lane) {
+	for i := range c.kinds.list {
+		k := &c.kinds.list[i]
+		if s := (scope{d.name, k.Name}); c.found.stale[s] {
 			delete(c.found.stale, s)
-			waitsFor = l
+			c.mark(d, k, everything)
+			if l := d.lane(k); !l.clean() {
+				waitsFor = l
+			}
 		}
 	}
 	return waitsFor

@@ -33,14 +33,14 @@ func TestNewsIsEnough(t *testing.T) {
 		for range steps {
 			before := clone(b.things)
 			story = append(story, b.drift(t))
-			b.engine.Hear(news(before, b.things))
+			b.engine.Hear(news(before, b.things, b.wrote()))
 			for quiet := 0; quiet < 2; quiet++ {
 				// Long enough for everything to be tried again, and for nothing to flap.
 				b.clock = b.clock.Add(2 * flapWindow)
 				before = clone(b.things)
 				b.engine.Converge(context.Background())
 				b.engine.check(t)
-				if echo := news(before, b.things); len(echo) > 0 {
+				if echo := news(before, b.things, b.wrote()); len(echo) > 0 {
 					// What the engine does itself comes back to it.
 					b.engine.Hear(echo)
 					quiet = 0
@@ -86,8 +86,8 @@ func clone(things map[spec.ID]*toy) map[spec.ID]*toy {
 	return copied
 }
 
-// news is what a kernel announces of the change from one state to another.
-func news(before, after map[spec.ID]*toy) (ns []observe.News) {
+// news is what a kernel announces of the change from one state to another. It announces also what came and went in between.
+func news(before, after map[spec.ID]*toy, wrote string) (ns []observe.News) {
 	topics := map[string]observe.Topic{"box": observe.LinkTopic, "knob": observe.NetconfTopic, "note": observe.RouteTopic}
 	changed := map[string]bool{}
 	for _, things := range []map[spec.ID]*toy{before, after} {
@@ -95,6 +95,11 @@ func news(before, after map[spec.ID]*toy) (ns []observe.News) {
 			if fmt.Sprint(before[id]) != fmt.Sprint(after[id]) {
 				changed[id.Kind] = true
 			}
+		}
+	}
+	for line := range strings.Lines(wrote) {
+		if id, deleted := strings.CutPrefix(strings.TrimSpace(line), "delete "); deleted {
+			changed[parseID(id).Kind] = true
 		}
 	}
 	for kind := range changed {

@@ -47,20 +47,24 @@ func (c *comparison) spread() {
 // refuseVictims drops the ops that would take with them what linkd did not make.
 func (c *comparison) refuseVictims() {
 	var all *losses
+	waits := c.postponeEnds()
 	leaving := c.leaving()
 	for id, op := range c.ops {
-		if op.Verb != Delete && op.Verb != Replace && op.source == nil {
+		if len(op.lookouts()) == 0 {
 			continue
-		}
-		for _, ns := range append(op.namespaces(), makes(op.Have)) {
-			c.ending[ns] = true
 		}
 		if all == nil {
 			all = c.found.losses()
 		}
 		var foreign []string
 		beyond := false
-		for _, victim := range c.withTheirs(op.ends(all), all) {
+		victims := c.withTheirs(op.ends(all), all)
+		if i := slices.IndexFunc(victims, func(victim spec.ID) bool { return waits[victim] != nil }); i >= 0 {
+			// What has to leave before it is not known yet.
+			c.postponeEnd(id, waits[victims[i]])
+			continue
+		}
+		for _, victim := range victims {
 			beyond = beyond || victim.NS != id.NS
 			_, fetched := homeOf(c.found.get(victim))
 			if fetched && !leaving[victim] || !fetched && c.another(victim) {
@@ -81,6 +85,54 @@ func (c *comparison) refuseVictims() {
 			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s would end what linkd did not make, so it stays: %s", op.inFull(), strings.Join(foreign, ", "))}
 		}
 	}
+}
+
+// lookout is a namespace in which something may be that an op would end; ends: the namespace itself would end.
+type lookout struct {
+	ns   string
+	ends bool
+}
+
+// lookouts are those of an op that ends something, or takes it elsewhere.
+func (op *Op) lookouts() (all []lookout) {
+	if op.Verb != Delete && op.Verb != Replace && op.source == nil {
+		return nil
+	}
+	for _, ns := range op.namespaces() {
+		all = append(all, lookout{ns: ns})
+	}
+	if made := makes(op.Have); made != "" {
+		all = append(all, lookout{made, true})
+	}
+	return all
+}
+
+// postponeEnds drops the ops that would end something where not all is known of what may stand on that. Each is decided
+// once that was looked at, and nothing else waits for it. It returns what they wait for.
+func (c *comparison) postponeEnds() map[spec.ID][]lookout {
+	waits := map[spec.ID][]lookout{}
+	for _, id := range inOrder(c.ops, spec.ID.Compare) {
+		all := c.ops[id].lookouts()
+		if c.postponeEnd(id, all) {
+			waits[id] = all
+		}
+	}
+	return waits
+}
+
+// postponeEnd drops an op if not all is known that it depends on.
+func (c *comparison) postponeEnd(id spec.ID, all []lookout) (postponed bool) {
+	for _, at := range all {
+		if c.surveyed != nil && !c.surveyed(id, at) {
+			postponed = true
+		}
+	}
+	if postponed {
+		delete(c.ops, id)
+		delete(c.verdicts, id)
+		c.unready[id] = true
+	}
+	return postponed
 }
 
 // withTheirs adds to what would end what would end with that.
