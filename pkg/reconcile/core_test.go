@@ -230,8 +230,8 @@ func (c *Core) check(t interface{ Fatalf(string, ...any) }) {
 	for name, d := range c.domains {
 		for i, l := range d.lanes {
 			unseen := len(l.dirty) > 0 && !l.queued && !c.plan.resting[l] && !(l.programs && d.location.Identity == "")
-			if l.pending != 0 || len(l.blocked) > 0 || l.request != nil || unseen || !l.waiting.empty() && len(l.dirty) == 0 {
-				t.Fatalf("%s, lane %d: dirty %v, waiting %v, queued %v, pending %d, blocked %d", name, i, l.dirty, l.waiting, l.queued, l.pending, len(l.blocked))
+			if len(l.pending) > 0 || len(l.blocked) > 0 || l.request != nil || unseen || !l.waiting.empty() && len(l.dirty) == 0 {
+				t.Fatalf("%s, lane %d: dirty %v, waiting %v, queued %v, pending %d, blocked %d", name, i, l.dirty, l.waiting, l.queued, len(l.pending), len(l.blocked))
 			}
 		}
 	}

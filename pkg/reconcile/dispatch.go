@@ -38,9 +38,7 @@ func (c *Core) nextOps(l *lane) *Request {
 	var then taskHeap // what can be done once the request is done so far
 	for t := first; t != nil; {
 		if t.state == taskReady {
-			for _, l := range t.lanes {
-				l.pending--
-			}
+			t.count(-1)
 		}
 		t.state = taskRuns
 		at[t] = len(r.tasks)
@@ -98,9 +96,7 @@ func (c *Core) peek(l *lane) *task {
 				return t
 			}
 			t.blocked = true
-			for _, l := range t.lanes {
-				l.pending--
-			}
+			t.count(-1)
 			busy.blocked = append(busy.blocked, t)
 		}
 		l.tasks.pop(c.kinds.rank)

@@ -51,10 +51,10 @@ type lane struct {
 	// asOf is when the last look began that nothing was changed after.
 	asOf time.Time
 	// tasks are what can be done, best first; blocked are those that wait for this lane, too; pending counts those that
-	// can be done and concern the lane.
+	// can be done and concern the lane, by the lane in whose heap they are.
 	tasks   taskHeap
 	blocked []*task
-	pending int
+	pending map[*lane]int
 	// spent is how long looks took that found nothing to do, since window.
 	spent  time.Duration
 	window time.Time
@@ -67,7 +67,7 @@ type lane struct {
 func newDomain(name string) *domain {
 	d := &domain{name: name}
 	for i := range d.lanes {
-		d.lanes[i] = &lane{domain: d, programs: i == programLane, dirty: map[string]extent{}, waiting: newPart()}
+		d.lanes[i] = &lane{domain: d, programs: i == programLane, dirty: map[string]extent{}, pending: map[*lane]int{}, waiting: newPart()}
 	}
 	return d
 }
@@ -94,6 +94,16 @@ func (l *lane) mark(kind string, x extent) {
 
 // clean tells whether what is known of the lane is as of the last news, and nobody is changing it.
 func (l *lane) clean() bool { return len(l.dirty) == 0 && l.request == nil }
+
+// due tells whether something is to be changed first. What waits for a lane that does not keep up is not.
+func (l *lane) due() bool {
+	for home := range l.pending {
+		if home.request == nil || !home.request.late {
+			return true
+		}
+	}
+	return false
+}
 
 // Behind is a namespace that does not keep up, and since when.
 type Behind struct {

@@ -91,12 +91,10 @@ func (c *Core) holdUp(t *task) {
 // makeReady puts a task where it is taken from once its lanes are free.
 func (c *Core) makeReady(t *task) {
 	t.state = taskReady
-	for _, l := range t.lanes {
-		l.pending++
-	}
 	if len(t.lanes) == 0 {
 		return
 	}
+	t.count(1)
 	home := t.home()
 	home.tasks.push(t, c.kinds.rank)
 	c.plan.ready = append(c.plan.ready, home)
@@ -109,9 +107,7 @@ func (c *Core) unready(t *task) {
 	}
 	t.state = taskWaits
 	if !t.blocked {
-		for _, l := range t.lanes {
-			l.pending--
-		}
+		t.count(-1)
 	}
 	t.blocked = false
 }

@@ -108,7 +108,7 @@ func (c *Core) noteSpent(l *lane, took time.Duration) {
 	if c.plan.patience == 0 || l.urgent {
 		return
 	}
-	if l.pending > 0 || c.Now.Sub(l.window) > time.Second {
+	if len(l.pending) > 0 || c.Now.Sub(l.window) > time.Second {
 		l.spent, l.window = 0, c.Now
 	}
 	if l.spent += took; l.spent > idleShare {

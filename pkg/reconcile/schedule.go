@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"time"
 
 	"linkd/pkg/spec"
@@ -81,6 +82,18 @@ func (p *plan) wantLook(l *lane) {
 	}
 }
 
+// unqueue takes a lane out of the queue again. When its request is done, it is queued anew.
+func (p *plan) unqueue(l *lane) {
+	if !l.queued {
+		return
+	}
+	l.queued = false
+	if !l.late {
+		p.prompt--
+	}
+	p.looks = slices.DeleteFunc(p.looks, func(other *lane) bool { return other == l })
+}
+
 // waits tells whether what has to be compared waits for looks that are under way.
 func (p *plan) waits(now time.Time) bool {
 	if p.since.IsZero() {
@@ -156,7 +169,7 @@ func (c *Core) dispatchLooks(out []*Request) []*Request {
 		if l.late {
 			free = &c.plan.freeFor(l).late
 		}
-		if len(l.dirty) > 0 && (*free <= 0 || l.request != nil || l.pending > 0) {
+		if len(l.dirty) > 0 && (*free <= 0 || l.request != nil || l.due()) {
 			left = append(left, l)
 			continue
 		}

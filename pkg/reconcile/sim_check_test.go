@@ -105,7 +105,7 @@ func (s *sim) undone() string {
 	var undone []string
 	p := &s.core.plan
 	for _, l := range p.looks {
-		undone = append(undone, fmt.Sprintf("look at %s (programs: %t, pending %d)", l.domain.name, l.programs, l.pending))
+		undone = append(undone, fmt.Sprintf("look at %s (programs: %t, pending %d)", l.domain.name, l.programs, len(l.pending)))
 	}
 	for _, id := range inOrder(p.tasks, spec.ID.Compare) {
 		undone = append(undone, fmt.Sprintf("%s (state %d, waits for %d, lanes %d)", p.tasks[id].op, p.tasks[id].state, p.tasks[id].waits, len(p.tasks[id].lanes)))

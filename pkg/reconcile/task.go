@@ -47,6 +47,16 @@ func (t *task) home() *lane {
 	return t.lanes[0]
 }
 
+// count counts the task in what can be done in its lanes, or not any more.
+func (t *task) count(by int) {
+	for _, l := range t.lanes {
+		home := t.home()
+		if l.pending[home] += by; l.pending[home] == 0 {
+			delete(l.pending, home)
+		}
+	}
+}
+
 // before tells whether a is to be done first, of two tasks that are both ready.
 func (a *task) before(b *task, rank map[*Registered]int) bool {
 	return cmp.Or(compareOps(a.op, b.op, rank), cmp.Compare(a.place, b.place)) < 0

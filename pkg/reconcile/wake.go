@@ -79,6 +79,8 @@ func (c *Core) beLate(r *Request) {
 	free.prompt++
 	free.late--
 	for _, l := range r.lanes {
+		// A look at it waits for the request, and nothing waits for that.
+		c.plan.unqueue(l)
 		if r.Ops == nil {
 			l.late = true
 			delete(c.plan.unseen, l)
