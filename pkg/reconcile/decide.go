@@ -99,6 +99,7 @@ func (c *Core) completed(r spec.Resource) (w wanted, ok bool) {
 
 // compare compares a part of all there is, as far as it is known.
 func (c *Core) compare(todo part) {
+	dropped := c.dropEnds(todo)
 	for s := range todo.scopes {
 		if l := c.laneOf(s); l != nil && !l.clean() {
 			l.waiting.scopes[s] = true
@@ -123,7 +124,6 @@ func (c *Core) compare(todo part) {
 			delete(todo.ids, r.ID())
 		}
 	}
-	var dropped []*task
 	for _, id := range inOrder(todo.ids, spec.ID.Compare) {
 		dropped = c.drop(dropped, id)
 	}

@@ -44,7 +44,7 @@ func (c *Core) nextOps(l *lane) *Request {
 		at[t] = len(r.tasks)
 		r.tasks = append(r.tasks, t)
 		for _, next := range t.next {
-			if next.state == taskWaits && slices.Equal(next.lanes, r.lanes) && next.waits == inRequest(next, r.tasks) {
+			if next.state == taskWaits && !c.outdated(next) && slices.Equal(next.lanes, r.lanes) && next.waits == inRequest(next, r.tasks) {
 				then.push(next, c.kinds.rank)
 			}
 		}
@@ -90,6 +90,12 @@ func inRequest(t *task, tasks []*task) (n int) {
 func (c *Core) peek(l *lane) *task {
 	for len(l.tasks) > 0 {
 		t := l.tasks[0]
+		if t.state == taskReady && c.outdated(t) {
+			l.tasks.pop(c.kinds.rank)
+			c.plan.todo.ids[t.op.ID()] = true
+			c.releaseNext(c.drop(nil, t.op.ID()))
+			continue
+		}
 		if t.state == taskReady && !t.blocked {
 			busy := t.busyLane()
 			if busy == nil {

@@ -112,9 +112,10 @@ func (c *Core) put(k *Registered, s *sighting) {
 		p[s.scope.ns] = map[string]map[spec.ID]spec.Resource{}
 	}
 	before := p[s.scope.ns][s.scope.kind]
+	var now map[spec.ID]spec.Resource
 	rs, touched := c.found.relations[k.Name], map[spec.Place]bool{}
 	if s.links == nil || before == nil {
-		now := s.all()
+		now = s.all()
 		p[s.scope.ns][s.scope.kind] = now
 		if !c.changed(k, s, before, todo) {
 			todo.scopes[s.scope] = true
@@ -125,18 +126,22 @@ func (c *Core) put(k *Registered, s *sighting) {
 			rs.replace(before, now, touched)
 		}
 	} else {
-		c.putSome(k, s, before, touched)
+		before, now = c.putSome(k, s, before, touched)
 	}
 	if rs != nil {
 		for _, id := range rs.connect(p, touched) {
 			todo.ids[id] = true
+			c.doubtEnds(p.get(id))
 		}
 	}
+	c.protect(before, now)
 }
 
-// putSome does that for what was found on some links: found is what the scope has.
-func (c *Core) putSome(k *Registered, s *sighting, found map[spec.ID]spec.Resource, touched map[spec.Place]bool) {
-	gone, todo := c.foundOn(k, s.scope, *s.links), c.plan.todo
+// putSome does that for what was found on some links, and returns what was there before, and is now. Found is what the scope
+// has.
+func (c *Core) putSome(k *Registered, s *sighting, found map[spec.ID]spec.Resource, touched map[spec.Place]bool) (gone, now map[spec.ID]spec.Resource) {
+	gone, now = c.foundOn(k, s.scope, *s.links), map[spec.ID]spec.Resource{}
+	todo := c.plan.todo
 	at := c.found.onLinks[s.scope]
 	for id, r := range gone {
 		delete(found, id)
@@ -145,7 +150,6 @@ func (c *Core) putSome(k *Registered, s *sighting, found map[spec.ID]spec.Resour
 			at.remove(r)
 		}
 	}
-	now := map[spec.ID]spec.Resource{}
 	for _, r := range s.found {
 		id := r.ID()
 		if at != nil {
@@ -168,6 +172,7 @@ func (c *Core) putSome(k *Registered, s *sighting, found map[spec.ID]spec.Resour
 	if rs := c.found.relations[k.Name]; rs != nil {
 		rs.replace(gone, now, touched)
 	}
+	return gone, now
 }
 
 // all is what was found, by ID. It is made where that was found, as there may be much of it.

@@ -210,6 +210,14 @@ func (j *Journal) Made(ns string) (print string, made bool) {
 	return j.entries[scopeOf(id)][id].Print, made
 }
 
+// MakerOf is the resource that makes a namespace.
+func (j *Journal) MakerOf(ns string) (id spec.ID, made bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	id, made = j.makers[ns]
+	return id, made
+}
+
 // Unconfirmed is what could not be confirmed when the journal had been lost.
 func (j *Journal) Unconfirmed() map[spec.ID]Entry {
 	j.mu.Lock()

@@ -50,7 +50,7 @@ func (c *comparison) refuseVictims() {
 	waits := c.postponeEnds()
 	leaving := c.leaving()
 	for id, op := range c.ops {
-		if len(op.lookouts()) == 0 {
+		if !op.mayEnd() {
 			continue
 		}
 		if all == nil {
@@ -93,9 +93,12 @@ type lookout struct {
 	ends bool
 }
 
-// lookouts are those of an op that ends something, or takes it elsewhere.
+// mayEnd tells whether others may have something that would end with the op.
+func (op *Op) mayEnd() bool { return op.Verb == Delete || op.Verb == Replace || op.source != nil }
+
+// lookouts are those of an op.
 func (op *Op) lookouts() (all []lookout) {
-	if op.Verb != Delete && op.Verb != Replace && op.source == nil {
+	if !op.mayEnd() {
 		return nil
 	}
 	for _, ns := range op.namespaces() {
