@@ -197,7 +197,7 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	print, _ := kind.fingerprint(have)
 	wrote, setting := kind.before(want, want)
 	switch {
-	case setting && remembered && (!e.Set || e.Wrote == wrote):
+	case setting && remembered && (!e.Set || e.Wrote == wrote && e.Earlier == ""):
 		return
 	case setting:
 		// It is as wanted without linkd's doing. When somebody changes it and linkd corrects that, this is what it was,

@@ -49,6 +49,9 @@ type Entry struct {
 	Set    bool   `json:"set,omitempty"`
 	Before string `json:"before,omitempty"`
 	Wrote  string `json:"wrote,omitempty"`
+	// Earlier is what linkd had made of the setting before Wrote. It still is that if the last change failed, or linkd was
+	// killed before; "" once Wrote was seen.
+	Earlier string `json:"earlier,omitempty"`
 	// Fetched: it is not linkd's own, so it is never deleted, but put back.
 	Fetched bool `json:"fetched,omitempty"`
 	// Print is the fingerprint of what was made, "" until it was seen.

@@ -107,16 +107,48 @@ func (c *comparison) isEnding(id spec.ID) bool {
 // ours is what is to be put back of a setting: all that it was, while it is as linkd left it, and of one of several parts
 // those of which that is so. What somebody has changed since is theirs.
 func (c *comparison) ours(kind *Registered, have spec.Resource, e Entry) (before string, some bool) {
-	asLeft := func(wrote string) bool { return len(kind.Diff(kind.prior(have, wrote), have)) == 0 }
 	if !kind.parted() {
-		return e.Before, asLeft(e.Wrote)
+		return e.Before, e.leftAs(kind, have)
 	}
-	was, wrote := partsOf(e.Before), partsOf(e.Wrote)
-	maps.DeleteFunc(was, func(name string, _ json.RawMessage) bool {
-		value, set := wrote[name]
-		return !set || !asLeft(parts{name: value}.String())
-	})
+	was := partsOf(e.Before)
+	maps.DeleteFunc(was, func(name string, _ json.RawMessage) bool { return !e.leftPartAs(kind, have, name) })
 	return was.String(), len(was) > 0
+}
+
+// leftAs tells whether a setting is as linkd left it.
+func (e Entry) leftAs(kind *Registered, have spec.Resource) bool {
+	return isAs(kind, have, e.Wrote) || e.Earlier != "" && isAs(kind, have, e.Earlier)
+}
+
+// leftPartAs tells that of a part of it.
+func (e Entry) leftPartAs(kind *Registered, have spec.Resource, name string) bool {
+	for _, wrote := range []string{e.Wrote, e.Earlier} {
+		if value, set := partsOf(wrote)[name]; set && isAs(kind, have, parts{name: value}.String()) {
+			return true
+		}
+	}
+	return false
+}
+
+func isAs(kind *Registered, have spec.Resource, value string) bool {
+	return len(kind.Diff(kind.prior(have, value), have)) == 0
+}
+
+// asLeft is what a setting is now as far as linkd made it so, in an earlier change; "" where that is nothing.
+func (e Entry) asLeft(kind *Registered, want, have spec.Resource) string {
+	now, _ := kind.before(want, have)
+	if !kind.parted() {
+		if e.leftAs(kind, have) {
+			return now
+		}
+		return ""
+	}
+	left := partsOf(now)
+	maps.DeleteFunc(left, func(name string, _ json.RawMessage) bool { return !e.leftPartAs(kind, have, name) })
+	if len(left) == 0 {
+		return ""
+	}
+	return left.String()
 }
 
 // release fills in the parts of a setting that its file does not manage any more, as they were before linkd changed

@@ -175,3 +175,20 @@ func TestASettingThatIsNotPutBack(t *testing.T) {
 	b.pass(time.Minute, "update host/knob/k\n")
 	b.has("host/knob/k value=1\nhost/knob/l value=1\n")
 }
+
+// A change that fails leaves the setting as linkd made it before, and that is put back as well.
+func TestASettingIsPutBackAfterAChangeThatFailed(t *testing.T) {
+	b := newBench(t, "host/knob/k value=1\nhost/panel/p value=a:1,b:1")
+	b.want("host/knob/k value=2\nhost/panel/p value=a:2,b:2")
+	b.pass(0, "update host/knob/k\nupdate host/panel/p\n")
+	b.refuses[parseID("host/knob/k")] = unix.EBUSY
+	b.refuses[parseID("host/panel/p")] = unix.EBUSY
+	b.want("host/knob/k value=3\nhost/panel/p value=a:3,b:3")
+	b.pass(0, "update host/knob/k\nupdate host/panel/p\nhost/knob/k failed: update host/knob/k: device or resource busy\nhost/panel/p failed: update host/panel/p: device or resource busy\n")
+	b.restart()
+	clear(b.refuses)
+	b.things[parseID("host/panel/p")].value = "a:2,b:9"
+	b.want("")
+	b.pass(0, "update host/knob/k\nupdate host/panel/p\n")
+	b.has("host/knob/k value=1\nhost/panel/p value=a:1,b:9\n")
+}

@@ -202,11 +202,15 @@ func (op *Op) entry(old Entry, remembered bool, ns observe.Identity) (entry Entr
 		_, fetched := homeOf(op.Want)
 		return Entry{Identity: ns, Makes: makes(op.Want), Fetched: fetched}, false
 	}
-	if remembered && old.Set {
-		before = oldest(old.Before, before)
-	}
 	wrote, _ := op.kind.before(op.Want, op.Want)
-	return Entry{Identity: ns, Set: true, Before: before, Wrote: wrote}, true
+	entry = Entry{Identity: ns, Set: true, Before: before, Wrote: wrote}
+	if remembered && old.Set {
+		entry.Before = oldest(old.Before, before)
+		if op.Have != nil {
+			entry.Earlier = old.asLeft(op.kind, op.Want, op.Have)
+		}
+	}
+	return entry, true
 }
 
 // record writes to the journal what is to be put back, before it leaves home. What carries the mark has left already.
