@@ -215,7 +215,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 	c.reached[id] = true
 	delete(c.tried, id)
 	if t := c.trials[id]; t != nil {
-		t.failures, t.again = 0, false
+		t.failures, t.again, t.reconsidered = 0, false, 0
 		if len(t.corrections) == 0 {
 			delete(c.trials, id)
 		}

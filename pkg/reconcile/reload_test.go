@@ -160,3 +160,32 @@ func TestWhatNeedsASetback(t *testing.T) {
 	m.answer()
 	m.want("in the end", "net/box/a ok\nnet/note/n ok\n")
 }
+
+// An op fails because of something that a slow namespace has, and is judged before that is gone. Nobody is told of a failure
+// that the end of it is about to mend.
+func TestAFailureThatASlowNamespaceMends(t *testing.T) {
+	a, inTheWay := parseID("net/box/a"), parseID("other/box/b")
+	m := newMachine(t, "other/box/b mark", a.String(), "net=name:net", "other=name:other")
+	m.kernel.refuses[a] = errors.New("other/box/b is in the way")
+	const slow = 50
+	for i := range 3 * slow {
+		m.step(10 * time.Millisecond)
+		asked := m.asked
+		m.asked = nil
+		for _, r := range asked {
+			if r.NS == inTheWay.NS && r.Ops != nil && i < slow {
+				m.asked = append(m.asked, r)
+				continue
+			}
+			m.Done(m.result(r))
+			if m.kernel.things[inTheWay] == nil {
+				delete(m.kernel.refuses, a)
+			}
+			m.step(0)
+			if v := m.verdictOf[a]; m.Quiet() && v.State != OK {
+				t.Errorf("in step %d all is said to be done, and %s is %v", i, a, v)
+			}
+		}
+	}
+	m.want("in the end", "net/box/a ok\n")
+}
