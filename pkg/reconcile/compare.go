@@ -30,7 +30,7 @@ type comparison struct {
 	// is how that stood.
 	part *part
 	all  *index
-	past map[spec.ID]Verdict
+	past func(id spec.ID) Verdict
 
 	byID     map[spec.ID]*wanted
 	makers   map[string]spec.ID
@@ -115,7 +115,10 @@ func (c *comparison) verdict(id spec.ID) Verdict {
 	if v, compared := c.verdicts[id]; compared {
 		return v
 	}
-	return c.past[id]
+	if c.past == nil {
+		return Verdict{}
+	}
+	return c.past(id)
 }
 
 func (c *comparison) needs(r spec.Resource) []spec.ID { return c.all.needs(r, c.makers) }

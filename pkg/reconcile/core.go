@@ -199,7 +199,20 @@ func (p *plan) isAwaited() bool {
 	return false
 }
 
-// Settled tells whether that is so but for namespaces that do not keep up.
+// unfinished tells whether something is being done, or is to be done now or later.
+func (c *Core) unfinished() bool {
+	if !c.Quiet() {
+		return true
+	}
+	for l := range c.plan.resting {
+		if len(l.dirty) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Settled tells whether nothing is being done, and nothing is to be done now, but for namespaces that do not keep up.
 func (c *Core) Settled() bool {
 	if !c.plan.todo.empty() || c.plan.prompt > 0 || len(c.plan.setbacks) > 0 || c.plan.isAwaited() {
 		return false

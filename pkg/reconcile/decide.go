@@ -132,7 +132,7 @@ func (c *Core) compare(todo part) {
 	}
 	defer func() { c.releaseNext(dropped) }()
 	cmp := &comparison{
-		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.verdictOf, want: want,
+		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.stood, want: want,
 		found: c.found.picture, missing: c.missing, blind: c.found.blind, held: c.held,
 		journal: c.journal, keep: c.desired.partial, identity: c.identity, part: &todo, ready: c.ready, surveyed: c.surveyor(),
 	}
@@ -155,6 +155,15 @@ func (c *Core) compare(todo part) {
 	c.settleVerdicts(todo, cmp.unready, verdicts, ops)
 	c.enqueue(c.noteCorrections(ops))
 	c.forgetNamespaces()
+}
+
+// stood is how a resource stood when it was last compared; that is not known of one that was to be made then, and was not.
+func (c *Core) stood(id spec.ID) Verdict {
+	v := c.verdictOf[id]
+	if v.State == OK && c.found.get(id) == nil && c.plan.tasks[id] == nil && !c.plan.dryRun {
+		return Verdict{}
+	}
+	return v
 }
 
 // settleVerdicts notes how what was compared stands.
@@ -189,7 +198,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 	c.reached[id] = true
 	delete(c.tried, id)
 	if t := c.trials[id]; t != nil {
-		t.failures, t.again = 0, false
+		t.failures, t.again, t.reconsidered = 0, false, 0
 		if len(t.corrections) == 0 {
 			delete(c.trials, id)
 		}

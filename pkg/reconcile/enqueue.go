@@ -163,6 +163,7 @@ func (t *task) comesAfter(first *task) bool {
 func (c *Core) cancelAll() {
 	c.plan.epoch++
 	clear(c.plan.setbacks)
+	clear(c.plan.hasty)
 	var dropped []*task
 	for _, id := range inOrder(c.plan.tasks, spec.ID.Compare) {
 		dropped = c.drop(dropped, id)

@@ -53,7 +53,7 @@ type Loop struct {
 	files    []spec.FileState
 	warnings []string
 	feed     Feed
-	busy     time.Time // since when something is to be done; zero while nothing is
+	cadence  cadence
 	reread   time.Time // when the files are read again
 
 	mu      sync.Mutex
@@ -74,8 +74,6 @@ const (
 	silentPause = 30 * time.Second
 	// writtenPause is how soon a file that was being written is read again.
 	writtenPause = 100 * time.Millisecond
-	// publishPause is how often the status is published at most while there is something to do.
-	publishPause = 250 * time.Millisecond
 	// reloadTime is how long who asked to reload waits for namespaces that do not keep up: longer than programs may
 	// take. checkTime is the same of who asked how everything stands.
 	reloadTime = 15 * time.Second
@@ -138,7 +136,7 @@ func (l *Loop) Run(ctx context.Context) {
 
 // wake is when the loop comes round though nothing has happened.
 func (l *Loop) wake(silent time.Time) time.Time {
-	wake := silent
+	wake, now := silent, l.Engine.now()
 	earliest := func(at time.Time) {
 		if !at.IsZero() && at.Before(wake) {
 			wake = at
@@ -148,14 +146,9 @@ func (l *Loop) wake(silent time.Time) time.Time {
 		earliest(next)
 	}
 	earliest(l.reread)
-	for _, q := range l.asked {
-		earliest(q.until)
-	}
-	if !l.busy.IsZero() {
-		earliest(time.Now().Add(publishPause))
-	}
+	earliest(l.due(now))
 	if l.Rhythm > 0 {
-		earliest(time.Now().Add(l.Rhythm))
+		earliest(now.Add(l.Rhythm))
 	}
 	return wake
 }
@@ -226,42 +219,49 @@ func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	return loaded
 }
 
+// due is when the status has to be published, or that has to be decided again; zero while there is nothing to say.
+func (l *Loop) due(now time.Time) time.Time {
+	e := l.Engine
+	settled := e.Settled()
+	if l.status == nil && !settled {
+		// The first status is not of half of it.
+		return now.Add(publishPause)
+	}
+	due := l.cadence.due(settled)
+	for _, q := range l.asked {
+		if e.Quiet() {
+			return now
+		}
+		if due.IsZero() || q.until.Before(due) {
+			due = q.until
+		}
+	}
+	return due
+}
+
 // publish says how everything stands: once all is done that can be, and from time to time until then.
 func (l *Loop) publish() {
 	e := l.Engine
-	now := time.Now()
-	settled := e.Settled()
-	switch {
-	case e.dirtied:
-		e.dirtied = false
-		if l.busy.IsZero() {
-			l.busy = now
-		}
-	case l.busy.IsZero() && len(l.asked) == 0:
-		return
-	}
-	if !settled && now.Sub(l.busy) < publishPause && l.status != nil {
-		return
-	}
-	if !settled && l.status == nil {
+	now := e.now()
+	l.cadence.note(now, e.dirtied, e.unfinished())
+	e.dirtied = false
+	if due := l.due(now); due.IsZero() || due.After(now) {
 		return
 	}
 	e.Conclude()
 	status := e.Status(l.files)
-	if !l.busy.IsZero() {
-		status.Took = now.Sub(l.busy)
+	if !l.cadence.since.IsZero() {
+		status.Took = now.Sub(l.cadence.since)
 	}
 	status.Warnings = append(status.Warnings, l.warnings...)
-	if l.busy = (time.Time{}); !settled {
-		l.busy = now
-	}
+	l.cadence.published(now, e.Settled(), e.unfinished())
 	l.mu.Lock()
 	l.status = status
 	close(l.changed)
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
 	l.Passed(status)
-	quiet := settled && e.Quiet()
+	quiet := e.Quiet()
 	l.asked = slices.DeleteFunc(l.asked, func(q *question) bool {
 		if !quiet && now.Before(q.until) {
 			return false

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -150,6 +151,49 @@ func TestLoopCheckLooksForItself(t *testing.T) {
 	d.files(Loaded{Desired: wants("host/box/b"), Complete: true})
 	if s := d.loop.Check(context.Background()); !of("host/box/b")(s) {
 		t.Errorf("status %+v", s)
+	}
+}
+
+// FAULTS 35: when a namespace that was as wanted does not answer any more, the status says so, though nothing is found or done.
+func TestLoopTellsOfANamespaceThatDoesNotAnswer(t *testing.T) {
+	b := newBench(t, "")
+	e, loop := b.engine, NewLoop(b.engine)
+	loop.Passed = func(*Status) {}
+	e.plan.patience = patienceWithLooks
+	silent := b.clock.Add(time.Hour)
+	step := func() {
+		e.Begin(context.Background())
+		loop.publish()
+	}
+	answer := func() *Status {
+		for step(); e.running > 0; step() {
+			e.take(<-e.results)
+		}
+		return loop.status
+	}
+	b.want("host/box/a")
+	if s := answer(); !of("host/box/a")(s) {
+		t.Fatalf("at first: %+v", s)
+	}
+	b.hangs = make(chan struct{})
+	e.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	const answerless = 10 * time.Second
+	for since := b.clock; b.clock.Before(since.Add(answerless)); b.clock = loop.wake(silent) {
+		step()
+		waited, s := b.clock.Sub(since), loop.status
+		if waited >= publishPause && s.State != Converging {
+			t.Errorf("after %s: %s", waited, s.State)
+		}
+		if named := len(s.Warnings) == 1 && strings.HasPrefix(s.Warnings[0], "namespace host does not keep up"); named != (waited >= behindTime) {
+			t.Errorf("after %s: %q", waited, s.Warnings)
+		}
+	}
+	close(b.hangs)
+	if s := answer(); len(s.Warnings) > 0 || !of("host/box/a")(s) {
+		t.Errorf("when it answers: %+v", s)
+	}
+	if at := loop.due(b.clock); !at.IsZero() {
+		t.Errorf("when all is done, the status is published again at %v", at)
 	}
 }
 

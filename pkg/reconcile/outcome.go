@@ -148,11 +148,15 @@ func (c *Core) stop(id spec.ID, s *setback) {
 // may have been what was in the way: two links that want one VLAN of a parent, say, of which the old one goes. Where there
 // is no such interface any more, that is just being found out. So it is first tried again without a word.
 func (c *Core) takeStock() (some bool) {
-	if len(c.plan.setbacks) == 0 {
+	if len(c.plan.setbacks)+len(c.plan.hasty) == 0 {
 		return false
 	}
 	busy := c.working() || c.plan.looking() || !c.plan.todo.empty()
-	if busy && (c.plan.patience == 0 || c.Now.Before(c.plan.stock())) {
+	alone := c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks) == 0
+	if alone && c.reconsider() {
+		return true
+	}
+	if len(c.plan.setbacks) == 0 || busy && (c.plan.patience == 0 || c.Now.Before(c.plan.stock())) {
 		return false
 	}
 	setbacks := c.plan.setbacks
@@ -168,6 +172,9 @@ func (c *Core) takeStock() (some bool) {
 			c.plan.todo.ids[id] = true
 		} else {
 			c.fail(s.op, s.err)
+			if !alone {
+				c.plan.hasty[id] = s.done
+			}
 		}
 		for _, blocked := range s.blocked {
 			if again {
@@ -180,6 +187,22 @@ func (c *Core) takeStock() (some bool) {
 		}
 	}
 	return true
+}
+
+// reconsider has what was judged while something else was being done, somewhere slow, tried again, now that nothing is: that may have been
+// what was in the way.
+func (c *Core) reconsider() (some bool) {
+	for id, done := range c.plan.hasty {
+		if t := c.postponed[id]; t != nil && t == c.trials[id] && t.reconsidered < worthRetrying && done < c.plan.done {
+			t.reconsidered++
+			t.until = time.Time{}
+			delete(c.postponed, id)
+			c.plan.todo.ids[id] = true
+			some = true
+		}
+	}
+	clear(c.plan.hasty)
+	return some
 }
 
 // working tells whether ops are to be carried out in namespaces that keep up.

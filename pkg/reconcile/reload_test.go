@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -127,4 +129,63 @@ func TestAnEndLooksAtWhatDidNotMatter(t *testing.T) {
 	if m.kernel.things[parseID("host/note/theirs")] == nil {
 		t.Error("what others made went with it")
 	}
+}
+
+// What could not be made is not there, though nobody has judged that yet: what needs it is not tried while another namespace,
+// which it reaches into, is being looked at.
+func TestWhatNeedsASetback(t *testing.T) {
+	const note, files = "net/note/n needs=net/box/a", "net/box/a frame=2 within=other\nnet/note/n needs=net/box/a"
+	m := newMachine(t, "net/box/a frame=1 mark\n"+note, files, "net=name:net", "other=name:other")
+	ops := m.opsOf()
+	m.kernel.end(parseID("net/box/a"))
+	m.Done(&Result{Request: ops, Errs: []error{unix.ENODEV}})
+	m.Hear([]observe.News{{NS: "net", Topic: observe.RouteTopic}})
+	for range 100 {
+		m.step(10 * time.Millisecond)
+		asked := m.asked
+		m.asked = nil
+		for _, r := range asked {
+			if r.NS == "other" {
+				m.asked = append(m.asked, r)
+				continue
+			}
+			for _, job := range r.Ops {
+				if job.ID() == parseID("net/note/n") {
+					t.Errorf("asked for %s, without what it needs", job.Op)
+				}
+			}
+			m.Done(m.result(r))
+		}
+	}
+	m.answer()
+	m.want("in the end", "net/box/a ok\nnet/note/n ok\n")
+}
+
+// An op fails because of something that a slow namespace has, and is judged before that is gone. Nobody is told of a failure
+// that the end of it is about to mend.
+func TestAFailureThatASlowNamespaceMends(t *testing.T) {
+	a, inTheWay := parseID("net/box/a"), parseID("other/box/b")
+	m := newMachine(t, "other/box/b mark", a.String(), "net=name:net", "other=name:other")
+	m.kernel.refuses[a] = errors.New("other/box/b is in the way")
+	const slow = 50
+	for i := range 3 * slow {
+		m.step(10 * time.Millisecond)
+		asked := m.asked
+		m.asked = nil
+		for _, r := range asked {
+			if r.NS == inTheWay.NS && r.Ops != nil && i < slow {
+				m.asked = append(m.asked, r)
+				continue
+			}
+			m.Done(m.result(r))
+			if m.kernel.things[inTheWay] == nil {
+				delete(m.kernel.refuses, a)
+			}
+			m.step(0)
+			if v := m.verdictOf[a]; m.Quiet() && v.State != OK {
+				t.Errorf("in step %d all is said to be done, and %s is %v", i, a, v)
+			}
+		}
+	}
+	m.want("in the end", "net/box/a ok\n")
 }

@@ -42,6 +42,8 @@ type plan struct {
 	// done, by their resources, and by those that need these.
 	done     int
 	setbacks map[spec.ID]*setback
+	// hasty are those that were judged before all else was done, by what done was then.
+	hasty map[spec.ID]int
 }
 
 // slots are how many more requests there may be: of lanes that keep up, and of others.
@@ -62,7 +64,7 @@ func newPlan() plan {
 	return plan{
 		todo: newPart(), unseen: map[*lane]bool{}, tasks: map[spec.ID]*task{}, requests: map[int]*Request{},
 		free:     [2]slots{{mostPrompt, mostLate}, {mostPrompt, mostLate}},
-		setbacks: map[spec.ID]*setback{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
+		setbacks: map[spec.ID]*setback{}, hasty: map[spec.ID]int{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
 	}
 }
 

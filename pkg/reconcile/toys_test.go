@@ -172,6 +172,8 @@ type kernel struct {
 	deaf map[spec.ID]bool
 	// blind is why it does not tell what it has.
 	blind error
+	// hangs, unless it is nil, is what it does not tell before, whatever it is asked.
+	hangs chan struct{}
 	// writes is what it did.
 	writes []string
 }
@@ -307,6 +309,9 @@ type (
 )
 
 func (k toyKind) observe(ns *observe.NS, kind string) (found []*toy, err error) {
+	if k.hangs != nil {
+		<-k.hangs
+	}
 	for id, t := range k.things {
 		if id.NS == ns.Name && id.Kind == kind {
 			found = append(found, t)

@@ -13,12 +13,14 @@ import (
 
 // trial is how often a resource was tried or corrected, and when it may be again.
 type trial struct {
-	failures    int
-	again       bool // it failed, and was tried again at once
-	corrections []time.Time
-	until       time.Time
-	verdict     Verdict
-	undoneBy    string
+	failures int
+	again    bool // it failed, and was tried again at once
+	// reconsidered is how often it was tried again because it had been judged before all else was done.
+	reconsidered int
+	corrections  []time.Time
+	until        time.Time
+	verdict      Verdict
+	undoneBy     string
 }
 
 const (
@@ -64,13 +66,14 @@ func (c *Core) fail(op *Op, err error) {
 		v.State = Pending
 		wait = firstRetry << min(t.failures/2, 10)
 	}
-	if t.failures == 0 && errors.Is(err, unix.ENODEV) {
-		// An interface was replaced since the look, so it is looked at again at once.
-		wait = 0
-	}
 	delete(c.tried, id)
 	t.failures++
-	c.postpone(id, t, c.Now.Add(min(wait, lastRetry)))
+	if t.failures == 1 && errors.Is(err, unix.ENODEV) {
+		// An interface was replaced since the look, so it is looked at again at once.
+		c.plan.todo.ids[id] = true
+	} else {
+		c.postpone(id, t, c.Now.Add(min(wait, lastRetry)))
+	}
 	t.verdict = v
 	if !op.onlyMarked && c.judge(id, v) {
 		c.noteChange(id)
