@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -219,6 +220,54 @@ func TestAnAnswerOfAnEarlierNamespace(t *testing.T) {
 	m.want("in the new one", "lab/box/a ok\n")
 	if m.kernel.things[parseID("lab/box/a")] == nil {
 		t.Error("it is not there")
+	}
+}
+
+// What has failed has failed until it is known that it has not: while it is tried again, and until somebody has looked at
+// what came of that.
+func TestWhatHasFailedWhileItIsTriedAgain(t *testing.T) {
+	m := newMachine(t, "", "host/box/a\nhost/box/b needs=host/box/a")
+	var states []string
+	m.Tell = func(events []Event) {
+		for _, ev := range events {
+			if ev.Event == Transition {
+				states = append(states, ev.ID+" "+ev.State)
+			}
+		}
+	}
+	m.kernel.refuses[parseID("host/box/a")] = errors.New("no")
+	const failed = "host/box/a failed no\nhost/box/b blocked blocked by host/box/a: no\n"
+	m.answer()
+	m.Conclude()
+	m.want("at first", failed)
+	tries := 0
+	for range 100 {
+		m.step(10 * time.Millisecond)
+		for len(m.asked) > 0 {
+			r := m.asked[0]
+			m.asked = m.asked[1:]
+			if r.Ops != nil {
+				tries++
+			}
+			m.Conclude()
+			m.want("before an answer", failed)
+			m.Done(m.result(r))
+			m.Conclude()
+			m.want("after an answer", failed)
+			m.step(0)
+		}
+	}
+	if tries < 3 {
+		t.Errorf("it was tried %d times", tries)
+	}
+	delete(m.kernel.refuses, parseID("host/box/a"))
+	m.step(lastRetry)
+	m.answer()
+	m.Conclude()
+	m.want("in the end", "host/box/a ok\nhost/box/b ok\n")
+	told := []string{"host/box/a failed", "host/box/b blocked", "host/box/a ok", "host/box/b ok"}
+	if d := cmp.Diff(told, states); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
 	}
 }
 

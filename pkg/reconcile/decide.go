@@ -210,6 +210,7 @@ func (c *Core) leave(id spec.ID) {
 	delete(c.troubled, id)
 	delete(c.verdictOf, id)
 	delete(c.tried, id)
+	delete(c.failed, id)
 	c.unsettled[id] = true
 	c.dirtied = true
 }

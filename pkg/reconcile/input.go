@@ -23,6 +23,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 	clear(c.found.blind)
 	clear(c.verdictOf)
 	clear(c.troubled)
+	clear(c.failed)
 	clear(c.found.feared)
 	c.rows = newRows(c.desired.set)
 	c.recount = true
@@ -189,10 +190,7 @@ func (c *Core) compareAll() {
 // beginAnew forgets how a resource stood, and looks at where it is or will be. Where its namespace is not declared any more,
 // nothing of linkd's is left in it.
 func (c *Core) beginAnew(id spec.ID) {
-	delete(c.trials, id)
-	delete(c.reached, id)
-	delete(c.verdictOf, id)
-	delete(c.troubled, id)
+	c.verdicts.forget(id)
 	c.unsettled[id] = true
 	c.markScope(scopeOf(id))
 	c.noteChange(id)

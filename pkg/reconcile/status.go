@@ -68,9 +68,7 @@ func (c *Core) Status(files []spec.FileState) *Status {
 	}
 	s.Warnings = append(s.Warnings, c.unconfirmed()...)
 	s.Resources, s.Counts = c.rows.snapshot(), maps.Clone(c.rows.counts)
-	if len(c.plan.tasks) > 0 {
-		s.Resources = c.withTasks(s.Resources, s.Counts)
-	}
+	s.Resources = c.withUndecided(s.Resources, s.Counts)
 	var left []ResourceStatus
 	for id := range c.troubled {
 		// What could not be deleted has no line in a file, and no row.
@@ -95,15 +93,25 @@ func (c *Core) Status(files []spec.FileState) *Status {
 	return s
 }
 
-// withTasks is the status of resources where some are being changed.
-func (c *Core) withTasks(rows []ResourceStatus, counts map[State]int) []ResourceStatus {
-	rows = slices.Clone(rows)
-	for id, t := range c.plan.tasks {
-		if i, wanted := c.rows.at[id]; wanted && t.op.Want != nil {
-			counts[rows[i].State]--
-			counts[Pending]++
-			rows[i].State, rows[i].Reason = Pending, "linkd is changing it"
+// withUndecided is the status of resources where of some it is not known what comes of them. What has failed is failed
+// while it is tried again.
+func (c *Core) withUndecided(rows []ResourceStatus, counts map[State]int) []ResourceStatus {
+	own := false
+	for id := range c.troubled {
+		i, wanted := c.rows.at[id]
+		if !wanted || !c.isUndecided(id) {
+			continue
 		}
+		if !own {
+			rows, own = slices.Clone(rows), true
+		}
+		v, failed := c.failed[id]
+		if !failed {
+			v = Verdict{Pending, "linkd is changing it"}
+		}
+		counts[rows[i].State]--
+		counts[v.State]++
+		rows[i].State, rows[i].Reason = v.State, plain.Text(v.Reason)
 	}
 	return rows
 }

@@ -166,11 +166,14 @@ func (c *Core) noteTransitions() {
 	}
 	later := map[spec.ID]bool{}
 	for _, id := range slices.SortedFunc(maps.Keys(c.unsettled), spec.ID.Compare) {
-		if c.undecided(id) {
+		if c.isUndecided(id) || c.plan.anew {
 			later[id] = true
 			continue
 		}
 		v, judged := c.verdictOf[id]
+		if c.failed[id] = v; v.State == OK || v.State == Pending || !judged {
+			delete(c.failed, id)
+		}
 		was, told := c.told[id]
 		switch {
 		case judged && told && was == v:
@@ -191,14 +194,14 @@ func (c *Core) noteTransitions() {
 	c.unsettled = later
 }
 
-// undecided tells whether it is not known yet how a resource stands: it is being changed, or was not looked at since other
-// things came to be wanted.
-func (c *Core) undecided(id spec.ID) bool {
-	if c.plan.tasks[id] != nil || c.plan.anew {
-		return true
+// isUndecided tells whether it is not known yet how a resource stands: it is being changed, what came of that was not looked
+// at, or nothing was since other things came to be wanted.
+func (c *Core) isUndecided(id spec.ID) bool {
+	v, judged := c.verdictOf[id]
+	if c.desired.set.Get(id) == nil {
+		return c.plan.tasks[id] != nil
 	}
-	_, judged := c.verdictOf[id]
-	return !judged && c.desired.set.Get(id) != nil
+	return !judged || v.State == OK && c.troubled[id]
 }
 
 // noteNamespace notes that a namespace has come or gone; linkd's own is always there.

@@ -133,14 +133,26 @@ type verdicts struct {
 	reached map[spec.ID]bool
 	// troubled are those that are not as wanted.
 	troubled map[spec.ID]bool
-	rows     rows
+	// failed is how those stood when that was last decided that had failed, or could not be tried.
+	failed map[spec.ID]Verdict
+	rows   rows
 }
 
 func newVerdicts() verdicts {
 	return verdicts{
 		verdictOf: map[spec.ID]Verdict{}, trials: map[spec.ID]*trial{}, postponed: map[spec.ID]*trial{}, tried: map[spec.ID]int{},
 		reached: map[spec.ID]bool{}, troubled: map[spec.ID]bool{},
+		failed: map[spec.ID]Verdict{},
 	}
+}
+
+// forget forgets how a resource stood.
+func (v *verdicts) forget(id spec.ID) {
+	delete(v.trials, id)
+	delete(v.reached, id)
+	delete(v.verdictOf, id)
+	delete(v.troubled, id)
+	delete(v.failed, id)
 }
 
 // mostTries is how often something is changed in a row that is not as wanted after it.
