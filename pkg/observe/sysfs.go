@@ -21,7 +21,7 @@ func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
 	const set = "3"
 	given := map[int]bool{}
 	err = ns.Do(func() error {
-		root, err := mountSysfs()
+		root, err := OpenSysfs()
 		if err != nil {
 			return nil
 		}
@@ -37,15 +37,17 @@ func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
 	return given, err
 }
 
-// mountSysfs mounts the sysfs of the thread's network namespace without attaching it anywhere (fsmount in linux/mount.h).
-func mountSysfs() (root int, err error) {
-	fs, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
+// OpenSysfs mounts the sysfs of the thread's network namespace without attaching it anywhere (fsmount in linux/mount.h), and
+// opens it. The caller closes the descriptor. What is at /sys shows the interfaces of another namespace than the thread's
+// (sysfs_init_fs_context in fs/sysfs/mount.c).
+func OpenSysfs() (fd int, err error) {
+	context, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, err
 	}
-	defer unix.Close(fs)
-	if err := unix.FsconfigCreate(fs); err != nil {
+	defer unix.Close(context)
+	if err := unix.FsconfigCreate(context); err != nil {
 		return -1, err
 	}
-	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY)
+	return unix.Fsmount(context, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 }
