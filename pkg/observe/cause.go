@@ -115,7 +115,7 @@ func (s *suspects) behind(port uint32, ns int) Cause {
 func (s *suspects) mayHaveBeen(pid, ns int) (command string, is bool) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	var at unix.Stat_t
-	if unix.Stat(dir+"/ns/net", &at) != nil || !s.world.isAt(ns, at.Ino) && !s.world.isAt(hostID, at.Ino) {
+	if unix.Stat(dir+"/ns/net", &at) != nil || !s.world.isAt(ns, at.Ino) && !s.world.isAt(OwnID, at.Ino) {
 		return "", false
 	}
 	// A thread of the kernel's runs no program, and does not use netlink.
