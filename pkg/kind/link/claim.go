@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -48,11 +49,11 @@ const here = -1
 func (kind) Advice(l *Link) string {
 	m, _ := parseFetchMark(l.found.mark)
 	ip, dev := "nsenter --net="+shellWord(l.found.path)+" ip", shellWord(l.Name)
-	switch dir, name, _ := cutLast(l.found.path, "/"); {
+	switch {
 	case l.NS == spec.Host:
 		ip = "ip"
-	case dir == observe.NetnsDir:
-		ip = "ip -n " + shellWord(name)
+	case filepath.Dir(l.found.path) == observe.NetnsDir:
+		ip = "ip -n " + shellWord(filepath.Base(l.found.path))
 	}
 	to := "NAMESPACE"
 	switch m.from.Scheme {
@@ -65,13 +66,6 @@ func (kind) Advice(l *Link) string {
 		"To put it back: %[4]s link set dev %[5]s netns %[6]s name %[7]s. To keep it there: %[4]s link property del dev %[5]s altname %[8]s. "+
 		"To have linkd manage it: write adopt: true where a file fetches it",
 		l.NS, l.Name, end(l.found.claim), ip, dev, to, shellWord(m.name), shellWord(l.found.mark), l.found.mark)
-}
-
-func cutLast(text, sep string) (before, after string, found bool) {
-	if at := strings.LastIndex(text, sep); at >= 0 {
-		return text[:at], text[at+len(sep):], true
-	}
-	return "", text, false
 }
 
 // shellWord quotes a word for a POSIX shell, unless it is plain.
@@ -102,8 +96,8 @@ func (r record) restoreNames(ns *observe.NS, l *observe.Link) error {
 		if _, is := parseFetchMark(name); is || !known || slices.Contains(r.Names, name) {
 			continue
 		}
-		if err := ns.Change(altName(unix.RTM_DELLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("remove its name %s: %w", name, err)
+		if err := removeAltName(ns, l.Index, name); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -71,8 +71,8 @@ func leaveNames(ns *observe.NS, want *Link) error {
 		if name == want.fetchMark() {
 			continue
 		}
-		if err := ns.Change(altName(unix.RTM_DELLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("remove its name %s: %w", name, err)
+		if err := removeAltName(ns, l.Index, name); err != nil {
+			return err
 		}
 	}
 	attrs := []*nl.RtAttr{nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0))}
