@@ -36,17 +36,12 @@ var keptAttrs = []uint16{
 }
 
 func keptOf(ns *observe.NS, index int) (*kept, error) {
-	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
-	req.AddData(header(index, nil))
-	msgs, err := ns.Request(req, unix.RTM_NEWLINK)
-	if err == nil && len(msgs) == 0 {
-		err = unix.ENODEV
-	}
+	msg, err := ns.LinkMessage(index)
 	if err != nil {
 		return nil, fmt.Errorf("%s: look up interface %d: %w", ns.Name, index, err)
 	}
-	info := nl.DeserializeIfInfomsg(msgs[0])
-	attrs, err := observe.Attrs(msgs[0][info.Len():])
+	info := nl.DeserializeIfInfomsg(msg)
+	attrs, err := observe.Attrs(msg[info.Len():])
 	if err != nil {
 		return nil, err
 	}
