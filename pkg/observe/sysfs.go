@@ -10,6 +10,9 @@ import (
 	"linkd/pkg/bounded"
 )
 
+// lineLimit is far above the one number or short name in a file of /proc or sysfs that has one line.
+const lineLimit = 8 << 10
+
 // GivenMACs are the links of the namespace, by index, whose link-layer address somebody set: it is neither the hardware's
 // own nor one that the kernel made up (NET_ADDR_SET in linux/netdevice.h). Only sysfs tells, which shows the namespace in
 // which it was mounted, so it is mounted for the purpose, at no place. Where that is not allowed, none are known.
@@ -27,7 +30,7 @@ func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
 		}
 		defer unix.Close(root)
 		for _, l := range links.All {
-			text, err := bounded.ReadFile(fmt.Sprintf("/proc/thread-self/fd/%d/class/net/%s/addr_assign_type", root, l.Name), statLimit)
+			text, err := bounded.ReadFile(fmt.Sprintf("/proc/thread-self/fd/%d/class/net/%s/addr_assign_type", root, l.Name), lineLimit)
 			if err == nil && strings.TrimSpace(string(text)) == set {
 				given[l.Index] = true
 			}
