@@ -82,7 +82,7 @@ func shellWord(word string) string {
 // restoreNames gives an interface the alias that it had, and removes the alternative names that it did not have. Whoever is
 // root in the namespace that it comes from could have given it an alias by which linkd would delete it, or a name that
 // something else needs.
-func (r record) restoreNames(ns *observe.NS, l *observe.Link) error {
+func (r snapshot) restoreNames(ns *observe.NS, l *observe.Link) error {
 	alias, known := "", r.Alias != nil
 	if known {
 		alias = *r.Alias
@@ -104,7 +104,7 @@ func (r record) restoreNames(ns *observe.NS, l *observe.Link) error {
 }
 
 // addNames gives an interface back the alternative names that it had, unless something else has them by now.
-func (r record) addNames(ns *observe.NS, l *observe.Link) error {
+func (r snapshot) addNames(ns *observe.NS, l *observe.Link) error {
 	for _, name := range r.Names {
 		if _, is := parseFetchMark(name); is || slices.Contains(l.AltNames, name) {
 			continue

@@ -81,7 +81,7 @@ func detachXDP(ns *observe.NS, index int, flag uint32) error {
 }
 
 // restore changes back what differs, each with a request of its own: that one cannot be changed does not keep another from
-// it. Before linkd knew of these a record had none.
+// it. Before linkd knew these a snapshot had none.
 func (k *kept) restore(ns *observe.NS, index int) error {
 	if k == nil {
 		return nil
