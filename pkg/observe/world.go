@@ -97,7 +97,7 @@ func (w *World) Declare(namespaces map[string]spec.Namespace) {
 	}
 	w.declared = maps.Clone(namespaces)
 	for _, f := range w.finders {
-		f.Keep(namespaces)
+		f.SetDeclared(namespaces)
 	}
 }
 
