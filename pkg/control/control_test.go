@@ -74,9 +74,9 @@ func start(t *testing.T, text string) *daemon {
 	loop.Log, loop.Inbox = log, observe.NewInbox()
 	loop.Declared, loop.Passed = func() {}, func(*reconcile.Status) {}
 	loop.Stamp = func() string { return spec.Stamp([]string{d.file}) }
-	keeper := spec.NewKeeper(kind.Language(), filepath.Join(d.dir, "kept"))
+	loader := spec.NewLoader(kind.Language(), filepath.Join(d.dir, "kept"))
 	loop.Load = func() (l reconcile.Loaded) {
-		l.Desired, l.Files, l.Complete, l.Errors = keeper.Load([]spec.File{spec.ReadFile(d.file)})
+		l.Desired, l.Files, l.Complete, l.Errors = loader.Load([]spec.File{spec.ReadFile(d.file)})
 		return l
 	}
 	stop, err := control.Serve(d.dir, "test", loop, http.NotFoundHandler(), log)
