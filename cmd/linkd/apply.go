@@ -28,7 +28,7 @@ func newApply(o *options) *cobra.Command {
 				return err
 			}
 			again := func() (*spec.Desired, error) { return o.compileValid(files) }
-			return o.once(cmd.Context(), desired, again, wait, false, "a running daemon applies the files by itself, see `linkd reload` and `linkd status`")
+			return o.applyDesired(cmd.Context(), desired, again, wait, false, "a running daemon applies the files by itself, see `linkd reload` and `linkd status`")
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for what is pending, such as 30s")

@@ -162,8 +162,8 @@ func (o *options) json() bool { return o.output == "json" }
 func (o *options) inRuntimeDir(name string) string { return filepath.Join(o.runtimeDir, name) }
 
 const (
-	journalFile = "journal.jsonl"
-	keeperFile  = "files.json"
+	journalFile  = "journal.jsonl"
+	lastGoodFile = "files.json"
 )
 
 // newEngine makes an engine with the journal of the runtime directory.

@@ -97,14 +97,14 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	}
 	defer stopFiles()
 
-	keeper := spec.NewKeeper(o.language(), o.inRuntimeDir(keeperFile))
+	loader := spec.NewLoader(o.language(), o.inRuntimeDir(lastGoodFile))
 	loop := reconcile.NewLoop(engine)
 	loop.Log = log
 	loop.Inbox = inbox
 	loop.FilesChanged = changed
 	loop.Declared = rewatch
 	loop.Stamp = func() string { return spec.Stamp(o.config) }
-	loop.Load = func() reconcile.Loaded { return o.load(keeper, log) }
+	loop.Load = func() reconcile.Loaded { return o.load(loader, log) }
 	meter := newMeter(loop)
 	loop.Tell = meter.Note
 	watchdog, err := newWatchdog()
@@ -145,7 +145,7 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 }
 
 // load reads the files and keeps what of them is good.
-func (o *options) load(keeper *spec.Keeper, log *slog.Logger) reconcile.Loaded {
+func (o *options) load(loader *spec.Loader, log *slog.Logger) reconcile.Loaded {
 	files, err := spec.ReadTrusted(o.config)
 	if err != nil {
 		return reconcile.Loaded{Err: err}
@@ -154,8 +154,8 @@ func (o *options) load(keeper *spec.Keeper, log *slog.Logger) reconcile.Loaded {
 	for _, f := range files {
 		l.Again = l.Again || f.Err == spec.ErrBeingWritten
 	}
-	l.Desired, l.Files, l.Complete, l.Errors = keeper.Load(files)
-	if err := keeper.Save(); err != nil {
+	l.Desired, l.Files, l.Complete, l.Errors = loader.Load(files)
+	if err := loader.Save(); err != nil {
 		log.Warn("the last good files cannot be kept over a restart", "error", err)
 	}
 	return l

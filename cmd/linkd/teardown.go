@@ -22,7 +22,7 @@ func newTeardown(o *options) *cobra.Command {
 			if err != nil {
 				return exit(exitFailed, err)
 			}
-			return o.once(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, nil, 0, true, "stop the daemon first, it would put back what this removes")
+			return o.applyDesired(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, nil, 0, true, "stop the daemon first, it would put back what this removes")
 		},
 	}
 }

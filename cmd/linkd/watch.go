@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	// glancePause is how long a picture is left alone: nobody reads faster, and a status of thousands of lines costs the
+	// redrawPause is how long a picture is left alone: nobody reads faster, and a status of thousands of lines costs the
 	// daemon something.
-	glancePause = 100 * time.Millisecond
+	redrawPause = 100 * time.Millisecond
 	// reconnectPause is how often a daemon that has gone away is looked for.
 	reconnectPause = 200 * time.Millisecond
 )
 
-// glimpse is the last that is known: how everything stood, and why that may not be so any more.
-type glimpse struct {
+// update is the last that is known: how everything stood, and why that may not be so any more.
+type update struct {
 	status  *reconcile.Status
 	trouble error
 }
@@ -41,12 +41,12 @@ func (o *options) watch(ctx context.Context, client *control.Client, ids []strin
 	if err != nil {
 		return daemonError(err)
 	}
-	glimpses := make(chan glimpse)
-	go follow(ctx, client, first, glimpses)
+	updates := make(chan update)
+	go follow(ctx, client, first, updates)
 	if isTerminal(os.Stdout) && os.Getenv("TERM") != "dumb" && !o.json() {
-		return o.watchInPlace(ctx, ids, glimpses)
+		return o.watchInPlace(ctx, ids, updates)
 	}
-	for g := range glimpses {
+	for g := range updates {
 		if g.trouble != nil {
 			fmt.Fprintf(stderr, "%v: waiting for it to come back\n", g.trouble)
 			continue
@@ -58,17 +58,17 @@ func (o *options) watch(ctx context.Context, client *control.Client, ids []strin
 }
 
 // follow sends what is known whenever it is something else, until ctx ends.
-func follow(ctx context.Context, client *control.Client, status *reconcile.Status, to chan<- glimpse) {
+func follow(ctx context.Context, client *control.Client, status *reconcile.Status, to chan<- update) {
 	defer close(to)
-	send := func(g glimpse) bool {
+	send := func(g update) bool {
 		select {
 		case to <- g:
-			return pause(ctx, glancePause)
+			return pause(ctx, redrawPause)
 		case <-ctx.Done():
 			return false
 		}
 	}
-	more := send(glimpse{status: status})
+	more := send(update{status: status})
 	for more {
 		next, err := client.Changed(ctx, status)
 		gone := false
@@ -76,7 +76,7 @@ func follow(ctx context.Context, client *control.Client, status *reconcile.Statu
 			// A connection that breaks is not the end of the daemon; that nobody answers is.
 			if errors.Is(err, control.ErrNoDaemon) && !gone {
 				gone = true
-				send(glimpse{status, err})
+				send(update{status, err})
 			}
 			pause(ctx, reconnectPause)
 			next, err = client.Status(ctx)
@@ -85,7 +85,7 @@ func follow(ctx context.Context, client *control.Client, status *reconcile.Statu
 			return
 		}
 		if gone || !sameStanding(status, next) {
-			more = send(glimpse{status: next})
+			more = send(update{status: next})
 		}
 		status = next
 	}
@@ -102,21 +102,21 @@ func sameStanding(a, b *reconcile.Status) bool {
 const (
 	enterScreen = "\x1b[?1049h\x1b[?25l"
 	leaveScreen = "\x1b[?25h\x1b[?1049l"
-	home        = "\x1b[H"
+	cursorHome  = "\x1b[H"
 	clearLine   = "\x1b[K"
 	clearBelow  = "\x1b[J"
 )
 
-func (o *options) watchInPlace(ctx context.Context, ids []string, glimpses <-chan glimpse) error {
+func (o *options) watchInPlace(ctx context.Context, ids []string, updates <-chan update) error {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH, syscall.SIGCONT)
 	defer signal.Stop(resized)
 	fmt.Print(enterScreen)
 	defer fmt.Print(leaveScreen)
-	var last glimpse
+	var last update
 	for open := true; ; {
 		select {
-		case last, open = <-glimpses:
+		case last, open = <-updates:
 		case <-resized:
 		}
 		if !open {
@@ -127,7 +127,7 @@ func (o *options) watchInPlace(ctx context.Context, ids []string, glimpses <-cha
 		}
 		only, _ := last.status.Only(ids)
 		rows, columns := screenSize(os.Stdout)
-		picture := o.picture(glimpse{only, last.trouble}, rows, columns, coloured(os.Stdout))
+		picture := o.picture(update{only, last.trouble}, rows, columns, coloured(os.Stdout))
 		if _, err := os.Stdout.WriteString(picture); err != nil {
 			return exit(exitFailed, err)
 		}
@@ -144,7 +144,7 @@ func screenSize(f *os.File) (rows, columns int) {
 
 // picture is what to write to a terminal of that size: first how the whole stands, and what is not as wanted before what
 // is. What does not fit is counted.
-func (o *options) picture(g glimpse, rows, columns int, colour bool) string {
+func (o *options) picture(g update, rows, columns int, colour bool) string {
 	status := *g.status
 	status.Resources = slices.Clone(status.Resources)
 	slices.SortStableFunc(status.Resources, func(a, b reconcile.ResourceStatus) int { return rank(a.State) - rank(b.State) })
@@ -160,7 +160,7 @@ func (o *options) picture(g glimpse, rows, columns int, colour bool) string {
 		lines = append(lines[:shown], fmt.Sprintf("... and %d more", len(lines)-shown))
 	}
 	var b strings.Builder
-	b.WriteString(home)
+	b.WriteString(cursorHome)
 	for i, line := range lines {
 		if i > 0 {
 			b.WriteString("\r\n")

@@ -17,11 +17,11 @@ type TooLarge struct {
 }
 
 func (e *TooLarge) Error() string {
-	return fmt.Sprintf("%s is too large: linkd reads at most %s", e.What, size(e.Limit))
+	return fmt.Sprintf("%s is too large: linkd reads at most %s", e.What, Size(e.Limit))
 }
 
-// size is a number of bytes in the largest unit that divides it.
-func size(n int64) string {
+// Size is a number of bytes in the largest unit that divides it.
+func Size(n int64) string {
 	switch {
 	case n >= 1<<20 && n%(1<<20) == 0:
 		return fmt.Sprintf("%d MiB", n>>20)

@@ -1,7 +1,6 @@
 package control_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
@@ -76,9 +74,9 @@ func start(t *testing.T, text string) *daemon {
 	loop.Log, loop.Inbox = log, observe.NewInbox()
 	loop.Declared, loop.Passed = func() {}, func(*reconcile.Status) {}
 	loop.Stamp = func() string { return spec.Stamp([]string{d.file}) }
-	keeper := spec.NewKeeper(kind.Language(), filepath.Join(d.dir, "kept"))
+	loader := spec.NewLoader(kind.Language(), filepath.Join(d.dir, "kept"))
 	loop.Load = func() (l reconcile.Loaded) {
-		l.Desired, l.Files, l.Complete, l.Errors = keeper.Load([]spec.File{spec.ReadFile(d.file)})
+		l.Desired, l.Files, l.Complete, l.Errors = loader.Load([]spec.File{spec.ReadFile(d.file)})
 		return l
 	}
 	stop, err := control.Serve(d.dir, "test", loop, http.NotFoundHandler(), log)
@@ -258,21 +256,14 @@ func TestServeTakesTheSocketOfADeadDaemon(t *testing.T) {
 
 func TestOneLinkdAtATime(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	other := exec.Command("/proc/self/exe")
-	other.Env = append(os.Environ(), lockHere+"="+dir)
-	in, err := other.StdinPipe()
-	conform.Must(t, err)
-	out, err := other.StdoutPipe()
-	conform.Must(t, err)
-	conform.Must(t, other.Start())
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "<nil>\n" {
-		t.Fatalf("the other does not get the lock: %s, %v", line, err)
+	said, end := otherLinkd(t, dir)
+	if said != "<nil>\n" {
+		t.Fatalf("the other does not get the lock: %s", said)
 	}
 	if _, err := control.Lock(dir); !errors.Is(err, control.ErrLocked) {
 		t.Errorf("locked twice: %v", err)
 	}
-	conform.Must(t, in.Close())
-	conform.Must(t, other.Wait())
+	end()
 	release, err := control.Lock(dir)
 	conform.Must(t, err)
 	release()

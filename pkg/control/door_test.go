@@ -40,6 +40,19 @@ func ask(path string) (string, error) {
 	return bufio.NewReader(conn).ReadString('\n')
 }
 
+// lockAndServe is a daemon with the lock on a runtime directory, and its socket in there. The lock is released when the test
+// ends.
+func lockAndServe(t *testing.T) (dir, path string, stop func()) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "run")
+	release, err := control.Lock(dir)
+	conform.Must(t, err)
+	t.Cleanup(release)
+	stop, err = serve(dir)
+	conform.Must(t, err)
+	return dir, filepath.Join(dir, control.SocketName), stop
+}
+
 func TestARemovedSocketIsMadeAgain(t *testing.T) {
 	for name, remove := range map[string]func(dir string) error{
 		"the socket":      func(dir string) error { return os.Remove(filepath.Join(dir, control.SocketName)) },
@@ -47,13 +60,7 @@ func TestARemovedSocketIsMadeAgain(t *testing.T) {
 		"with its folder": os.RemoveAll,
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "run")
-			path := filepath.Join(dir, control.SocketName)
-			release, err := control.Lock(dir)
-			conform.Must(t, err)
-			defer release()
-			stop, err := serve(dir)
-			conform.Must(t, err)
+			dir, path, stop := lockAndServe(t)
 			for range 2 {
 				answers(t, path)
 				conform.Must(t, remove(dir))
@@ -103,13 +110,7 @@ func otherLinkd(t *testing.T, dir string) (said string, end func()) {
 
 // Who removes the lock's file lets a second daemon in: that one's is the socket then, until it ends.
 func TestTheSocketIsTheSecondDaemonsToMake(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "run")
-	path := filepath.Join(dir, control.SocketName)
-	release, err := control.Lock(dir)
-	conform.Must(t, err)
-	defer release()
-	stop, err := serve(dir)
-	conform.Must(t, err)
+	dir, path, stop := lockAndServe(t)
 	defer stop()
 	answers(t, path)
 	conform.Must(t, os.Remove(filepath.Join(dir, "lock")))

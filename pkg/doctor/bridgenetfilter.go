@@ -35,14 +35,14 @@ var bridgeNetfilter = newCheck("bridge-netfilter", "what goes from port to port 
 					if value != "1" {
 						continue
 					}
-					s, err := m.sight(ctx, ns, family)
+					s, err := m.firewall(ctx, ns, family)
 					if err != nil {
 						return nil, err
 					}
 					if s == nil {
 						continue
 					}
-					if fate, by := s.Fate(bridge, bridge); fate == iptables.Dropped {
+					if verdict, by := s.Verdict(bridge, bridge); verdict == iptables.Dropped {
 						lost[bridged{place{name, family}, bridge}] = by
 					}
 				}

@@ -14,7 +14,7 @@ var dockerChains = newCheck("docker-chains", "packets get to all chains of linkd
 		ruled, err := m.ruled(ctx)
 		lost := map[place]map[*iptables.Chain]string{}
 		for at, s := range ruled {
-			lost[at] = s.Unreached()
+			lost[at] = s.UnreachableChains()
 		}
 		return lost, err
 	}, judgeDockerChains)

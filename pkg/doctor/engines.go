@@ -17,7 +17,7 @@ var engines = newCheck("engines", "all that the files ask for containers and ser
 		for _, e := range m.Engines {
 			if scheme := e.Schemes()[0]; first[scheme] != (spec.Source{}) {
 				asked = true
-				if err := e.Reach(ctx); err != nil {
+				if err := e.Ping(ctx); err != nil {
 					found[scheme] = err
 				}
 			}

@@ -20,7 +20,7 @@ var forwardDrop = newCheck("docker-forward-drop", "what is to be forwarded is no
 		relays, err := m.relays(ctx)
 		for ns, in := range relays {
 			for _, r := range in {
-				s, err := m.sight(ctx, ns, r.family)
+				s, err := m.firewall(ctx, ns, r.family)
 				if err != nil {
 					return nil, err
 				}
@@ -33,7 +33,7 @@ var forwardDrop = newCheck("docker-forward-drop", "what is to be forwarded is no
 						return nil, err
 					}
 				}
-				if fate, by := s.Fate(r.dev, out); fate == iptables.Dropped {
+				if verdict, by := s.Verdict(r.dev, out); verdict == iptables.Dropped {
 					lost = append(lost, dropped{r, by})
 				}
 			}

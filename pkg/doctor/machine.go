@@ -35,8 +35,8 @@ type Machine struct {
 	// RuntimeDir is where the daemon would be asked, and Version that of this program.
 	RuntimeDir, Version string
 
-	daemon *asked
-	sights map[place]*sighted
+	daemon    *asked
+	firewalls map[place]*firewall
 }
 
 type asked struct {
@@ -47,8 +47,8 @@ type asked struct {
 // place is a family of addresses in a namespace, by the name of the kind of its rules.
 type place struct{ ns, family string }
 
-type sighted struct {
-	*iptables.Sight
+type firewall struct {
+	*iptables.Firewall
 	err error
 }
 
@@ -99,25 +99,25 @@ func familyOf(ip netip.Addr) string {
 	return families[1]
 }
 
-// sight looks at the rules of a namespace. Where the programs are missing, which is another check's business, it is nil.
-func (m *Machine) sight(ctx context.Context, ns *observe.NS, family string) (*iptables.Sight, error) {
+// firewall looks at the rules of a namespace. Where the programs are missing, which is another check's business, it is nil.
+func (m *Machine) firewall(ctx context.Context, ns *observe.NS, family string) (*iptables.Firewall, error) {
 	at := place{ns.Name, family}
-	if m.sights == nil {
-		m.sights = map[place]*sighted{}
+	if m.firewalls == nil {
+		m.firewalls = map[place]*firewall{}
 	}
-	if m.sights[at] == nil {
+	if m.firewalls[at] == nil {
 		s, err := iptables.Look(ctx, ns, family, m.Desired.Resources)
 		if errors.Is(err, exec.ErrNotFound) {
 			err = nil
 		}
-		m.sights[at] = &sighted{s, err}
+		m.firewalls[at] = &firewall{s, err}
 	}
-	return m.sights[at].Sight, m.sights[at].err
+	return m.firewalls[at].Firewall, m.firewalls[at].err
 }
 
-// ruled are the sights of all places in which the files have rules.
-func (m *Machine) ruled(ctx context.Context) (map[place]*iptables.Sight, error) {
-	ruled := map[place]*iptables.Sight{}
+// ruled are the firewalls of all places in which the files have rules.
+func (m *Machine) ruled(ctx context.Context) (map[place]*iptables.Firewall, error) {
+	ruled := map[place]*iptables.Firewall{}
 	open, err := m.namespaces()
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (m *Machine) ruled(ctx context.Context) (map[place]*iptables.Sight, error) 
 			if len(m.Desired.Resources.In(ns.Name, family)) == 0 {
 				continue
 			}
-			s, err := m.sight(ctx, ns, family)
+			s, err := m.firewall(ctx, ns, family)
 			if err != nil {
 				return nil, err
 			}

@@ -29,13 +29,13 @@ func BenchmarkPopulation(b *testing.B) {
 	}
 	lang := Language()
 	lang.Instances = func(spec.Selector) ([]spec.Instance, error) { return instances, nil }
-	keeper := spec.NewKeeper(lang, "")
+	loader := spec.NewLoader(lang, "")
 	for b.Loop() {
 		files, err := spec.ReadFiles([]string{file})
 		if err != nil {
 			b.Fatal(err)
 		}
-		desired, _, _, errs := keeper.Load(files)
+		desired, _, _, errs := loader.Load(files)
 		if len(errs) > 0 || desired.Resources.Len() < 500 {
 			b.Fatal(errs, desired.Resources.Len())
 		}

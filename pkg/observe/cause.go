@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/bounded"
+	"linkd/pkg/program"
 )
 
 // Cause is who may have made a change, as far as the kernel tells. The zero Cause is that of what the kernel did by
@@ -115,14 +116,14 @@ func (s *suspects) behind(port uint32, ns int) Cause {
 func (s *suspects) mayHaveBeen(pid, ns int) (command string, is bool) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	var at unix.Stat_t
-	if unix.Stat(dir+"/ns/net", &at) != nil || !s.world.isAt(ns, at.Ino) && !s.world.isAt(hostID, at.Ino) {
+	if unix.Stat(dir+"/ns/net", &at) != nil || !s.world.isAt(ns, at.Ino) && !s.world.isAt(OwnID, at.Ino) {
 		return "", false
 	}
 	// A thread of the kernel's runs no program, and does not use netlink.
 	if _, err := os.Readlink(dir + "/exe"); err != nil {
 		return "", false
 	}
-	comm, err := bounded.ReadFile(dir+"/comm", statLimit)
+	comm, err := bounded.ReadFile(dir+"/comm", lineLimit)
 	return strings.TrimSpace(string(comm)), err == nil
 }
 
@@ -146,11 +147,11 @@ func (s *suspects) generation(body []byte) Cause {
 
 // parent is the PID of a process's parent, and 0 where the process is gone.
 func parent(pid int) int {
-	// The name of the program comes before it, in parentheses, and may hold any character (proc_pid_stat(5)).
-	stat, _ := bounded.ReadFile("/proc/"+strconv.Itoa(pid)+"/stat", statLimit)
-	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
-	var state string
-	var ppid int
-	_, _ = fmt.Sscan(rest, &state, &ppid)
-	return ppid
+	const ppid = 4 - 3
+	fields, err := program.StatFields(pid)
+	if err != nil || len(fields) <= ppid {
+		return 0
+	}
+	above, _ := strconv.Atoi(fields[ppid])
+	return above
 }

@@ -11,8 +11,8 @@ import (
 type Finder interface {
 	// Schemes are the first words of those selectors.
 	Schemes() []string
-	// Keep tells which namespaces are declared, by name; the others are forgotten.
-	Keep(declared map[string]spec.Namespace)
+	// SetDeclared sets which namespaces are declared, by name; it forgets all others.
+	SetDeclared(declared map[string]spec.Namespace)
 	// Find is where a namespace can be opened. It does not wait for whoever does not answer: what is not known now is
 	// ErrPending, like what is not there. Check, called with the opened namespace, tells whether it is the right one.
 	Find(ns spec.Namespace) (path string, check func(netns int) error, err error)
@@ -25,17 +25,17 @@ type Finder interface {
 	Close()
 }
 
-// Census is a Finder that can tell who a template stands for.
-type Census interface {
+// InstanceFinder is a Finder that finds the containers a template stands for.
+type InstanceFinder interface {
 	Instances(template spec.Selector) ([]spec.Instance, error)
-	// Count tells what templates there are: who others stand for need not be known any more.
-	Count(templates []spec.Selector)
+	// SetTemplates sets which templates there are; it forgets the containers of all others.
+	SetTemplates(templates []spec.Selector)
 }
 
 // Instances asks the finder that knows.
 func Instances(finders []Finder, template spec.Selector) ([]spec.Instance, error) {
 	for _, f := range finders {
-		if c, is := f.(Census); is && slices.Contains(f.Schemes(), template.Scheme) {
+		if c, is := f.(InstanceFinder); is && slices.Contains(f.Schemes(), template.Scheme) {
 			return c.Instances(template)
 		}
 	}
@@ -49,8 +49,8 @@ func (w *World) DeclareTemplates(templates []spec.Template) {
 		selectors[i] = t.Selector
 	}
 	for _, f := range w.finders {
-		if c, is := f.(Census); is {
-			c.Count(selectors)
+		if c, is := f.(InstanceFinder); is {
+			c.SetTemplates(selectors)
 		}
 	}
 }
@@ -60,7 +60,7 @@ type paths struct{}
 
 func (paths) Schemes() []string { return []string{"name", "path"} }
 
-func (paths) Keep(map[string]spec.Namespace) {}
+func (paths) SetDeclared(map[string]spec.Namespace) {}
 
 func (paths) Find(ns spec.Namespace) (path string, check func(netns int) error, err error) {
 	path, _ = pathOf(ns.Selector)

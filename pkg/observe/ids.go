@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// NoID stands for an id that is not known. The kernel's begin at 0, and -1 is linkd's own namespace.
+// NoID stands for an id that is not known. The kernel's begin at 0, and OwnID is linkd's own namespace.
 const NoID = -2
 
 // ID is the namespace's id in linkd's own (see ip-netns(8), "set"), and -1 for linkd's own: in messages from there it
@@ -34,8 +34,8 @@ func (ns *NS) ID() (int, error) {
 	return ns.id, nil
 }
 
-// hostID is the id of linkd's own namespace.
-const hostID = -1
+// OwnID is the id of linkd's own namespace.
+const OwnID = -1
 
 func (w *World) learnID(ns *NS, id int) {
 	var at unix.Stat_t
@@ -75,7 +75,7 @@ func (w *World) isAt(id int, inode uint64) bool {
 
 // NameOf is the name of the namespace that linkd's own namespace knows under an id; "" where the files do not name it.
 func (w *World) NameOf(id int) string {
-	if id == hostID {
+	if id == OwnID {
 		return spec.Host
 	}
 	w.mu.Lock()

@@ -212,6 +212,10 @@ func (ns *NS) LinkByName(name string) (*Link, error) {
 	return parseLink(msg)
 }
 
+// LinkMessage is the kernel's message about the link with that index, without its counters: an ifinfomsg and its attributes
+// (rtnetlink(7)). Where there is none, the error is ENODEV.
+func (ns *NS) LinkMessage(index int) ([]byte, error) { return ns.link(indexed(index)) }
+
 func (ns *NS) link(by ...nl.NetlinkRequestData) ([]byte, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
 	req.Data = append(by, nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))

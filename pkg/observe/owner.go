@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"linkd/pkg/bounded"
+	"linkd/pkg/program"
 	"linkd/pkg/spec"
 )
 
@@ -146,18 +146,13 @@ func checkMaker(userns int, by uint32) error {
 
 // startedAt is when a process started, in clock ticks (USER_HZ, 100 a second) since the machine did.
 func startedAt(pid int) (ticks uint64, err error) {
-	text, err := bounded.ReadFile(fmt.Sprintf("/proc/%d/stat", pid), statLimit)
+	fields, err := program.StatFields(pid)
 	if err != nil {
 		return 0, err
 	}
-	// The name of the program comes before, in parentheses, and may hold any character (proc_pid_stat(5)).
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 	const starttime = 22 - 3
 	if len(fields) <= starttime {
 		return 0, fmt.Errorf("/proc/%d/stat is not what it should be", pid)
 	}
 	return strconv.ParseUint(fields[starttime], 10, 64)
 }
-
-// statLimit is far above the 52 numbers and one name of 64 bytes in /proc/PID/stat.
-const statLimit = 8 << 10

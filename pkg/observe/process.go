@@ -59,7 +59,7 @@ func newProcesses() *processes {
 func (ps *processes) Schemes() []string { return []string{"pid", "process"} }
 
 // Close implements Finder.
-func (ps *processes) Close() { ps.Keep(nil) }
+func (ps *processes) Close() { ps.SetDeclared(nil) }
 
 // Watch implements Finder.
 func (ps *processes) Watch(changed func(name string), _ func()) (stop func()) {
@@ -72,8 +72,8 @@ func (ps *processes) Watch(changed func(name string), _ func()) (stop func()) {
 	return func() { set(func(string) {}) }
 }
 
-// Keep implements Finder: it drops the processes of namespaces that are not declared as they were.
-func (ps *processes) Keep(declared map[string]spec.Namespace) {
+// SetDeclared implements Finder: it drops the processes of namespaces that are not declared as they were.
+func (ps *processes) SetDeclared(declared map[string]spec.Namespace) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	for name, p := range ps.byName {
@@ -140,7 +140,7 @@ func (ps *processes) find(ns spec.Namespace) (*process, error) {
 		p.fd.Close()
 		delete(ps.byName, name)
 	}
-	pid, err := ps.choose(s)
+	pid, err := ps.selectPID(s)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (ps *processes) find(ns spec.Namespace) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch process %d: %w", pid, err)
 	}
-	// What choose read may have been of an earlier process with that PID.
+	// What selectPID read may have been of an earlier process with that PID.
 	if s.Scheme == "process" && !ps.runs(pid, s) || hasEnded(fd) {
 		unix.Close(fd)
 		return nil, Pendingf("process %d has just ended", pid)
@@ -190,8 +190,8 @@ func (ps *processes) Release() {
 	ps.mu.Unlock()
 }
 
-// choose finds the one process that a selector means.
-func (ps *processes) choose(s spec.Selector) (pid int, err error) {
+// selectPID finds the one process that a selector means.
+func (ps *processes) selectPID(s spec.Selector) (pid int, err error) {
 	if s.Scheme == "pid" {
 		return strconv.Atoi(s.Value)
 	}

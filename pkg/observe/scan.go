@@ -172,7 +172,7 @@ var errHost = errors.New("it is in the namespace that linkd itself runs in")
 // checkElsewhere refuses an open network namespace that is linkd's own: no selector stands for that one. So a process of
 // the host with the declared command line, such as a user may have sudo(8) start, is no second match.
 func checkElsewhere(netns int) error {
-	own, err := home()
+	own, err := ownNamespace()
 	if err != nil {
 		return err
 	}

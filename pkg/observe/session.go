@@ -97,7 +97,7 @@ func (w *World) openHost() (*NS, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &NS{Name: spec.Host, Path: w.host.Path, Identity: w.host.Identity, id: hostID, world: w, fd: fd, route: sock}, nil
+	return &NS{Name: spec.Host, Path: w.host.Path, Identity: w.host.Identity, id: OwnID, world: w, fd: fd, route: sock}, nil
 }
 
 // learn remembers what a name led to when it was last opened.

@@ -10,6 +10,9 @@ import (
 	"linkd/pkg/bounded"
 )
 
+// lineLimit is far above the one number or short name in a file of /proc or sysfs that has one line.
+const lineLimit = 8 << 10
+
 // GivenMACs are the links of the namespace, by index, whose link-layer address somebody set: it is neither the hardware's
 // own nor one that the kernel made up (NET_ADDR_SET in linux/netdevice.h). Only sysfs tells, which shows the namespace in
 // which it was mounted, so it is mounted for the purpose, at no place. Where that is not allowed, none are known.
@@ -21,13 +24,13 @@ func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
 	const set = "3"
 	given := map[int]bool{}
 	err = ns.Do(func() error {
-		root, err := mountSysfs()
+		root, err := OpenSysfs()
 		if err != nil {
 			return nil
 		}
 		defer unix.Close(root)
 		for _, l := range links.All {
-			text, err := bounded.ReadFile(fmt.Sprintf("/proc/thread-self/fd/%d/class/net/%s/addr_assign_type", root, l.Name), statLimit)
+			text, err := bounded.ReadFile(fmt.Sprintf("/proc/thread-self/fd/%d/class/net/%s/addr_assign_type", root, l.Name), lineLimit)
 			if err == nil && strings.TrimSpace(string(text)) == set {
 				given[l.Index] = true
 			}
@@ -37,15 +40,17 @@ func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
 	return given, err
 }
 
-// mountSysfs mounts the sysfs of the thread's network namespace without attaching it anywhere (fsmount in linux/mount.h).
-func mountSysfs() (root int, err error) {
-	fs, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
+// OpenSysfs mounts the sysfs of the thread's network namespace without attaching it anywhere (fsmount in linux/mount.h), and
+// opens it. The caller closes the descriptor. What is at /sys shows the interfaces of another namespace than the thread's
+// (sysfs_init_fs_context in fs/sysfs/mount.c).
+func OpenSysfs() (fd int, err error) {
+	context, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, err
 	}
-	defer unix.Close(fs)
-	if err := unix.FsconfigCreate(fs); err != nil {
+	defer unix.Close(context)
+	if err := unix.FsconfigCreate(context); err != nil {
 		return -1, err
 	}
-	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY)
+	return unix.Fsmount(context, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 }

@@ -15,17 +15,17 @@ import (
 // namespace that it made, and the main thread cannot end, but would stay there.
 func init() { runtime.LockOSThread() }
 
-// home is linkd's own namespace, for threads to come back to.
-var home = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/ns/net") })
+// ownNamespace is linkd's own namespace, for threads to come back to.
+var ownNamespace = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/ns/net") })
 
 // inNamespace runs job on a thread that is in the network namespace open as fd. It is the only place that enters one, and
-// gives the thread back to the runtime only when it is home again. Opening sockets, running programs and writing below
+// gives the thread back to the runtime only when it is back in linkd's own namespace. Opening sockets, running programs and writing below
 // /proc/sys/net follow the thread; /sys/class/net and /proc/net do not.
 //
 // The thread is the caller's: to hand the job to one that is kept for it would cost two switches, several times what
 // the job does.
 func inNamespace(fd int, job func() error) error {
-	back, err := home()
+	back, err := ownNamespace()
 	if err != nil {
 		return fmt.Errorf("open linkd's own namespace: %w", err)
 	}

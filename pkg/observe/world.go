@@ -61,13 +61,13 @@ func NewWorld(finders ...Finder) (*World, error) {
 		inodes:    map[int]uint64{},
 	}
 	w.shared = w.NewSession()
-	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: hostID, world: w, session: w.shared, fd: fd, route: sock}
+	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: OwnID, world: w, session: w.shared, fd: fd, route: sock}
 	var at unix.Stat_t
 	if err := unix.Fstat(fd, &at); err != nil {
 		w.host.close()
 		return nil, err
 	}
-	w.inodes[hostID] = at.Ino
+	w.inodes[OwnID] = at.Ino
 	return w, nil
 }
 
@@ -97,7 +97,7 @@ func (w *World) Declare(namespaces map[string]spec.Namespace) {
 	}
 	w.declared = maps.Clone(namespaces)
 	for _, f := range w.finders {
-		f.Keep(namespaces)
+		f.SetDeclared(namespaces)
 	}
 }
 

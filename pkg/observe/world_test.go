@@ -160,9 +160,9 @@ func TestAnAnswerStaysTheSameInASession(t *testing.T) {
 // Whatever is done in a namespace, no thread stays there.
 func TestThreadsComeHome(t *testing.T) {
 	lab := conform.Open(t)
-	home := namespaceOf(t, "/proc/self")
+	own := namespaceOf(t, "/proc/self")
 	// The thread that made the lab ends in it, in its own time.
-	ending := threadsAway(t, home)
+	ending := threadsAway(t, own)
 	away := map[string]bool{}
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -184,24 +184,24 @@ func TestThreadsComeHome(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if len(away) != 1 || away[home] {
-		t.Errorf("the jobs ran in %v, and home is %s", away, home)
+	if len(away) != 1 || away[own] {
+		t.Errorf("the jobs ran in %v, and linkd's own is %s", away, own)
 	}
-	for task, ns := range threadsAway(t, home) {
+	for task, ns := range threadsAway(t, own) {
 		if ending[task] != ns {
-			t.Errorf("%s is in %s, and home is %s", task, ns, home)
+			t.Errorf("%s is in %s, and linkd's own is %s", task, ns, own)
 		}
 	}
 }
 
-// threadsAway are the threads that are not at home, and where they are.
-func threadsAway(t *testing.T, home string) map[string]string {
+// threadsAway are the threads that are not in linkd's own namespace, and where they are.
+func threadsAway(t *testing.T, own string) map[string]string {
 	t.Helper()
 	tasks, err := filepath.Glob("/proc/self/task/*")
 	conform.Must(t, err)
 	away := map[string]string{}
 	for _, task := range tasks {
-		if ns := namespaceOf(t, task); ns != "" && ns != home {
+		if ns := namespaceOf(t, task); ns != "" && ns != own {
 			away[task] = ns
 		}
 	}

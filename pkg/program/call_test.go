@@ -82,9 +82,7 @@ func TestCall(t *testing.T) {
 				if took := time.Since(begun); took > 10*time.Second {
 					t.Errorf("took %v", took)
 				}
-				if test.err == "" && err != nil || test.err != "" && (err == nil || err.Error() != test.err) || test.is != nil && !errors.Is(err, test.is) {
-					t.Errorf("error: %v", err)
-				}
+				checkError(t, err, test.err, test.is)
 				for _, file := range strings.Fields(test.gone) {
 					isGone(t, filepath.Join(dir, file))
 				}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"linkd/pkg/bounded"
 )
 
 // childrenOfThread are the processes that a thread of a process started and that were not waited for yet (proc(5)).
@@ -45,21 +47,32 @@ func inGroup(pid int) []int {
 func processes(wanted func(pid, parent, group int) bool) (found []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
-		text, err := os.ReadFile(path)
-		if err != nil {
+		pid, pidErr := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		fields, err := StatFields(pid)
+		if pidErr != nil || err != nil || len(fields) < 3 {
 			continue
 		}
-		// PID (NAME) STATE PPID PGRP ...: the name may hold anything.
-		var state string
-		var parent, group int
-		if _, err := fmt.Sscan(string(text[bytes.LastIndexByte(text, ')')+1:]), &state, &parent, &group); err != nil {
-			continue
-		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && wanted(pid, parent, group) {
+		parent, parentErr := strconv.Atoi(fields[1])
+		group, groupErr := strconv.Atoi(fields[2])
+		if parentErr == nil && groupErr == nil && wanted(pid, parent, group) {
 			found = append(found, pid)
 		}
 	}
 	return found
+}
+
+// statLimit is far above the 52 numbers and one name of 64 bytes in /proc/PID/stat.
+const statLimit = 8 << 10
+
+// StatFields are the fields of /proc/PID/stat from the third on (proc_pid_stat(5)): state, PID of the parent, process group
+// and so on. The second field is the name of the program in parentheses, which may hold any character, so they begin
+// after the last parenthesis.
+func StatFields(pid int) ([]string, error) {
+	text, err := bounded.ReadFile(fmt.Sprintf("/proc/%d/stat", pid), statLimit)
+	if err != nil {
+		return nil, err
+	}
+	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])), nil
 }
 
 // writtenBy is how many bytes a process has written to files and pipes, with those of its children that it has waited

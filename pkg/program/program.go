@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"linkd/pkg/bounded"
 )
 
 // Run is one run of a program.
@@ -107,7 +109,7 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 		return fmt.Errorf("%s: %w", base(r.Name), err)
 	}
 	defer out.Close()
-	complaint := &bounded{left: mostComplaint}
+	complaint := &headBuffer{left: mostComplaint}
 	cmd := exec.Command(r.Name, r.Args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(r.Input), in, complaint
 	cmd.SysProcAttr = attr
@@ -160,7 +162,7 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 }
 
 // explain is the error for a program that ended by itself.
-func (r Run) explain(err error, cmd *exec.Cmd, complaint *bounded) error {
+func (r Run) explain(err error, cmd *exec.Cmd, complaint *headBuffer) error {
 	switch {
 	case errors.As(err, new(*exec.ExitError)):
 		return &Failure{base(r.Name), cmd.ProcessState, complaint.text.String()}
@@ -186,7 +188,7 @@ func noAnswer(name string, within time.Duration) error {
 }
 
 func tooMuch(name string, most int64) error {
-	return fmt.Errorf("%s: %w: more than %s, so linkd stopped it", base(name), ErrTooMuch, size(most))
+	return fmt.Errorf("%s: %w: more than %s, so linkd stopped it", base(name), ErrTooMuch, bounded.Size(most))
 }
 
 func span(d time.Duration) string {
@@ -194,13 +196,6 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%d s", d/time.Second)
 	}
 	return d.String()
-}
-
-func size(bytes int64) string {
-	if bytes < 1<<20 {
-		return fmt.Sprintf("%d KiB", bytes>>10)
-	}
-	return fmt.Sprintf("%d MiB", bytes>>20)
 }
 
 // limited reads up to a limit, and fails beyond it.
@@ -223,14 +218,14 @@ func (l *limited) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// bounded keeps the beginning of what is written to it.
-type bounded struct {
+// headBuffer keeps the beginning of what is written to it.
+type headBuffer struct {
 	text bytes.Buffer
 	left int
 }
 
 // Write implements io.Writer.
-func (b *bounded) Write(p []byte) (int, error) {
+func (b *headBuffer) Write(p []byte) (int, error) {
 	kept := p[:min(len(p), b.left)]
 	b.left -= len(kept)
 	b.text.Write(kept)

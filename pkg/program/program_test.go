@@ -52,6 +52,15 @@ func isGone(t *testing.T, file string) {
 	_ = unix.Kill(pid, unix.SIGKILL)
 }
 
+// checkError compares an error with its text, and with what it has to be by errors.Is: whichever of the two is given. With
+// neither, there is to be no error.
+func checkError(t *testing.T, err error, text string, is error) {
+	t.Helper()
+	if is != nil && !errors.Is(err, is) || text != "" && (err == nil || err.Error() != text) || is == nil && text == "" && err != nil {
+		t.Errorf("error: %v", err)
+	}
+}
+
 func TestBounds(t *testing.T) {
 	for name, test := range map[string]struct {
 		commands string
@@ -112,10 +121,7 @@ func TestBounds(t *testing.T) {
 			if string(out) != test.want {
 				t.Errorf("printed %q", out)
 			}
-			if test.is != nil && !errors.Is(err, test.is) || test.err != "" && (err == nil || err.Error() != test.err) ||
-				test.is == nil && test.err == "" && err != nil {
-				t.Errorf("error: %v", err)
-			}
+			checkError(t, err, test.err, test.is)
 			if test.gone != "" {
 				isGone(t, filepath.Join(dir, test.gone))
 			}

@@ -35,11 +35,6 @@ const (
 	Stopping What = "stopping"
 )
 
-// whats are all of them.
-func whats() []What {
-	return []What{Listening, Transition, Deed, Drift, Namespace, File, Reload, Overrun, Missed, Stopping}
-}
-
 // Gone is the state of a resource of which nothing is wanted any more and nothing is left.
 const Gone State = "gone"
 

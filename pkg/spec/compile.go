@@ -42,11 +42,11 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		}
 	}
 	many := templates(sections)
-	var samples population
+	var samples []expansion
 	for _, t := range many {
 		samples = append(samples, sample(t))
 	}
-	full, blanks := populate(sections, many, samples)
+	full, blanks := expand(sections, many, samples)
 	if len(many) == 0 {
 		// Nobody reads the documents again, and they take more memory than what they say.
 		sections = nil
@@ -59,12 +59,12 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 	}
 	c.desired.Templates = many
 	if len(many) > 0 && !lang.Samples {
-		residents, unknown := lang.residents(many)
+		expansions, unknown := lang.expansions(many)
 		var misfits []Misfit
 		if len(errs) == 0 {
-			c, misfits = lang.fit(sections, many, residents)
+			c, misfits = lang.fit(sections, many, expansions)
 		} else {
-			full, _ = populate(sections, many, residents)
+			full, _ = expand(sections, many, expansions)
 			c = lang.compile(full)
 		}
 		c.desired.Templates, c.desired.Misfits, c.desired.Unknown = many, misfits, unknown

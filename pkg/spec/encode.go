@@ -109,11 +109,11 @@ func Unwritable[T any](ns, device string, value T) error {
 	return nil
 }
 
-// Parts is a mapping of several parts: structs, or pointers to them, and Keys.
-type Parts []any
+// MergedMapping is one mapping made of several: structs, or pointers to them, and Keys.
+type MergedMapping []any
 
 // EncodeNode implements NodeEncoder.
-func (m Parts) EncodeNode() *yaml.Node {
+func (m MergedMapping) EncodeNode() *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, part := range m {
 		if written := Encode(part); written != nil {

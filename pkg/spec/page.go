@@ -251,7 +251,7 @@ func (p *Page) namespaceNodes(said map[End]bool) *yaml.Node {
 		}
 		key := Word(name)
 		comment(key, lines)
-		n.Content = append(n.Content, key, Parts{own, ns.keys}.EncodeNode())
+		n.Content = append(n.Content, key, MergedMapping{own, ns.keys}.EncodeNode())
 	}
 	return n
 }

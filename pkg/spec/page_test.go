@@ -51,7 +51,7 @@ func TestPage(t *testing.T) {
 	}{"thing"}
 	link := func(id string, names []string, onlyWithKeys bool, ends ...End) {
 		page.Link(LinkEntry{ID: id, Names: names, Ends: ends, OnlyWithKeys: onlyWithKeys, Write: func(string) any {
-			parts := Parts{own}
+			parts := MergedMapping{own}
 			for _, end := range ends {
 				parts = append(parts, struct {
 					In string `yaml:"in"`

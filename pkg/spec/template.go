@@ -51,27 +51,25 @@ func (s Selector) ManyByLabel() (label string, many bool) {
 	return strings.CutPrefix(s.Value, labelPrefix)
 }
 
-// population is what the templates stand for.
-type population []resident
-
-type resident struct {
+// expansion is a container in the place of a template.
+type expansion struct {
 	template Template
 	instance Instance
 }
 
-// populate makes of the documents what they are with the residents in place of the templates. Blanks are the places of
+// expand makes the documents with the containers in place of the templates. Blanks are the places of
 // which nothing is known before there is a container: what it is called, say.
-func populate(sections []section, templates []Template, residents population) (full []section, blanks map[Source]bool) {
+func expand(sections []section, templates []Template, expansions []expansion) (full []section, blanks map[Source]bool) {
 	full, blanks = slices.Clone(sections), map[Source]bool{}
 	if len(templates) == 0 {
 		return full, blanks
 	}
-	p := populator{templates: templates, named: map[string][]int{}, residents: map[Template][]resident{}, blanks: blanks}
+	p := expander{templates: templates, named: map[string][]int{}, expansions: map[Template][]expansion{}, blanks: blanks}
 	for i, t := range templates {
 		p.named[t.Name] = append(p.named[t.Name], i)
 	}
-	for _, r := range residents {
-		p.residents[r.template] = append(p.residents[r.template], r)
+	for _, r := range expansions {
+		p.expansions[r.template] = append(p.expansions[r.template], r)
 	}
 	for i := range full {
 		full[i].namespaces = p.replace(full[i].file, full[i].namespaces, func(e entryNode) []string { return []string{e.key.Value} })
@@ -80,20 +78,20 @@ func populate(sections []section, templates []Template, residents population) (f
 	return full, blanks
 }
 
-// populator knows the templates by their names, as numbers, and the residents by their templates.
-type populator struct {
-	templates []Template
-	named     map[string][]int
-	residents map[Template][]resident
-	blanks    map[Source]bool
+// populator knows the templates by their names, as numbers, and the expansions by their templates.
+type expander struct {
+	templates  []Template
+	named      map[string][]int
+	expansions map[Template][]expansion
+	blanks     map[Source]bool
 }
 
 // entryNode is an entry of a mapping.
 type entryNode struct{ key, value *yaml.Node }
 
-// replace is a mapping in which each entry that is a template's stands once for each of its residents. Names are the
+// replace is a mapping in which each entry that is a template's stands once for each of its expansions. Names are the
 // namespaces that an entry is about.
-func (p *populator) replace(file string, mapping *yaml.Node, names func(entryNode) []string) *yaml.Node {
+func (p *expander) replace(file string, mapping *yaml.Node, names func(entryNode) []string) *yaml.Node {
 	if mapping == nil {
 		return nil
 	}
@@ -114,7 +112,7 @@ func (p *populator) replace(file string, mapping *yaml.Node, names func(entryNod
 			out.Content = append(out.Content, e.key, e.value)
 			return
 		}
-		for _, r := range p.residents[p.templates[next]] {
+		for _, r := range p.expansions[p.templates[next]] {
 			expand(p.fill(file, e, r), next+1)
 		}
 	}
@@ -124,9 +122,9 @@ func (p *populator) replace(file string, mapping *yaml.Node, names func(entryNod
 	return &out
 }
 
-// fill is a template's entry as that of a resident.
-func (p *populator) fill(file string, e entryNode, r resident) entryNode {
-	f := fill{resident: r, file: file, blanks: p.blanks}
+// fill is a template's entry as that of a expansion.
+func (p *expander) fill(file string, e entryNode, r expansion) entryNode {
+	f := fill{expansion: r, file: file, blanks: p.blanks}
 	title := *e.key
 	if title.Value = r.instance.Name; e.key.Value != r.template.Name || ValueOf(e.value, "kind") != nil {
 		if title.Value = f.scalar(e.key.Value); title.Value == e.key.Value {
@@ -150,7 +148,7 @@ func references(n *yaml.Node, names []string) []string {
 
 // fill puts what a container is in place of what its template says of it.
 type fill struct {
-	resident
+	expansion
 	file   string
 	blanks map[Source]bool
 }
@@ -222,12 +220,12 @@ func templates(sections []section) (found []Template) {
 }
 
 // sample stands for a container that may come, so that a template can be checked before one does.
-func sample(t Template) resident {
-	return resident{t, Instance{Name: t.Name, ID: strings.Repeat("0", shortID), Selector: Selector{Scheme: t.Selector.Scheme, Value: t.Name}}}
+func sample(t Template) expansion {
+	return expansion{t, Instance{Name: t.Name, ID: strings.Repeat("0", shortID), Selector: Selector{Scheme: t.Selector.Scheme, Value: t.Name}}}
 }
 
-// residents are who the templates stand for now; unknown tells why that cannot be said of all of them.
-func (lang Language) residents(templates []Template) (all population, unknown error) {
+// expansions are who the templates stand for now; unknown tells why that cannot be said of all of them.
+func (lang Language) expansions(templates []Template) (all []expansion, unknown error) {
 	if lang.Instances == nil {
 		return nil, nil
 	}
@@ -235,23 +233,23 @@ func (lang Language) residents(templates []Template) (all population, unknown er
 		instances, err := lang.Instances(t.Selector)
 		unknown = errors.Join(unknown, err)
 		for _, i := range instances {
-			all = append(all, resident{t, i})
+			all = append(all, expansion{t, i})
 		}
 	}
 	return all, unknown
 }
 
-// fit finds the residents of whom the templates make what can be, and compiles with these. One that does not fit is no
+// fit finds the expansions of which the templates make what can be, and compiles with these. One that does not fit is no
 // fault of the files'.
-func (lang Language) fit(sections []section, templates []Template, all population) (fitting *compiler, misfits []Misfit) {
-	with := func(p population) *compiler {
-		full, _ := populate(sections, templates, p)
+func (lang Language) fit(sections []section, templates []Template, all []expansion) (fitting *compiler, misfits []Misfit) {
+	with := func(p []expansion) *compiler {
+		full, _ := expand(sections, templates, p)
 		return lang.compile(full)
 	}
-	var in population
-	// Halves of halves, in their order: of a hundred residents one that does not fit is found by a dozen trials.
-	var admit func(p population)
-	admit = func(p population) {
+	var in []expansion
+	// Halves of halves, in their order: of a hundred expansions one that does not fit is found by a dozen trials.
+	var admit func(p []expansion)
+	admit = func(p []expansion) {
 		if len(p) == 0 {
 			return
 		}

@@ -48,7 +48,7 @@ func TestFilesTogetherAreBounded(t *testing.T) {
 	s.write("-- a.yaml --\n" + filling("a"))
 	files, err := ReadFiles([]string{s.dir})
 	must(t, err)
-	desired, _, _, errs := s.keeper.Load(files)
+	desired, _, _, errs := s.loader.Load(files)
 	for _, name := range all {
 		if desired.Resources.Get(LinkID("host", name)) == nil {
 			t.Errorf("%s is not wanted any more", name)
@@ -102,8 +102,8 @@ func TestAChainOfFilesThatFallOut(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	keeper := NewKeeper(toys, "")
-	desired, states, complete, errs := keeper.Load(chain)
+	loader := NewLoader(toys, "")
+	desired, states, complete, errs := loader.Load(chain)
 	runtime.ReadMemStats(&after)
 	if desired.Resources.Len() > 0 || complete || len(errs) != 2 || len(states) != most || states[most-1].State != "rejected" {
 		t.Errorf("%d resources, complete %v, %d states, errors %.300q", desired.Resources.Len(), complete, len(states), errs.Error())

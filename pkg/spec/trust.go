@@ -222,11 +222,11 @@ const overflowUID = 65534
 
 // IsNobodyKnown tells whether a user ID stands for all users whom linkd's own user namespace has no ID for, and so for no
 // user in particular.
-func IsNobodyKnown(uid uint32) bool { return uid == overflowUID && beyond() }
+func IsNobodyKnown(uid uint32) bool { return uid == overflowUID && hasUnmappedUsers() }
 
-// beyond tells whether there are users whom linkd's own user namespace has no ID for, so that overflowUID is not one of its
+// hasUnmappedUsers tells whether there are users whom linkd's own user namespace has no ID for, so that overflowUID is not one of its
 // own.
-var beyond = sync.OnceValue(func() bool {
+var hasUnmappedUsers = sync.OnceValue(func() bool {
 	f, err := os.Open("/proc/self/uid_map")
 	if err != nil {
 		return false

@@ -95,11 +95,11 @@ func TestAFolderThatOthersCanWriteIsKept(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o022))
 	dir := t.TempDir()
 	write(t, dir, "-- a.yaml --\nlinks: {a: {}}\n-- b.yaml --\nlinks: {b: {}}\n")
-	keeper := NewKeeper(toys, filepath.Join(t.TempDir(), "kept"))
+	loader := NewLoader(toys, filepath.Join(t.TempDir(), "kept"))
 	load := func() string {
 		files, err := ReadTrusted([]string{dir})
 		must(t, err)
-		desired, states, complete, _ := keeper.Load(files)
+		desired, states, complete, _ := loader.Load(files)
 		said := say(desired)
 		for _, s := range states {
 			said += strings.TrimPrefix(s.Path, dir) + " " + s.State + "\n"

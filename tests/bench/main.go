@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"linkd/tests/bench/job"
+	"linkd/tests/bench/sandbox"
 )
 
 // settings are the command line, and what the first process hands to itself inside the sandbox.
@@ -92,7 +93,7 @@ func parse() (settings, error) {
 
 // measureAll runs inside the sandbox.
 func measureAll(s settings) error {
-	if err := prepareSandbox(); err != nil {
+	if err := sandbox.Prepare(); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "linkd-bench-")

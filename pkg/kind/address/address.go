@@ -85,7 +85,7 @@ func (a *Address) byKernel() bool { return a.Proto >= 1 && a.Proto <= 3 }
 // byKernelAgain tells whether the kernel made the address by itself and will again (IFAPROT_KERNEL_* in linux/if_addr.h, which
 // kernels before 5.18 do not say).
 func (a *Address) byKernelAgain() bool {
-	return a.Proto >= 1 && a.Proto <= 3 || a.Prefix.Addr().IsLinkLocalUnicast() && a.Prefix.Addr().Is6()
+	return a.byKernel() || a.Prefix.Addr().IsLinkLocalUnicast() && a.Prefix.Addr().Is6()
 }
 
 // parsePrefix reads an address with or without the length of its subnet; bare says that there was none, and that the

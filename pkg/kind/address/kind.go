@@ -70,20 +70,20 @@ func (kind) ComesWith(want, have *Address) bool {
 }
 
 func difference(want, have *Address) (fs reconcile.Fields) {
-	compareForGood(&fs, "peer", want.Peer, have.Peer)
-	compareForGood(&fs, "label", want.Label, have.Label)
-	compareForGood(&fs, "scope", want.Scope, have.Scope)
-	compareForGood(&fs, "broadcast", want.Broadcast, have.Broadcast)
+	compareImmutable(&fs, "peer", want.Peer, have.Peer)
+	compareImmutable(&fs, "label", want.Label, have.Label)
+	compareImmutable(&fs, "scope", want.Scope, have.Scope)
+	compareImmutable(&fs, "broadcast", want.Broadcast, have.Broadcast)
 	reconcile.Compare(&fs, "nodad", want.NoDAD, spec.ValueOr(have.NoDAD, false))
 	noRoute, metric := spec.ValueOr(have.NoPrefixRoute, false), spec.ValueOr(have.Metric, 0)
 	if want.Prefix.Addr().Is4() {
-		compareForGood(&fs, "noprefixroute", want.NoPrefixRoute, &noRoute)
+		compareImmutable(&fs, "noprefixroute", want.NoPrefixRoute, &noRoute)
 		reconcile.Compare(&fs, "metric", want.Metric, metric)
 	} else {
 		reconcile.Compare(&fs, "noprefixroute", want.NoPrefixRoute, noRoute)
 		if want.Metric != nil && *want.Metric == 0 {
 			// The same function takes 0 for "leave it".
-			compareForGood(&fs, "metric", want.Metric, &metric)
+			compareImmutable(&fs, "metric", want.Metric, &metric)
 		} else {
 			reconcile.Compare(&fs, "metric", want.Metric, metric)
 		}
@@ -93,7 +93,7 @@ func difference(want, have *Address) (fs reconcile.Fields) {
 	return fs
 }
 
-func compareForGood[T comparable](fs *reconcile.Fields, path string, want, have *T) {
+func compareImmutable[T comparable](fs *reconcile.Fields, path string, want, have *T) {
 	if want == nil || (have != nil && *want == *have) {
 		return
 	}

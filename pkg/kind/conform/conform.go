@@ -73,7 +73,7 @@ func (l *life) create() {
 			}
 		}
 		after := l.look()
-		l.keepsOthers("create"+again, after)
+		l.leavesForeign("create"+again, after)
 		for _, w := range l.example.Want {
 			l.has(after, w)
 		}
@@ -117,7 +117,7 @@ func (l *life) change(change Change) {
 	}
 	now := l.look()
 	l.has(now, change.Want)
-	l.keepsOthers("change", now)
+	l.leavesForeign("change", now)
 }
 
 // end deletes everything, and then what is gone already; settings are put back.
@@ -186,7 +186,7 @@ func (l *life) has(s state, want spec.Resource) {
 	}
 }
 
-func (l *life) keepsOthers(after string, now state) {
+func (l *life) leavesForeign(after string, now state) {
 	l.t.Helper()
 	for id, other := range l.before {
 		if l.putBack[id] != nil {

@@ -15,10 +15,6 @@ import (
 // then, and no reason to skip.
 const completeKernel = "LINKD_TEST_COMPLETE_KERNEL"
 
-// IsComplete tells whether this kernel is to have everything. That is the one in the virtual machine, where a test takes
-// twenty times as long.
-func IsComplete() bool { return os.Getenv(completeKernel) != "" }
-
 // NeedsLink skips the test where the kernel has no links of a kind, named as in ip-link(8): "vlan".
 func NeedsLink(t *testing.T, kind string) {
 	t.Helper()

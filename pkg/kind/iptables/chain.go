@@ -16,9 +16,9 @@ const ownPrefix = "LINKD-"
 // a name with quotes, blanks and line feeds in it, of which some would become options of the program that linkd runs as
 // root to delete the chain.
 func isOwn(name string) bool {
-	return strings.HasPrefix(name, ownPrefix) && strings.IndexFunc(name, func(r rune) bool {
+	return strings.HasPrefix(name, ownPrefix) && !strings.ContainsFunc(name, func(r rune) bool {
 		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
-	}) < 0
+	})
 }
 
 // Chain is a chain of linkd's own with all that is in it, and the jump that leads there.

@@ -27,15 +27,21 @@ func (b *backend) restore(ctx context.Context, s *script) error {
 		return err
 	}
 	err := b.change(ctx, s.String(), b.prefix+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
-	var failed *program.Failure
-	switch {
-	case !errors.As(err, &failed):
-		return err
-	case strings.Contains(failed.Complaint, "xtables lock"):
+	err = noteLocked(err)
+	if failed := (*program.Failure)(nil); errors.As(err, &failed) {
+		return s.explain(failed)
+	}
+	return err
+}
+
+// noteLocked makes the failure of a program that waited for the lock in vain an errLocked, and remembers that the lock is
+// taken. Any other error it returns as it is.
+func noteLocked(err error) error {
+	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Complaint, "xtables lock") {
 		lock.waitedInVain()
 		return fmt.Errorf("%s: %w", failed.Program, errLocked)
 	}
-	return s.explain(failed)
+	return err
 }
 
 func (b *backend) unlocked(suffix string) error {
@@ -51,12 +57,7 @@ func (b *backend) setPolicy(ctx context.Context, ns *observe.NS, p *Policy) erro
 	if err := b.unlocked(""); err != nil {
 		return err
 	}
-	err := b.command(ctx, ns, func(one *goiptables.IPTables) error { return one.ChangePolicy(filter, p.Chain, p.Target) })
-	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Complaint, "xtables lock") {
-		lock.waitedInVain()
-		return fmt.Errorf("%s: %w", b.prefix, errLocked)
-	}
-	return err
+	return noteLocked(b.command(ctx, ns, func(one *goiptables.IPTables) error { return one.ChangePolicy(filter, p.Chain, p.Target) }))
 }
 
 var errLocked = errors.New("somebody keeps the xtables lock")

@@ -48,16 +48,16 @@ func newScript(t *table, f family, wanted []*Chain, around surroundings) *script
 	for _, want := range wanted {
 		have := t.chain(want.NS, f, want.Name, around)
 		if _, there := t.chains[want.Name]; !there || len(want.diff(have)) > 0 {
-			s.edit(want, have)
+			s.update(want, have)
 			s.jump(t, want, have)
 		}
 	}
 	return s
 }
 
-// edit makes the rules of a chain as wanted, from the first to the last: what is before a line is right already, so
+// update makes the rules of a chain as wanted, from the first to the last: what is before a line is right already, so
 // that its numbers are those of the wanted rules. A rule that comes from elsewhere in the chain brings its counters.
-func (s *script) edit(want, have *Chain) {
+func (s *script) update(want, have *Chain) {
 	rules := want.wanted(have.Around)
 	moved := alike(rules, have.Rules)
 	for _, g := range gaps(pair(rules, have.Rules), len(have.Rules)) {

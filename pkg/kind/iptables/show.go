@@ -110,7 +110,7 @@ func (k kind) Show(page *spec.Page, found []Resource, kept reconcile.Kept) {
 	if !said {
 		return
 	}
-	c, loopback := k.understand(own)
+	c, loopback := k.parseConfig(own)
 	c.Policies = policies
 	for _, chain := range k.misunderstood(c, loopback, own) {
 		page.Remark(chain.NS, "", "the chain %s in the table %s of %s is not quite what is made of this", chain.Name, chain.Table, k.name)

@@ -17,8 +17,8 @@ type table struct {
 	policies map[string]string
 	// chains are the rules of all chains.
 	chains map[string][]Rule
-	// others is how many rules of others there are, and dropped how many of these are not kept.
-	others, dropped int
+	// foreignRules is how many rules linkd did not make, and dropped how many of these are not kept.
+	foreignRules, dropped int
 	// unreadable tells why nothing is known of it.
 	unreadable error
 }
@@ -86,7 +86,7 @@ func (t *table) keeps(chain string, args []string) bool {
 	if isOwn(chain) {
 		return true
 	}
-	if t.others++; t.others <= mostForeign {
+	if t.foreignRules++; t.foreignRules <= mostForeign {
 		return true
 	}
 	if slices.ContainsFunc(args, func(arg string) bool { return arg == dockerUser || strings.HasPrefix(arg, ownPrefix) }) {

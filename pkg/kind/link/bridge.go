@@ -28,14 +28,14 @@ func (o *bridgeOptions) options() []option {
 	return []option{
 		// 2 is a spanning tree of /sbin/bridge-stp's, which the kernel asks first, and goes on by itself if that fails
 		// (br_stp_start in net/bridge/br_stp_if.c).
-		flag("stp", nl.IFLA_BR_STP_STATE, 4, o.STP).beforeOthers(),
+		flag("stp", nl.IFLA_BR_STP_STATE, 4, o.STP).sentFirst(),
 		number("priority", nl.IFLA_BR_PRIORITY, 2, o.Priority).usually("32768"),
 		ticks("forward_delay", nl.IFLA_BR_FORWARD_DELAY, o.ForwardDelay).usually("1500"),
 		ticks("hello_time", nl.IFLA_BR_HELLO_TIME, o.HelloTime).usually("200"),
 		ticks("max_age", nl.IFLA_BR_MAX_AGE, o.MaxAge).usually("2000"),
 		// While the spanning tree changes, addresses age in twice the delay (__br_set_topology_change in
 		// net/bridge/br_stp.c).
-		ticks("ageing_time", nl.IFLA_BR_AGEING_TIME, o.AgeingTime).usually("30000").meanwhile(nl.IFLA_BR_TOPOLOGY_CHANGE),
+		ticks("ageing_time", nl.IFLA_BR_AGEING_TIME, o.AgeingTime).usually("30000").replacedBy(nl.IFLA_BR_TOPOLOGY_CHANGE),
 		flag("vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, o.VLANFiltering),
 		number("vlan_default_pvid", nl.IFLA_BR_VLAN_DEFAULT_PVID, 2, o.VLANDefaultPVID).usually("1"),
 		flag("mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, o.McastSnooping).usually("true"),

@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -48,11 +49,11 @@ const here = -1
 func (kind) Advice(l *Link) string {
 	m, _ := parseFetchMark(l.found.mark)
 	ip, dev := "nsenter --net="+shellWord(l.found.path)+" ip", shellWord(l.Name)
-	switch dir, name, _ := cutLast(l.found.path, "/"); {
+	switch {
 	case l.NS == spec.Host:
 		ip = "ip"
-	case dir == observe.NetnsDir:
-		ip = "ip -n " + shellWord(name)
+	case filepath.Dir(l.found.path) == observe.NetnsDir:
+		ip = "ip -n " + shellWord(filepath.Base(l.found.path))
 	}
 	to := "NAMESPACE"
 	switch m.from.Scheme {
@@ -67,19 +68,12 @@ func (kind) Advice(l *Link) string {
 		l.NS, l.Name, end(l.found.claim), ip, dev, to, shellWord(m.name), shellWord(l.found.mark), l.found.mark)
 }
 
-func cutLast(text, sep string) (before, after string, found bool) {
-	if at := strings.LastIndex(text, sep); at >= 0 {
-		return text[:at], text[at+len(sep):], true
-	}
-	return "", text, false
-}
-
 // shellWord quotes a word for a POSIX shell, unless it is plain.
 func shellWord(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-+.:/@%,", r)
+	special := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-+.:/@%,", r)
 	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+	if word != "" && !strings.ContainsFunc(word, special) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
@@ -88,7 +82,7 @@ func shellWord(word string) string {
 // restoreNames gives an interface the alias that it had, and removes the alternative names that it did not have. Whoever is
 // root in the namespace that it comes from could have given it an alias by which linkd would delete it, or a name that
 // something else needs.
-func (r record) restoreNames(ns *observe.NS, l *observe.Link) error {
+func (r snapshot) restoreNames(ns *observe.NS, l *observe.Link) error {
 	alias, known := "", r.Alias != nil
 	if known {
 		alias = *r.Alias
@@ -102,15 +96,15 @@ func (r record) restoreNames(ns *observe.NS, l *observe.Link) error {
 		if _, is := parseFetchMark(name); is || !known || slices.Contains(r.Names, name) {
 			continue
 		}
-		if err := ns.Change(altName(unix.RTM_DELLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("remove its name %s: %w", name, err)
+		if err := removeAltName(ns, l.Index, name); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // addNames gives an interface back the alternative names that it had, unless something else has them by now.
-func (r record) addNames(ns *observe.NS, l *observe.Link) error {
+func (r snapshot) addNames(ns *observe.NS, l *observe.Link) error {
 	for _, name := range r.Names {
 		if _, is := parseFetchMark(name); is || slices.Contains(l.AltNames, name) {
 			continue

@@ -21,7 +21,7 @@ import (
 func readDevices(ns *observe.NS, names ...string) (map[string]string, error) {
 	devices := make(map[string]string, len(names))
 	err := ns.Do(func() error {
-		sysfs, err := openSysfs()
+		sysfs, err := observe.OpenSysfs()
 		if err != nil {
 			return fmt.Errorf("mount sysfs: %w", err)
 		}
@@ -68,18 +68,4 @@ func nameOfDevice(ns *observe.NS, device string) (string, error) {
 		}
 	}
 	return "", err
-}
-
-// openSysfs mounts sysfs nowhere, and opens it: what is at /sys shows the interfaces of another namespace than the
-// thread's (sysfs_init_fs_context in fs/sysfs/mount.c).
-func openSysfs() (fd int, err error) {
-	context, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(context)
-	if err := unix.FsconfigCreate(context); err != nil {
-		return -1, err
-	}
-	return unix.Fsmount(context, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 }

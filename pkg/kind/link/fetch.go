@@ -71,8 +71,8 @@ func leaveNames(ns *observe.NS, want *Link) error {
 		if name == want.fetchMark() {
 			continue
 		}
-		if err := ns.Change(altName(unix.RTM_DELLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("remove its name %s: %w", name, err)
+		if err := removeAltName(ns, l.Index, name); err != nil {
+			return err
 		}
 	}
 	attrs := []*nl.RtAttr{nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0))}
@@ -195,7 +195,7 @@ func rename(ns *observe.NS, l *observe.Link, name string) error {
 	if !errors.Is(err, unix.EBUSY) || !l.Up() {
 		return err
 	}
-	r, err := recordOf(ns, l)
+	r, err := takeSnapshot(ns, l)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func rename(ns *observe.NS, l *observe.Link, name string) error {
 	if err != nil {
 		name = l.Name
 	}
-	return errors.Join(err, set(ns, l.Index, &up), r.replay(ns, name))
+	return errors.Join(err, set(ns, l.Index, &up), r.restoreEntries(ns, name))
 }
 
 // Record implements reconcile.Fetching. What only gets another name where it is keeps all else.
@@ -219,9 +219,9 @@ func (kind) Record(_ context.Context, ns *observe.NS, want, have *Link) (before,
 	if have.found.device, err = deviceNamed(ns, l.Name); err != nil {
 		return "", "", fmt.Errorf("nothing would tell %s from another interface later, so it is not fetched: %w", l.Name, err)
 	}
-	r := record{attributes: attributesOfLink(l), Name: l.Name}
+	r := snapshot{attributes: attributesOfLink(l), Name: l.Name}
 	if want.NS != have.NS {
-		if r, err = recordOf(ns, l); err != nil {
+		if r, err = takeSnapshot(ns, l); err != nil {
 			return "", "", fmt.Errorf("remember what %s is: %w", l.Name, err)
 		}
 	}
@@ -240,7 +240,7 @@ func (kind) PutBack(_ context.Context, ns *observe.NS, have *Link, before string
 	if err != nil {
 		return err
 	}
-	r := parseRecord(before, l)
+	r := parseSnapshot(before, l)
 	if err := r.restoreNames(there, l); err != nil {
 		return err
 	}

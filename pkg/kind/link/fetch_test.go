@@ -164,7 +164,7 @@ address add 10.5.0.1/24 dev eth0 valid_lft 1 preferred_lft 1
 address add 10.6.0.1/24 dev eth0 valid_lft 600 preferred_lft 0`)
 	conform.Must(t, j.fetch())
 	j.lab.IP(t, "address add 10.8.0.1/24 dev eth1\nroute add 10.3.0.0/16 via 10.8.0.9\n")
-	r := parseRecord(j.before, nil)
+	r := parseSnapshot(j.before, nil)
 	r.At -= 2 * time.Second
 	var err error
 	j.before, err = r.text()
@@ -209,7 +209,7 @@ func TestARouteWaitsForItsSource(t *testing.T) {
 	j := setOut(t, "link set eth0 up\naddress add fd00::1/64 nodad dev eth0\nroute add fd09::/48 dev eth0 src fd00::1\n")
 	conform.Must(t, j.fetch())
 	// As if the kernel had been to look for another host with that address.
-	r := parseRecord(j.before, nil)
+	r := parseSnapshot(j.before, nil)
 	for _, e := range r.Entries {
 		if flags := e.attrs()[unix.IFA_FLAGS]; e.Type == unix.RTM_NEWADDR {
 			flags[0] &^= unix.IFA_F_NODAD

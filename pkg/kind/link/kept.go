@@ -36,17 +36,12 @@ var keptAttrs = []uint16{
 }
 
 func keptOf(ns *observe.NS, index int) (*kept, error) {
-	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
-	req.AddData(header(index, nil))
-	msgs, err := ns.Request(req, unix.RTM_NEWLINK)
-	if err == nil && len(msgs) == 0 {
-		err = unix.ENODEV
-	}
+	msg, err := ns.LinkMessage(index)
 	if err != nil {
 		return nil, fmt.Errorf("%s: look up interface %d: %w", ns.Name, index, err)
 	}
-	info := nl.DeserializeIfInfomsg(msgs[0])
-	attrs, err := observe.Attrs(msgs[0][info.Len():])
+	info := nl.DeserializeIfInfomsg(msg)
+	attrs, err := observe.Attrs(msg[info.Len():])
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +81,7 @@ func detachXDP(ns *observe.NS, index int, flag uint32) error {
 }
 
 // restore changes back what differs, each with a request of its own: that one cannot be changed does not keep another from
-// it. Before linkd knew of these a record had none.
+// it. Before linkd knew these a snapshot had none.
 func (k *kept) restore(ns *observe.NS, index int) error {
 	if k == nil {
 		return nil

@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -76,12 +77,21 @@ func setFetchMark(ns *observe.NS, l *observe.Link, mark string) error {
 	}
 	for _, name := range l.AltNames {
 		if _, is := parseFetchMark(name); is && name != mark {
-			if err := ns.Change(altName(unix.RTM_DELLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.ENOENT) {
+			if err := removeAltName(ns, l.Index, name); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// removeAltName removes an alternative name from an interface. It is no error if the interface does not have it any more.
+func removeAltName(ns *observe.NS, index int, name string) error {
+	err := ns.Change(altName(unix.RTM_DELLINKPROP, index, name))
+	if err == nil || errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	return fmt.Errorf("remove its name %s: %w", name, err)
 }
 
 func altName(messageType, index int, name string) *nl.NetlinkRequest {

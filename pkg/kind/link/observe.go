@@ -47,7 +47,7 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Link, error) 
 		case id < 0:
 			f.other.NS = l.ParentNS
 		case l.ParentNS == host:
-			f.other.NS = hostID
+			f.other.NS = observe.OwnID
 		default:
 			if translate == nil && translateErr == nil {
 				translate, translateErr = ns.NamespaceIDs()
@@ -67,9 +67,6 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Link, error) 
 	}
 	return out, nil
 }
-
-// hostID is the id of linkd's own namespace.
-const hostID = -1
 
 // devicesOf are the devices of the interfaces that carry a fetchMark, by name. Where they cannot be read, nothing
 // confirms the marks.

@@ -106,14 +106,14 @@ func word(name string, attr, size int, value *string, numbers map[string]int) op
 	return o
 }
 
-// forGood is the option as one that only creation knows.
-func (o option) forGood() option {
+// immutable is the option as one that only creation knows.
+func (o option) immutable() option {
 	o.fixed = func(_, _ []byte) bool { return true }
 	return o
 }
 
-// beforeOthers is the option as one of which the kernel is told by itself.
-func (o option) beforeOthers() option {
+// sentFirst is the option as one of which the kernel is told by itself.
+func (o option) sentFirst() option {
 	o.first = true
 	return o
 }
@@ -129,8 +129,8 @@ func (o option) in(have map[uint16][]byte) []byte {
 	return have[uint16(o.alt)]
 }
 
-// meanwhile is the option as one that something else stands in for while the attribute is not 0.
-func (o option) meanwhile(attr int) option {
+// replacedBy is the option as one that something else stands in for while the attribute is not 0.
+func (o option) replacedBy(attr int) option {
 	o.standIn = attr
 	return o
 }

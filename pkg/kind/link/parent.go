@@ -106,8 +106,8 @@ func (l *Link) birthName() string {
 	return "linkd" + hex.EncodeToString(sum[:5])
 }
 
-// christen gives what was born elsewhere its name and its mark, and brings it up.
-func christen(ns *observe.NS, want *Link) error {
+// nameAndMark gives what was born elsewhere its name and its mark, and brings it up.
+func nameAndMark(ns *observe.NS, want *Link) error {
 	ns.Forget()
 	index, err := ns.Index(want.birthName())
 	if err != nil {

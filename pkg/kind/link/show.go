@@ -114,7 +114,7 @@ func first(a, b *Link) bool {
 
 func (s shown) pair(t *Type) {
 	type ends struct {
-		Ends [2]spec.Parts `yaml:"ends"`
+		Ends [2]spec.MergedMapping `yaml:"ends"`
 	}
 	s.page.Link(spec.LinkEntry{
 		ID: s.cable(s.Peer), Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}, {NS: s.Peer.NS, Dev: s.Peer.Name}},
@@ -123,9 +123,9 @@ func (s shown) pair(t *Type) {
 			for i, l := range []*Link{s.Link, s.Peer} {
 				fields := l.fields()
 				fields.NetNS, fields.Name = spec.NSRef(s.page.Reference(l.NS)), spec.IfName(l.Name)
-				both.Ends[i] = spec.Parts{fields, s.page.End(l.NS, l.Name)}
+				both.Ends[i] = spec.MergedMapping{fields, s.page.End(l.NS, l.Name)}
 			}
-			return spec.Parts{common{Kind: t.Name, Adopt: !Marked(s.found.link) || !Marked(s.Peer.found.link)}, both}
+			return spec.MergedMapping{common{Kind: t.Name, Adopt: !Marked(s.found.link) || !Marked(s.Peer.found.link)}, both}
 		},
 	})
 }
@@ -139,14 +139,14 @@ func (s shown) single(t *Type) {
 	s.page.Link(spec.LinkEntry{
 		ID: s.cable(nil), Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}},
 		Write: func(id string) any {
-			own := spec.Parts{t.found(s.found.link), s.found.more}
+			own := spec.MergedMapping{t.found(s.found.link), s.found.more}
 			if s.hasParent() {
 				parent := parentRef{Name: spec.IfName(s.Parent.Key)}
 				// A name alone is a link of the same namespace, if the files declare that, and else of linkd's own.
 				if s.NS != spec.Host {
 					parent.NetNS = spec.NSRef(s.page.Reference(s.Parent.NS))
 				}
-				own = append(spec.Parts{map[string]parentRef{parentKey: parent}}, own...)
+				own = append(spec.MergedMapping{map[string]parentRef{parentKey: parent}}, own...)
 			}
 			return s.written(id, common{Kind: t.Name, Adopt: !Marked(s.found.link)}, own, s.fields())
 		},
@@ -164,21 +164,21 @@ func (s shown) existing() {
 	wroteTo(fields, s.found.link, s.wrote)
 	bare := *fields == (endFields{Up: fields.Up}) && (fields.Up == nil || s.Name == loopback)
 	entry := spec.LinkEntry{Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}}, OnlyWithKeys: bare}
-	var own spec.Parts
+	var own spec.MergedMapping
 	if home, fetched := s.Home(); fetched {
 		entry.ID, entry.OnlyWithKeys = s.Cable, false
 		o := existingOptions{From: spec.NSRef(s.found.from.String())}
 		if home.Key != s.Name {
 			o.FromName = spec.IfName(home.Key)
 		}
-		own = spec.Parts{o}
+		own = spec.MergedMapping{o}
 	}
 	entry.Write = func(id string) any { return s.written(id, common{Kind: existing}, own, fields) }
 	s.page.Link(entry)
 }
 
 // written is an entry of one interface. Its name need not be said where it is the link's ID.
-func (s shown) written(id string, c common, own spec.Parts, fields *endFields) spec.Parts {
+func (s shown) written(id string, c common, own spec.MergedMapping, fields *endFields) spec.MergedMapping {
 	place := endFields{}
 	if ref := s.page.Reference(s.NS); ref != spec.Host {
 		place.NetNS = spec.NSRef(ref)
@@ -186,7 +186,7 @@ func (s shown) written(id string, c common, own spec.Parts, fields *endFields) s
 	if id != s.Name {
 		place.Name = spec.IfName(s.Name)
 	}
-	return spec.Parts{c, place, own, fields, s.page.End(s.NS, s.Name)}
+	return spec.MergedMapping{c, place, own, fields, s.page.End(s.NS, s.Name)}
 }
 
 const loopback = "lo"

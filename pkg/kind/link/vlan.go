@@ -35,10 +35,10 @@ const defaultVLANProtocol = "802.1q"
 func (o *vlanOptions) options() []option {
 	network := func(ethertype int) int { return int(nl.Swap16(uint16(ethertype))) }
 	return []option{
-		number("id", nl.IFLA_VLAN_ID, 2, o.ID).forGood(),
+		number("id", nl.IFLA_VLAN_ID, 2, o.ID).immutable(),
 		word("protocol", nl.IFLA_VLAN_PROTOCOL, 2, o.Protocol, map[string]int{
 			defaultVLANProtocol: network(0x8100),
 			"802.1ad":           network(0x88a8),
-		}).forGood().usually(defaultVLANProtocol),
+		}).immutable().usually(defaultVLANProtocol),
 	}
 }

@@ -20,5 +20,5 @@ type vrfOptions struct {
 
 // options implements Options. A vrf has no changelink (drivers/net/vrf.c).
 func (o *vrfOptions) options() []option {
-	return []option{number("table", nl.IFLA_VRF_TABLE, 4, o.Table).forGood()}
+	return []option{number("table", nl.IFLA_VRF_TABLE, 4, o.Table).immutable()}
 }

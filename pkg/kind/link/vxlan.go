@@ -83,13 +83,13 @@ func (o *vxlanOptions) port() int {
 // another VNI, UDP port and family; another group it takes, and goes on listening to the old one.
 func (o *vxlanOptions) options() []option {
 	port := o.port()
-	dstport := number("dstport", nl.IFLA_VXLAN_PORT, 2, &port).forGood()
+	dstport := number("dstport", nl.IFLA_VXLAN_PORT, 2, &port).immutable()
 	dstport.want = encode(2, int(nl.Swap16(uint16(port))))
 	dstport.say = func(value []byte) string { return fmt.Sprint(nl.Swap16(uint16(observe.Number(value)))) }
 
 	local := addressOption("local", nl.IFLA_VXLAN_LOCAL, nl.IFLA_VXLAN_LOCAL6, o.Local)
 	local.fixed = func(have, want []byte) bool { return len(have) > 0 && len(have) != len(want) }
-	group := addressOption("group", nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, o.Group).forGood()
+	group := addressOption("group", nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, o.Group).immutable()
 	if o.Remotes != nil {
 		group.want = []byte{}
 	}
@@ -101,7 +101,7 @@ func (o *vxlanOptions) options() []option {
 		return decimal(value)
 	}
 	return []option{
-		number("id", nl.IFLA_VXLAN_ID, 4, o.ID).forGood(),
+		number("id", nl.IFLA_VXLAN_ID, 4, o.ID).immutable(),
 		local,
 		group,
 		dstport.usually(strconv.Itoa(defaultVXLANPort)),

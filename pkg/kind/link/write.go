@@ -26,14 +26,14 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 		}
 		return set(ns, 0, want.Up, named(want.Name), want.mark())
 	}
-	err := k.bear(ns, want)
+	err := k.addMarked(ns, want)
 	if other := want.withAnyMAC(err); other != nil {
-		err = k.bear(ns, other)
+		err = k.addMarked(ns, other)
 	}
 	down := want.onDownParent(err)
 	if down != nil {
 		// Down it can be made, and the kernel brings it up with its parent (vlan_device_event in net/8021q/vlan.c).
-		err = k.bear(ns, down)
+		err = k.addMarked(ns, down)
 	}
 	if errors.Is(err, unix.EEXIST) {
 		made, lookErr := madeBefore(ns, want)
@@ -46,7 +46,7 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 		if stale, staleErr := removeStale(ctx, ns, want.Peer); staleErr != nil || !stale {
 			return errors.Join(err, staleErr)
 		}
-		err = k.bear(ns, want)
+		err = k.addMarked(ns, want)
 	}
 	if err == nil && down != nil {
 		err = want.parentIsDown()
@@ -54,13 +54,13 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 	return err
 }
 
-// bear makes the interface and marks it.
-func (k kind) bear(ns *observe.NS, want *Link) error {
+// addMarked makes the interface and marks it.
+func (k kind) addMarked(ns *observe.NS, want *Link) error {
 	if err := k.add(ns, want); err != nil {
 		return err
 	}
 	if want.bornElsewhere() {
-		return christen(ns, want)
+		return nameAndMark(ns, want)
 	}
 	// The kernel finds it by its name: an index that was looked up could be another's by now.
 	return set(ns, 0, nil, named(want.Name), want.mark())

@@ -29,8 +29,8 @@ type (
 )
 
 const (
-	masterPart = "master"
-	vlansPart  = "vlans"
+	masterValue = "master"
+	vlansValue  = "vlans"
 )
 
 // Before implements reconcile.Settings. A port that joins a bridge has there what the kernel gives to all that do, and so
@@ -48,7 +48,7 @@ func (kind) Before(want, have *Port) (string, bool) {
 		if !stays && have.found.masterKind == bridge {
 			was.Options, was.VLANs = &have.Options, have.VLANs
 		}
-		parts[masterPart] = was
+		parts[masterValue] = was
 	}
 	in := cmp.Or(want.master(), have.master())
 	if have.found.bridge {
@@ -69,7 +69,7 @@ func (kind) Before(want, have *Port) (string, bool) {
 			was.Was = nil
 		}
 		if !stays || have.VLANs != nil {
-			parts[vlansPart] = was
+			parts[vlansValue] = was
 		}
 	}
 	text, err := json.Marshal(parts)
@@ -79,11 +79,11 @@ func (kind) Before(want, have *Port) (string, bool) {
 // Prior implements reconcile.Settings: what another bridge had of the port says nothing about the one that it is in.
 func (kind) Prior(have *Port, before string) *Port {
 	prior := &Port{NS: have.NS, Dev: have.Dev, Options: unmanaged, former: true}
-	var parts parts
+	var parts savedValues
 	_ = json.Unmarshal([]byte(before), &parts)
 	in := have.master()
 	var master wasIn
-	if parts.read(masterPart, &master) {
+	if parts.read(masterValue, &master) {
 		prior.Master = &master.Name
 		if master.Name != in && master.Options != nil {
 			prior.Options, prior.VLANs = *master.Options, master.VLANs
@@ -97,7 +97,7 @@ func (kind) Prior(have *Port, before string) *Port {
 		}
 	}
 	var vlans wasVLANs
-	if parts.read(vlansPart, &vlans) && (vlans.In == "" || vlans.In == in) {
+	if parts.read(vlansValue, &vlans) && (vlans.In == "" || vlans.In == in) {
 		if prior.VLANs = vlans.Was; prior.VLANs == nil {
 			initial := inDefault(have.found.pvid)
 			prior.VLANs = &initial
@@ -106,9 +106,9 @@ func (kind) Prior(have *Port, before string) *Port {
 	return prior
 }
 
-type parts map[string]json.RawMessage
+type savedValues map[string]json.RawMessage
 
-func (p parts) read(name string, into any) bool {
+func (p savedValues) read(name string, into any) bool {
 	text, there := p[name]
 	return there && json.Unmarshal(text, into) == nil
 }

@@ -14,7 +14,7 @@ import (
 // Show writes what was found as the files would say it.
 func (kind) Show(page *spec.Page, found []*Port, kept reconcile.Kept) {
 	for _, p := range found {
-		var managed parts
+		var managed savedValues
 		wrote, _ := kept(p.ID())
 		_ = json.Unmarshal([]byte(wrote), &managed)
 		if p.master() != "" {
@@ -31,7 +31,7 @@ func (kind) Show(page *spec.Page, found []*Port, kept reconcile.Kept) {
 }
 
 // fields are what is not as the bridge made it, and what linkd has set.
-func (p *Port) fields(managed parts) (f fields) {
+func (p *Port) fields(managed savedValues) (f fields) {
 	said := func(i int) bool {
 		value, o := p.Options[i], options[i]
 		return value != absent && (managed[o.name] != nil || !o.isUsual(value))
@@ -47,7 +47,7 @@ func (p *Port) fields(managed parts) (f fields) {
 			*flag = &on
 		}
 	}
-	if p.VLANs != nil && (managed[vlansPart] != nil || !slices.Equal(*p.VLANs, inDefault(p.found.pvid))) {
+	if p.VLANs != nil && (managed[vlansValue] != nil || !slices.Equal(*p.VLANs, inDefault(p.found.pvid))) {
 		vlans := make(list, len(*p.VLANs))
 		for i, v := range *p.VLANs {
 			vlans[i].VID, vlans[i].PVID, vlans[i].Untagged = vids{first: v.First, last: v.Last}, v.PVID, v.Untagged

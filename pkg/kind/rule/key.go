@@ -75,7 +75,7 @@ func (e *entry) family() string {
 func (e *entry) resource(ns string) *Rule {
 	r := &Rule{
 		NS: ns, Inet6: e.family() == "inet6", Priority: e.Priority,
-		From: e.From.narrow(), To: e.To.narrow(), IIF: string(e.IIF), OIF: string(e.OIF),
+		From: e.From.normalized(), To: e.To.normalized(), IIF: string(e.IIF), OIF: string(e.OIF),
 		Action: unix.FR_ACT_TO_TBL, Source: e.Source,
 	}
 	if e.FwMark != nil {
@@ -93,8 +93,8 @@ func (e *entry) resource(ns string) *Rule {
 // subnet is what a rule asks of an address, in YAML.
 type subnet struct{ netip.Prefix }
 
-// narrow is the zero Prefix for any address: the kernel keeps no difference.
-func (s subnet) narrow() netip.Prefix {
+// normalized is the zero Prefix for any address: the kernel keeps no difference.
+func (s subnet) normalized() netip.Prefix {
 	if s.Bits() <= 0 {
 		return netip.Prefix{}
 	}

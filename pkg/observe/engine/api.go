@@ -82,7 +82,7 @@ func (a api) follow(ctx context.Context) (<-chan event, <-chan error) {
 	})
 }
 
-func (a api) reach(ctx context.Context) error {
+func (a api) ping(ctx context.Context) error {
 	_, err := a.Ping(ctx, client.PingOptions{})
 	return err
 }

@@ -33,19 +33,19 @@ type engine interface {
 	follow(ctx context.Context) (<-chan event, <-chan error)
 	// labelled are the running containers with a label, KEY or KEY=VALUE.
 	labelled(ctx context.Context, label string) ([]spec.Instance, error)
-	// reach tells why the engine cannot be asked; nil where it can.
-	reach(ctx context.Context) error
+	// ping returns why the engine cannot be asked; nil where it can.
+	ping(ctx context.Context) error
 	close()
 }
 
 var errUnknown = errors.New("no such container")
 
 // state is how a container stands. Pid is 0 unless it runs; the sandbox is where some engines keep its namespace. One that
-// was sighted is known by its control group, and the engine has not been heard yet.
+// is unconfirmed is known by its control group, and the engine has not answered yet.
 type state struct {
 	id, name, is, sandbox, started string
 	pid                            int
-	sighted                        bool
+	unconfirmed                    bool
 }
 
 // event is something that happened to a container.
@@ -75,7 +75,7 @@ type target struct {
 	value    string // a name, an ID, or the beginning of one
 	answered chan struct{}
 	turn     sync.Mutex // one inquiry at a time, so that a late answer is no older one
-	sights   int        // how often it was sighted; what was asked before a sight is of no interest after it
+	starts   int        // how often an event showed that it started; an answer asked for before that is too old
 	asked    bool       // somebody asks for it, or has asked, since it was declared
 	state
 	err error
@@ -103,8 +103,8 @@ func newFinder(scheme, name, thing string, engine engine, misused error) *Finder
 // Schemes implements observe.Finder.
 func (f *Finder) Schemes() []string { return []string{f.scheme} }
 
-// Keep implements observe.Finder.
-func (f *Finder) Keep(declared map[string]spec.Namespace) {
+// SetDeclared implements observe.Finder.
+func (f *Finder) SetDeclared(declared map[string]spec.Namespace) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, t := range f.targets {
@@ -117,7 +117,7 @@ func (f *Finder) Keep(declared map[string]spec.Namespace) {
 			t := &target{value: ns.Selector.Value, answered: make(chan struct{})}
 			f.targets[name] = t
 			if f.watching {
-				f.sight(t, event{id: t.value, name: name})
+				f.markStarted(t, event{id: t.value, name: name})
 			}
 			f.wake()
 		}
@@ -212,7 +212,7 @@ func (f *Finder) open(c state) (path string, check func(netns int) error, err er
 	}
 	return fmt.Sprintf("/proc/%d/ns/net", c.pid), func(int) error {
 		defer unix.Close(fd)
-		if c.sighted {
+		if c.unconfirmed {
 			if !f.groups.has(c.id, c.pid) {
 				return observe.Pendingf("%s %s has just ended", f.thing, c.name)
 			}

@@ -12,7 +12,7 @@ func (f *Finder) inquire(ctx context.Context, t *target) (news bool, _ error) {
 	t.turn.Lock()
 	defer t.turn.Unlock()
 	f.mu.Lock()
-	sights := t.sights
+	starts := t.starts
 	f.mu.Unlock()
 	asking, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -33,11 +33,11 @@ func (f *Finder) inquire(ctx context.Context, t *target) (news bool, _ error) {
 		return false, err
 	}
 	f.down = nil
-	if t.sights != sights {
-		// It was sighted meanwhile: this may be how it stood before that, for which there is another inquiry.
+	if t.starts != starts {
+		// It started meanwhile: this may be how it stood before that, for which there is another inquiry.
 		return false, nil
 	}
-	if t.sighted && err == nil && t.id == c.id && t.pid == c.pid {
+	if t.unconfirmed && err == nil && t.id == c.id && t.pid == c.pid {
 		t.state = c
 		return false, nil
 	}

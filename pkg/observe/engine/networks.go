@@ -7,14 +7,14 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Reach tells why what is started by the engine cannot be asked for, as an error of observe.ErrPending; nil where it can.
-func (f *Finder) Reach(ctx context.Context) error {
+// Ping returns why what is started by the engine cannot be asked for, as an error of observe.ErrPending; nil where it can.
+func (f *Finder) Ping(ctx context.Context) error {
 	if f.misused != nil {
 		return f.misused
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := f.engine.reach(ctx); err != nil {
+	if err := f.engine.ping(ctx); err != nil {
 		return f.silent(err)
 	}
 	return nil

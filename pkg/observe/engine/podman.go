@@ -63,13 +63,13 @@ func (p podman) follow(ctx context.Context) (<-chan event, <-chan error) {
 	return way.follow(ctx)
 }
 
-func (p podman) reach(ctx context.Context) error {
+func (p podman) ping(ctx context.Context) error {
 	way, err := p.way()
 	if err != nil {
 		return err
 	}
 	defer way.close()
-	return way.reach(ctx)
+	return way.ping(ctx)
 }
 
 func (podman) close() {}
@@ -175,7 +175,7 @@ func (command) follow(ctx context.Context) (<-chan event, <-chan error) {
 	})
 }
 
-func (command) reach(context.Context) error {
+func (command) ping(context.Context) error {
 	_, err := exec.LookPath("podman")
 	return err
 }

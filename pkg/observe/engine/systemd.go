@@ -115,7 +115,7 @@ func (systemd) labelled(context.Context, string) ([]spec.Instance, error) {
 	return nil, errors.New("units have no labels")
 }
 
-func (systemd) reach(ctx context.Context) error {
+func (systemd) ping(ctx context.Context) error {
 	conn, err := dbus.NewWithContext(ctx)
 	if err == nil {
 		conn.Close()

@@ -141,10 +141,10 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 	}))
 	// However much happens meanwhile, one more count after it is enough.
 	due := make(chan struct{}, 1)
-	recount := func() { nudge(due) }
+	refresh := func() { nudge(due) }
 	asking.Go(func() {
 		for {
-			if err := f.recount(ctx, populated); err != nil {
+			if err := f.refreshLabels(ctx, populated); err != nil {
 				failed(err)
 			}
 			select {
@@ -168,16 +168,16 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 				continue
 			}
 			meant := f.matching(func(t *target) bool { return t.means(e) })
-			for _, name := range f.sighted(meant, e) {
+			for _, name := range f.startedTargets(meant, e) {
 				changed(name)
 			}
-			if f.told(e) {
+			if f.applyLabels(e) {
 				populated()
 			}
 			inquire(meant)
-			recount()
+			refresh()
 		case <-f.added:
-			recount()
+			refresh()
 			inquire(f.newcomers())
 		}
 	}
@@ -197,7 +197,7 @@ func (f *Finder) matching(which func(*target) bool) map[string]*target {
 	return found
 }
 
-// newcomers are the targets that nobody has asked for since they were declared, those among them that were sighted too.
+// newcomers are the targets that nobody has asked for since they were declared, with those that only an event has shown to run.
 func (f *Finder) newcomers() map[string]*target {
 	return f.matching(func(t *target) bool {
 		is := !t.asked

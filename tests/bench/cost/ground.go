@@ -17,26 +17,6 @@ const (
 	bridges  = 10
 )
 
-// prepareSandbox makes the namespaces private, and refuses to go on where they are not.
-func prepareSandbox() error {
-	links, err := netlink.LinkList()
-	if err != nil {
-		return err
-	}
-	if os.Getpid() != 1 || len(links) != 1 {
-		return errors.New("-inside is for the program itself: this is not an empty network namespace of its own")
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
-	}
-	for _, m := range []struct{ kind, target string }{{"proc", "/proc"}, {"tmpfs", "/run"}} {
-		if err := unix.Mount(m.kind, m.target, m.kind, 0, ""); err != nil {
-			return fmt.Errorf("mount %s: %w", m.target, err)
-		}
-	}
-	return os.MkdirAll(netnsDir, 0o755)
-}
-
 // makeNamespaces makes the named namespaces that are missing.
 func makeNamespaces(names []string) error {
 	made := make(chan error)

@@ -3,18 +3,15 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
-	"golang.org/x/sys/unix"
+	"linkd/tests/bench/sandbox"
 )
 
 // settings are the command line.
@@ -44,7 +41,7 @@ func main() {
 		if inside {
 			err = measure(s)
 		} else {
-			err = enterSandbox()
+			err = sandbox.Run()
 		}
 	}
 	if err != nil {
@@ -79,22 +76,9 @@ func parse() (s settings, inside bool, err error) {
 	return s, inside, nil
 }
 
-func enterSandbox() error {
-	if os.Geteuid() != 0 {
-		return errors.New("needs root: it makes network namespaces")
-	}
-	again := exec.Command("/proc/self/exe", append(os.Args[1:], "-inside")...)
-	again.Stdout, again.Stderr = os.Stdout, os.Stderr
-	again.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
-		Pdeathsig:  unix.SIGKILL,
-	}
-	return again.Run()
-}
-
 // measure runs inside the sandbox.
 func measure(s settings) error {
-	if err := prepareSandbox(); err != nil {
+	if err := sandbox.Prepare(); err != nil {
 		return err
 	}
 	t := &table{}

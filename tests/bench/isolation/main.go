@@ -5,7 +5,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"linkd/tests/bench/sandbox"
 )
 
 func init() { runtime.LockOSThread() }
@@ -35,44 +36,12 @@ func main() {
 	case *inside:
 		err = measureAll(*linkd, *only)
 	default:
-		err = enterSandbox()
+		err = sandbox.Run()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "isolation:", err)
 		os.Exit(1)
 	}
-}
-
-func enterSandbox() error {
-	if os.Geteuid() != 0 {
-		return errors.New("needs root: it makes network namespaces")
-	}
-	again := exec.Command("/proc/self/exe", append(os.Args[1:], "-inside")...)
-	again.Stdout, again.Stderr = os.Stdout, os.Stderr
-	again.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
-		Pdeathsig:  unix.SIGKILL,
-	}
-	return again.Run()
-}
-
-// prepareSandbox makes the mounts private, and refuses to go on where this is not a sandbox.
-func prepareSandbox() error {
-	if os.Getpid() != 1 {
-		return errors.New("-inside is for the command itself")
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return err
-	}
-	for _, m := range []struct{ kind, target string }{{"proc", "/proc"}, {"tmpfs", "/run"}} {
-		if err := unix.Mount(m.kind, m.target, m.kind, 0, "mode=755"); err != nil && m.kind == "tmpfs" {
-			return err
-		}
-	}
-	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
-		return err
-	}
-	return os.MkdirAll("/run/netns", 0o755)
 }
 
 // evil is what another namespace does. The script runs in it, by sh -e; meanwhile is a script that runs until the end.
@@ -111,7 +80,7 @@ func rules(n int) string {
 }
 
 func measureAll(linkd, only string) error {
-	if err := prepareSandbox(); err != nil {
+	if err := sandbox.Prepare(); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "linkd-isolation-")

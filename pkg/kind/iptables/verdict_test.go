@@ -75,8 +75,8 @@ func TestFate(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
-		fate, by := tables[filter].fate(test.in, test.out)
-		have := [...]string{"unsure", "accepted", "dropped: "}[fate] + by
+		verdict, by := tables[filter].verdict(test.in, test.out)
+		have := [...]string{"unsure", "accepted", "dropped: "}[verdict] + by
 		if have != test.want {
 			t.Errorf("%s: have %q, want %q", test.name, have, test.want)
 		}

@@ -17,8 +17,8 @@ type FileState struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Keeper loads files and remembers the last content of each that was good, also over a restart.
-type Keeper struct {
+// Loader loads files and remembers the last content of each that was good, also over a restart.
+type Loader struct {
 	lang Language
 	path string // where the last good content is kept
 	memory
@@ -37,9 +37,9 @@ type keptFile struct {
 	Text string `json:"text"`
 }
 
-// NewKeeper reads what an earlier run kept at path, a file; there may be none.
-func NewKeeper(lang Language, path string) *Keeper {
-	k := &Keeper{lang: lang, path: path}
+// NewLoader reads what an earlier run kept at path, a file; there may be none.
+func NewLoader(lang Language, path string) *Loader {
+	k := &Loader{lang: lang, path: path}
 	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &k.memory) != nil {
 		k.memory = memory{}
 	}
@@ -51,7 +51,7 @@ func NewKeeper(lang Language, path string) *Keeper {
 //
 // Complete is false while a file is rejected of which it is not known what it asked for before: then nothing may be
 // taken for undeclared.
-func (k *Keeper) Load(files []File) (desired *Desired, states []FileState, complete bool, errs Errors) {
+func (k *Loader) Load(files []File) (desired *Desired, states []FileState, complete bool, errs Errors) {
 	first := k.Unknown == nil
 	good := make([]File, len(k.Good))
 	for i, f := range k.Good {
@@ -96,7 +96,7 @@ func size(files []File) (total int) {
 // withoutFaulty leaves out what is not valid where the last good state is not valid any more either: another linkd has
 // another language, and what a file refers to outside of all files, a routing table by its name, may be gone. The last
 // good state stays remembered.
-func (k *Keeper) withoutFaulty(files []File) (*Desired, []File) {
+func (k *Loader) withoutFaulty(files []File) (*Desired, []File) {
 	for work := mostRecompiled; ; work -= size(files) {
 		if work < 0 {
 			files = nil
@@ -144,7 +144,7 @@ func refuseTruncated(files, good []File) []File {
 	return files
 }
 
-func (k *Keeper) remember(inForce []File, states []FileState, first bool) {
+func (k *Loader) remember(inForce []File, states []FileState, first bool) {
 	k.Good = make([]keptFile, len(inForce))
 	for i, f := range inForce {
 		k.Good[i] = keptFile{Path: f.Path, Text: string(f.Text)}
@@ -219,7 +219,7 @@ func fileStates(files, inForce []File, errs Errors) (states []FileState) {
 }
 
 // Save writes the content in force to where the next run finds it.
-func (k *Keeper) Save() error {
+func (k *Loader) Save() error {
 	text, err := json.Marshal(k.memory)
 	if err != nil {
 		return err

@@ -6,30 +6,30 @@ import (
 	"strings"
 )
 
-// Fate is what becomes of a packet.
-type Fate int
+// Verdict is what becomes of a packet.
+type Verdict int
 
 const (
 	// Unsure: it depends on more of the packet than the interfaces.
-	Unsure Fate = iota
+	Unsure Verdict = iota
 	Accepted
 	Dropped
 )
 
-// fate follows a packet that begins a connection through FORWARD, by the interfaces alone: in, and out, or "" for any other
+// verdict follows a packet that begins a connection through FORWARD, by the interfaces alone: in, and out, or "" for any other
 // than in. By is what drops it.
-func (t *table) fate(in, out string) (fate Fate, by string) {
+func (t *table) verdict(in, out string) (verdict Verdict, by string) {
 	w := walk{table: t, in: in, out: out}
-	fate, by = w.through("FORWARD", 0)
-	if fate == Unsure {
-		if fate = Accepted; t.policy("FORWARD") == "DROP" {
-			fate, by = Dropped, policyDrops
+	verdict, by = w.through("FORWARD", 0)
+	if verdict == Unsure {
+		if verdict = Accepted; t.policy("FORWARD") == "DROP" {
+			verdict, by = Dropped, policyDrops
 		}
 	}
-	if fate == Accepted && w.mayDrop || fate == Dropped && w.mayAccept {
+	if verdict == Accepted && w.mayDrop || verdict == Dropped && w.mayAccept {
 		return Unsure, ""
 	}
-	return fate, by
+	return verdict, by
 }
 
 // walk is the way of a packet through the chains.
@@ -44,7 +44,7 @@ type walk struct {
 const deepest = 16
 
 // through is what a chain decides; Unsure where a packet comes out of its end.
-func (w *walk) through(chain string, depth int) (fate Fate, by string) {
+func (w *walk) through(chain string, depth int) (verdict Verdict, by string) {
 	for _, r := range w.chains[chain] {
 		meets := r.meets(w.in, w.out)
 		if meets == no {

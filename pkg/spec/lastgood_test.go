@@ -10,11 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// site is a directory of files and a keeper of them.
+// site is a directory of files and a loader of them.
 type site struct {
 	*testing.T
 	dir    string
-	keeper *Keeper
+	loader *Loader
 }
 
 func newSite(t *testing.T) *site {
@@ -24,7 +24,7 @@ func newSite(t *testing.T) *site {
 }
 
 // restart begins a new run, which knows what the last one saved.
-func (s *site) restart() { s.keeper = NewKeeper(toys, filepath.Join(s.dir, "state/kept.json")) }
+func (s *site) restart() { s.loader = NewLoader(toys, filepath.Join(s.dir, "state/kept.json")) }
 
 func (s *site) write(archive string)    { write(s.T, s.dir, archive) }
 func (s *site) remove(name string)      { must(s.T, os.Remove(s.path(name))) }
@@ -36,8 +36,8 @@ func (s *site) loads(want string) {
 	s.Helper()
 	files, err := ReadFiles([]string{s.dir})
 	must(s.T, err)
-	desired, states, complete, _ := s.keeper.Load(files)
-	must(s.T, s.keeper.Save())
+	desired, states, complete, _ := s.loader.Load(files)
+	must(s.T, s.loader.Save())
 	var b strings.Builder
 	for _, f := range states {
 		fmt.Fprintf(&b, "%s %s", filepath.Base(f.Path), f.State)
@@ -303,7 +303,7 @@ func TestLastGoodContentThatIsNotValidAnyMore(t *testing.T) {
 	s := newSite(t)
 	const old = "links: {a: {colour_of_old: red}}"
 	s.write("-- a.yaml --\n" + old + "\n-- b.yaml --\nlinks: {b: {}}\n")
-	s.keeper.memory = memory{Unknown: map[string]bool{}, Good: []keptFile{
+	s.loader.memory = memory{Unknown: map[string]bool{}, Good: []keptFile{
 		{s.path("a.yaml"), old + "\n"}, {s.path("b.yaml"), "links: {b: {}}\n"},
 	}}
 	for range 2 {
@@ -339,11 +339,11 @@ and more, it is not known what
 func TestSaveWhereNothingCanBeWritten(t *testing.T) {
 	s := newSite(t)
 	s.write("-- state --\na file, where a directory should be\n")
-	_, _, complete, errs := s.keeper.Load(files("links: {a: {}}"))
+	_, _, complete, errs := s.loader.Load(files("links: {a: {}}"))
 	if !complete || len(errs) > 0 {
 		t.Errorf("complete %v, errors %v", complete, errs)
 	}
-	if err := s.keeper.Save(); err == nil {
+	if err := s.loader.Save(); err == nil {
 		t.Error("saved")
 	}
 }

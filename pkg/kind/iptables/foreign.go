@@ -55,7 +55,7 @@ func (c *Chain) Masqueraded() (networks []netip.Prefix) {
 }
 
 // Spared are the entries of masquerade that linkd has no rule for, because others have, as iptables would print them.
-func (s *Sight) Spared() map[*Chain][]string {
+func (s *Firewall) Spared() map[*Chain][]string {
 	spared := map[*Chain][]string{}
 	for _, c := range s.wanted {
 		for _, r := range c.leftOut(s.table(c.Table).chain(c.NS, s.family, c.Name, s.around).Around) {

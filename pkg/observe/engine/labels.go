@@ -18,10 +18,10 @@ type count struct {
 	instances []spec.Instance
 	answered  chan struct{}
 	missed    bool // somebody has gone on without the answer
-	tellings  int  // how often an event told of who has the label; a list that was asked for before it is too old
+	updates   int  // how often an event changed who has the label; a list asked for before that is too old
 }
 
-// Instances implements observe.Census. Who watches knows it already, but for a label that nobody has asked for before.
+// Instances implements observe.InstanceFinder. Who watches knows it already, but for a label that nobody has asked for before.
 func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 	label, _ := template.ManyByLabel()
 	if f.misused != nil {
@@ -62,8 +62,8 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 	return c.instances, nil
 }
 
-// Count implements observe.Census.
-func (f *Finder) Count(templates []spec.Selector) {
+// SetTemplates implements observe.InstanceFinder.
+func (f *Finder) SetTemplates(templates []spec.Selector) {
 	wanted := map[string]bool{}
 	for _, t := range templates {
 		if label, many := t.ManyByLabel(); many && t.Scheme == f.scheme {
@@ -83,9 +83,9 @@ func (f *Finder) named(instances []spec.Instance) []spec.Instance {
 	return instances
 }
 
-// told takes from an event who has come to have a label, or has gone, and reports whether somebody has. The list that is
+// applyLabels takes from an event who has come to have a label, or has gone, and reports whether somebody has. The list that is
 // asked for in any case can take an engine long while it starts many containers.
-func (f *Finder) told(e event) (news bool) {
+func (f *Finder) applyLabels(e event) (news bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for label, c := range f.counts {
@@ -107,7 +107,7 @@ func (f *Finder) told(e event) (news bool) {
 		default:
 			continue
 		}
-		c.tellings++
+		c.updates++
 		news = news || !same(c.instances, others)
 		c.instances = others
 	}
@@ -126,15 +126,15 @@ func sortByName(instances []spec.Instance) {
 	slices.SortFunc(instances, func(a, b spec.Instance) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// recount asks who has the labels, and calls populated if those are others than before.
-func (f *Finder) recount(ctx context.Context, populated func()) error {
+// refreshLabels asks who has the labels, and calls populated if those are others than before.
+func (f *Finder) refreshLabels(ctx context.Context, populated func()) error {
 	f.mu.Lock()
 	counts := maps.Clone(f.counts)
 	f.mu.Unlock()
 	news := false
 	for label, c := range counts {
 		f.mu.Lock()
-		tellings := c.tellings
+		updates := c.updates
 		f.mu.Unlock()
 		asking, cancel := context.WithTimeout(ctx, patience)
 		instances, err := f.engine.labelled(asking, label)
@@ -144,7 +144,7 @@ func (f *Finder) recount(ctx context.Context, populated func()) error {
 		}
 		f.mu.Lock()
 		f.down = nil
-		if f.counts[label] != c || c.tellings != tellings {
+		if f.counts[label] != c || c.updates != updates {
 			// It is not wanted any more, or there is another count after this one.
 			f.mu.Unlock()
 			continue

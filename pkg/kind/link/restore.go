@@ -82,9 +82,9 @@ func elapse(info []byte, age time.Duration) bool {
 	return true
 }
 
-// replay says all entries back. What stands in the place of one by now is somebody's, and stays. A route waits for the
+// restoreEntries adds all entries again. What stands in the place of one by now is somebody's, and stays. A route waits for the
 // ones by which its gateway is reached, in whatever order the kernel told them.
-func (r record) replay(ns *observe.NS, name string) error {
+func (r snapshot) restoreEntries(ns *observe.NS, name string) error {
 	age, todo := sinceBoot()-r.At, r.Entries
 	for {
 		var failed []entry
@@ -101,7 +101,7 @@ func (r record) replay(ns *observe.NS, name string) error {
 	}
 }
 
-func (r record) say(ns *observe.NS, e entry, name string, age time.Duration) error {
+func (r snapshot) say(ns *observe.NS, e entry, name string, age time.Duration) error {
 	req, err := e.request(age, func(old int) (int, error) {
 		if device := r.Devices[old]; device != r.Name {
 			return ns.Index(device)

@@ -33,7 +33,7 @@ func TestEventsTellWhoHasALabel(t *testing.T) {
 		{action: "die", id: "3", name: "plain"},
 		{action: "rename", id: "2", name: "bee"},
 	} {
-		news := f.told(e)
+		news := f.applyLabels(e)
 		fmt.Fprintf(&told, "%s %s: news %t, tier %s, front %s\n", e.action, e.name, news, names(known), names(exact))
 	}
 	const want = `start ape: news true, tier [ape docker:2 db docker:1], front [ape docker:2]

@@ -102,6 +102,8 @@ func TestOtherProcessesDoNotHideAContainer(t *testing.T) {
 
 // slow is an engine whose answers a test gives when it wants to.
 type slow struct {
+	engine // no test calls its other methods
+
 	asked   chan string
 	answers chan state
 }
@@ -127,15 +129,14 @@ func (s *slow) labelled(ctx context.Context, _ string) ([]spec.Instance, error) 
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
-func (s *slow) reach(context.Context) error { return nil }
-func (s *slow) close()                      {}
+func (s *slow) close() {}
 
 // An answer that was asked for before a container was started again is about the one that it was.
-func TestALateAnswerDoesNotUndoASight(t *testing.T) {
+func TestALateAnswerDoesNotUndoAStart(t *testing.T) {
 	before, after := start(t, false), start(t, false)
 	engine := newSlow()
 	f := newFinder("docker", "Docker", "container", engine, nil)
-	f.Keep(map[string]spec.Namespace{"web": {Name: "web", Selector: spec.Selector{Scheme: "docker", Value: "web"}}})
+	f.SetDeclared(map[string]spec.Namespace{"web": {Name: "web", Selector: spec.Selector{Scheme: "docker", Value: "web"}}})
 	target := f.targets["web"]
 	group := groupOf(t, before)
 	f.groups.where = []place{group}
@@ -157,21 +158,21 @@ func TestALateAnswerDoesNotUndoASight(t *testing.T) {
 	}()
 	<-engine.asked
 	group.put(t, after)
-	if names := f.sighted(f.targets, event{action: "start", id: containerID, name: "web"}); len(names) != 1 {
-		t.Fatalf("sighted: %v", names)
+	if names := f.startedTargets(f.targets, event{action: "start", id: containerID, name: "web"}); len(names) != 1 {
+		t.Fatalf("started: %v", names)
 	}
 	engine.answers <- state{id: containerID, name: "web", pid: before, started: "first"}
 	if <-done {
-		t.Error("a late answer is told as news")
+		t.Error("a late answer counts as a change")
 	}
 	if target.pid != after || target.err != nil {
 		t.Errorf("after a late answer it is process %d, %v; want %d", target.pid, target.err, after)
 	}
 }
 
-// Of what is sighted when it is declared, as one that has come to have a label is, no event follows any more, and the
+// Of what is seen to run when it is declared, as one that has come to have a label is, no event follows any more, and the
 // engine is asked for it all the same.
-func TestWhoIsSightedIsAskedForToo(t *testing.T) {
+func TestAStartedContainerIsAskedForToo(t *testing.T) {
 	first := start(t, false)
 	engine := newSlow()
 	f := newFinder("docker", "Docker", "container", engine, nil)
@@ -191,13 +192,13 @@ func TestWhoIsSightedIsAskedForToo(t *testing.T) {
 		}
 	}
 	known := map[string]spec.Namespace{"db": {Name: "db", Selector: spec.Selector{Scheme: "docker", Value: "db"}}}
-	f.Keep(known)
+	f.SetDeclared(known)
 	asked("db", state{id: "1", name: "db", pid: first})
 
 	known["web"] = spec.Namespace{Name: "web", Selector: spec.Selector{Scheme: "docker", Value: containerID}}
-	f.Keep(known)
+	f.SetDeclared(known)
 	if path, check, err := f.Find(known["web"]); err != nil || check(-1) != nil || path != fmt.Sprintf("/proc/%d/ns/net", first) {
-		t.Fatalf("it was not sighted: %s, %v", path, err)
+		t.Fatalf("it was not found to run: %s, %v", path, err)
 	}
 	asked(containerID, state{id: containerID, name: "web", pid: first})
 }

@@ -24,9 +24,9 @@ const garbageLimit = 256 << 20
 // to two seconds (RFC 4862, 5.4), and until then no route can have it as its source.
 const tentativePause = 3 * time.Second
 
-// once converges what is desired; again tells what that is when templates have come to stand for others, and is nil where
+// applyDesired converges what is desired; again tells what that is when templates have come to stand for others, and is nil where
 // there are none. Beside says what to do where a daemon runs.
-func (o *options) once(ctx context.Context, desired *spec.Desired, again func() (*spec.Desired, error), wait time.Duration, search bool, beside string) error {
+func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, again func() (*spec.Desired, error), wait time.Duration, search bool, beside string) error {
 	log := o.logger(stderr)
 	release, err := control.Lock(o.runtimeDir)
 	if errors.Is(err, control.ErrLocked) {

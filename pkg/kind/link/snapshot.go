@@ -17,8 +17,8 @@ import (
 	"linkd/pkg/observe"
 )
 
-// record is what an interface is at home, so that it can be that again: what the kernel takes from it when it leaves.
-type record struct {
+// snapshot is what an interface is where it comes from, so that it can be that again: what the kernel takes from it when it leaves.
+type snapshot struct {
 	attributes
 	Name string `json:"name"`
 	// Names are its alternative names, and Alias what it has there.
@@ -41,9 +41,9 @@ func attributesOfLink(l *observe.Link) attributes {
 	return attributes{MAC: &l.MAC, MTU: &l.MTU, TxQueueLen: &l.TxQLen, Up: &up}
 }
 
-// recordOf reads all that there is to remember of an interface.
-func recordOf(ns *observe.NS, l *observe.Link) (r record, err error) {
-	r = record{attributes: attributesOfLink(l), Name: l.Name, Names: l.AltNames, Alias: &l.Alias, Devices: map[int]string{l.Index: l.Name}, At: sinceBoot()}
+// takeSnapshot reads all that there is to remember of an interface.
+func takeSnapshot(ns *observe.NS, l *observe.Link) (r snapshot, err error) {
+	r = snapshot{attributes: attributesOfLink(l), Name: l.Name, Names: l.AltNames, Alias: &l.Alias, Devices: map[int]string{l.Index: l.Name}, At: sinceBoot()}
 	names := func(index int) (string, error) {
 		links, err := ns.Some(map[int]bool{index: true}, nil)
 		if err != nil {
@@ -84,23 +84,23 @@ func sinceBoot() time.Duration {
 	return time.Duration(now.Nano())
 }
 
-// maxRecord is how long a record may be, in bytes: the journal keeps it in a line.
-const maxRecord = 512 << 10
+// maxSnapshot is how long a snapshot may be, in bytes: the journal keeps it in a line.
+const maxSnapshot = 512 << 10
 
-func (r record) text() (string, error) {
+func (r snapshot) text() (string, error) {
 	text, err := json.Marshal(r)
-	if err == nil && len(text) > maxRecord {
+	if err == nil && len(text) > maxSnapshot {
 		err = fmt.Errorf("it has %d addresses, neighbours and routes, more than can be remembered and put back", len(r.Entries))
 	}
 	return string(text), err
 }
 
-// parseRecord reads a record; "" is that of an interface of which only its home is known, so it stays as up as it is.
-func parseRecord(text string, now *observe.Link) record {
-	var r record
+// parseSnapshot reads a snapshot; "" is that of an interface of which only its home is known, so it stays as up as it is.
+func parseSnapshot(text string, now *observe.Link) snapshot {
+	var r snapshot
 	if json.Unmarshal([]byte(text), &r) != nil {
 		up := now.Up()
-		return record{attributes: attributes{Up: &up}}
+		return snapshot{attributes: attributes{Up: &up}}
 	}
 	r.Entries = slices.DeleteFunc(r.Entries, func(e entry) bool { return heads[e.Type] == 0 || len(e.Message) < heads[e.Type] })
 	return r
@@ -108,7 +108,7 @@ func parseRecord(text string, now *observe.Link) record {
 
 // restore makes an interface what it was. It is brought up before its addresses and routes come, which have to be for
 // that, and after its MAC address and sysctls, which tell what it does when it comes up.
-func (r record) restore(ns *observe.NS, name string) error {
+func (r snapshot) restore(ns *observe.NS, name string) error {
 	want := &Link{NS: ns.Name, Name: name, MAC: r.MAC, MTU: r.MTU, TxQueueLen: r.TxQueueLen}
 	if err := become(ns, want); err != nil {
 		return err
@@ -129,11 +129,11 @@ func (r record) restore(ns *observe.NS, name string) error {
 	if err := become(ns, &Link{NS: ns.Name, Name: name, Up: r.Up}); err != nil {
 		return err
 	}
-	return r.replay(ns, name)
+	return r.restoreEntries(ns, name)
 }
 
 // enslave makes it a port again, unless it is one already or the master has gone.
-func (r record) enslave(ns *observe.NS, name string) error {
+func (r snapshot) enslave(ns *observe.NS, name string) error {
 	l, err := ns.LinkByName(name)
 	if err != nil || r.Master == "" || l.Master != 0 {
 		return err

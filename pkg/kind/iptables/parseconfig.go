@@ -10,9 +10,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// understand is what linkd's chains were made of, as far as their rules' marks tell by which key. Loopback tells whether
+// parseConfig is what linkd's chains were made of, as far as their rules' marks tell by which key. Loopback tells whether
 // ports are published on the loopback's addresses, too.
-func (k kind) understand(chains []*Chain) (c config, loopback bool) {
+func (k kind) parseConfig(chains []*Chain) (c config, loopback bool) {
 	for _, chain := range chains {
 		for _, r := range chain.Rules {
 			w := readWords(r.Args)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// quote writes a word so that words reads it back. It does what xtables_save_string does (libxtables/xtables.c).
+// quote writes a word so that splitter reads it back. It does what xtables_save_string does (libxtables/xtables.c).
 func quote(word string) string {
 	if word != "" && !strings.ContainsAny(word, " \t\n\"'\\#") {
 		return word
@@ -15,7 +15,7 @@ func quote(word string) string {
 	return `"` + strings.NewReplacer(`"`, `\"`, `'`, `\'`, `\`, `\\`).Replace(word) + `"`
 }
 
-// join writes words so that words reads them back.
+// join writes words so that splitter reads them back.
 func join(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {

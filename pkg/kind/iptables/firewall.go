@@ -10,9 +10,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Sight is what one look at the rules of a namespace tells of how packets will fare there once what the files ask for is
+// Firewall is what one look at the rules of a namespace says about how packets will fare there once what the files ask for is
 // there too.
-type Sight struct {
+type Firewall struct {
 	*view
 	family family
 	wanted []*Chain
@@ -20,8 +20,8 @@ type Sight struct {
 
 // Look looks at a namespace for one of the two kinds, by its name. Nothing is written, no table made, and no module
 // loaded. Wanted is all that the files ask for. The error is exec.ErrNotFound where the programs are not installed.
-func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set) (*Sight, error) {
-	s := &Sight{family: familyNamed(kindName)}
+func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set) (*Firewall, error) {
+	s := &Firewall{family: familyNamed(kindName)}
 	policy := ""
 	for _, r := range wanted.In(ns.Name, kindName) {
 		switch r := r.(type) {
@@ -47,16 +47,16 @@ func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set
 }
 
 // OtherBackend says that there are rules in the other backend, or "".
-func (s *Sight) OtherBackend() string { return strings.Join(s.around.remarks(), "; ") }
+func (s *Firewall) OtherBackend() string { return strings.Join(s.around.remarks(), "; ") }
 
-// Fate is what becomes of a packet that comes in by an interface, and begins a connection to somewhere beyond another, or,
+// Verdict is what becomes of a packet that comes in by an interface, and begins a connection to somewhere beyond another, or,
 // with an interface for it, beyond that one. By is what drops it.
-func (s *Sight) Fate(in, out string) (fate Fate, by string) {
-	return s.foreseen().fate(in, out)
+func (s *Firewall) Verdict(in, out string) (verdict Verdict, by string) {
+	return s.withWanted().verdict(in, out)
 }
 
-// foreseen is the table filter with what the files ask for.
-func (s *Sight) foreseen() *table {
+// withWanted is the table filter with what the files ask for.
+func (s *Firewall) withWanted() *table {
 	found := s.table(filter)
 	t := newTable(filter)
 	for chain, rules := range found.chains {
@@ -79,8 +79,8 @@ func (s *Sight) foreseen() *table {
 	return t
 }
 
-// Unreached are the chains of linkd's that are there, and that packets do not come to, with the reason.
-func (s *Sight) Unreached() map[*Chain]string {
+// UnreachableChains are the chains of linkd's that are there, and that packets do not come to, with the reason.
+func (s *Firewall) UnreachableChains() map[*Chain]string {
 	why := map[*Chain]string{}
 	for _, c := range s.wanted {
 		t := s.table(c.Table)
