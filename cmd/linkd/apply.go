@@ -19,7 +19,7 @@ func newApply(o *options) *cobra.Command {
 			"valid, and then nothing was done.",
 		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			files, err := spec.ReadTrusted(o.config)
+			files, err := reading(cmd.Context(), func() ([]spec.File, error) { return spec.ReadTrusted(o.config) })
 			if err != nil {
 				return exit(exitInvalid, err)
 			}

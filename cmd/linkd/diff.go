@@ -23,7 +23,7 @@ func newDiff(o *options) *cobra.Command {
 			"cannot be told.",
 		Args: takesNone,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			desired, err := o.loadValid(spec.ReadToLook)
+			desired, err := o.loadValid(cmd.Context(), spec.ReadToLook)
 			if err != nil {
 				return err
 			}

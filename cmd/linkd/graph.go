@@ -60,8 +60,8 @@ func newGraph(o *options) *cobra.Command {
 func complain(remark string) { fmt.Fprintln(stderr, plain.Text(remark)) }
 
 // drawWanted draws the files.
-func (o *options) drawWanted(_ context.Context, args []string) (*graph.Picture, error) {
-	files, err := spec.ReadFiles(o.config)
+func (o *options) drawWanted(ctx context.Context, args []string) (*graph.Picture, error) {
+	files, err := reading(ctx, func() ([]spec.File, error) { return spec.ReadFiles(o.config) })
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}
@@ -92,7 +92,7 @@ func (o *options) drawAll(ctx context.Context, args []string) (*graph.Picture, e
 			return nil, exit(exitInvalid, err)
 		}
 	}
-	desired, err := o.loadValid(spec.ReadToLook)
+	desired, err := o.loadValid(ctx, spec.ReadToLook)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,8 +24,8 @@ func newValidate(o *options) *cobra.Command {
 			"stood at PATH among those of --config. Each error is printed as FILE:LINE:COLUMN: message. The exit status is 0 " +
 			"where all are valid, else 2.",
 		ValidArgsFunction: completeFiles,
-		RunE: func(_ *cobra.Command, args []string) error {
-			files, err := o.filesToCheck(args, replacing)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files, err := reading(cmd.Context(), func() ([]spec.File, error) { return o.filesToCheck(args, replacing) })
 			if err != nil {
 				return exit(exitInvalid, err)
 			}
@@ -37,6 +39,22 @@ func newValidate(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it stood at this `PATH`")
 	cobra.CheckErr(cmd.MarkFlagFilename("replacing", "yaml", "yml"))
 	return cmd
+}
+
+// reading reads files until the user interrupts it: a pipe can be waited for without end. The goroutine that then still
+// reads ends with the program.
+func reading(ctx context.Context, read func() ([]spec.File, error)) (files []spec.File, err error) {
+	done := make(chan struct{})
+	go func() {
+		files, err = read()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return files, err
+	case <-ctx.Done():
+		return nil, errors.New("interrupted while reading the files")
+	}
 }
 
 func (o *options) filesToCheck(args []string, replacing string) ([]spec.File, error) {
@@ -99,8 +117,8 @@ func printErrors(errs spec.Errors) {
 }
 
 // loadValid reads the files; none of them may have an error.
-func (o *options) loadValid(read func(paths []string) ([]spec.File, error)) (*spec.Desired, error) {
-	files, err := read(o.config)
+func (o *options) loadValid(ctx context.Context, read func(paths []string) ([]spec.File, error)) (*spec.Desired, error) {
+	files, err := reading(ctx, func() ([]spec.File, error) { return read(o.config) })
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}

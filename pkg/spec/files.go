@@ -62,14 +62,23 @@ func readFiles(paths []string, openListed, openNamed opener) ([]File, error) {
 			}
 			f := readFile(name, open, room)
 			room -= len(f.Text)
-			if listed && errors.Is(f.Err, fs.ErrNotExist) {
-				// It went away between the listing and the reading.
+			if listed && isRemoved(name, f.Err) {
 				continue
 			}
 			files = append(files, f)
 		}
 	}
 	return files, nil
+}
+
+// isRemoved reports whether a file that a directory listed was removed before it was read with this error. A symbolic link
+// whose target is missing is still there: the target may be on a file system that is not mounted now.
+func isRemoved(name string, err error) bool {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	_, err = os.Lstat(name)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // namesAt are the files that a path stands for; listed are those of a directory.
@@ -140,12 +149,7 @@ func ReadFile(path string) File {
 // readFile reads a file, if it has not more than room bytes.
 func readFile(path string, open opener, room int) (f File) {
 	f.Path = path
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeNamedPipe == 0 && info.Mode()&fs.ModeCharDevice == 0 {
-		err = errNotRegular
-	}
-	if err != nil {
-		f.Err = err
+	if f.Err = checkReadable(path); f.Err != nil {
 		return f
 	}
 	in, err := open(path)
@@ -161,6 +165,18 @@ func readFile(path string, open opener, room int) (f File) {
 }
 
 var errNotRegular = errors.New("not a regular file")
+
+// checkReadable returns why a file cannot be read. A named pipe cannot: open(2) would wait for somebody to write to it.
+func checkReadable(path string) error {
+	info, err := os.Stat(path)
+	if target, linkErr := os.Readlink(path); linkErr == nil && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("a symbolic link to %s, which does not exist", target)
+	}
+	if err != nil || info.Mode().IsRegular() || info.Mode()&fs.ModeCharDevice != 0 || isUnnamedPipe(path) {
+		return err
+	}
+	return errNotRegular
+}
 
 // readText reads no more than tells that there is too much.
 func readText(in io.Reader, room int) ([]byte, error) {

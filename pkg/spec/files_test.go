@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // write puts files, given as a txtar archive, below dir.
@@ -81,6 +82,7 @@ no
 	must(t, os.Symlink("nowhere", filepath.Join(dir, "d/dangling.yaml")))
 	must(t, os.Symlink("../odd name", filepath.Join(dir, "d/link.yaml")))
 	must(t, os.Symlink("sub.yaml", filepath.Join(dir, "d/sublink.yaml")))
+	must(t, unix.Mkfifo(filepath.Join(dir, "d/pipe.yaml"), 0o600))
 
 	path := func(name string) string { return filepath.Join(dir, name) }
 	for _, test := range []struct {
@@ -92,7 +94,9 @@ no
 d/9.yaml: # 9
 d/a.yml: # a
 d/b.yaml: # b
+d/dangling.yaml: a symbolic link to nowhere, which does not exist
 d/link.yaml: # odd
+d/pipe.yaml: not a regular file
 d/sublink.yaml: not a regular file
 `},
 		{"files whatever their names, in the order given", []string{path("odd name"), path("d/b.yaml"), path("d/notes.txt")}, `odd name: # odd
@@ -103,7 +107,9 @@ d/notes.txt: no
 d/10.yaml: # 10
 d/9.yaml: # 9
 d/a.yml: # a
+d/dangling.yaml: a symbolic link to nowhere, which does not exist
 d/link.yaml: # odd
+d/pipe.yaml: not a regular file
 d/sublink.yaml: not a regular file
 `},
 		{"nothing", nil, ""},

@@ -57,7 +57,7 @@ func (k *Loader) Load(files []File) (desired *Desired, states []FileState, compl
 	for i, f := range k.Good {
 		good[i] = File{Path: f.Path, Text: []byte(f.Text)}
 	}
-	files = refuseTruncated(withheld(files, good), good)
+	files = refuseTruncated(covered(withheld(files, good), good), good)
 	desired, errs = Compile(k.lang, files)
 	inForce := files
 	work := mostRecompiled
@@ -126,6 +126,21 @@ func withheld(files, good []File) []File {
 			if _, is := listed[f.Path]; !is && filepath.Dir(f.Path) == dir.Path {
 				files = append(files, File{Path: f.Path, Err: refused})
 			}
+		}
+	}
+	return files
+}
+
+// covered adds the files that were good and have a directory in their place: a container engine makes one where the file that
+// it is to mount is missing. Nobody removed the file.
+func covered(files, good []File) []File {
+	listed := byPath(files)
+	for _, f := range good {
+		if _, is := listed[f.Path]; is {
+			continue
+		}
+		if info, err := os.Stat(f.Path); err == nil && info.IsDir() {
+			files = append(files, File{Path: f.Path, Err: errors.New("a directory, not a file")})
 		}
 	}
 	return files

@@ -8,12 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxFileSize bounds a file in bytes: parsing YAML takes time and memory in proportion to what is given, and a
-// directory of hand-written wiring is far below it.
-const maxFileSize = 2 << 20
-
 // maxTotalSize bounds all files together in bytes. Compiling takes up to about 80 bytes of memory for each byte of them.
 const maxTotalSize = 16 << 20
+
+// maxFileSize bounds a file in bytes. One file may have all that linkd reads.
+const maxFileSize = maxTotalSize
 
 var (
 	errTooLarge = fmt.Errorf("the file is larger than %d MiB", maxFileSize>>20)
@@ -27,6 +26,8 @@ func boundTotal(files []File) []File {
 	for i, f := range files {
 		switch {
 		case f.Err != nil:
+		case len(f.Text) > maxFileSize:
+			files[i] = File{Path: f.Path, Err: errTooLarge}
 		case len(f.Text) > room:
 			files[i] = File{Path: f.Path, Err: errTogether}
 		default:
@@ -36,9 +37,8 @@ func boundTotal(files []File) []File {
 	return files
 }
 
-// maxValues bounds the lines and list items of a file for the same reason. A thousand containers' wiring has a tenth
-// of it.
-const maxValues = 100_000
+// maxValues bounds the lines and list items of a file: a node takes more memory than its bytes. Links in 16 MiB have less.
+const maxValues = 1_000_000
 
 // checkText refuses what YAML would read in another way than its author meant it, and what would take long to read.
 // Line and column say where, as far as it is in one place.

@@ -8,16 +8,19 @@ import (
 	"testing"
 )
 
-// filling is a file of almost as many bytes as one may have, which declares one link.
+// fillSize is the size of the files of these tests in bytes.
+const fillSize = 2 << 20
+
+// filling is a file of almost fillSize bytes, which declares one link.
 func filling(link string) string {
-	return fmt.Sprintf("links: {%s: {}}\n#%s\n", link, strings.Repeat("x", maxFileSize-100))
+	return fmt.Sprintf("links: {%s: {}}\n#%s\n", link, strings.Repeat("x", fillSize-100))
 }
 
 // A file with which there are too many bytes together keeps what it declared, and the others are read as ever. So many
 // files of that size as linkd takes are read, and the rest of a thousand takes no memory.
 func TestFilesTogetherAreBounded(t *testing.T) {
 	s := newSite(t)
-	const fit = maxTotalSize / maxFileSize
+	const fit = maxTotalSize / fillSize
 	want := ""
 	var all []string
 	for i := range fit {
@@ -65,7 +68,7 @@ func TestReadingStopsWhereFilesAreTooLargeTogether(t *testing.T) {
 		path := fmt.Sprintf("%s/%03d.yaml", dir, i)
 		must(t, os.WriteFile(path, nil, 0o644))
 		// Every other one is too large by itself.
-		must(t, os.Truncate(path, maxFileSize<<(i%2)))
+		must(t, os.Truncate(path, fillSize<<(i%2)))
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

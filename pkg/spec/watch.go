@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,13 +18,15 @@ const (
 	// settleLimit is the longest that a directory in which something changes all the time is waited for.
 	settleLimit = time.Second
 	// pollPause is how often the files are read where the kernel has no watch left to give (fs.inotify.max_user_watches),
-	// and how soon it is noticed that a directory has been mounted over, of which inotify says nothing.
+	// and how soon it is noticed that a directory, or the target of a symbolic link, has been mounted or unmounted, of which
+	// inotify says nothing.
 	pollPause = 5 * time.Second
 )
 
 // Watch reports on changed that files at the paths may have changed, until stop is called. A directory is watched
 // itself and through its parent: a watch ends with the directory that it is on, without a word, and a directory can be
-// mounted over or come back later.
+// mounted over or come back later. Where a file is a symbolic link, or is reached through one, each link and the target are
+// watched in their directories.
 func Watch(paths []string) (changed <-chan struct{}, stop func(), err error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -42,6 +45,10 @@ type fileWatch struct {
 	watcher *fsnotify.Watcher
 	paths   []string
 	places  string
+	// links are the symbolic links on the way to files, and their targets, wherever they are.
+	links map[string]bool
+	// linked are the files that are reached through symbolic links.
+	linked  []string
 	blind   bool
 	changed chan struct{}
 	done    chan struct{}
@@ -49,7 +56,7 @@ type fileWatch struct {
 
 // add watches what is there; a watch that is there already stays as it is.
 func (w *fileWatch) add() {
-	w.blind, w.places = false, places(w.paths)
+	w.blind = false
 	for _, path := range w.paths {
 		// The parent always exists or is as unreachable as the directory itself.
 		if w.watcher.Add(filepath.Dir(filepath.Clean(path))) != nil {
@@ -59,12 +66,70 @@ func (w *fileWatch) add() {
 		_ = w.watcher.Remove(path)
 		_ = w.watcher.Add(path)
 	}
+	w.addLinks()
+	w.places = w.identify()
 }
 
-// places are the very files that stand at the paths.
-func places(paths []string) string {
-	var b strings.Builder
+// addLinks watches the directories of symbolic links and of their targets, and no others any more.
+func (w *fileWatch) addLinks() {
+	before := w.links
+	w.links, w.linked = map[string]bool{}, nil
+	dirs := map[string]bool{}
+	for _, name := range configFiles(w.paths) {
+		places := linksTo(name)
+		if len(places) > 0 {
+			w.linked = append(w.linked, name)
+		}
+		for _, place := range places {
+			w.links[place], dirs[filepath.Dir(place)] = true, true
+		}
+	}
+	for dir := range dirs {
+		// A place that is missing is waited for in the nearest directory that exists.
+		for w.watcher.Add(dir) != nil && dir != "/" {
+			w.links[dir] = true
+			dir = filepath.Dir(dir)
+		}
+	}
+	for place := range before {
+		if dir := filepath.Dir(place); !dirs[dir] && !w.isOwn(dir) {
+			_ = w.watcher.Remove(dir)
+		}
+	}
+}
+
+// isOwn reports whether a directory is watched for one of the paths.
+func (w *fileWatch) isOwn(dir string) bool {
+	return slices.ContainsFunc(w.paths, func(path string) bool {
+		path = absolute(path)
+		return dir == path || dir == filepath.Dir(path)
+	})
+}
+
+// absolute is a clean path from the root. The name stays where the working directory is unknown.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return filepath.Clean(path)
+}
+
+// configFiles are the paths of the files that the paths stand for, from the root.
+func configFiles(paths []string) (files []string) {
 	for _, path := range paths {
+		path = absolute(path)
+		files = append(files, path)
+		if names, err := namesIn(path); err == nil {
+			files = append(files, names...)
+		}
+	}
+	return files
+}
+
+// identify tells apart the files that stand at the paths, and at the targets of symbolic links.
+func (w *fileWatch) identify() string {
+	var b strings.Builder
+	for _, path := range slices.Concat(w.paths, w.linked) {
 		var st unix.Stat_t
 		err := unix.Stat(path, &st)
 		fmt.Fprintln(&b, st.Dev, st.Ino, err)
@@ -99,7 +164,7 @@ func (w *fileWatch) run() {
 			// Events were lost: what is there now counts.
 			settle.Reset(settlePause)
 		case <-poll.C:
-			if w.blind || places(w.paths) != w.places {
+			if w.blind || w.identify() != w.places {
 				settle.Reset(0)
 			}
 		case <-settle.C:
@@ -128,5 +193,5 @@ func (w *fileWatch) concerns(e fsnotify.Event) bool {
 			return IsConfigName(base) || base == "..data"
 		}
 	}
-	return false
+	return w.links[absolute(name)]
 }

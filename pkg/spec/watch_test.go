@@ -99,6 +99,36 @@ func TestWatchTheDirectoryGoesAndComesBack(t *testing.T) {
 	w.reads("a.yaml: # watched as well\n")
 }
 
+// A file that is a symbolic link changes with its target, wherever that is, and with every link on the way to it.
+func TestWatchSymbolicLinks(t *testing.T) {
+	dir := etc(t)
+	top := filepath.Dir(dir)
+	write(t, top, "-- srv/1/conf --\n# one\n-- srv/2/conf --\n# two\n-- elsewhere/conf --\n# elsewhere\n")
+	must(t, os.Symlink("1", filepath.Join(top, "srv/current")))
+	must(t, os.Symlink(filepath.Join(top, "srv/current/conf"), filepath.Join(top, "link")))
+	must(t, os.Symlink("../link", filepath.Join(dir, "b.yaml")))
+	w := watch(t, dir)
+	write(t, top, "-- srv/1/conf --\n# one, written in place\n")
+	w.reads("a.yaml: # old\nb.yaml: # one, written in place\n")
+	must(t, os.Symlink("2", filepath.Join(top, "srv/next")))
+	must(t, os.Rename(filepath.Join(top, "srv/next"), filepath.Join(top, "srv/current")))
+	w.reads("a.yaml: # old\nb.yaml: # two\n")
+	write(t, top, "-- srv/2/conf --\n# two, written in place\n")
+	w.reads("a.yaml: # old\nb.yaml: # two, written in place\n")
+	must(t, os.Symlink("elsewhere/conf", filepath.Join(top, "other")))
+	must(t, os.Rename(filepath.Join(top, "other"), filepath.Join(top, "link")))
+	w.reads("a.yaml: # old\nb.yaml: # elsewhere\n")
+
+	// A link without a target is a file that cannot be read, and no file that was removed.
+	must(t, os.RemoveAll(filepath.Join(top, "elsewhere")))
+	const missing = "a.yaml: # old\nb.yaml: a symbolic link to ../link, which does not exist\n"
+	w.reads(missing)
+	write(t, top, "-- elsewhere/conf --\n# back\n")
+	w.reads("a.yaml: # old\nb.yaml: # back\n")
+	must(t, os.Remove(filepath.Join(dir, "b.yaml")))
+	w.reads("a.yaml: # old\n")
+}
+
 func TestWatchADirectoryThatIsNotThereYet(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "etc")
 	w := watch(t, dir)
