@@ -7,13 +7,12 @@ import "time"
 type cadence struct {
 	// since is from when on there has been something to publish; zero while there is nothing.
 	since time.Time
-	// changed: something was found or done since the last publication. unfinished: that one was not the last word; behind:
-	// all that was to be done then waited for namespaces that do not keep up.
-	changed, unfinished, behind bool
+	// changed: something was found or done since the last publication. unfinished: that one was not the last word.
+	changed, unfinished bool
 }
 
-// publishPause is how often the status is published at most while something is to be done. Where that waits only for
-// namespaces that do not keep up, it is published once a behindTime: it says for how long they have not.
+// publishPause is how often the status is published at most while something is found or done. While nothing is, it is published
+// once a behindTime: a look that takes no longer is nobody's business, and of one that does it says for how long.
 const publishPause = 250 * time.Millisecond
 
 // note takes in whether something was found or done, and whether something is to be done.
@@ -33,14 +32,14 @@ func (p *cadence) due(settled bool) time.Time {
 	switch {
 	case p.since.IsZero() || p.changed && settled:
 		return p.since
-	case settled && p.behind:
-		return p.since.Add(behindTime)
+	case p.changed:
+		return p.since.Add(publishPause)
 	}
-	return p.since.Add(publishPause)
+	return p.since.Add(behindTime)
 }
 
 // published notes that the status was published.
-func (p *cadence) published(now time.Time, settled, unfinished bool) {
-	*p = cadence{unfinished: unfinished, behind: settled && unfinished}
+func (p *cadence) published(now time.Time, unfinished bool) {
+	*p = cadence{unfinished: unfinished}
 	p.note(now, false, unfinished)
 }

@@ -17,17 +17,14 @@ func TestCadence(t *testing.T) {
 	p.note(start, false, false)
 	due("nothing has happened", true, time.Time{})
 
-	// What has to be looked at comes with no other news than that.
+	// A look that takes no longer than others do is nobody's business.
 	p.note(start, false, true)
-	due("a look has begun", false, start.Add(publishPause))
+	due("a look has begun", false, start.Add(behindTime))
 	p.note(start.Add(publishPause), false, true)
-	due("it is under way", false, start.Add(publishPause))
-	published := start.Add(publishPause)
-	p.published(published, false, true)
-	due("it is under way still", false, published.Add(publishPause))
-	due("it keeps nobody waiting from now on", true, published.Add(publishPause))
-	p.published(published, true, true)
-	due("it keeps nobody waiting", true, published.Add(behindTime))
+	due("it is under way", false, start.Add(behindTime))
+	published := start.Add(behindTime)
+	p.published(published, true)
+	due("it is under way still", true, published.Add(behindTime))
 
 	// The last word is published at once, though it is the same.
 	done := published.Add(time.Minute)
@@ -35,7 +32,7 @@ func TestCadence(t *testing.T) {
 	if at := p.due(true); at.IsZero() || at.After(done) {
 		t.Errorf("done: due at %v, want at most %v", at, done)
 	}
-	p.published(done, true, false)
+	p.published(done, false)
 	due("done, and published", true, time.Time{})
 
 	// What was found is published when nothing else is to be done.

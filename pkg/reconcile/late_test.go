@@ -29,6 +29,8 @@ func TestWhatEndsWaitsAlone(t *testing.T) {
 		m.Done(m.result(r))
 	}
 	m.answer("evil")
+	m.step(m.plan.patience)
+	m.answer("evil")
 	m.want("while it does not answer", "good/box/b ok\n")
 	if m.kernel.things[parseID("evil/box/a")] == nil {
 		t.Error("it ended, and nobody had looked at what may stand on it")

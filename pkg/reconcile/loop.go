@@ -254,7 +254,7 @@ func (l *Loop) publish() {
 		status.Took = now.Sub(l.cadence.since)
 	}
 	status.Warnings = append(status.Warnings, l.warnings...)
-	l.cadence.published(now, e.Settled(), e.unfinished())
+	l.cadence.published(now, e.unfinished())
 	l.mu.Lock()
 	l.status = status
 	close(l.changed)
