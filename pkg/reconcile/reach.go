@@ -69,10 +69,7 @@ func (c *comparison) refuseVictims() {
 			_, fetched := homeOf(c.found.get(victim))
 			if fetched && !leaving[victim] || !fetched && c.another(victim) {
 				foreign = append(foreign, victim.String())
-				if c.feared[scopeOf(victim)] == nil {
-					c.feared[scopeOf(victim)] = map[spec.ID]bool{}
-				}
-				c.feared[scopeOf(victim)][id] = true
+				c.fear(scopeOf(victim), id)
 			}
 		}
 		if op.onlyMarked && (beyond || len(foreign) > 0) {
@@ -136,6 +133,14 @@ func (c *comparison) postponeEnd(id spec.ID, all []lookout) (postponed bool) {
 		c.unready[id] = true
 	}
 	return postponed
+}
+
+// fear notes that what is in a scope is in the way of an op.
+func (c *comparison) fear(s scope, id spec.ID) {
+	if c.feared[s] == nil {
+		c.feared[s] = map[spec.ID]bool{}
+	}
+	c.feared[s][id] = true
 }
 
 // withTheirs adds to what would end what would end with that.
