@@ -166,10 +166,14 @@ func (c *comparison) another(id spec.ID) bool {
 	switch {
 	case c.claimed(c.kinds[id.Kind], c.found.get(id)), remembered && e.Set:
 		return false
-	case c.wanted(id) != nil:
-		return c.verdict(id).State == Failed
+	case c.wanted(id) == nil:
+		return true
 	}
-	return true
+	if v, compared := c.verdicts[id]; compared {
+		return v.State == Failed
+	}
+	// How it stood says nothing of what has come to be there since.
+	return c.past[id].State == Failed || len(c.kinds[id.Kind].Diff(c.wanted(id), c.found.get(id))) > 0
 }
 
 func (c *comparison) settleAll() {
