@@ -48,6 +48,7 @@ func (c *Core) carriedOut(r *Result) {
 			c.doubt(t.op)
 		}
 		c.noteOp(t.op, err)
+		c.noteUnclear(t.op)
 		if err == nil {
 			c.plan.done++
 			c.tried[t.op.ID()]++
