@@ -34,7 +34,7 @@ func (w *simWorld) judge(o *simObject, what string) {
 		o.foreign = false
 	case op.Want != nil && op.Want.(*simPiece).adopt && o == w.find(op.Want.ID()):
 		o.foreign = false
-	case !w.writer.seen[o]:
+	case !w.writer.seen[simSight{o, o.space.id}]:
 		// It came since linkd looked.
 	default:
 		w.violate("%s %s: %s", o, what, op)
