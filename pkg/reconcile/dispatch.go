@@ -66,7 +66,7 @@ func (c *Core) nextOps(l *lane) *Request {
 	for _, t := range r.tasks {
 		job := c.job(t.op)
 		for _, first := range r.tasks[:at[t]] {
-			if slices.Contains(first.next, t) && t.op.Want != nil && slices.Contains(c.needs(t.op.Want), first.op.ID()) {
+			if slices.Contains(first.next, t) && c.buildsOn(t.op, first.op) {
 				job.after = append(job.after, at[first])
 			}
 		}

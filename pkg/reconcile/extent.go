@@ -112,6 +112,7 @@ func (c *Core) put(k *Registered, s *sighting) {
 		p[s.scope.ns] = map[string]map[spec.ID]spec.Resource{}
 	}
 	before := p[s.scope.ns][s.scope.kind]
+	first := before == nil
 	var now map[spec.ID]spec.Resource
 	rs, touched := c.found.relations[k.Name], map[spec.Place]bool{}
 	if s.links == nil || before == nil {
@@ -135,6 +136,7 @@ func (c *Core) put(k *Registered, s *sighting) {
 		}
 	}
 	c.protect(before, now)
+	c.forgetUnmade(s, first)
 }
 
 // putSome does that for what was found on some links, and returns what was there before, and is now. Found is what the scope

@@ -121,6 +121,72 @@ func (op *Op) onlyRenames() bool {
 	return fetched && home.NS == op.ID().NS
 }
 
+// renames is what the op gives only another name, as it is fetched from, or goes home to, the same namespace; is tells
+// whether there is such.
+func (op *Op) renames() (id spec.ID, is bool) {
+	switch {
+	case op.source != nil:
+		return op.source.ID(), op.source.ID().NS == op.Want.ID().NS
+	case op.Verb == Delete:
+		return op.ID(), op.onlyRenames()
+	}
+	return id, false
+}
+
+// settingsFirst drops the ops that give something another name while it has settings that are still to be put back: it keeps
+// them, and nobody would find them under that name.
+func (c *comparison) settingsFirst() {
+	for _, id := range inOrder(c.ops, spec.ID.Compare) {
+		of, renames := c.ops[id].renames()
+		if !renames {
+			continue
+		}
+		for _, kind := range inOrder(c.kinds, strings.Compare) {
+			s := scope{of.NS, kind}
+			for _, setting := range inOrder(c.journal.In(s), spec.ID.Compare) {
+				e, _ := c.journal.Recall(setting)
+				if !e.Set {
+					continue
+				}
+				if c.unset(setting, e); !c.isSet(setting, e, of) {
+					continue
+				}
+				delete(c.ops, id)
+				c.fear(s, id)
+				if c.unready[setting] {
+					delete(c.verdicts, id)
+					c.unready[id] = true
+					continue
+				}
+				c.verdicts[id] = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", setting, c.whyNot(setting))}
+			}
+		}
+	}
+}
+
+// isSet tells whether something has, or may have, a setting as linkd left it that the plan does not put back.
+func (c *comparison) isSet(id spec.ID, e Entry, of spec.ID) bool {
+	kind, have, op := c.kinds[id.Kind], c.found.get(id), c.ops[id]
+	switch {
+	case e.Identity != c.identity(id.NS) || c.wanted(id) != nil || op != nil && op.forget:
+		return false
+	case c.blind[scopeOf(id)] != nil:
+		return true
+	case have == nil || !slices.Contains(have.Needs(), of):
+		return false
+	}
+	left, some := c.ours(kind, have, e)
+	return some && len(kind.Diff(kind.prior(have, left), have)) > 0
+}
+
+// whyNot is why a setting is not put back now.
+func (c *comparison) whyNot(id spec.ID) string {
+	if err := c.blind[scopeOf(id)]; err != nil {
+		return err.Error()
+	}
+	return c.verdict(id).Reason
+}
+
 // sayMore has the plan tell what goes home with an op that makes room for another, and what others have on a resource in
 // the place that it leaves.
 func (c *comparison) sayMore() {

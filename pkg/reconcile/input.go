@@ -20,7 +20,6 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 			delete(c.reached, id)
 		}
 	}
-	clear(c.found.blind)
 	clear(c.verdictOf)
 	clear(c.troubled)
 	clear(c.failed)

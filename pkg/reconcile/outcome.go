@@ -48,9 +48,16 @@ func (c *Core) carriedOut(r *Result) {
 			c.doubt(t.op)
 		}
 		c.noteOp(t.op, err)
+		c.noteUnclear(t.op)
 		if err == nil {
 			c.plan.done++
 			c.tried[t.op.ID()]++
+			if t.op.forget {
+				// What it was a setting of may go home now.
+				for _, need := range t.op.Have.Needs() {
+					c.plan.todo.ids[need] = true
+				}
+			}
 			for _, next := range t.next {
 				c.release(next)
 			}
@@ -127,7 +134,7 @@ func (c *Core) block(t *task, s *setback) {
 		if next.state == taskOver {
 			continue
 		}
-		if next.op.Want == nil || !slices.Contains(c.needs(next.op.Want), t.op.ID()) {
+		if !c.buildsOn(next.op, t.op) {
 			c.release(next)
 			continue
 		}
@@ -136,6 +143,15 @@ func (c *Core) block(t *task, s *setback) {
 		c.stop(next.op.ID(), s)
 		c.block(next, s)
 	}
+}
+
+// buildsOn tells whether an op can only be carried out if another one succeeded.
+func (c *Core) buildsOn(op, first *Op) bool {
+	if op.Want != nil && slices.Contains(c.needs(op.Want), first.ID()) {
+		return true
+	}
+	renamed, renames := op.renames()
+	return renames && first.forget && slices.Contains(first.Have.Needs(), renamed)
 }
 
 // stop notes that a resource waits for what comes of a setback.

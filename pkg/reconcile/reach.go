@@ -69,10 +69,7 @@ func (c *comparison) refuseVictims() {
 			_, fetched := homeOf(c.found.get(victim))
 			if fetched && !leaving[victim] || !fetched && c.another(victim) {
 				foreign = append(foreign, victim.String())
-				if c.feared[scopeOf(victim)] == nil {
-					c.feared[scopeOf(victim)] = map[spec.ID]bool{}
-				}
-				c.feared[scopeOf(victim)][id] = true
+				c.fear(scopeOf(victim), id)
 			}
 		}
 		if op.onlyMarked && (beyond || len(foreign) > 0) {
@@ -138,6 +135,14 @@ func (c *comparison) postponeEnd(id spec.ID, all []lookout) (postponed bool) {
 	return postponed
 }
 
+// fear notes that what is in a scope is in the way of an op.
+func (c *comparison) fear(s scope, id spec.ID) {
+	if c.feared[s] == nil {
+		c.feared[s] = map[spec.ID]bool{}
+	}
+	c.feared[s][id] = true
+}
+
 // withTheirs adds to what would end what would end with that.
 func (c *comparison) withTheirs(ends []spec.ID, all *losses) []spec.ID {
 	for i := 0; i < len(ends); i++ {
@@ -161,10 +166,14 @@ func (c *comparison) another(id spec.ID) bool {
 	switch {
 	case c.claimed(c.kinds[id.Kind], c.found.get(id)), remembered && e.Set:
 		return false
-	case c.wanted(id) != nil:
-		return c.verdict(id).State == Failed
+	case c.wanted(id) == nil:
+		return true
 	}
-	return true
+	if v, compared := c.verdicts[id]; compared {
+		return v.State == Failed
+	}
+	// How it stood says nothing of what has come to be there since.
+	return c.past[id].State == Failed || len(c.kinds[id.Kind].Diff(c.wanted(id), c.found.get(id))) > 0
 }
 
 func (c *comparison) settleAll() {

@@ -192,3 +192,19 @@ func TestASettingIsPutBackAfterAChangeThatFailed(t *testing.T) {
 	b.pass(0, "update host/knob/k\nupdate host/panel/p\n")
 	b.has("host/knob/k value=1\nhost/panel/p value=a:1,b:9\n")
 }
+
+// What goes home to its own namespace keeps its settings, so each is put back before.
+func TestASettingIsPutBackBeforeWhatHasItGoesHome(t *testing.T) {
+	b := newBench(t, "host/box/w home=host/box/h\nhost/knob/w needs=host/box/w value=1")
+	b.want("host/box/w home=host/box/h\nhost/knob/w needs=host/box/w value=2")
+	b.pass(0, "update host/knob/w\n")
+	b.refuses[parseID("host/knob/w")] = unix.EBUSY
+	b.want("")
+	const failed = "host/box/w blocked: blocked by host/knob/w: update host/knob/w: device or resource busy\n" +
+		"host/knob/w failed: update host/knob/w: device or resource busy\n"
+	b.pass(0, "update host/knob/w\n"+failed)
+	b.pass(time.Minute, "update host/knob/w\n"+failed)
+	delete(b.refuses, parseID("host/knob/w"))
+	b.pass(time.Minute, "update host/knob/w\nput back host/box/w host/box/h\ndelete host/knob/w\n")
+	b.has("host/box/h\n")
+}

@@ -66,10 +66,20 @@ func (s *sim) waitsFor(id spec.ID, stuck map[string]bool, seen map[spec.ID]bool)
 		return stuck[id.NS]
 	}
 	seen[id] = true
-	for _, ns := range reaches(want) {
-		if stuck[ns] {
-			return true
+	far := reaches(want)
+	if have := s.core.found.get(id); have != nil {
+		// It is changed where it is now.
+		far = append(far, reaches(have)...)
+	}
+	if home, fetched := homeOf(want); fetched {
+		for _, o := range s.objects() {
+			if o.fetched == home.String() {
+				far = append(far, s.called(o.space)...)
+			}
 		}
+	}
+	if slices.ContainsFunc(far, func(ns string) bool { return stuck[ns] }) {
+		return true
 	}
 	return slices.ContainsFunc(s.core.needs(want), func(need spec.ID) bool { return s.waitsFor(need, stuck, seen) })
 }

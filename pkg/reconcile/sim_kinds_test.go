@@ -26,9 +26,11 @@ type simPiece struct {
 	claim string
 
 	object *simObject
-	space  observe.Identity
-	index  int
-	far    int
+	// foreign: it was another's when it was found.
+	foreign bool
+	space   observe.Identity
+	index   int
+	far     int
 	// spans: its other end is in another namespace; unmarked: that has not its mark. lost: nobody knows where it is.
 	spans, unmarked, lost bool
 }
@@ -140,7 +142,7 @@ func (s *sim) kinds() []Registered {
 func (s *sim) piece(ns string, o *simObject) *simPiece {
 	p := &simPiece{
 		id: spec.ID{NS: ns, Kind: o.kind, Key: o.key}, value: o.value, frame: o.frame, mark: o.mark, claim: o.claim,
-		object: o, space: o.space.id, index: o.index,
+		object: o, foreign: o.foreign, space: o.space.id, index: o.index,
 	}
 	switch {
 	case o.made != nil:

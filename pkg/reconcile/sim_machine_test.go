@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func (s *sim) call(change func() error) error {
 		return change()
 	}
 	if s.refused[s.writer.op.ID()] {
-		return unix.EBUSY
+		return s.unless(unix.EBUSY, change)
 	}
 	s.breakPoint()
 	if s.rng.IntN(20) == 0 {
@@ -105,7 +106,7 @@ func (s *sim) call(change func() error) error {
 	switch s.rng.IntN(40) {
 	case 0:
 		s.tell("  it fails")
-		return unix.EIO
+		return s.unless(unix.EIO, change)
 	case 1:
 		s.tell("  it takes effect, and reports a failure")
 		_ = change()
@@ -114,6 +115,18 @@ func (s *sim) call(change func() error) error {
 	err := change()
 	s.breakPoint()
 	return err
+}
+
+// unless is an error with which a change fails. Whatever else is wrong, the kernel says first that a place is taken.
+func (s *sim) unless(err error, change func() error) error {
+	if op := s.writer.op; op.Verb == Create && s.isTaken(op.Want.(*simPiece)) {
+		return change()
+	}
+	return err
+}
+
+func (w *simWorld) isTaken(want *simPiece) bool {
+	return !want.second && (w.find(want.id) != nil || want.peer != (spec.ID{}) && w.find(want.peer) != nil)
 }
 
 // begin takes in what the core asks for now.
@@ -140,14 +153,15 @@ func (s *sim) begin() {
 	}
 }
 
-// seen are the objects that the core knows of.
-func (s *sim) seen() map[*simObject]bool {
-	seen := map[*simObject]bool{}
+// seen are the objects that the core knows of as others', and where. What was linkd's when it was found, or was elsewhere, may
+// be another's there by now: nobody can know that before the next look.
+func (s *sim) seen() map[simSight]bool {
+	seen := map[simSight]bool{}
 	for _, kinds := range s.core.found.picture {
 		for _, found := range kinds {
 			for _, r := range found {
-				if o := r.(*simPiece).object; o != nil {
-					seen[o] = true
+				if p := r.(*simPiece); p.object != nil && p.foreign {
+					seen[simSight{p.object, p.space}] = true
 				}
 			}
 		}
@@ -159,6 +173,11 @@ func (s *sim) seen() map[*simObject]bool {
 func (s *sim) deliver(f *simFlight) {
 	s.flights = slices.DeleteFunc(s.flights, func(other *simFlight) bool { return other == f })
 	s.tell("the result of %s: %s", f, f.result())
+	for _, seen := range f.out.seen {
+		maps.DeleteFunc(s.unclear, func(id spec.ID, _ bool) bool {
+			return scopeOf(id) == seen.scope && (seen.links == nil || seen.links.names[id.Key])
+		})
+	}
 	s.core.Now = s.now
 	s.core.Done(f.out)
 }

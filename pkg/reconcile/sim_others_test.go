@@ -18,7 +18,9 @@ func (s *sim) step(seed uint64) {
 			}
 			s.crashes++
 			s.tell("linkd is killed, and started again")
+			killed := s.writer
 			s.restart()
+			s.confuse(killed)
 		}
 	}()
 	free := s.free()
@@ -61,6 +63,21 @@ func (s *sim) step(seed uint64) {
 		panic(simCrash{})
 	}
 	s.begin()
+}
+
+// confuse takes what stood where linkd was killed as it was about to make something for linkd's: it had written that to its
+// journal, and nothing tells it apart any more.
+func (s *sim) confuse(killed *simWrite) {
+	if killed == nil || killed.op.Verb != Create {
+		return
+	}
+	want := killed.op.Want.(*simPiece)
+	for _, id := range []spec.ID{want.id, want.peer} {
+		e, remembered := s.core.journal.Recall(id)
+		if o := s.find(id); o != nil && remembered && !e.Set && e.Print == "" {
+			o.foreign = false
+		}
+	}
 }
 
 // progress does one step of a request, or delivers its result, or has it hang.
@@ -169,7 +186,11 @@ func (s *sim) others() {
 		s.disguise(space, o)
 	case 8:
 		to := alive[s.rng.IntN(len(alive))]
-		if o != nil && o.foreign && o.kind == "box" && to.get("box", o.key) == nil {
+		if o != nil && o.mark != "" && !to.foreign {
+			// Who can put something into a namespace of linkd's own is root there, and would give linkd what carries its mark.
+			return
+		}
+		if o != nil && o.foreign && o.kind == "box" && to.get("box", o.key) == nil && !s.isUnclear(to, "box", o.key) {
 			s.tell("others move %s to %s", o, to.id)
 			s.move(o, to, o.key)
 		}
@@ -191,7 +212,7 @@ func (s *sim) fresh(o *simObject) bool {
 func (s *sim) strange(space *simSpace, value string) {
 	kind := []string{"box", "note", "rule"}[s.rng.IntN(3)]
 	key := []string{"a", "b", "c", "p", "q", "eth", "m", "n", "r", "x"}[s.rng.IntN(10)]
-	if space.get(kind, key) != nil {
+	if space.get(kind, key) != nil || s.isUnclear(space, kind, key) {
 		return
 	}
 	var boxes []*simObject
@@ -241,7 +262,7 @@ func (s *sim) disguise(space *simSpace, o *simObject) {
 	which, before := s.rng.IntN(3), o.key
 	if which != 0 && o.kind == "box" {
 		key := fmt.Sprint([]string{"a", "b", "p", "x", "y"}[s.rng.IntN(5)])
-		if space.get("box", key) == nil {
+		if space.get("box", key) == nil && !s.isUnclear(space, "box", key) {
 			s.tell("others call %s %s", o, key)
 			// A setting belongs to the name.
 			o.key, o.knob = key, "f1"
@@ -252,9 +273,6 @@ func (s *sim) disguise(space *simSpace, o *simObject) {
 		o.mark = ""
 		if !o.foreign && o.peer == nil && (o.kind == "rule" || o.key != before) {
 			o.foreign, o.value, o.knob = true, "f1", "f1"
-			for _, f := range s.flights {
-				delete(f.seen, o)
-			}
 		}
 	}
 	s.announce(space, o.kind, o.index)

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -17,7 +18,7 @@ type simFlight struct {
 	out  *Result
 	open *simSession
 	// seen is what the core knew when it asked.
-	seen map[*simObject]bool
+	seen map[simSight]bool
 	// looked is how many scopes were looked at.
 	looked int
 	// hung: it makes no progress. over: it has its result.
@@ -46,12 +47,21 @@ func (s *sim) advance(f *simFlight) {
 		_, remembered := s.worker.Journal.Recall(job.ID())
 		s.writer = &simWrite{job.Op, f.seen, remembered}
 		if want, is := job.Want.(*simPiece); is && want.adopt && want.home == (spec.ID{}) {
-			if o := s.find(want.id); o != nil && f.seen[o] {
+			if o := s.find(want.id); o != nil && f.seen[simSight{o, o.space.id}] {
 				// From now on it is linkd's, whatever comes of the op.
 				o.foreign = false
 			}
 		}
+		if job.Verb == Create || job.Verb == Replace {
+			s.unclear[job.ID()] = true
+			for _, twin := range job.Twins {
+				s.unclear[twin] = true
+			}
+		}
 		s.worker.next(context.Background(), f.open, f.out)
+		if err := f.out.Errs[len(f.out.Errs)-1]; errors.Is(err, unix.EEXIST) || err == errSkipped {
+			delete(s.unclear, job.ID())
+		}
 		s.writer = nil
 		f.over = len(f.out.Errs) == len(f.r.Ops)
 	default:

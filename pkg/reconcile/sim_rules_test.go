@@ -19,7 +19,8 @@ func (w *simWorld) judge(o *simObject, what string) {
 		return
 	}
 	op := w.writer.op
-	forged := op.Have != nil && w.forged(op)
+	// What the file itself names as the source is not what a mark led to.
+	forged := op.Have != nil && w.forged(op) && !w.comesFromSource(o)
 	switch {
 	case forged && o.space.id != op.Have.(*simPiece).space:
 		w.violate("%s %s: only a mark that others have set in %s led to that", o, what, op.Have.(*simPiece).space)
@@ -34,7 +35,7 @@ func (w *simWorld) judge(o *simObject, what string) {
 		o.foreign = false
 	case op.Want != nil && op.Want.(*simPiece).adopt && o == w.find(op.Want.ID()):
 		o.foreign = false
-	case !w.writer.seen[o]:
+	case !w.writer.seen[simSight{o, o.space.id}]:
 		// It came since linkd looked.
 	default:
 		w.violate("%s %s: %s", o, what, op)
@@ -45,6 +46,12 @@ func (w *simWorld) judge(o *simObject, what string) {
 func (w *simWorld) forged(op *Op) bool {
 	p := op.Have.(*simPiece)
 	return p.object != nil && p.object.foreign && p.mark != "" && p.object.space.foreign && p.object.fetched == ""
+}
+
+// comesFromSource tells whether an object is what the op fetches by the word of a file, or is on that.
+func (w *simWorld) comesFromSource(o *simObject) bool {
+	p, is := w.writer.op.source.(*simPiece)
+	return is && w.writer.op.source != w.writer.op.Have && (o == p.object || o.on == p.object)
 }
 
 // judgeMove checks that linkd may take an object somewhere: from where a file says, or back to where it was.

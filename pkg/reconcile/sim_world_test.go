@@ -22,6 +22,8 @@ type simWorld struct {
 	writer *simWrite
 	// violation is what linkd must not have done.
 	violation string
+	// unclear is what linkd has begun to make and has not looked at since.
+	unclear map[spec.ID]bool
 	// writes counts what linkd did.
 	writes int
 }
@@ -29,9 +31,15 @@ type simWorld struct {
 // simWrite is an op of linkd's under way, and what the core had seen when it asked for it.
 type simWrite struct {
 	op   *Op
-	seen map[*simObject]bool
+	seen map[simSight]bool
 	// remembered: the journal has an entry of the resource.
 	remembered bool
+}
+
+// simSight is an object where it was found.
+type simSight struct {
+	object *simObject
+	space  observe.Identity
 }
 
 // simSpace is a namespace.
@@ -71,7 +79,7 @@ func (o *simObject) String() string {
 }
 
 func newSimWorld() *simWorld {
-	w := &simWorld{names: map[string]*simSpace{}}
+	w := &simWorld{names: map[string]*simSpace{}, unclear: map[spec.ID]bool{}}
 	host := w.newSpace("host", false)
 	w.names[spec.Host] = host
 	for _, name := range []string{"lab", "pod"} {
@@ -155,6 +163,12 @@ func (w *simWorld) find(id spec.ID) *simObject {
 	return nil
 }
 
+// isUnclear tells whether linkd may have made something in a place and has not looked since: what it finds there then is its
+// own, as nothing tells it from what others put there before the look.
+func (w *simWorld) isUnclear(space *simSpace, kind, key string) bool {
+	return slices.ContainsFunc(w.called(space), func(name string) bool { return w.unclear[spec.ID{NS: name, Kind: kind, Key: key}] })
+}
+
 func (w *simWorld) make(s *simSpace, kind, key string) *simObject {
 	w.last++
 	o := &simObject{space: s, kind: kind, key: key, index: w.last, knob: "f0", frame: "x", foreign: w.writer == nil}
@@ -209,7 +223,7 @@ func (w *simWorld) endSpace(s *simSpace) {
 			continue
 		}
 		key := o.key
-		if host.get("box", key) != nil {
+		if host.get("box", key) != nil || w.isUnclear(host, "box", key) {
 			key = fmt.Sprint("dev", o.index)
 		}
 		w.move(o, host, key)

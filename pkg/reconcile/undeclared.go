@@ -39,6 +39,7 @@ func (c *comparison) undeclared() {
 			c.unset(id, e)
 		}
 	}
+	c.settingsFirst()
 	c.forgetReturned()
 	c.forgetConfirmed()
 }

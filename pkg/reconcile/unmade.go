@@ -1,0 +1,49 @@
+package reconcile
+
+import "linkd/pkg/spec"
+
+// noteUnclear notes an op that may have made something: the next look tells.
+func (c *Core) noteUnclear(op *Op) {
+	if op.Verb != Create && op.Verb != Replace {
+		return
+	}
+	c.found.unclear[op.ID()] = true
+	if twin, is := alsoMakes(op.Want); is {
+		c.found.unclear[twin] = true
+	}
+}
+
+// forgetUnmade forgets, at the first look after it was to be made, what was not made after all: what others make under its
+// name from now on is theirs. First: nothing of the scope was found before, so what the last run of linkd was to make counts.
+func (c *Core) forgetUnmade(s *sighting, first bool) {
+	if first {
+		for id, e := range c.journal.In(s.scope) {
+			if !e.Set && !e.Fetched && e.Print == "" {
+				c.forgetIfUnmade(id)
+			}
+		}
+	}
+	for id := range c.found.unclear {
+		if scopeOf(id) == s.scope && c.covers(s, id) {
+			delete(c.found.unclear, id)
+			c.forgetIfUnmade(id)
+		}
+	}
+}
+
+// covers tells whether a look would have found a resource.
+func (c *Core) covers(s *sighting, id spec.ID) bool {
+	want := c.desired.set.Get(id)
+	if s.links == nil || want == nil {
+		return s.links == nil
+	}
+	name, _, _ := c.kinds.byName[id.Kind].onLink(want)
+	return s.links.names[name]
+}
+
+func (c *Core) forgetIfUnmade(id spec.ID) {
+	e, remembered := c.journal.Get(id, c.identity(id.NS))
+	if remembered && !e.Set && !e.Fetched && e.Print == "" && c.found.get(id) == nil {
+		c.journal.Forget(id)
+	}
+}
