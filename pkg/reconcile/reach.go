@@ -173,7 +173,7 @@ func (c *comparison) another(id spec.ID) bool {
 		return v.State == Failed
 	}
 	// How it stood says nothing of what has come to be there since.
-	return c.past[id].State == Failed || len(c.kinds[id.Kind].Diff(c.wanted(id), c.found.get(id))) > 0
+	return c.verdict(id).State == Failed || len(c.kinds[id.Kind].Diff(c.wanted(id), c.found.get(id))) > 0
 }
 
 func (c *comparison) settleAll() {
