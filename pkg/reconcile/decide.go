@@ -245,49 +245,6 @@ func (c *Core) noteChange(id spec.ID) {
 // needs are the resources that r names, and the makers of the namespaces that it is in or reaches into.
 func (c *Core) needs(r spec.Resource) []spec.ID { return c.desired.index.needs(r, nil) }
 
-// surveyor has what is stale looked at where something is about to end, as others may have something on it, and what ends
-// wait for that.
-func (c *Core) surveyor() func(id spec.ID, at lookout) bool {
-	refreshed := map[string]*lane{}
-	return func(id spec.ID, at lookout) bool {
-		d := c.domains[at.ns]
-		if d == nil {
-			return true
-		}
-		waitsFor, known := refreshed[at.ns]
-		if !known {
-			waitsFor = c.refresh(d)
-			refreshed[at.ns] = waitsFor
-		}
-		for _, l := range d.lanes {
-			if waitsFor == nil && at.ends && !l.clean() {
-				// Whether a namespace can go depends on all that is in it.
-				waitsFor = l
-			}
-		}
-		if waitsFor != nil {
-			waitsFor.waiting.ids[id] = true
-		}
-		return waitsFor == nil
-	}
-}
-
-// refresh makes dirty what is stale in a namespace, and returns a lane that has to be looked at for that; nil where all is
-// known.
-func (c *Core) refresh(d *domain) (waitsFor *lane) {
-	for i := range c.kinds.list {
-		k := &c.kinds.list[i]
-		if s := (scope{d.name, k.Name}); c.found.stale[s] {
-			delete(c.found.stale, s)
-			c.mark(d, k, everything)
-			if l := d.lane(k); !l.clean() {
-				waitsFor = l
-			}
-		}
-	}
-	return waitsFor
-}
-
 // forgetNamespaces stops looking for namespaces that are gone, that no file names, and in which nothing of linkd's can
 // be left.
 func (c *Core) forgetNamespaces() {
