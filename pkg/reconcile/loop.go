@@ -58,6 +58,7 @@ type Loop struct {
 
 	mu      sync.Mutex
 	status  *Status
+	rows    [][]ResourceStatus // of status, until they are listed
 	changed chan struct{}
 }
 
@@ -249,14 +250,14 @@ func (l *Loop) publish() {
 		return
 	}
 	e.Conclude()
-	status := e.Status(l.files)
+	status, rows := e.status(l.files)
 	if !l.cadence.since.IsZero() {
 		status.Took = now.Sub(l.cadence.since)
 	}
 	status.Warnings = append(status.Warnings, l.warnings...)
 	l.cadence.published(now, e.unfinished())
 	l.mu.Lock()
-	l.status = status
+	l.status, l.rows = status, rows
 	close(l.changed)
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
@@ -266,7 +267,7 @@ func (l *Loop) publish() {
 		if !quiet && now.Before(q.until) {
 			return false
 		}
-		q.status = status
+		q.status, _ = l.Status()
 		close(q.done)
 		return true
 	})
@@ -277,5 +278,8 @@ func (l *Loop) publish() {
 func (l *Loop) Status() (*Status, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.status != nil && l.status.Resources == nil {
+		l.status.Resources, l.rows = listed(l.rows), nil
+	}
 	return l.status, l.changed
 }

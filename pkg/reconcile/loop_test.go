@@ -169,7 +169,8 @@ func TestLoopTellsOfANamespaceThatDoesNotAnswer(t *testing.T) {
 		for step(); e.running > 0; step() {
 			e.take(<-e.results)
 		}
-		return loop.status
+		status, _ := loop.Status()
+		return status
 	}
 	b.want("host/box/a")
 	if s := answer(); !of("host/box/a")(s) {

@@ -59,7 +59,15 @@ const (
 
 // Status is how everything stands after the last pass.
 func (c *Core) Status(files []spec.FileState) *Status {
-	s := &Status{Version: 1, Files: files, Counters: c.Counters}
+	s, rows := c.status(files)
+	s.Resources = listed(rows)
+	return s
+}
+
+// status is the same without Resources. To list ten thousand costs more than to repair one of them, so it is left to who
+// reads the list.
+func (c *Core) status(files []spec.FileState) (s *Status, rows [][]ResourceStatus) {
+	s = &Status{Version: 1, Files: files, Counters: c.Counters}
 	if s.Files == nil {
 		s.Files = []spec.FileState{}
 	}
@@ -67,8 +75,8 @@ func (c *Core) Status(files []spec.FileState) *Status {
 		s.Warnings = append(s.Warnings, err.Error())
 	}
 	s.Warnings = append(s.Warnings, c.unconfirmed()...)
-	s.Resources, s.Counts = c.rows.snapshot(), maps.Clone(c.rows.counts)
-	s.Resources = c.withUndecided(s.Resources, s.Counts)
+	rows, s.Counts = c.rows.snapshot(), maps.Clone(c.rows.counts)
+	c.addUndecided(rows, s.Counts)
 	var left []ResourceStatus
 	for id := range c.troubled {
 		// What could not be deleted has no line in a file, and no row.
@@ -79,7 +87,7 @@ func (c *Core) Status(files []spec.FileState) *Status {
 	}
 	if len(left) > 0 {
 		slices.SortFunc(left, func(a, b ResourceStatus) int { return strings.Compare(a.ID, b.ID) })
-		s.Resources = slices.Concat(s.Resources, left)
+		rows = append(rows, left)
 	}
 	s.State = overall(s.Counts)
 	behind := c.Behind()
@@ -90,47 +98,63 @@ func (c *Core) Status(files []spec.FileState) *Status {
 	if s.State == Converged && (!c.Quiet() || len(behind) > 0) {
 		s.State = Converging
 	}
-	return s
+	return s, rows
 }
 
-// withUndecided is the status of resources where of some it is not known what comes of them. What has failed is failed
-// while it is tried again.
-func (c *Core) withUndecided(rows []ResourceStatus, counts map[State]int) []ResourceStatus {
-	own := false
+// listed are the rows as one list, which is never nil.
+func listed(rows [][]ResourceStatus) []ResourceStatus {
+	if list := slices.Concat(rows...); list != nil {
+		return list
+	}
+	return []ResourceStatus{}
+}
+
+// addUndecided makes rows those of resources where of some it is not known what comes of them. What has failed is failed while
+// it is tried again.
+func (c *Core) addUndecided(rows [][]ResourceStatus, counts map[State]int) {
+	own := map[int]bool{}
 	for id := range c.troubled {
 		i, wanted := c.rows.at[id]
 		if !wanted || !c.isUndecided(id) {
 			continue
 		}
-		if !own {
-			rows, own = slices.Clone(rows), true
+		n := i / rowsInPiece
+		if !own[n] {
+			rows[n], own[n] = slices.Clone(rows[n]), true
 		}
 		v, failed := c.failed[id]
 		if !failed {
 			v = Verdict{Pending, "linkd is changing it"}
 		}
-		counts[rows[i].State]--
+		row := &rows[n][i%rowsInPiece]
+		counts[row.State]--
 		counts[v.State]++
-		rows[i].State, rows[i].Reason = v.State, plain.Text(v.Reason)
+		row.State, row.Reason = v.State, plain.Text(v.Reason)
 	}
-	return rows
 }
 
-// rows are the status of the wanted resources in ID order, kept so that a pass costs by what changed.
+// rows are the status of the wanted resources in ID order, in pieces, kept so that a pass costs by what changed.
 type rows struct {
-	list []ResourceStatus
-	at   map[spec.ID]int
+	pieces [][]ResourceStatus
+	at     map[spec.ID]int
 	// counts is how many are in each state.
 	counts map[State]int
-	given  bool // list has been handed out, and is not written to any more
+	// given are the pieces that have been handed out, and are not written to any more.
+	given []bool
 }
 
+// rowsInPiece is how many rows each piece has, but for the last.
+const rowsInPiece = 128
+
 func newRows(want *spec.Set) rows {
-	r := rows{list: make([]ResourceStatus, want.Len()), at: make(map[spec.ID]int, want.Len()), counts: map[State]int{Pending: want.Len()}}
+	list := make([]ResourceStatus, want.Len())
+	r := rows{at: make(map[spec.ID]int, want.Len()), counts: map[State]int{Pending: want.Len()}}
 	for i, w := range want.All() {
-		r.list[i] = row(w.ID(), Verdict{State: Pending, Reason: "not looked at yet"}, w.Origin().String())
+		list[i] = row(w.ID(), Verdict{State: Pending, Reason: "not looked at yet"}, w.Origin().String())
 		r.at[w.ID()] = i
 	}
+	r.pieces = slices.Collect(slices.Chunk(list, rowsInPiece))
+	r.given = make([]bool, len(r.pieces))
 	return r
 }
 
@@ -143,21 +167,22 @@ func (r *rows) set(id spec.ID, v Verdict) {
 	if !wanted {
 		return
 	}
-	if r.given {
-		r.list, r.given = slices.Clone(r.list), false
+	n := i / rowsInPiece
+	if r.given[n] {
+		r.pieces[n], r.given[n] = slices.Clone(r.pieces[n]), false
 	}
-	r.counts[r.list[i].State]--
+	row := &r.pieces[n][i%rowsInPiece]
+	r.counts[row.State]--
 	r.counts[v.State]++
-	r.list[i].State, r.list[i].Reason = v.State, plain.Text(v.Reason)
+	row.State, row.Reason = v.State, plain.Text(v.Reason)
 }
 
-// snapshot is the list as it is now, for others to keep.
-func (r *rows) snapshot() []ResourceStatus {
-	r.given = true
-	if r.list == nil {
-		return []ResourceStatus{}
+// snapshot is the rows as they are now, for others to keep.
+func (r *rows) snapshot() [][]ResourceStatus {
+	for n := range r.given {
+		r.given[n] = true
 	}
-	return r.list
+	return slices.Clone(r.pieces)
 }
 
 // Count is how many resources are in each state.
