@@ -102,15 +102,7 @@ func (w *World) listen(in *Inbox, protocol int, groups []uint, read func(in *Inb
 		f.Close()
 		return nil, err
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		w.receive(f, in, read)
-	}()
-	return func() {
-		f.Close()
-		<-done
-	}, nil
+	return readEvents(fd, f, func(ns int, msg []byte) { read(in, ns, msg) }, in), nil
 }
 
 func subscribe(fd int, groups []uint) error {
@@ -135,35 +127,6 @@ func subscribe(fd int, groups []uint) error {
 		}
 	}
 	return nil
-}
-
-// receive reads until the file is closed. It waits in the runtime's poller, so it takes no thread.
-func (w *World) receive(f *os.File, in *Inbox, read func(in *Inbox, ns int, msg []byte)) {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return
-	}
-	buf, oob := make([]byte, longestDatagram), make([]byte, unix.CmsgSpace(4))
-	for {
-		var n, oobn int
-		var from unix.Sockaddr
-		var rerr error
-		if conn.Read(func(fd uintptr) bool {
-			n, oobn, _, from, rerr = unix.Recvmsg(int(fd), buf, oob, 0)
-			return !errors.Is(rerr, unix.EAGAIN)
-		}) != nil {
-			return
-		}
-		switch sender, _ := from.(*unix.SockaddrNetlink); {
-		case errors.Is(rerr, unix.ENOBUFS):
-			in.overrun()
-		case rerr != nil:
-			return
-		case sender != nil && sender.Pid == 0:
-			// Only the kernel has port 0; anybody may send to a multicast socket.
-			read(in, namespaceID(oob[:oobn]), buf[:n])
-		}
-	}
 }
 
 // namespaceID is the id of the namespace that a message is from, in linkd's own; the kernel leaves it out for that.

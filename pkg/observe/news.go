@@ -51,6 +51,7 @@ type Inbox struct {
 	mu       sync.Mutex
 	news     map[newsKey]News
 	overruns int
+	sources  []*eventSocket
 }
 
 type newsKey struct {
@@ -110,10 +111,33 @@ func (in *Inbox) wake() {
 	}
 }
 
-// Take empties the inbox. Overruns counts how often the kernel dropped messages since the last Take.
-func (in *Inbox) Take() (news []News, overruns int) {
+func (in *Inbox) addSource(s *eventSocket) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.sources = append(in.sources, s)
+}
+
+func (in *Inbox) removeSource(s *eventSocket) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.sources = slices.DeleteFunc(slices.Clone(in.sources), func(other *eventSocket) bool { return other == s })
+}
+
+// Take empties the inbox, and the sockets that it is filled from as far as they are read at once. Overruns counts how often
+// the kernel dropped messages since the last Take.
+func (in *Inbox) Take() (news []News, overruns int) {
+	in.mu.Lock()
+	sources := in.sources
+	in.mu.Unlock()
+	for _, s := range sources {
+		s.readQueued()
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	select {
+	case <-in.Ready:
+	default:
+	}
 	for _, n := range in.news {
 		news = append(news, n)
 	}

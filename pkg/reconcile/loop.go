@@ -92,6 +92,9 @@ func (l *Loop) Run(ctx context.Context) {
 	l.load()
 	silent := time.Now().Add(jitter(silentPause))
 	for {
+		if l.hear() {
+			l.repopulate()
+		}
 		e.Begin(ctx)
 		if ctx.Err() != nil {
 			return
@@ -104,9 +107,6 @@ func (l *Loop) Run(ctx context.Context) {
 		case r := <-e.Results():
 			e.take(r)
 		case <-l.Inbox.Ready:
-			if l.hear() {
-				l.repopulate()
-			}
 		case <-l.FilesChanged:
 			if l.failed || l.Stamp() != l.stamp {
 				l.load()
@@ -156,10 +156,13 @@ func (l *Loop) wake(silent time.Time) time.Time {
 
 func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2) }
 
-// hear takes the news in. Populated: other things are wanted now, because templates stand for others.
+// hear takes the news in. It comes before every look, so that the news of what linkd has just done causes no other look.
+// Populated: other things are wanted now, because templates stand for others.
 func (l *Loop) hear() (populated bool) {
 	news, overruns := l.Inbox.Take()
-	l.Engine.Hear(news)
+	if len(news) > 0 {
+		l.Engine.Hear(news)
+	}
 	if overruns > 0 {
 		l.Engine.Counters.Overruns += overruns
 		l.Engine.note(Event{Event: Overrun, Count: l.Engine.Counters.Overruns})
