@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"linkd/pkg/spec"
 )
@@ -81,4 +84,23 @@ func (w *World) checkPin(ns *NS) error {
 	}
 	return fmt.Errorf("%s is not the process any more in which linkd wired %s: take %[2]s out of the files, reload, and declare it anew",
 		w.declared[ns.Name].Selector, ns.Name)
+}
+
+// stillFinds tells whether a namespace that is open would be found under its name now. Where that takes more than a look at
+// one file, the answer is no.
+func (w *World) stillFinds(ns *NS) bool {
+	if ns.Name == spec.Host {
+		return true
+	}
+	if _, heard := w.knownID(ns); w.listening.Load() && !heard {
+		return false
+	}
+	declared, is := w.Declared(ns.Name)
+	path, isFile := pathOf(declared.Selector)
+	if !is || !isFile || filepath.Dir(path) != NetnsDir || path != ns.Path {
+		return false
+	}
+	var now unix.Stat_t
+	inode, err := ns.Inode()
+	return err == nil && unix.Lstat(path, &now) == nil && inode == Inode{now.Dev, now.Ino} && w.checkPin(ns) == nil
 }

@@ -122,6 +122,35 @@ func (s *Session) Retry(name string) {
 	}
 }
 
+// Join moves the open namespaces of another session into this one, and ends the other.
+func (s *Session) Join(other *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, ns := range other.opened {
+		if s.opened[name] == nil {
+			s.opened[name], ns.session = ns, s
+			delete(other.opened, name)
+		}
+	}
+	other.Close()
+}
+
+// Split is a session with those of some namespaces that are open in this one and still found by their names: whoever uses
+// them need not open them again.
+func (s *Session) Split(names []string) *Session {
+	part := s.world.NewSession()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		if ns := s.opened[name]; ns != nil && s.world.stillFinds(ns) {
+			ns.Forget()
+			part.opened[name], ns.session = ns, part
+			delete(s.opened, name)
+		}
+	}
+	return part
+}
+
 // Close closes every namespace of the session.
 func (s *Session) Close() {
 	s.mu.Lock()

@@ -34,3 +34,43 @@ func addRule(ns *observe.NS) error {
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Type: nop}})
 	return ns.Change(req)
 }
+
+// A namespace that is open is used again while its name leads to it.
+func TestSplitHandsOutWhatIsStillFound(t *testing.T) {
+	noLeaks(t)
+	lab := conform.Open(t)
+	path := observe.NetnsDir + "/other"
+	mount(t, path)
+	declare(t, lab.World, "lab=name:lab", "other=name:other")
+	first := lab.World.NewSession()
+	defer first.Close()
+	open := func(s *observe.Session, name string) *observe.NS {
+		t.Helper()
+		ns, err := s.Open(name)
+		conform.Must(t, err)
+		return ns
+	}
+	kept, other, host := open(first, "lab"), open(first, "other"), open(first, "host")
+	conform.Must(t, unmount(path))
+	mount(t, path)
+	second := first.Split([]string{"lab", "other", "host"})
+	defer second.Close()
+	if open(second, "lab") != kept || open(second, "host") != host {
+		t.Error("what is still found is opened once more")
+	}
+	if now := open(second, "other"); now == other || now.Identity == other.Identity {
+		t.Error("what was made anew is taken for what it was")
+	}
+	third := lab.World.NewSession()
+	third.Join(second)
+	defer third.Close()
+	if open(third, "lab") != kept {
+		t.Error("what another session has opened is opened once more")
+	}
+	declare(t, lab.World, "lab=name:other")
+	fourth := third.Split([]string{"lab"})
+	defer fourth.Close()
+	if open(fourth, "lab") == kept {
+		t.Error("a name that stands for another namespace now is taken for what it was")
+	}
+}

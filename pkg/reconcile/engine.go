@@ -18,6 +18,8 @@ type Engine struct {
 	now     func() time.Time
 	results chan *Result
 	running int
+	// kept are the namespaces that are open because of a result that was just taken in: the next request may be about them.
+	kept *observe.Session
 	// refreshed is when processes and containers were last asked about anew.
 	refreshed time.Time
 }
@@ -49,6 +51,7 @@ func (e *Engine) Converge(ctx context.Context) {
 func (e *Engine) finish() {
 	for e.running > 0 {
 		e.take(<-e.results)
+		e.closeKept()
 	}
 }
 
@@ -67,6 +70,7 @@ func (e *Engine) Plan(ctx context.Context) Plan {
 
 // Begin has the worker carry out what is to be done now. It does not wait: Results tells of what is done.
 func (e *Engine) Begin(ctx context.Context) {
+	defer e.closeKept()
 	e.Now = e.now()
 	e.Declare()
 	if e.running == 0 || e.Now.Sub(e.refreshed) > stale {
@@ -79,7 +83,36 @@ func (e *Engine) Begin(ctx context.Context) {
 	}
 	for _, r := range e.Requests() {
 		e.running++
-		go func() { e.results <- e.Worker.Do(ctx, r) }()
+		session := e.sessionFor(r)
+		go func() { e.results <- e.Worker.Do(ctx, session, r) }()
+	}
+}
+
+// sessionFor is a session for a request, with what is open of the namespaces that it is about.
+func (e *Engine) sessionFor(r *Request) *observe.Session {
+	if e.kept == nil {
+		return e.Worker.World.NewSession()
+	}
+	var names []string
+	for _, l := range r.lanes {
+		names = append(names, l.domain.name)
+	}
+	return e.kept.Split(names)
+}
+
+// keep keeps open what a request has opened, until others are begun.
+func (e *Engine) keep(session *observe.Session) {
+	if e.kept == nil {
+		e.kept = session
+	} else {
+		e.kept.Join(session)
+	}
+}
+
+func (e *Engine) closeKept() {
+	if e.kept != nil {
+		e.kept.Close()
+		e.kept = nil
 	}
 }
 
@@ -90,6 +123,9 @@ func (e *Engine) Results() <-chan *Result { return e.results }
 func (e *Engine) take(r *Result) {
 	e.running--
 	e.Now = e.now()
+	if r.session != nil {
+		e.keep(r.session)
+	}
 	e.Done(r)
 }
 

@@ -57,6 +57,8 @@ type Result struct {
 	blind map[string]error
 	// Errs are those of the ops. An op of which there is none was not tried.
 	Errs []error
+	// session is what was opened for it; nil where that is everybody's.
+	session *observe.Session
 }
 
 // looks tells whether nothing is changed by the request: it is one to look, or there is none.

@@ -34,16 +34,13 @@ type opener interface {
 	Retry(name string)
 }
 
-// Do carries out a request.
-func (w *Worker) Do(ctx context.Context, r *Request) *Result {
-	session := w.World.NewSession()
+// Do carries out a request in a session, which the result has then.
+func (w *Worker) Do(ctx context.Context, session *observe.Session, r *Request) *Result {
+	out := &Result{Request: r, session: session}
 	if w.World.OnlyLooks() {
 		// What the namespaces call each other can be told only of those that are open together.
-		session = w.World.Shared()
-	} else {
-		defer session.Close()
+		session, out.session = w.World.Shared(), nil
 	}
-	out := &Result{Request: r}
 	if r.Ops == nil {
 		w.look(ctx, session, out)
 		return out
