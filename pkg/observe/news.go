@@ -52,6 +52,8 @@ type Inbox struct {
 	news     map[newsKey]News
 	overruns int
 	sources  []*eventSocket
+	// foreignToo: somebody waits for news of foreign routes, too.
+	foreignToo bool
 }
 
 type newsKey struct {
@@ -71,8 +73,23 @@ func (in *Inbox) put(n News) {
 		n = before.and(n)
 	}
 	in.news[at] = n
+	wanted := !n.Foreign || in.foreignToo
 	in.mu.Unlock()
-	in.wake()
+	if wanted {
+		in.wake()
+	}
+}
+
+// WaitFor sets whether news that is of foreign routes alone makes the inbox ready. A routing daemon changes thousands of them,
+// and where nobody waits for one, it is soon enough to take the news with the next.
+func (in *Inbox) WaitFor(foreign bool) {
+	in.mu.Lock()
+	wanted := foreign && !in.foreignToo && len(in.news) > 0
+	in.foreignToo = foreign
+	in.mu.Unlock()
+	if wanted {
+		in.wake()
+	}
 }
 
 // and is one piece of news for two about the same place.

@@ -35,6 +35,30 @@ func addRule(ns *observe.NS) error {
 	return ns.Change(req)
 }
 
+// News of foreign routes alone wakes nobody, unless somebody waits for that.
+func TestForeignRoutesWakeNobody(t *testing.T) {
+	noLeaks(t)
+	lab := conform.Open(t)
+	lab.IP(t, "link set lo up")
+	lab.World.DeclareDestinations(observe.Destinations{})
+	e := listen(t, lab.World)
+	lab.IP(t, "route add 10.7.0.0/16 dev lo proto bird")
+	// What comes after it has been heard with it.
+	conform.Must(t, addRule(lab.NS))
+	<-e.inbox.Ready
+	news, _ := e.inbox.Take()
+	if len(news) != 2 {
+		t.Errorf("heard %v", news)
+	}
+	e.inbox.WaitFor(true)
+	lab.IP(t, "route del 10.7.0.0/16 dev lo proto bird")
+	<-e.inbox.Ready
+	e.inbox.WaitFor(false)
+	if news, _ := e.inbox.Take(); len(news) != 1 || !news[0].Foreign {
+		t.Errorf("heard %v", news)
+	}
+}
+
 // A namespace that is open is used again while its name leads to it.
 func TestSplitHandsOutWhatIsStillFound(t *testing.T) {
 	noLeaks(t)

@@ -33,3 +33,21 @@ func (c *Core) waitsIn(s scope) bool {
 	}
 	return c.found.blind[s] != nil
 }
+
+// waitsForRoutes tells whether something somewhere may be waiting for a route of others.
+func (c *Core) waitsForRoutes() bool {
+	if len(c.troubled)+len(c.found.blind) > mostRechecked {
+		return true
+	}
+	for id := range c.troubled {
+		if hears(c.kinds.byName[id.Kind], observe.RouteTopic) {
+			return true
+		}
+	}
+	for s := range c.found.blind {
+		if hears(c.kinds.byName[s.kind], observe.RouteTopic) {
+			return true
+		}
+	}
+	return false
+}

@@ -101,6 +101,7 @@ func (l *Loop) Run(ctx context.Context) {
 		}
 		l.publish()
 		e.Worker.Progress()
+		l.Inbox.WaitFor(e.waitsForRoutes())
 		timer := time.NewTimer(time.Until(l.wake(silent)))
 		select {
 		case <-ctx.Done():
