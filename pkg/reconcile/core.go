@@ -65,6 +65,8 @@ type desired struct {
 type found struct {
 	picture
 	relations map[string]*relations
+	// memories are of the scopes with much in them that are looked at as a whole.
+	memories map[scope]*Memory
 	// onLinks are of the scopes with much in them that were looked at by link.
 	onLinks map[scope]*onLinks
 	// compared are the scopes of which all that was found has been compared with what is wanted now.
@@ -90,7 +92,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		desired: desired{set: &spec.Set{}, index: newIndex(nil), search: journal.Fresh},
 		domains: map[string]*domain{},
 		found: found{
-			picture: picture{}, relations: map[string]*relations{}, onLinks: map[scope]*onLinks{}, compared: map[scope]bool{}, blind: map[scope]error{}, stale: map[scope]bool{}, unclear: map[spec.ID]bool{},
+			picture: picture{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, compared: map[scope]bool{}, blind: map[scope]error{}, stale: map[scope]bool{}, unclear: map[spec.ID]bool{},
 			feared: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
 		},
 		plan:     newPlan(),

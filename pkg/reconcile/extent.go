@@ -85,6 +85,8 @@ type sighting struct {
 	names map[int]string
 	// byID is what was found, by ID, where links is nil.
 	byID map[spec.ID]spec.Resource
+	// memory is what the look leaves to the next one.
+	memory *Memory
 }
 
 // narrowed are the links of an extent, if it is enough to look at what belongs to them; nil if all has to be looked at.
@@ -115,8 +117,20 @@ func (c *Core) put(k *Registered, s *sighting) {
 	first := before == nil
 	var now map[spec.ID]spec.Resource
 	rs, touched := c.found.relations[k.Name], map[spec.Place]bool{}
+	if s.memory != nil {
+		c.found.memories[s.scope] = s.memory
+	}
+	if gone, fresh, ok := c.putChanges(s, before); ok {
+		c.protect(gone, fresh)
+		c.forgetUnmade(s, first)
+		return
+	}
 	if s.links == nil || before == nil {
 		now = s.all()
+		if len(now) != len(s.found) {
+			// Of two with the same ID, the memory cannot tell which is the one in the picture.
+			delete(c.found.memories, s.scope)
+		}
 		p[s.scope.ns][s.scope.kind] = now
 		if !c.changed(k, s, before, todo) {
 			todo.scopes[s.scope] = true

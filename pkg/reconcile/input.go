@@ -90,6 +90,7 @@ func (c *Core) forget(d *domain) {
 		delete(c.found.onLinks, scope{d.name, kind})
 	}
 	delete(c.found.picture, d.name)
+	maps.DeleteFunc(c.found.memories, func(s scope, _ *Memory) bool { return s.ns == d.name })
 	maps.DeleteFunc(c.found.blind, func(s scope, _ error) bool { return s.ns == d.name })
 	for kind, rs := range c.found.relations {
 		for _, id := range rs.connect(c.found.picture, touched[kind]) {

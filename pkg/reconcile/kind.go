@@ -31,6 +31,9 @@ type Query[R spec.Resource] struct {
 	// Links, unless it is nil, are the links whose resources are to be found. The engine drops what belongs to others. Only a
 	// kind that has Link, and no FromID, gets them.
 	Links *observe.Links
+	// Memory is what the look before has left, for a kind that has Same; nil where it has left nothing. Every resource that is
+	// found is either recalled or kept.
+	Memory *Memory
 }
 
 // Purpose is what a query is for.

@@ -208,6 +208,7 @@ func (c *Core) look(l *lane) *Request {
 		look := Scope{Kind: k, extent: x, search: search && k.selective()}
 		look.known = c.found.blind[s] == nil && c.found.picture[s.ns][s.kind] != nil
 		look.wanted = c.interest(k, s)
+		look.memory = c.memoryFor(k, s)
 		r.Look = append(r.Look, look)
 	}
 	l.dirty, l.urgent = map[string]extent{}, false

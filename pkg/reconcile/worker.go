@@ -82,7 +82,7 @@ func (w *Worker) look(ctx context.Context, session *observe.Session, out *Result
 		if err != nil {
 			out.blind[s.Kind.Name] = err
 		} else {
-			if seen.links == nil {
+			if seen.links == nil && (seen.memory == nil || seen.memory.looks == 1) {
 				seen.all()
 			}
 			out.seen = append(out.seen, seen)
@@ -102,7 +102,11 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
 		seen.links, seen.names = &s.extent, links.Names()
 	}
 	if !s.Kind.selective() {
-		seen.found, err = s.Kind.Observe(ctx, ns, Query[spec.Resource]{Wanted: s.wanted, Links: links})
+		if seen.memory = s.memory; seen.memory != nil {
+			seen.memory.begin()
+			defer seen.memory.end()
+		}
+		seen.found, err = s.Kind.Observe(ctx, ns, Query[spec.Resource]{Wanted: s.wanted, Links: links, Memory: s.memory})
 		return seen, err
 	}
 	wanted := s.wanted

@@ -37,12 +37,12 @@ func register() reconcile.Registered {
 type kind struct{}
 
 // Observe implements reconcile.Kind.
-func (kind) Observe(ctx context.Context, ns *observe.NS, _ reconcile.Query[*Address]) ([]*Address, error) {
+func (kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Address]) ([]*Address, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return list(ns, unix.AF_UNSPEC, 0, links.NameOf)
+	return list(ns, unix.AF_UNSPEC, 0, links.NameOf, query.Memory)
 }
 
 // Owned implements reconcile.Kind.

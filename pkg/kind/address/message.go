@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -80,27 +81,34 @@ func familyOf(ip netip.Addr) int {
 
 // listOn lists the addresses of a's family on a's device.
 func listOn(ns *observe.NS, a *Address, index int) ([]*Address, error) {
-	return list(ns, familyOf(a.Prefix.Addr()), index, func(int) string { return a.Dev })
+	return list(ns, familyOf(a.Prefix.Addr()), index, func(int) string { return a.Dev }, nil)
 }
 
 // list lists addresses: index 0 is all devices.
-func list(ns *observe.NS, family, index int, nameOf func(index int) string) ([]*Address, error) {
+func list(ns *observe.NS, family, index int, nameOf func(index int) string, memory *reconcile.Memory) ([]*Address, error) {
 	msgs, err := dump(ns, family, index)
 	if err != nil {
 		return nil, err
 	}
 	found := make([]*Address, 0, len(msgs))
 	for _, msg := range msgs {
+		at := int(nl.DeserializeIfAddrmsg(msg).Index)
+		dev := nameOf(at)
+		if dev == "" {
+			// The device came after the links were listed; the news of it is on its way.
+			continue
+		}
+		if a, known := memory.Recall(msg, func(r spec.Resource) bool { return r.(*Address).Dev == dev }).(*Address); known {
+			found = append(found, a)
+			continue
+		}
 		a, err := parse(msg)
 		if err != nil {
 			return nil, err
 		}
-		// A device without a name came after the links were listed; the news of it is on its way.
-		a.index = int(nl.DeserializeIfAddrmsg(msg).Index)
-		if a.Dev = nameOf(a.index); a.Dev != "" {
-			a.NS = ns.Name
-			found = append(found, a)
-		}
+		a.NS, a.Dev, a.index = ns.Name, dev, at
+		memory.Keep(msg, a)
+		found = append(found, a)
 	}
 	return found, nil
 }

@@ -1,0 +1,118 @@
+package reconcile
+
+import "linkd/pkg/spec"
+
+// Memory is what one look at a scope leaves to the next: the kernel's messages, and the resource that was made of each. A look
+// at ten thousand resources, of which one has changed, then costs little more than the kernel takes to list them. What is
+// recalled is shared with earlier looks, so nobody changes it.
+type Memory struct {
+	known map[string]*remembered
+	looks int
+	fresh []spec.Resource
+	gone  []spec.Resource
+}
+
+type remembered struct {
+	r    spec.Resource
+	look int // the last in which the message was there
+}
+
+// fewRemembered is the number of resources up to which nothing is remembered of a scope.
+const fewRemembered = 256
+
+func newMemory() *Memory { return &Memory{known: map[string]*remembered{}} }
+
+// begin begins a look.
+func (m *Memory) begin() {
+	m.looks++
+	m.fresh, m.gone = nil, nil
+}
+
+// Recall is what was made of a message before, if it still holds good, and else nil. A nil Memory recalls nothing.
+func (m *Memory) Recall(msg []byte, holds func(spec.Resource) bool) spec.Resource {
+	if m == nil {
+		return nil
+	}
+	k := m.known[string(msg)]
+	if k == nil || !holds(k.r) {
+		return nil
+	}
+	k.look = m.looks
+	return k.r
+}
+
+// Keep remembers what is made of a message.
+func (m *Memory) Keep(msg []byte, r spec.Resource) {
+	if m == nil {
+		return
+	}
+	if before := m.known[string(msg)]; before != nil {
+		m.gone = append(m.gone, before.r)
+	}
+	m.known[string(msg)] = &remembered{r, m.looks}
+	m.fresh = append(m.fresh, r)
+}
+
+// end ends a look: what was not there any more is gone.
+func (m *Memory) end() {
+	for msg, k := range m.known {
+		if k.look != m.looks {
+			m.gone = append(m.gone, k.r)
+			delete(m.known, msg)
+		}
+	}
+}
+
+// memoryFor is the memory for the next look at a scope; nil where there is too little to be remembered. What comes of it is
+// the memory after that: if nothing does, the look after it begins with an empty one.
+func (c *Core) memoryFor(k *Registered, s scope) *Memory {
+	m := c.found.memories[s]
+	delete(c.found.memories, s)
+	if m == nil && k.comparable() && len(c.found.picture[s.ns][s.kind]) > fewRemembered {
+		m = newMemory()
+	}
+	return m
+}
+
+// putChanges makes the difference to the look before part of the picture, has that compared, and returns what is gone and what
+// is new. It is not ok where the difference cannot be told.
+func (c *Core) putChanges(s *sighting, found map[spec.ID]spec.Resource) (gone, fresh map[spec.ID]spec.Resource, ok bool) {
+	m, todo := s.memory, c.plan.todo
+	if m == nil || m.looks == 1 || found == nil {
+		return nil, nil, false
+	}
+	gone, fresh = map[spec.ID]spec.Resource{}, map[spec.ID]spec.Resource{}
+	for _, r := range m.gone {
+		id := r.ID()
+		if found[id] != r {
+			// Two have the same ID.
+			return nil, nil, false
+		}
+		gone[id] = r
+	}
+	for _, r := range m.fresh {
+		id := r.ID()
+		if fresh[id] != nil || found[id] != nil && gone[id] == nil {
+			return nil, nil, false
+		}
+		fresh[id] = r
+	}
+	for id := range gone {
+		delete(found, id)
+		todo.ids[id] = true
+		if fresh[id] == nil {
+			c.noteChange(id)
+		}
+	}
+	for id, r := range fresh {
+		found[id] = r
+		todo.ids[id] = true
+		if gone[id] == nil {
+			c.noteChange(id)
+		}
+	}
+	if !c.found.compared[s.scope] {
+		todo.scopes[s.scope] = true
+	}
+	return gone, fresh, true
+}
