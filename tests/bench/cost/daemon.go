@@ -36,13 +36,16 @@ type daemon struct {
 	said   bytes.Buffer
 }
 
-func start(s settings, files string) (*daemon, error) {
+func start(s settings, files ...string) (*daemon, error) {
 	dir, err := os.MkdirTemp("/run", "cost-")
 	if err != nil {
 		return nil, err
 	}
 	d := &daemon{dir: dir, linkd: s.linkd, during: s.during}
-	if err := d.write(files); err != nil {
+	if err := os.Mkdir(d.config(), 0o755); err != nil {
+		return nil, err
+	}
+	if err := d.write(files...); err != nil {
 		return nil, err
 	}
 	d.cmd = exec.Command(s.linkd, "run", "--config", d.config(), "--runtime-dir", filepath.Join(dir, "run"))
@@ -66,15 +69,20 @@ func start(s settings, files string) (*daemon, error) {
 	return d, nil
 }
 
-func (d *daemon) config() string { return filepath.Join(d.dir, "links.yaml") }
+func (d *daemon) config() string { return filepath.Join(d.dir, "linkd.d") }
 
-// write replaces the file at once, as editors do.
-func (d *daemon) write(files string) error {
-	aside := filepath.Join(d.dir, "links.yaml.new")
-	if err := os.WriteFile(aside, []byte(files), 0o644); err != nil {
-		return err
+// write replaces each file at once, as editors do.
+func (d *daemon) write(files ...string) error {
+	aside := filepath.Join(d.dir, "new")
+	for i, text := range files {
+		if err := os.WriteFile(aside, []byte(text), 0o644); err != nil {
+			return err
+		}
+		if err := os.Rename(aside, filepath.Join(d.config(), fmt.Sprintf("%d.yaml", i))); err != nil {
+			return err
+		}
 	}
-	return os.Rename(aside, d.config())
+	return nil
 }
 
 func (d *daemon) wait() error {

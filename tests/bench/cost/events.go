@@ -11,20 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wired is the file for n namespaces, each with a veth into one of the bridges, an address and a default route.
-func wired(n int) (names []string, file string) {
-	var b strings.Builder
-	b.WriteString("namespaces:\n")
-	for i := range n {
-		names = append(names, fmt.Sprintf("n%05d", i))
-		fmt.Fprintf(&b, "  n%05d: {}\n", i)
+// inFile is how many namespaces are in a file: it takes 100,000 lines and list items.
+const inFile = 1000
+
+// wired are the files for n namespaces, each with a veth into one of the bridges, an address and a default route.
+func wired(n int) (names, files []string) {
+	for first := 0; first < n; first += inFile {
+		var namespaces, links strings.Builder
+		for i := first; i < min(first+inFile, n); i++ {
+			names = append(names, fmt.Sprintf("n%05d", i))
+			fmt.Fprintf(&namespaces, "  n%05d: {}\n", i)
+			fmt.Fprintf(&links, "  v%05d:\n    kind: veth\n    ends:\n      - {netns: host, name: v%05d, master: br%d}\n", i, i, i%bridges)
+			fmt.Fprintf(&links, "      - {netns: n%05d, name: eth0, addresses: [%s/16], routes: [{to: default, via: 10.0.0.1}]}\n", i, addressOf(i))
+		}
+		files = append(files, "namespaces:\n"+namespaces.String()+"links:\n"+links.String())
 	}
-	b.WriteString("links:\n")
-	for i := range n {
-		fmt.Fprintf(&b, "  v%05d:\n    kind: veth\n    ends:\n      - {netns: host, name: v%05d, master: br%d}\n", i, i, i%bridges)
-		fmt.Fprintf(&b, "      - {netns: n%05d, name: eth0, addresses: [%s/16], routes: [{to: default, via: 10.0.0.1}]}\n", i, addressOf(i))
-	}
-	return names, b.String()
+	return names, files
 }
 
 func addressOf(i int) net.IP { return net.IPv4(10, 0, byte(1+i/250), byte(1+i%250)) }
@@ -34,11 +36,11 @@ func measureNamespaces(s settings, t *table) error {
 		return err
 	}
 	for _, n := range s.sizes {
-		names, file := wired(n)
+		names, files := wired(n)
 		if err := makeNamespaces(names); err != nil {
 			return err
 		}
-		d, err := start(s, file)
+		d, err := start(s, files...)
 		if err != nil {
 			return err
 		}
