@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -19,9 +20,9 @@ const longestDatagram = 256 << 10
 
 var datagrams = sync.Pool{New: func() any { return new([longestDatagram]byte) }}
 
-// execute sends a request and returns what is in the answers of type answer (0: any). It is nl.NetlinkRequest.Execute for
-// answers of up to longestDatagram.
-func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16) (answers [][]byte, err error) {
+// execute sends a request and returns what is in the answers of type answer (0: any), or in those of them that keep chooses.
+// It is nl.NetlinkRequest.Execute for answers of up to longestDatagram. What keep is given is overwritten afterwards.
+func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16, keep func(msg []byte) bool) (answers [][]byte, err error) {
 	socket := ns.route.Socket
 	socket.Lock()
 	defer socket.Unlock()
@@ -29,13 +30,23 @@ func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16) (answers [][]byte, 
 	if err := socket.Send(req); err != nil {
 		return nil, err
 	}
+	buf := datagrams.Get().(*[longestDatagram]byte)
+	defer datagrams.Put(buf)
 	interrupted := false
 	for {
-		msgs, err := receive(socket.GetFd())
+		n, err := receive(socket.GetFd(), buf)
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range msgs {
+		rest := buf[:n]
+		if keep == nil {
+			rest = bytes.Clone(rest)
+		}
+		for len(rest) >= unix.SizeofNlMsghdr {
+			var m syscall.NetlinkMessage
+			if m, rest, err = nextMessage(rest); err != nil {
+				return nil, err
+			}
 			if m.Header.Seq != req.Seq {
 				// It belongs to an earlier request, which failed.
 				continue
@@ -48,7 +59,11 @@ func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16) (answers [][]byte, 
 					return nil, err
 				}
 			case answer == 0 || m.Header.Type == answer:
-				answers = append(answers, m.Data)
+				if keep == nil {
+					answers = append(answers, m.Data)
+				} else if keep(m.Data) {
+					answers = append(answers, bytes.Clone(m.Data))
+				}
 				last = m.Header.Flags&unix.NLM_F_MULTI == 0
 			}
 			switch {
@@ -61,26 +76,38 @@ func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16) (answers [][]byte, 
 	}
 }
 
+// nextMessage is the first of the messages in b, and the rest of them. It is what syscall.ParseNetlinkMessage does for all.
+func nextMessage(b []byte) (m syscall.NetlinkMessage, rest []byte, err error) {
+	native := nl.NativeEndian()
+	m.Header = syscall.NlMsghdr{
+		Len: native.Uint32(b), Type: native.Uint16(b[4:]), Flags: native.Uint16(b[6:]), Seq: native.Uint32(b[8:]), Pid: native.Uint32(b[12:]),
+	}
+	length := int(m.Header.Len)
+	if length < unix.SizeofNlMsghdr || length > len(b) {
+		return m, nil, unix.EINVAL
+	}
+	m.Data = b[unix.SizeofNlMsghdr:length]
+	return m, b[min((length+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1), len(b)):], nil
+}
+
 // receive waits for a datagram from the kernel. Whoever is root in the socket's namespace can send it one, too.
-func receive(socket int) ([]syscall.NetlinkMessage, error) {
-	buf := datagrams.Get().(*[longestDatagram]byte)
-	defer datagrams.Put(buf)
+func receive(socket int, buf *[longestDatagram]byte) (n int, err error) {
 	for {
 		n, from, err := unix.Recvfrom(socket, buf[:], unix.MSG_TRUNC)
 		sender, _ := from.(*unix.SockaddrNetlink)
 		switch {
 		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
 			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(socket), Events: unix.POLLIN}}, -1); err != nil && !errors.Is(err, unix.EINTR) {
-				return nil, err
+				return 0, err
 			}
 		case err != nil:
-			return nil, err
+			return 0, err
 		case sender == nil || sender.Pid != nl.PidKernel:
-			return nil, errors.New("another process than the kernel answers")
+			return 0, errors.New("another process than the kernel answers")
 		case n > len(buf):
-			return nil, fmt.Errorf("an answer of %d bytes is too large: linkd reads at most %d", n, len(buf))
+			return 0, fmt.Errorf("an answer of %d bytes is too large: linkd reads at most %d", n, len(buf))
 		default:
-			return syscall.ParseNetlinkMessage(append([]byte(nil), buf[:n]...))
+			return n, nil
 		}
 	}
 }

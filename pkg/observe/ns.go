@@ -128,8 +128,14 @@ const maxDumps = 10
 // interrupted is tried again from the start, and its parts are never handed out (NLM_F_DUMP_INTR: something changed
 // in between, and an entry may be missing).
 func (ns *NS) Request(req *nl.NetlinkRequest, answer uint16) ([][]byte, error) {
+	return ns.RequestSome(req, answer, nil)
+}
+
+// RequestSome is Request for those of the answers that keep chooses, each of which it may be asked about several times: of a
+// hundred thousand, the others cost next to nothing.
+func (ns *NS) RequestSome(req *nl.NetlinkRequest, answer uint16, keep func(msg []byte) bool) ([][]byte, error) {
 	for try := 1; ; try++ {
-		msgs, err := ns.execute(req, answer)
+		msgs, err := ns.execute(req, answer, keep)
 		switch {
 		case errors.Is(err, netlink.ErrDumpInterrupted) && try < maxDumps:
 		case errors.Is(err, netlink.ErrDumpInterrupted):

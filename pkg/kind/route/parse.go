@@ -17,22 +17,22 @@ func list(ns *observe.NS, links *observe.Links, protocol uint8, places map[place
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
 	// Strict checking makes this a filter, and leaves out the cached ones by itself.
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Protocol: protocol}})
-	msgs, err := ns.Request(req, unix.RTM_NEWROUTE)
+	msgs, err := ns.RequestSome(req, unix.RTM_NEWROUTE, func(msg []byte) bool {
+		head := nl.DeserializeRtMsg(msg)
+		if !relevant(head) || (protocol != 0 && head.Protocol != protocol) {
+			return false
+		}
+		at, err := placeIn(msg, head)
+		return err != nil || places == nil || head.Protocol == address.Mark || places[at]
+	})
 	if err != nil {
 		return nil, err
 	}
 	var found []*Route
 	for _, msg := range msgs {
-		head := nl.DeserializeRtMsg(msg)
-		if !relevant(head) || (protocol != 0 && head.Protocol != protocol) {
-			continue
-		}
-		at, err := placeIn(msg, head)
+		at, err := placeIn(msg, nl.DeserializeRtMsg(msg))
 		if err != nil {
 			return nil, err
-		}
-		if places != nil && head.Protocol != address.Mark && !places[at] {
-			continue
 		}
 		r, ok, err := parse(msg, links.NameOf)
 		if err != nil {
