@@ -378,6 +378,9 @@ func TestPlanChangesNothing(t *testing.T) {
 		t.Errorf("plan (-want +got):\n%s", d)
 	}
 	b.has("host/box/old mark\n")
+	if r := b.engine.Status(nil).Resources; len(r) != 1 || r[0].State != OK {
+		t.Errorf("linkd is said to be changing what it only plans: %+v", r)
+	}
 }
 
 // A namespace that is not there is looked for often at first.

@@ -250,6 +250,10 @@ func (c *Core) interest(k *Registered, s scope) []spec.Resource {
 func (c *Core) TakePlan() Plan {
 	ops := c.plan.dry
 	c.plan.dry, c.plan.dryRun = nil, false
+	for _, op := range ops {
+		// Nobody is about to change it.
+		delete(c.troubled, op.ID())
+	}
 	return order(ops, c.kinds.rank, c.needs)
 }
 
