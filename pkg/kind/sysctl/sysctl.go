@@ -43,7 +43,7 @@ func (s Sysctl) ID() spec.ID {
 //
 // A write to ip_forward or conf/all/forwarding sets forwarding of every device (inet_forward_change in
 // net/ipv4/devinet.c), but that is no need: either may be declared alone. Where both are, the next look finds what the
-// one has undone of the other.
+// one has undone of the other. (ip_forward and conf/all/forwarding themselves are one value, see aliases.)
 func (s Sysctl) Needs() []spec.ID {
 	if s.Dev == "" {
 		return nil
@@ -81,7 +81,7 @@ func ofNamespace(ns, name string) (Sysctl, error) {
 	if err != nil {
 		return Sysctl{}, err
 	}
-	if parts[0] != "net" || len(parts) < 3 {
+	if parts[0] != "net" || len(parts) < 2 {
 		return Sysctl{}, errors.New("a namespace has the sysctls below net. only, such as net.ipv4.ip_forward")
 	}
 	s := Sysctl{NS: ns, Path: strings.Join(parts, "/")}
