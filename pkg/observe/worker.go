@@ -64,7 +64,7 @@ func Each[T any](items []T, f func(T)) {
 }
 
 // NewNamespace makes a network namespace and hands its path to keep, which has to hold on to it (by a mount): it is
-// gone when keep returns. The new namespace has a down loopback device and nothing else, as from ip-netns(8).
+// gone when keep returns. keep runs on a thread in the new namespace. The new namespace has a down loopback device and nothing else, as from ip-netns(8).
 func NewNamespace(keep func(path string) error) error {
 	done := make(chan error, 1)
 	go func() {

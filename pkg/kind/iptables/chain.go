@@ -177,6 +177,16 @@ func (cs chains) add(table, hook string, r Rule) {
 	chain.Rules = append(chain.Rules, r)
 }
 
+// inFilter returns linkd's chains of the filter table.
+func (cs chains) inFilter() (ids []spec.ID) {
+	for _, hook := range hooks[filter] {
+		if chain := cs[chainName{filter, hook}]; chain != nil {
+			ids = append(ids, chain.ID())
+		}
+	}
+	return ids
+}
+
 func (cs chains) declare(c *spec.Context, f family) {
 	tables := map[string][]*Chain{}
 	for _, chain := range cs {

@@ -11,6 +11,7 @@ import (
 	goiptables "github.com/coreos/go-iptables/iptables"
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/kind/sysctl"
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
@@ -50,6 +51,8 @@ type family struct {
 	// inet is the family's number (address_families(7)), and protocol what go-iptables calls it.
 	inet     int
 	protocol goiptables.Protocol
+	// protocolName is the family's directory below /proc/sys/net.
+	protocolName string
 	// forwarding is the setting that lets a namespace forward packets.
 	forwarding string
 	loopback   string
@@ -60,13 +63,13 @@ type family struct {
 var (
 	ipv4 = family{
 		name: "iptables", spoken: "IPv4", bits: 32, born: "ip_tables_names", inet: unix.AF_INET, protocol: goiptables.ProtocolIPv4,
-		forwarding: "net/ipv4/ip_forward",
-		loopback:   "127.0.0.0/8", unreachable: "icmp-port-unreachable",
+		protocolName: "ipv4", forwarding: "net/ipv4/ip_forward",
+		loopback: "127.0.0.0/8", unreachable: "icmp-port-unreachable",
 	}
 	ipv6 = family{
 		name: "ip6tables", spoken: "IPv6", bits: 128, born: "ip6_tables_names", inet: unix.AF_INET6, protocol: goiptables.ProtocolIPv6,
-		forwarding: "net/ipv6/conf/all/forwarding",
-		loopback:   "::1/128", unreachable: "icmp6-port-unreachable",
+		protocolName: "ipv6", forwarding: "net/ipv6/conf/all/forwarding",
+		loopback: "::1/128", unreachable: "icmp6-port-unreachable",
 	}
 )
 
@@ -92,9 +95,24 @@ func Keys() []spec.Key { return []spec.Key{ipv4.key(), ipv6.key()} }
 func (f family) key() spec.Key {
 	doc := "policies, and rules in chains of linkd's own, for " + f.spoken
 	return spec.NewKey(f.name, doc, func(c *spec.Context, value config) {
-		value.Policies.declare(c, f)
-		c.Later(func() { value.compile(c, f).declare(c, f) })
+		c.Later(func() {
+			chains := value.compile(c, f)
+			chains.declare(c, f)
+			value.Policies.declare(c, f, chains.inFilter())
+			sysctl.ForwardAfter(c.All(), c.NS, f.protocolName, f.forwardFilter(c))
+		})
 	})
+}
+
+// forwardFilter returns what the files declare of a namespace that decides which packets are forwarded: the policy of
+// FORWARD, and the rules.
+func (f family) forwardFilter(c *spec.Context) (ids []spec.ID) {
+	for _, key := range []string{policyPrefix + "FORWARD", filter + "/" + ownPrefix + "FORWARD"} {
+		if id := (spec.ID{NS: c.NS, Kind: f.name, Key: key}); c.Declared(id) != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // compile makes the rules of all keys, in the order in which they stand in a chain.

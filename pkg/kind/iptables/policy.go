@@ -18,6 +18,8 @@ type Policy struct {
 	// Target is ACCEPT or DROP. It is "" where it is not known.
 	Target string
 	Source spec.Source
+	// rules are linkd's chains of the table that the files declare.
+	rules []spec.ID
 
 	// In is where it was found.
 	In backends
@@ -30,8 +32,9 @@ func (p *Policy) ID() spec.ID {
 	return spec.ID{NS: p.NS, Kind: p.Family, Key: policyPrefix + p.Chain}
 }
 
-// Needs implements spec.Resource.
-func (p *Policy) Needs() []spec.ID { return nil }
+// Needs implements spec.Resource. A policy is set when the rules are in force that go with it: DROP without the rule that
+// accepts an administrator's connection would lock that out.
+func (p *Policy) Needs() []spec.ID { return p.rules }
 
 // Relations implements spec.Resource.
 func (p *Policy) Relations() spec.Relations { return spec.Relations{} }
@@ -85,13 +88,14 @@ func (p *policies) set(chain, word string) {
 	}
 }
 
-func (p policies) declare(c *spec.Context, f family) {
+// declare declares the policies, with linkd's chains that the files declare of the table.
+func (p policies) declare(c *spec.Context, f family, rules []spec.ID) {
 	for _, chain := range []struct {
 		name string
 		*target
 	}{{"INPUT", p.Input}, {"FORWARD", p.Forward}, {"OUTPUT", p.Output}} {
 		if chain.target != nil {
-			c.Add(&Policy{NS: c.NS, Family: f.name, Chain: chain.name, Target: chain.word, Source: chain.src})
+			c.Add(&Policy{NS: c.NS, Family: f.name, Chain: chain.name, Target: chain.word, Source: chain.src, rules: rules})
 		}
 	}
 }

@@ -21,7 +21,7 @@ var Kind = reconcile.Register[*Name]("netns", kind{}, reconcile.Capabilities[*Na
 	Show:      kind{}.Show,
 })
 
-const createKey, exposeKey = "create", "expose"
+const createKey, exposeKey, loopbackKey = "create", "expose", "loopback"
 
 // Keys are what a namespace says of its name.
 func Keys() []spec.Key {
@@ -32,6 +32,16 @@ func Keys() []spec.Key {
 			} else if create {
 				add(c, &Name{Made: true})
 			}
+		}),
+		spec.NewKey(loopbackKey, "lo is up in a namespace that linkd makes; false leaves it down, as ip-netns(8) does", func(c *spec.Context, up bool) {
+			id := (&Name{Host: c.HostNamespace(), Name: c.NS}).ID()
+			c.Later(func() {
+				if n, is := c.Declared(id).(*Name); is && n.Made {
+					n.loopbackDown = !up
+				} else {
+					c.Reject(c.Source(), "loopback is for a namespace that linkd makes: it goes with create: true")
+				}
+			})
 		}),
 		spec.NewKey(exposeKey, "the namespace is shown as /run/netns/NAME, so that ip-netns(8) can be used on it", func(c *spec.Context, expose bool) {
 			if s := c.Selector(); expose && (s.Scheme == "name" || s.Scheme == spec.Host) {
@@ -55,7 +65,9 @@ type Name struct {
 	// Made: a namespace is mounted there. Otherwise it is a symbolic link to Target.
 	Made   bool
 	Target string
-	Source spec.Source
+	// loopbackDown: lo stays down in the namespace when it is made.
+	loopbackDown bool
+	Source       spec.Source
 
 	// identity is the mounted namespace's; stray says what is there if it is neither.
 	identity observe.Identity

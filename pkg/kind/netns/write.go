@@ -48,12 +48,35 @@ func makeDir() error {
 // mount makes a namespace and mounts it over the empty file.
 func (n *Name) mount(world *observe.World) error {
 	err := observe.NewNamespace(func(path string) error {
+		if !n.loopbackDown {
+			if err := setLoopbackUp(); err != nil {
+				return fmt.Errorf("set lo up: %w", err)
+			}
+		}
 		return world.Mounting(func() error { return unix.Mount(path, n.path(), "none", unix.MS_BIND, "") })
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("mount at %s: %w", n.path(), err), os.Remove(n.path()))
 	}
 	return nil
+}
+
+// setLoopbackUp sets lo up in the namespace of the calling thread (netdevice(7), SIOCSIFFLAGS).
+func setLoopbackUp() error {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(socket)
+	lo, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	if err := unix.IoctlIfreq(socket, unix.SIOCGIFFLAGS, lo); err != nil {
+		return err
+	}
+	lo.SetUint16(lo.Uint16() | unix.IFF_UP)
+	return unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, lo)
 }
 
 // share makes mounts of names appear in the other mount namespaces, and disappear from them: without that a

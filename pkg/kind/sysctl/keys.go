@@ -37,7 +37,11 @@ func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)
 				c.Errorf(name, "sysctl %s: %v", name.Value, err)
 				continue
 			}
-			s.Value, s.Adopt, s.Source = string(values[name.Value]), c.Adopt, c.At(name).Source()
+			s.Value, s.Adopt, s.Source = inKernelForm(s.Path, string(values[name.Value])), c.Adopt, c.At(name).Source()
+			if s.opensForwarding("ipv4") || s.opensForwarding("ipv6") {
+				s.firewall = new([]spec.ID)
+			}
+			checkAlias(c.At(name), s)
 			c.Add(s)
 		}
 	}}

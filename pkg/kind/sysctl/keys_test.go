@@ -101,6 +101,46 @@ a.yaml:12:46: sysctl net.ipv4.conf.eth0.rp_filter: a device has the sysctls ipv4
 a.yaml:12:79: sysctl proxy_arp: a device has the sysctls ipv4.NAME, ipv6.NAME, ipv4.neigh.NAME and ipv6.neigh.NAME, such as ipv4.proxy_arp
 a.yaml:12:93: sysctl ipv4.route.x: a device has the sysctls ipv4.NAME, ipv6.NAME, ipv4.neigh.NAME and ipv6.neigh.NAME, such as ipv4.proxy_arp
 `},
+		"values in the kernel's form": {`
+namespaces:
+  host:
+    sysctls:
+      net.ipv4.ip_local_reserved_ports: "8081,9000-9010,8080"
+      net.ipv4.tcp_fastopen_key: 1-2-a-FFFF
+      net.ipv6.conf.lo.stable_secret: 2001:db8::1
+      net.ipv4.tcp_rmem: ["0x1000", 87380, 6291456]
+      net.a.port: "http"
+      net.b.ip_local_reserved_ports: "10-1"
+`, `host/sysctl/net.a.port = "http" needs []
+host/sysctl/net.b.ip_local_reserved_ports = "10-1" needs []
+host/sysctl/net.ipv4.ip_local_reserved_ports = "8080-8081,9000-9010" needs []
+host/sysctl/net.ipv4.tcp_fastopen_key = "00000001-00000002-0000000a-0000ffff" needs []
+host/sysctl/net.ipv4.tcp_rmem = "4096 87380 6291456" needs []
+host/sysctl/net.ipv6.conf.lo.stable_secret = "2001:0db8:0000:0000:0000:0000:0000:0001" needs [host/link/lo]
+`},
+		"two names of one value": {`
+namespaces:
+  host:
+    sysctls:
+      net.ipv4.ip_forward: 1
+      net.ipv4.conf.all.forwarding: 0
+      net.ipv4.neigh.default.retrans_time_ms: 1000
+      net.netfilter.nf_conntrack_max: 1000
+      net.nf_conntrack_max: 1000
+links:
+  a: {netns: host, name: eth0, sysctls: {ipv6.neigh.base_reachable_time: 30, ipv6.neigh.base_reachable_time_ms: 20000, ipv4.neigh.retrans_time: 1}}
+`, `host/sysctl/net.ipv4.conf.all.forwarding = "0" needs []
+host/sysctl/net.ipv4.ip_forward = "1" needs []
+host/sysctl/net.ipv4.neigh.default.retrans_time_ms = "1000" needs []
+host/sysctl/net.ipv4.neigh.eth0.retrans_time = "1" needs [host/link/eth0]
+host/sysctl/net.ipv6.neigh.eth0.base_reachable_time = "30" needs [host/link/eth0]
+host/sysctl/net.ipv6.neigh.eth0.base_reachable_time_ms = "20000" needs [host/link/eth0]
+host/sysctl/net.netfilter.nf_conntrack_max = "1000" needs []
+host/sysctl/net.nf_conntrack_max = "1000" needs []
+a.yaml:6:7: net.ipv4.conf.all.forwarding is the same value of the kernel as net.ipv4.ip_forward, declared in a.yaml:5: keep one of the two
+a.yaml:9:7: net.nf_conntrack_max is the same value of the kernel as net.netfilter.nf_conntrack_max, declared in a.yaml:8: keep one of the two
+a.yaml:11:78: net.ipv6.neigh.eth0.base_reachable_time_ms is the same value of the kernel as net.ipv6.neigh.eth0.base_reachable_time, declared in a.yaml:11: keep one of the two
+`},
 		"two spellings of one name": {`
 namespaces:
   host:

@@ -94,6 +94,60 @@ func TestSetAndPutBack(t *testing.T) {
 	}
 }
 
+// What the kernel prints in a form of its own is compared in that form, however a file writes it.
+func TestKernelForm(t *testing.T) {
+	lab := conform.Open(t)
+	for name, value := range map[string]string{
+		"net.ipv4.ip_local_reserved_ports": "8081,9000-9010,8080, 443",
+		"net.ipv4.tcp_fastopen_key":        "1-2-A-ffffffff",
+		"net.ipv4.tcp_rmem":                "0x1000 010000 6291456",
+		"net.ipv6.conf.lo.stable_secret":   "2001:DB8::1",
+	} {
+		want := setting(t, name, "")
+		want.Value = inKernelForm(want.Path, value)
+		if err := (kind{}).Update(context.Background(), lab.NS, want, Sysctl{}); err != nil {
+			t.Fatal(err)
+		}
+		if have := look(t, lab, want); have != name+" = "+want.Value {
+			t.Errorf("have %s, want %s", have, want.Value)
+		}
+	}
+}
+
+// Two names are one value where a write to one changes the other.
+func TestAliases(t *testing.T) {
+	lab := conform.Open(t)
+	for _, pair := range aliases {
+		for i := range pair {
+			path := strings.Replace(pair[i], "*", "lo", 1)
+			if alias := aliasOf(path); alias != strings.Replace(pair[1-i], "*", "lo", 1) {
+				t.Errorf("%s is the same as %q", path, alias)
+			}
+		}
+	}
+	for _, path := range []string{"net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding", "net/ipv4/neigh/lo/retrans_time_ms", "net/ipv6/neigh/lo/base_reachable_time"} {
+		one, other := Sysctl{NS: "lab", Path: path}, Sysctl{NS: "lab", Path: aliasOf(path)}
+		before := look(t, lab, other)
+		value := "1"
+		if strings.Contains(path, "neigh") {
+			value = "4000"
+		}
+		for _, one.Value = range []string{value, "0"} {
+			if err := (kind{}).Update(context.Background(), lab.NS, one, Sysctl{}); err != nil {
+				t.Fatal(err)
+			}
+			if after := look(t, lab, other); after == before {
+				t.Errorf("%s = %s leaves %s", path, one.Value, after)
+			} else {
+				before = after
+			}
+			if strings.Contains(path, "neigh") {
+				break
+			}
+		}
+	}
+}
+
 // A device that is made together with its setting had no value before: what it goes back to is a new device's.
 func TestPutBackOfNewDevice(t *testing.T) {
 	lab := conform.Open(t)

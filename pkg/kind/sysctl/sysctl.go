@@ -28,6 +28,26 @@ type Sysctl struct {
 	// Adopt: the device was taken over, and its settings with it.
 	Adopt  bool
 	Source spec.Source
+	// firewall are the resources that decide which packets are forwarded, of a setting that lets packets be forwarded; nil
+	// of any other. It is set until all files are read.
+	firewall *[]spec.ID
+}
+
+// opensForwarding reports whether the setting lets a namespace, or one of its devices, forward packets of a family, which is
+// ipv4 or ipv6.
+func (s Sysctl) opensForwarding(family string) bool {
+	last := s.Path[strings.LastIndexByte(s.Path, '/')+1:]
+	return strings.HasPrefix(s.Path, "net/"+family+"/") && (last == "ip_forward" || last == "forwarding") && s.Value != "0"
+}
+
+// ForwardAfter makes the settings that let a namespace forward packets of a family, which is ipv4 or ipv6, need what decides
+// which packets are forwarded. Call it in spec.Context.Later.
+func ForwardAfter(all *spec.Set, ns, family string, firewall []spec.ID) {
+	for _, r := range all.In(ns, kindName) {
+		if s := r.(Sysctl); s.opensForwarding(family) {
+			*s.firewall = firewall
+		}
+	}
 }
 
 // ID implements spec.Resource. Its key is the dotted name, unless a part of it holds a dot itself.
@@ -43,12 +63,16 @@ func (s Sysctl) ID() spec.ID {
 //
 // A write to ip_forward or conf/all/forwarding sets forwarding of every device (inet_forward_change in
 // net/ipv4/devinet.c), but that is no need: either may be declared alone. Where both are, the next look finds what the
-// one has undone of the other.
+// one has undone of the other. (ip_forward and conf/all/forwarding themselves are one value, see aliases.)
 func (s Sysctl) Needs() []spec.ID {
-	if s.Dev == "" {
-		return nil
+	var needs []spec.ID
+	if s.Dev != "" {
+		needs = []spec.ID{spec.LinkID(s.NS, s.Dev)}
 	}
-	return []spec.ID{spec.LinkID(s.NS, s.Dev)}
+	if s.firewall != nil {
+		needs = append(needs, *s.firewall...)
+	}
+	return needs
 }
 
 // Relations implements spec.Resource.
@@ -81,7 +105,7 @@ func ofNamespace(ns, name string) (Sysctl, error) {
 	if err != nil {
 		return Sysctl{}, err
 	}
-	if parts[0] != "net" || len(parts) < 3 {
+	if parts[0] != "net" || len(parts) < 2 {
 		return Sysctl{}, errors.New("a namespace has the sysctls below net. only, such as net.ipv4.ip_forward")
 	}
 	s := Sysctl{NS: ns, Path: strings.Join(parts, "/")}
