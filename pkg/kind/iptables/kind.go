@@ -97,11 +97,16 @@ func (k kind) look(ctx context.Context, ns *observe.NS, subnets []netip.Prefix) 
 
 // in runs f with the programs of the family, inside a namespace.
 func (k kind) in(ctx context.Context, ns *observe.NS, f func(b *backend) error) error {
+	forwards, err := ns.Forwards(uint8(k.inet))
+	if err != nil {
+		return err
+	}
 	return ns.Do(func() error {
 		b, err := k.backend(ctx, ns.Identity)
 		if err != nil {
 			return err
 		}
+		b.forwards = forwards
 		return f(b)
 	})
 }

@@ -2,13 +2,9 @@ package iptables
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"os"
 	"slices"
-	"strings"
 
 	"linkd/pkg/kind/address"
 	"linkd/pkg/observe"
@@ -55,14 +51,11 @@ type view struct {
 // look reads all tables of the backend, and what is around them. It runs one program, if any, unless the other backend
 // is there too.
 func (b *backend) look(ctx context.Context, subnets []netip.Prefix) (v *view, err error) {
-	v = &view{around: surroundings{backends: backends{Legacy: b.legacy}, Subnets: subnets}}
+	v = &view{around: surroundings{backends: backends{Legacy: b.legacy}, Forwarding: b.forwards, Subnets: subnets}}
 	if v.tables, err = b.tables(ctx); err != nil {
 		return nil, err
 	}
 	v.around.ForwardPolicy = v.table(filter).policy("FORWARD")
-	if v.around.Forwarding, err = isOn(b.family.forwarding); err != nil {
-		return nil, err
-	}
 	if o := b.other(); o != nil {
 		tables, err := o.tables(ctx)
 		if err != nil {
@@ -83,15 +76,6 @@ func (v *view) table(name string) *table {
 		return t
 	}
 	return newTable(name)
-}
-
-// isOn reads a setting of the namespace that the thread is in. One that is not there is not in the way either.
-func isOn(path string) (bool, error) {
-	text, err := os.ReadFile("/proc/sys/" + path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	return strings.TrimSpace(string(text)) != "0", err
 }
 
 // subnets are those of the namespace's own addresses, where one of the wanted rules depends on them.

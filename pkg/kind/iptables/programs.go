@@ -30,6 +30,8 @@ type backend struct {
 	standard bool
 	// ns is the namespace in which its programs run.
 	ns observe.Identity
+	// forwards: that namespace forwards packets of the family.
+	forwards bool
 	// one runs single commands; nil for the backend that is not the default.
 	one *goiptables.IPTables
 }
