@@ -75,6 +75,8 @@ const (
 	silentPause = 30 * time.Second
 	// writtenPause is how soon a file that was being written is read again.
 	writtenPause = 100 * time.Millisecond
+	// failedPause is how soon files that could not be read are read again.
+	failedPause = 5 * time.Second
 	// reloadTime is how long who asked to reload waits for namespaces that do not keep up: longer than programs may
 	// take. checkTime is the same of who asked how everything stands.
 	reloadTime = 15 * time.Second
@@ -109,14 +111,14 @@ func (l *Loop) Run(ctx context.Context) {
 			e.take(r)
 		case <-l.Inbox.Ready:
 		case <-l.FilesChanged:
-			if l.failed || l.Stamp() != l.stamp {
+			if l.filesChanged() {
 				l.load()
 			}
 		case q := <-l.reloads:
 			q.loaded, q.until = l.load(), time.Now().Add(reloadTime)
 			l.asked = append(l.asked, q)
 		case q := <-l.checks:
-			if l.hear() || l.Stamp() != l.stamp {
+			if l.hear() || l.filesChanged() {
 				l.repopulate()
 			}
 			e.LookAtAll()
@@ -176,17 +178,26 @@ func (l *Loop) hear() (populated bool) {
 func (l *Loop) load() Loaded {
 	l.stamp = l.Stamp()
 	loaded := l.read(l.Engine.Want)
-	l.noteReload(loaded)
+	if loaded.Err == nil || !l.failed {
+		l.noteReload(loaded)
+	}
 	l.failed = loaded.Err != nil
-	if l.reread = (time.Time{}); loaded.Again {
+	switch l.reread = (time.Time{}); {
+	case loaded.Again:
 		l.reread = time.Now().Add(writtenPause)
+	case l.failed:
+		// What was in the way, such as a lack of file descriptors, goes without any event.
+		l.reread = time.Now().Add(failedPause)
 	}
 	return loaded
 }
 
+// filesChanged reports whether the files have to be read: they have changed since, or could not be read then.
+func (l *Loop) filesChanged() bool { return l.failed || l.Stamp() != l.stamp }
+
 // repopulate asks what templates stand for now.
 func (l *Loop) repopulate() {
-	if l.Stamp() != l.stamp {
+	if l.filesChanged() {
 		l.load()
 		return
 	}
