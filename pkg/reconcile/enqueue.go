@@ -28,6 +28,7 @@ func (c *Core) enqueue(ops Plan) {
 		for _, ns := range op.namespaces() {
 			if d := c.domains[ns]; d != nil {
 				t.lanes = append(t.lanes, d.lane(op.kind))
+				t.at = append(t.at, located{ns, d.location.Identity})
 			}
 		}
 		for _, first := range op.after {

@@ -36,6 +36,13 @@ func (c *Core) carriedOut(r *Result) {
 			}
 			continue
 		}
+		if err == errReplaced {
+			for _, at := range t.at {
+				c.markAll(c.domain(at.name))
+			}
+			c.redecide(t)
+			continue
+		}
 		c.Counters.Ops++
 		c.over(t)
 		c.touch(t.op)

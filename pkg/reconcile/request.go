@@ -45,6 +45,8 @@ type Job struct {
 	Selectors map[string]spec.Selector
 	// Twins are what comes into being with the op's resource.
 	Twins []spec.ID
+	// at are the namespaces that the op was planned for, those that were not there yet without an identity.
+	at []located
 	// after are the jobs of the same request that have to have succeeded.
 	after []int
 }

@@ -59,7 +59,7 @@ func (s *sim) advance(f *simFlight) {
 			}
 		}
 		s.worker.next(context.Background(), f.open, f.out)
-		if err := f.out.Errs[len(f.out.Errs)-1]; errors.Is(err, unix.EEXIST) || err == errSkipped {
+		if err := f.out.Errs[len(f.out.Errs)-1]; errors.Is(err, unix.EEXIST) || err == errSkipped || err == errReplaced {
 			delete(s.unclear, job.ID())
 		}
 		s.writer = nil

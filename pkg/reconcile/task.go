@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
 
@@ -23,9 +24,17 @@ type task struct {
 	// firsts are those that this one was made to wait for.
 	firsts []*task
 	lanes  []*lane
-	state  taskState
+	// at are the namespaces that the op was planned for.
+	at    []located
+	state taskState
 	// blocked: it is ready, and waits for a lane that is not that of its heap.
 	blocked bool
+}
+
+// located is a namespace that a name led to.
+type located struct {
+	name     string
+	identity observe.Identity
 }
 
 type taskState int

@@ -28,6 +28,10 @@ const turn = 50 * time.Millisecond
 // errSkipped is of an op that was not tried because what it needs had failed.
 var errSkipped = errors.New("skipped")
 
+// errReplaced is of an op that was planned for a namespace in whose place another is by now. What was found in the one says
+// nothing of the other.
+var errReplaced = errors.New("it is another namespace now")
+
 // opener opens namespaces by their names in the files, as an observe.Session does.
 type opener interface {
 	Open(name string) (*observe.NS, error)
@@ -127,6 +131,11 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 	ns, err := session.Open(id.NS)
 	if err != nil {
 		return err
+	}
+	for _, at := range job.at {
+		if now, err := session.Open(at.name); err == nil && at.identity != "" && now.Identity != at.identity {
+			return errReplaced
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(job.Selectors)) {
 		w.Journal.Remember(name, job.Selectors[name])
