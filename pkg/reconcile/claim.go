@@ -82,7 +82,7 @@ func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource,
 	}
 	if _, device, ok := claimOf(have); ok && device != "" {
 		e := Entry{Identity: c.identity(home.NS), Set: true, Device: device}
-		c.learn(want.ID(), func(j *Journal) { j.Put(awayID(home), e) })
+		c.learn(awayID(home), func(j *Journal) { j.Put(awayID(home), e) })
 	}
 }
 

@@ -144,6 +144,10 @@ func (c *Core) compare(todo part) {
 	}
 	slices.SortStableFunc(cmp.remember, func(a, b lesson) int { return a.id.Compare(b.id) })
 	for _, l := range cmp.remember {
+		if d, declared := c.desired.declared[l.id.NS]; declared {
+			// It is looked at there for as long as anything is remembered.
+			c.journal.Remember(l.id.NS, d.Selector)
+		}
 		l.learn(c.journal)
 	}
 	for s, ids := range cmp.feared {

@@ -48,3 +48,25 @@ func TestAnOpForANamespaceThatWasReplaced(t *testing.T) {
 		t.Errorf("after another look: %+v", e)
 	}
 }
+
+// What was fetched and brought to another namespace that has taken the name of its home is as linkd had left it: what it was
+// before that is remembered.
+func TestWhatWasFetchedFromANamespaceThatWasReplaced(t *testing.T) {
+	m := newMachine(t, "pod/box/h value=2 home=pod/box/h device=7", "host/box/w home=pod/box/h value=2", "pod=name:pod")
+	m.journal.Put(parseID("pod/away/box/h"), Entry{Identity: "long ago", Set: true, Before: "1", Device: "7"})
+	m.work()
+	if e, _ := m.journal.Get(parseID("pod/away/box/h"), "pod"); e.Before != "1" {
+		t.Errorf("remembered is %+v", e)
+	}
+}
+
+// What is found as it is wanted, and is linkd's, is found again once no file names its namespace any more.
+func TestWhatIsLeftInANamespaceWhereNothingWasDone(t *testing.T) {
+	m := newMachine(t, "lab/box/a mark", "lab/box/a", "lab=name:lab")
+	m.answer()
+	m.reload("")
+	m.answer()
+	if m.kernel.things[parseID("lab/box/a")] != nil {
+		t.Error("it is left there")
+	}
+}

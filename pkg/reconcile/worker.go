@@ -234,12 +234,17 @@ func (w *Worker) record(ctx context.Context, session opener, op *Op) error {
 		return err
 	}
 	_, marked := homeOf(op.source)
-	if _, remembered := w.Journal.Get(awayID(home), ns.Identity); marked && remembered {
+	old, remembered := w.Journal.Recall(awayID(home))
+	if marked && remembered && old.Identity == ns.Identity {
 		return nil
 	}
 	before, device, err := op.kind.record(ctx, ns, op.Want, op.source)
 	if err != nil {
 		return err
+	}
+	if marked && remembered && old.Device == device {
+		// Somebody has brought it to another namespace of that name, as linkd had left it.
+		before = oldest(old.Before, before)
 	}
 	switch other, known := w.Journal.HomeOf(device); {
 	case !known || other == home:
