@@ -206,7 +206,7 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 		// It is as wanted without linkd's doing. When somebody changes it and linkd corrects that, this is what it was,
 		// unless it came with what linkd took over: then it is as if it had been set when that was made.
 		before, _ := kind.before(want, have)
-		if remembered {
+		if e, remembered := c.journal.ofSetting(kind, want, have, c.identity(id.NS)); remembered {
 			before = oldest(e.Before, before)
 		} else if kind.adopts(want, have) {
 			before, _ = kind.before(want, nil)

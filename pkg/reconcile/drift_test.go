@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +49,9 @@ func TestNewsIsEnough(t *testing.T) {
 
 			anew := &bench{T: b.T, kernel: &kernel{things: clone(b.things), refuses: b.refuses}, world: b.world}
 			journal := remembers("")
-			maps.Copy(journal.entries, b.engine.journal.entries)
+			for id, e := range b.engine.journal.Entries() {
+				journal.Put(id, e)
+			}
 			e := NewEngine(anew.kinds(), b.world, journal, slog.New(slog.NewTextHandler(io.Discard, nil)))
 			e.Want(&spec.Desired{Resources: b.engine.desired.set}, !b.engine.desired.partial)
 			e.Converge(context.Background())

@@ -28,7 +28,9 @@ type Journal struct {
 	homes       map[string]spec.ID
 	unconfirmed map[spec.ID]Entry
 	// makers are the resources that make namespaces.
-	makers     map[string]spec.ID
+	makers map[string]spec.ID
+	// names are those under which something is remembered in each namespace, and how much.
+	names      map[observe.Identity]map[string]int
 	namespaces map[string]spec.Selector
 	storage    storage
 	file       io.WriteCloser
@@ -66,6 +68,7 @@ type Entry struct {
 func (j *Journal) empty() {
 	j.entries, j.size = map[scope]map[spec.ID]Entry{}, 0
 	j.homes, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
+	j.names = map[observe.Identity]map[string]int{}
 }
 
 func (j *Journal) set(id spec.ID, e Entry) {
@@ -76,6 +79,10 @@ func (j *Journal) set(id spec.ID, e Entry) {
 	}
 	j.size++
 	j.entries[s][id] = e
+	if j.names[e.Identity] == nil {
+		j.names[e.Identity] = map[string]int{}
+	}
+	j.names[e.Identity][id.NS]++
 	if e.Makes != "" {
 		j.makers[e.Makes] = id
 	}
@@ -92,6 +99,13 @@ func (j *Journal) drop(id spec.ID) (dropped bool) {
 	e, dropped := j.entries[s][id]
 	if dropped {
 		j.size--
+		names := j.names[e.Identity]
+		if names[id.NS]--; names[id.NS] == 0 {
+			delete(names, id.NS)
+		}
+		if len(names) == 0 {
+			delete(j.names, e.Identity)
+		}
 		delete(j.unconfirmed, id)
 		if j.makers[e.Makes] == id {
 			delete(j.makers, e.Makes)

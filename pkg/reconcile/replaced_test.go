@@ -70,3 +70,20 @@ func TestWhatIsLeftInANamespaceWhereNothingWasDone(t *testing.T) {
 		t.Error("it is left there")
 	}
 }
+
+// What linkd has set under one name of a namespace is not what the setting was before, by another.
+func TestASettingUnderAnotherName(t *testing.T) {
+	for have, before := range map[string]string{"2": "1", "3": "1", "7": "7"} {
+		m := newMachine(t, "lab/knob/k value="+have, "lab/knob/k value=3", "lab=name:lab")
+		m.journal.Put(parseID("old/knob/k"), Entry{Identity: "lab", Set: true, Before: "1", Wrote: "2", Earlier: "3"})
+		m.journal.Put(parseID("older/knob/k"), Entry{Identity: "another", Set: true, Before: "5", Wrote: have})
+		if have == "3" {
+			m.answer()
+		} else {
+			m.work()
+		}
+		if e, _ := m.journal.Get(parseID("lab/knob/k"), "lab"); e.Before != before || e.Wrote != "3" {
+			t.Errorf("with %s: %+v", have, e)
+		}
+	}
+}

@@ -147,7 +147,7 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 	setting, forgetTwins := false, w.rememberTwins(session, job)
 	if op.Want != nil && !op.forget {
 		var entry Entry
-		entry, setting = op.entry(old, remembered, ns.Identity)
+		entry, setting = op.entry(w.Journal, ns.Identity)
 		w.Journal.Put(id, entry)
 	}
 	switch op.Verb {
@@ -206,7 +206,7 @@ func (w *Worker) rememberTwins(session opener, job *Job) (undo func()) {
 	}
 }
 
-func (op *Op) entry(old Entry, remembered bool, ns observe.Identity) (entry Entry, setting bool) {
+func (op *Op) entry(j *Journal, ns observe.Identity) (entry Entry, setting bool) {
 	before, setting := op.kind.before(op.Want, op.Have)
 	if !setting {
 		_, fetched := homeOf(op.Want)
@@ -214,7 +214,7 @@ func (op *Op) entry(old Entry, remembered bool, ns observe.Identity) (entry Entr
 	}
 	wrote, _ := op.kind.before(op.Want, op.Want)
 	entry = Entry{Identity: ns, Set: true, Before: before, Wrote: wrote}
-	if remembered && old.Set {
+	if old, remembered := j.ofSetting(op.kind, op.Want, op.Have, ns); remembered && old.Set {
 		entry.Before = oldest(old.Before, before)
 		if op.Have != nil {
 			entry.Earlier = old.asLeft(op.kind, op.Want, op.Have)
