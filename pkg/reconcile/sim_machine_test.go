@@ -109,7 +109,9 @@ func (s *sim) call(change func() error) error {
 		return s.unless(unix.EIO, change)
 	case 1:
 		s.tell("  it takes effect, and reports a failure")
-		_ = change()
+		if err := change(); err != nil {
+			return err
+		}
 		return unix.EIO
 	}
 	err := change()
