@@ -157,6 +157,10 @@ func (c *comparison) compare(w *wanted) {
 		c.verdicts[id] = Verdict{Pending, "there is none yet, and linkd does not make it"}
 		return
 	}
+	if home, fetched := homeOf(have); fetched && !w.Resource.Relations().OnlyFound {
+		c.compareWithFetched(w.Resource, have, kind, home)
+		return
+	}
 	op := &Op{Verb: Create, Want: w.Resource, Have: have, kind: kind}
 	if e, remembered := c.journal.Recall(id); have == nil && remembered && !e.Set && e.Print == "" && c.identity(id.NS) != "" {
 		// It was to be made, and was not: what others make under its name is theirs.

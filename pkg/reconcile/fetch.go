@@ -101,6 +101,22 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, home s
 	c.end(id, op)
 }
 
+// compareWithFetched compares what is to be made with what was fetched and has its name: that goes home first, or where it is
+// wanted.
+func (c *comparison) compareWithFetched(want, have spec.Resource, kind *Registered, home spec.ID) {
+	id := want.ID()
+	if taker, wanted := c.all.homes[home]; wanted && c.unreachable(scopeOf(taker)) == nil {
+		c.verdicts[id] = Verdict{Pending, fmt.Sprintf("waits for %s, which is still called so", taker)}
+		return
+	}
+	if why := c.homeless(have, home); why != "" {
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("what was fetched from %s has its name, but %s: it stays where it is", place(home), why)}
+		return
+	}
+	c.verdicts[id] = Verdict{State: OK}
+	c.end(id, &Op{Verb: Replace, Want: want, Have: have, Why: []Field{moved(id, home)}, kind: kind})
+}
+
 // unmarkedSource is what is to be fetched while it carries no mark: it is at home, or it has lost the mark on the way.
 func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, home spec.ID) spec.Resource {
 	if have != nil {

@@ -118,6 +118,16 @@ remembered:
 remembered:
 `},
 		{"what is nowhere may come back yet", situation{have: "host/box/x", journal: "host/away/box/h set before=1"}, ""},
+		{"what has the name of something that is made goes home before", situation{want: "lab/box/w value=2", have: "lab/box/w home=host/box/h value=1"}, `
+± lab/box/w  (from: lab/w -> host/h, the present one goes back to host/h)
+`},
+		{"or where it is wanted", situation{want: "lab/box/v home=host/box/h\nlab/box/w value=2", have: "lab/box/w home=host/box/h value=1"}, `
+~ lab/box/v  (from: lab/w -> lab/v)
+lab/box/w pending: waits for lab/box/v, which is still called so
+`},
+		{"or stays in the way", situation{want: "lab/box/w value=2", have: "lab/box/w home=host/box/h value=1\nhost/box/h"}, `
+lab/box/w failed: what was fetched from host/h has its name, but another has that name by now: it stays where it is
+`},
 		{"what still is declared, if not as fetched, stays", situation{want: "lab/box/w only value=2", have: "lab/box/w home=host/box/h value=2"}, `
 remembered:
 lab/box/w made

@@ -30,20 +30,25 @@ func (c *comparison) sendHome(have spec.Resource, kind *Registered, home spec.ID
 		// Whatever is wanted in its place sees to it.
 		return
 	}
-	stays := func(why string) {
+	if why := c.homeless(have, home); why != "" {
 		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("it was fetched from %s, but %s: it stays where it is", place(home), why)}
+		return
 	}
+	c.end(id, &Op{Verb: Delete, Have: have, Why: []Field{moved(id, home)}, Because: because, kind: kind})
+}
+
+// homeless is why what was fetched cannot be put back; "" where it can.
+func (c *comparison) homeless(have spec.Resource, home spec.ID) (why string) {
 	there := c.found.get(home)
 	switch err := c.missing(home.NS); {
 	case err != nil:
-		stays(err.Error())
+		return err.Error()
 	case c.identity(home.NS) == "":
-		stays("no file names that namespace any more")
-	case there != nil && there.ID() != id:
-		stays("another has that name by now")
-	default:
-		c.end(id, &Op{Verb: Delete, Have: have, Why: []Field{moved(id, home)}, Because: because, kind: kind})
+		return "no file names that namespace any more"
+	case there != nil && there.ID() != have.ID():
+		return "another has that name by now"
 	}
+	return ""
 }
 
 // forgetReturned forgets what the journal knows of homes to which nothing is left to be put back.
