@@ -44,11 +44,10 @@ func (c *comparison) spread() {
 	}
 }
 
-// refuseVictims drops the ops that would take with them what linkd did not make.
-func (c *comparison) refuseVictims() {
+// victims is what each op would end that may end something.
+func (c *comparison) victims() map[spec.ID][]spec.ID {
 	var all *losses
-	waits := c.postponeEnds()
-	leaving := c.leaving()
+	victims := map[spec.ID][]spec.ID{}
 	for id, op := range c.ops {
 		if !op.mayEnd() {
 			continue
@@ -56,9 +55,23 @@ func (c *comparison) refuseVictims() {
 		if all == nil {
 			all = c.found.losses()
 		}
+		victims[id] = c.withTheirs(op.ends(all), all)
+	}
+	return victims
+}
+
+// refuseVictims drops the ops that would take with them what linkd did not make.
+func (c *comparison) refuseVictims() {
+	ends := c.victims()
+	waits := c.postponeEnds(ends)
+	leaving := c.leaving()
+	for id, op := range c.ops {
+		if !op.mayEnd() {
+			continue
+		}
 		var foreign []string
 		beyond := false
-		victims := c.withTheirs(op.ends(all), all)
+		victims := ends[id]
 		if i := slices.IndexFunc(victims, func(victim spec.ID) bool { return waits[victim] != nil }); i >= 0 {
 			// What has to leave before it is not known yet.
 			c.postponeEnd(id, waits[victims[i]])
@@ -109,10 +122,16 @@ func (op *Op) lookouts() (all []lookout) {
 
 // postponeEnds drops the ops that would end something where not all is known of what may stand on that. Each is decided
 // once that was looked at, and nothing else waits for it. It returns what they wait for.
-func (c *comparison) postponeEnds() map[spec.ID][]lookout {
+func (c *comparison) postponeEnds(ends map[spec.ID][]spec.ID) map[spec.ID][]lookout {
 	waits := map[spec.ID][]lookout{}
 	for _, id := range inOrder(c.ops, spec.ID.Compare) {
 		all := c.ops[id].lookouts()
+		for _, victim := range ends[id] {
+			// Others may have put something on it, in the namespace that it is in.
+			if at := (lookout{ns: victim.NS}); !slices.Contains(all, at) {
+				all = append(all, at)
+			}
+		}
 		if c.postponeEnd(id, all) {
 			waits[id] = all
 		}
@@ -170,10 +189,10 @@ func (c *comparison) another(id spec.ID) bool {
 		return true
 	}
 	if v, compared := c.verdicts[id]; compared {
-		return v.State == Failed
+		return v.State != OK
 	}
 	// How it stood says nothing of what has come to be there since.
-	return c.verdict(id).State == Failed || len(c.kinds[id.Kind].Diff(c.wanted(id), c.found.get(id))) > 0
+	return c.verdict(id).State != OK || len(c.kinds[id.Kind].Diff(c.wanted(id), c.found.get(id))) > 0
 }
 
 func (c *comparison) settleAll() {
