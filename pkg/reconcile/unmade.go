@@ -13,8 +13,8 @@ func (c *Core) noteUnclear(op *Op) {
 	}
 }
 
-// forgetUnmade forgets, at the first look after it was to be made, what was not made after all: what others make under its
-// name from now on is theirs. First: nothing of the scope was found before, so what the last run of linkd was to make counts.
+// forgetUnmade forgets, at the first look after it was to be made, what was not made after all, and notes the fingerprint of what
+// was: what others put in its place from now on is theirs. First: nothing of the scope was found before, so what the last run of linkd was to make counts.
 func (c *Core) forgetUnmade(s *sighting, first bool) {
 	if first {
 		for id, e := range c.journal.In(s.scope) {
@@ -43,7 +43,14 @@ func (c *Core) covers(s *sighting, id spec.ID) bool {
 
 func (c *Core) forgetIfUnmade(id spec.ID) {
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
-	if remembered && !e.Set && !e.Fetched && e.Print == "" && c.found.get(id) == nil {
-		c.journal.Forget(id)
+	if !remembered || e.Set || e.Fetched || e.Print != "" {
+		return
 	}
+	have := c.found.get(id)
+	if have == nil {
+		c.journal.Forget(id)
+		return
+	}
+	e.Print, _ = c.kinds.byName[id.Kind].fingerprint(have)
+	c.journal.Put(id, e)
 }
