@@ -38,12 +38,16 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 func (c *Core) settle(d *domain, at observe.Location) (err error) {
 	c.claim(d, at.Identity)
 	for _, other := range inOrder(c.found.claims[at.Identity], strings.Compare) {
-		if other == d.name || c.desired.left[other] && c.desired.left[d.name] {
-			// Of two names that no file gives, each only says what to remove.
+		if other == d.name {
 			continue
 		}
+		c.follow(d.name, other, at.Identity)
 		same := fmt.Errorf("%s and %s are the same namespace: declare it once", min(d.name, other), max(d.name, other))
 		mine, theirs := c.yields(d.name), c.yields(other)
+		if mine == theirs && c.desired.left[d.name] && c.desired.left[other] {
+			// Of two names that no file gives, one says all that is to be removed.
+			mine, theirs = boolRank(d.name > other), boolRank(other > d.name)
+		}
 		if od := c.domains[other]; theirs >= mine && od.location.Identity != "" {
 			c.lose(od, same)
 		}
@@ -52,6 +56,22 @@ func (c *Core) settle(d *domain, at observe.Location) (err error) {
 		}
 	}
 	return err
+}
+
+// follow has what is remembered of a namespace under a name that no file gives remembered under another name of it. The first
+// may be its name no more, one day, and then nothing would lead there.
+func (c *Core) follow(one, two string, id observe.Identity) {
+	to, from := one, two
+	if c.desired.left[one] && (!c.desired.left[two] || two < one) {
+		to, from = two, one
+	}
+	if !c.desired.left[from] {
+		return
+	}
+	c.journal.Remember(to, c.desired.declared[to].Selector)
+	if c.journal.Merge(from, to, id) {
+		c.markAll(c.domain(to))
+	}
 }
 
 // yields tells how far a name makes way for another one of the same namespace. A process can enter a namespace that another

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
 // names are the namespaces that names lead to.
@@ -86,4 +87,32 @@ func TestASettingUnderAnotherName(t *testing.T) {
 			t.Errorf("with %s: %+v", have, e)
 		}
 	}
+}
+
+// What is remembered of a namespace under a name that no file gives any more follows it to another name, as soon as both are
+// known: the first may lead nowhere, one day.
+func TestWhatIsRememberedFollowsANamespace(t *testing.T) {
+	for want, value := range map[string]string{"": "1", "lab/knob/k value=2": "2"} {
+		m := newMachine(t, "lab/knob/k value=2", want, "lab=name:lab")
+		m.at["old"] = "lab"
+		old := spec.Selector{Scheme: "name", Value: "old"}
+		m.journal.Remember("old", old)
+		m.journal.Put(parseID("old/knob/k"), Entry{Identity: "lab", Set: true, Before: "1", Wrote: "2"})
+		m.wantAll(want)
+		m.answer()
+		e, _ := m.journal.Get(parseID("lab/knob/k"), "lab")
+		if got := m.kernel.things[parseID("lab/knob/k")].value; got != value || want != "" && e.Before != "1" {
+			t.Errorf("with %q it is %s, and remembered is %+v", want, got, e)
+		}
+		if m.journal.Has(scope{"old", "knob"}) {
+			t.Errorf("with %q it is remembered under the old name", want)
+		}
+	}
+}
+
+// wantAll sets another desired state in the same namespaces.
+func (m *machine) wantAll(want string) {
+	d := wants(want)
+	d.Namespaces = m.desired.named
+	m.Want(d, true)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"slices"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -114,19 +113,6 @@ func (c *comparison) ours(kind *Registered, have spec.Resource, e Entry) (before
 	was := partsOf(e.Before)
 	maps.DeleteFunc(was, func(name string, _ json.RawMessage) bool { return !e.leftPartAs(kind, have, name) })
 	return was.String(), len(was) > 0
-}
-
-// Namesakes is what is remembered of a resource under other names of its namespace.
-func (j *Journal) Namesakes(id spec.ID, ns observe.Identity) (namesakes []Entry) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(j.names[ns])) {
-		other := spec.ID{NS: name, Kind: id.Kind, Key: id.Key}
-		if e, remembered := j.entries[scopeOf(other)][other]; remembered && other != id && e.Identity == ns {
-			namesakes = append(namesakes, e)
-		}
-	}
-	return namesakes
 }
 
 // ofSetting is what is remembered of a setting. Where another name of its namespace has left it as it is, that is what tells how
