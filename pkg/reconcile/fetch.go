@@ -55,6 +55,10 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, home s
 	if source == nil {
 		source = c.unmarkedSource(kind, want, have, home)
 	}
+	if source != nil && c.blind[scopeOf(source.ID())] != nil {
+		c.verdicts[id] = verdictOf(c.blind[scopeOf(source.ID())])
+		return
+	}
 	foreign := have != nil && have != source && !c.owned(kind, have)
 	switch {
 	case foreign && source != nil:

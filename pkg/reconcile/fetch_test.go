@@ -14,6 +14,7 @@ import (
 func TestCompareFetched(t *testing.T) {
 	const want = "lab/box/w home=host/box/h value=2"
 	gone := map[string]error{"lab": observe.Pendingf("no lab")}
+	unseen := map[scope]error{{"host", "box"}: errors.New("interrupted")}
 	for _, test := range []struct {
 		name string
 		situation
@@ -110,6 +111,12 @@ lab/box/w failed: it was fetched from host/h, but no host: it stays where it is
 		{"what fell back from a namespace that ended goes home", situation{want: want, have: "host/box/w home=host/box/h", missing: gone}, `
 - host/box/w  (from: host/w -> host/h, no lab)
 lab/box/w pending: no lab
+`},
+		{"unless it may have gone by now", situation{want: want, have: "host/box/w home=host/box/h", missing: gone, blind: unseen}, `
+lab/box/w pending: no lab
+`},
+		{"what may have gone is not fetched", situation{want: want, have: "host/box/h value=1", blind: unseen}, `
+lab/box/w failed: interrupted
 `},
 		{"what is back is forgotten", situation{have: "host/box/h", journal: "host/away/box/h set before=1\nlab/box/w fetched"}, `
 remembered:

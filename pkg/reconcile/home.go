@@ -26,8 +26,8 @@ func homeOfAway(id spec.ID) spec.ID {
 // sendHome plans that have goes home, unless there is no home, or no room in it.
 func (c *comparison) sendHome(have spec.Resource, kind *Registered, home spec.ID, because string) {
 	id := have.ID()
-	if c.wanted(id) != nil {
-		// Whatever is wanted in its place sees to it.
+	if c.wanted(id) != nil || c.blind[scopeOf(id)] != nil {
+		// Whatever is wanted in its place sees to it. What was found at an earlier look may be at home by now.
 		return
 	}
 	if why := c.homeless(have, home); why != "" {
