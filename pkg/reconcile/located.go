@@ -17,7 +17,12 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 	}
 	if before := c.found.claims[d.claimed]; before != nil {
 		delete(before, d.name)
-		for _, name := range inOrder(before, strings.Compare) {
+		for i, name := range inOrder(before, strings.Compare) {
+			if i == 0 {
+				// What is remembered of it would be forgotten under a name that leads nowhere.
+				c.journal.Remember(name, c.desired.declared[name].Selector)
+				c.journal.Merge(d.name, name, d.claimed)
+			}
 			c.markAll(c.domain(name))
 		}
 		if len(before) == 0 {

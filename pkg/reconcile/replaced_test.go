@@ -116,3 +116,17 @@ func (m *machine) wantAll(want string) {
 	d.Namespaces = m.desired.named
 	m.Want(d, true)
 }
+
+// So it does when one of two names that the files give leads nowhere any more.
+func TestWhatIsRememberedOfANameThatIsGone(t *testing.T) {
+	m := newMachine(t, "lab/knob/k value=2", "", "lab=name:lab", "old=name:old")
+	m.at["old"] = "lab"
+	m.journal.Put(parseID("old/knob/k"), Entry{Identity: "lab", Set: true, Before: "1", Wrote: "2"})
+	m.answer()
+	m.at["old"] = ""
+	m.Hear([]observe.News{{NS: "old", Topic: observe.NamespaceTopic}})
+	m.answer()
+	if got := m.kernel.things[parseID("lab/knob/k")].value; got != "1" {
+		t.Errorf("it is %s", got)
+	}
+}
