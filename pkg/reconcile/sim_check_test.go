@@ -149,6 +149,10 @@ func (s *sim) compareAnew() {
 		return
 	}
 	for _, op := range plan {
+		if op.again && slices.ContainsFunc(before.needs(op.Want), func(need spec.ID) bool { return before.verdictOf[need].State != OK }) {
+			// It is as right as what it would be made again with.
+			continue
+		}
 		if v := before.verdictOf[op.ID()]; v.State == OK || v.State == "" && !op.onlyMarked {
 			s.violate("a new run of linkd would do %s, and the status is %q", op, v)
 		}
@@ -169,10 +173,13 @@ func (s *sim) tearDown() {
 	if s.violation != "" {
 		return
 	}
+	for name := range s.wants.Namespaces {
+		s.looked[name] = true
+	}
 	s.tell("others remove what stands on linkd's")
 	for _, o := range s.objects() {
 		switch {
-		case o.gone || !o.foreign || o.fetched != "":
+		case o.gone || !o.foreign || o.fetched != "" && !s.homeless(o):
 		case o.on != nil && (!o.on.foreign || o.on.fetched != ""), !o.space.foreign && o.space != s.names[spec.Host] && !o.card:
 			s.end(o)
 		case !o.space.foreign && o.space != s.names[spec.Host]:
@@ -191,6 +198,7 @@ func (s *sim) tearDown() {
 	var left []string
 	for _, o := range s.objects() {
 		switch {
+		case o.space.unnamed && !s.isNamed(o.space):
 		case o.fetched != "" && s.homeless(o):
 		case !o.foreign:
 			left = append(left, o.String())
@@ -201,7 +209,7 @@ func (s *sim) tearDown() {
 		}
 	}
 	for _, space := range s.spaces {
-		if space.knob[0] == 'w' && !space.dead {
+		if space.knob[0] == 'w' && !space.dead && !space.unnamed {
 			left = append(left, fmt.Sprintf("the knob of %s: %s", space.id, space.knob))
 		}
 	}
@@ -210,8 +218,16 @@ func (s *sim) tearDown() {
 	}
 }
 
-// homeless tells whether there is nowhere to put back what was fetched.
+// isNamed tells whether the last files named a namespace.
+func (s *sim) isNamed(space *simSpace) bool {
+	return slices.ContainsFunc(s.called(space), func(name string) bool { return s.looked[name] })
+}
+
+// homeless tells whether there is nowhere to put back what was fetched, or others hid it where no file has linkd look.
 func (s *sim) homeless(o *simObject) bool {
+	if o.strayed && !s.isNamed(o.space) {
+		return true
+	}
 	home := parseID(o.fetched)
 	e, remembered := s.core.journal.Recall(awayID(home))
 	space := s.names[home.NS]

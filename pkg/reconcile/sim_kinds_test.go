@@ -211,6 +211,7 @@ func (k simKind) Update(_ context.Context, _ *observe.NS, want, have *simPiece) 
 		}
 		k.judge(have.object, "is changed")
 		have.object.value, have.object.mark = want.value, want.mark
+		have.object.known = have.object.at()
 		k.announce(have.object.space, k.name, have.index)
 		return nil
 	})

@@ -28,6 +28,8 @@ type sim struct {
 	now     time.Time
 	flights []*simFlight
 	wants   *spec.Desired
+	// looked are the namespaces that the last files named before they asked for nothing.
+	looked map[string]bool
 	// complete: all files could be read.
 	complete bool
 	// steady: nothing fails, hangs or crashes, and nobody else changes anything.
@@ -46,7 +48,7 @@ type simCrash struct{}
 
 func newSim(listening bool) *sim {
 	s := &sim{
-		simWorld: newSimWorld(), now: time.Unix(1e9, 0), refused: map[spec.ID]bool{}, listening: listening, complete: true,
+		simWorld: newSimWorld(), now: time.Unix(1e9, 0), refused: map[spec.ID]bool{}, looked: map[string]bool{spec.Host: true}, listening: listening, complete: true,
 		wants: &spec.Desired{Namespaces: map[string]spec.Namespace{}, Resources: &spec.Set{}},
 	}
 	s.disk = &simDisk{sim: s}

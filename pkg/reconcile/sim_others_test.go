@@ -20,6 +20,7 @@ func (s *sim) step(seed uint64) {
 			s.tell("linkd is killed, and started again")
 			killed := s.writer
 			s.restart()
+			s.adopt(killed)
 			s.confuse(killed)
 		}
 	}()
@@ -63,6 +64,19 @@ func (s *sim) step(seed uint64) {
 		panic(simCrash{})
 	}
 	s.begin()
+}
+
+// adopt takes what a file told linkd to take over for linkd's, whatever came of that: it has written that to its journal.
+func (s *sim) adopt(w *simWrite) {
+	if w == nil || w.op.Want == nil {
+		return
+	}
+	want := w.op.Want.(*simPiece)
+	e, remembered := s.core.journal.Recall(want.id)
+	o := s.find(want.id)
+	if want.adopt && want.home == (spec.ID{}) && o != nil && w.seen[simSight{o, o.space.id}] && remembered && e.Print == "" {
+		o.foreign, o.known = false, o.at()
+	}
 }
 
 // confuse takes what stood where linkd was killed as it was about to make something for linkd's: it had written that to its
@@ -122,6 +136,8 @@ func (s *sim) turnOver() {
 	now := s.names[name]
 	if now != nil && name == "twin" {
 		s.tell("twin is no name any more")
+		_, named := s.wants.Namespaces["lab"]
+		now.unnamed = now.unnamed || !named || s.names["lab"] != now
 		s.rename(name, nil)
 		return
 	}
@@ -259,7 +275,7 @@ func (s *sim) disguise(space *simSpace, o *simObject) {
 	if o == nil || o.kind == "space" || o.kind == "note" || s.fresh(o) {
 		return
 	}
-	which, before := s.rng.IntN(3), o.key
+	which := s.rng.IntN(3)
 	if which != 0 && o.kind == "box" {
 		key := fmt.Sprint([]string{"a", "b", "p", "x", "y"}[s.rng.IntN(5)])
 		if space.get("box", key) == nil && !s.isUnclear(space, "box", key) {
@@ -271,8 +287,12 @@ func (s *sim) disguise(space *simSpace, o *simObject) {
 	if which != 1 {
 		s.tell("others take the mark from %s", o)
 		o.mark = ""
-		if !o.foreign && o.peer == nil && (o.kind == "rule" || o.key != before) {
-			o.foreign, o.value, o.knob = true, "f1", "f1"
+	}
+	if !o.foreign && o.isLost() {
+		for _, end := range []*simObject{o, o.peer} {
+			if end != nil {
+				end.foreign, end.value, end.knob = true, "f1", "f1"
+			}
 		}
 	}
 	s.announce(space, o.kind, o.index)

@@ -46,12 +46,6 @@ func (s *sim) advance(f *simFlight) {
 		s.tell("linkd does %s", job.Op)
 		_, remembered := s.worker.Journal.Recall(job.ID())
 		s.writer = &simWrite{job.Op, f.seen, remembered}
-		if want, is := job.Want.(*simPiece); is && want.adopt && want.home == (spec.ID{}) {
-			if o := s.find(want.id); o != nil && f.seen[simSight{o, o.space.id}] {
-				// From now on it is linkd's, whatever comes of the op.
-				o.foreign = false
-			}
-		}
 		if job.Verb == Create || job.Verb == Replace {
 			s.unclear[job.ID()] = true
 			for _, twin := range job.Twins {
@@ -59,6 +53,7 @@ func (s *sim) advance(f *simFlight) {
 			}
 		}
 		s.worker.next(context.Background(), f.open, f.out)
+		s.adopt(s.writer)
 		if err := f.out.Errs[len(f.out.Errs)-1]; errors.Is(err, unix.EEXIST) || err == errSkipped || err == errReplaced {
 			delete(s.unclear, job.ID())
 		}

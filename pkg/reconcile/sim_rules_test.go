@@ -25,6 +25,10 @@ func (w *simWorld) judge(o *simObject, what string) {
 	case forged && o.space.id != op.Have.(*simPiece).space:
 		w.violate("%s %s: only a mark that others have set in %s led to that", o, what, op.Have.(*simPiece).space)
 	case !o.foreign, forged:
+	case o.mark != "" && o.space.foreign && op.Have != nil && o.space.id == op.Have.(*simPiece).space:
+		// Others say there that it is linkd's.
+	case w.writer.remembered && o.at() == o.known && !o.card:
+		// It was linkd's, has its name again, and is known by its index.
 	case o.card && what == "moves":
 	case o.kind == "note" && o.on != nil && o.on.card && (op.source != nil || op.Have != nil && op.Have.(*simPiece).home != spec.ID{}):
 		// The plan says what is on a card that leaves.
@@ -34,7 +38,7 @@ func (w *simWorld) judge(o *simObject, what string) {
 		// It stands in the place of linkd's.
 		o.foreign = false
 	case op.Want != nil && op.Want.(*simPiece).adopt && o == w.find(op.Want.ID()):
-		o.foreign = false
+		o.foreign, o.known = false, o.at()
 	case !w.writer.seen[simSight{o, o.space.id}]:
 		// It came since linkd looked.
 	default:

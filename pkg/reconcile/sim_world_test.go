@@ -48,6 +48,8 @@ type simSpace struct {
 	objects []*simObject
 	// foreign: somebody else may be root in it.
 	foreign, dead bool
+	// unnamed: the name was taken from it by which linkd knew it, and no file named another. For all linkd can know, it has ended.
+	unnamed bool
 	// knob is a setting of the whole namespace.
 	knob string
 }
@@ -64,6 +66,10 @@ type simObject struct {
 	on, peer *simObject
 	// foreign: others made it. card: no software can make or end it.
 	foreign, card, gone bool
+	// known is the place under which linkd's journal has it: where linkd made it, or marked it last. It is known by its index there.
+	known string
+	// strayed: others took it where it is.
+	strayed bool
 	// taken: a file told linkd to take it over, and nobody knows how it was before.
 	taken bool
 	// made is the namespace that it is the name of.
@@ -76,6 +82,15 @@ func (o *simObject) String() string {
 		who = "another's"
 	}
 	return fmt.Sprintf("%s %s/%s/%s #%d", who, o.space.id, o.kind, o.key, o.index)
+}
+
+// at is the namespace and the name.
+func (o *simObject) at() string { return fmt.Sprint(o.space.id, "/", o.key) }
+
+// isLost tells whether nothing says any more that linkd made it: it has neither the mark nor the name, and nor has its other end.
+func (o *simObject) isLost() bool {
+	lost := func(o *simObject) bool { return o.mark == "" && (o.kind == "rule" || o.at() != o.known) }
+	return lost(o) && (o.peer == nil || lost(o.peer))
 }
 
 func newSimWorld() *simWorld {
@@ -172,6 +187,7 @@ func (w *simWorld) isUnclear(space *simSpace, kind, key string) bool {
 func (w *simWorld) make(s *simSpace, kind, key string) *simObject {
 	w.last++
 	o := &simObject{space: s, kind: kind, key: key, index: w.last, knob: "f0", frame: "x", foreign: w.writer == nil}
+	o.known = o.at()
 	s.objects = append(s.objects, o)
 	w.announce(s, kind, o.index)
 	return o
@@ -247,7 +263,7 @@ func (w *simWorld) move(o *simObject, to *simSpace, key string) {
 			o.knob = "f0"
 		}
 	}
-	o.space, o.key = to, key
+	o.space, o.key, o.strayed = to, key, w.writer == nil
 	to.objects = append(to.objects, o)
 	w.announce(to, o.kind, o.index)
 }
