@@ -130,3 +130,18 @@ func TestWhatIsRememberedOfANameThatIsGone(t *testing.T) {
 		t.Errorf("it is %s", got)
 	}
 }
+
+// What was deleted is forgotten once a look has not found it: somebody may have given it another name, and linkd may be killed
+// before it looks.
+func TestWhatWasDeletedIsRememberedUntilALook(t *testing.T) {
+	m := newMachine(t, "host/note/n print=1", "")
+	m.journal.Put(parseID("host/note/n"), Entry{Identity: "host", Print: "1"})
+	m.work()
+	if _, remembered := m.journal.Recall(parseID("host/note/n")); m.kernel.things[parseID("host/note/n")] != nil || !remembered {
+		t.Errorf("there is %s, and remembered: %t", m.kernel, remembered)
+	}
+	m.answer()
+	if left := m.journal.text(); left != "" {
+		t.Errorf("remembered is %s", left)
+	}
+}
