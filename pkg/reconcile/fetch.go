@@ -127,7 +127,8 @@ func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, 
 		e, remembered := c.journal.Get(want.ID(), c.identity(want.ID().NS))
 		print, _ := kind.fingerprint(have)
 		impostor := claims(have, home) && c.knowsAnother(have, home)
-		if remembered && e.Fetched && e.Print != "" && e.Print == print && !c.owned(kind, have) && !impostor {
+		_, away := c.journal.Recall(awayID(home))
+		if remembered && away && e.Fetched && e.Print != "" && e.Print == print && !c.owned(kind, have) && !impostor {
 			return have
 		}
 	}

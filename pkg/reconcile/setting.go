@@ -65,9 +65,26 @@ func (c *comparison) unset(id spec.ID, e Entry) {
 		// It stays, and is still to go home.
 		return
 	}
+	if e.Fetched && c.strays(scopeOf(id)) {
+		return
+	}
 	if _, held := c.held(id); !held {
 		c.learn(id, func(j *Journal) { j.Forget(id) })
 	}
+}
+
+// strays tells whether something that was fetched has a name in a scope under which nothing is remembered: the namespace is
+// looked at until that has gone home.
+func (c *comparison) strays(s scope) bool {
+	for id, have := range c.found[s.ns][s.kind] {
+		if _, fetched := homeOf(have); !fetched {
+			continue
+		}
+		if _, remembered := c.journal.Get(id, c.identity(id.NS)); !remembered {
+			return true
+		}
+	}
+	return false
 }
 
 // putBackNote says of an op that it puts a setting back.
