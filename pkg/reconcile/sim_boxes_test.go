@@ -163,7 +163,7 @@ func (k simBoxes) PutBack(_ context.Context, _ *observe.NS, have *simPiece, befo
 		if before != "" {
 			o.value = before
 		}
-		o.claim, o.fetched = "", ""
+		o.claim, o.fetched, o.returned = "", "", have.home.String()
 		k.announce(o.space, "box", o.index)
 		return nil
 	})

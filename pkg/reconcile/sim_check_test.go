@@ -198,7 +198,7 @@ func (s *sim) tearDown() {
 	var left []string
 	for _, o := range s.objects() {
 		switch {
-		case o.space.unnamed && !s.isNamed(o.space):
+		case o.space.unnamed:
 		case o.fetched != "" && s.homeless(o):
 		case !o.foreign:
 			left = append(left, o.String())

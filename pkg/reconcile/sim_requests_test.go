@@ -54,6 +54,9 @@ func (s *sim) advance(f *simFlight) {
 		}
 		s.worker.next(context.Background(), f.open, f.out)
 		s.adopt(s.writer)
+		if have, is := job.Have.(*simPiece); is && f.out.Errs[len(f.out.Errs)-1] == nil && have.object != nil {
+			have.object.returned = ""
+		}
 		if err := f.out.Errs[len(f.out.Errs)-1]; errors.Is(err, unix.EEXIST) || err == errSkipped || err == errReplaced {
 			delete(s.unclear, job.ID())
 		}

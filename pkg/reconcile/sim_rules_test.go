@@ -65,7 +65,7 @@ func (w *simWorld) judgeMove(o *simObject, home spec.ID, back bool) {
 		w.violate("%s is put back to %s, and linkd never fetched it", o, home)
 	case back && o.fetched != home.String():
 		w.violate("%s is put back to %s, and was fetched from %s", o, home, o.fetched)
-	case !back && !here && o.fetched != home.String() && !w.writer.op.Want.(*simPiece).adopt:
+	case !back && !here && o.fetched != home.String() && o.returned != home.String() && !w.writer.op.Want.(*simPiece).adopt:
 		w.violate("%s is fetched as %s, which it is not", o, home)
 	}
 	w.judge(o, "moves")

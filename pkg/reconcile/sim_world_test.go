@@ -62,6 +62,8 @@ type simObject struct {
 	value, frame, knob, mark string
 	// claim is the mark of what was fetched; fetched is where linkd really fetched it from.
 	claim, fetched string
+	// returned is where linkd put it back, while it has no word of that: until it looks there, it may take it for fetched.
+	returned string
 	// on is what it stands on, and ends with; peer is its other end.
 	on, peer *simObject
 	// foreign: others made it. card: no software can make or end it.
@@ -89,7 +91,11 @@ func (o *simObject) at() string { return fmt.Sprint(o.space.id, "/", o.key) }
 
 // isLost tells whether nothing says any more that linkd made it: it has neither the mark nor the name, and nor has its other end.
 func (o *simObject) isLost() bool {
-	lost := func(o *simObject) bool { return o.mark == "" && (o.kind == "rule" || o.at() != o.known) }
+	lost := func(o *simObject) bool {
+		// A mark in a namespace that others rule says nothing of an end elsewhere that has none.
+		half := o.peer != nil && o.space.foreign && o.peer.space != o.space && o.peer.mark != o.mark
+		return (o.mark == "" || half) && (o.kind == "rule" || o.at() != o.known)
+	}
 	return lost(o) && (o.peer == nil || lost(o.peer))
 }
 
