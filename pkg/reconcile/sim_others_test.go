@@ -82,7 +82,7 @@ func (s *sim) adopt(w *simWrite) {
 // confuse takes what stood where linkd was killed as it was about to make something for linkd's: it had written that to its
 // journal, and nothing tells it apart any more.
 func (s *sim) confuse(killed *simWrite) {
-	if killed == nil || killed.op.Verb != Create {
+	if killed == nil || killed.op.Verb != Create && killed.op.Verb != Replace {
 		return
 	}
 	want := killed.op.Want.(*simPiece)
