@@ -322,6 +322,10 @@ lab/box/b failed: to delete it would end what linkd did not make, so it stays: l
 lab/box/a pending: waits for lab/box/nobody: it is not there, and no file declares it
 `},
 
+		{"what was to be made, and is not there, is forgotten", situation{want: "lab/note/n", journal: "lab/note/n made"}, `
++ lab/note/n
+remembered:
+`},
 		{"a setting is set, whoever set it before", situation{
 			want: "lab/knob/k value=2",
 			have: "lab/knob/k value=1",

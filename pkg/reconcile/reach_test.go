@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"linkd/pkg/observe"
 )
 
@@ -43,5 +45,24 @@ func TestWhatWasMadeIsKnownAtTheFirstLook(t *testing.T) {
 	}
 	if e, _ := m.journal.Get(parseID("host/note/n"), "host"); e.Print != "1" {
 		t.Errorf("remembered is %+v", e)
+	}
+}
+
+// So is what it has failed to make.
+func TestWhatWasNotMadeIsForgottenAtTheFirstLook(t *testing.T) {
+	m := newMachine(t, "", "host/note/n print=1", "evil=name:evil")
+	m.kernel.refuses[parseID("host/note/n")] = unix.EIO
+	m.work()
+	if !m.journal.Has(scope{"host", "note"}) {
+		t.Fatal("it may have been made, and nothing is remembered")
+	}
+	m.step(0)
+	for _, r := range m.asked {
+		if r.NS == "host" {
+			m.Done(m.result(r))
+		}
+	}
+	if left := m.journal.text(); left != "" {
+		t.Errorf("remembered is %s", left)
 	}
 }
