@@ -175,10 +175,10 @@ func (c *Core) settleVerdicts(todo part, unready map[spec.ID]bool, verdicts map[
 	planned := make(map[spec.ID]bool, len(ops))
 	for _, op := range ops {
 		planned[op.ID()] = true
-		c.troubled[op.ID()] = true
+		c.troubled.add(op.ID())
 	}
-	for id := range c.troubled {
-		if _, still := verdicts[id]; !still && todo.covers(id) && c.desired.set.Get(id) == nil && !planned[id] && !unready[id] {
+	for id := range c.troubled.of(todo) {
+		if _, still := verdicts[id]; !still && c.desired.set.Get(id) == nil && !planned[id] && !unready[id] {
 			c.leave(id)
 		}
 	}
@@ -198,7 +198,7 @@ func (c *Core) settleVerdicts(todo part, unready map[spec.ID]bool, verdicts map[
 
 // noteAsWanted notes that a resource was found as it is wanted.
 func (c *Core) noteAsWanted(id spec.ID) {
-	delete(c.troubled, id)
+	c.troubled.remove(id)
 	c.reached[id] = true
 	delete(c.tried, id)
 	if t := c.trials[id]; t != nil {
@@ -211,7 +211,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 
 // leave forgets how something stood that nobody wants, and of which nothing is left.
 func (c *Core) leave(id spec.ID) {
-	delete(c.troubled, id)
+	c.troubled.remove(id)
 	delete(c.verdictOf, id)
 	delete(c.tried, id)
 	delete(c.failed, id)
@@ -228,7 +228,7 @@ func (c *Core) judge(id spec.ID, v Verdict) (changed bool) {
 	c.verdictOf[id] = v
 	c.dirtied = true
 	c.rows.set(id, v)
-	c.troubled[id] = true
+	c.troubled.add(id)
 	c.unsettled[id] = true
 	if v.State != OK {
 		// What is not there cannot be undone by anybody.

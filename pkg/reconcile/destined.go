@@ -26,20 +26,15 @@ func (c *Core) destinations() observe.Destinations {
 // waitsIn tells whether something in a scope is not as wanted: a route of others may be what it waits for, such as one by
 // which its gateway can be reached.
 func (c *Core) waitsIn(s scope) bool {
-	for id := range c.troubled {
-		if scopeOf(id) == s {
-			return true
-		}
-	}
-	return c.found.blind[s] != nil
+	return len(c.troubled.in(s)) > 0 || c.found.blind[s] != nil
 }
 
 // waitsForRoutes tells whether something somewhere may be waiting for a route of others.
 func (c *Core) waitsForRoutes() bool {
-	if len(c.troubled)+len(c.found.blind) > mostRechecked {
+	if c.troubled.n+len(c.found.blind) > mostRechecked {
 		return true
 	}
-	for id := range c.troubled {
+	for id := range c.troubled.all() {
 		if hears(c.kinds.byName[id.Kind], observe.RouteTopic) {
 			return true
 		}

@@ -21,7 +21,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 		}
 	}
 	clear(c.verdictOf)
-	clear(c.troubled)
+	c.troubled = newIDSet()
 	clear(c.failed)
 	clear(c.found.feared)
 	c.rows = newRows(c.desired.set)

@@ -134,7 +134,7 @@ func (c *Core) lose(d *domain, err error) {
 	for _, l := range d.lanes {
 		clear(l.dirty)
 		delete(c.plan.retries, l)
-		c.plan.candidates([]*lane{l})
+		c.plan.candidates(l)
 	}
 	for i := range c.kinds.list {
 		c.plan.todo.scopes[scope{d.name, c.kinds.list[i].Name}] = true

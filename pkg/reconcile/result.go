@@ -29,16 +29,19 @@ func (c *Core) Done(r *Result) {
 		}
 		c.free(l)
 	}
-	c.plan.candidates(req.lanes)
+	for _, l := range req.lanes {
+		// What waits for a look waits on where an op has just changed something.
+		if req.Ops == nil || l.clean() {
+			c.plan.candidates(l)
+		}
+	}
 }
 
-// candidates has what waits for a look at the lanes compared.
-func (p *plan) candidates(lanes []*lane) {
-	for _, l := range lanes {
-		p.todo.add(l.waiting)
-		if !l.waiting.empty() {
-			l.waiting = newPart()
-		}
+// candidates has what waits for a look at a lane compared.
+func (p *plan) candidates(l *lane) {
+	p.todo.add(l.waiting)
+	if !l.waiting.empty() {
+		l.waiting = newPart()
 	}
 }
 

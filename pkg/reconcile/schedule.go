@@ -222,7 +222,7 @@ func (c *Core) wasAsWanted(s scope) bool {
 		return false
 	}
 	for _, r := range c.desired.index.byScope[s] {
-		if id := r.ID(); c.troubled[id] || c.verdictOf[id].State != OK {
+		if id := r.ID(); c.troubled.has(id) || c.verdictOf[id].State != OK {
 			return false
 		}
 	}
@@ -252,7 +252,7 @@ func (c *Core) TakePlan() Plan {
 	c.plan.dry, c.plan.dryRun = nil, false
 	for _, op := range ops {
 		// Nobody is about to change it.
-		delete(c.troubled, op.ID())
+		c.troubled.remove(op.ID())
 	}
 	return order(ops, c.kinds.rank, c.needs)
 }

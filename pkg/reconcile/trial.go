@@ -132,7 +132,7 @@ type verdicts struct {
 	// reached are the resources that have been as wanted since they were last declared.
 	reached map[spec.ID]bool
 	// troubled are those that are not as wanted.
-	troubled map[spec.ID]bool
+	troubled idSet
 	// failed is how those stood when that was last decided that had failed, or could not be tried.
 	failed map[spec.ID]Verdict
 	rows   rows
@@ -141,7 +141,7 @@ type verdicts struct {
 func newVerdicts() verdicts {
 	return verdicts{
 		verdictOf: map[spec.ID]Verdict{}, trials: map[spec.ID]*trial{}, postponed: map[spec.ID]*trial{}, tried: map[spec.ID]int{},
-		reached: map[spec.ID]bool{}, troubled: map[spec.ID]bool{},
+		reached: map[spec.ID]bool{}, troubled: newIDSet(),
 		failed: map[spec.ID]Verdict{},
 	}
 }
@@ -151,7 +151,7 @@ func (v *verdicts) forget(id spec.ID) {
 	delete(v.trials, id)
 	delete(v.reached, id)
 	delete(v.verdictOf, id)
-	delete(v.troubled, id)
+	v.troubled.remove(id)
 	delete(v.failed, id)
 }
 

@@ -7,14 +7,14 @@ const mostRechecked = 64
 
 // recheck has what is not as wanted compared once more, when all else is done: its reason may be another by now.
 func (c *Core) recheck() bool {
-	if c.rechecked || c.plan.dryRun || !c.plan.todo.empty() || len(c.plan.requests) > 0 || len(c.troubled) > mostRechecked {
+	if c.rechecked || c.plan.dryRun || !c.plan.todo.empty() || len(c.plan.requests) > 0 || c.troubled.n > mostRechecked {
 		return false
 	}
 	c.rechecked = true
-	for id := range c.troubled {
+	for id := range c.troubled.all() {
 		c.plan.todo.ids[id] = true
 	}
-	return len(c.troubled) > 0
+	return c.troubled.n > 0
 }
 
 // wake does what is due.
