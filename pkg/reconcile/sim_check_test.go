@@ -218,9 +218,10 @@ func (s *sim) tearDown() {
 	}
 }
 
-// isNamed tells whether the last files named a namespace.
+// isNamed tells whether the last files named a namespace, and once: of two names of one both are refused.
 func (s *sim) isNamed(space *simSpace) bool {
-	return slices.ContainsFunc(s.called(space), func(name string) bool { return s.looked[name] })
+	names := slices.DeleteFunc(s.called(space), func(name string) bool { return !s.looked[name] })
+	return len(names) == 1
 }
 
 // homeless tells whether there is nowhere to put back what was fetched, or others hid it where no file has linkd look.
