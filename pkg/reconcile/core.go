@@ -76,7 +76,7 @@ type found struct {
 	// stale are the scopes that did not matter when there was news of them.
 	stale map[scope]bool
 	// unclear is what was to be made, and nobody has looked since.
-	unclear map[spec.ID]bool
+	unclear idSet
 	// feared is where things are that linkd did not make and that are in the way of an op, and of which.
 	feared map[scope]map[spec.ID]bool
 	// claims are the names that lead to each namespace.
@@ -92,7 +92,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		desired: desired{set: &spec.Set{}, index: newIndex(nil), search: journal.Fresh},
 		domains: map[string]*domain{},
 		found: found{
-			picture: picture{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, compared: map[scope]bool{}, blind: map[scope]error{}, stale: map[scope]bool{}, unclear: map[spec.ID]bool{},
+			picture: picture{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, compared: map[scope]bool{}, blind: map[scope]error{}, stale: map[scope]bool{}, unclear: newIDSet(),
 			feared: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
 		},
 		plan:     newPlan(),

@@ -42,6 +42,9 @@ func (c *Core) enqueue(ops Plan) {
 			dropped = c.drop(dropped, id)
 		}
 		c.plan.tasks[id] = t
+		if t.op.mayEnd() {
+			c.plan.ends.add(id)
+		}
 	}
 	for _, op := range ops {
 		if t := made[op]; t != nil && t.waits == 0 {
@@ -175,6 +178,7 @@ func (c *Core) cancelAll() {
 func (c *Core) over(t *task) {
 	t.state = taskOver
 	if c.plan.tasks[t.op.ID()] == t {
+		c.plan.ends.remove(t.op.ID())
 		delete(c.plan.tasks, t.op.ID())
 	}
 }

@@ -25,6 +25,8 @@ type plan struct {
 	// tasks are the ops that are not done yet, and ready the lanes in which some can be.
 	tasks map[spec.ID]*task
 	ready []*lane
+	// ends are those of the tasks that may end something.
+	ends idSet
 	// looks are the lanes that have to be looked at, first come, first served. prompt counts those that are not late.
 	looks  []*lane
 	prompt int
@@ -62,7 +64,7 @@ const (
 
 func newPlan() plan {
 	return plan{
-		todo: newPart(), unseen: map[*lane]bool{}, tasks: map[spec.ID]*task{}, requests: map[int]*Request{},
+		todo: newPart(), unseen: map[*lane]bool{}, tasks: map[spec.ID]*task{}, ends: newIDSet(), requests: map[int]*Request{},
 		free:     [2]slots{{mostPrompt, mostLate}, {mostPrompt, mostLate}},
 		setbacks: map[spec.ID]*setback{}, hasty: map[spec.ID]int{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
 	}

@@ -7,9 +7,9 @@ func (c *Core) noteUnclear(op *Op) {
 	if op.Verb != Create && op.Verb != Replace {
 		return
 	}
-	c.found.unclear[op.ID()] = true
+	c.found.unclear.add(op.ID())
 	if twin, is := alsoMakes(op.Want); is {
-		c.found.unclear[twin] = true
+		c.found.unclear.add(twin)
 	}
 }
 
@@ -23,9 +23,9 @@ func (c *Core) forgetUnmade(s *sighting, first bool) {
 			}
 		}
 	}
-	for id := range c.found.unclear {
-		if scopeOf(id) == s.scope && c.covers(s, id) {
-			delete(c.found.unclear, id)
+	for id := range c.found.unclear.in(s.scope) {
+		if c.covers(s, id) {
+			c.found.unclear.remove(id)
 			c.forgetIfUnmade(id)
 		}
 	}
