@@ -13,6 +13,8 @@ type plan struct {
 	// them; 0 is for as long as they take. dryRun: nothing is changed, and dry is what would be.
 	patience time.Duration
 	dryRun   bool
+	// onlyPlanned: a dry run has ended, and nothing was begun since: what it would change stands as it is.
+	onlyPlanned bool
 	// onlyPrograms: there are no other kinds.
 	onlyPrograms bool
 	dry          Plan
@@ -144,6 +146,9 @@ const mostRounds = 1000
 // Requests are the requests to be carried out now.
 func (c *Core) Requests() []*Request {
 	c.wake()
+	if !c.plan.dryRun {
+		c.plan.onlyPlanned = false
+	}
 	var out []*Request
 	for range mostRounds {
 		c.decide()
@@ -252,10 +257,7 @@ func (c *Core) interest(k *Registered, s scope) []spec.Resource {
 func (c *Core) TakePlan() Plan {
 	ops := c.plan.dry
 	c.plan.dry, c.plan.dryRun = nil, false
-	for _, op := range ops {
-		// Nobody is about to change it.
-		c.troubled.remove(op.ID())
-	}
+	c.plan.onlyPlanned = true
 	return order(ops, c.kinds.rank, c.needs)
 }
 

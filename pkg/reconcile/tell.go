@@ -201,7 +201,7 @@ func (c *Core) isUndecided(id spec.ID) bool {
 	if c.desired.set.Get(id) == nil {
 		return c.plan.tasks[id] != nil
 	}
-	return !judged || v.State == OK && c.troubled.has(id)
+	return !judged || v.State == OK && c.troubled.has(id) && !c.plan.onlyPlanned
 }
 
 // noteNamespace notes that a namespace has come or gone; linkd's own is always there.
