@@ -154,11 +154,9 @@ func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
 			return
 		}
 		n := News{NS: ns, Topic: topic}
-		if topic == RouteTopic {
-			if n.Foreign, n.InTheWay = s.world.whoseRoute(ns, body); n.Foreign {
-				in.put(n)
-				return
-			}
+		if n.Foreign = topic == RouteTopic && s.world.isForeign(ns, body); n.Foreign {
+			in.put(n)
+			return
 		}
 		n.By = s.behind(port, id)
 		switch topic {

@@ -37,8 +37,6 @@ type News struct {
 	Links []int
 	// Foreign: it is news of routes that linkd did not make, to destinations for which none is wanted.
 	Foreign bool
-	// InTheWay: among it is news of routes that linkd did not make, to destinations for which one is wanted.
-	InTheWay bool
 }
 
 // manyLinks is the number of interfaces from which on news does not tell them apart.
@@ -96,7 +94,7 @@ func (in *Inbox) WaitFor(foreign bool) {
 
 // and is one piece of news for two about the same place.
 func (n News) and(other News) News {
-	n.By, n.Foreign, n.InTheWay = n.By.and(other.By), n.Foreign && other.Foreign, n.InTheWay || other.InTheWay
+	n.By, n.Foreign = n.By.and(other.By), n.Foreign && other.Foreign
 	for _, index := range other.Links {
 		if len(n.Links) > 0 && !slices.Contains(n.Links, index) {
 			n.Links = append(n.Links, index)

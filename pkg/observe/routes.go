@@ -17,16 +17,15 @@ type Destinations map[string]map[netip.Prefix]bool
 // so (News.Foreign).
 func (w *World) DeclareDestinations(d Destinations) { w.destinations.Store(&d) }
 
-// whoseRoute tells whether a message is about a route that linkd did not make: foreign where none is wanted to its destination,
-// and else in the way.
-func (w *World) whoseRoute(ns string, body []byte) (foreign, inTheWay bool) {
+// isForeign tells whether a message is about a route that linkd did not make, to a destination for which none is wanted.
+func (w *World) isForeign(ns string, body []byte) bool {
 	wanted := w.destinations.Load()
 	if wanted == nil || len(body) < unix.SizeofRtMsg {
-		return false, true
+		return false
 	}
 	head := nl.DeserializeRtMsg(body)
 	if head.Protocol == Protocol {
-		return false, false
+		return false
 	}
 	to := netip.IPv4Unspecified()
 	switch head.Family {
@@ -34,7 +33,7 @@ func (w *World) whoseRoute(ns string, body []byte) (foreign, inTheWay bool) {
 	case unix.AF_INET6:
 		to = netip.IPv6Unspecified()
 	default:
-		return false, true
+		return false
 	}
 	err := EachAttr(body[unix.SizeofRtMsg:], func(kind uint16, value []byte) error {
 		if ip, ok := netip.AddrFromSlice(value); kind == unix.RTA_DST && ok {
@@ -42,6 +41,5 @@ func (w *World) whoseRoute(ns string, body []byte) (foreign, inTheWay bool) {
 		}
 		return nil
 	})
-	inTheWay = err != nil || (*wanted)[ns][netip.PrefixFrom(to, int(head.Dst_len))]
-	return !inTheWay, inTheWay
+	return err == nil && !(*wanted)[ns][netip.PrefixFrom(to, int(head.Dst_len))]
 }

@@ -54,7 +54,7 @@ func (a adapter[R]) sample() spec.Resource {
 }
 
 func (a adapter[R]) Observe(ctx context.Context, ns *observe.NS, query Query[spec.Resource]) ([]spec.Resource, error) {
-	found, err := a.k.Observe(ctx, ns, Query[R]{Purpose: query.Purpose, Wanted: specialise[R](query.Wanted), Links: query.Links, Hasty: query.Hasty, Memory: query.Memory})
+	found, err := a.k.Observe(ctx, ns, Query[R]{Purpose: query.Purpose, Wanted: specialise[R](query.Wanted), Links: query.Links, Memory: query.Memory})
 	if query.Links != nil && a.can.Link != nil {
 		found = slices.DeleteFunc(found, func(r R) bool {
 			name, _ := a.can.Link(r)

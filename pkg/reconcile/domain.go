@@ -46,8 +46,6 @@ type lane struct {
 	late bool
 	// rest is when the lane may be looked at again: one that is dirty all the time does not take all the time.
 	rest time.Time
-	// thorough: something else is wanted, or others may have something in the place of what is wanted.
-	thorough bool
 	// urgent: somebody wants to know how it is now.
 	urgent bool
 	// asOf is when the last look began that nothing was changed after.

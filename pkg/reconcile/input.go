@@ -198,7 +198,6 @@ func (c *Core) beginAnew(id spec.ID) {
 
 func (c *Core) markScope(s scope) {
 	if d, k := c.domains[s.ns], c.kinds.byName[s.kind]; d != nil && k != nil {
-		d.lane(k).thorough = true
 		c.mark(d, k, everything)
 	}
 }
@@ -268,7 +267,6 @@ func (c *Core) Hear(news []observe.News) {
 			switch {
 			case !hears(k, n.Topic), n.Foreign && c.matters(s) && !c.waitsIn(s):
 			case c.matters(s):
-				d.lane(k).thorough = d.lane(k).thorough || n.InTheWay
 				c.mark(d, k, ofLinks(n.Links))
 				heard[s] = true
 			default:

@@ -31,9 +31,6 @@ type Query[R spec.Resource] struct {
 	// Links, unless it is nil, are the links whose resources are to be found. The engine drops what belongs to others. Only a
 	// kind that has Link, and no FromID, gets them.
 	Links *observe.Links
-	// Hasty: all was as wanted at the look before, and nothing was heard of what others have in the place of what is wanted. If
-	// it is much work to look for that, it may be left out: to make what is wanted fails then, and the next look is not hasty.
-	Hasty bool
 	// Memory is what the look before has left, for a kind that has Same; nil where it has left nothing. Every resource that is
 	// found is either recalled or kept.
 	Memory *Memory

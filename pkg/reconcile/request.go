@@ -31,7 +31,6 @@ type Scope struct {
 	// known: all of it was found before. wanted is what is wanted, or, of a selective kind, of interest.
 	known  bool
 	wanted []spec.Resource
-	hasty  bool // see Query
 	// memory is that of the look before.
 	memory *Memory
 	// search: what carries linkd's mark is of interest, too.

@@ -215,25 +215,11 @@ func (c *Core) look(l *lane) *Request {
 		look := Scope{Kind: k, extent: x, search: search && k.selective()}
 		look.known = c.found.blind[s] == nil && c.found.picture[s.ns][s.kind] != nil
 		look.wanted = c.interest(k, s)
-		look.hasty = !l.urgent && !l.thorough && c.wasAsWanted(s)
 		look.memory = c.memoryFor(k, s)
 		r.Look = append(r.Look, look)
 	}
-	l.dirty, l.urgent, l.thorough = map[string]extent{}, false, false
+	l.dirty, l.urgent = map[string]extent{}, false
 	return c.begin(r)
-}
-
-// wasAsWanted tells whether all that is wanted in a scope was found as it is wanted when that was last compared.
-func (c *Core) wasAsWanted(s scope) bool {
-	if !c.found.compared[s] || c.found.blind[s] != nil || c.plan.dryRun {
-		return false
-	}
-	for _, r := range c.desired.index.byScope[s] {
-		if id := r.ID(); c.troubled.has(id) || c.verdictOf[id].State != OK {
-			return false
-		}
-	}
-	return true
 }
 
 // interest is what is wanted in a scope, and, of a selective kind, also what the journal knows to be set.

@@ -84,9 +84,6 @@ func (s *sim) look(f *simFlight, ns *observe.NS, look *Scope) {
 		err = unix.EIO
 	case look.extent.all || !look.known || !look.Kind.narrow() || s.at(ns.Identity) == nil:
 		seen.found, err = look.Kind.Observe(context.Background(), ns, Query[spec.Resource]{Wanted: look.wanted})
-		if look.hasty && f.r.ID%2 == 0 {
-			seen.found = slices.DeleteFunc(seen.found, func(r spec.Resource) bool { return s.isInTheWay(look, r) })
-		}
 	default:
 		seen.links, seen.names = &look.extent, map[int]string{}
 		for _, o := range s.at(ns.Identity).objects {
@@ -101,12 +98,6 @@ func (s *sim) look(f *simFlight, ns *observe.NS, look *Scope) {
 		return
 	}
 	f.out.seen = append(f.out.seen, seen)
-}
-
-// isInTheWay tells whether something of others stands in the place of what is wanted: a hasty look need not find it.
-func (s *sim) isInTheWay(look *Scope, r spec.Resource) bool {
-	_, setting := look.Kind.before(r, r)
-	return !setting && look.Kind.Marks() && !look.Kind.Owned(r) && slices.ContainsFunc(look.wanted, func(w spec.Resource) bool { return w.ID() == r.ID() })
 }
 
 // hear delivers some of the news: in another order, twice, or not at all.

@@ -110,7 +110,7 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
 			seen.memory.begin()
 			defer seen.memory.end()
 		}
-		seen.found, err = s.Kind.Observe(ctx, ns, Query[spec.Resource]{Wanted: s.wanted, Links: links, Hasty: s.hasty, Memory: s.memory})
+		seen.found, err = s.Kind.Observe(ctx, ns, Query[spec.Resource]{Wanted: s.wanted, Links: links, Memory: s.memory})
 		return seen, err
 	}
 	wanted := s.wanted

@@ -24,7 +24,7 @@ type kind struct{}
 // Observe finds all routes, or, to compare, those that matter for what is wanted.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Route]) ([]*Route, error) {
 	if query.Purpose == reconcile.ToCompare {
-		return k.observeAmong(ctx, ns, query.Wanted, query.Hasty)
+		return k.observeAmong(ctx, ns, query.Wanted)
 	}
 	return k.observeAll(ctx, ns)
 }
@@ -41,16 +41,14 @@ func (kind) observeAll(ctx context.Context, ns *observe.NS) ([]*Route, error) {
 // hundred thousand. The kernel leaves out of a dump what is of another protocol, which costs a tenth of a list of everything.
 // That is needed only where something is to be done: what is missing may have another's route in its place, and what is to
 // be changed may have one beside it (see Diff). The kernel cannot be asked whether a place is free: to one whose route is
-// a throw, or is dead, it answers as if there were none. But whoever makes a route learns it (NLM_F_EXCL), so a hasty look
-// takes the place of a missing route for free.
-func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route, hasty bool) ([]*Route, error) {
+// a throw, or is dead, it answers as if there were none.
+func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route) ([]*Route, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
 	own, err := list(ns, links, address.Mark, nil)
-	missing, differ := k.unlike(own, wanted)
-	if err != nil || !differ && (!missing || hasty) {
+	if err != nil || k.holds(own, wanted) {
 		return own, err
 	}
 	places := make(map[place]bool, len(wanted))
@@ -60,8 +58,8 @@ func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route,
 	return list(ns, links, 0, places)
 }
 
-// unlike tells whether something that is wanted is not among found, and whether something is there and not as wanted.
-func (k kind) unlike(found, wanted []*Route) (missing, differ bool) {
+// holds tells whether all that is wanted is among found, as it is wanted.
+func (k kind) holds(found, wanted []*Route) bool {
 	at := make(map[place]*Route, len(found))
 	for _, r := range found {
 		if r.Sibling == "" {
@@ -69,13 +67,11 @@ func (k kind) unlike(found, wanted []*Route) (missing, differ bool) {
 		}
 	}
 	for _, w := range wanted {
-		if have := at[w.place()]; have == nil {
-			missing = true
-		} else if len(k.Diff(w, have)) > 0 {
-			differ = true
+		if have := at[w.place()]; have == nil || len(k.Diff(w, have)) > 0 {
+			return false
 		}
 	}
-	return missing, differ
+	return true
 }
 
 // nameSiblings gives each of several routes of one place an ID of its own. The kernel takes the second one only from

@@ -263,34 +263,18 @@ func TestRoutesAmongOthers(t *testing.T) {
 		{[]*Route{read(t, "{to: 10.3.0.0/16, type: throw}")}, "10.3.0.0/16 " + ours},
 		{[]*Route{read(t, "{to: 10.9.0.0/16, via: 10.0.0.4}")}, theirs[len("10.5.0.0/16 "):]},
 	} {
-		if got := keysAmong(t, lab, test.wanted, false); got != test.found {
+		lab.NS.Forget()
+		found, err := kind{}.observeAmong(ctx, lab.NS, test.wanted)
+		conform.Must(t, err)
+		var keys []string
+		for _, r := range found {
+			keys = append(keys, r.ID().Key)
+		}
+		slices.Sort(keys)
+		if got := strings.Join(keys, " "); got != test.found {
 			t.Errorf("among %v: got %q, want %q", test.wanted, got, test.found)
 		}
 	}
-	// Who is in a hurry learns of others' routes only where there is a route of linkd's that is not as wanted.
-	for wanted, found := range map[*Route]string{
-		missing: ours, blocked: ours, read(t, "{to: 10.9.0.0/16, via: 10.0.0.4}"): theirs[len("10.5.0.0/16 "):],
-	} {
-		if got := keysAmong(t, lab, []*Route{wanted}, true); got != found {
-			t.Errorf("in a hurry, among %v: got %q, want %q", wanted, got, found)
-		}
-	}
-	if err := Kind.Create(ctx, lab.NS, blocked); !errors.Is(err, unix.EEXIST) {
-		t.Errorf("a route in the place of another's: %v", err)
-	}
-}
-
-func keysAmong(t *testing.T, lab *conform.Lab, wanted []*Route, hasty bool) string {
-	t.Helper()
-	lab.NS.Forget()
-	found, err := kind{}.observeAmong(context.Background(), lab.NS, wanted, hasty)
-	conform.Must(t, err)
-	var keys []string
-	for _, r := range found {
-		keys = append(keys, r.ID().Key)
-	}
-	slices.Sort(keys)
-	return strings.Join(keys, " ")
 }
 
 func find(t *testing.T, lab *conform.Lab, id spec.ID) *Route {

@@ -18,7 +18,7 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) error {
 	if !errors.Is(err, unix.EEXIST) {
 		return err
 	}
-	found, lookErr := k.observeAmong(ctx, ns, []*Route{want}, false)
+	found, lookErr := k.observeAmong(ctx, ns, []*Route{want})
 	if lookErr != nil {
 		return lookErr
 	}
