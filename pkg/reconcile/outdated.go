@@ -14,11 +14,7 @@ func (c *Core) outdated(t *task) bool { return t.op.mayEnd() && c.plan.todo.cove
 
 // dropEnds drops the tasks of a part that would end something: whether they may is decided anew.
 func (c *Core) dropEnds(todo part) (dropped []*task) {
-	ends := map[spec.ID]bool{}
-	for id := range c.plan.ends.of(todo) {
-		ends[id] = true
-	}
-	for _, id := range inOrder(ends, spec.ID.Compare) {
+	for _, id := range slices.SortedFunc(c.plan.ends.of(todo), spec.ID.Compare) {
 		dropped = c.drop(dropped, id)
 	}
 	return dropped
