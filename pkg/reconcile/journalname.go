@@ -24,6 +24,12 @@ func (j *Journal) Namesakes(id spec.ID, ns observe.Identity) (namesakes []Entry)
 // Merge has what is remembered of a namespace under one name remembered under another name of it, and tells whether that is
 // anything.
 func (j *Journal) Merge(from, to string, ns observe.Identity) (some bool) {
+	j.mu.Lock()
+	some = j.names[ns][from] > 0
+	j.mu.Unlock()
+	if !some {
+		return false
+	}
 	for id, e := range j.Entries() {
 		if id.NS != from || e.Identity != ns {
 			continue
@@ -38,7 +44,6 @@ func (j *Journal) Merge(from, to string, ns observe.Identity) (some bool) {
 			j.Put(now, there)
 		}
 		j.Forget(id)
-		some = true
 	}
-	return some
+	return true
 }
