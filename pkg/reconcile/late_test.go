@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
-// wantMore has the templates stand for other resources in the same namespaces.
-func (m *machine) wantMore(want string) {
+// wantsHere is another desired state in the same namespaces.
+func (m *machine) wantsHere(want string) *spec.Desired {
 	d := wants(want)
 	d.Namespaces = m.desired.named
-	m.Repopulate(d, true)
+	return d
 }
 
 // What is about to end waits until somebody has looked whether others have something on it, and it waits alone.
@@ -21,7 +22,7 @@ func TestWhatEndsWaitsAlone(t *testing.T) {
 	m.answer()
 	// Nobody asks for notes there, so nobody looks at them until something is about to end.
 	m.Hear([]observe.News{{NS: "evil", Topic: observe.RouteTopic}})
-	m.wantMore("good/box/b value=2")
+	m.Repopulate(m.wantsHere("good/box/b value=2"), true)
 	m.step(0)
 	looks := m.asked
 	m.asked = nil

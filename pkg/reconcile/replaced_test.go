@@ -98,7 +98,7 @@ func TestWhatIsRememberedFollowsANamespace(t *testing.T) {
 		old := spec.Selector{Scheme: "name", Value: "old"}
 		m.journal.Remember("old", old)
 		m.journal.Put(parseID("old/knob/k"), Entry{Identity: "lab", Set: true, Before: "1", Wrote: "2"})
-		m.wantAll(want)
+		m.Want(m.wantsHere(want), true)
 		m.answer()
 		e, _ := m.journal.Get(parseID("lab/knob/k"), "lab")
 		if got := m.kernel.things[parseID("lab/knob/k")].value; got != value || want != "" && e.Before != "1" {
@@ -108,13 +108,6 @@ func TestWhatIsRememberedFollowsANamespace(t *testing.T) {
 			t.Errorf("with %q it is remembered under the old name", want)
 		}
 	}
-}
-
-// wantAll sets another desired state in the same namespaces.
-func (m *machine) wantAll(want string) {
-	d := wants(want)
-	d.Namespaces = m.desired.named
-	m.Want(d, true)
 }
 
 // So it does when one of two names that the files give leads nowhere any more.
