@@ -19,8 +19,8 @@ func init() { runtime.LockOSThread() }
 var ownNamespace = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/ns/net") })
 
 // inNamespace runs job on a thread that is in the network namespace open as fd. It is the only place that enters one, and
-// gives the thread back to the runtime only when it is back in linkd's own namespace. Opening sockets, running programs and writing below
-// /proc/sys/net follow the thread; /sys/class/net and /proc/net do not.
+// gives the thread back to the runtime only when it is back in linkd's own namespace. Opening sockets, running programs and
+// writing below /proc/sys/net follow the thread; /sys/class/net and /proc/net do not.
 //
 // The thread is the caller's: to hand the job to one that is kept for it would cost two switches, several times what
 // the job does.
@@ -64,7 +64,8 @@ func Each[T any](items []T, f func(T)) {
 }
 
 // NewNamespace makes a network namespace and hands its path to keep, which has to hold on to it (by a mount): it is
-// gone when keep returns. keep runs on a thread in the new namespace. The new namespace has a down loopback device and nothing else, as from ip-netns(8).
+// gone when keep returns. keep runs on a thread in the new namespace. The new namespace has a down loopback device and nothing
+// else, as from ip-netns(8).
 func NewNamespace(keep func(path string) error) error {
 	done := make(chan error, 1)
 	go func() {

@@ -212,8 +212,8 @@ func (c *Core) takeStock() (some bool) {
 	return true
 }
 
-// reconsider has what was judged while something else was being done, somewhere slow, tried again, now that nothing is: that may have been
-// what was in the way.
+// reconsider tries again what was judged while something else was being done, in a slow namespace: that
+// may have been what was in the way. It is called when nothing is being done.
 func (c *Core) reconsider() (some bool) {
 	for id, done := range c.plan.hasty {
 		if t := c.postponed[id]; t != nil && t == c.trials[id] && t.reconsidered < worthRetrying && done < c.plan.done {

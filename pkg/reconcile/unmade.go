@@ -13,8 +13,9 @@ func (c *Core) noteUnclear(op *Op) {
 	}
 }
 
-// forgetUnmade forgets, at the first look after it was to be made, what was not made after all, and notes the fingerprint of what
-// was: what others put in its place from now on is theirs. First: nothing of the scope was found before, so what the last run of linkd was to make counts.
+// forgetUnmade forgets, at the first look after it was to be made, what was not made after all, and notes the fingerprint of
+// what was made: what others put in its place from now on is theirs. First: nothing of the scope was found before, so this is
+// also the first look at what the last run of linkd was to make.
 func (c *Core) forgetUnmade(s *sighting, first bool) {
 	if first {
 		for id, e := range c.journal.In(s.scope) {

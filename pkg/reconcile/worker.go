@@ -174,7 +174,8 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 		w.Journal.Restore(id, old, remembered)
 		forgetTwins()
 	case err == nil && (op.forget || op.Verb == Delete && (old.Print == "" || old.Fetched)):
-		// What linkd made and knows by its fingerprint is forgotten once a look has not found it: it may only have another name by now.
+		// What linkd made and knows by its fingerprint is forgotten once a look has not found it: it may only have another
+		// name by now.
 		w.Journal.Forget(id)
 	}
 	if made := makes(op.Want); made != "" && err == nil {

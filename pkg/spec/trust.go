@@ -224,8 +224,8 @@ const overflowUID = 65534
 // user in particular.
 func IsNobodyKnown(uid uint32) bool { return uid == overflowUID && hasUnmappedUsers() }
 
-// hasUnmappedUsers tells whether there are users whom linkd's own user namespace has no ID for, so that overflowUID is not one of its
-// own.
+// hasUnmappedUsers tells whether there are users whom linkd's own user namespace has no ID for, so that overflowUID is not one
+// of its own.
 var hasUnmappedUsers = sync.OnceValue(func() bool {
 	f, err := os.Open("/proc/self/uid_map")
 	if err != nil {

@@ -1,6 +1,7 @@
 package engine
 
-// markStarted marks a container as running before the engine confirms it: the sign is that there are processes in its control group.
+// markStarted marks a container as running before the engine confirms it: the sign is that there are processes in its control
+// group.
 func (f *Finder) markStarted(t *target, e event) bool {
 	pid, runs := f.groups.process(e.id)
 	if !runs || t.id == e.id && t.pid == pid {
