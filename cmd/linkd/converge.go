@@ -106,16 +106,16 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 		case <-ctx.Done():
 		case <-inbox.Ready:
 			news, overruns := inbox.Take()
-			engine.Hear(news)
+			engine.Notify(news)
 			if overruns > 0 {
 				engine.LookAtAll()
 			}
-			if slices.ContainsFunc(news, func(n observe.News) bool { return n.Topic == observe.PopulationTopic }) {
+			if slices.ContainsFunc(news, func(n observe.Notification) bool { return n.Topic == observe.TemplateTopic }) {
 				desired, err := again()
 				if err != nil {
 					return status, err
 				}
-				engine.Repopulate(desired, desired.Unknown == nil)
+				engine.WantTemplates(desired, desired.Unknown == nil)
 			}
 		case <-timer.C:
 		}

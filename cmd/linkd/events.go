@@ -68,7 +68,7 @@ func (o *options) events(ctx context.Context, ids []string, count int, timeout t
 }
 
 // eventColours are those of what is worth a look, on a terminal.
-var eventColours = map[reconcile.What]text.Colors{
+var eventColours = map[reconcile.EventKind]text.Colors{
 	reconcile.Drift:    {text.FgYellow},
 	reconcile.Overrun:  {text.FgYellow},
 	reconcile.Missed:   {text.FgYellow},

@@ -110,7 +110,7 @@ func (o *options) drawAll(ctx context.Context, args []string) (*graph.Picture, e
 	sketch := graph.NewSketch(complain)
 	sketch.Want(desired)
 	sketch.Judge(plan, engine.Status(nil))
-	if err := reconcile.Choose(world, sketch, desired.Namespaces, args); err != nil {
+	if err := reconcile.SelectNamespaces(world, sketch, desired.Namespaces, args); err != nil {
 		return nil, exit(exitFailed, err)
 	}
 	found, err := reconcile.Find(ctx, drawn(), world, journal, sketch)

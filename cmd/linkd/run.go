@@ -106,14 +106,14 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	loop.Stamp = func() string { return spec.Stamp(o.config) }
 	loop.Load = func() reconcile.Loaded { return o.load(loader, log) }
 	meter := newMeter(loop)
-	loop.Tell = meter.Note
+	loop.OnEvents = meter.Note
 	watchdog, err := newWatchdog()
 	if err != nil {
 		log.Warn("systemd's watchdog is not fed", "error", err)
 	}
 	engine.Worker.Progress = watchdog.progress
-	loop.Rhythm = watchdog.rhythm()
-	loop.Passed = func(s *reconcile.Status) {
+	loop.Heartbeat = watchdog.rhythm()
+	loop.OnStatus = func(s *reconcile.Status) {
 		meter.Passed(s.Took)
 		watchdog.passed(summary(s))
 	}

@@ -39,8 +39,8 @@ func (o *options) show(ctx context.Context, args []string) error {
 	if err := world.LookOnly(ctx); err != nil {
 		return exit(exitFailed, err)
 	}
-	page := spec.NewPage(kind.Language())
-	if err := reconcile.Choose(world, page, o.declared(), args); err != nil {
+	page := spec.NewDocument(kind.Language())
+	if err := reconcile.SelectNamespaces(world, page, o.declared(), args); err != nil {
 		return exit(exitFailed, err)
 	}
 	journal := reconcile.ReadJournal(o.inRuntimeDir(journalFile))

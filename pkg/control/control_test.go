@@ -72,7 +72,7 @@ func start(t *testing.T, text string) *daemon {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	loop := reconcile.NewLoop(reconcile.NewEngine(kind.All(), world, journal, log))
 	loop.Log, loop.Inbox = log, observe.NewInbox()
-	loop.Declared, loop.Passed = func() {}, func(*reconcile.Status) {}
+	loop.Declared, loop.OnStatus = func() {}, func(*reconcile.Status) {}
 	loop.Stamp = func() string { return spec.Stamp([]string{d.file}) }
 	loader := spec.NewLoader(kind.Language(), filepath.Join(d.dir, "kept"))
 	loop.Load = func() (l reconcile.Loaded) {

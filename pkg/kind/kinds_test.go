@@ -50,7 +50,7 @@ func TestEveryKindIsListed(t *testing.T) {
 			t.Errorf("two kinds are called %q", r.Name)
 		}
 		names[r.Name] = true
-		if len(r.Hears) == 0 && !r.Silent {
+		if len(r.Topics) == 0 && !r.Silent {
 			t.Errorf("%s hears nothing, and is not looked at from time to time either", r.Name)
 		}
 		itself := reflect.ValueOf(r).FieldByName("erased").Elem().Field(0).Elem().Type()

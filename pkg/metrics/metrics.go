@@ -82,7 +82,7 @@ func New(version string, kinds []string, status func() *reconcile.Status) *Meter
 func (m *Meter) Note(events []reconcile.Event) {
 	for i := range events {
 		switch ev := &events[i]; ev.Event {
-		case reconcile.Deed:
+		case reconcile.OpDone:
 			result := succeeded
 			if ev.Error != "" {
 				result = failed

@@ -18,7 +18,7 @@ func newsOf(t *testing.T, lab *conform.Lab, device string, steps ...string) {
 		e.heard = nil
 		conform.Must(t, lab.NS.Do(func() error { return sh(step) }))
 		e.until("news of "+device+" after "+step, func() bool {
-			return slices.ContainsFunc(e.heard, func(n observe.News) bool {
+			return slices.ContainsFunc(e.heard, func(n observe.Notification) bool {
 				return n.Topic == observe.LinkTopic && slices.Contains(n.Links, index)
 			})
 		})

@@ -10,27 +10,27 @@ import (
 func TestInbox(t *testing.T) {
 	in := NewInbox()
 	for range 1000 {
-		in.put(News{NS: "lab", Topic: LinkTopic, By: Cause{Port: 7}, Links: []int{3}})
-		in.put(News{NS: "lab", Topic: RouteTopic, By: Cause{Port: 7}})
+		in.put(Notification{NS: "lab", Topic: LinkTopic, By: Cause{Port: 7}, Links: []int{3}})
+		in.put(Notification{NS: "lab", Topic: RouteTopic, By: Cause{Port: 7}})
 	}
-	in.put(News{NS: "lab", Topic: LinkTopic, Links: []int{5}})
-	in.put(News{NS: "lab", Topic: RouteTopic, By: Cause{Port: 8}})
+	in.put(Notification{NS: "lab", Topic: LinkTopic, Links: []int{5}})
+	in.put(Notification{NS: "lab", Topic: RouteTopic, By: Cause{Port: 8}})
 	for index := range 20 {
-		in.put(News{NS: "busy", Topic: LinkTopic, By: Cause{Port: 7}, Links: []int{index + 1}})
+		in.put(Notification{NS: "busy", Topic: LinkTopic, By: Cause{Port: 7}, Links: []int{index + 1}})
 	}
-	in.put(News{NS: "host", Topic: LinkTopic, By: Cause{Port: 9}, Links: []int{1}})
+	in.put(Notification{NS: "host", Topic: LinkTopic, By: Cause{Port: 9}, Links: []int{1}})
 	in.overrun()
 	in.overrun()
 	<-in.Ready
 	news, overruns := in.Take()
 	// The same news is one, who caused it is said to be several, and many links are all of them.
-	want := []News{
+	want := []Notification{
 		{NS: "busy", Topic: LinkTopic, By: Cause{Port: 7}},
 		{NS: "host", Topic: LinkTopic, By: Cause{Port: 9}, Links: []int{1}},
 		{NS: "lab", Topic: LinkTopic, By: Cause{Port: 7}, Links: []int{3, 5}},
 		{NS: "lab", Topic: RouteTopic, By: Cause{Several: true}},
 	}
-	byText := cmpopts.SortSlices(func(a, b News) bool { return a.NS < b.NS || (a.NS == b.NS && a.Topic < b.Topic) })
+	byText := cmpopts.SortSlices(func(a, b Notification) bool { return a.NS < b.NS || (a.NS == b.NS && a.Topic < b.Topic) })
 	if d := cmp.Diff(want, news, byText); d != "" || overruns != 2 {
 		t.Errorf("%d overruns, news (-want +got):\n%s", overruns, d)
 	}

@@ -69,8 +69,8 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 	stops := []func(){route}
 	for _, f := range w.finders {
 		stops = append(stops, f.Watch(
-			func(name string) { in.put(News{NS: name, Topic: NamespaceTopic}) },
-			func() { in.put(News{Topic: PopulationTopic}) },
+			func(name string) { in.put(Notification{NS: name, Topic: NamespaceTopic}) },
+			func() { in.put(Notification{Topic: TemplateTopic}) },
 		))
 	}
 	if ruleset {
@@ -153,7 +153,7 @@ func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
 		if !known {
 			return
 		}
-		n := News{NS: ns, Topic: topic}
+		n := Notification{NS: ns, Topic: topic}
 		if n.Foreign = topic == RouteTopic && s.world.isForeign(ns, body); n.Foreign {
 			in.put(n)
 			return
@@ -183,7 +183,7 @@ func (s *suspects) readRuleset(in *Inbox, id int, b []byte) {
 		if messageType>>8 != unix.NFNL_SUBSYS_NFTABLES {
 			return
 		}
-		n := News{NS: ns, Topic: RulesetTopic}
+		n := Notification{NS: ns, Topic: RulesetTopic}
 		if messageType&0xff == unix.NFT_MSG_NEWGEN {
 			n.By = s.generation(body)
 		}

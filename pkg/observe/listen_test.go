@@ -32,7 +32,7 @@ var topics = []observe.Topic{
 type ears struct {
 	*testing.T
 	inbox    *observe.Inbox
-	heard    []observe.News
+	heard    []observe.Notification
 	overruns int
 }
 
@@ -65,7 +65,7 @@ func (e *ears) until(what string, enough func() bool) {
 func (e *ears) hears(ns string, topic observe.Topic) {
 	e.Helper()
 	e.until(fmt.Sprintf("news of topic %d from %s", topic, ns), func() bool {
-		return slices.ContainsFunc(e.heard, func(n observe.News) bool { return n.NS == ns && n.Topic == topic })
+		return slices.ContainsFunc(e.heard, func(n observe.Notification) bool { return n.NS == ns && n.Topic == topic })
 	})
 	e.heard = nil
 }
@@ -147,7 +147,7 @@ link add vx0 type vxlan id 7 dstport 4789
 		// What came before this has been heard with it.
 		conform.Must(t, lab.NS.Do(func() error { return sh("ip rule add priority 7 table 7; ip rule del priority 7") }))
 		e.until("news of rules", func() bool {
-			return slices.ContainsFunc(e.heard, func(n observe.News) bool { return n.Topic == observe.RuleTopic })
+			return slices.ContainsFunc(e.heard, func(n observe.Notification) bool { return n.Topic == observe.RuleTopic })
 		})
 		var want, got []string
 		if !step.none {
@@ -186,7 +186,7 @@ func TestNewsTellsWhoCausedIt(t *testing.T) {
 	hearsOf := func(topic observe.Topic, cause func() observe.Cause) {
 		t.Helper()
 		e.until("news of who did it", func() bool {
-			return slices.ContainsFunc(e.heard, func(n observe.News) bool {
+			return slices.ContainsFunc(e.heard, func(n observe.Notification) bool {
 				return n.NS == conform.LabName && n.Topic == topic && n.By == cause()
 			})
 		})
@@ -229,10 +229,10 @@ func TestNewsTellsWhoCausedIt(t *testing.T) {
 	// As long as nobody waits for it, it has a parent.
 	defer func() { conform.Must(t, own.Wait()) }()
 	e.until("news of what linkd did", func() bool {
-		return slices.ContainsFunc(e.heard, func(n observe.News) bool { return n.Topic == observe.RulesetTopic })
+		return slices.ContainsFunc(e.heard, func(n observe.Notification) bool { return n.Topic == observe.RulesetTopic })
 	})
 	conform.Must(t, lab.NS.Do(func() error { return sh("nft add table inet linkd-others; true") }))
-	named := func(n observe.News) bool { return n.By.Named && n.By.Command == "nft" }
+	named := func(n observe.Notification) bool { return n.By.Named && n.By.Command == "nft" }
 	e.until("the name of nft", func() bool { return slices.ContainsFunc(e.heard, named) })
 	for _, n := range e.heard {
 		if n.Topic == observe.RulesetTopic && n.By != (observe.Cause{}) && (!named(n) || n.By.PID == own.Process.Pid) {

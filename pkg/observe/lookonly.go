@@ -60,9 +60,9 @@ func (w *World) translate(ns *NS) (map[int]int, error) {
 	return ids, nil
 }
 
-// Beyond are the namespaces into which links of ns lead, as far as they can be named, and where they lead there: by the
+// PeerNamespaces are the namespaces into which links of ns lead, as far as they can be named, and where they lead there: by the
 // names that are declared, and else by the first process in each, as which it is declared then.
-func (w *World) Beyond(ctx context.Context, ns *NS) (ends map[string][]int, err error) {
+func (w *World) PeerNamespaces(ctx context.Context, ns *NS) (ends map[string][]int, err error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (w *World) WatchPaths(in *Inbox) (rewatch func(), stop func(), err error) {
 					rewatch()
 				}
 				for _, name := range w.NamespacesAt(map[string]bool{e.Name: true}) {
-					in.put(News{NS: name, Topic: NamespaceTopic})
+					in.put(Notification{NS: name, Topic: NamespaceTopic})
 				}
 				if e.Name == NetnsDir {
 					in.overrun()

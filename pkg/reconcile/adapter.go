@@ -16,29 +16,29 @@ type erased interface {
 	silent(have spec.Resource) bool
 	before(want, have spec.Resource) (string, bool)
 	prior(have spec.Resource, before string) spec.Resource
-	parted() bool
+	hasAttributes() bool
 	fill(want, prior spec.Resource) spec.Resource
 	adoptable() bool
 	adopts(want, have spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
 	separate() bool
 	complete(at Located, want spec.Resource) (spec.Resource, error)
-	selective() bool
+	isSelective() bool
 	fromID(id spec.ID) (spec.Resource, bool)
-	narrow() bool
+	isByLink() bool
 	onLink(r spec.Resource) (name string, index int, ok bool)
 	comparable() bool
 	same(now, before spec.Resource) bool
 	related() bool
 	connect(found, other spec.Resource) spec.Resource
 	fetches() bool
-	record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error)
-	putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
+	recordFetched(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error)
+	planPutBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
 	leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID)
-	confirm(have spec.Resource, home spec.ID, from spec.Selector)
+	confirm(have spec.Resource, origin spec.ID, from spec.Selector)
 	advice(have spec.Resource) string
-	survey(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
-	show(page *spec.Page, found []spec.Resource, kept Kept)
+	shownResources(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
+	show(doc *spec.Document, found []spec.Resource, kept JournalLookup)
 	health(want, have spec.Resource) (remark, problem string)
 }
 
@@ -117,7 +117,7 @@ func (a adapter[R]) prior(have spec.Resource, before string) spec.Resource {
 	return a.can.Settings.Prior(have.(R), before)
 }
 
-func (a adapter[R]) parted() bool { return a.can.Fill != nil }
+func (a adapter[R]) hasAttributes() bool { return a.can.Fill != nil }
 
 func (a adapter[R]) fill(want, prior spec.Resource) spec.Resource {
 	return a.can.Fill(want.(R), prior.(R))
@@ -145,11 +145,11 @@ func (a adapter[R]) complete(at Located, want spec.Resource) (spec.Resource, err
 	return a.can.Complete(at, want.(R))
 }
 
-func (a adapter[R]) selective() bool { return a.can.FromID != nil }
+func (a adapter[R]) isSelective() bool { return a.can.FromID != nil }
 
 func (a adapter[R]) fromID(id spec.ID) (spec.Resource, bool) { return a.can.FromID(id) }
 
-func (a adapter[R]) narrow() bool { return a.can.Link != nil }
+func (a adapter[R]) isByLink() bool { return a.can.Link != nil }
 
 func (a adapter[R]) onLink(r spec.Resource) (name string, index int, ok bool) {
 	if a.can.Link == nil {
@@ -171,11 +171,11 @@ func (a adapter[R]) connect(found, other spec.Resource) spec.Resource {
 
 func (a adapter[R]) fetches() bool { return a.can.Fetching != nil }
 
-func (a adapter[R]) record(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error) {
+func (a adapter[R]) recordFetched(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error) {
 	return a.can.Fetching.Record(ctx, ns, want.(R), have.(R))
 }
 
-func (a adapter[R]) putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error {
+func (a adapter[R]) planPutBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error {
 	return a.can.Fetching.PutBack(ctx, ns, have.(R), before)
 }
 
@@ -183,13 +183,13 @@ func (a adapter[R]) leaves(have spec.Resource, found []spec.Resource) (ends, los
 	return a.can.Fetching.Leaves(have.(R), found)
 }
 
-func (a adapter[R]) confirm(have spec.Resource, home spec.ID, from spec.Selector) {
-	a.can.Fetching.Confirm(have.(R), home, from)
+func (a adapter[R]) confirm(have spec.Resource, origin spec.ID, from spec.Selector) {
+	a.can.Fetching.Confirm(have.(R), origin, from)
 }
 
 func (a adapter[R]) advice(have spec.Resource) string { return a.can.Fetching.Advice(have.(R)) }
 
-func (a adapter[R]) survey(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error) {
+func (a adapter[R]) shownResources(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error) {
 	query := Query[R]{Purpose: ToShow}
 	if a.can.FromID != nil {
 		for _, id := range kept {
@@ -202,9 +202,9 @@ func (a adapter[R]) survey(ctx context.Context, ns *observe.NS, kept []spec.ID) 
 	return generalise(found), err
 }
 
-func (a adapter[R]) show(page *spec.Page, found []spec.Resource, kept Kept) {
+func (a adapter[R]) show(doc *spec.Document, found []spec.Resource, kept JournalLookup) {
 	if a.can.Show != nil {
-		a.can.Show(page, specialise[R](found), kept)
+		a.can.Show(doc, specialise[R](found), kept)
 	}
 }
 

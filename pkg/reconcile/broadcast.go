@@ -10,9 +10,9 @@ import (
 // Listen gets all events from now on, or those about the resources with these IDs.
 func (l *Loop) Listen(ids []string) (*Listener, error) { return l.feed.Listen(ids) }
 
-func (l *Loop) tell(events []Event) {
-	if l.Tell != nil {
-		l.Tell(events)
+func (l *Loop) report(events []Event) {
+	if l.OnEvents != nil {
+		l.OnEvents(events)
 	}
 	l.feed.publish(events)
 }

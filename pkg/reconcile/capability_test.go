@@ -15,7 +15,7 @@ import (
 // nobody would be told.
 func TestCapabilitiesAreRegistered(t *testing.T) {
 	// R is the type of the resources of a kind, and the others are no resources.
-	allowed := []string{"R", "int", "alike", "*task"}
+	allowed := []string{"R", "int", "sameEvent", "*task"}
 	names, err := filepath.Glob("*.go")
 	must(t, err)
 	files := token.NewFileSet()

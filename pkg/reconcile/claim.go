@@ -19,7 +19,7 @@ import (
 
 // claimOf is the home that the mark on a found resource names, and the resource's device. Ok is false for a resource without
 // such a mark, and for one that cannot have been fetched.
-func claimOf(r spec.Resource) (home spec.ID, device string, ok bool) {
+func claimOf(r spec.Resource) (origin spec.ID, device string, ok bool) {
 	relations := relationsOf(r)
 	return relations.Claim, relations.Device, relations.Claim != spec.ID{}
 }
@@ -33,25 +33,25 @@ func (j *Journal) confirm(kind *Registered, found []spec.Resource) {
 	defer j.mu.Unlock()
 	for _, r := range found {
 		if _, device, ok := claimOf(r); ok {
-			if home, known := j.homes[device]; known && device != "" {
-				kind.confirm(r, home, j.namespaces[home.NS])
+			if origin, known := j.fetched[device]; known && device != "" {
+				kind.confirm(r, origin, j.namespaces[origin.NS])
 			}
 		}
 	}
 }
 
-// HomeOf is the home from which linkd fetched a device.
-func (j *Journal) HomeOf(device string) (home spec.ID, known bool) {
+// FetchedFrom is the home from which linkd fetched a device.
+func (j *Journal) FetchedFrom(device string) (origin spec.ID, known bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	home, known = j.homes[device]
-	return home, known && device != ""
+	origin, known = j.fetched[device]
+	return origin, known && device != ""
 }
 
 // hasDevices reports whether the journal has the device of everything that was fetched. That of an earlier linkd has none.
 func (j *Journal) hasDevices() bool {
 	for id, e := range j.all() {
-		if id.Kind == awayKind && e.Device == "" {
+		if id.Kind == fetchedKind && e.Device == "" {
 			return false
 		}
 	}
@@ -59,15 +59,15 @@ func (j *Journal) hasDevices() bool {
 }
 
 // claims tells whether the mark on a found resource names that home.
-func claims(have spec.Resource, home spec.ID) bool {
+func claims(have spec.Resource, origin spec.ID) bool {
 	claimed, _, ok := claimOf(have)
-	return ok && claimed == home
+	return ok && claimed == origin
 }
 
 // knowsAnother reports whether linkd fetched another device than have from a home and did not put it back. Then somebody has
 // put have in its place.
-func (c *comparison) knowsAnother(have spec.Resource, home spec.ID) bool {
-	e, remembered := c.journal.Recall(awayID(home))
+func (c *comparison) knowsAnother(have spec.Resource, origin spec.ID) bool {
+	e, remembered := c.journal.Recall(fetchedEntry(origin))
 	if !remembered || e.Device == "" {
 		return false
 	}
@@ -76,13 +76,13 @@ func (c *comparison) knowsAnother(have spec.Resource, home spec.ID) bool {
 
 // rememberAdopted notes the device of what a file tells linkd to adopt as fetched, so that linkd can put it back later. It
 // never takes the place of the device that linkd fetched from that home.
-func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource, home spec.ID) {
-	if _, fetched := homeOf(have); fetched || !kind.adopts(want, have) || c.identity(home.NS) == "" || c.knowsAnother(have, home) {
+func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource, origin spec.ID) {
+	if _, fetched := fetchedFrom(have); fetched || !kind.adopts(want, have) || c.identity(origin.NS) == "" || c.knowsAnother(have, origin) {
 		return
 	}
 	if _, device, ok := claimOf(have); ok && device != "" {
-		e := Entry{Identity: c.identity(home.NS), Set: true, Device: device}
-		c.learn(awayID(home), func(j *Journal) { j.Put(awayID(home), e) })
+		e := Entry{Identity: c.identity(origin.NS), Set: true, Device: device}
+		c.changeJournal(fetchedEntry(origin), func(j *Journal) { j.Put(fetchedEntry(origin), e) })
 	}
 }
 
@@ -99,11 +99,11 @@ const mostUnconfirmed = 16
 
 // noteUnconfirmed remembers what cannot be confirmed because the journal was lost.
 func (c *Core) noteUnconfirmed() {
-	for _, ns := range slices.Sorted(maps.Keys(c.found.picture)) {
+	for _, ns := range slices.Sorted(maps.Keys(c.found.observed)) {
 		claiming := map[spec.ID]string{}
-		for _, found := range c.found.picture[ns] {
+		for _, found := range c.found.observed[ns] {
 			for id, r := range found {
-				if _, fetched := homeOf(r); fetched {
+				if _, fetched := fetchedFrom(r); fetched {
 					continue
 				}
 				if _, device, ok := claimOf(r); ok && device != "" {
@@ -127,9 +127,9 @@ func (c *Core) noteUnconfirmed() {
 // unconfirmed says what to do about what is remembered as unconfirmed and is still there, in order.
 func (c *Core) unconfirmed() (advice []string) {
 	for id, entry := range c.journal.Unconfirmed() {
-		have := c.found.get(homeOfAway(id))
+		have := c.found.get(fromOfEntry(id))
 		_, device, ok := claimOf(have)
-		if _, known := c.journal.HomeOf(device); ok && !known && device == entry.Device {
+		if _, known := c.journal.FetchedFrom(device); ok && !known && device == entry.Device {
 			advice = append(advice, c.kinds.byName[have.ID().Kind].advice(have))
 		}
 	}
@@ -140,20 +140,20 @@ func (c *Core) unconfirmed() (advice []string) {
 // forgetConfirmed forgets what is not there any more with a mark that cannot be confirmed.
 func (c *comparison) forgetConfirmed() {
 	for id, e := range c.journal.Unconfirmed() {
-		if c.blind[scopeOf(homeOfAway(id))] != nil || c.identity(id.NS) == "" && c.missing(id.NS) == nil {
+		if c.lookErrors[scopeOf(fromOfEntry(id))] != nil || c.identity(id.NS) == "" && c.missing(id.NS) == nil {
 			continue
 		}
 		if err := c.missing(id.NS); err != nil {
 			if !errors.Is(err, observe.ErrPending) {
 				continue
 			}
-		} else if have := c.found.get(homeOfAway(id)); have != nil && c.identity(id.NS) == e.Identity {
+		} else if have := c.found.get(fromOfEntry(id)); have != nil && c.identity(id.NS) == e.Identity {
 			_, device, ok := claimOf(have)
-			if _, known := c.journal.HomeOf(device); ok && !known && device == e.Device {
+			if _, known := c.journal.FetchedFrom(device); ok && !known && device == e.Device {
 				continue
 			}
 		}
-		c.learn(id, func(j *Journal) { j.Forget(id) })
+		c.changeJournal(id, func(j *Journal) { j.Forget(id) })
 	}
 }
 

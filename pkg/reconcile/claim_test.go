@@ -129,11 +129,11 @@ func TestALongEntryDoesNotHideTheNext(t *testing.T) {
 	if _, remembered := again.Get(parseID("lab/box/a"), instance); !remembered {
 		t.Error("what comes after it is lost")
 	}
-	if home, known := again.HomeOf("7"); !known || home != parseID("host/box/h") {
-		t.Errorf("device 7 is from %v", home)
+	if origin, known := again.FetchedFrom("7"); !known || origin != parseID("host/box/h") {
+		t.Errorf("device 7 is from %v", origin)
 	}
 	again.Put(parseID("host/away/box/h"), Entry{Identity: instance, Set: true, Device: "8"})
-	if _, known := again.HomeOf("7"); known {
+	if _, known := again.FetchedFrom("7"); known {
 		t.Error("a device that is remembered no more has a home")
 	}
 }
@@ -141,12 +141,12 @@ func TestALongEntryDoesNotHideTheNext(t *testing.T) {
 // A journal of another boot confirms nothing, and says so.
 func TestAJournalOfAnotherBootIsLost(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	before := keep(t, path, "host/away/box/h set device=7")
+	before := partial(t, path, "host/away/box/h set device=7")
 	before.boot = "a-boot-long-ago"
 	must(t, before.compact())
 	before.Close()
 	j := OpenJournal(path)
-	if _, known := j.HomeOf("7"); known || !j.Lost {
+	if _, known := j.FetchedFrom("7"); known || !j.Lost {
 		t.Errorf("device 7 is known: %v, the journal is lost: %v", known, j.Lost)
 	}
 }

@@ -12,37 +12,37 @@ import (
 // comparison is everything between the two reads, and pure: wanted and found go in, a plan and a verdict for each
 // wanted resource come out.
 type comparison struct {
-	kinds   map[string]*Registered
-	rank    map[*Registered]int
-	want    []wanted
-	found   picture
-	missing func(ns string) error                 // why a namespace cannot be looked at
-	blind   map[scope]error                       // scopes that could not be looked at
-	held    func(id spec.ID) (v Verdict, is bool) // what is not to be tried now, and why
-	ready   func(r spec.Resource) bool            // whether all is known that a found resource depends on
+	kinds      map[string]*Registered
+	rank       map[*Registered]int
+	want       []wanted
+	found      observed
+	missing    func(ns string) error                 // why a namespace cannot be looked at
+	lookErrors map[scope]error                       // scopes that could not be looked at
+	held       func(id spec.ID) (v Verdict, is bool) // what is not to be tried now, and why
+	ready      func(r spec.Resource) bool            // whether all is known that a found resource depends on
 	// surveyed tells whether all is known that an op may end somewhere; if not, its resource waits for that.
 	surveyed func(id spec.ID, at lookout) bool
 	journal  *Journal
 	identity func(ns string) observe.Identity
-	// keep: it is not known all that is wanted, so nothing may be taken for undeclared.
-	keep bool
+	// partial: it is not known all that is wanted, so nothing may be taken for undeclared.
+	partial bool
 	// A comparison may be of a part only: then want is what is wanted in that, all is what is wanted everywhere, and past
 	// is how that stood.
-	part *part
-	all  *index
-	past func(id spec.ID) Verdict
+	workset *workset
+	all     *index
+	past    func(id spec.ID) Verdict
 
 	byID     map[spec.ID]*wanted
 	makers   map[string]spec.ID
 	ops      map[spec.ID]*Op
 	verdicts map[spec.ID]Verdict
 	settled  map[spec.ID]bool
-	remember []lesson
-	// away is what has been fetched, by its home, once somebody asks, and renamed what only gets another name.
-	away    map[spec.ID]spec.Resource
-	renamed map[spec.ID]bool
-	// feared is where the things are that linkd did not make and would have ended, and by the ops on what.
-	feared map[scope]map[spec.ID]bool
+	remember []journalChange
+	// takenFrom is what has been fetched, by its home, once somebody asks, and renamed what only gets another name.
+	takenFrom map[spec.ID]spec.Resource
+	renamed   map[spec.ID]bool
+	// inTheWay is where the things are that linkd did not make and would have ended, and by the ops on what.
+	inTheWay map[scope]map[spec.ID]bool
 	// unready are the found resources of which not all is known that they depend on.
 	unready map[spec.ID]bool
 }
@@ -53,14 +53,14 @@ type wanted struct {
 	err error
 }
 
-// lesson is what the journal should learn of a resource.
-type lesson struct {
-	id    spec.ID
-	learn func(*Journal)
+// journalChange is what the journal should learn of a resource.
+type journalChange struct {
+	id            spec.ID
+	changeJournal func(*Journal)
 }
 
-func (c *comparison) learn(id spec.ID, learn func(*Journal)) {
-	c.remember = append(c.remember, lesson{id, learn})
+func (c *comparison) changeJournal(id spec.ID, learn func(*Journal)) {
+	c.remember = append(c.remember, journalChange{id, learn})
 }
 
 // run compares. The journal is only read; remember is what it should learn.
@@ -70,7 +70,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.ops = map[spec.ID]*Op{}
 	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
 	c.settled = map[spec.ID]bool{}
-	c.feared = map[scope]map[spec.ID]bool{}
+	c.inTheWay = map[scope]map[spec.ID]bool{}
 	c.unready = map[spec.ID]bool{}
 	c.renamed = map[spec.ID]bool{}
 	if c.all == nil {
@@ -86,15 +86,15 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	for i := range c.want {
 		c.compare(&c.want[i])
 	}
-	if !c.keep {
-		c.undeclared()
+	if !c.partial {
+		c.planRemovals()
 	}
 	c.refuseVictims()
-	c.settleAll()
+	c.waitForAllNeeds()
 	// Only what is really made anew takes others with it, and what is made again with it may have to wait in its turn.
-	c.spread()
-	c.settleAll()
-	c.sayMore()
+	c.planDependents()
+	c.waitForAllNeeds()
+	c.explainReturns()
 	ops := make([]*Op, 0, len(c.ops))
 	for _, op := range c.ops {
 		ops = append(ops, op)
@@ -142,12 +142,12 @@ func (c *comparison) compare(w *wanted) {
 		}
 		return
 	}
-	if home, fetched := homeOf(w.Resource); fetched {
-		c.compareFetched(w.Resource, kind, home)
+	if origin, fetched := fetchedFrom(w.Resource); fetched {
+		c.compareFetched(w.Resource, kind, origin)
 		return
 	}
-	for _, ns := range reaches(w.Resource) {
-		if err := c.unreachable(scope{ns, id.Kind}); err != nil {
+	for _, ns := range namespacesOf(w.Resource) {
+		if err := c.whyUnavailable(scope{ns, id.Kind}); err != nil {
 			c.verdicts[id] = verdictOf(err)
 			return
 		}
@@ -157,17 +157,17 @@ func (c *comparison) compare(w *wanted) {
 		c.verdicts[id] = Verdict{Pending, "there is none yet, and linkd does not make it"}
 		return
 	}
-	if home, fetched := homeOf(have); fetched && !w.Resource.Relations().OnlyFound {
-		c.compareWithFetched(w.Resource, have, kind, home)
+	if origin, fetched := fetchedFrom(have); fetched && !w.Resource.Relations().OnlyFound {
+		c.compareWithFetched(w.Resource, have, kind, origin)
 		return
 	}
 	op := &Op{Verb: Create, Want: w.Resource, Have: have, kind: kind}
 	if e, remembered := c.journal.Recall(id); have == nil && remembered && !e.Set && e.Print == "" && c.identity(id.NS) != "" {
 		// It was to be made, and was not: what others make under its name is theirs.
-		c.learn(id, func(j *Journal) { j.Forget(id) })
+		c.changeJournal(id, func(j *Journal) { j.Forget(id) })
 	}
 	if have != nil {
-		op.Want, op.Because = c.release(kind, w.Resource, have)
+		op.Want, op.Because = c.fillUnmanaged(kind, w.Resource, have)
 		if op.Why = kind.Diff(op.Want, have); len(op.Why) == 0 {
 			c.converged(kind, w.Resource, have)
 			return
@@ -215,16 +215,16 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 		} else if kind.adopts(want, have) {
 			before, _ = kind.before(want, nil)
 		}
-		c.learn(id, func(j *Journal) {
+		c.changeJournal(id, func(j *Journal) {
 			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote})
 		})
 		return
 	case !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print):
 		return
 	}
-	_, fetched := homeOf(want)
+	_, fetched := fetchedFrom(want)
 	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched}
-	c.learn(id, func(j *Journal) { j.Put(id, e) })
+	c.changeJournal(id, func(j *Journal) { j.Put(id, e) })
 }
 
 func verdictOf(err error) Verdict {

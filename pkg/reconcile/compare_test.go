@@ -81,9 +81,9 @@ func (j *Journal) text() string {
 type situation struct {
 	want, have, journal string
 	missing             map[string]error
-	blind               map[scope]error
+	lookErrors          map[scope]error
 	held                map[spec.ID]Verdict
-	keep                bool
+	partial             bool
 }
 
 // compare is the plan, how the resources stand that are not all right, and, where it is not what it was, what the
@@ -100,7 +100,7 @@ func (s situation) compare() string {
 	}
 	before := c.journal.text()
 	for _, l := range c.remember {
-		l.learn(c.journal)
+		l.changeJournal(c.journal)
 	}
 	if after := c.journal.text(); after != before {
 		fmt.Fprintf(&b, "remembered:\n%s", after)
@@ -113,9 +113,9 @@ func (s situation) comparison() *comparison {
 	kinds := k.kinds()
 	c := &comparison{
 		kinds: map[string]*Registered{}, rank: map[*Registered]int{},
-		found: picture{}, missing: func(ns string) error { return s.missing[ns] }, blind: s.blind,
+		found: observed{}, missing: func(ns string) error { return s.missing[ns] }, lookErrors: s.lookErrors,
 		held:    func(id spec.ID) (Verdict, bool) { v, is := s.held[id]; return v, is },
-		journal: remembers(s.journal), keep: s.keep,
+		journal: remembers(s.journal), partial: s.partial,
 		identity: func(string) observe.Identity { return instance },
 	}
 	for i := range kinds {
@@ -364,7 +364,7 @@ remembered:
 			want:    "lab/box/a value=2",
 			have:    "lab/box/a value=1 mark\nlab/box/b mark\nlab/knob/k value=2\nlab/note/n print=1",
 			journal: "lab/knob/k set before=1 wrote=2\nlab/note/n made print=1",
-			keep:    true,
+			partial: true,
 		}, `
 ~ lab/box/a  (value: 1 -> 2)
 `},
@@ -463,7 +463,7 @@ new/box/b blocked: blocked by host/space/new: it is there already, and linkd did
 			want:    "lab/box/a\nlab/note/n",
 			have:    "lab/note/o mark",
 			journal: "lab/box/b made\nlab/knob/k set before=1 wrote=2",
-			blind: map[scope]error{
+			lookErrors: map[scope]error{
 				{"lab", "box"}:  errors.New("look at box in lab: interrupted"),
 				{"lab", "knob"}: errors.New("look at knob in lab: interrupted"),
 			},
@@ -474,9 +474,9 @@ lab/box/a failed: look at box in lab: interrupted
 `},
 
 		{"nor where what it reaches into could not be looked at", situation{
-			want:  "host/box/a within=lab value=2",
-			have:  "host/box/a within=lab value=1 mark",
-			blind: map[scope]error{{"lab", "box"}: errors.New("look at box in lab: interrupted")},
+			want:       "host/box/a within=lab value=2",
+			have:       "host/box/a within=lab value=1 mark",
+			lookErrors: map[scope]error{{"lab", "box"}: errors.New("look at box in lab: interrupted")},
 		}, `
 host/box/a failed: look at box in lab: interrupted
 `},

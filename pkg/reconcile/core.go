@@ -28,7 +28,7 @@ type Core struct {
 	found   found
 	plan    plan
 	verdicts
-	narrator
+	reporter
 	// dirtied: something was found or done since that was last published.
 	dirtied bool
 	// lost: there was no journal, and what that leaves unconfirmed was not noted yet.
@@ -63,7 +63,7 @@ type desired struct {
 
 // found is what was found, and how certain that is.
 type found struct {
-	picture
+	observed
 	relations map[string]*relations
 	// memories are of the scopes with much in them that are looked at as a whole.
 	memories map[scope]*Memory
@@ -71,14 +71,14 @@ type found struct {
 	onLinks map[scope]*onLinks
 	// compared are the scopes of which all that was found has been compared with what is wanted now.
 	compared map[scope]bool
-	// blind are the scopes that could not be looked at.
-	blind map[scope]error
+	// lookErrors are the scopes that could not be looked at.
+	lookErrors map[scope]error
 	// stale are the scopes that did not matter when there was news of them.
 	stale map[scope]bool
 	// unclear is what was to be made, and nobody has looked since.
 	unclear idSet
-	// feared is where things are that linkd did not make and that are in the way of an op, and of which.
-	feared map[scope]map[spec.ID]bool
+	// inTheWay is where things are that linkd did not make and that are in the way of an op, and of which.
+	inTheWay map[scope]map[spec.ID]bool
 	// claims are the names that lead to each namespace.
 	claims map[observe.Identity]map[string]bool
 }
@@ -92,12 +92,12 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		desired: desired{set: &spec.Set{}, index: newIndex(nil), search: journal.Fresh},
 		domains: map[string]*domain{},
 		found: found{
-			picture: picture{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, compared: map[scope]bool{}, blind: map[scope]error{}, stale: map[scope]bool{}, unclear: newIDSet(),
-			feared: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
+			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, unclear: newIDSet(),
+			inTheWay: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
 		},
 		plan:     newPlan(),
 		verdicts: newVerdicts(),
-		narrator: newNarrator(log),
+		reporter: newNarrator(log),
 		lost:     journal.Lost || !journal.hasDevices(),
 	}
 	c.plan.onlyPrograms = !slices.ContainsFunc(registered, func(k Registered) bool { return !k.Programs })
@@ -119,7 +119,7 @@ func (c *Core) Search() { c.desired.search = true }
 func (c *Core) Topics() []observe.Topic {
 	var topics []observe.Topic
 	for i := range c.kinds.list {
-		for _, t := range c.kinds.list[i].Hears {
+		for _, t := range c.kinds.list[i].Topics {
 			if !slices.Contains(topics, t) {
 				topics = append(topics, t)
 			}
@@ -170,12 +170,12 @@ func (c *Core) markAll(d *domain) {
 		l.urgent = true
 	}
 	for i := range c.kinds.list {
-		c.mark(d, &c.kinds.list[i], everything)
+		c.mark(d, &c.kinds.list[i], wholeScope)
 	}
 }
 
 // mark makes an extent of a kind in a domain dirty.
-func (c *Core) mark(d *domain, k *Registered, x extent) {
+func (c *Core) mark(d *domain, k *Registered, x coverage) {
 	l := d.lane(k)
 	if l.programs && d.missing != nil {
 		// It is looked at once the namespace is there.
@@ -190,7 +190,7 @@ func (c *Core) mark(d *domain, k *Registered, x extent) {
 
 // Quiet tells whether nothing is being done, and nothing is to be done now.
 func (c *Core) Quiet() bool {
-	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks)+len(c.plan.setbacks) == 0 && !c.plan.isAwaited()
+	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks)+len(c.plan.failures) == 0 && !c.plan.isAwaited()
 }
 
 // isAwaited tells whether something waits for a look at a lane that rests.
@@ -218,7 +218,7 @@ func (c *Core) unfinished() bool {
 
 // Settled tells whether nothing is being done, and nothing is to be done now, but for namespaces that do not keep up.
 func (c *Core) Settled() bool {
-	if !c.plan.todo.empty() || c.plan.prompt > 0 || len(c.plan.setbacks) > 0 || c.plan.isAwaited() {
+	if !c.plan.todo.empty() || c.plan.prompt > 0 || len(c.plan.failures) > 0 || c.plan.isAwaited() {
 		return false
 	}
 	for _, r := range c.plan.requests {
@@ -229,14 +229,14 @@ func (c *Core) Settled() bool {
 	return !c.working()
 }
 
-// late tells whether a task waits for a namespace that does not keep up.
-func (t *task) late() bool {
+// isLate tells whether a task waits for a namespace that does not keep up.
+func (t *task) isLate() bool {
 	for _, l := range t.lanes {
 		if l.request != nil && l.request.late {
 			return true
 		}
 	}
-	return slices.ContainsFunc(t.firsts, func(first *task) bool { return first.state != taskOver && first.late() })
+	return slices.ContainsFunc(t.firsts, func(first *task) bool { return first.state != taskOver && first.isLate() })
 }
 
 // behindTime is from when on a namespace is said not to keep up.
@@ -257,7 +257,7 @@ func (c *Core) Behind() (behind []Behind) {
 		note(r.NS, r.since)
 	}
 	for id, t := range c.plan.tasks {
-		if !t.late() {
+		if !t.isLate() {
 			note(id.NS, t.since)
 		}
 	}

@@ -76,13 +76,13 @@ func (m *machine) result(r *Request) *Result {
 	}
 	out.Location.Identity = m.at[r.NS]
 	for _, s := range r.Look {
-		seen := sighting{scope: scope{r.NS, s.Kind.Name}}
+		seen := observation{scope: scope{r.NS, s.Kind.Name}}
 		for id, t := range m.kernel.things {
 			if id.NS == r.NS && id.Kind == s.Kind.Name {
 				seen.found = append(seen.found, t)
 			}
 		}
-		out.seen = append(out.seen, seen)
+		out.observations = append(out.observations, seen)
 	}
 	for _, job := range r.Ops {
 		out.Errs = append(out.Errs, m.kernel.carryOut(job.Op, nil))
@@ -130,7 +130,7 @@ host/box/c ok
 
 	// What drifts elsewhere is repaired meanwhile.
 	must(t, m.kernel.delete(parseID("good/box/a")))
-	m.Hear([]observe.News{{NS: "good", Topic: observe.LinkTopic}})
+	m.Notify([]observe.Notification{{NS: "good", Topic: observe.LinkTopic}})
 	m.answer("evil")
 	if m.kernel.things[parseID("good/box/a")] == nil {
 		t.Error("a drift in another namespace was not repaired")
@@ -174,7 +174,7 @@ func TestTwoNamesOfOneNamespaceAreRefused(t *testing.T) {
 	m.want("while the other is not there", "lab/box/a ok\nother/box/b pending other is not there\n")
 	m.at["other"] = "lab"
 	for range 3 {
-		m.Hear([]observe.News{{NS: "other", Topic: observe.NamespaceTopic}})
+		m.Notify([]observe.Notification{{NS: "other", Topic: observe.NamespaceTopic}})
 		m.answer()
 		m.want("when it is the same", "lab/box/a "+refused+"\nother/box/b "+refused+"\n")
 		// To try it again changes nothing.
@@ -183,7 +183,7 @@ func TestTwoNamesOfOneNamespaceAreRefused(t *testing.T) {
 		m.want("when it is tried again", "lab/box/a "+refused+"\nother/box/b "+refused+"\n")
 	}
 	m.at["other"] = "another"
-	m.Hear([]observe.News{{NS: "other", Topic: observe.NamespaceTopic}})
+	m.Notify([]observe.Notification{{NS: "other", Topic: observe.NamespaceTopic}})
 	m.answer()
 	m.want("when it is another", "lab/box/a ok\nother/box/b ok\n")
 }
@@ -206,7 +206,7 @@ func TestAProcessYieldsItsNamespace(t *testing.T) {
 func TestAnAnswerOfAnEarlierNamespace(t *testing.T) {
 	m := newMachine(t, "", "lab/box/a", "lab=name:lab")
 	m.answer()
-	m.Hear([]observe.News{{NS: "lab", Topic: observe.LinkTopic}})
+	m.Notify([]observe.Notification{{NS: "lab", Topic: observe.LinkTopic}})
 	m.step(0)
 	stale := m.asked
 	m.asked = nil
@@ -215,7 +215,7 @@ func TestAnAnswerOfAnEarlierNamespace(t *testing.T) {
 	m.at["lab"] = "lab-2"
 	maps.DeleteFunc(m.kernel.things, func(id spec.ID, _ *toy) bool { return id.NS == "lab" })
 	m.Done(early)
-	m.Hear([]observe.News{{NS: "lab", Topic: observe.NamespaceTopic}})
+	m.Notify([]observe.Notification{{NS: "lab", Topic: observe.NamespaceTopic}})
 	m.answer()
 	m.want("in the new one", "lab/box/a ok\n")
 	if m.kernel.things[parseID("lab/box/a")] == nil {
@@ -228,7 +228,7 @@ func TestAnAnswerOfAnEarlierNamespace(t *testing.T) {
 func TestWhatHasFailedWhileItIsTriedAgain(t *testing.T) {
 	m := newMachine(t, "", "host/box/a\nhost/box/b needs=host/box/a")
 	var states []string
-	m.Tell = func(events []Event) {
+	m.OnEvents = func(events []Event) {
 		for _, ev := range events {
 			if ev.Event == Transition {
 				states = append(states, ev.ID+" "+ev.State)
@@ -238,7 +238,7 @@ func TestWhatHasFailedWhileItIsTriedAgain(t *testing.T) {
 	m.kernel.refuses[parseID("host/box/a")] = errors.New("no")
 	const failed = "host/box/a failed no\nhost/box/b blocked blocked by host/box/a: no\n"
 	m.answer()
-	m.Conclude()
+	m.EndPass()
 	m.want("at first", failed)
 	tries := 0
 	for range 100 {
@@ -249,10 +249,10 @@ func TestWhatHasFailedWhileItIsTriedAgain(t *testing.T) {
 			if r.Ops != nil {
 				tries++
 			}
-			m.Conclude()
+			m.EndPass()
 			m.want("before an answer", failed)
 			m.Done(m.result(r))
-			m.Conclude()
+			m.EndPass()
 			m.want("after an answer", failed)
 			m.step(0)
 		}
@@ -263,7 +263,7 @@ func TestWhatHasFailedWhileItIsTriedAgain(t *testing.T) {
 	delete(m.kernel.refuses, parseID("host/box/a"))
 	m.step(lastRetry)
 	m.answer()
-	m.Conclude()
+	m.EndPass()
 	m.want("in the end", "host/box/a ok\nhost/box/b ok\n")
 	told := []string{"host/box/a failed", "host/box/b blocked", "host/box/a ok", "host/box/b ok"}
 	if d := cmp.Diff(told, states); d != "" {

@@ -17,9 +17,9 @@ var errNotLooked = errors.New("not looked at yet")
 func (c *Core) decide() {
 	if !c.plan.todo.empty() && !c.plan.waits(c.Now) {
 		todo := c.plan.todo
-		c.plan.todo = newPart()
-		c.desired.index.widen(todo)
-		c.desired.index.widenFetched(todo, c.found.picture)
+		c.plan.todo = newWorkset()
+		c.desired.index.addRelated(todo)
+		c.desired.index.addFetched(todo, c.found.observed)
 		c.compare(todo)
 	}
 }
@@ -27,18 +27,18 @@ func (c *Core) decide() {
 // ready tells whether all is known that a resource depends on; if not, it is compared once that is so.
 func (c *Core) ready(r spec.Resource) bool {
 	id := r.ID()
-	if c.plan.setbacks[id] != nil {
+	if c.plan.failures[id] != nil {
 		// It is judged once the rest has been done.
 		return false
 	}
 	k := c.kinds.byName[id.Kind]
-	for _, ns := range reaches(r) {
+	for _, ns := range namespacesOf(r) {
 		if !c.cleanFor(id, scope{ns, k.Name}) {
 			return false
 		}
 	}
 	for _, need := range c.needs(r) {
-		if s := c.plan.setbacks[need]; s != nil {
+		if s := c.plan.failures[need]; s != nil {
 			c.stop(id, s)
 			return false
 		}
@@ -98,7 +98,7 @@ func (c *Core) completed(r spec.Resource) (w wanted, ok bool) {
 }
 
 // compare compares a part of all there is, as far as it is known.
-func (c *Core) compare(todo part) {
+func (c *Core) compare(todo workset) {
 	dropped := c.dropEnds(todo)
 	for s := range todo.scopes {
 		if l := c.laneOf(s); l != nil && !l.clean() {
@@ -133,30 +133,30 @@ func (c *Core) compare(todo part) {
 	defer func() { c.releaseNext(dropped) }()
 	cmp := &comparison{
 		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.stood, want: want,
-		found: c.found.picture, missing: c.missing, blind: c.found.blind, held: c.held,
-		journal: c.journal, keep: c.desired.partial, identity: c.identity, part: &todo, ready: c.ready, surveyed: c.surveyor(),
+		found: c.found.observed, missing: c.missing, lookErrors: c.found.lookErrors, held: c.held,
+		journal: c.journal, partial: c.desired.partial, identity: c.identity, workset: &todo, ready: c.ready, surveyed: c.surveyor(),
 	}
 	ops, verdicts := cmp.run()
 	for s := range todo.scopes {
-		if c.found.blind[s] == nil {
+		if c.found.lookErrors[s] == nil {
 			c.found.compared[s] = true
 		}
 	}
-	slices.SortStableFunc(cmp.remember, func(a, b lesson) int { return a.id.Compare(b.id) })
+	slices.SortStableFunc(cmp.remember, func(a, b journalChange) int { return a.id.Compare(b.id) })
 	for _, l := range cmp.remember {
 		if d, declared := c.desired.declared[l.id.NS]; declared {
 			// It is looked at there for as long as anything is remembered.
 			c.journal.Remember(l.id.NS, d.Selector)
 		}
-		l.learn(c.journal)
+		l.changeJournal(c.journal)
 	}
-	for s, ids := range cmp.feared {
-		if c.found.feared[s] == nil {
-			c.found.feared[s] = map[spec.ID]bool{}
+	for s, ids := range cmp.inTheWay {
+		if c.found.inTheWay[s] == nil {
+			c.found.inTheWay[s] = map[spec.ID]bool{}
 		}
-		maps.Copy(c.found.feared[s], ids)
+		maps.Copy(c.found.inTheWay[s], ids)
 	}
-	c.settleVerdicts(todo, cmp.unready, verdicts, ops)
+	c.setVerdicts(todo, cmp.unready, verdicts, ops)
 	c.enqueue(c.noteCorrections(ops))
 	c.forgetNamespaces()
 }
@@ -170,21 +170,21 @@ func (c *Core) stood(id spec.ID) Verdict {
 	return v
 }
 
-// settleVerdicts notes how what was compared stands.
-func (c *Core) settleVerdicts(todo part, unready map[spec.ID]bool, verdicts map[spec.ID]Verdict, ops Plan) {
+// setVerdicts notes how what was compared stands.
+func (c *Core) setVerdicts(todo workset, unready map[spec.ID]bool, verdicts map[spec.ID]Verdict, ops Plan) {
 	planned := make(map[spec.ID]bool, len(ops))
 	for _, op := range ops {
 		planned[op.ID()] = true
-		c.troubled.add(op.ID())
+		c.notOK.add(op.ID())
 	}
-	for id := range c.troubled.of(todo) {
+	for id := range c.notOK.of(todo) {
 		if _, still := verdicts[id]; !still && c.desired.set.Get(id) == nil && !planned[id] && !unready[id] {
-			c.leave(id)
+			c.forgetVerdict(id)
 		}
 	}
 	var changed []spec.ID
 	for id, v := range verdicts {
-		if c.judge(id, v) {
+		if c.setVerdict(id, v) {
 			changed = append(changed, id)
 		}
 		if v.State == OK && !planned[id] {
@@ -198,29 +198,29 @@ func (c *Core) settleVerdicts(todo part, unready map[spec.ID]bool, verdicts map[
 
 // noteAsWanted notes that a resource was found as it is wanted.
 func (c *Core) noteAsWanted(id spec.ID) {
-	c.troubled.remove(id)
-	c.reached[id] = true
-	delete(c.tried, id)
-	if t := c.trials[id]; t != nil {
+	c.notOK.remove(id)
+	c.wasOK[id] = true
+	delete(c.changes, id)
+	if t := c.attempts[id]; t != nil {
 		t.failures, t.again, t.reconsidered = 0, false, 0
 		if len(t.corrections) == 0 {
-			delete(c.trials, id)
+			delete(c.attempts, id)
 		}
 	}
 }
 
-// leave forgets how something stood that nobody wants, and of which nothing is left.
-func (c *Core) leave(id spec.ID) {
-	c.troubled.remove(id)
+// forgetVerdict forgets how something stood that nobody wants, and of which nothing is left.
+func (c *Core) forgetVerdict(id spec.ID) {
+	c.notOK.remove(id)
 	delete(c.verdictOf, id)
-	delete(c.tried, id)
+	delete(c.changes, id)
 	delete(c.failed, id)
-	c.unsettled[id] = true
+	c.toReport[id] = true
 	c.dirtied = true
 }
 
-// judge notes how a resource stands, and tells whether it stood otherwise.
-func (c *Core) judge(id spec.ID, v Verdict) (changed bool) {
+// setVerdict notes how a resource stands, and tells whether it stood otherwise.
+func (c *Core) setVerdict(id spec.ID, v Verdict) (changed bool) {
 	old, known := c.verdictOf[id]
 	if known && old == v {
 		return false
@@ -228,18 +228,18 @@ func (c *Core) judge(id spec.ID, v Verdict) (changed bool) {
 	c.verdictOf[id] = v
 	c.dirtied = true
 	c.rows.set(id, v)
-	c.troubled.add(id)
-	c.unsettled[id] = true
+	c.notOK.add(id)
+	c.toReport[id] = true
 	if v.State != OK {
 		// What is not there cannot be undone by anybody.
-		delete(c.reached, id)
+		delete(c.wasOK, id)
 	}
 	return true
 }
 
 // noteChange has what needs a resource, and is not as wanted, compared again: the resource stands otherwise than before.
 func (c *Core) noteChange(id spec.ID) {
-	for _, dependent := range c.desired.index.needing()[id] {
+	for _, dependent := range c.desired.index.allDependents()[id] {
 		if v := c.verdictOf[dependent]; v.State != OK {
 			c.plan.todo.ids[dependent] = true
 		}

@@ -23,24 +23,24 @@ func (c *Core) destinations() observe.Destinations {
 	return to
 }
 
-// waitsIn tells whether something in a scope is not as wanted: a route of others may be what it waits for, such as one by
+// hasProblemIn tells whether something in a scope is not as wanted: a route of others may be what it waits for, such as one by
 // which its gateway can be reached.
-func (c *Core) waitsIn(s scope) bool {
-	return len(c.troubled.in(s)) > 0 || c.found.blind[s] != nil
+func (c *Core) hasProblemIn(s scope) bool {
+	return len(c.notOK.in(s)) > 0 || c.found.lookErrors[s] != nil
 }
 
 // waitsForRoutes tells whether something somewhere may be waiting for a route of others.
 func (c *Core) waitsForRoutes() bool {
-	if c.troubled.n+len(c.found.blind) > mostRechecked {
+	if c.notOK.n+len(c.found.lookErrors) > mostRechecked {
 		return true
 	}
-	for id := range c.troubled.all() {
-		if hears(c.kinds.byName[id.Kind], observe.RouteTopic) {
+	for id := range c.notOK.all() {
+		if isAbout(c.kinds.byName[id.Kind], observe.RouteTopic) {
 			return true
 		}
 	}
-	for s := range c.found.blind {
-		if hears(c.kinds.byName[s.kind], observe.RouteTopic) {
+	for s := range c.found.lookErrors {
+		if isAbout(c.kinds.byName[s.kind], observe.RouteTopic) {
 			return true
 		}
 	}

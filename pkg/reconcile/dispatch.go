@@ -151,8 +151,8 @@ func (c *Core) free(l *lane) {
 func (c *Core) job(op *Op) *Job {
 	job := &Job{Op: op, Selectors: map[string]spec.Selector{}}
 	names := []string{op.ID().NS, makes(op.Want)}
-	if home, fetched := homeOf(op.Want); fetched {
-		names = append(names, home.NS)
+	if origin, fetched := fetchedFrom(op.Want); fetched {
+		names = append(names, origin.NS)
 	}
 	for _, name := range names {
 		if d, declared := c.desired.declared[name]; declared {

@@ -36,7 +36,7 @@ type lane struct {
 	domain   *domain
 	programs bool
 	// dirty is how much of each kind has to be looked at, and since when.
-	dirty      map[string]extent
+	dirty      map[string]coverage
 	dirtySince time.Time
 	// searched: everything with linkd's mark has been looked for.
 	searched bool
@@ -59,7 +59,7 @@ type lane struct {
 	spent  time.Duration
 	window time.Time
 	// waiting is what can be compared when the lane has been looked at.
-	waiting part
+	waiting workset
 	// queued: it is in the queue of lanes that have to be looked at.
 	queued bool
 }
@@ -67,7 +67,7 @@ type lane struct {
 func newDomain(name string) *domain {
 	d := &domain{name: name}
 	for i := range d.lanes {
-		d.lanes[i] = &lane{domain: d, programs: i == programLane, dirty: map[string]extent{}, pending: map[*lane]int{}, waiting: newPart()}
+		d.lanes[i] = &lane{domain: d, programs: i == programLane, dirty: map[string]coverage{}, pending: map[*lane]int{}, waiting: newWorkset()}
 	}
 	return d
 }
@@ -85,7 +85,7 @@ func (d *domain) lane(k *Registered) *lane {
 }
 
 // mark makes an extent of a kind dirty.
-func (l *lane) mark(kind string, x extent) {
+func (l *lane) mark(kind string, x coverage) {
 	if before, again := l.dirty[kind]; again {
 		x = before.join(x)
 	}
@@ -97,8 +97,8 @@ func (l *lane) clean() bool { return len(l.dirty) == 0 && l.request == nil }
 
 // due tells whether something is to be changed first. What waits for a lane that does not keep up is not.
 func (l *lane) due() bool {
-	for home := range l.pending {
-		if home.request == nil || !home.request.late {
+	for origin := range l.pending {
+		if origin.request == nil || !origin.request.late {
 			return true
 		}
 	}

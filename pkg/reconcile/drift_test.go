@@ -32,7 +32,7 @@ func TestNewsIsEnough(t *testing.T) {
 		for range steps {
 			before := clone(b.things)
 			story = append(story, b.drift(t))
-			b.engine.Hear(news(before, b.things, b.wrote()))
+			b.engine.Notify(news(before, b.things, b.wrote()))
 			for quiet := 0; quiet < 2; quiet++ {
 				// Long enough for everything to be tried again, and for nothing to flap.
 				b.clock = b.clock.Add(2 * flapWindow)
@@ -41,7 +41,7 @@ func TestNewsIsEnough(t *testing.T) {
 				b.engine.check(t)
 				if echo := news(before, b.things, b.wrote()); len(echo) > 0 {
 					// What the engine does itself comes back to it.
-					b.engine.Hear(echo)
+					b.engine.Notify(echo)
 					quiet = 0
 				}
 			}
@@ -88,7 +88,7 @@ func clone(things map[spec.ID]*toy) map[spec.ID]*toy {
 }
 
 // news is what a kernel announces of the change from one state to another. It announces also what came and went in between.
-func news(before, after map[spec.ID]*toy, wrote string) (ns []observe.News) {
+func news(before, after map[spec.ID]*toy, wrote string) (ns []observe.Notification) {
 	topics := map[string]observe.Topic{"box": observe.LinkTopic, "knob": observe.NetconfTopic, "note": observe.RouteTopic}
 	changed := map[string]bool{}
 	for _, things := range []map[spec.ID]*toy{before, after} {
@@ -104,7 +104,7 @@ func news(before, after map[spec.ID]*toy, wrote string) (ns []observe.News) {
 		}
 	}
 	for kind := range changed {
-		ns = append(ns, observe.News{NS: spec.Host, Topic: topics[kind]})
+		ns = append(ns, observe.Notification{NS: spec.Host, Topic: topics[kind]})
 	}
 	return ns
 }
@@ -155,7 +155,7 @@ func (b *bench) drift(t *rapid.T) string {
 	case "population":
 		text := drawWants(t)
 		complete := rapid.Bool().Draw(t, "complete")
-		b.engine.Repopulate(wants(text), complete)
+		b.engine.WantTemplates(wants(text), complete)
 		return fmt.Sprintf("the templates stand for (complete %t):\n%s", complete, text)
 	case "files":
 		text := drawWants(t)

@@ -44,7 +44,7 @@ func (e *Engine) Converge(ctx context.Context) {
 		e.take(<-e.results)
 		e.Begin(ctx)
 	}
-	e.Conclude()
+	e.EndPass()
 }
 
 // finish waits for what was begun.
@@ -100,8 +100,8 @@ func (e *Engine) sessionFor(r *Request) *observe.Session {
 	return e.kept.Split(names)
 }
 
-// keep keeps open what a request has opened, until others are begun.
-func (e *Engine) keep(session *observe.Session) {
+// partial keeps open what a request has opened, until others are begun.
+func (e *Engine) partial(session *observe.Session) {
 	if e.kept == nil {
 		e.kept = session
 	} else {
@@ -124,7 +124,7 @@ func (e *Engine) take(r *Result) {
 	e.running--
 	e.Now = e.now()
 	if r.session != nil {
-		e.keep(r.session)
+		e.partial(r.session)
 	}
 	e.Done(r)
 }

@@ -179,12 +179,12 @@ func TestWhatWaitsIsTriedAgainOnNews(t *testing.T) {
 	for range 10 {
 		b.pass(lastRetry, "create host/box/a\ncreate host/box/c\n"+stands)
 	}
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.NetconfTopic}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.NetconfTopic}})
 	b.pass(firstRetry, stands)
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic}})
 	b.pass(firstRetry-1, stands)
 	delete(b.refuses, a)
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic}})
 	b.pass(1, "create host/box/a\nhost/box/c failed: create host/box/c: device or resource busy\n")
 }
 
@@ -256,7 +256,7 @@ func TestWhatIsUndoneAgainAndAgainIsLeftForAWhile(t *testing.T) {
 	b.pass(0, "create host/box/a\ncreate host/box/b\n")
 	undo := func() {
 		b.things[parseID("host/box/a")].value = "7"
-		b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, By: observe.Cause{Port: 1, PID: 1, Command: "in\x1bit"}}})
+		b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic, By: observe.Cause{Port: 1, PID: 1, Command: "in\x1bit"}}})
 	}
 	for range flapCount {
 		undo()
@@ -320,10 +320,10 @@ func TestALookThatFails(t *testing.T) {
 	b := newBench(t, "")
 	b.want("host/box/a\nhost/box/b")
 	b.pass(0, "create host/box/a\ncreate host/box/b\n")
-	b.blind = errors.New("interrupted")
+	b.lookErrors = errors.New("interrupted")
 	b.want("host/box/a value=2")
 	b.pass(0, "host/box/a failed: look at box in host: interrupted\n")
-	b.blind = nil
+	b.lookErrors = nil
 	b.pass(0, "update host/box/a\ndelete host/box/b\n")
 	if next, ok := b.engine.NextTry(); ok {
 		t.Errorf("there is something to try again at %s", next)
@@ -334,9 +334,9 @@ func TestALookThatFails(t *testing.T) {
 func TestALookThatFailedIsTriedAgain(t *testing.T) {
 	b := newBench(t, "")
 	b.want("host/box/a")
-	b.blind = errors.New("interrupted")
+	b.lookErrors = errors.New("interrupted")
 	b.pass(0, "host/box/a failed: look at box in host: interrupted\n")
-	b.blind = nil
+	b.lookErrors = nil
 	if next, ok := b.engine.NextTry(); !ok || next.After(b.clock.Add(time.Second)) {
 		t.Fatalf("it is tried again: %v, at %s", ok, next)
 	} else {
@@ -486,7 +486,7 @@ func TestWhatIsNeededIsLookedAtWhereItIsMissed(t *testing.T) {
 	b.pass(0, "create host/box/a\ncreate host/note/n\n")
 	b.kernel.end(parseID("host/box/a"))
 	b.wrote()
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.RouteTopic}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.RouteTopic}})
 	b.engine.Converge(t.Context())
 	if d := cmp.Diff("create host/note/n\ncreate host/box/a\ncreate host/note/n\n", b.wrote()); d != "" {
 		t.Errorf("done (-want +got):\n%s", d)

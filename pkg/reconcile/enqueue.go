@@ -16,7 +16,7 @@ func (c *Core) enqueue(ops Plan) {
 	made := make(map[*Op]*task, len(ops))
 	for place, op := range ops {
 		id := op.ID()
-		if c.tried[id] >= mostTries {
+		if c.changes[id] >= mostTries {
 			c.fail(op, errNoEffect(op))
 			continue
 		}
@@ -99,9 +99,9 @@ func (c *Core) makeReady(t *task) {
 		return
 	}
 	t.count(1)
-	home := t.home()
-	home.tasks.push(t, c.kinds.rank)
-	c.plan.ready = append(c.plan.ready, home)
+	origin := t.queueLane()
+	origin.tasks.push(t, c.kinds.rank)
+	c.plan.ready = append(c.plan.ready, origin)
 }
 
 // unready takes a task back that was ready.
@@ -145,9 +145,9 @@ func (c *Core) releaseNext(dropped []*task) {
 				c.plan.todo.ids[next.op.ID()] = true
 			case !now.comesAfter(next):
 				now.holdUp(next)
-				c.release(next)
+				c.fillUnmanaged(next)
 			default:
-				c.release(next)
+				c.fillUnmanaged(next)
 			}
 		}
 	}
@@ -166,7 +166,7 @@ func (t *task) comesAfter(first *task) bool {
 // cancelAll drops what has not begun: other things are wanted now.
 func (c *Core) cancelAll() {
 	c.plan.epoch++
-	clear(c.plan.setbacks)
+	clear(c.plan.failures)
 	clear(c.plan.hasty)
 	var dropped []*task
 	for _, id := range inOrder(c.plan.tasks, spec.ID.Compare) {
@@ -183,8 +183,8 @@ func (c *Core) over(t *task) {
 	}
 }
 
-// release notes that one of the tasks that t waits for is over.
-func (c *Core) release(t *task) {
+// fillUnmanaged notes that one of the tasks that t waits for is over.
+func (c *Core) fillUnmanaged(t *task) {
 	if t.waits--; t.waits == 0 && t.state == taskWaits {
 		c.makeReady(t)
 	}

@@ -8,31 +8,31 @@ import (
 	"linkd/pkg/observe"
 )
 
-// What is a kind of Event.
-type What string
+// EventKind is a kind of Event.
+type EventKind string
 
 // The kinds of events. Listening, Missed and Stopping are about the stream itself.
 const (
 	// Listening: who asked for events gets all that happen from now on.
-	Listening What = "listening"
+	Listening EventKind = "listening"
 	// Transition: a resource stands otherwise than before.
-	Transition What = "state"
-	// Deed: an op was done, or failed.
-	Deed What = "op"
+	Transition EventKind = "state"
+	// OpDone: an op was done, or failed.
+	OpDone EventKind = "op"
 	// Drift: a resource that was as wanted is not so any more, though nobody asked for another state.
-	Drift What = "drift"
+	Drift EventKind = "drift"
 	// Namespace: a namespace that the files name, or in which linkd left something, has come or gone.
-	Namespace What = "namespace"
+	Namespace EventKind = "namespace"
 	// File: a file has another state, or another error, than at the last load.
-	File What = "file"
+	File EventKind = "file"
 	// Reload: the files were read.
-	Reload What = "reload"
+	Reload EventKind = "reload"
 	// Overrun: the kernel dropped messages, so linkd looks at everything.
-	Overrun What = "overrun"
+	Overrun EventKind = "overrun"
 	// Missed: the reader was so slow that events were dropped.
-	Missed What = "missed"
+	Missed EventKind = "missed"
 	// Stopping: the daemon ends, and the wiring stays.
-	Stopping What = "stopping"
+	Stopping EventKind = "stopping"
 )
 
 // Gone is the state of a resource of which nothing is wanted any more and nothing is left.
@@ -43,7 +43,7 @@ const Gone State = "gone"
 type Event struct {
 	Version int       `json:"version"`
 	Time    time.Time `json:"time"`
-	Event   What      `json:"event"`
+	Event   EventKind `json:"event"`
 	// ID is the resource's.
 	ID string `json:"id,omitempty"`
 	// Namespace is the name of the one that has come or gone.
@@ -66,9 +66,9 @@ type Event struct {
 	// Count is the number of events missed, or of overruns since the start.
 	Count int `json:"count,omitempty"`
 
-	kind string // of the resource
-	deed string // what was done, in a word of linkd's own
-	op   *Op    // of a drift for which nobody is known yet
+	kind   string // of the resource
+	opText string // what was done, in a word of linkd's own
+	op     *Op    // of a drift for which nobody is known yet
 }
 
 // Kind is the kind of the resource that the event is about, and "" where it is about none.
@@ -108,7 +108,7 @@ func (ev *Event) String() string {
 		default:
 			b.WriteString(ev.ID + " was " + ev.Was + ", is " + ev.State)
 		}
-	case Deed:
+	case OpDone:
 		b.WriteString(ev.Op + " " + ev.ID)
 	case Drift:
 		b.WriteString(ev.ID + " " + ev.drifted())

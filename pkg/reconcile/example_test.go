@@ -58,12 +58,12 @@ func (k labels) Delete(_ context.Context, _ *observe.NS, have *Label) error {
 func ExampleKind() {
 	kernel := labels{"eth1": {"host", "eth1", "spare", "somebody"}}
 	kind := reconcile.Register[*Label]("label", kernel, reconcile.Capabilities[*Label]{
-		Hears: []observe.Topic{observe.LinkTopic},
-		Link:  func(l *Label) (name string, index int) { return l.Link, 0 },
+		Topics: []observe.Topic{observe.LinkTopic},
+		Link:   func(l *Label) (name string, index int) { return l.Link, 0 },
 	})
 	ctx, want := context.Background(), &Label{NS: "host", Link: "eth0", Text: "to the office"}
 	fmt.Println("create:", kind.Create(ctx, nil, want))
-	found, _ := kind.Look(ctx, nil, nil)
+	found, _ := kind.ObserveAll(ctx, nil, nil)
 	for _, have := range found {
 		if kind.Owned(have) {
 			fmt.Println(have.ID(), kind.Diff(&Label{Text: "to the lab"}, have))

@@ -34,13 +34,13 @@ func hear(t *testing.T, l *Listener) (lines []string, err error) {
 
 func TestWhoListensHearsWhatItAskedFor(t *testing.T) {
 	var f Feed
-	f.publish([]Event{{Event: Deed, ID: "before"}})
+	f.publish([]Event{{Event: OpDone, ID: "before"}})
 	all, err := f.Listen(nil)
 	must(t, err)
 	one, err := f.Listen([]string{"host/box/a"})
 	must(t, err)
-	f.publish([]Event{{Event: Deed, ID: "host/box/a"}, {Event: Reload}})
-	f.publish([]Event{{Event: Deed, ID: "host/box/b"}})
+	f.publish([]Event{{Event: OpDone, ID: "host/box/a"}, {Event: Reload}})
+	f.publish([]Event{{Event: OpDone, ID: "host/box/b"}})
 	f.end()
 	for _, test := range []struct {
 		*Listener
@@ -69,14 +69,14 @@ func TestASlowReaderHoldsNobodyUp(t *testing.T) {
 	slow, err := f.Listen(nil)
 	must(t, err)
 	for i := range mostEvents + 1000 {
-		f.publish([]Event{{Event: Deed, ID: fmt.Sprint(i)}})
+		f.publish([]Event{{Event: OpDone, ID: fmt.Sprint(i)}})
 	}
 	got, err := hear(t, slow)
 	must(t, err)
 	if len(got) != mostEvents+1 || got[0] != "op 0" || got[mostEvents-1] != fmt.Sprint("op ", mostEvents-1) || got[mostEvents] != "missed 1000" {
 		t.Errorf("heard %d events, from %s to %s", len(got), got[0], got[len(got)-1])
 	}
-	f.publish([]Event{{Event: Deed, ID: "after"}})
+	f.publish([]Event{{Event: OpDone, ID: "after"}})
 	if got, err := hear(t, slow); err != nil || !slices.Equal(got, []string{"op after"}) {
 		t.Errorf("after that: %v, %v", got, err)
 	}
@@ -109,14 +109,14 @@ func TestOnlySoManyListen(t *testing.T) {
 func TestThePageTellsOfEveryEvent(t *testing.T) {
 	text, err := os.ReadFile("../../docs/observing.md")
 	must(t, err)
-	_, page, _ := strings.Cut(string(text), "| event | what has happened | fields |")
-	page, _, _ = strings.Cut(page, "\n## ")
+	_, doc, _ := strings.Cut(string(text), "| event | what has happened | fields |")
+	doc, _, _ = strings.Cut(doc, "\n## ")
 	var told []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(page, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(doc, -1) {
 		told = append(told, row[1])
 	}
 	var there []string
-	for _, w := range []What{Listening, Transition, Deed, Drift, Namespace, File, Reload, Overrun, Missed, Stopping} {
+	for _, w := range []EventKind{Listening, Transition, OpDone, Drift, Namespace, File, Reload, Overrun, Missed, Stopping} {
 		there = append(there, string(w))
 	}
 	if d := cmp.Diff(there, told); d != "" {
@@ -136,7 +136,7 @@ func TestAnEventInALine(t *testing.T) {
 		"state     host/box/a is ok  a.yaml:1":                               {Event: Transition, ID: "host/box/a", State: "ok", Source: "a.yaml:1"},
 		"state     host/box/a was ok, is pending  (no box)":                  {Event: Transition, ID: "host/box/a", Was: "ok", State: "pending", Reason: "no box"},
 		"state     host/box/a is still pending  (it is heavy)":               {Event: Transition, ID: "host/box/a", Was: "pending", State: "pending", Reason: "it is heavy"},
-		"op        update host/box/a  (size: (none) -> 2): too small":        {Event: Deed, ID: "host/box/a", Op: "update", Fields: []Field{{Path: "size", Want: "2"}}, Error: "too small"},
+		"op        update host/box/a  (size: (none) -> 2): too small":        {Event: OpDone, ID: "host/box/a", Op: "update", Fields: []Field{{Path: "size", Want: "2"}}, Error: "too small"},
 		"drift     host/box/a is gone":                                       {Event: Drift, ID: "host/box/a", Op: "create"},
 		"file      a.yaml kept: a.yaml:1: wrong; a.yaml:2: wrong, too":       {Event: File, Path: "a.yaml", State: "kept", Error: "a.yaml:1: wrong\na.yaml:2: wrong, too"},
 		"overrun   the kernel dropped messages; overruns since the start: 2": {Event: Overrun, Count: 2},

@@ -8,10 +8,10 @@ import (
 	"linkd/pkg/spec"
 )
 
-// homeOf is the home of a resource that is not made but fetched from there; ok is false for one that is made.
-func homeOf(r spec.Resource) (home spec.ID, ok bool) {
-	home = relationsOf(r).Home
-	return home, home != spec.ID{}
+// fetchedFrom is the home of a resource that is not made but fetched from there; ok is false for one that is made.
+func fetchedFrom(r spec.Resource) (origin spec.ID, ok bool) {
+	origin = relationsOf(r).FetchedFrom
+	return origin, origin != spec.ID{}
 }
 
 func place(id spec.ID) string { return id.NS + "/" + id.Key }
@@ -22,69 +22,69 @@ func moved(from, to spec.ID) Field {
 }
 
 // fetched is what has been fetched from a home, wherever it is found now.
-func (c *comparison) fetched(home spec.ID) spec.Resource {
-	if c.away == nil {
-		c.away = map[spec.ID]spec.Resource{}
-		for _, r := range c.found.ofKind(home.Kind) {
-			h, is := homeOf(r)
+func (c *comparison) fetched(origin spec.ID) spec.Resource {
+	if c.takenFrom == nil {
+		c.takenFrom = map[spec.ID]spec.Resource{}
+		for _, r := range c.found.ofKind(origin.Kind) {
+			h, is := fetchedFrom(r)
 			if !is {
 				continue
 			}
-			taker := c.all.homes[h]
-			if other := c.away[h]; other == nil || r.ID() == taker || other.ID() != taker && r.ID().Compare(other.ID()) < 0 {
-				c.away[h] = r
+			taker := c.all.takers[h]
+			if other := c.takenFrom[h]; other == nil || r.ID() == taker || other.ID() != taker && r.ID().Compare(other.ID()) < 0 {
+				c.takenFrom[h] = r
 			}
 		}
 	}
-	return c.away[home]
+	return c.takenFrom[origin]
 }
 
 // compareFetched compares what is to be fetched from home.
-func (c *comparison) compareFetched(want spec.Resource, kind *Registered, home spec.ID) {
+func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin spec.ID) {
 	id := want.ID()
-	source := c.fetched(home)
-	if err := c.unreachable(scopeOf(id)); err != nil {
+	source := c.fetched(origin)
+	if err := c.whyUnavailable(scopeOf(id)); err != nil {
 		c.verdicts[id] = verdictOf(err)
 		if source != nil && errors.Is(err, observe.ErrPending) {
 			// The namespace that it was in has ended, and the kernel gave it back.
-			c.sendHome(source, kind, home, err.Error())
+			c.planReturn(source, kind, origin, err.Error())
 		}
 		return
 	}
 	have := c.found.get(id)
 	if source == nil {
-		source = c.unmarkedSource(kind, want, have, home)
+		source = c.unmarkedSource(kind, want, have, origin)
 	}
-	if source != nil && c.blind[scopeOf(source.ID())] != nil {
-		c.verdicts[id] = verdictOf(c.blind[scopeOf(source.ID())])
+	if source != nil && c.lookErrors[scopeOf(source.ID())] != nil {
+		c.verdicts[id] = verdictOf(c.lookErrors[scopeOf(source.ID())])
 		return
 	}
 	foreign := have != nil && have != source && !c.owned(kind, have)
 	switch {
 	case foreign && source != nil:
-		if _, away := homeOf(source); away && source.ID() == home {
+		if _, away := fetchedFrom(source); away && source.ID() == origin {
 			// It had left already when the other came.
-			c.sendHome(source, kind, home, putBackNote)
+			c.planReturn(source, kind, origin, putBackNote)
 		}
 		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("another has its name there, which linkd did not make, so %s is left alone", place(source.ID()))}
 		return
 	case foreign:
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("one is there already, and linkd did not fetch it from %s, so it is left alone; remove it, or write adopt: true", place(home))}
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("one is there already, and linkd did not fetch it from %s, so it is left alone; remove it, or write adopt: true", place(origin))}
 		return
 	case source == nil:
 		if have != nil {
 			op := &Op{Verb: Delete, Have: have, kind: kind}
-			if other, fetched := homeOf(have); fetched {
+			if other, fetched := fetchedFrom(have); fetched {
 				op.Why, op.Because = []Field{moved(id, other)}, putBackNote
 			}
-			c.end(id, op)
+			c.planEnd(id, op)
 		}
-		c.verdicts[id] = c.nothingAt(home)
+		c.verdicts[id] = c.verdictOfAbsent(origin)
 		return
 	}
 	why := kind.Diff(want, source)
 	if source == have && len(why) == 0 {
-		c.rememberAdopted(kind, want, have, home)
+		c.rememberAdopted(kind, want, have, origin)
 		c.converged(kind, want, have)
 		return
 	}
@@ -102,73 +102,73 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, home s
 		}
 	}
 	c.verdicts[id] = Verdict{State: OK}
-	c.end(id, op)
+	c.planEnd(id, op)
 }
 
 // compareWithFetched compares what is to be made with what was fetched and has its name: that goes home first, or where it is
 // wanted.
-func (c *comparison) compareWithFetched(want, have spec.Resource, kind *Registered, home spec.ID) {
+func (c *comparison) compareWithFetched(want, have spec.Resource, kind *Registered, origin spec.ID) {
 	id := want.ID()
-	if taker, wanted := c.all.homes[home]; wanted && c.unreachable(scopeOf(taker)) == nil {
+	if taker, wanted := c.all.takers[origin]; wanted && c.whyUnavailable(scopeOf(taker)) == nil {
 		c.verdicts[id] = Verdict{Pending, fmt.Sprintf("waits for %s, which is still called so", taker)}
 		return
 	}
-	if why := c.homeless(have, home); why != "" {
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("what was fetched from %s has its name, but %s: it stays where it is", place(home), why)}
+	if why := c.whyNotReturn(have, origin); why != "" {
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("what was fetched from %s has its name, but %s: it stays where it is", place(origin), why)}
 		return
 	}
 	c.verdicts[id] = Verdict{State: OK}
-	c.end(id, &Op{Verb: Replace, Want: want, Have: have, Why: []Field{moved(id, home)}, kind: kind})
+	c.planEnd(id, &Op{Verb: Replace, Want: want, Have: have, Why: []Field{moved(id, origin)}, kind: kind})
 }
 
 // unmarkedSource is what is to be fetched while it carries no mark: it is at home, or it has lost the mark on the way.
-func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, home spec.ID) spec.Resource {
+func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, origin spec.ID) spec.Resource {
 	if have != nil {
 		e, remembered := c.journal.Get(want.ID(), c.identity(want.ID().NS))
 		print, _ := kind.fingerprint(have)
-		impostor := claims(have, home) && c.knowsAnother(have, home)
-		_, away := c.journal.Recall(awayID(home))
+		impostor := claims(have, origin) && c.knowsAnother(have, origin)
+		_, away := c.journal.Recall(fetchedEntry(origin))
 		if remembered && away && e.Fetched && e.Print != "" && e.Print == print && !c.owned(kind, have) && !impostor {
 			return have
 		}
 	}
-	there := c.found.get(home)
+	there := c.found.get(origin)
 	switch {
 	case there != nil && !c.owned(kind, there):
 		return there
-	case there == nil && have != nil && (kind.adopts(want, have) || claims(have, home)) && !c.owned(kind, have) && !c.knowsAnother(have, home):
+	case there == nil && have != nil && (kind.adopts(want, have) || claims(have, origin)) && !c.owned(kind, have) && !c.knowsAnother(have, origin):
 		return have
 	}
 	return nil
 }
 
-// unreachable is why a scope cannot be compared; nil where it can, or where the namespace is about to be made.
-func (c *comparison) unreachable(s scope) error {
+// whyUnavailable is why a scope cannot be compared; nil where it can, or where the namespace is about to be made.
+func (c *comparison) whyUnavailable(s scope) error {
 	maker, made := c.maker(s.ns)
 	if err := c.missing(s.ns); err != nil && !(made && c.wanted(maker) != nil && errors.Is(err, observe.ErrPending)) {
 		return err
 	}
-	return c.blind[s]
+	return c.lookErrors[s]
 }
 
-func (c *comparison) nothingAt(home spec.ID) Verdict {
-	if err := c.unreachable(scopeOf(home)); err != nil {
+func (c *comparison) verdictOfAbsent(origin spec.ID) Verdict {
+	if err := c.whyUnavailable(scopeOf(origin)); err != nil {
 		return verdictOf(err)
 	}
-	return Verdict{Pending, fmt.Sprintf("there is no %s yet, and linkd does not make it", place(home))}
+	return Verdict{Pending, fmt.Sprintf("there is no %s yet, and linkd does not make it", place(origin))}
 }
 
-// widenFetched adds to what was looked at what is fetched from there, or was found there.
-func (x *index) widenFetched(p part, found picture) {
-	if len(x.homes) == 0 {
+// addFetched adds to what was looked at what is fetched from there, or was found there.
+func (x *index) addFetched(p workset, found observed) {
+	if len(x.takers) == 0 {
 		return
 	}
 	note := func(id spec.ID) {
-		if taker, is := x.homes[id]; is {
+		if taker, is := x.takers[id]; is {
 			p.ids[taker] = true
 		}
-		if home, is := homeOf(found.get(id)); is {
-			if taker, is := x.homes[home]; is {
+		if origin, is := fetchedFrom(found.get(id)); is {
+			if taker, is := x.takers[origin]; is {
 				p.ids[taker] = true
 			}
 		}
@@ -177,7 +177,7 @@ func (x *index) widenFetched(p part, found picture) {
 		note(id)
 	}
 	for s := range p.scopes {
-		if x.fetches[s.kind] {
+		if x.fetchedKinds[s.kind] {
 			for id := range found[s.ns][s.kind] {
 				note(id)
 			}

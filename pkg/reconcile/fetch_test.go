@@ -112,10 +112,10 @@ lab/box/w failed: it was fetched from host/h, but no host: it stays where it is
 - host/box/w  (from: host/w -> host/h, no lab)
 lab/box/w pending: no lab
 `},
-		{"unless it may have gone by now", situation{want: want, have: "host/box/w home=host/box/h", missing: gone, blind: unseen}, `
+		{"unless it may have gone by now", situation{want: want, have: "host/box/w home=host/box/h", missing: gone, lookErrors: unseen}, `
 lab/box/w pending: no lab
 `},
-		{"what may have gone is not fetched", situation{want: want, have: "host/box/h value=1", blind: unseen}, `
+		{"what may have gone is not fetched", situation{want: want, have: "host/box/h value=1", lookErrors: unseen}, `
 lab/box/w failed: interrupted
 `},
 		{"what is back is forgotten", situation{have: "host/box/h", journal: "host/away/box/h set before=1\nlab/box/w fetched"}, `
@@ -150,8 +150,8 @@ lab/box/w made
 
 // The toys of an engine are all in the host, where one is called h at home.
 func TestALifeOfWhatIsFetched(t *testing.T) {
-	const home = "host/box/h value=1\nhost/box/theirs value=9\n"
-	b := newBench(t, home)
+	const origin = "host/box/h value=1\nhost/box/theirs value=9\n"
+	b := newBench(t, origin)
 	b.want("host/box/w home=host/box/h value=2\nhost/note/n needs=host/box/w print=7")
 	b.pass(0, "fetch host/box/h host/box/w\ncreate host/note/n\n")
 	b.pass(0, "")
@@ -170,7 +170,7 @@ func TestALifeOfWhatIsFetched(t *testing.T) {
 	b.restart()
 	b.want("")
 	b.pass(0, "delete host/note/n\nput back host/box/w host/box/h\n")
-	b.has(home)
+	b.has(origin)
 
 	// What fails is tried again, and what is remembered then is what it is by then.
 	b.refuses[parseID("host/box/w")] = errors.New("refused")
@@ -181,7 +181,7 @@ func TestALifeOfWhatIsFetched(t *testing.T) {
 	b.pass(time.Minute, "fetch host/box/h host/box/w\n")
 	b.want("host/box/theirs home=host/box/nowhere")
 	b.pass(0, "put back host/box/w host/box/h\nhost/box/theirs failed: one is there already, and linkd did not fetch it from host/nowhere, so it is left alone; remove it, or write adopt: true\n")
-	b.has(strings.Replace(home, "value=1", "value=4", 1))
+	b.has(strings.Replace(origin, "value=1", "value=4", 1))
 	if left := b.engine.journal.text(); left != "" {
 		t.Errorf("remembered:\n%s", left)
 	}

@@ -60,7 +60,7 @@ func (fs *Fields) Differ(path, have, want string) {
 	*fs = append(*fs, Field{Path: path, Have: have, Want: want})
 }
 
-// DifferForGood notes a difference that the kernel cannot change in place.
-func (fs *Fields) DifferForGood(path, have, want string) {
+// DifferReplace notes a difference that the kernel cannot change in place.
+func (fs *Fields) DifferReplace(path, have, want string) {
 	*fs = append(*fs, Field{Path: path, Have: have, Want: want, Replace: true})
 }

@@ -55,7 +55,7 @@ func (s *idSet) all() iter.Seq[spec.ID] {
 }
 
 // of goes through the resources that are in a part.
-func (s *idSet) of(p part) iter.Seq[spec.ID] {
+func (s *idSet) of(p workset) iter.Seq[spec.ID] {
 	return func(yield func(spec.ID) bool) {
 		for at := range p.scopes {
 			for id := range s.scopes[at] {

@@ -12,16 +12,16 @@ import (
 type index struct {
 	// byScope are the wanted resources of each scope.
 	byScope map[scope][]spec.Resource
-	// reaching are the resources that reach into a namespace from elsewhere, by that namespace and their kind.
-	reaching map[scope][]spec.ID
-	// looked are the scopes that matter: of what is wanted, and of what that needs.
-	looked map[scope]bool
+	// fromElsewhere are the resources that reach into a namespace from elsewhere, by that namespace and their kind.
+	fromElsewhere map[scope][]spec.ID
+	// relevant are the scopes that matter: of what is wanted, and of what that needs.
+	relevant map[scope]bool
 	// makers are the wanted resources that make namespaces.
 	makers map[string]spec.ID
 
-	// homes are the wanted resources that are fetched, by where from, and fetches the kinds that have such.
-	homes   map[spec.ID]spec.ID
-	fetches map[string]bool
+	// takers are the wanted resources that are fetched, by where from, and fetches the kinds that have such.
+	takers       map[spec.ID]spec.ID
+	fetchedKinds map[string]bool
 
 	want       *spec.Set
 	dependents map[spec.ID][]spec.ID
@@ -30,9 +30,9 @@ type index struct {
 
 func newIndex(want *spec.Set) *index {
 	x := &index{
-		byScope: map[scope][]spec.Resource{}, reaching: map[scope][]spec.ID{},
-		looked: map[scope]bool{}, makers: map[string]spec.ID{}, homes: map[spec.ID]spec.ID{},
-		fetches: map[string]bool{}, want: want,
+		byScope: map[scope][]spec.Resource{}, fromElsewhere: map[scope][]spec.ID{},
+		relevant: map[scope]bool{}, makers: map[string]spec.ID{}, takers: map[spec.ID]spec.ID{},
+		fetchedKinds: map[string]bool{}, want: want,
 	}
 	if want == nil {
 		x.want = &spec.Set{}
@@ -41,16 +41,16 @@ func newIndex(want *spec.Set) *index {
 	for _, r := range want.All() {
 		s := scopeOf(r.ID())
 		x.byScope[s] = append(x.byScope[s], r)
-		x.looked[s] = true
+		x.relevant[s] = true
 		for _, need := range r.Needs() {
-			x.looked[scopeOf(need)] = true
+			x.relevant[scopeOf(need)] = true
 		}
-		for _, ns := range reaches(r)[1:] {
+		for _, ns := range namespacesOf(r)[1:] {
 			into := scope{ns, s.kind}
-			x.reaching[into] = append(x.reaching[into], r.ID())
+			x.fromElsewhere[into] = append(x.fromElsewhere[into], r.ID())
 		}
-		if home, fetched := homeOf(r); fetched {
-			x.homes[home], x.fetches[s.kind] = r.ID(), true
+		if origin, fetched := fetchedFrom(r); fetched {
+			x.takers[origin], x.fetchedKinds[s.kind] = r.ID(), true
 		}
 		if made := makes(r); made != "" {
 			x.makers[made] = r.ID()
@@ -59,27 +59,27 @@ func newIndex(want *spec.Set) *index {
 	return x
 }
 
-// part is a part of all there is: whole scopes, and single resources of others.
-type part struct {
+// workset is a part of all there is: whole scopes, and single resources of others.
+type workset struct {
 	scopes map[scope]bool
 	ids    map[spec.ID]bool
 }
 
-func newPart() part { return part{scopes: map[scope]bool{}, ids: map[spec.ID]bool{}} }
+func newWorkset() workset { return workset{scopes: map[scope]bool{}, ids: map[spec.ID]bool{}} }
 
-func (p part) add(other part) {
+func (p workset) add(other workset) {
 	maps.Copy(p.scopes, other.scopes)
 	maps.Copy(p.ids, other.ids)
 }
 
-func (p part) empty() bool { return len(p.scopes)+len(p.ids) == 0 }
+func (p workset) empty() bool { return len(p.scopes)+len(p.ids) == 0 }
 
 // covers tells whether a resource is in the part.
-func (p part) covers(id spec.ID) bool { return p.ids[id] || p.scopes[scopeOf(id)] }
+func (p workset) covers(id spec.ID) bool { return p.ids[id] || p.scopes[scopeOf(id)] }
 
-// widen adds to what was looked at the resources that may stand otherwise because of it: those that come into being
+// addRelated adds to what was looked at the resources that may stand otherwise because of it: those that come into being
 // together, and those that reach into a namespace which was looked at.
-func (x *index) widen(p part) {
+func (x *index) addRelated(p workset) {
 	for id := range p.ids {
 		want := x.want.Get(id)
 		if want == nil {
@@ -95,14 +95,14 @@ func (x *index) widen(p part) {
 		}
 	}
 	for s := range p.scopes {
-		for _, id := range x.reaching[s] {
+		for _, id := range x.fromElsewhere[s] {
 			p.ids[id] = true
 		}
 	}
 }
 
 // in are the wanted resources of a part.
-func (x *index) in(p part) (want []spec.Resource) {
+func (x *index) in(p workset) (want []spec.Resource) {
 	for _, s := range inOrder(p.scopes, scope.compare) {
 		want = append(want, x.byScope[s]...)
 	}
@@ -121,7 +121,7 @@ func (x *index) needs(r spec.Resource, more map[string]spec.ID) []spec.ID {
 	if len(x.makers)+len(more) == 0 {
 		return needs
 	}
-	for _, ns := range reaches(r) {
+	for _, ns := range namespacesOf(r) {
 		maker, made := more[ns]
 		if !made {
 			maker, made = x.makers[ns]
@@ -133,8 +133,8 @@ func (x *index) needs(r spec.Resource, more map[string]spec.ID) []spec.ID {
 	return needs
 }
 
-// needing are, for each resource, the wanted ones that need it.
-func (x *index) needing() map[spec.ID][]spec.ID {
+// allDependents are, for each resource, the wanted ones that need it.
+func (x *index) allDependents() map[spec.ID][]spec.ID {
 	if x.dependents == nil {
 		x.dependents, x.neededIn = map[spec.ID][]spec.ID{}, map[scope][]spec.ID{}
 		for _, r := range x.want.All() {
@@ -152,6 +152,6 @@ func (x *index) needing() map[spec.ID][]spec.ID {
 
 // needed are the resources of a scope that wanted ones need.
 func (x *index) needed(s scope) []spec.ID {
-	x.needing()
+	x.allDependents()
 	return x.neededIn[s]
 }

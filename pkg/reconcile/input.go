@@ -14,18 +14,18 @@ import (
 func (c *Core) Want(d *spec.Desired, complete bool) {
 	before := c.desired.set
 	c.declare(d, complete)
-	clear(c.trials)
-	for id := range c.reached {
+	clear(c.attempts)
+	for id := range c.wasOK {
 		if want := c.desired.set.Get(id); want == nil || !reflect.DeepEqual(before.Get(id), want) {
-			delete(c.reached, id)
+			delete(c.wasOK, id)
 		}
 	}
 	clear(c.verdictOf)
-	c.troubled = newIDSet()
+	c.notOK = newIDSet()
 	clear(c.failed)
-	clear(c.found.feared)
+	clear(c.found.inTheWay)
 	c.rows = newRows(c.desired.set)
-	c.recount = true
+	c.reportAll = true
 	c.LookAtAll()
 	c.plan.anew = true
 	for _, d := range c.domains {
@@ -80,20 +80,20 @@ func (c *Core) forget(d *domain) {
 	touched := map[string]map[spec.Place]bool{}
 	for kind, rs := range c.found.relations {
 		touched[kind] = map[spec.Place]bool{}
-		for _, r := range c.found.picture[d.name][kind] {
+		for _, r := range c.found.observed[d.name][kind] {
 			rs.remove(r, touched[kind])
 		}
 	}
-	for kind, resources := range c.found.picture[d.name] {
+	for kind, resources := range c.found.observed[d.name] {
 		c.noteChanges(scope{d.name, kind}, resources, nil)
-		delete(c.found.blind, scope{d.name, kind})
+		delete(c.found.lookErrors, scope{d.name, kind})
 		delete(c.found.onLinks, scope{d.name, kind})
 	}
-	delete(c.found.picture, d.name)
+	delete(c.found.observed, d.name)
 	maps.DeleteFunc(c.found.memories, func(s scope, _ *Memory) bool { return s.ns == d.name })
-	maps.DeleteFunc(c.found.blind, func(s scope, _ error) bool { return s.ns == d.name })
+	maps.DeleteFunc(c.found.lookErrors, func(s scope, _ error) bool { return s.ns == d.name })
 	for kind, rs := range c.found.relations {
-		for _, id := range rs.connect(c.found.picture, touched[kind]) {
+		for _, id := range rs.connect(c.found.observed, touched[kind]) {
 			c.plan.todo.ids[id] = true
 		}
 	}
@@ -139,10 +139,10 @@ func (c *Core) declareLeft() {
 	}
 }
 
-// Repopulate sets a desired state that differs from the one before by what templates stand for: a container has come, say,
+// WantTemplates sets a desired state that differs from the one before by what templates stand for: a container has come, say,
 // or gone. What is wanted as before goes on as it stands, and only where something else is wanted is looked at, so that
 // a newcomer does not wait until all who were there before it have been looked at.
-func (c *Core) Repopulate(d *spec.Desired, complete bool) {
+func (c *Core) WantTemplates(d *spec.Desired, complete bool) {
 	before := c.desired
 	c.declare(d, complete)
 	if before.partial && complete {
@@ -154,8 +154,8 @@ func (c *Core) Repopulate(d *spec.Desired, complete bool) {
 			c.markAll(c.domain(name))
 		}
 	}
-	for _, s := range inOrder(c.desired.index.looked, scope.compare) {
-		if !before.index.looked[s] {
+	for _, s := range inOrder(c.desired.index.relevant, scope.compare) {
+		if !before.index.relevant[s] {
 			c.markScope(s)
 		}
 	}
@@ -163,21 +163,21 @@ func (c *Core) Repopulate(d *spec.Desired, complete bool) {
 	for _, r := range c.desired.set.All() {
 		id := r.ID()
 		if !reflect.DeepEqual(before.set.Get(id), r) {
-			c.beginAnew(id)
+			c.decideAnew(id)
 		} else if v, judged := c.verdictOf[id]; judged {
 			c.rows.set(id, v)
 		}
 	}
 	for _, r := range before.set.All() {
 		if id := r.ID(); c.desired.set.Get(id) == nil {
-			c.beginAnew(id)
+			c.decideAnew(id)
 		}
 	}
 }
 
 // compareAll has everything compared that was found or is remembered.
 func (c *Core) compareAll() {
-	for ns, kinds := range c.found.picture {
+	for ns, kinds := range c.found.observed {
 		for kind := range kinds {
 			c.plan.todo.scopes[scope{ns, kind}] = true
 		}
@@ -187,18 +187,18 @@ func (c *Core) compareAll() {
 	}
 }
 
-// beginAnew forgets how a resource stood, and looks at where it is or will be. Where its namespace is not declared any more,
+// decideAnew forgets how a resource stood, and looks at where it is or will be. Where its namespace is not declared any more,
 // nothing of linkd's is left in it.
-func (c *Core) beginAnew(id spec.ID) {
+func (c *Core) decideAnew(id spec.ID) {
 	c.verdicts.forget(id)
-	c.unsettled[id] = true
+	c.toReport[id] = true
 	c.markScope(scopeOf(id))
 	c.noteChange(id)
 }
 
 func (c *Core) markScope(s scope) {
 	if d, k := c.domains[s.ns], c.kinds.byName[s.kind]; d != nil && k != nil {
-		c.mark(d, k, everything)
+		c.mark(d, k, wholeScope)
 	}
 }
 
@@ -211,12 +211,12 @@ func (c *Core) LookAtAll() {
 
 // LookAtSilent makes dirty what may have changed without any event.
 func (c *Core) LookAtSilent() {
-	c.forgetTrials()
+	c.forgetAttempts()
 	for i := range c.kinds.list {
 		if k := &c.kinds.list[i]; k.Silent {
 			for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
 				if s := (scope{name, k.Name}); c.matters(s) && !c.announced(s) {
-					c.mark(c.domain(name), k, everything)
+					c.mark(c.domain(name), k, wholeScope)
 				}
 			}
 		}
@@ -225,7 +225,7 @@ func (c *Core) LookAtSilent() {
 
 // announced tells whether changes of all that was found in a scope of a silent kind are announced.
 func (c *Core) announced(s scope) bool {
-	found, kind := c.found.picture[s.ns][s.kind], c.kinds.byName[s.kind]
+	found, kind := c.found.observed[s.ns][s.kind], c.kinds.byName[s.kind]
 	for _, r := range found {
 		if kind.silent(r) {
 			return false
@@ -238,14 +238,14 @@ func (c *Core) announced(s scope) bool {
 // which somebody may have taken anywhere. News of other scopes is no news.
 func (c *Core) matters(s scope) bool {
 	index := c.desired.index
-	return index.looked[s] || len(c.found.feared[s]) > 0 || c.journal.Has(s) || index.fetches[s.kind] || c.journal.IsAway(s.kind)
+	return index.relevant[s] || len(c.found.inTheWay[s]) > 0 || c.journal.Has(s) || index.fetchedKinds[s.kind] || c.journal.HasFetched(s.kind)
 }
 
-// Hear makes dirty what news is about. What waits for something there, an address that a route leaves by, say, is tried
+// Notify makes dirty what news is about. What waits for something there, an address that a route leaves by, say, is tried
 // again soon: it may have come.
-func (c *Core) Hear(news []observe.News) {
+func (c *Core) Notify(news []observe.Notification) {
 	heard := map[scope]bool{}
-	defer c.hurry(heard)
+	defer c.retrySoon(heard)
 	for _, n := range news {
 		d := c.domains[n.NS]
 		if d == nil {
@@ -259,15 +259,15 @@ func (c *Core) Hear(news []observe.News) {
 			d = c.domain(n.NS)
 		}
 		if !n.Foreign {
-			c.news[newsPlace{n.NS, n.Topic}] = n.By
+			c.causes[topicPlace{n.NS, n.Topic}] = n.By
 		}
 		for i := range c.kinds.list {
 			k := &c.kinds.list[i]
 			s := scope{n.NS, k.Name}
 			switch {
-			case !hears(k, n.Topic), n.Foreign && c.matters(s) && !c.waitsIn(s):
+			case !isAbout(k, n.Topic), n.Foreign && c.matters(s) && !c.hasProblemIn(s):
 			case c.matters(s):
-				c.mark(d, k, ofLinks(n.Links))
+				c.mark(d, k, coverLinks(n.Links))
 				heard[s] = true
 			default:
 				c.found.stale[s] = true
@@ -276,9 +276,9 @@ func (c *Core) Hear(news []observe.News) {
 	}
 }
 
-// hurry shortens the wait of what is pending in scopes of which there is news. News can come all the time, so there is
+// retrySoon shortens the wait of what is pending in scopes of which there is news. News can come all the time, so there is
 // a pause all the same.
-func (c *Core) hurry(heard map[scope]bool) {
+func (c *Core) retrySoon(heard map[scope]bool) {
 	soon := c.Now.Add(firstRetry)
 	for id, t := range c.postponed {
 		if heard[scopeOf(id)] && t.verdict.State == Pending && t.until.After(soon) {
@@ -287,8 +287,8 @@ func (c *Core) hurry(heard map[scope]bool) {
 	}
 }
 
-func hears(k *Registered, t observe.Topic) bool {
-	for _, heard := range k.Hears {
+func isAbout(k *Registered, t observe.Topic) bool {
+	for _, heard := range k.Topics {
 		if heard == t {
 			return true
 		}

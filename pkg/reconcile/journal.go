@@ -24,8 +24,8 @@ type Journal struct {
 	mu      sync.Mutex
 	entries map[scope]map[spec.ID]Entry
 	size    int // entries
-	// homes are where devices were fetched from, and unconfirmed what could not be confirmed, of the entries.
-	homes       map[string]spec.ID
+	// fetched are where devices were fetched from, and unconfirmed what could not be confirmed, of the entries.
+	fetched     map[string]spec.ID
 	unconfirmed map[spec.ID]Entry
 	// makers are the resources that make namespaces.
 	makers map[string]spec.ID
@@ -67,7 +67,7 @@ type Entry struct {
 // empty drops everything.
 func (j *Journal) empty() {
 	j.entries, j.size = map[scope]map[spec.ID]Entry{}, 0
-	j.homes, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
+	j.fetched, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
 	j.names = map[observe.Identity]map[string]int{}
 }
 
@@ -87,8 +87,8 @@ func (j *Journal) set(id spec.ID, e Entry) {
 		j.makers[e.Makes] = id
 	}
 	switch {
-	case id.Kind == awayKind && e.Device != "":
-		j.homes[e.Device] = homeOfAway(id)
+	case id.Kind == fetchedKind && e.Device != "":
+		j.fetched[e.Device] = fromOfEntry(id)
 	case id.Kind == unconfirmedKind:
 		j.unconfirmed[id] = e
 	}
@@ -110,8 +110,8 @@ func (j *Journal) drop(id spec.ID) (dropped bool) {
 		if j.makers[e.Makes] == id {
 			delete(j.makers, e.Makes)
 		}
-		if j.homes[e.Device] == homeOfAway(id) {
-			delete(j.homes, e.Device)
+		if j.fetched[e.Device] == fromOfEntry(id) {
+			delete(j.fetched, e.Device)
 		}
 		if delete(j.entries[s], id); len(j.entries[s]) == 0 {
 			delete(j.entries, s)
@@ -176,7 +176,7 @@ func (j *Journal) Remember(name string, s spec.Selector) {
 	defer j.mu.Unlock()
 	if j.namespaces[name] != s {
 		j.namespaces[name] = s
-		j.write(line{Namespace: name, Selector: s.Words()})
+		j.write(line{Namespace: name, Selector: s.Notation()})
 	}
 }
 
@@ -209,12 +209,12 @@ func (j *Journal) Recall(id spec.ID) (e Entry, remembered bool) {
 	return e, remembered
 }
 
-// IsAway tells whether something of a kind was fetched, and not put back yet.
-func (j *Journal) IsAway(kind string) bool {
+// HasFetched tells whether something of a kind was fetched, and not put back yet.
+func (j *Journal) HasFetched(kind string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, home := range j.homes {
-		return home.Kind == kind
+	for _, origin := range j.fetched {
+		return origin.Kind == kind
 	}
 	return false
 }

@@ -93,7 +93,7 @@ func (j *Journal) load() error {
 		j.damage = fmt.Errorf("the journal is not read, so linkd does not know what to put back: %w", err)
 		return err
 	}
-	if damaged := j.replay(text); damaged > 0 {
+	if damaged := j.readEntries(text); damaged > 0 {
 		// What a lost line is about may carry a mark: it is looked for as where there is no journal.
 		j.Fresh, j.Lost = true, true
 		j.damage = fmt.Errorf("lines of the journal are damaged (%d), and lost: linkd neither deletes nor puts back what only they say", damaged)
@@ -159,7 +159,7 @@ func (j *Journal) compact() error {
 	}
 	add(line{Boot: j.boot})
 	for name, s := range j.namespaces {
-		add(line{Namespace: name, Selector: s.Words()})
+		add(line{Namespace: name, Selector: s.Notation()})
 	}
 	for id, e := range j.all() {
 		add(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})

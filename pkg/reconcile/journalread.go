@@ -57,12 +57,12 @@ type reader struct {
 	damaged int
 }
 
-// replay reads the lines of a journal, and returns how many are damaged. A damaged line is lost alone: no other one is,
+// readEntries reads the lines of a journal, and returns how many are damaged. A damaged line is lost alone: no other one is,
 // and what it was about is not remembered as an earlier line has it. Half a line at the end is no damage: a crash leaves it.
 //
 // A journal without any sum is one of an earlier linkd. Of its lines nobody can tell whether they are as they were
 // written; one that is no JSON is damaged.
-func (j *Journal) replay(text []byte) (damaged int) {
+func (j *Journal) readEntries(text []byte) (damaged int) {
 	r := &reader{Journal: j, ids: map[string]spec.ID{}, names: map[string]string{}}
 	lines, whole := splitLines(text)
 	if len(lines) == 0 {
@@ -84,7 +84,7 @@ func (j *Journal) replay(text []byte) (damaged int) {
 		if !ok && (i < len(lines)-1 || whole) {
 			r.damaged++
 			r.gap = true
-			r.doubt(subjectsOf(text)...)
+			r.lookAtNeeds(subjectsOf(text)...)
 		}
 		if !ok {
 			continue
@@ -94,7 +94,7 @@ func (j *Journal) replay(text []byte) (damaged int) {
 				// Somebody took lines out.
 				r.damaged++
 			}
-			r.doubt(l.previous)
+			r.lookAtNeeds(l.previous)
 		}
 		r.next, r.gap = l.position.next(l), false
 		r.take(l)
@@ -142,8 +142,8 @@ func (r *reader) take(l line) {
 	}
 }
 
-// doubt forgets what lost lines were about: what earlier lines say of that may not be true any more.
-func (r *reader) doubt(subjects ...string) {
+// lookAtNeeds forgets what lost lines were about: what earlier lines say of that may not be true any more.
+func (r *reader) lookAtNeeds(subjects ...string) {
 	for _, subject := range subjects {
 		if id, known := r.ids[subject]; known {
 			r.drop(id)

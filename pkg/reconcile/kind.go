@@ -53,8 +53,8 @@ const (
 // Capabilities are what a kind can do beside Kind, and what the engine has to know of it. The zero value is of a kind that
 // is looked at as a whole when somebody asks.
 type Capabilities[R spec.Resource] struct {
-	// Hears are the topics after which a namespace has to be looked at again.
-	Hears []observe.Topic
+	// Topics are the topics after which a namespace has to be looked at again.
+	Topics []observe.Topic
 	// Follows are the topics of changes of linkd's own after which it is looked at again, beside those that it hears.
 	Follows []observe.Topic
 	// Silent tells of a found resource whether it can change without any event, so that it has to be looked at from time to
@@ -93,7 +93,7 @@ type Capabilities[R spec.Resource] struct {
 	Fetching Fetching[R]
 	// Show writes in the files' own language what was found in one namespace, so that a file with it changes nothing but
 	// marks. It says nothing of what is there by itself, unless it is kept; it leaves out what cannot be said, with a remark.
-	Show func(page *spec.Page, found []R, kept Kept)
+	Show func(doc *spec.Document, found []R, kept JournalLookup)
 	// Health says of a found resource that is as wanted what there is to say of it besides. A problem makes the resource
 	// failed: it is of no use, and nothing that linkd might do would help. A remark is for the user, about something that
 	// keeps it from working and that is not for linkd to change.
@@ -135,7 +135,7 @@ type Fetching[R spec.Resource] interface {
 	Leaves(have R, found []spec.Resource) (ends, loses []spec.ID)
 	// Confirm makes home the spec.Relations.Home of have, whose mark the journal confirms. From is how the namespace of that
 	// is found.
-	Confirm(have R, home spec.ID, from spec.Selector)
+	Confirm(have R, origin spec.ID, from spec.Selector)
 	// Advice tells an administrator how to put have back by hand, or how to remove its mark.
 	Advice(have R) string
 }
@@ -150,8 +150,8 @@ type Located func(ns string) (observe.Location, error)
 type Registered struct {
 	// Name is the middle part of an ID.
 	Name string
-	// Hears, Follows, Silent and Programs are those of Capabilities; Silent is set where any resource can be.
-	Hears    []observe.Topic
+	// Topics, Follows, Silent and Programs are those of Capabilities; Silent is set where any resource can be.
+	Topics   []observe.Topic
 	Follows  []observe.Topic
 	Silent   bool
 	Programs bool
@@ -161,16 +161,16 @@ type Registered struct {
 
 // Register puts a kind into the form of the list. What the kind can do beside Kind is what can names, and nothing else.
 func Register[R spec.Resource](name string, k Kind[R], can Capabilities[R]) Registered {
-	return Registered{Name: name, Hears: can.Hears, Follows: can.Follows, Silent: can.Silent != nil, Programs: can.Programs, erased: adapter[R]{k, can}}
+	return Registered{Name: name, Topics: can.Topics, Follows: can.Follows, Silent: can.Silent != nil, Programs: can.Programs, erased: adapter[R]{k, can}}
 }
 
 // Sample is a resource of the kind with nothing in it, to ask of its type what it can do.
 func (r Registered) Sample() spec.Resource { return r.sample() }
 
-// Look is what there is of the kind in a namespace, or, of a kind that has FromID, what there is of wanted.
-func (r Registered) Look(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
+// ObserveAll is what there is of the kind in a namespace, or, of a kind that has FromID, what there is of wanted.
+func (r Registered) ObserveAll(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
 	switch {
-	case !r.selective():
+	case !r.isSelective():
 		return r.Observe(ctx, ns, Query[spec.Resource]{Purpose: ToSearch})
 	case len(wanted) == 0:
 		return nil, nil
@@ -178,9 +178,9 @@ func (r Registered) Look(ctx context.Context, ns *observe.NS, wanted []spec.Reso
 	return r.Observe(ctx, ns, Query[spec.Resource]{Wanted: wanted})
 }
 
-// Keep is how to put a setting back, as it is before want is written over it; setting is false for a resource that is
+// Keeper is how to put a setting back, as it is before want is written over it; setting is false for a resource that is
 // made and deleted.
-func (r Registered) Keep(want, have spec.Resource) (putBack func(now spec.Resource) spec.Resource, setting bool) {
+func (r Registered) Keeper(want, have spec.Resource) (putBack func(now spec.Resource) spec.Resource, setting bool) {
 	before, setting := r.before(want, have)
 	return func(now spec.Resource) spec.Resource { return r.prior(now, before) }, setting
 }

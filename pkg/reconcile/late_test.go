@@ -21,8 +21,8 @@ func TestWhatEndsWaitsAlone(t *testing.T) {
 	m := newMachine(t, "", "evil/box/a\ngood/box/b", "evil=name:evil", "good=name:good")
 	m.answer()
 	// Nobody asks for notes there, so nobody looks at them until something is about to end.
-	m.Hear([]observe.News{{NS: "evil", Topic: observe.RouteTopic}})
-	m.Repopulate(m.wantsHere("good/box/b value=2"), true)
+	m.Notify([]observe.Notification{{NS: "evil", Topic: observe.RouteTopic}})
+	m.WantTemplates(m.wantsHere("good/box/b value=2"), true)
 	m.step(0)
 	looks := m.asked
 	m.asked = nil
@@ -46,18 +46,18 @@ func TestWhatEndsWaitsAlone(t *testing.T) {
 func TestALookWaitsForNoOtherNamespace(t *testing.T) {
 	m := newMachine(t, "", "good/box/g\nhost/box/y within=good needs=good/box/g", "good=name:good")
 	m.answer("good")
-	m.Hear([]observe.News{{NS: "host", Topic: observe.LinkTopic}})
+	m.Notify([]observe.Notification{{NS: "host", Topic: observe.LinkTopic}})
 	for len(m.asked[0].Look) > 0 {
 		r := m.asked[0]
 		m.asked = m.asked[1:]
 		m.Done(m.result(r))
 		m.step(0)
 	}
-	m.Hear([]observe.News{{NS: "host", Topic: observe.LinkTopic}})
+	m.Notify([]observe.Notification{{NS: "host", Topic: observe.LinkTopic}})
 	m.answer("host")
 	m.step(m.plan.patience)
 	must(t, m.kernel.delete(parseID("good/box/g")))
-	m.Hear([]observe.News{{NS: "good", Topic: observe.LinkTopic}})
+	m.Notify([]observe.Notification{{NS: "good", Topic: observe.LinkTopic}})
 	m.answer("host")
 	if m.kernel.things[parseID("good/box/g")] == nil {
 		t.Error("a drift was not repaired while the host did not answer")

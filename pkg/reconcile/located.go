@@ -38,9 +38,9 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 	c.found.claims[id][d.name] = true
 }
 
-// settle takes in which namespace a name leads to. Two names that turn out to be one namespace are both refused, unless one
+// resolve takes in which namespace a name leads to. Two names that turn out to be one namespace are both refused, unless one
 // yields to the other: each would undo what the other asks for.
-func (c *Core) settle(d *domain, at observe.Location) (err error) {
+func (c *Core) resolve(d *domain, at observe.Location) (err error) {
 	c.claim(d, at.Identity)
 	for _, other := range inOrder(c.found.claims[at.Identity], strings.Compare) {
 		if other == d.name {
@@ -48,13 +48,13 @@ func (c *Core) settle(d *domain, at observe.Location) (err error) {
 		}
 		c.follow(d.name, other, at.Identity)
 		same := fmt.Errorf("%s and %s are the same namespace: declare it once", min(d.name, other), max(d.name, other))
-		mine, theirs := c.yields(d.name), c.yields(other)
+		mine, theirs := c.precedence(d.name), c.precedence(other)
 		if mine == theirs && c.desired.left[d.name] && c.desired.left[other] {
 			// Of two names that no file gives, one says all that is to be removed.
 			mine, theirs = boolRank(d.name > other), boolRank(other > d.name)
 		}
 		if od := c.domains[other]; theirs >= mine && od.location.Identity != "" {
-			c.lose(od, same)
+			c.setMissing(od, same)
 		}
 		if mine >= theirs {
 			err = same
@@ -79,10 +79,10 @@ func (c *Core) follow(one, two string, id observe.Identity) {
 	}
 }
 
-// yields tells how far a name makes way for another one of the same namespace. A process can enter a namespace that another
+// precedence tells how far a name makes way for another one of the same namespace. A process can enter a namespace that another
 // name stands for, so a selector that finds a process yields to one that does not. A name that no file gives is in nobody's
 // way.
-func (c *Core) yields(name string) int {
+func (c *Core) precedence(name string) int {
 	switch declared := c.desired.declared[name]; {
 	case declared.Left:
 		return 2
@@ -92,8 +92,8 @@ func (c *Core) yields(name string) int {
 	return 0
 }
 
-// find notes that a namespace is there. What was known of one that is another now is dropped.
-func (c *Core) find(d *domain, r *Result) {
+// setPresent notes that a namespace is there. What was known of one that is another now is dropped.
+func (c *Core) setPresent(d *domain, r *Result) {
 	if d.location.Identity == r.Location.Identity {
 		d.location = r.Location
 		return
@@ -103,7 +103,7 @@ func (c *Core) find(d *domain, r *Result) {
 		c.namesChanged(d)
 	}
 	c.forget(d)
-	c.unreach(d.name)
+	c.forgetProgress(d.name)
 	d.generation++
 	d.location, d.missing, d.searches = r.Location, nil, 0
 	for _, l := range d.lanes {
@@ -111,19 +111,19 @@ func (c *Core) find(d *domain, r *Result) {
 	}
 	looked := map[string]bool{}
 	for _, s := range r.Request.Look {
-		if s.extent.all {
+		if s.covers.all {
 			looked[s.Kind.Name] = true
 		}
 	}
 	for i := range c.kinds.list {
-		if k := &c.kinds.list[i]; !looked[k.Name] || r.blind[k.Name] != nil {
-			c.mark(d, k, everything)
+		if k := &c.kinds.list[i]; !looked[k.Name] || r.failed[k.Name] != nil {
+			c.mark(d, k, wholeScope)
 		}
 	}
 }
 
-// lose notes that a namespace is not there.
-func (c *Core) lose(d *domain, err error) {
+// setMissing notes that a namespace is not there.
+func (c *Core) setMissing(d *domain, err error) {
 	if d.missing == nil {
 		c.noteNamespace(d.name, "missing", err)
 		c.namesChanged(d)
@@ -148,8 +148,8 @@ func (c *Core) namesChanged(d *domain) {
 		return
 	}
 	for i := range c.kinds.list {
-		if k := &c.kinds.list[i]; hears(k, observe.NamespaceTopic) {
-			c.mark(c.domain(spec.Host), k, everything)
+		if k := &c.kinds.list[i]; isAbout(k, observe.NamespaceTopic) {
+			c.mark(c.domain(spec.Host), k, wholeScope)
 		}
 	}
 }
@@ -166,19 +166,19 @@ func (c *Core) pause(d *domain) time.Duration {
 	return pause
 }
 
-// unreach forgets that what is wanted in a namespace has been there, or has failed there: it is another namespace now, in
+// forgetProgress forgets that what is wanted in a namespace has been there, or has failed there: it is another namespace now, in
 // which nobody undid anything, and nothing was tried.
-func (c *Core) unreach(name string) {
+func (c *Core) forgetProgress(name string) {
 	for i := range c.kinds.list {
 		s := scope{name, c.kinds.list[i].Name}
-		ids := slices.Clone(c.desired.index.reaching[s])
+		ids := slices.Clone(c.desired.index.fromElsewhere[s])
 		for _, r := range c.desired.index.byScope[s] {
 			ids = append(ids, r.ID())
 		}
 		for _, id := range ids {
-			delete(c.reached, id)
-			delete(c.trials, id)
-			delete(c.tried, id)
+			delete(c.wasOK, id)
+			delete(c.attempts, id)
+			delete(c.changes, id)
 		}
 	}
 }

@@ -11,12 +11,12 @@ import (
 func logEvent(log *slog.Logger, ev *Event) {
 	level, message, at := slog.LevelInfo, ev.Reason, ev.Time
 	switch ev.Event {
-	case Deed:
+	case OpDone:
 		if ev.Error != "" {
 			// The resource has failed, or waits, and its line says why.
 			return
 		}
-		message = ev.deed
+		message = ev.opText
 	case Drift:
 		message = ev.drifted()
 		if ev.By != nil {
@@ -76,7 +76,7 @@ func (ev *Event) attributes() (attrs []slog.Attr) {
 	add("netns", ev.Namespace)
 	add("op", ev.Op)
 	add("state", ev.State)
-	if ev.Event == Deed || ev.Event == Drift {
+	if ev.Event == OpDone || ev.Event == Drift {
 		add("why", (&Op{Why: ev.Fields, Because: ev.Reason}).reason())
 	}
 	add("file", strings.TrimSpace(ev.Path+ev.Source))

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// mostAlike is how many lines alike the log gets in a logPeriod: about one kind of resource in one namespace, of which
+	// maxSameEvents is how many lines alike the log gets in a logPeriod: about one kind of resource in one namespace, of which
 	// the same was done, or became the same.
-	mostAlike = 15
-	logPeriod = time.Minute
+	maxSameEvents = 15
+	logPeriod     = time.Minute
 )
 
 // LogLimit is a slog.Handler that bounds what one namespace can make linkd write: whoever can make 50,000 routes there that
@@ -28,11 +28,11 @@ type LogLimit struct {
 type alikes struct {
 	mu    sync.Mutex
 	after func(time.Duration, func()) *time.Timer
-	count map[alike]*counted
+	count map[sameEvent]*counted
 }
 
-// alike is what lines have in common.
-type alike struct{ netns, kind, event, op, state string }
+// sameEvent is what lines have in common.
+type sameEvent struct{ netns, kind, event, op, state string }
 
 type counted struct {
 	lines int
@@ -43,10 +43,10 @@ type counted struct {
 
 // NewLogLimit makes the handler for one that writes. Flush has to be called before the end of the program.
 func NewLogLimit(to slog.Handler) *LogLimit {
-	return &LogLimit{to, &alikes{after: time.AfterFunc, count: map[alike]*counted{}}}
+	return &LogLimit{to, &alikes{after: time.AfterFunc, count: map[sameEvent]*counted{}}}
 }
 
-type alikeKey struct{}
+type sameEventKey struct{}
 
 // limited is a context for the line of an event.
 func (ev *Event) limited(ctx context.Context) context.Context {
@@ -54,12 +54,12 @@ func (ev *Event) limited(ctx context.Context) context.Context {
 		return ctx
 	}
 	netns, _, _ := strings.Cut(ev.ID, "/"+ev.kind+"/")
-	return context.WithValue(ctx, alikeKey{}, alike{netns, ev.kind, string(ev.Event), ev.Op, ev.State})
+	return context.WithValue(ctx, sameEventKey{}, sameEvent{netns, ev.kind, string(ev.Event), ev.Op, ev.State})
 }
 
 // Handle implements slog.Handler.
 func (l *LogLimit) Handle(ctx context.Context, r slog.Record) error {
-	about, is := ctx.Value(alikeKey{}).(alike)
+	about, is := ctx.Value(sameEventKey{}).(sameEvent)
 	if !is || l.Enabled(ctx, slog.LevelDebug) || l.admit(about, r, l.Handler) {
 		return l.Handler.Handle(ctx, r)
 	}
@@ -76,7 +76,7 @@ func (l *LogLimit) WithGroup(name string) slog.Handler {
 	return &LogLimit{l.Handler.WithGroup(name), l.alikes}
 }
 
-func (a *alikes) admit(about alike, r slog.Record, to slog.Handler) bool {
+func (a *alikes) admit(about sameEvent, r slog.Record, to slog.Handler) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.count[about]
@@ -86,19 +86,19 @@ func (a *alikes) admit(about alike, r slog.Record, to slog.Handler) bool {
 	}
 	c.lines++
 	c.last, c.to = r, to
-	return c.lines <= mostAlike
+	return c.lines <= maxSameEvents
 }
 
 // end ends the period of lines alike, and says how many of them were left out.
-func (a *alikes) end(about alike) {
+func (a *alikes) end(about sameEvent) {
 	a.mu.Lock()
 	c := a.count[about]
 	delete(a.count, about)
 	a.mu.Unlock()
-	if c == nil || c.lines <= mostAlike {
+	if c == nil || c.lines <= maxSameEvents {
 		return
 	}
-	message := fmt.Sprintf("%s: %d more of kind %s in namespace %s", about.word(), c.lines-mostAlike, about.kind, about.netns)
+	message := fmt.Sprintf("%s: %d more of kind %s in namespace %s", about.word(), c.lines-maxSameEvents, about.kind, about.netns)
 	r := slog.NewRecord(time.Now(), c.last.Level, message, 0)
 	for _, a := range []slog.Attr{slog.String("netns", about.netns), slog.String("op", about.op), slog.String("state", about.state)} {
 		if a.Value.String() != "" {
@@ -109,9 +109,9 @@ func (a *alikes) end(about alike) {
 }
 
 // word is what the lines say.
-func (a alike) word() string {
+func (a sameEvent) word() string {
 	switch {
-	case What(a.event) == Drift:
+	case EventKind(a.event) == Drift:
 		return (&Event{Op: a.op}).drifted()
 	case a.op != "":
 		return a.op
@@ -122,7 +122,7 @@ func (a alike) word() string {
 // Flush says what is still to be said.
 func (a *alikes) Flush() {
 	a.mu.Lock()
-	var all []alike
+	var all []sameEvent
 	for about, c := range a.count {
 		c.timer.Stop()
 		all = append(all, about)

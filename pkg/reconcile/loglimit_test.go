@@ -20,7 +20,7 @@ func TestLogLimit(t *testing.T) {
 	}
 	log := slog.New(limit)
 	deed := func(ns string, i int) {
-		logEvent(log, &Event{Event: Deed, ID: fmt.Sprintf("%s/route/10.%d", ns, i), Op: "delete", kind: "route", deed: "delete"})
+		logEvent(log, &Event{Event: OpDone, ID: fmt.Sprintf("%s/route/10.%d", ns, i), Op: "delete", kind: "route", opText: "delete"})
 	}
 	for i := range 50_000 {
 		deed("evil", i)
@@ -28,7 +28,7 @@ func TestLogLimit(t *testing.T) {
 	deed("good", 1)
 	logEvent(log, &Event{Event: Drift, ID: "evil/route/1", Op: "create", kind: "route"})
 	logEvent(log, &Event{Event: Reload, State: "ok"})
-	if lines := strings.Count(out.String(), "\n"); lines != mostAlike+3 {
+	if lines := strings.Count(out.String(), "\n"); lines != maxSameEvents+3 {
 		t.Errorf("%d lines:\n%s", lines, out.String())
 	}
 	out.Reset()
@@ -40,7 +40,7 @@ func TestLogLimit(t *testing.T) {
 	}
 	// A new period has lines of its own, and the end of the daemon is the end of the last.
 	out.Reset()
-	for i := range mostAlike + 2 {
+	for i := range maxSameEvents + 2 {
 		deed("evil", i)
 	}
 	limit.Flush()
@@ -53,7 +53,7 @@ func TestLogWithoutLimit(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(NewLogLimit(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))).With("a", "b")
 	for range 1000 {
-		logEvent(log, &Event{Event: Deed, ID: "evil/route/1", Op: "delete", kind: "route", deed: "delete"})
+		logEvent(log, &Event{Event: OpDone, ID: "evil/route/1", Op: "delete", kind: "route", opText: "delete"})
 	}
 	if lines := strings.Count(out.String(), "\n"); lines != 1000 {
 		t.Errorf("%d lines", lines)

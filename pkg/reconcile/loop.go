@@ -36,14 +36,14 @@ type Loop struct {
 	FilesChanged <-chan struct{}
 	// Declared is called when other namespaces are declared.
 	Declared func()
-	// Passed is called after every pass.
-	Passed func(*Status)
-	// Tell is given all that happens, before those who listen are.
-	Tell func([]Event)
-	// Rhythm is how often the loop comes round, and says so by the engine's Progress, when there is nothing to do; 0 is
+	// OnStatus is called after every pass.
+	OnStatus func(*Status)
+	// OnEvents is given all that happens, before those who listen are.
+	OnEvents func([]Event)
+	// Heartbeat is how often the loop comes round, and says so by the engine's Progress, when there is nothing to do; 0 is
 	// never.
-	Rhythm time.Duration
-	Log    *slog.Logger
+	Heartbeat time.Duration
+	Log       *slog.Logger
 
 	reloads  chan *question
 	checks   chan *question
@@ -87,15 +87,15 @@ const (
 func (l *Loop) Run(ctx context.Context) {
 	e := l.Engine
 	e.plan.patience = patienceWithLooks
-	e.Tell, e.Late = l.tell, l.Inbox.By
+	e.OnEvents, e.LateCause = l.report, l.Inbox.By
 	defer l.feed.end()
 	// What was begun is waited for: programs end with ctx.
 	defer e.finish()
 	l.load()
 	silent := time.Now().Add(jitter(silentPause))
 	for {
-		if l.hear() {
-			l.repopulate()
+		if l.takeNotifications() {
+			l.updateTemplates()
 		}
 		e.Begin(ctx)
 		if ctx.Err() != nil {
@@ -118,8 +118,8 @@ func (l *Loop) Run(ctx context.Context) {
 			q.loaded, q.until = l.load(), time.Now().Add(reloadTime)
 			l.asked = append(l.asked, q)
 		case q := <-l.checks:
-			if l.hear() || l.filesChanged() {
-				l.repopulate()
+			if l.takeNotifications() || l.filesChanged() {
+				l.updateTemplates()
 			}
 			e.LookAtAll()
 			q.until = time.Now().Add(checkTime)
@@ -151,27 +151,27 @@ func (l *Loop) wake(silent time.Time) time.Time {
 	}
 	earliest(l.reread)
 	earliest(l.due(now))
-	if l.Rhythm > 0 {
-		earliest(now.Add(l.Rhythm))
+	if l.Heartbeat > 0 {
+		earliest(now.Add(l.Heartbeat))
 	}
 	return wake
 }
 
 func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2) }
 
-// hear takes the news in. It comes before every look, so that the news of what linkd has just done causes no other look.
+// takeNotifications takes the news in. It comes before every look, so that the news of what linkd has just done causes no other look.
 // Populated: other things are wanted now, because templates stand for others.
-func (l *Loop) hear() (populated bool) {
+func (l *Loop) takeNotifications() (populated bool) {
 	news, overruns := l.Inbox.Take()
 	if len(news) > 0 {
-		l.Engine.Hear(news)
+		l.Engine.Notify(news)
 	}
 	if overruns > 0 {
 		l.Engine.Counters.Overruns += overruns
 		l.Engine.note(Event{Event: Overrun, Count: l.Engine.Counters.Overruns})
 		l.Engine.LookAtAll()
 	}
-	return slices.ContainsFunc(news, func(n observe.News) bool { return n.Topic == observe.PopulationTopic })
+	return slices.ContainsFunc(news, func(n observe.Notification) bool { return n.Topic == observe.TemplateTopic })
 }
 
 // load reads the files and makes them the desired state, unless they could not be read at all.
@@ -195,13 +195,13 @@ func (l *Loop) load() Loaded {
 // filesChanged reports whether the files have to be read: they have changed since, or could not be read then.
 func (l *Loop) filesChanged() bool { return l.failed || l.Stamp() != l.stamp }
 
-// repopulate asks what templates stand for now.
-func (l *Loop) repopulate() {
+// updateTemplates asks what templates stand for now.
+func (l *Loop) updateTemplates() {
 	if l.filesChanged() {
 		l.load()
 		return
 	}
-	loaded := l.read(l.Engine.Repopulate)
+	loaded := l.read(l.Engine.WantTemplates)
 	if loaded.Err != nil {
 		l.noteReload(loaded)
 	}
@@ -264,7 +264,7 @@ func (l *Loop) publish() {
 	if due := l.due(now); due.IsZero() || due.After(now) {
 		return
 	}
-	e.Conclude()
+	e.EndPass()
 	status, rows := e.status(l.files)
 	if !l.cadence.since.IsZero() {
 		status.Took = now.Sub(l.cadence.since)
@@ -276,7 +276,7 @@ func (l *Loop) publish() {
 	close(l.changed)
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
-	l.Passed(status)
+	l.OnStatus(status)
 	quiet := e.Quiet()
 	l.asked = slices.DeleteFunc(l.asked, func(q *question) bool {
 		if !quiet && now.Before(q.until) {

@@ -42,7 +42,7 @@ func run(t *testing.T, have, want string) *daemon {
 	d.loop = NewLoop(d.engine)
 	d.loop.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	d.loop.Inbox, d.loop.FilesChanged = observe.NewInbox(), d.changed
-	d.loop.Declared, d.loop.Passed = func() {}, func(*Status) {}
+	d.loop.Declared, d.loop.OnStatus = func() {}, func(*Status) {}
 	d.loop.Load = func() Loaded {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -158,7 +158,7 @@ func TestLoopCheckLooksForItself(t *testing.T) {
 func TestLoopTellsOfANamespaceThatDoesNotAnswer(t *testing.T) {
 	b := newBench(t, "")
 	e, loop := b.engine, NewLoop(b.engine)
-	loop.Passed = func(*Status) {}
+	loop.OnStatus = func(*Status) {}
 	e.plan.patience = patienceWithLooks
 	silent := b.clock.Add(time.Hour)
 	step := func() {
@@ -177,7 +177,7 @@ func TestLoopTellsOfANamespaceThatDoesNotAnswer(t *testing.T) {
 		t.Fatalf("at first: %+v", s)
 	}
 	b.hangs = make(chan struct{})
-	e.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	e.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic}})
 	const answerless = 10 * time.Second
 	for since := b.clock; b.clock.Before(since.Add(answerless)); b.clock = loop.wake(silent) {
 		step()

@@ -68,15 +68,15 @@ func (m *Memory) end() {
 func (c *Core) memoryFor(k *Registered, s scope) *Memory {
 	m := c.found.memories[s]
 	delete(c.found.memories, s)
-	if m == nil && k.comparable() && len(c.found.picture[s.ns][s.kind]) > fewRemembered {
+	if m == nil && k.comparable() && len(c.found.observed[s.ns][s.kind]) > fewRemembered {
 		m = newMemory()
 	}
 	return m
 }
 
-// putChanges makes the difference to the look before part of the picture, has that compared, and returns what is gone and what
+// observeChanges makes the difference to the look before part of the picture, has that compared, and returns what is gone and what
 // is new. It is not ok where the difference cannot be told.
-func (c *Core) putChanges(s *sighting, found map[spec.ID]spec.Resource) (gone, fresh map[spec.ID]spec.Resource, ok bool) {
+func (c *Core) observeChanges(s *observation, found map[spec.ID]spec.Resource) (gone, fresh map[spec.ID]spec.Resource, ok bool) {
 	m, todo := s.memory, c.plan.todo
 	if m == nil || m.looks == 1 || found == nil {
 		return nil, nil, false

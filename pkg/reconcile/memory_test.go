@@ -44,7 +44,7 @@ func TestMemoryChangesNothing(t *testing.T) {
 					messages[fmt.Sprint(key, " ", round)] = &simPiece{id: id, value: fmt.Sprint(round)}
 				}
 			}
-			seen := sighting{scope: at, memory: with.memoryFor(kind, at)}
+			seen := observation{scope: at, memory: with.memoryFor(kind, at)}
 			if seen.memory != nil {
 				seen.memory.begin()
 			}
@@ -68,16 +68,16 @@ func TestMemoryChangesNothing(t *testing.T) {
 				with.forget(with.domain("lab"))
 				without.forget(without.domain("lab"))
 			}
-			plain := sighting{scope: at, found: seen.found}
+			plain := observation{scope: at, found: seen.found}
 			for _, c := range []*Core{with, without} {
-				c.plan.todo = newPart()
+				c.plan.todo = newWorkset()
 				c.found.compared[at] = round > 0
 			}
-			with.put(kind, &seen)
-			without.put(kind, &plain)
+			with.observe(kind, &seen)
+			without.observe(kind, &plain)
 			told := func(c *Core) string {
 				texts := map[string]bool{}
-				for id, r := range c.found.picture["lab"]["note"] {
+				for id, r := range c.found.observed["lab"]["note"] {
 					texts[fmt.Sprint(id, " ", r.(*simPiece).value)] = true
 				}
 				return fmt.Sprint(texts)

@@ -45,8 +45,8 @@ func removeID[K comparable](from map[K][]spec.ID, key K, id spec.ID) {
 }
 
 // foundOn are the found resources of a scope that belong to the links of an extent.
-func (c *Core) foundOn(k *Registered, s scope, x extent) map[spec.ID]spec.Resource {
-	known, on := c.found.picture[s.ns][s.kind], map[spec.ID]spec.Resource{}
+func (c *Core) foundOn(k *Registered, s scope, x coverage) map[spec.ID]spec.Resource {
+	known, on := c.found.observed[s.ns][s.kind], map[spec.ID]spec.Resource{}
 	if len(known) < mostSearched {
 		for id, r := range known {
 			if name, index, _ := k.onLink(r); x.names[name] || x.indexes[index] {
@@ -76,11 +76,11 @@ func (c *Core) foundOn(k *Registered, s scope, x extent) map[spec.ID]spec.Resour
 
 // renamed tells whether one of the links that were looked at had another name: then whatever refers to it by name has to
 // be looked at, and the kernel does not announce that.
-func (c *Core) renamed(k *Registered, s *sighting) bool {
+func (c *Core) renamed(k *Registered, s *observation) bool {
 	if s.links == nil {
 		return false
 	}
-	x := extent{indexes: make(map[int]bool, len(s.names))}
+	x := coverage{indexes: make(map[int]bool, len(s.names))}
 	for index := range s.names {
 		x.indexes[index] = true
 	}

@@ -45,20 +45,20 @@ func (c *Core) carriedOut(r *Result) {
 		}
 		c.Counters.Ops++
 		c.over(t)
-		c.touch(t.op)
+		c.markChangedBy(t.op)
 		c.plan.todo.ids[t.op.ID()] = true
 		if made := makes(t.op.Want); made != "" && err == nil && c.domains[made] != nil {
 			c.domains[made].missing = nil
 			c.markAll(c.domains[made])
 		}
 		if errors.Is(err, unix.ENODEV) {
-			c.doubt(t.op)
+			c.lookAtNeeds(t.op)
 		}
 		c.noteOp(t.op, err)
 		c.noteUnclear(t.op)
 		if err == nil {
 			c.plan.done++
-			c.tried[t.op.ID()]++
+			c.changes[t.op.ID()]++
 			if t.op.forget {
 				// What it was a setting of may go home now.
 				for _, need := range t.op.Have.Needs() {
@@ -66,7 +66,7 @@ func (c *Core) carriedOut(r *Result) {
 				}
 			}
 			for _, next := range t.next {
-				c.release(next)
+				c.fillUnmanaged(next)
 			}
 			continue
 		}
@@ -75,7 +75,7 @@ func (c *Core) carriedOut(r *Result) {
 			c.redecide(t)
 			continue
 		}
-		c.setBack(t, err)
+		c.noteFailure(t, err)
 	}
 	for _, l := range r.Request.lanes {
 		l.asOf, l.spent = time.Time{}, 0
@@ -106,8 +106,8 @@ func (c *Core) redecide(t *task) {
 	c.releaseNext([]*task{t})
 }
 
-// setback is an op that failed when done others had succeeded, and what it stops.
-type setback struct {
+// failure is an op that failed when done others had succeeded, and what it stops.
+type failure struct {
 	op      *Op
 	err     error
 	done    int
@@ -115,34 +115,34 @@ type setback struct {
 	blocked []spec.ID
 }
 
-// stockTime is how long a failure is not judged at most, while something else is done.
-const stockTime = 200 * time.Millisecond
+// judgeDelay is how long a failure is not judged at most, while something else is done.
+const judgeDelay = 200 * time.Millisecond
 
-// stock is when the failures are judged.
-func (p *plan) stock() (at time.Time) {
-	for _, s := range p.setbacks {
-		if due := s.since.Add(stockTime); at.IsZero() || due.Before(at) {
+// judgeAt is when the failures are judged.
+func (p *plan) judgeAt() (at time.Time) {
+	for _, s := range p.failures {
+		if due := s.since.Add(judgeDelay); at.IsZero() || due.Before(at) {
 			at = due
 		}
 	}
 	return at
 }
 
-// setBack drops what needs an op that failed.
-func (c *Core) setBack(t *task, err error) {
-	s := &setback{op: t.op, err: err, done: c.plan.done, since: c.Now}
-	c.plan.setbacks[t.op.ID()] = s
+// noteFailure drops what needs an op that failed.
+func (c *Core) noteFailure(t *task, err error) {
+	s := &failure{op: t.op, err: err, done: c.plan.done, since: c.Now}
+	c.plan.failures[t.op.ID()] = s
 	c.block(t, s)
 }
 
 // block drops the tasks that need one that cannot be done.
-func (c *Core) block(t *task, s *setback) {
+func (c *Core) block(t *task, s *failure) {
 	for _, next := range t.next {
 		if next.state == taskOver {
 			continue
 		}
 		if !c.buildsOn(next.op, t.op) {
-			c.release(next)
+			c.fillUnmanaged(next)
 			continue
 		}
 		c.unready(next)
@@ -162,16 +162,16 @@ func (c *Core) buildsOn(op, first *Op) bool {
 }
 
 // stop notes that a resource waits for what comes of a setback.
-func (c *Core) stop(id spec.ID, s *setback) {
+func (c *Core) stop(id spec.ID, s *failure) {
 	s.blocked = append(s.blocked, id)
-	c.plan.setbacks[id] = s
+	c.plan.failures[id] = s
 }
 
-// takeStock judges what did not succeed, once nothing else is to be done. Where something else succeeded after it, that
+// judgeFailures judges what did not succeed, once nothing else is to be done. Where something else succeeded after it, that
 // may have been what was in the way: two links that want one VLAN of a parent, say, of which the old one goes. Where there
 // is no such interface any more, that is just being found out. So it is first tried again without a word.
-func (c *Core) takeStock() (some bool) {
-	if len(c.plan.setbacks)+len(c.plan.hasty) == 0 {
+func (c *Core) judgeFailures() (some bool) {
+	if len(c.plan.failures)+len(c.plan.hasty) == 0 {
 		return false
 	}
 	busy := c.working() || c.plan.looking() || !c.plan.todo.empty()
@@ -179,19 +179,19 @@ func (c *Core) takeStock() (some bool) {
 	if alone && c.reconsider() {
 		return true
 	}
-	if len(c.plan.setbacks) == 0 || busy && (c.plan.patience == 0 || c.Now.Before(c.plan.stock())) {
+	if len(c.plan.failures) == 0 || busy && (c.plan.patience == 0 || c.Now.Before(c.plan.judgeAt())) {
 		return false
 	}
-	setbacks := c.plan.setbacks
-	c.plan.setbacks = map[spec.ID]*setback{}
+	setbacks := c.plan.failures
+	c.plan.failures = map[spec.ID]*failure{}
 	for _, id := range inOrder(setbacks, spec.ID.Compare) {
 		s := setbacks[id]
 		if id != s.op.ID() {
 			continue
 		}
-		again := (s.done < c.plan.done || errors.Is(s.err, unix.ENODEV)) && !c.trial(id).again
+		again := (s.done < c.plan.done || errors.Is(s.err, unix.ENODEV)) && !c.attemptsOf(id).again
 		if again {
-			c.trial(id).again = true
+			c.attemptsOf(id).again = true
 			c.plan.todo.ids[id] = true
 		} else {
 			c.fail(s.op, s.err)
@@ -203,7 +203,7 @@ func (c *Core) takeStock() (some bool) {
 			if again {
 				c.plan.todo.ids[blocked] = true
 			} else {
-				if c.judge(blocked, Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", id, c.verdictOf[id].Reason)}) {
+				if c.setVerdict(blocked, Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", id, c.verdictOf[id].Reason)}) {
 					c.noteChange(blocked)
 				}
 			}
@@ -216,7 +216,7 @@ func (c *Core) takeStock() (some bool) {
 // may have been what was in the way. It is called when nothing is being done.
 func (c *Core) reconsider() (some bool) {
 	for id, done := range c.plan.hasty {
-		if t := c.postponed[id]; t != nil && t == c.trials[id] && t.reconsidered < worthRetrying && done < c.plan.done {
+		if t := c.postponed[id]; t != nil && t == c.attempts[id] && t.reconsidered < worthRetrying && done < c.plan.done {
 			t.reconsidered++
 			t.until = time.Time{}
 			delete(c.postponed, id)
@@ -231,16 +231,16 @@ func (c *Core) reconsider() (some bool) {
 // working tells whether ops are to be carried out in namespaces that keep up.
 func (c *Core) working() bool {
 	for _, t := range c.plan.tasks {
-		if !t.late() {
+		if !t.isLate() {
 			return true
 		}
 	}
 	return false
 }
 
-// doubt makes dirty what an op needs: an interface is gone, and the news of that comes after the news of all that went
+// lookAtNeeds makes dirty what an op needs: an interface is gone, and the news of that comes after the news of all that went
 // with it (unregister_netdevice_many_notify in net/core/dev.c).
-func (c *Core) doubt(op *Op) {
+func (c *Core) lookAtNeeds(op *Op) {
 	if op.Want == nil {
 		return
 	}
@@ -249,8 +249,8 @@ func (c *Core) doubt(op *Op) {
 	}
 }
 
-// touch marks what an op may have changed: its own kind, and the kinds that hear of it.
-func (c *Core) touch(op *Op) {
+// markChangedBy marks what an op may have changed: its own kind, and the kinds that hear of it.
+func (c *Core) markChangedBy(op *Op) {
 	for _, ns := range op.namespaces() {
 		d := c.domains[ns]
 		if d == nil {
@@ -265,9 +265,9 @@ func (c *Core) touch(op *Op) {
 				c.found.stale[s] = true
 				continue
 			}
-			x := everything
-			if k.narrow() {
-				x = c.ofOp(op, ns)
+			x := wholeScope
+			if k.isByLink() {
+				x = c.coverageOf(op, ns)
 			}
 			c.mark(d, k, x)
 		}
@@ -276,5 +276,5 @@ func (c *Core) touch(op *Op) {
 
 // isChangedBy tells whether what is found of a kind may be another after a change of another kind.
 func (r *Registered) isChangedBy(other *Registered) bool {
-	return len(other.Hears) > 0 && (hears(r, other.Hears[0]) || slices.Contains(r.Follows, other.Hears[0]))
+	return len(other.Topics) > 0 && (isAbout(r, other.Topics[0]) || slices.Contains(r.Follows, other.Topics[0]))
 }

@@ -13,7 +13,7 @@ import (
 func (c *Core) outdated(t *task) bool { return t.op.mayEnd() && c.plan.todo.covers(t.op.ID()) }
 
 // dropEnds drops the tasks of a part that would end something: whether they may is decided anew.
-func (c *Core) dropEnds(todo part) (dropped []*task) {
+func (c *Core) dropEnds(todo workset) (dropped []*task) {
 	for _, id := range slices.SortedFunc(c.plan.ends.of(todo), spec.ID.Compare) {
 		dropped = c.drop(dropped, id)
 	}
@@ -28,13 +28,13 @@ func (c *Core) protect(before, now map[spec.ID]spec.Resource) {
 	for id := range now {
 		old, r := before[id], c.found.get(id)
 		if old == nil || !slices.Equal(old.Relations().StandsOn, r.Relations().StandsOn) {
-			c.doubtEnds(r)
+			c.lookAtEnds(r)
 		}
 	}
 }
 
-// doubtEnds has the ends decided anew that would take a resource with them.
-func (c *Core) doubtEnds(r spec.Resource) {
+// lookAtEnds has the ends decided anew that would take a resource with them.
+func (c *Core) lookAtEnds(r spec.Resource) {
 	if len(c.plan.tasks) == 0 {
 		return
 	}
@@ -51,7 +51,7 @@ func (c *Core) doubtEnds(r spec.Resource) {
 		}
 	}
 	for base := range bases {
-		for _, id := range []spec.ID{base, c.desired.index.homes[base]} {
+		for _, id := range []spec.ID{base, c.desired.index.takers[base]} {
 			if t := c.plan.tasks[id]; t != nil && t.op.mayEnd() {
 				c.plan.todo.ids[id] = true
 			}
@@ -110,7 +110,7 @@ func (c *Core) refresh(d *domain) (waitsFor *lane) {
 		k := &c.kinds.list[i]
 		if s := (scope{d.name, k.Name}); c.found.stale[s] {
 			delete(c.found.stale, s)
-			c.mark(d, k, everything)
+			c.mark(d, k, wholeScope)
 			if l := d.lane(k); !l.clean() {
 				waitsFor = l
 			}

@@ -18,7 +18,7 @@ func TestSomethingIsPutOnWhatIsToEnd(t *testing.T) {
 		m.step(0)
 	}
 	m.kernel.things[parseID("host/note/x")] = parse("host/note/x needs=host/box/a")[0]
-	m.Hear([]observe.News{{NS: "host", Topic: observe.LinkTopic}, {NS: "host", Topic: observe.RouteTopic}})
+	m.Notify([]observe.Notification{{NS: "host", Topic: observe.LinkTopic}, {NS: "host", Topic: observe.RouteTopic}})
 	m.answer("evil")
 	m.answer()
 	if m.kernel.things[parseID("host/note/x")] == nil || !strings.Contains(m.stands(), "host/box/a failed to delete it would end what linkd did not make, so it stays: host/note/x") {

@@ -57,9 +57,9 @@ func (o *Op) ID() spec.ID {
 	return o.Have.ID()
 }
 
-// deed is what the op does, in a word.
-func (o *Op) deed() string {
-	_, fetched := homeOf(o.Have)
+// text is what the op does, in a word.
+func (o *Op) text() string {
+	_, fetched := fetchedFrom(o.Have)
 	switch {
 	case o.source != nil:
 		return "fetch"
@@ -71,7 +71,7 @@ func (o *Op) deed() string {
 
 // inFull is the deed as what is done to the resource.
 func (o *Op) inFull() string {
-	if deed := o.deed(); deed != "put back" {
+	if deed := o.text(); deed != "put back" {
 		return deed + " it"
 	}
 	return "put it back"
@@ -84,7 +84,7 @@ func (o *Op) namespaces() []string {
 		if r == nil {
 			continue
 		}
-		for _, ns := range reaches(r) {
+		for _, ns := range namespacesOf(r) {
 			if !slices.Contains(names, ns) {
 				names = append(names, ns)
 			}

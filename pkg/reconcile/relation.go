@@ -62,7 +62,7 @@ func (rs *relations) replace(before, now map[spec.ID]spec.Resource, touched map[
 
 // connect has what is at the touched places, and what refers to them, refer to what is there now, and returns what that
 // changed.
-func (rs *relations) connect(p picture, touched map[spec.Place]bool) (changed []spec.ID) {
+func (rs *relations) connect(p observed, touched map[spec.Place]bool) (changed []spec.ID) {
 	anew := func(id spec.ID) {
 		r := p.get(id)
 		if r == nil {
@@ -94,7 +94,7 @@ func (r *Registered) Connect(found []spec.Resource) []spec.Resource {
 	if !r.related() {
 		return found
 	}
-	rs, p, touched := newRelations(r), picture{}, map[spec.Place]bool{}
+	rs, p, touched := newRelations(r), observed{}, map[spec.Place]bool{}
 	for _, f := range found {
 		p.set(f)
 		rs.add(f, touched)

@@ -119,11 +119,11 @@ func TestAnEndLooksAtWhatDidNotMatter(t *testing.T) {
 	m.answer()
 	theirs := &toy{id: parseID("host/note/theirs"), needs: []spec.ID{parseID("host/box/a")}}
 	m.kernel.things[theirs.id] = theirs
-	m.Hear([]observe.News{{NS: spec.Host, Topic: observe.RouteTopic}})
+	m.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.RouteTopic}})
 	m.answer()
 	d := wants("")
 	d.Namespaces = map[string]spec.Namespace{}
-	m.Repopulate(d, true)
+	m.WantTemplates(d, true)
 	m.answer()
 	m.want("what stays", "host/box/a failed to delete it would end what linkd did not make, so it stays: host/note/theirs\n")
 	if m.kernel.things[parseID("host/note/theirs")] == nil {
@@ -139,7 +139,7 @@ func TestWhatNeedsASetback(t *testing.T) {
 	ops := m.opsOf()
 	m.kernel.end(parseID("net/box/a"))
 	m.Done(&Result{Request: ops, Errs: []error{unix.ENODEV}})
-	m.Hear([]observe.News{{NS: "net", Topic: observe.RouteTopic}})
+	m.Notify([]observe.Notification{{NS: "net", Topic: observe.RouteTopic}})
 	for range 100 {
 		m.step(10 * time.Millisecond)
 		asked := m.asked

@@ -117,7 +117,7 @@ func TestWhatIsRememberedOfANameThatIsGone(t *testing.T) {
 	m.journal.Put(parseID("old/knob/k"), Entry{Identity: "lab", Set: true, Before: "1", Wrote: "2"})
 	m.answer()
 	m.at["old"] = ""
-	m.Hear([]observe.News{{NS: "old", Topic: observe.NamespaceTopic}})
+	m.Notify([]observe.Notification{{NS: "old", Topic: observe.NamespaceTopic}})
 	m.answer()
 	if got := m.kernel.things[parseID("lab/knob/k")].value; got != "1" {
 		t.Errorf("it is %s", got)

@@ -27,7 +27,7 @@ type Request struct {
 // Scope is a kind to be looked at, and how much of it.
 type Scope struct {
 	Kind   *Registered
-	extent extent
+	covers coverage
 	// known: all of it was found before. wanted is what is wanted, or, of a selective kind, of interest.
 	known  bool
 	wanted []spec.Resource
@@ -56,9 +56,9 @@ type Result struct {
 	// Location is that of the namespace that was looked at; Err is why it could not be.
 	Location observe.Location
 	Err      error
-	// seen is what was found, and blind are the kinds that could not be looked at.
-	seen  []sighting
-	blind map[string]error
+	// observations is what was found, and blind are the kinds that could not be looked at.
+	observations []observation
+	failed       map[string]error
 	// Errs are those of the ops. An op of which there is none was not tried.
 	Errs []error
 	// session is what was opened for it; nil where that is everybody's.

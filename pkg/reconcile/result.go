@@ -41,7 +41,7 @@ func (c *Core) Done(r *Result) {
 func (p *plan) candidates(l *lane) {
 	p.todo.add(l.waiting)
 	if !l.waiting.empty() {
-		l.waiting = newPart()
+		l.waiting = newWorkset()
 	}
 }
 
@@ -58,52 +58,52 @@ func (c *Core) looked(r *Result) {
 	if req.generation != d.generation && r.Err == nil && r.Location.Identity != d.location.Identity {
 		// It was another namespace then.
 		for _, s := range req.Look {
-			c.mark(d, s.Kind, s.extent)
+			c.mark(d, s.Kind, s.covers)
 		}
 		return
 	}
 	err := r.Err
 	if err == nil {
-		err = c.settle(d, r.Location)
+		err = c.resolve(d, r.Location)
 	} else {
 		c.claim(d, "")
 	}
 	if err != nil {
-		c.lose(d, err)
+		c.setMissing(d, err)
 		return
 	}
-	c.find(d, r)
+	c.setPresent(d, r)
 	l.asOf = req.since
-	for i := range r.seen {
-		s := &r.seen[i]
-		delete(c.found.blind, s.scope)
+	for i := range r.observations {
+		s := &r.observations[i]
+		delete(c.found.lookErrors, s.scope)
 		c.journal.confirm(c.kinds.byName[s.scope.kind], s.found)
 		if k := c.kinds.byName[s.scope.kind]; c.renamed(k, s) {
-			c.mark(d, k, everything)
+			c.mark(d, k, wholeScope)
 			continue
 		}
-		c.put(c.kinds.byName[s.scope.kind], s)
-		c.unfear(s.scope)
+		c.observe(c.kinds.byName[s.scope.kind], s)
+		c.recheckBlocked(s.scope)
 	}
-	for kind, err := range r.blind {
+	for kind, err := range r.failed {
 		s := scope{d.name, kind}
 		c.plan.todo.scopes[s] = true
 		delete(c.found.compared, s)
-		c.found.blind[s] = fmt.Errorf("look at %s in %s: %w", kind, d.name, err)
+		c.found.lookErrors[s] = fmt.Errorf("look at %s in %s: %w", kind, d.name, err)
 	}
-	if delete(c.plan.retries, l); len(r.blind) > 0 {
+	if delete(c.plan.retries, l); len(r.failed) > 0 {
 		c.plan.retries[l] = c.Now.Add(c.pause(d))
 	}
 	l.searched = l.searched || c.desired.search && !c.desired.partial
 	c.noteSpent(l, took)
 }
 
-// unfear has the ops compared again that something in a scope is, or was, in the way of.
-func (c *Core) unfear(s scope) {
-	for id := range c.found.feared[s] {
+// recheckBlocked has the ops compared again that something in a scope is, or was, in the way of.
+func (c *Core) recheckBlocked(s scope) {
+	for id := range c.found.inTheWay[s] {
 		c.plan.todo.ids[id] = true
 	}
-	delete(c.found.feared, s)
+	delete(c.found.inTheWay, s)
 }
 
 // noteSpent has a lane rest that takes more than its share of the time without anything to do.

@@ -4,7 +4,7 @@ import "linkd/pkg/spec"
 
 // changed has what is another than before compared, where the kind can tell (Capabilities.Same): an interface may have ten
 // thousand addresses of which one is deleted. It is not ok where all of the scope has to be compared.
-func (c *Core) changed(k *Registered, s *sighting, before map[spec.ID]spec.Resource, todo part) (ok bool) {
+func (c *Core) changed(k *Registered, s *observation, before map[spec.ID]spec.Resource, todo workset) (ok bool) {
 	if !c.found.compared[s.scope] || len(before) == 0 || !k.comparable() {
 		return false
 	}

@@ -19,7 +19,7 @@ type plan struct {
 	onlyPrograms bool
 	dry          Plan
 	// todo is what has to be compared, and since when.
-	todo  part
+	todo  workset
 	since time.Time
 	// anew: it is everything, and unseen are the lanes that were not looked at since. relaxed: it has waited long enough.
 	anew, relaxed bool
@@ -45,7 +45,7 @@ type plan struct {
 	// done is how many ops succeeded, and setbacks are those that failed since something was to be
 	// done, by their resources, and by those that need these.
 	done     int
-	setbacks map[spec.ID]*setback
+	failures map[spec.ID]*failure
 	// hasty are those that were judged before all else was done, by what done was then.
 	hasty map[spec.ID]int
 }
@@ -66,9 +66,9 @@ const (
 
 func newPlan() plan {
 	return plan{
-		todo: newPart(), unseen: map[*lane]bool{}, tasks: map[spec.ID]*task{}, ends: newIDSet(), requests: map[int]*Request{},
+		todo: newWorkset(), unseen: map[*lane]bool{}, tasks: map[spec.ID]*task{}, ends: newIDSet(), requests: map[int]*Request{},
 		free:     [2]slots{{mostPrompt, mostLate}, {mostPrompt, mostLate}},
-		setbacks: map[spec.ID]*setback{}, hasty: map[spec.ID]int{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
+		failures: map[spec.ID]*failure{}, hasty: map[spec.ID]int{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
 	}
 }
 
@@ -155,7 +155,7 @@ func (c *Core) Requests() []*Request {
 		n := len(out)
 		out = c.dispatchOps(out)
 		out = c.dispatchLooks(out)
-		if len(out) == n && (c.plan.todo.empty() || c.plan.waits(c.Now)) && !c.takeStock() && !c.recheck() {
+		if len(out) == n && (c.plan.todo.empty() || c.plan.waits(c.Now)) && !c.judgeFailures() && !c.recheck() {
 			break
 		}
 	}
@@ -209,23 +209,23 @@ func (c *Core) look(l *lane) *Request {
 		}
 		s := scope{d.name, k.Name}
 		if c.found.stale[s] {
-			x = everything
+			x = wholeScope
 			delete(c.found.stale, s)
 		}
-		look := Scope{Kind: k, extent: x, search: search && k.selective()}
-		look.known = c.found.blind[s] == nil && c.found.picture[s.ns][s.kind] != nil
+		look := Scope{Kind: k, covers: x, search: search && k.isSelective()}
+		look.known = c.found.lookErrors[s] == nil && c.found.observed[s.ns][s.kind] != nil
 		look.wanted = c.interest(k, s)
 		look.memory = c.memoryFor(k, s)
 		r.Look = append(r.Look, look)
 	}
-	l.dirty, l.urgent = map[string]extent{}, false
+	l.dirty, l.urgent = map[string]coverage{}, false
 	return c.begin(r)
 }
 
 // interest is what is wanted in a scope, and, of a selective kind, also what the journal knows to be set.
 func (c *Core) interest(k *Registered, s scope) []spec.Resource {
 	wanted := c.desired.index.byScope[s]
-	if !k.selective() || !c.journal.Has(s) {
+	if !k.isSelective() || !c.journal.Has(s) {
 		return wanted
 	}
 	interest := append([]spec.Resource(nil), wanted...)

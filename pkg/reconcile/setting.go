@@ -9,18 +9,18 @@ import (
 	"linkd/pkg/spec"
 )
 
-// parts are what the journal keeps of a setting of several parts, the attributes of an interface say; nil for one that
+// attributes are what the journal keeps of a setting of several parts, the attributes of an interface say; nil for one that
 // is a single value.
-type parts map[string]json.RawMessage
+type attributes map[string]json.RawMessage
 
-func partsOf(text string) (p parts) {
+func attributesOf(text string) (p attributes) {
 	if json.Unmarshal([]byte(text), &p) != nil {
 		return nil
 	}
 	return p
 }
 
-func (p parts) String() string {
+func (p attributes) String() string {
 	// What was JSON is JSON.
 	text, _ := json.Marshal(p)
 	return string(text)
@@ -30,7 +30,7 @@ func (p parts) String() string {
 // is. Each part has its own oldest value: a file may manage it later than the others. One that now is without is not
 // managed any more.
 func oldest(before, now string) string {
-	first, later := partsOf(before), partsOf(now)
+	first, later := attributesOf(before), attributesOf(now)
 	if first == nil || later == nil {
 		return before
 	}
@@ -42,10 +42,10 @@ func oldest(before, now string) string {
 	return later.String()
 }
 
-// unset puts a setting back that no file asks for any more, and forgets what is not there to be put back or deleted.
-func (c *comparison) unset(id spec.ID, e Entry) {
+// planRestore puts a setting back that no file asks for any more, and forgets what is not there to be put back or deleted.
+func (c *comparison) planRestore(id spec.ID, e Entry) {
 	kind := c.kinds[id.Kind]
-	if kind == nil || c.wanted(id) != nil || c.ops[id] != nil || c.unready[id] || c.blind[scopeOf(id)] != nil {
+	if kind == nil || c.wanted(id) != nil || c.ops[id] != nil || c.unready[id] || c.lookErrors[scopeOf(id)] != nil {
 		return
 	}
 	if err := c.missing(id.NS); err != nil && !errors.Is(err, observe.ErrPending) {
@@ -57,11 +57,11 @@ func (c *comparison) unset(id spec.ID, e Entry) {
 			c.unready[id] = true
 			return
 		}
-		if c.putBack(id, kind, have, e) {
+		if c.planPutBack(id, kind, have, e) {
 			return
 		}
 	}
-	if _, fetched := homeOf(have); fetched {
+	if _, fetched := fetchedFrom(have); fetched {
 		// It stays, and is still to go home.
 		return
 	}
@@ -69,7 +69,7 @@ func (c *comparison) unset(id spec.ID, e Entry) {
 		return
 	}
 	if _, held := c.held(id); !held {
-		c.learn(id, func(j *Journal) { j.Forget(id) })
+		c.changeJournal(id, func(j *Journal) { j.Forget(id) })
 	}
 }
 
@@ -77,7 +77,7 @@ func (c *comparison) unset(id spec.ID, e Entry) {
 // looked at until that has gone home.
 func (c *comparison) strays(s scope) bool {
 	for id, have := range c.found[s.ns][s.kind] {
-		if _, fetched := homeOf(have); !fetched {
+		if _, fetched := fetchedFrom(have); !fetched {
 			continue
 		}
 		if _, remembered := c.journal.Get(id, c.identity(id.NS)); !remembered {
@@ -90,9 +90,9 @@ func (c *comparison) strays(s scope) bool {
 // putBackNote says of an op that it puts a setting back.
 const putBackNote = "put back"
 
-// putBack plans that a setting becomes what it was, if it still is what linkd made of it.
-func (c *comparison) putBack(id spec.ID, kind *Registered, have spec.Resource, e Entry) bool {
-	left, some := c.ours(kind, have, e)
+// planPutBack plans that a setting becomes what it was, if it still is what linkd made of it.
+func (c *comparison) planPutBack(id spec.ID, kind *Registered, have spec.Resource, e Entry) bool {
+	left, some := c.stillOurs(kind, have, e)
 	if !some {
 		return false
 	}
@@ -107,7 +107,7 @@ func (c *comparison) putBack(id spec.ID, kind *Registered, have spec.Resource, e
 	if len(why) == 0 {
 		return false
 	}
-	c.end(id, &Op{Verb: Update, Want: before, Have: have, Why: why, Because: putBackNote, kind: kind, forget: true})
+	c.planEnd(id, &Op{Verb: Update, Want: before, Have: have, Why: why, Because: putBackNote, kind: kind, forget: true})
 	return true
 }
 
@@ -117,17 +117,17 @@ func (c *comparison) isEnding(id spec.ID) bool {
 	if have == nil || c.wanted(id) != nil {
 		return false
 	}
-	_, fetched := homeOf(have)
+	_, fetched := fetchedFrom(have)
 	return !fetched && c.owned(c.kinds[id.Kind], have)
 }
 
-// ours is what is to be put back of a setting: all that it was, while it is as linkd left it, and of one of several parts
+// stillOurs is what is to be put back of a setting: all that it was, while it is as linkd left it, and of one of several parts
 // those of which that is so. What somebody has changed since is theirs.
-func (c *comparison) ours(kind *Registered, have spec.Resource, e Entry) (before string, some bool) {
-	if !kind.parted() {
+func (c *comparison) stillOurs(kind *Registered, have spec.Resource, e Entry) (before string, some bool) {
+	if !kind.hasAttributes() {
 		return e.Before, e.leftAs(kind, have)
 	}
-	was := partsOf(e.Before)
+	was := attributesOf(e.Before)
 	maps.DeleteFunc(was, func(name string, _ json.RawMessage) bool { return !e.leftPartAs(kind, have, name) })
 	return was.String(), len(was) > 0
 }
@@ -149,7 +149,7 @@ func (j *Journal) ofSetting(kind *Registered, want, have spec.Resource, ns obser
 
 // leftSome tells whether a setting, or a part of it, is as linkd left it.
 func (e Entry) leftSome(kind *Registered, want, have spec.Resource) bool {
-	return e.asLeft(kind, want, have) != "" || !kind.parted() && e.leftAs(kind, have)
+	return e.asLeft(kind, want, have) != "" || !kind.hasAttributes() && e.leftAs(kind, have)
 }
 
 // leftAs tells whether a setting is as linkd left it.
@@ -160,7 +160,7 @@ func (e Entry) leftAs(kind *Registered, have spec.Resource) bool {
 // leftPartAs tells that of a part of it.
 func (e Entry) leftPartAs(kind *Registered, have spec.Resource, name string) bool {
 	for _, wrote := range []string{e.Wrote, e.Earlier} {
-		if value, set := partsOf(wrote)[name]; set && isAs(kind, have, parts{name: value}.String()) {
+		if value, set := attributesOf(wrote)[name]; set && isAs(kind, have, attributes{name: value}.String()) {
 			return true
 		}
 	}
@@ -174,13 +174,13 @@ func isAs(kind *Registered, have spec.Resource, value string) bool {
 // asLeft is what a setting is now as far as linkd made it so, in an earlier change; "" where that is nothing.
 func (e Entry) asLeft(kind *Registered, want, have spec.Resource) string {
 	now, _ := kind.before(want, have)
-	if !kind.parted() {
+	if !kind.hasAttributes() {
 		if e.leftAs(kind, have) {
 			return now
 		}
 		return ""
 	}
-	left := partsOf(now)
+	left := attributesOf(now)
 	maps.DeleteFunc(left, func(name string, _ json.RawMessage) bool { return !e.leftPartAs(kind, have, name) })
 	if len(left) == 0 {
 		return ""
@@ -188,10 +188,10 @@ func (e Entry) asLeft(kind *Registered, want, have spec.Resource) string {
 	return left.String()
 }
 
-// release fills in the parts of a setting that its file does not manage any more, as they were before linkd changed
+// fillUnmanaged fills in the parts of a setting that its file does not manage any more, as they were before linkd changed
 // them: what leaves the files leaves the kernel. Because says so where there is nothing else to do.
-func (c *comparison) release(kind *Registered, want, have spec.Resource) (full spec.Resource, because string) {
-	if !kind.parted() {
+func (c *comparison) fillUnmanaged(kind *Registered, want, have spec.Resource) (full spec.Resource, because string) {
+	if !kind.hasAttributes() {
 		return want, ""
 	}
 	e, remembered := c.journal.Get(want.ID(), c.identity(want.ID().NS))
@@ -199,10 +199,10 @@ func (c *comparison) release(kind *Registered, want, have spec.Resource) (full s
 	if !remembered || !e.Set || !setting || e.Wrote == wrote {
 		return want, ""
 	}
-	managed, before := partsOf(wrote), partsOf(e.Before)
+	managed, before := attributesOf(wrote), attributesOf(e.Before)
 	maps.DeleteFunc(before, func(name string, _ json.RawMessage) bool { return managed[name] != nil })
 	e.Before = before.String()
-	left, some := c.ours(kind, have, e)
+	left, some := c.stillOurs(kind, have, e)
 	prior := kind.prior(have, left)
 	if !some || len(kind.Diff(prior, have)) == 0 {
 		return want, ""

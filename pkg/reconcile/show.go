@@ -11,27 +11,27 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Kept tells what the journal knows of a resource: wrote is what linkd made of a setting, and "" for what it made.
-type Kept func(id spec.ID) (wrote string, kept bool)
+// JournalLookup tells what the journal knows of a resource: wrote is what linkd made of a setting, and "" for what it made.
+type JournalLookup func(id spec.ID) (wrote string, kept bool)
 
 // Show has the kinds say what there is in the namespaces that the page shows, and of the other ends of their links.
 // What the journal says linkd has set is said even where it is there by itself: a file without it would put it back.
-func Show(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, page *spec.Page) error {
-	s, err := takeSurvey(ctx, kinds, world, journal, page)
+func Show(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, doc *spec.Document) error {
+	s, err := observeShown(ctx, kinds, world, journal, doc)
 	if err != nil {
 		return err
 	}
 	for k := range kinds {
 		for _, found := range s.found {
-			kinds[k].show(page, found[k], s.known.kept)
+			kinds[k].show(doc, found[k], s.known.kept)
 		}
 	}
 	return nil
 }
 
 // Find is what there is of the kinds in the namespaces that the paper shows, and of the other ends of their links.
-func Find(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, paper Paper) ([]spec.Resource, error) {
-	s, err := takeSurvey(ctx, kinds, world, journal, paper)
+func Find(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, paper Renderer) ([]spec.Resource, error) {
+	s, err := observeShown(ctx, kinds, world, journal, paper)
 	if err != nil {
 		return nil, err
 	}
@@ -42,13 +42,13 @@ func Find(ctx context.Context, kinds []Registered, world *observe.World, journal
 	return all, nil
 }
 
-// survey is what was found, by the namespace and then by the kind, and what the journal knows of it.
-type survey struct {
+// shownResources is what was found, by the namespace and then by the kind, and what the journal knows of it.
+type shownResources struct {
 	found [][][]spec.Resource
 	known aliases
 }
 
-func (s survey) ofKind(k int) (all []spec.Resource) {
+func (s shownResources) ofKind(k int) (all []spec.Resource) {
 	for _, found := range s.found {
 		all = append(all, found[k]...)
 	}
@@ -56,7 +56,7 @@ func (s survey) ofKind(k int) (all []spec.Resource) {
 }
 
 // connect has what was found of a kind refer to each other.
-func (s survey) connect(kind *Registered, k int) {
+func (s shownResources) connect(kind *Registered, k int) {
 	connected := kind.Connect(s.ofKind(k))
 	for _, found := range s.found {
 		n := len(found[k])
@@ -64,18 +64,18 @@ func (s survey) connect(kind *Registered, k int) {
 	}
 }
 
-func takeSurvey(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, paper Paper) (survey, error) {
+func observeShown(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, paper Renderer) (shownResources, error) {
 	defer world.Release()
 	namespaces, err := openShown(ctx, world, paper)
 	if err != nil {
-		return survey{}, err
+		return shownResources{}, err
 	}
-	s := survey{make([][][]spec.Resource, len(namespaces)), newAliases(journal, namespaces)}
+	s := shownResources{make([][][]spec.Resource, len(namespaces)), newAliases(journal, namespaces)}
 	errs := make([]error, len(namespaces))
 	observe.Each(indexes(namespaces), func(i int) {
 		s.found[i] = make([][]spec.Resource, len(kinds))
 		for k := range kinds {
-			found, err := kinds[k].survey(ctx, namespaces[i], s.known.in(namespaces[i].Name, kinds[k].Name))
+			found, err := kinds[k].shownResources(ctx, namespaces[i], s.known.in(namespaces[i].Name, kinds[k].Name))
 			if err != nil {
 				errs[i] = fmt.Errorf("look at %s in %s: %w", kinds[k].Name, namespaces[i].Name, err)
 				return
@@ -99,7 +99,7 @@ func indexes[T any](items []T) []int {
 }
 
 // openShown opens the namespaces that the paper shows, and, for the links that lead there, those beyond.
-func openShown(ctx context.Context, world *observe.World, paper Paper) (namespaces []*observe.NS, err error) {
+func openShown(ctx context.Context, world *observe.World, paper Renderer) (namespaces []*observe.NS, err error) {
 	shown, beyond := map[string]bool{}, map[string][]int{}
 	for _, name := range paper.Shown() {
 		ns, err := world.Open(name)
@@ -108,7 +108,7 @@ func openShown(ctx context.Context, world *observe.World, paper Paper) (namespac
 		}
 		namespaces = append(namespaces, ns)
 		shown[name] = true
-		ends, err := world.Beyond(ctx, ns)
+		ends, err := world.PeerNamespaces(ctx, ns)
 		if err != nil {
 			return nil, err
 		}

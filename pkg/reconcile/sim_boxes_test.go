@@ -14,18 +14,18 @@ func (k simBoxes) Owned(have *simPiece) bool {
 	return have.fetched() || have.mark != ""
 }
 
-func (k simBoxes) Confirm(have *simPiece, home spec.ID, _ spec.Selector) { have.home = home }
-func (k simBoxes) Advice(have *simPiece) string                          { return "bring back " + have.id.String() }
+func (k simBoxes) Confirm(have *simPiece, origin spec.ID, _ spec.Selector) { have.origin = origin }
+func (k simBoxes) Advice(have *simPiece) string                            { return "bring back " + have.id.String() }
 
 func (k simBoxes) Connect(found, other *simPiece) *simPiece {
 	now := *found
-	now.on, now.peer, now.lost, now.unmarked = spec.ID{}, spec.ID{}, other == nil && found.far != 0, true
+	now.resourcesOn, now.peer, now.lost, now.unmarked = spec.ID{}, spec.ID{}, other == nil && found.far != 0, true
 	switch {
 	case other == nil:
 	case found.object.peer != nil:
 		now.peer, now.unmarked = other.id, other.mark != found.mark
 	default:
-		now.on = other.id
+		now.resourcesOn = other.id
 	}
 	if now == *found {
 		return found
@@ -35,9 +35,9 @@ func (k simBoxes) Connect(found, other *simPiece) *simPiece {
 
 func (k simBoxes) Diff(want, have *simPiece) []Field {
 	var fs Fields
-	home, fetched := want.home, want.fetched()
+	origin, fetched := want.origin, want.fetched()
 	if fetched {
-		if claim := home.String(); have.id == want.id && have.claim != claim {
+		if claim := origin.String(); have.id == want.id && have.claim != claim {
 			fs.Differ("claim", have.claim, claim)
 		}
 	} else {
@@ -45,16 +45,16 @@ func (k simBoxes) Diff(want, have *simPiece) []Field {
 			fs.Differ("mark", have.mark, want.mark)
 		}
 		if want.frame != have.frame {
-			fs.DifferForGood("frame", have.frame, want.frame)
+			fs.DifferReplace("frame", have.frame, want.frame)
 			return fs
 		}
 	}
 	switch {
 	case have.lost:
 	case want.peer != have.peer:
-		fs.DifferForGood("peer", have.peer.String(), want.peer.String())
-	case want.on != have.on && !fetched:
-		fs.DifferForGood("on", have.on.String(), want.on.String())
+		fs.DifferReplace("peer", have.peer.String(), want.peer.String())
+	case want.resourcesOn != have.resourcesOn && !fetched:
+		fs.DifferReplace("on", have.resourcesOn.String(), want.resourcesOn.String())
 	}
 	Compare(&fs, "value", &want.value, have.value)
 	return fs
@@ -71,15 +71,15 @@ func (k simBoxes) Create(_ context.Context, ns *observe.NS, want *simPiece) erro
 			if o == nil || o.peer == nil || o.peer != k.find(want.peer) {
 				return fmt.Errorf("%s is made with %s: %w", want.id, want.peer, unix.ENODEV)
 			}
-			k.judge(o, "is changed")
+			k.setVerdict(o, "is changed")
 			o.mark, o.value = want.mark, want.value
 			return nil
 		case s.get("box", want.id.Key) != nil:
 			return unix.EEXIST
 		}
 		var on *simObject
-		if want.on != (spec.ID{}) {
-			if on = k.find(want.on); on == nil {
+		if want.resourcesOn != (spec.ID{}) {
+			if on = k.find(want.resourcesOn); on == nil {
 				return unix.ENODEV
 			}
 		}
@@ -93,7 +93,7 @@ func (k simBoxes) Create(_ context.Context, ns *observe.NS, want *simPiece) erro
 			}
 		}
 		o := k.make(s, "box", want.id.Key)
-		o.frame, o.on = want.frame, on
+		o.frame, o.resourcesOn = want.frame, on
 		if far != nil {
 			o.peer = k.make(far, "box", want.peer.Key)
 			o.peer.frame, o.peer.peer = want.frame, o
@@ -109,7 +109,7 @@ func (k simBoxes) Create(_ context.Context, ns *observe.NS, want *simPiece) erro
 }
 
 func (k simBoxes) Update(ctx context.Context, ns *observe.NS, want, have *simPiece) error {
-	home, fetched := want.home, want.fetched()
+	origin, fetched := want.origin, want.fetched()
 	if !fetched {
 		return k.simKind.Update(ctx, ns, want, have)
 	}
@@ -123,11 +123,11 @@ func (k simBoxes) Update(ctx context.Context, ns *observe.NS, want, have *simPie
 		case to.get("box", want.id.Key) != nil && to.get("box", want.id.Key) != o:
 			return unix.EEXIST
 		}
-		k.judgeMove(o, home, false)
+		k.judgeMove(o, origin, false)
 		o.taken = o.taken || want.adopt
-		o.claim = home.String()
+		o.claim = origin.String()
 		if o.fetched == "" {
-			o.fetched = home.String()
+			o.fetched = origin.String()
 		}
 		if k.breakPoint(); o.space != to || o.key != want.id.Key {
 			k.move(o, to, want.id.Key)
@@ -146,24 +146,24 @@ func (k simBoxes) Record(_ context.Context, _ *observe.NS, _, have *simPiece) (b
 
 func (k simBoxes) PutBack(_ context.Context, _ *observe.NS, have *simPiece, before string) error {
 	return k.call(func() error {
-		o, to := have.object, k.names[have.home.NS]
+		o, to := have.object, k.names[have.origin.NS]
 		switch {
 		case !have.there():
 			return unix.ENODEV
 		case to == nil:
 			return unix.ENOENT
-		case to.get("box", have.home.Key) != nil && to.get("box", have.home.Key) != o:
+		case to.get("box", have.origin.Key) != nil && to.get("box", have.origin.Key) != o:
 			return unix.EEXIST
 		}
-		k.judgeMove(o, have.home, true)
-		if o.space != to || o.key != have.home.Key {
-			k.move(o, to, have.home.Key)
+		k.judgeMove(o, have.origin, true)
+		if o.space != to || o.key != have.origin.Key {
+			k.move(o, to, have.origin.Key)
 		}
 		k.breakPoint()
 		if before != "" {
 			o.value = before
 		}
-		o.claim, o.fetched, o.returned = "", "", have.home.String()
+		o.claim, o.fetched, o.isReturned = "", "", have.origin.String()
 		k.announce(o.space, "box", o.index)
 		return nil
 	})
@@ -172,7 +172,7 @@ func (k simBoxes) PutBack(_ context.Context, _ *observe.NS, have *simPiece, befo
 // Leaves: notes stay behind, and end.
 func (k simBoxes) Leaves(have *simPiece, found []spec.Resource) (ends, loses []spec.ID) {
 	for _, r := range found {
-		if p := r.(*simPiece); p.id.Kind == "note" && p.on == have.id {
+		if p := r.(*simPiece); p.id.Kind == "note" && p.resourcesOn == have.id {
 			loses = append(loses, p.id)
 		}
 	}
@@ -190,7 +190,7 @@ func (k simKnobs) Observe(_ context.Context, ns *observe.NS, _ Query[*simPiece])
 		if o.kind == "box" {
 			found = append(found, &simPiece{
 				id: spec.ID{NS: ns.Name, Kind: "knob", Key: o.key}, value: o.knob, space: s.id, object: o,
-				on: spec.ID{NS: ns.Name, Kind: "box", Key: o.key},
+				resourcesOn: spec.ID{NS: ns.Name, Kind: "box", Key: o.key},
 			})
 		}
 	}
@@ -233,5 +233,5 @@ func (k simKnobs) Before(_, have *simPiece) (string, bool) {
 }
 
 func (k simKnobs) Prior(have *simPiece, before string) *simPiece {
-	return &simPiece{id: have.id, on: have.on, value: before}
+	return &simPiece{id: have.id, resourcesOn: have.resourcesOn, value: before}
 }

@@ -66,14 +66,14 @@ func (s *sim) waitsFor(id spec.ID, stuck map[string]bool, seen map[spec.ID]bool)
 		return stuck[id.NS]
 	}
 	seen[id] = true
-	far := reaches(want)
+	far := namespacesOf(want)
 	if have := s.core.found.get(id); have != nil {
 		// It is changed where it is now.
-		far = append(far, reaches(have)...)
+		far = append(far, namespacesOf(have)...)
 	}
-	if home, fetched := homeOf(want); fetched {
+	if origin, fetched := fetchedFrom(want); fetched {
 		for _, o := range s.objects() {
-			if o.fetched == home.String() {
+			if o.fetched == origin.String() {
 				far = append(far, s.called(o.space)...)
 			}
 		}
@@ -179,8 +179,8 @@ func (s *sim) tearDown() {
 	s.tell("others remove what stands on linkd's")
 	for _, o := range s.objects() {
 		switch {
-		case o.gone || !o.foreign || o.fetched != "" && !s.homeless(o):
-		case o.on != nil && (!o.on.foreign || o.on.fetched != ""), !o.space.foreign && o.space != s.names[spec.Host] && !o.card:
+		case o.gone || !o.foreign || o.fetched != "" && !s.whyNotReturn(o):
+		case o.resourcesOn != nil && (!o.resourcesOn.foreign || o.resourcesOn.fetched != ""), !o.space.foreign && o.space != s.names[spec.Host] && !o.card:
 			s.end(o)
 		case !o.space.foreign && o.space != s.names[spec.Host]:
 			s.move(o, s.names["lab"], fmt.Sprint("dev", o.index))
@@ -199,7 +199,7 @@ func (s *sim) tearDown() {
 	for _, o := range s.objects() {
 		switch {
 		case o.space.unnamed:
-		case o.fetched != "" && s.homeless(o):
+		case o.fetched != "" && s.whyNotReturn(o):
 		case !o.foreign:
 			left = append(left, o.String())
 		case o.fetched != "":
@@ -224,15 +224,15 @@ func (s *sim) isNamed(space *simSpace) bool {
 	return len(names) == 1
 }
 
-// homeless tells whether there is nowhere to put back what was fetched, or others hid it where no file has linkd look.
-func (s *sim) homeless(o *simObject) bool {
+// whyNotReturn tells whether there is nowhere to put back what was fetched, or others hid it where no file has linkd look.
+func (s *sim) whyNotReturn(o *simObject) bool {
 	if o.strayed && !s.isNamed(o.space) {
 		return true
 	}
-	home := parseID(o.fetched)
-	e, remembered := s.core.journal.Recall(awayID(home))
-	space := s.names[home.NS]
-	return !remembered || space == nil || observe.Identity(e.Identity) != space.id || s.find(home) != nil && s.find(home) != o
+	origin := parseID(o.fetched)
+	e, remembered := s.core.journal.Recall(fetchedEntry(origin))
+	space := s.names[origin.NS]
+	return !remembered || space == nil || observe.Identity(e.Identity) != space.id || s.find(origin) != nil && s.find(origin) != o
 }
 
 func (s *sim) objects() (all []*simObject) {

@@ -16,14 +16,14 @@ type simPiece struct {
 	id           spec.ID
 	value, frame string
 	mark         string
-	// on is what it stands on, peer its other end, of which the second comes with the first.
-	on, peer spec.ID
-	second   bool
-	adopt    bool
-	makes    string
-	// home is where it is fetched from; claim is what a mark says of that.
-	home  spec.ID
-	claim string
+	// resourcesOn is what it stands on, peer its other end, of which the second comes with the first.
+	resourcesOn, peer spec.ID
+	second            bool
+	adopt             bool
+	makes             string
+	// origin is where it is fetched from; claim is what a mark says of that.
+	origin spec.ID
+	claim  string
 
 	object *simObject
 	// foreign: it was another's when it was found.
@@ -42,21 +42,21 @@ func (p *simPiece) Needs() []spec.ID {
 	switch {
 	case p.second:
 		return []spec.ID{p.peer}
-	case p.on != spec.ID{}:
-		return []spec.ID{p.on}
+	case p.resourcesOn != spec.ID{}:
+		return []spec.ID{p.resourcesOn}
 	}
 	return nil
 }
 
-func (p *simPiece) fetched() bool { return p.home != spec.ID{} }
+func (p *simPiece) fetched() bool { return p.origin != spec.ID{} }
 
 func (p *simPiece) Relations() spec.Relations {
-	r := spec.Relations{Makes: p.makes, Home: p.home, Reaches: p.reaches()}
+	r := spec.Relations{Makes: p.makes, FetchedFrom: p.origin, OtherNS: p.namespacesOf()}
 	if p.peer != (spec.ID{}) && !p.second {
 		r.AlsoMakes = p.peer
 	}
-	if p.on != (spec.ID{}) && p.id.Kind != "knob" {
-		r.StandsOn = []spec.ID{p.on}
+	if p.resourcesOn != (spec.ID{}) && p.id.Kind != "knob" {
+		r.StandsOn = []spec.ID{p.resourcesOn}
 	}
 	r.StaysBehind = p.id.Kind == "note"
 	if p.object == nil {
@@ -73,22 +73,22 @@ func (p *simPiece) Relations() spec.Relations {
 	return r
 }
 
-// reaches is the namespace that has to be there besides its own.
-func (p *simPiece) reaches() string {
+// namespacesOf is the namespace that has to be there besides its own.
+func (p *simPiece) namespacesOf() string {
 	switch {
 	case p.fetched():
-		return p.home.NS
+		return p.origin.NS
 	case p.peer != spec.ID{}:
 		return p.peer.NS
-	case p.id.Kind == "box" && p.on != spec.ID{} && p.on.NS != p.id.NS:
-		return p.on.NS
+	case p.id.Kind == "box" && p.resourcesOn != spec.ID{} && p.resourcesOn.NS != p.id.NS:
+		return p.resourcesOn.NS
 	}
 	return ""
 }
 
 func (p *simPiece) String() string {
 	text := fmt.Sprintf("%s value=%s frame=%s", p.id, p.value, p.frame)
-	for name, id := range map[string]spec.ID{" on=": p.on, " peer=": p.peer, " home=": p.home} {
+	for name, id := range map[string]spec.ID{" on=": p.resourcesOn, " peer=": p.peer, " home=": p.origin} {
 		if id != (spec.ID{}) {
 			text += name + id.String()
 		}
@@ -115,7 +115,7 @@ type (
 func (s *sim) kinds() []Registered {
 	kind := func(name string) simKind { return simKind{s, name} }
 	hears := func(topics ...observe.Topic) Capabilities[*simPiece] {
-		return Capabilities[*simPiece]{Hears: topics}
+		return Capabilities[*simPiece]{Topics: topics}
 	}
 	space, box, note := hears(observe.NamespaceTopic), hears(observe.LinkTopic), hears(observe.AddressTopic, observe.LinkTopic)
 	knob, rule := hears(observe.NetconfTopic, observe.LinkTopic), hears(observe.RulesetTopic)
@@ -149,10 +149,10 @@ func (s *sim) piece(ns string, o *simObject) *simPiece {
 		p.makes = o.key
 	case o.peer != nil:
 		p.far, p.lost, p.spans = o.peer.index, true, o.peer.space != o.space
-	case o.on != nil && o.kind == "box":
-		p.far, p.lost = o.on.index, true
-	case o.on != nil:
-		p.on = spec.ID{NS: ns, Kind: "box", Key: o.on.key}
+	case o.resourcesOn != nil && o.kind == "box":
+		p.far, p.lost = o.resourcesOn.index, true
+	case o.resourcesOn != nil:
+		p.resourcesOn = spec.ID{NS: ns, Kind: "box", Key: o.resourcesOn.key}
 	}
 	return p
 }
@@ -193,13 +193,13 @@ func (k simKind) Create(_ context.Context, ns *observe.NS, want *simPiece) error
 			return unix.EEXIST
 		}
 		var on *simObject
-		if want.on != (spec.ID{}) {
-			if on = k.find(want.on); on == nil || want.on.NS == ns.Name && on.space != s {
+		if want.resourcesOn != (spec.ID{}) {
+			if on = k.find(want.resourcesOn); on == nil || want.resourcesOn.NS == ns.Name && on.space != s {
 				return unix.ENODEV
 			}
 		}
 		o := k.make(s, k.name, want.id.Key)
-		o.value, o.mark, o.on = want.value, want.mark, on
+		o.value, o.mark, o.resourcesOn = want.value, want.mark, on
 		return nil
 	})
 }
@@ -209,7 +209,7 @@ func (k simKind) Update(_ context.Context, _ *observe.NS, want, have *simPiece) 
 		if !have.there() {
 			return unix.ENODEV
 		}
-		k.judge(have.object, "is changed")
+		k.setVerdict(have.object, "is changed")
 		have.object.value, have.object.mark = want.value, want.mark
 		have.object.known = have.object.at()
 		k.announce(have.object.space, k.name, have.index)
@@ -267,7 +267,7 @@ func (k simNotes) Diff(want, have *simPiece) []Field {
 	var fs Fields
 	Compare(&fs, "value", &want.value, have.value)
 	if !slices.Equal(want.Needs(), have.Needs()) {
-		fs.DifferForGood("on", have.on.String(), want.on.String())
+		fs.DifferReplace("on", have.resourcesOn.String(), want.resourcesOn.String())
 	}
 	return fs
 }

@@ -141,9 +141,9 @@ func (s *sim) begin() {
 	if n := s.core.Counters.Passes - passes; n > 100 || len(requests) > 100 {
 		s.violate("one input led to %d comparisons and %d requests", n, len(requests))
 	}
-	s.core.Conclude()
+	s.core.EndPass()
 	for _, r := range requests {
-		f := &simFlight{r: r, out: &Result{Request: r, blind: map[string]error{}}, open: newSimSession(s)}
+		f := &simFlight{r: r, out: &Result{Request: r, failed: map[string]error{}}, open: newSimSession(s)}
 		if r.Ops != nil {
 			f.seen = s.seen()
 		}
@@ -161,7 +161,7 @@ func (s *sim) begin() {
 // be another's there by now: nobody can know that before the next look.
 func (s *sim) seen() map[simSight]bool {
 	seen := map[simSight]bool{}
-	for _, kinds := range s.core.found.picture {
+	for _, kinds := range s.core.found.observed {
 		for _, found := range kinds {
 			for _, r := range found {
 				if p := r.(*simPiece); p.object != nil && p.foreign {
@@ -177,7 +177,7 @@ func (s *sim) seen() map[simSight]bool {
 func (s *sim) deliver(f *simFlight) {
 	s.flights = slices.DeleteFunc(s.flights, func(other *simFlight) bool { return other == f })
 	s.tell("the result of %s: %s", f, f.result())
-	for _, seen := range f.out.seen {
+	for _, seen := range f.out.observations {
 		maps.DeleteFunc(s.unclear, func(id spec.ID, _ bool) bool {
 			return scopeOf(id) == seen.scope && (seen.links == nil || seen.links.names[id.Key])
 		})
@@ -215,7 +215,7 @@ func (d *simDisk) Close() error { return nil }
 func (d *simDisk) read() *Journal {
 	j := newJournal("")
 	j.boot, j.Lost, j.Fresh = "sim", true, d.text == nil
-	if damaged := j.replay(d.text); damaged > 0 {
+	if damaged := j.readEntries(d.text); damaged > 0 {
 		d.sim.violate("%d lines of the journal are damaged", damaged)
 	}
 	return j
@@ -252,8 +252,8 @@ func (f *simFlight) String() string {
 	var what []string
 	for _, s := range f.r.Look {
 		text := s.Kind.Name
-		if !s.extent.all {
-			text += fmt.Sprint(s.extent.names, s.extent.indexes)
+		if !s.covers.all {
+			text += fmt.Sprint(s.covers.names, s.covers.indexes)
 		}
 		what = append(what, text)
 	}

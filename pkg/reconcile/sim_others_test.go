@@ -74,7 +74,7 @@ func (s *sim) adopt(w *simWrite) {
 	want := w.op.Want.(*simPiece)
 	e, remembered := s.core.journal.Recall(want.id)
 	o := s.find(want.id)
-	if want.adopt && want.home == (spec.ID{}) && o != nil && w.seen[simSight{o, o.space.id}] && remembered && e.Print == "" {
+	if want.adopt && want.origin == (spec.ID{}) && o != nil && w.seen[simSight{o, o.space.id}] && remembered && e.Print == "" {
 		o.foreign, o.known = false, o.at()
 	}
 }
@@ -245,7 +245,7 @@ func (s *sim) strange(space *simSpace, value string) {
 		on = boxes[s.rng.IntN(len(boxes))]
 	}
 	o := s.make(space, kind, key)
-	o.value, o.on = value, on
+	o.value, o.resourcesOn = value, on
 	if space.foreign && s.rng.IntN(3) == 0 {
 		switch {
 		case kind != "box" || s.rng.IntN(2) == 0:

@@ -31,8 +31,8 @@ func (f *simFlight) result() string {
 		return f.out.Err.Error()
 	case f.r.Ops != nil:
 		return fmt.Sprint(f.out.Errs)
-	case len(f.out.blind) > 0:
-		return fmt.Sprint("seen, but for ", f.out.blind)
+	case len(f.out.failed) > 0:
+		return fmt.Sprint("seen, but for ", f.out.failed)
 	}
 	return fmt.Sprint("seen ", f.out.Location.Identity)
 }
@@ -55,7 +55,7 @@ func (s *sim) advance(f *simFlight) {
 		s.worker.next(context.Background(), f.open, f.out)
 		s.adopt(s.writer)
 		if have, is := job.Have.(*simPiece); is && f.out.Errs[len(f.out.Errs)-1] == nil && have.object != nil {
-			have.object.returned = ""
+			have.object.isReturned = ""
 		}
 		if err := f.out.Errs[len(f.out.Errs)-1]; errors.Is(err, unix.EEXIST) || err == errSkipped || err == errReplaced {
 			delete(s.unclear, job.ID())
@@ -77,32 +77,32 @@ func (s *sim) advance(f *simFlight) {
 
 // look looks at a scope, as Scope.look does.
 func (s *sim) look(f *simFlight, ns *observe.NS, look *Scope) {
-	seen := sighting{scope: scope{ns.Name, look.Kind.Name}}
+	seen := observation{scope: scope{ns.Name, look.Kind.Name}}
 	var err error
 	switch {
 	case !s.steady && s.rng.IntN(30) == 0:
 		err = unix.EIO
-	case look.extent.all || !look.known || !look.Kind.narrow() || s.at(ns.Identity) == nil:
+	case look.covers.all || !look.known || !look.Kind.isByLink() || s.at(ns.Identity) == nil:
 		seen.found, err = look.Kind.Observe(context.Background(), ns, Query[spec.Resource]{Wanted: look.wanted})
 	default:
-		seen.links, seen.names = &look.extent, map[int]string{}
+		seen.links, seen.names = &look.covers, map[int]string{}
 		for _, o := range s.at(ns.Identity).objects {
-			if o.kind == look.Kind.Name && (look.extent.indexes[o.index] || look.extent.names[o.key]) {
+			if o.kind == look.Kind.Name && (look.covers.indexes[o.index] || look.covers.names[o.key]) {
 				seen.found = append(seen.found, s.piece(ns.Name, o))
 				seen.names[o.index] = o.key
 			}
 		}
 	}
 	if err != nil {
-		f.out.blind[look.Kind.Name] = err
+		f.out.failed[look.Kind.Name] = err
 		return
 	}
-	f.out.seen = append(f.out.seen, seen)
+	f.out.observations = append(f.out.observations, seen)
 }
 
 // hear delivers some of the news: in another order, twice, or not at all.
 func (s *sim) hear() {
-	var heard []observe.News
+	var heard []observe.Notification
 	lost := s.rng.IntN(20) == 0
 	for n := s.rng.IntN(len(s.news) + 1); n >= 0 && len(s.news) > 0; n-- {
 		i := 0
@@ -117,7 +117,7 @@ func (s *sim) hear() {
 	switch {
 	case !lost:
 		s.tell("linkd hears %v", heard)
-		s.core.Hear(heard)
+		s.core.Notify(heard)
 	case s.rng.IntN(2) == 0:
 		s.tell("news is lost, and linkd is told so")
 		s.core.LookAtAll()
@@ -143,7 +143,7 @@ func (s *sim) drain() (rounds int) {
 			news := s.news
 			s.news = nil
 			s.tell("linkd hears %v", news)
-			s.core.Hear(news)
+			s.core.Notify(news)
 		default:
 			next, ok := s.core.NextWake()
 			if !ok || s.core.Quiet() || len(s.flights) > 0 && s.core.Settled() {
@@ -177,7 +177,7 @@ func (s *sim) files() {
 		if !wants() {
 			return false
 		}
-		if p.mark == "" && p.id.Kind != "note" && p.id.Kind != "knob" && p.home == (spec.ID{}) && p.id.Kind != "space" {
+		if p.mark == "" && p.id.Kind != "note" && p.id.Kind != "knob" && p.origin == (spec.ID{}) && p.id.Kind != "space" {
 			p.mark = p.id.String()
 		}
 		if p.frame == "" {
@@ -203,9 +203,9 @@ func (s *sim) files() {
 		p := &simPiece{id: spec.ID{NS: some(), Kind: "box", Key: key}, value: value(), frame: []string{"x", "x", "y"}[s.rng.IntN(3)]}
 		switch {
 		case len(boxes) > 0 && s.rng.IntN(2) == 0:
-			p.on = boxes[s.rng.IntN(len(boxes))]
+			p.resourcesOn = boxes[s.rng.IntN(len(boxes))]
 		case s.rng.IntN(6) == 0:
-			p.on = parseID("host/box/theirs")
+			p.resourcesOn = parseID("host/box/theirs")
 		}
 		if add(p) {
 			boxes = append(boxes, p.id)
@@ -216,20 +216,20 @@ func (s *sim) files() {
 		d.Resources.Add(&simPiece{id: two, peer: one, second: true, value: value(), frame: "x", mark: one.String()})
 		boxes = append(boxes, one, two)
 	}
-	card := &simPiece{id: spec.ID{NS: some(), Kind: "box", Key: "eth"}, home: parseID("host/box/card"), value: value()}
+	card := &simPiece{id: spec.ID{NS: some(), Kind: "box", Key: "eth"}, origin: parseID("host/box/card"), value: value()}
 	if add(card) {
 		boxes = append(boxes, card.id)
 	}
-	add(&simPiece{id: parseID("host/box/nic"), home: parseID("pod/box/nic"), value: value(), adopt: s.rng.IntN(8) == 0})
+	add(&simPiece{id: parseID("host/box/nic"), origin: parseID("pod/box/nic"), value: value(), adopt: s.rng.IntN(8) == 0})
 	add(&simPiece{id: parseID("host/box/found"), value: value(), adopt: s.rng.IntN(2) == 0})
 	boxes = append(boxes, parseID("host/box/theirs"))
 	for _, key := range []string{"m", "n", "o"} {
 		on := boxes[s.rng.IntN(len(boxes))]
-		add(&simPiece{id: spec.ID{NS: on.NS, Kind: "note", Key: key}, on: on, value: value()})
+		add(&simPiece{id: spec.ID{NS: on.NS, Kind: "note", Key: key}, resourcesOn: on, value: value()})
 	}
 	for range 2 {
 		on := boxes[s.rng.IntN(len(boxes))]
-		add(&simPiece{id: spec.ID{NS: on.NS, Kind: "knob", Key: on.Key}, on: on, value: value()})
+		add(&simPiece{id: spec.ID{NS: on.NS, Kind: "knob", Key: on.Key}, resourcesOn: on, value: value()})
 		add(&simPiece{id: spec.ID{NS: some(), Kind: "knob", Key: "all"}, value: value()})
 		add(&simPiece{id: spec.ID{NS: some(), Kind: "rule", Key: []string{"r", "s"}[s.rng.IntN(2)]}, value: value()})
 	}
@@ -239,7 +239,7 @@ func (s *sim) files() {
 	}
 	if s.rng.IntN(3) == 0 {
 		s.tell("the templates stand for that (complete: %t)", s.complete)
-		s.core.Repopulate(d, s.complete)
+		s.core.WantTemplates(d, s.complete)
 		return
 	}
 	s.tell("the files ask for that (complete: %t)", s.complete)

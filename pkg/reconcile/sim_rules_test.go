@@ -13,8 +13,8 @@ func (w *simWorld) violate(format string, args ...any) {
 	}
 }
 
-// judge checks that linkd may do that to an object.
-func (w *simWorld) judge(o *simObject, what string) {
+// setVerdict checks that linkd may do that to an object.
+func (w *simWorld) setVerdict(o *simObject, what string) {
 	if w.writer == nil {
 		return
 	}
@@ -30,7 +30,7 @@ func (w *simWorld) judge(o *simObject, what string) {
 	case w.writer.remembered && o.at() == o.known && !o.card:
 		// It was linkd's, has its name again, and is known by its index.
 	case o.card && what == "moves":
-	case o.kind == "note" && o.on != nil && o.on.card && (op.source != nil || op.Have != nil && op.Have.(*simPiece).home != spec.ID{}):
+	case o.kind == "note" && o.resourcesOn != nil && o.resourcesOn.card && (op.source != nil || op.Have != nil && op.Have.(*simPiece).origin != spec.ID{}):
 		// The plan says what is on a card that leaves.
 	case o.kind != "box" && op.kind.Name == "space" && !o.space.foreign:
 		// Only boxes keep a namespace that linkd made.
@@ -55,18 +55,18 @@ func (w *simWorld) forged(op *Op) bool {
 // comesFromSource tells whether an object is what the op fetches by the word of a file, or is on that.
 func (w *simWorld) comesFromSource(o *simObject) bool {
 	p, is := w.writer.op.source.(*simPiece)
-	return is && w.writer.op.source != w.writer.op.Have && (o == p.object || o.on == p.object)
+	return is && w.writer.op.source != w.writer.op.Have && (o == p.object || o.resourcesOn == p.object)
 }
 
 // judgeMove checks that linkd may take an object somewhere: from where a file says, or back to where it was.
-func (w *simWorld) judgeMove(o *simObject, home spec.ID, back bool) {
-	switch here := w.find(home) == o; {
+func (w *simWorld) judgeMove(o *simObject, origin spec.ID, back bool) {
+	switch here := w.find(origin) == o; {
 	case back && o.fetched == "":
-		w.violate("%s is put back to %s, and linkd never fetched it", o, home)
-	case back && o.fetched != home.String():
-		w.violate("%s is put back to %s, and was fetched from %s", o, home, o.fetched)
-	case !back && !here && o.fetched != home.String() && o.returned != home.String() && !w.writer.op.Want.(*simPiece).adopt:
-		w.violate("%s is fetched as %s, which it is not", o, home)
+		w.violate("%s is put back to %s, and linkd never fetched it", o, origin)
+	case back && o.fetched != origin.String():
+		w.violate("%s is put back to %s, and was fetched from %s", o, origin, o.fetched)
+	case !back && !here && o.fetched != origin.String() && o.isReturned != origin.String() && !w.writer.op.Want.(*simPiece).adopt:
+		w.violate("%s is fetched as %s, which it is not", o, origin)
 	}
-	w.judge(o, "moves")
+	w.setVerdict(o, "moves")
 }

@@ -17,7 +17,7 @@ type simWorld struct {
 	// last is the number of the last space or object.
 	last int
 	// news is what was announced and not delivered.
-	news []observe.News
+	news []observe.Notification
 	// writer is the op that linkd carries out, nil while somebody else changes things.
 	writer *simWrite
 	// violation is what linkd must not have done.
@@ -62,10 +62,10 @@ type simObject struct {
 	value, frame, knob, mark string
 	// claim is the mark of what was fetched; fetched is where linkd really fetched it from.
 	claim, fetched string
-	// returned is where linkd put it back, while it has no word of that: until it looks there, it may take it for fetched.
-	returned string
-	// on is what it stands on, and ends with; peer is its other end.
-	on, peer *simObject
+	// isReturned is where linkd put it back, while it has no word of that: until it looks there, it may take it for fetched.
+	isReturned string
+	// resourcesOn is what it stands on, and ends with; peer is its other end.
+	resourcesOn, peer *simObject
 	// foreign: others made it. card: no software can make or end it.
 	foreign, card, gone bool
 	// known is the place under which linkd's journal has it: where linkd made it, or marked it last. It is known by its index there.
@@ -131,7 +131,7 @@ var simTopics = map[string]observe.Topic{
 // announce says that something of a kind has changed in a space.
 func (w *simWorld) announce(s *simSpace, kind string, index int) {
 	for _, name := range w.called(s) {
-		n := observe.News{NS: name, Topic: simTopics[kind]}
+		n := observe.Notification{NS: name, Topic: simTopics[kind]}
 		if kind == "box" {
 			n.Links = []int{index}
 		}
@@ -144,7 +144,7 @@ func (w *simWorld) rename(name string, s *simSpace) {
 	if delete(w.names, name); s != nil {
 		w.names[name] = s
 	}
-	w.news = append(w.news, observe.News{NS: name, Topic: observe.NamespaceTopic})
+	w.news = append(w.news, observe.Notification{NS: name, Topic: observe.NamespaceTopic})
 }
 
 // called are the names that lead to a space.
@@ -208,7 +208,7 @@ func (w *simWorld) remove(o *simObject) {
 func (w *simWorld) standing(o *simObject) (on []*simObject) {
 	for _, s := range w.spaces {
 		for _, other := range s.objects {
-			if other.on == o {
+			if other.resourcesOn == o {
 				on = append(on, other)
 			}
 		}
@@ -221,7 +221,7 @@ func (w *simWorld) end(o *simObject) {
 	if o.gone {
 		return
 	}
-	w.judge(o, "ends")
+	w.setVerdict(o, "ends")
 	o.gone = true
 	for _, other := range w.standing(o) {
 		w.end(other)

@@ -78,7 +78,7 @@ func (c *Core) status(files []spec.FileState) (s *Status, rows [][]ResourceStatu
 	rows, s.Counts = c.rows.snapshot(), maps.Clone(c.rows.counts)
 	c.addUndecided(rows, s.Counts)
 	var left []ResourceStatus
-	for id := range c.troubled.all() {
+	for id := range c.notOK.all() {
 		// What could not be deleted has no line in a file, and no row.
 		if v, judged := c.verdictOf[id]; judged && c.desired.set.Get(id) == nil {
 			left = append(left, row(id, v, ""))
@@ -113,7 +113,7 @@ func listed(rows [][]ResourceStatus) []ResourceStatus {
 // it is tried again.
 func (c *Core) addUndecided(rows [][]ResourceStatus, counts map[State]int) {
 	own := map[int]bool{}
-	for id := range c.troubled.all() {
+	for id := range c.notOK.all() {
 		i, wanted := c.rows.at[id]
 		if !wanted || !c.isUndecided(id) {
 			continue

@@ -46,8 +46,8 @@ const (
 	taskOver
 )
 
-// home is the lane in whose heap the task stands: that of linkd's own namespace, if it needs that, as most need it.
-func (t *task) home() *lane {
+// queueLane is the lane in whose heap the task stands: that of linkd's own namespace, if it needs that, as most need it.
+func (t *task) queueLane() *lane {
 	for _, l := range t.lanes {
 		if l.domain.name == spec.Host {
 			return l
@@ -59,9 +59,9 @@ func (t *task) home() *lane {
 // count counts the task in what can be done in its lanes, or not any more.
 func (t *task) count(by int) {
 	for _, l := range t.lanes {
-		home := t.home()
-		if l.pending[home] += by; l.pending[home] == 0 {
-			delete(l.pending, home)
+		origin := t.queueLane()
+		if l.pending[origin] += by; l.pending[origin] == 0 {
+			delete(l.pending, origin)
 		}
 	}
 }

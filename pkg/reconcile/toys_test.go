@@ -31,9 +31,9 @@ type toy struct {
 	// namespace with it. Within is a further namespace that it reaches into.
 	adopt, only   bool
 	makes, within string
-	// home is where it is fetched from. Claim is what a mark says of that, which the journal confirms by the device.
-	home, claim spec.ID
-	device      string
+	// origin is where it is fetched from. Claim is what a mark says of that, which the journal confirms by the device.
+	origin, claim spec.ID
+	device        string
 	// onlyHalf: the other half of it, elsewhere, is not linkd's.
 	onlyHalf bool
 	// pending and failed are why it cannot be completed.
@@ -50,7 +50,7 @@ func (t *toy) Needs() []spec.ID { return t.needs }
 
 // Relations: a toy ends with the spaces and the boxes that it needs.
 func (t *toy) Relations() spec.Relations {
-	r := spec.Relations{Makes: t.makes, Reaches: cmp.Or(t.within, t.home.NS), OnlyFound: t.only, Home: t.home, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf}
+	r := spec.Relations{Makes: t.makes, OtherNS: cmp.Or(t.within, t.origin.NS), OnlyFound: t.only, FetchedFrom: t.origin, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf}
 	for _, need := range t.needs {
 		if need.Kind == "space" || need.Kind == "box" {
 			r.StandsOn = append(r.StandsOn, need)
@@ -59,7 +59,7 @@ func (t *toy) Relations() spec.Relations {
 	return r
 }
 
-func (t *toy) fetched() bool { return t.home != spec.ID{} }
+func (t *toy) fetched() bool { return t.origin != spec.ID{} }
 
 func (t *toy) Origin() spec.Source {
 	if t.line == 0 {
@@ -84,7 +84,7 @@ func (t *toy) String() string {
 	add("needs", strings.Join(ids, ","))
 	add("print", t.print)
 	if t.fetched() {
-		add("home", t.home.String())
+		add("home", t.origin.String())
 	}
 	if t.mark {
 		words = append(words, "mark")
@@ -131,7 +131,7 @@ func parse(text string) (toys []*toy) {
 			case "makes":
 				t.makes = value
 			case "home":
-				t.home = parseID(value)
+				t.origin = parseID(value)
 			case "claim":
 				t.claim = parseID(value)
 			case "device":
@@ -170,8 +170,8 @@ type kernel struct {
 	refuses map[spec.ID]error
 	// deaf are those that it says to have changed, and has not.
 	deaf map[spec.ID]bool
-	// blind is why it does not tell what it has.
-	blind error
+	// lookErrors is why it does not tell what it has.
+	lookErrors error
 	// hangs, unless it is nil, is what it does not tell before, whatever it is asked.
 	hangs chan struct{}
 	// writes is what it did.
@@ -218,7 +218,7 @@ func (k *kernel) write(verb string, want *toy, mark bool) error {
 	if k.deaf[want.id] {
 		return nil
 	}
-	made := &toy{id: want.id, needs: want.needs, value: want.value, frame: want.frame, mark: mark && want.home == spec.ID{}, print: want.print, home: want.home}
+	made := &toy{id: want.id, needs: want.needs, value: want.value, frame: want.frame, mark: mark && want.origin == spec.ID{}, print: want.print, origin: want.origin}
 	k.things[want.id] = made
 	return nil
 }
@@ -256,7 +256,7 @@ func (k *kernel) move(verb string, have, want *toy) error {
 	}
 	k.end(have.id)
 	k.writes = slices.DeleteFunc(k.writes, func(w string) bool { return w == "delete "+have.id.String() })
-	k.things[want.id] = &toy{id: want.id, needs: want.needs, value: want.value, frame: have.frame, home: want.home}
+	k.things[want.id] = &toy{id: want.id, needs: want.needs, value: want.value, frame: have.frame, origin: want.origin}
 	return nil
 }
 
@@ -276,7 +276,7 @@ func (k *kernel) needers(id spec.ID) map[spec.ID]bool {
 func (k *kernel) kinds() []Registered {
 	base := toyKind{k}
 	hears := func(topic observe.Topic) Capabilities[*toy] {
-		return Capabilities[*toy]{Hears: []observe.Topic{topic}, Complete: base.Complete, Health: base.Health}
+		return Capabilities[*toy]{Topics: []observe.Topic{topic}, Complete: base.Complete, Health: base.Health}
 	}
 	box := func(name string, topic observe.Topic) Registered {
 		kind, can := boxKind{base, name}, hears(topic)
@@ -317,7 +317,7 @@ func (k toyKind) observe(ns *observe.NS, kind string) (found []*toy, err error) 
 			found = append(found, t)
 		}
 	}
-	return found, k.blind
+	return found, k.lookErrors
 }
 
 func (k toyKind) Owned(have *toy) bool {
@@ -333,10 +333,10 @@ func (k toyKind) Diff(want, have *toy) []Field {
 		fs[i].Moved = have.follows
 	}
 	if w, h := fmt.Sprint(want.needs), fmt.Sprint(have.needs); w != h {
-		fs.DifferForGood("needs", h, w)
+		fs.DifferReplace("needs", h, w)
 	}
 	if want.frame != "" && want.frame != have.frame {
-		fs.DifferForGood("frame", have.frame, want.frame)
+		fs.DifferReplace("frame", have.frame, want.frame)
 	}
 	return fs
 }
@@ -381,12 +381,12 @@ func (k boxKind) Record(_ context.Context, _ *observe.NS, _, have *toy) (before,
 }
 
 func (k boxKind) PutBack(_ context.Context, _ *observe.NS, have *toy, before string) error {
-	if have.id == have.home {
+	if have.id == have.origin {
 		k.writes = append(k.writes, "put back "+have.id.String())
 		k.things[have.id] = &toy{id: have.id, value: before}
 		return nil
 	}
-	return k.move("put back", have, &toy{id: have.home, value: before})
+	return k.move("put back", have, &toy{id: have.origin, value: before})
 }
 
 // Leaves: boxes end with what they need, and notes come back with it.
@@ -403,7 +403,7 @@ func (k boxKind) Leaves(have *toy, found []spec.Resource) (ends, loses []spec.ID
 	return ends, loses
 }
 
-func (k boxKind) Confirm(have *toy, home spec.ID, _ spec.Selector) { have.home = home }
+func (k boxKind) Confirm(have *toy, origin spec.ID, _ spec.Selector) { have.origin = origin }
 func (k boxKind) Advice(have *toy) string {
 	return "bring " + have.id.String() + " to " + place(have.claim)
 }

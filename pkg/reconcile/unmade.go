@@ -16,7 +16,7 @@ func (c *Core) noteUnclear(op *Op) {
 // forgetUnmade forgets, at the first look after it was to be made, what was not made after all, and notes the fingerprint of
 // what was made: what others put in its place from now on is theirs. First: nothing of the scope was found before, so this is
 // also the first look at what the last run of linkd was to make.
-func (c *Core) forgetUnmade(s *sighting, first bool) {
+func (c *Core) forgetUnmade(s *observation, first bool) {
 	if first {
 		for id, e := range c.journal.In(s.scope) {
 			if !e.Set && !e.Fetched && e.Print == "" {
@@ -33,7 +33,7 @@ func (c *Core) forgetUnmade(s *sighting, first bool) {
 }
 
 // covers tells whether a look would have found a resource.
-func (c *Core) covers(s *sighting, id spec.ID) bool {
+func (c *Core) covers(s *observation, id spec.ID) bool {
 	want := c.desired.set.Get(id)
 	if s.links == nil || want == nil {
 		return s.links == nil

@@ -7,21 +7,21 @@ const mostRechecked = 64
 
 // recheck has what is not as wanted compared once more, when all else is done: its reason may be another by now.
 func (c *Core) recheck() bool {
-	if c.rechecked || c.plan.dryRun || !c.plan.todo.empty() || len(c.plan.requests) > 0 || c.troubled.n > mostRechecked {
+	if c.rechecked || c.plan.dryRun || !c.plan.todo.empty() || len(c.plan.requests) > 0 || c.notOK.n > mostRechecked {
 		return false
 	}
 	c.rechecked = true
-	for id := range c.troubled.all() {
+	for id := range c.notOK.all() {
 		c.plan.todo.ids[id] = true
 	}
-	return c.troubled.n > 0
+	return c.notOK.n > 0
 }
 
 // wake does what is due.
 func (c *Core) wake() {
 	for _, r := range c.plan.requests {
 		if !r.late && c.plan.patience > 0 && !c.Now.Before(c.plan.lateAt(r)) {
-			c.beLate(r)
+			c.markLate(r)
 		}
 	}
 	for _, l := range inOrder(c.plan.retries, (*lane).compare) {
@@ -33,7 +33,7 @@ func (c *Core) wake() {
 			c.markAll(l.domain)
 			continue
 		}
-		for _, s := range inOrder(c.found.blind, scope.compare) {
+		for _, s := range inOrder(c.found.lookErrors, scope.compare) {
 			if s.ns == l.domain.name && c.laneOf(s) == l {
 				c.markScope(s)
 			}
@@ -49,7 +49,7 @@ func (c *Core) wake() {
 	}
 	for id, t := range c.postponed {
 		switch {
-		case c.trials[id] != t:
+		case c.attempts[id] != t:
 			delete(c.postponed, id)
 		case !c.Now.Before(t.until):
 			t.until = time.Time{}
@@ -72,8 +72,8 @@ func (p *plan) lateAt(r *Request) time.Time {
 // programPatience is how many times longer a program may take.
 const programPatience = 10
 
-// beLate notes that a request takes longer than others wait for: another may be begun.
-func (c *Core) beLate(r *Request) {
+// markLate notes that a request takes longer than others wait for: another may be begun.
+func (c *Core) markLate(r *Request) {
 	free := c.plan.freeFor(r.lanes[0])
 	r.late = true
 	free.prompt++
@@ -97,7 +97,7 @@ func (c *Core) NextTry() (next time.Time, ok bool) {
 		}
 	}
 	for id, t := range c.postponed {
-		if c.trials[id] == t {
+		if c.attempts[id] == t {
 			earliest(t.until)
 		}
 	}
@@ -119,8 +119,8 @@ func (c *Core) NextWake() (next time.Time, ok bool) {
 		earliest(l.rest)
 	}
 	if c.plan.patience > 0 {
-		if len(c.plan.setbacks) > 0 {
-			earliest(c.plan.stock())
+		if len(c.plan.failures) > 0 {
+			earliest(c.plan.judgeAt())
 		}
 		for _, r := range c.plan.requests {
 			if !r.late {

@@ -79,33 +79,33 @@ func (w *Worker) look(ctx context.Context, session *observe.Session, out *Result
 		return
 	}
 	out.Location = ns.Location()
-	out.blind = map[string]error{}
+	out.failed = map[string]error{}
 	for i := range out.Request.Look {
 		s := &out.Request.Look[i]
 		seen, err := s.look(ctx, ns)
 		if err != nil {
-			out.blind[s.Kind.Name] = err
+			out.failed[s.Kind.Name] = err
 		} else {
 			if seen.links == nil && (seen.memory == nil || seen.memory.looks == 1) {
 				seen.all()
 			}
-			out.seen = append(out.seen, seen)
+			out.observations = append(out.observations, seen)
 		}
 		w.Progress()
 	}
 }
 
 // look looks at a scope.
-func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
-	seen := sighting{scope: scope{ns.Name, s.Kind.Name}}
-	links, err := narrowed(s.Kind, ns, s.extent, s.known)
+func (s *Scope) look(ctx context.Context, ns *observe.NS) (observation, error) {
+	seen := observation{scope: scope{ns.Name, s.Kind.Name}}
+	links, err := coveredLinks(s.Kind, ns, s.covers, s.known)
 	if err != nil {
 		return seen, err
 	}
 	if links != nil {
-		seen.links, seen.names = &s.extent, links.Names()
+		seen.links, seen.names = &s.covers, links.Names()
 	}
-	if !s.Kind.selective() {
+	if !s.Kind.isSelective() {
 		if seen.memory = s.memory; seen.memory != nil {
 			seen.memory.begin()
 			defer seen.memory.end()
@@ -115,9 +115,9 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (sighting, error) {
 	}
 	wanted := s.wanted
 	if links != nil {
-		wanted = on(s.Kind, links, s.extent, wanted)
+		wanted = resourcesOn(s.Kind, links, s.covers, wanted)
 	}
-	seen.found, err = s.Kind.Look(ctx, ns, wanted)
+	seen.found, err = s.Kind.ObserveAll(ctx, ns, wanted)
 	if err == nil && s.search {
 		marked, searchErr := s.Kind.Observe(ctx, ns, Query[spec.Resource]{Purpose: ToSearch})
 		seen.found, err = append(marked, seen.found...), searchErr
@@ -140,8 +140,8 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 	for _, name := range slices.Sorted(maps.Keys(job.Selectors)) {
 		w.Journal.Remember(name, job.Selectors[name])
 	}
-	if err := w.record(ctx, session, op); err != nil {
-		return fmt.Errorf("%s %s: %w", op.deed(), id, err)
+	if err := w.recordFetched(ctx, session, op); err != nil {
+		return fmt.Errorf("%s %s: %w", op.text(), id, err)
 	}
 	old, remembered := w.Journal.Get(id, ns.Identity)
 	setting, forgetTwins := false, w.rememberTwins(session, job)
@@ -182,7 +182,7 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 		session.Retry(made)
 	}
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", op.deed(), id, err)
+		return fmt.Errorf("%s %s: %w", op.text(), id, err)
 	}
 	return nil
 }
@@ -211,7 +211,7 @@ func (w *Worker) rememberTwins(session opener, job *Job) (undo func()) {
 func (op *Op) entry(j *Journal, ns observe.Identity) (entry Entry, setting bool) {
 	before, setting := op.kind.before(op.Want, op.Have)
 	if !setting {
-		_, fetched := homeOf(op.Want)
+		_, fetched := fetchedFrom(op.Want)
 		return Entry{Identity: ns, Makes: makes(op.Want), Fetched: fetched}, false
 	}
 	wrote, _ := op.kind.before(op.Want, op.Want)
@@ -225,22 +225,22 @@ func (op *Op) entry(j *Journal, ns observe.Identity) (entry Entry, setting bool)
 	return entry, true
 }
 
-// record writes to the journal what is to be put back, before it leaves home. What carries the mark has left already.
-func (w *Worker) record(ctx context.Context, session opener, op *Op) error {
-	home, fetched := homeOf(op.Want)
-	if !fetched || op.source == nil || op.source.ID() != home {
+// recordFetched writes to the journal what is to be put back, before it leaves home. What carries the mark has left already.
+func (w *Worker) recordFetched(ctx context.Context, session opener, op *Op) error {
+	origin, fetched := fetchedFrom(op.Want)
+	if !fetched || op.source == nil || op.source.ID() != origin {
 		return nil
 	}
-	ns, err := session.Open(home.NS)
+	ns, err := session.Open(origin.NS)
 	if err != nil {
 		return err
 	}
-	_, marked := homeOf(op.source)
-	old, remembered := w.Journal.Recall(awayID(home))
+	_, marked := fetchedFrom(op.source)
+	old, remembered := w.Journal.Recall(fetchedEntry(origin))
 	if marked && remembered && old.Identity == ns.Identity {
 		return nil
 	}
-	before, device, err := op.kind.record(ctx, ns, op.Want, op.source)
+	before, device, err := op.kind.recordFetched(ctx, ns, op.Want, op.source)
 	if err != nil {
 		return err
 	}
@@ -248,31 +248,31 @@ func (w *Worker) record(ctx context.Context, session opener, op *Op) error {
 		// Somebody has brought it to another namespace of that name, as linkd had left it.
 		before = oldest(old.Before, before)
 	}
-	switch other, known := w.Journal.HomeOf(device); {
-	case !known || other == home:
+	switch other, known := w.Journal.FetchedFrom(device); {
+	case !known || other == origin:
 	case other.NS == op.source.ID().NS:
 		// Somebody has brought it back, under another name.
-		w.Journal.Forget(awayID(other))
+		w.Journal.Forget(fetchedEntry(other))
 	default:
 		return fmt.Errorf("it was fetched from %s before: put it back there first", place(other))
 	}
-	w.Journal.Put(awayID(home), Entry{Identity: ns.Identity, Set: true, Before: before, Device: device})
+	w.Journal.Put(fetchedEntry(origin), Entry{Identity: ns.Identity, Set: true, Before: before, Device: device})
 	return nil
 }
 
 // remove deletes what linkd made, and takes home what it fetched.
 func (w *Worker) remove(ctx context.Context, session opener, ns *observe.NS, op *Op) error {
-	home, fetched := homeOf(op.Have)
+	origin, fetched := fetchedFrom(op.Have)
 	if !fetched {
 		return op.kind.Delete(ctx, ns, op.Have)
 	}
-	at, err := session.Open(home.NS)
+	at, err := session.Open(origin.NS)
 	if err != nil {
 		return err
 	}
-	entry, _ := w.Journal.Get(awayID(home), at.Identity)
-	if err = op.kind.putBack(ctx, ns, op.Have, entry.Before); err == nil {
-		w.Journal.Forget(awayID(home))
+	entry, _ := w.Journal.Get(fetchedEntry(origin), at.Identity)
+	if err = op.kind.planPutBack(ctx, ns, op.Have, entry.Before); err == nil {
+		w.Journal.Forget(fetchedEntry(origin))
 	}
 	return err
 }

@@ -16,7 +16,7 @@ const pageWidth = 110
 
 // YAML is the page as somebody would write it by hand: a blank line between the sections, a list on one line where it
 // fits, and a mapping too if it has nothing but words in it.
-func (p *Page) YAML() ([]byte, error) {
+func (p *Document) YAML() ([]byte, error) {
 	var out bytes.Buffer
 	doc := p.document()
 	quote(doc)
@@ -41,7 +41,7 @@ func (p *Page) YAML() ([]byte, error) {
 const adoptRemark = `# adopt: true makes an interface linkd's own, with what is listed on it: when it leaves the files, it goes.
 `
 
-func (p *Page) adopts(doc *yaml.Node) bool {
+func (p *Document) adopts(doc *yaml.Node) bool {
 	links := ValueOf(doc, "links")
 	return links != nil && slices.ContainsFunc(links.Content, func(n *yaml.Node) bool { return ValueOf(n, "adopt") != nil })
 }
@@ -101,7 +101,7 @@ func oneLine(n *yaml.Node) string {
 }
 
 // JSON is the page without its remarks, and is YAML too.
-func (p *Page) JSON() ([]byte, error) {
+func (p *Document) JSON() ([]byte, error) {
 	var out bytes.Buffer
 	if err := writeJSON(&out, p.document()); err != nil {
 		return nil, err
@@ -147,7 +147,7 @@ func writeJSON(out *bytes.Buffer, n *yaml.Node) error {
 }
 
 // Remarks are the lines that YAML has in comments, each with the place that it is about.
-func (p *Page) Remarks() (lines []string) {
+func (p *Document) Remarks() (lines []string) {
 	for name, section := range map[string]string{"namespaces": "", "links": "links/"} {
 		entries := ValueOf(p.document(), name)
 		if entries == nil {

@@ -7,8 +7,8 @@ import "net/netip"
 type Relations struct {
 	// Makes is the namespace that the resource makes: everything in it needs the resource.
 	Makes string
-	// Reaches is a namespace that has to be there besides the resource's own.
-	Reaches string
+	// OtherNS is a namespace that has to be there besides the resource's own.
+	OtherNS string
 	// AlsoMakes is the resource that comes into being together with this one.
 	AlsoMakes ID
 	// Within is the resource in which this one stands without needing it to be declared. That must not go round in a circle.
@@ -21,9 +21,9 @@ type Relations struct {
 	StaysBehind bool
 	// OnlyFound: linkd configures the resource where it finds it, and does not make it.
 	OnlyFound bool
-	// Home is where linkd fetches the resource from, and puts it back. It is zero for a resource that linkd makes. Of a found
+	// FetchedFrom is where linkd fetches the resource from, and puts it back. It is zero for a resource that linkd makes. Of a found
 	// one the journal tells.
-	Home ID
+	FetchedFrom ID
 	// Claim is the home that a mark on the found resource names. Somebody else may be root in the namespace where it was
 	// found and can set any mark, so a mark alone never moves anything: it says what to look up in the journal.
 	Claim ID

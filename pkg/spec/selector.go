@@ -31,8 +31,8 @@ func (s Selector) text() string {
 	return s.Scheme + ":" + s.Value
 }
 
-// Words are the selector's parts, for SelectorOf to put together again.
-func (s Selector) Words() []string {
+// Notation are the selector's parts, for SelectorOf to put together again.
+func (s Selector) Notation() []string {
 	if s.User == "" {
 		return []string{s.Scheme, s.Value}
 	}

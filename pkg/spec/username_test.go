@@ -20,7 +20,7 @@ func TestUserNames(t *testing.T) {
 
 func TestASelectorIsPutTogetherAgain(t *testing.T) {
 	for _, s := range []Selector{{Scheme: "process", Value: "sleep 1"}, {Scheme: "process", Value: "sleep 1", User: "web"}, {Scheme: Host}} {
-		if again, ok := SelectorOf(s.Words()); !ok || again != s {
+		if again, ok := SelectorOf(s.Notation()); !ok || again != s {
 			t.Errorf("%v became %v", s, again)
 		}
 	}
@@ -31,7 +31,7 @@ func TestASelectorIsPutTogetherAgain(t *testing.T) {
 
 // A selector in place cannot say the user, so a namespace that is only referred to is declared.
 func TestAPageDeclaresTheNamespaceOfAUser(t *testing.T) {
-	p := NewPage(Language{})
+	p := NewDocument(Language{})
 	mine := Namespace{Name: "mine", Selector: Selector{Scheme: "process", Value: "sleep 1", User: "web"}}
 	others := Namespace{Name: "others", Selector: Selector{Scheme: "process", Value: "sleep 2"}}
 	p.Declare(mine, false)

@@ -19,7 +19,7 @@ var Kind = register()
 func register() reconcile.Registered {
 	var k reconcile.Kind[*Address] = kind{}
 	can := reconcile.Capabilities[*Address]{
-		Hears:     []observe.Topic{observe.AddressTopic, observe.LinkTopic},
+		Topics:    []observe.Topic{observe.AddressTopic, observe.LinkTopic},
 		Same:      same,
 		Ownership: reconcile.Ownership[*Address]{Adopts: kind{}.ComesWith},
 		Show:      kind{}.Show,
@@ -101,7 +101,7 @@ func compareImmutable[T comparable](fs *reconcile.Fields, path string, want, hav
 	if have != nil {
 		had = fmt.Sprint(*have)
 	}
-	fs.DifferForGood(path, had, fmt.Sprint(*want))
+	fs.DifferReplace(path, had, fmt.Sprint(*want))
 }
 
 // compareLifetime leaves a lifetime alone that ticks, as it was told to, and tells forever, for a time, and run out

@@ -19,7 +19,7 @@ func sparingSecondaries(ns *observe.NS, have *Address, index int, remove func() 
 	if err != nil {
 		return err
 	}
-	if !takesOthers(have, others) {
+	if !hasSecondaries(have, others) {
 		return remove()
 	}
 	return ns.Do(func() (err error) {
@@ -38,8 +38,8 @@ func sparingSecondaries(ns *observe.NS, have *Address, index int, remove func() 
 	})
 }
 
-// takesOthers tells whether there are others in the address's subnet. The kernel compares the subnets of the far ends.
-func takesOthers(have *Address, others []*Address) bool {
+// hasSecondaries tells whether there are others in the address's subnet. The kernel compares the subnets of the far ends.
+func hasSecondaries(have *Address, others []*Address) bool {
 	subnet := func(a *Address) string {
 		p, _ := spec.ValueOr(a.Peer, a.Prefix.Addr()).Prefix(a.Prefix.Bits())
 		return p.String()

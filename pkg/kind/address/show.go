@@ -12,7 +12,7 @@ import (
 
 // Show writes what was found as the files would say it. The order is the kernel's: the first IPv4 address of a subnet is its
 // primary one.
-func (kind) Show(page *spec.Page, found []*Address, kept reconcile.Kept) {
+func (kind) Show(doc *spec.Document, found []*Address, kept reconcile.JournalLookup) {
 	for _, a := range found {
 		_, ours := kept(a.ID())
 		e := a.entry()
@@ -20,11 +20,11 @@ func (kind) Show(page *spec.Page, found []*Address, kept reconcile.Kept) {
 		switch {
 		case a.byItself():
 		case a.Proto != Mark && !ours && spec.ValueOr(a.ValidLft, Forever) != Forever:
-			page.LeaveOut(a.NS, a.Dev, "address", "that runs out: somebody keeps it alive, by DHCP or by router advertisements")
+			doc.LeaveOut(a.NS, a.Dev, "address", "that runs out: somebody keeps it alive, by DHCP or by router advertisements")
 		case wrong != nil:
-			page.LeaveOut(a.NS, a.Dev, "address", "that cannot be written: "+wrong.Error())
+			doc.LeaveOut(a.NS, a.Dev, "address", "that cannot be written: "+wrong.Error())
 		default:
-			spec.Append(page.End(a.NS, a.Dev), keyName, e)
+			spec.Append(doc.End(a.NS, a.Dev), keyName, e)
 		}
 	}
 }

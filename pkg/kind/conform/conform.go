@@ -42,7 +42,7 @@ func Conform(t *testing.T, k reconcile.Registered, example Example) {
 	l.lab.IP(t, example.Setup)
 	l.before = l.look()
 	for _, w := range example.Want {
-		if putBack, setting := k.Keep(w, l.before[w.ID()]); setting {
+		if putBack, setting := k.Keeper(w, l.before[w.ID()]); setting {
 			l.putBack[w.ID()] = putBack
 		}
 	}
@@ -143,7 +143,7 @@ func (l *life) end() {
 func (l *life) look() state {
 	l.t.Helper()
 	l.lab.NS.Forget()
-	found, err := l.k.Look(l.t.Context(), l.lab.NS, l.example.Want)
+	found, err := l.k.ObserveAll(l.t.Context(), l.lab.NS, l.example.Want)
 	Must(l.t, err)
 	s := state{}
 	for _, r := range found {

@@ -15,7 +15,7 @@ import (
 // Kind is the static entries of forwarding databases. They go with their port, and not every change of them is told from
 // what a bridge learns.
 var Kind = reconcile.Register[*Entry](kindName, kind{}, reconcile.Capabilities[*Entry]{
-	Hears:  []observe.Topic{observe.ForwardingTopic, observe.LinkTopic},
+	Topics: []observe.Topic{observe.ForwardingTopic, observe.LinkTopic},
 	Silent: reconcile.Always[*Entry],
 	FromID: kind{}.FromID,
 	Link:   kind{}.OnLink,

@@ -15,7 +15,7 @@ import (
 
 // Show writes what was found as the files would say it. What a VXLAN does with what it does not know is said by the link
 // itself.
-func (kind) Show(page *spec.Page, found []*Entry, _ reconcile.Kept) {
+func (kind) Show(doc *spec.Document, found []*Entry, _ reconcile.JournalLookup) {
 	// The kernel's order is that of a hash.
 	byAddress := slices.SortedStableFunc(slices.Values(found), func(a, b *Entry) int {
 		return cmp.Or(strings.Compare(a.MAC, b.MAC), cmp.Compare(a.VLAN, b.VLAN), a.Dst.Compare(b.Dst))
@@ -25,11 +25,11 @@ func (kind) Show(page *spec.Page, found []*Entry, _ reconcile.Kept) {
 		switch err := spec.Unwritable(e.NS, e.Dev, w); {
 		case e.State == local, e.MAC == spec.ZeroMAC:
 		case e.State != static:
-			page.LeaveOut(e.NS, e.Dev, "forwarding entry", "that goes its own way, which cannot be written")
+			doc.LeaveOut(e.NS, e.Dev, "forwarding entry", "that goes its own way, which cannot be written")
 		case err != nil:
-			page.LeaveOut(e.NS, e.Dev, "forwarding entry", "that cannot be written: "+err.Error())
+			doc.LeaveOut(e.NS, e.Dev, "forwarding entry", "that cannot be written: "+err.Error())
 		default:
-			spec.Append(page.End(e.NS, e.Dev), kindName, w)
+			spec.Append(doc.End(e.NS, e.Dev), kindName, w)
 		}
 	}
 }

@@ -27,7 +27,7 @@ var (
 func register(f family) reconcile.Registered {
 	k := kind{f}
 	return reconcile.Register[Resource](f.name, k, reconcile.Capabilities[Resource]{
-		Hears:    []observe.Topic{observe.RulesetTopic, observe.AddressTopic},
+		Topics:   []observe.Topic{observe.RulesetTopic, observe.AddressTopic},
 		Follows:  []observe.Topic{observe.NetconfTopic},
 		Programs: true,
 		Silent:   func(have Resource) bool { return !have.announced() },

@@ -86,7 +86,7 @@ func (t *table) foreign() (count int) {
 }
 
 // Show writes what was found as the files would say it. Linkd's own rules are shown by what they were made of.
-func (k kind) Show(page *spec.Page, found []Resource, kept reconcile.Kept) {
+func (k kind) Show(doc *spec.Document, found []Resource, kept reconcile.JournalLookup) {
 	var policies policies
 	var own []*Chain
 	said := false
@@ -94,9 +94,9 @@ func (k kind) Show(page *spec.Page, found []Resource, kept reconcile.Kept) {
 		switch r := r.(type) {
 		case *foreign:
 			if r.Unreadable != nil {
-				page.Remark(r.NS, "", "not shown: what is in %s: %v", strings.TrimSpace(k.name+" "+r.Table), r.Unreadable)
+				doc.Remark(r.NS, "", "not shown: what is in %s: %v", strings.TrimSpace(k.name+" "+r.Table), r.Unreadable)
 			} else {
-				page.Remark(r.NS, "", "not shown: rules in the table %s of %s that linkd did not make: %d", r.Table, k.name, r.Rules)
+				doc.Remark(r.NS, "", "not shown: rules in the table %s of %s that linkd did not make: %d", r.Table, k.name, r.Rules)
 			}
 		case *Policy:
 			if _, is := kept(r.ID()); is || r.Target != "ACCEPT" {
@@ -113,21 +113,21 @@ func (k kind) Show(page *spec.Page, found []Resource, kept reconcile.Kept) {
 	c, loopback := k.parseConfig(own)
 	c.Policies = policies
 	for _, chain := range k.misunderstood(c, loopback, own) {
-		page.Remark(chain.NS, "", "the chain %s in the table %s of %s is not quite what is made of this", chain.Name, chain.Table, k.name)
+		doc.Remark(chain.NS, "", "the chain %s in the table %s of %s is not quite what is made of this", chain.Name, chain.Table, k.name)
 	}
-	page.Namespace(found[0].ID().NS).Set(k.name, c)
+	doc.Namespace(found[0].ID().NS).Set(k.name, c)
 }
 
 // misunderstood are the chains that the config would not make as they are.
 func (k kind) misunderstood(c config, loopback bool, found []*Chain) (other []*Chain) {
 	lang := spec.Language{Namespace: []spec.Key{sysctl.NamespaceKey(), k.key()}}
-	page := spec.NewPage(lang)
-	page.Declare(spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}, true)
-	page.Namespace(spec.Host).Set(k.name, c)
+	doc := spec.NewDocument(lang)
+	doc.Declare(spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}, true)
+	doc.Namespace(spec.Host).Set(k.name, c)
 	if loopback {
-		page.Namespace(spec.Host).Set("sysctls", map[string]int{"net.ipv4.conf.all.route_localnet": 1})
+		doc.Namespace(spec.Host).Set("sysctls", map[string]int{"net.ipv4.conf.all.route_localnet": 1})
 	}
-	text, err := page.YAML()
+	text, err := doc.YAML()
 	if err != nil {
 		return found
 	}

@@ -16,13 +16,13 @@ import (
 // shown is what show prints of the lab.
 func (l lab) shown(kept ...string) string {
 	l.Helper()
-	page := spec.NewPage(language)
-	page.Declare(spec.Namespace{Name: "lab", Selector: spec.Selector{Scheme: "name", Value: "lab"}}, true)
+	doc := spec.NewDocument(language)
+	doc.Declare(spec.Namespace{Name: "lab", Selector: spec.Selector{Scheme: "name", Value: "lab"}}, true)
 	ns := l.open()
 	for _, f := range []family{ipv4, ipv6} {
 		found, err := kind{f}.survey(context.Background(), ns)
 		conform.Must(l, err)
-		kind{f}.Show(page, found, func(id spec.ID) (string, bool) {
+		kind{f}.Show(doc, found, func(id spec.ID) (string, bool) {
 			for _, key := range kept {
 				if id.Kind+"/"+id.Key == key {
 					return "", true
@@ -31,7 +31,7 @@ func (l lab) shown(kept ...string) string {
 			return "", false
 		})
 	}
-	text, err := page.YAML()
+	text, err := doc.YAML()
 	conform.Must(l, err)
 	return string(text)
 }

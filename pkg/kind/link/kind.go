@@ -14,7 +14,7 @@ import (
 var Kind = reconcile.Register[*Link]("link", kind{}, capabilities)
 
 var capabilities = reconcile.Capabilities[*Link]{
-	Hears:    []observe.Topic{observe.LinkTopic},
+	Topics:   []observe.Topic{observe.LinkTopic},
 	Link:     kind{}.OnLink,
 	Connect:  kind{}.Connect,
 	Settings: kind{},
@@ -51,7 +51,7 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 			fs.Differ("mark", l.Alias, mark)
 		}
 		if want.Type != have.Type {
-			fs.DifferForGood("kind", have.Type, want.Type)
+			fs.DifferReplace("kind", have.Type, want.Type)
 			return fs
 		}
 	}
@@ -59,9 +59,9 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 	case have.found.lost:
 		// A wrong guess would make it anew.
 	case want.Peer != nil && (have.Peer == nil || have.Peer.ID() != want.Peer.ID()):
-		fs.DifferForGood("peer", end(have.peerID()), end(want.peerID()))
+		fs.DifferReplace("peer", end(have.peerID()), end(want.peerID()))
 	case want.hasParent() && have.Parent != want.Parent:
-		fs.DifferForGood("parent", end(have.Parent), end(want.Parent))
+		fs.DifferReplace("parent", end(have.Parent), end(want.Parent))
 	}
 	reconcile.Compare(&fs, "mac", want.MAC, l.MAC)
 	reconcile.Compare(&fs, "mtu", want.MTU, l.MTU)
@@ -94,16 +94,16 @@ func (kind) Before(want, have *Link) (string, bool) {
 	a := attributes{MAC: want.MAC, MTU: want.MTU, TxQueueLen: want.TxQueueLen, Up: want.Up}
 	if have.found != nil {
 		l, up := have.found.link, have.found.link.Up()
-		keepOld(&a.MAC, l.MAC)
-		keepOld(&a.MTU, l.MTU)
-		keepOld(&a.TxQueueLen, l.TxQLen)
-		keepOld(&a.Up, up)
+		copyIfManaged(&a.MAC, l.MAC)
+		copyIfManaged(&a.MTU, l.MTU)
+		copyIfManaged(&a.TxQueueLen, l.TxQLen)
+		copyIfManaged(&a.Up, up)
 	}
 	text, err := json.Marshal(a)
 	return string(text), err == nil
 }
 
-func keepOld[T any](managed **T, old T) {
+func copyIfManaged[T any](managed **T, old T) {
 	if *managed != nil {
 		*managed = &old
 	}

@@ -81,9 +81,9 @@ func (l *Link) Origin() spec.Source { return l.Source }
 
 // Relations implements spec.Resource.
 func (l *Link) Relations() spec.Relations {
-	r := spec.Relations{OnlyFound: l.OnlyFound(), Reaches: l.reaches(), AlsoMakes: l.alsoMakes()}
+	r := spec.Relations{OnlyFound: l.OnlyFound(), OtherNS: l.reaches(), AlsoMakes: l.alsoMakes()}
 	if home, fetched := l.Home(); fetched {
-		r.Home = home
+		r.FetchedFrom = home
 	}
 	if l.hasParent() {
 		r.StandsOn = []spec.ID{l.Parent}

@@ -160,7 +160,7 @@ func compareOptions(fs *reconcile.Fields, o Options, have map[uint16][]byte) {
 		switch {
 		case !o.differs(have):
 		case o.fixed != nil && o.fixed(h, o.want):
-			fs.DifferForGood(o.name, o.say(h), o.say(o.want))
+			fs.DifferReplace(o.name, o.say(h), o.say(o.want))
 		default:
 			fs.Differ(o.name, o.say(h), o.say(o.want))
 		}

@@ -39,21 +39,21 @@ func (k kind) survey(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 
 // Show writes what was found as the files would say it. An interface of a kind that linkd can make is taken over, and any
 // other is existing.
-func (kind) Show(page *spec.Page, found []*Link, kept reconcile.Kept) {
+func (kind) Show(doc *spec.Document, found []*Link, kept reconcile.JournalLookup) {
 	for _, l := range found {
-		s := shown{page: page, Link: l}
+		s := shown{doc: doc, Link: l}
 		s.wrote, _ = kept(l.ID())
 		if l.Peer != nil {
 			s.peerWrote, _ = kept(l.Peer.ID())
 		}
 		if err := spec.CheckIfName(l.Name); err != nil {
-			page.Remark(l.NS, "", "not shown: %v", err)
+			doc.Remark(l.NS, "", "not shown: %v", err)
 			continue
 		}
 		t := typeNamed(l.Type)
 		switch why := s.notTaken(t); {
 		case why != "":
-			page.Remark(l.NS, l.Name, "not taken over, because %s", why)
+			doc.Remark(l.NS, l.Name, "not taken over, because %s", why)
 			s.existing()
 		case t == nil || l.found.mark != "" || s.wrote != "":
 			// Of what a file says that it is existing, it is not said otherwise.
@@ -69,7 +69,7 @@ func (kind) Show(page *spec.Page, found []*Link, kept reconcile.Kept) {
 // shown is an interface that is put on a page.
 type shown struct {
 	*Link
-	page *spec.Page
+	doc *spec.Document
 	// wrote is what linkd has made of an existing interface, by the journal, and peerWrote of its other end.
 	wrote, peerWrote string
 }
@@ -116,14 +116,14 @@ func (s shown) pair(t *Type) {
 	type ends struct {
 		Ends [2]spec.MergedMapping `yaml:"ends"`
 	}
-	s.page.Link(spec.LinkEntry{
+	s.doc.Link(spec.LinkEntry{
 		ID: s.cable(s.Peer), Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}, {NS: s.Peer.NS, Dev: s.Peer.Name}},
 		Write: func(string) any {
 			both := ends{}
 			for i, l := range []*Link{s.Link, s.Peer} {
 				fields := l.fields()
-				fields.NetNS, fields.Name = spec.NSRef(s.page.Reference(l.NS)), spec.IfName(l.Name)
-				both.Ends[i] = spec.MergedMapping{fields, s.page.End(l.NS, l.Name)}
+				fields.NetNS, fields.Name = spec.NSRef(s.doc.Reference(l.NS)), spec.IfName(l.Name)
+				both.Ends[i] = spec.MergedMapping{fields, s.doc.End(l.NS, l.Name)}
 			}
 			return spec.MergedMapping{common{Kind: t.Name, Adopt: !Marked(s.found.link) || !Marked(s.Peer.found.link)}, both}
 		},
@@ -133,10 +133,10 @@ func (s shown) pair(t *Type) {
 func (s shown) single(t *Type) {
 	for _, o := range t.optionsOf() {
 		if o.standsIn(s.found.link.Data) {
-			s.page.Remark(s.NS, s.Name, "%s is not shown: for a moment the kernel goes by another value", o.name)
+			s.doc.Remark(s.NS, s.Name, "%s is not shown: for a moment the kernel goes by another value", o.name)
 		}
 	}
-	s.page.Link(spec.LinkEntry{
+	s.doc.Link(spec.LinkEntry{
 		ID: s.cable(nil), Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}},
 		Write: func(id string) any {
 			own := spec.MergedMapping{t.found(s.found.link), s.found.more}
@@ -144,7 +144,7 @@ func (s shown) single(t *Type) {
 				parent := parentRef{Name: spec.IfName(s.Parent.Key)}
 				// A name alone is a link of the same namespace, if the files declare that, and else of linkd's own.
 				if s.NS != spec.Host {
-					parent.NetNS = spec.NSRef(s.page.Reference(s.Parent.NS))
+					parent.NetNS = spec.NSRef(s.doc.Reference(s.Parent.NS))
 				}
 				own = append(spec.MergedMapping{map[string]parentRef{parentKey: parent}}, own...)
 			}
@@ -174,19 +174,19 @@ func (s shown) existing() {
 		own = spec.MergedMapping{o}
 	}
 	entry.Write = func(id string) any { return s.written(id, common{Kind: existing}, own, fields) }
-	s.page.Link(entry)
+	s.doc.Link(entry)
 }
 
 // written is an entry of one interface. Its name need not be said where it is the link's ID.
 func (s shown) written(id string, c common, own spec.MergedMapping, fields *endFields) spec.MergedMapping {
 	place := endFields{}
-	if ref := s.page.Reference(s.NS); ref != spec.Host {
+	if ref := s.doc.Reference(s.NS); ref != spec.Host {
 		place.NetNS = spec.NSRef(ref)
 	}
 	if id != s.Name {
 		place.Name = spec.IfName(s.Name)
 	}
-	return spec.MergedMapping{c, place, own, fields, s.page.End(s.NS, s.Name)}
+	return spec.MergedMapping{c, place, own, fields, s.doc.End(s.NS, s.Name)}
 }
 
 const loopback = "lo"

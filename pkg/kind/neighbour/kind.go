@@ -15,7 +15,7 @@ import (
 // Kind is the neighbours. They go with their device, and when it is set down or given another MAC address. Proxy entries
 // are not announced at all, and the others not always with what tells that they are somebody's.
 var Kind = reconcile.Register[*Neighbour](kindName, kind{}, reconcile.Capabilities[*Neighbour]{
-	Hears:     []observe.Topic{observe.NeighbourTopic, observe.LinkTopic},
+	Topics:    []observe.Topic{observe.NeighbourTopic, observe.LinkTopic},
 	Silent:    reconcile.Always[*Neighbour],
 	FromID:    kind{}.FromID,
 	Link:      kind{}.OnLink,

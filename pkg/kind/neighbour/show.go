@@ -9,18 +9,18 @@ import (
 )
 
 // Show writes what was found as the files would say it.
-func (kind) Show(page *spec.Page, found []*Neighbour, _ reconcile.Kept) {
+func (kind) Show(doc *spec.Document, found []*Neighbour, _ reconcile.JournalLookup) {
 	// The kernel's order is that of a hash (neigh_dump_table in net/core/neighbour.c).
 	byAddress := slices.SortedStableFunc(slices.Values(found), func(a, b *Neighbour) int { return a.To.Compare(b.To) })
 	for _, n := range byAddress {
 		e := entry{To: neighbourIP(n.To), MAC: spec.AnyMAC(n.MAC), Proxy: n.Proxy}
 		switch err := spec.Unwritable(n.NS, n.Dev, e); {
 		case n.Proto != 0 && n.Proto != address.Mark, !n.Proxy && n.State != permanent:
-			page.LeaveOut(n.NS, n.Dev, "neighbour", "that a program looks after")
+			doc.LeaveOut(n.NS, n.Dev, "neighbour", "that a program looks after")
 		case err != nil:
-			page.LeaveOut(n.NS, n.Dev, "neighbour", "that cannot be written: "+err.Error())
+			doc.LeaveOut(n.NS, n.Dev, "neighbour", "that cannot be written: "+err.Error())
 		default:
-			spec.Append(page.End(n.NS, n.Dev), keyName, e)
+			spec.Append(doc.End(n.NS, n.Dev), keyName, e)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // Kind is names in /run/netns. They are things of linkd's own namespace.
 var Kind = reconcile.Register[*Name]("netns", kind{}, reconcile.Capabilities[*Name]{
-	Hears:     []observe.Topic{observe.NamespaceTopic},
+	Topics:    []observe.Topic{observe.NamespaceTopic},
 	FromID:    kind{}.FromID,
 	Complete:  kind{}.Complete,
 	Ownership: reconcile.Ownership[*Name]{Fingerprint: kind{}.Fingerprint},

@@ -41,14 +41,14 @@ func (kind) survey(ns *observe.NS) ([]*Name, error) {
 
 // Show writes what was found as the files would say it. The namespace of a process is not to be made without the process,
 // where the name was given to it later (ip-netns(8), attach); nothing tells that from a process that was started in it.
-func (kind) Show(page *spec.Page, found []*Name, kept reconcile.Kept) {
+func (kind) Show(doc *spec.Document, found []*Name, kept reconcile.JournalLookup) {
 	for _, n := range found {
 		_, ours := kept(n.ID())
 		switch {
 		case n.exposes:
-			page.Namespace(n.Name).Set(exposeKey, true)
+			doc.Namespace(n.Name).Set(exposeKey, true)
 		case n.Made && (ours || !n.inhabited):
-			page.Namespace(n.Name).Set(createKey, true)
+			doc.Namespace(n.Name).Set(createKey, true)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // Kind is ports.
 var Kind = reconcile.Register[*Port](kindName, kind{}, reconcile.Capabilities[*Port]{
-	Hears:     []observe.Topic{observe.LinkTopic},
+	Topics:    []observe.Topic{observe.LinkTopic},
 	Link:      kind{}.OnLink,
 	Settings:  kind{},
 	Fill:      kind{}.Fill,

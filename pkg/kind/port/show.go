@@ -12,20 +12,20 @@ import (
 )
 
 // Show writes what was found as the files would say it.
-func (kind) Show(page *spec.Page, found []*Port, kept reconcile.Kept) {
+func (kind) Show(doc *spec.Document, found []*Port, kept reconcile.JournalLookup) {
 	for _, p := range found {
 		var managed savedValues
 		wrote, _ := kept(p.ID())
 		_ = json.Unmarshal([]byte(wrote), &managed)
 		if p.master() != "" {
 			if spec.CheckIfName(p.master()) != nil {
-				page.Remark(p.NS, p.Dev, "not shown: its master %q, whose name cannot be written", p.master())
+				doc.Remark(p.NS, p.Dev, "not shown: its master %q, whose name cannot be written", p.master())
 				continue
 			}
-			page.End(p.NS, p.Dev).Set(masterKey, spec.IfName(p.master()))
+			doc.End(p.NS, p.Dev).Set(masterKey, spec.IfName(p.master()))
 		}
 		if f := p.fields(managed); f != (fields{}) {
-			page.End(p.NS, p.Dev).Set(portKey, f)
+			doc.End(p.NS, p.Dev).Set(portKey, f)
 		}
 	}
 }

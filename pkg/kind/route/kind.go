@@ -14,7 +14,7 @@ import (
 // Kind is the routes. The kernel does not announce an IPv4 route that goes because its device goes down or loses its
 // last address (fib_flush in net/ipv4/fib_frontend.c), so those are heard too.
 var Kind = reconcile.Register[*Route](kindName, kind{}, reconcile.Capabilities[*Route]{
-	Hears:     []observe.Topic{observe.RouteTopic, observe.LinkTopic, observe.AddressTopic},
+	Topics:    []observe.Topic{observe.RouteTopic, observe.LinkTopic, observe.AddressTopic},
 	Ownership: reconcile.Ownership[*Route]{Adopts: kind{}.ComesWith},
 	Show:      kind{}.Show,
 })
@@ -127,7 +127,7 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 // ComesWith tells whether a file asks to take over have with its link: a route that leads elsewhere is another's, though it
 // has the same ID, and one of which linkd does not know everything would lose that by being replaced.
 func (kind) ComesWith(want, have *Route) bool {
-	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.unspeakable() == "" && have.byHand()
+	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.whyNotInFiles() == "" && have.isAdministrators()
 }
 
 // compareWhere compares where the packets go. The kernel's word on a way, that it is dead or has no carrier, is not of

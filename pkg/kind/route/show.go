@@ -13,17 +13,17 @@ import (
 
 // Show writes what was found as the files would say it: a route by way of one device is the device's, and any other its
 // namespace's.
-func (kind) Show(page *spec.Page, found []*Route, _ reconcile.Kept) {
+func (kind) Show(doc *spec.Document, found []*Route, _ reconcile.JournalLookup) {
 	for _, r := range found {
 		dev, why := r.device(), r.withheld()
 		switch {
 		case why == byItself:
 		case why != "":
-			page.LeaveOut(r.NS, dev, "route", why)
+			doc.LeaveOut(r.NS, dev, "route", why)
 		case dev == "":
-			spec.Append(page.Namespace(r.NS), keyName, r.namespaceEntry())
+			spec.Append(doc.Namespace(r.NS), keyName, r.namespaceEntry())
 		default:
-			spec.Append(page.End(r.NS, dev), keyName, r.endEntry())
+			spec.Append(doc.End(r.NS, dev), keyName, r.endEntry())
 		}
 	}
 }
@@ -36,10 +36,10 @@ func (r *Route) withheld() string {
 	switch {
 	case r.Proto == unix.RTPROT_KERNEL:
 		return byItself
-	case !r.byHand():
+	case !r.isAdministrators():
 		return "of " + Protocol(r.Proto).String() + ", which looks after them itself"
-	case r.unspeakable() != "":
-		return r.unspeakable() + ", which cannot be written"
+	case r.whyNotInFiles() != "":
+		return r.whyNotInFiles() + ", which cannot be written"
 	case r.Sibling != "":
 		return "beside another one to the same destination, which cannot be written"
 	}

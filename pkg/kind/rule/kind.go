@@ -17,7 +17,7 @@ import (
 
 // Kind is the policy rules.
 var Kind = reconcile.Register[*Rule](kindName, kind{}, reconcile.Capabilities[*Rule]{
-	Hears:     []observe.Topic{observe.RuleTopic},
+	Topics:    []observe.Topic{observe.RuleTopic},
 	Ownership: reconcile.Ownership[*Rule]{Separate: true},
 	Show:      kind{}.Show,
 })

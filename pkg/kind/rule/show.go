@@ -12,22 +12,22 @@ import (
 )
 
 // Show writes what was found as the files would say it: the order is that in which they are asked.
-func (kind) Show(page *spec.Page, found []*Rule, _ reconcile.Kept) {
+func (kind) Show(doc *spec.Document, found []*Rule, _ reconcile.JournalLookup) {
 	for _, r := range found {
 		e := r.entry()
 		err := spec.Unwritable(r.NS, "", e)
 		switch {
 		case r.Proto == unix.RTPROT_KERNEL:
 		case !r.byHand():
-			page.LeaveOut(r.NS, "", "policy rule", "of "+r.Proto.String()+", which looks after them itself")
+			doc.LeaveOut(r.NS, "", "policy rule", "of "+r.Proto.String()+", which looks after them itself")
 		case r.Extra != "":
-			page.LeaveOut(r.NS, "", "policy rule", "with"+r.Extra+", which cannot be written")
+			doc.LeaveOut(r.NS, "", "policy rule", "with"+r.Extra+", which cannot be written")
 		case r.Sibling != "":
-			page.LeaveOut(r.NS, "", "policy rule", "beside one that asks for the same, which cannot be written")
+			doc.LeaveOut(r.NS, "", "policy rule", "beside one that asks for the same, which cannot be written")
 		case err != nil:
-			page.LeaveOut(r.NS, "", "policy rule", "that cannot be written: "+err.Error())
+			doc.LeaveOut(r.NS, "", "policy rule", "that cannot be written: "+err.Error())
 		default:
-			spec.Append(page.Namespace(r.NS), keyName, e)
+			spec.Append(doc.Namespace(r.NS), keyName, e)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 // Kind is the sysctls. Only some of them are announced (netconf: forwarding, proxy_arp, rp_filter and their like), and
 // a device's come with the device.
 var Kind = reconcile.Register[Sysctl](kindName, kind{}, reconcile.Capabilities[Sysctl]{
-	Hears:     []observe.Topic{observe.NetconfTopic, observe.LinkTopic},
+	Topics:    []observe.Topic{observe.NetconfTopic, observe.LinkTopic},
 	Silent:    reconcile.Always[Sysctl],
 	FromID:    kind{}.FromID,
 	Settings:  kind{},

@@ -107,7 +107,7 @@ func follows(family, template, name string) bool {
 }
 
 // Show writes what was found as the files would say it.
-func (kind) Show(page *spec.Page, found []Sysctl, _ reconcile.Kept) {
+func (kind) Show(doc *spec.Document, found []Sysctl, _ reconcile.JournalLookup) {
 	namespaces, devices := map[string]map[string]value{}, map[spec.End]map[string]value{}
 	for _, s := range found {
 		parts := strings.Split(s.Path, "/")
@@ -121,10 +121,10 @@ func (kind) Show(page *spec.Page, found []Sysctl, _ reconcile.Kept) {
 		}
 	}
 	for ns, values := range namespaces {
-		page.Namespace(ns).Set(keyName, values)
+		doc.Namespace(ns).Set(keyName, values)
 	}
 	for end, values := range devices {
-		page.End(end.NS, end.Dev).Set(keyName, values)
+		doc.End(end.NS, end.Dev).Set(keyName, values)
 	}
 }
 

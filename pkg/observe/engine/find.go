@@ -63,8 +63,8 @@ type Finder struct {
 	groups              groups
 
 	mu       sync.Mutex
-	targets  map[string]*target // by the name of the namespace
-	counts   map[string]*count  // by the label
+	targets  map[string]*target     // by the name of the namespace
+	counts   map[string]*labelCount // by the label
 	watching bool
 	down     error         // why the engine cannot be asked
 	added    chan struct{} // there are targets, or labels, that nothing is known of
@@ -96,7 +96,7 @@ func Systemd() *Finder { return newFinder("unit", "systemd", "unit", systemd{}, 
 func newFinder(scheme, name, thing string, engine engine, misused error) *Finder {
 	return &Finder{
 		scheme: scheme, name: name, thing: thing, engine: engine, misused: misused,
-		targets: map[string]*target{}, counts: map[string]*count{}, added: make(chan struct{}, 1),
+		targets: map[string]*target{}, counts: map[string]*labelCount{}, added: make(chan struct{}, 1),
 	}
 }
 

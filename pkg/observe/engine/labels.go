@@ -13,8 +13,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// count is who has a label.
-type count struct {
+// labelCount is who has a label.
+type labelCount struct {
 	instances []spec.Instance
 	answered  chan struct{}
 	missed    bool // somebody has gone on without the answer
@@ -31,7 +31,7 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 	c, watching, down := f.counts[label], f.watching, f.down
 	if c == nil {
 		// Who asks before anybody watches is told directly, and has to be told of what changed until that began.
-		c = &count{answered: make(chan struct{}), missed: !watching}
+		c = &labelCount{answered: make(chan struct{}), missed: !watching}
 		f.counts[label] = c
 		f.wake()
 	}
@@ -72,7 +72,7 @@ func (f *Finder) SetTemplates(templates []spec.Selector) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	maps.DeleteFunc(f.counts, func(label string, _ *count) bool { return !wanted[label] })
+	maps.DeleteFunc(f.counts, func(label string, _ *labelCount) bool { return !wanted[label] })
 }
 
 // named gives instances the selectors by which this finder finds them.

@@ -15,13 +15,13 @@ import (
 // gone is not, and what is no news is not told as such.
 func TestEventsTellWhoHasALabel(t *testing.T) {
 	f := newFinder("docker", "Docker", "container", nil, nil)
-	known := &count{answered: make(chan struct{}), instances: f.named([]spec.Instance{{Name: "db", ID: "1", Labels: map[string]string{"tier": "back"}}})}
+	known := &labelCount{answered: make(chan struct{}), instances: f.named([]spec.Instance{{Name: "db", ID: "1", Labels: map[string]string{"tier": "back"}}})}
 	close(known.answered)
 	f.counts["tier"] = known
-	exact := &count{answered: make(chan struct{})}
+	exact := &labelCount{answered: make(chan struct{})}
 	close(exact.answered)
 	f.counts["tier=front"] = exact
-	f.counts["never-answered"] = &count{answered: make(chan struct{})}
+	f.counts["never-answered"] = &labelCount{answered: make(chan struct{})}
 
 	var told strings.Builder
 	for _, e := range []event{
@@ -66,7 +66,7 @@ func TestAllLabelsWaitTogether(t *testing.T) {
 	}
 }
 
-func names(c *count) []string {
+func names(c *labelCount) []string {
 	var all []string
 	for _, i := range c.instances {
 		all = append(all, i.Name+" "+i.Selector.String())

@@ -26,7 +26,7 @@ type witness struct {
 func newWitness(t *testing.T, have string) *witness {
 	w := &witness{bench: newBench(t, have)}
 	w.engine.log = slog.New(slog.NewTextHandler(&w.log, nil))
-	w.engine.Tell = func(events []Event) {
+	w.engine.OnEvents = func(events []Event) {
 		for i := range events {
 			w.told = append(w.told, strings.TrimRight(events[i].String(), " "))
 		}
@@ -112,7 +112,7 @@ func TestADriftIsPutDownToWhoeverWasHeardOf(t *testing.T) {
 	}
 	ip := observe.Cause{Port: 7, PID: 7, Command: "ip"}
 	hear := func(by observe.Cause) {
-		w.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, By: by}})
+		w.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic, By: by}})
 	}
 
 	undo()
@@ -124,7 +124,7 @@ func TestADriftIsPutDownToWhoeverWasHeardOf(t *testing.T) {
 
 	// The kernel says who it was while linkd is putting it right.
 	late := ip
-	w.engine.Late = func(ns string, topic observe.Topic) observe.Cause {
+	w.engine.LateCause = func(ns string, topic observe.Topic) observe.Cause {
 		if ns == spec.Host && topic == observe.LinkTopic && w.things[parseID("host/box/a")].value == "1" {
 			return late
 		}
@@ -137,7 +137,7 @@ func TestADriftIsPutDownToWhoeverWasHeardOf(t *testing.T) {
 	undo()
 	w.tells("it is linkd", told(""), logged(""))
 	// Before linkd did anything it cannot have been linkd.
-	w.engine.Late = func(string, observe.Topic) observe.Cause { return late }
+	w.engine.LateCause = func(string, observe.Topic) observe.Cause { return late }
 	undo()
 	w.tells("it is somebody else", told("  by process 8 (iptables-restor)"), logged(", by process 8 (iptables-restor)"))
 }
@@ -157,6 +157,6 @@ state     lab/box/b is pending  (there is no namespace at /nowhere)  a.yaml:2
 level=INFO msg=create id=host/box/a op=create file=a.yaml:1
 level=INFO msg="there is no namespace at /nowhere" id=lab/box/b state=pending file=a.yaml:2
 `)
-	w.engine.Repopulate(wants("host/box/a"), true)
+	w.engine.WantTemplates(wants("host/box/a"), true)
 	w.tells("it is not declared any more", "state     lab/box/b was pending, is gone\n", "")
 }

@@ -31,31 +31,31 @@ func TestPage(t *testing.T) {
 		Namespace: []Key{NewKey("first", "", func(*Context, paged) {}), NewKey("second", "", func(*Context, []paged) {})},
 		Link:      Link{End: []Key{NewKey("first", "", func(*Context, string) {}), NewKey("second", "", func(*Context, []string) {})}},
 	}
-	page := NewPage(lang)
-	page.Declare(Namespace{Name: Host, Selector: Selector{Scheme: Host}}, true)
-	page.Declare(Namespace{Name: "blue", Selector: Selector{Scheme: "name", Value: "blue"}}, true)
-	page.Declare(Namespace{Name: "ct", Selector: Selector{Scheme: "process", Value: "sleep 1"}}, true)
-	page.Declare(Namespace{Name: "pid:7", Selector: Selector{Scheme: "pid", Value: "7"}}, false)
-	page.Namespace("blue").Set("second", []paged{{Word: "w", Number: ref(0)}})
-	page.Namespace("blue").Set("first", paged{
+	doc := NewDocument(lang)
+	doc.Declare(Namespace{Name: Host, Selector: Selector{Scheme: Host}}, true)
+	doc.Declare(Namespace{Name: "blue", Selector: Selector{Scheme: "name", Value: "blue"}}, true)
+	doc.Declare(Namespace{Name: "ct", Selector: Selector{Scheme: "process", Value: "sleep 1"}}, true)
+	doc.Declare(Namespace{Name: "pid:7", Selector: Selector{Scheme: "pid", Value: "7"}}, false)
+	doc.Namespace("blue").Set("second", []paged{{Word: "w", Number: ref(0)}})
+	doc.Namespace("blue").Set("first", paged{
 		Word: "no", Number: ref(7), Flag: &off, Words: []string{"1", "true", "null", "", "a: b"}, Map: map[string]string{"b": "x", "a": "#y"},
 		Deep: []paged{
 			{Word: "a word that takes its room and then some more of it and yet more of the line", inner: inner{&mac}, Source: Source{File: "f"}},
 			{Word: "more", Words: []string{"!x", "~"}},
 		},
 	})
-	page.Namespace("pid:7").Set("first", paged{Word: "not shown"})
+	doc.Namespace("pid:7").Set("first", paged{Word: "not shown"})
 
 	own := struct {
 		Kind string `yaml:"kind"`
 	}{"thing"}
 	link := func(id string, names []string, onlyWithKeys bool, ends ...End) {
-		page.Link(LinkEntry{ID: id, Names: names, Ends: ends, OnlyWithKeys: onlyWithKeys, Write: func(string) any {
+		doc.Link(LinkEntry{ID: id, Names: names, Ends: ends, OnlyWithKeys: onlyWithKeys, Write: func(string) any {
 			parts := MergedMapping{own}
 			for _, end := range ends {
 				parts = append(parts, struct {
 					In string `yaml:"in"`
-				}{page.Reference(end.NS)}, page.End(end.NS, end.Dev))
+				}{doc.Reference(end.NS)}, doc.End(end.NS, end.Dev))
 			}
 			return parts
 		}})
@@ -66,15 +66,15 @@ func TestPage(t *testing.T) {
 	link("", []string{"eth1", "ct-eth1"}, false, End{"ct", "eth1"})
 	link("", []string{"lo", "blue-lo"}, true, End{"blue", "lo"})
 	link("", []string{"far"}, false, End{"pid:7", "far"})
-	page.End("ct", "eth1").Set("second", []string{"x", "y"})
-	page.End("ct", "eth1").Set("first", "z")
-	page.LeaveOut("ct", "eth1", "address", "that runs out")
-	page.LeaveOut("ct", "eth1", "route", "of bird")
-	page.LeaveOut("ct", "eth1", "route", "of bird")
-	page.LeaveOut("blue", "gone", "route", "of bird")
-	page.Remark("blue", "", "it is called %s", "b\nlue \x1b[m")
+	doc.End("ct", "eth1").Set("second", []string{"x", "y"})
+	doc.End("ct", "eth1").Set("first", "z")
+	doc.LeaveOut("ct", "eth1", "address", "that runs out")
+	doc.LeaveOut("ct", "eth1", "route", "of bird")
+	doc.LeaveOut("ct", "eth1", "route", "of bird")
+	doc.LeaveOut("blue", "gone", "route", "of bird")
+	doc.Remark("blue", "", "it is called %s", "b\nlue \x1b[m")
 
-	text, err := page.YAML()
+	text, err := doc.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,22 +122,22 @@ links:
 	}
 
 	// What is written is read as it was, and so is the JSON.
-	json, err := page.JSON()
+	json, err := doc.JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range [][]byte{text, json} {
-		var doc yaml.Node
-		if err := yaml.Unmarshal(text, &doc); err != nil {
+		var parsed yaml.Node
+		if err := yaml.Unmarshal(text, &parsed); err != nil {
 			t.Fatal(err)
 		}
 		var errs Errors
 		c := &Context{errs: &errs}
 		var read paged
-		if !c.Decode(ValueOf(ValueOf(ValueOf(doc.Content[0], "namespaces"), "blue"), "first"), &read) {
+		if !c.Decode(ValueOf(ValueOf(ValueOf(parsed.Content[0], "namespaces"), "blue"), "first"), &read) {
 			t.Fatal(errs)
 		}
-		written := page.Namespace("blue").values["first"].(paged)
+		written := doc.Namespace("blue").values["first"].(paged)
 		for _, p := range []*paged{&read, &written} {
 			p.Source = Source{}
 			for i := range p.Deep {
@@ -153,7 +153,7 @@ links:
 		"blue: it is called b?lue ?[m",
 		"links/ct-eth1: not shown: 1 address that runs out",
 		"links/ct-eth1: not shown: 2 routes of bird",
-	}, page.Remarks()); d != "" {
+	}, doc.Remarks()); d != "" {
 		t.Errorf("remarks (-want +got):\n%s", d)
 	}
 }

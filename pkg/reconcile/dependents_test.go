@@ -24,8 +24,8 @@ func TestAnEndLooksWhereItReaches(t *testing.T) {
 	m := newMachine(t, "", "host/box/a\nlab/box/b needs=host/box/a", "lab=name:lab")
 	m.answer()
 	m.kernel.things[parseID("lab/note/x")] = parse("lab/note/x needs=lab/box/b")[0]
-	m.Hear([]observe.News{{NS: "lab", Topic: observe.RouteTopic}})
-	m.Repopulate(m.wantsHere("lab/box/b needs=host/box/a"), true)
+	m.Notify([]observe.Notification{{NS: "lab", Topic: observe.RouteTopic}})
+	m.WantTemplates(m.wantsHere("lab/box/b needs=host/box/a"), true)
 	m.answer()
 	if !strings.Contains(m.stands(), "host/box/a failed to delete it would end what linkd did not make, so it stays: lab/note/x") {
 		t.Errorf("it stands\n%s", m.stands())

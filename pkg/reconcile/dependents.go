@@ -8,8 +8,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// spread makes a plan show its true reach: what needs a replaced resource is gone with it, and made again.
-func (c *comparison) spread() {
+// planDependents makes a plan show its true reach: what needs a replaced resource is gone with it, and made again.
+func (c *comparison) planDependents() {
 	var queue []spec.ID
 	for id, op := range c.ops {
 		if op.Verb == Replace || (op.Verb == Create && op.Have == nil) {
@@ -21,7 +21,7 @@ func (c *comparison) spread() {
 	}
 	// What needs two of them is said to be made again with the first, so that a plan is the same each time.
 	slices.SortFunc(queue, spec.ID.Compare)
-	dependents := c.all.needing()
+	dependents := c.all.allDependents()
 	for len(queue) > 0 {
 		cause := queue[0]
 		queue = queue[1:]
@@ -30,7 +30,7 @@ func (c *comparison) spread() {
 			if c.verdict(id).State != OK || (op != nil && op.Verb != Update) || have == nil {
 				continue
 			}
-			if _, fetched := homeOf(c.wanted(id)); fetched {
+			if _, fetched := fetchedFrom(c.wanted(id)); fetched {
 				// Where it is now, a look tells.
 				continue
 			}
@@ -55,7 +55,7 @@ func (c *comparison) victims() map[spec.ID][]spec.ID {
 		if all == nil {
 			all = c.found.losses()
 		}
-		victims[id] = c.withTheirs(op.ends(all), all)
+		victims[id] = c.withDependents(op.ends(all), all)
 	}
 	return victims
 }
@@ -79,10 +79,10 @@ func (c *comparison) refuseVictims() {
 		}
 		for _, victim := range victims {
 			beyond = beyond || victim.NS != id.NS
-			_, fetched := homeOf(c.found.get(victim))
-			if fetched && !leaving[victim] || !fetched && c.another(victim) {
+			_, fetched := fetchedFrom(c.found.get(victim))
+			if fetched && !leaving[victim] || !fetched && c.isForeign(victim) {
 				foreign = append(foreign, victim.String())
-				c.fear(scopeOf(victim), id)
+				c.noteInTheWay(scopeOf(victim), id)
 			}
 		}
 		if op.onlyMarked && (beyond || len(foreign) > 0) {
@@ -154,19 +154,19 @@ func (c *comparison) postponeEnd(id spec.ID, all []lookout) (postponed bool) {
 	return postponed
 }
 
-// fear notes that what is in a scope is in the way of an op.
-func (c *comparison) fear(s scope, id spec.ID) {
-	if c.feared[s] == nil {
-		c.feared[s] = map[spec.ID]bool{}
+// noteInTheWay notes that what is in a scope is in the way of an op.
+func (c *comparison) noteInTheWay(s scope, id spec.ID) {
+	if c.inTheWay[s] == nil {
+		c.inTheWay[s] = map[spec.ID]bool{}
 	}
-	c.feared[s][id] = true
+	c.inTheWay[s][id] = true
 }
 
-// withTheirs adds to what would end what would end with that.
-func (c *comparison) withTheirs(ends []spec.ID, all *losses) []spec.ID {
+// withDependents adds to what would end what would end with that.
+func (c *comparison) withDependents(ends []spec.ID, all *losses) []spec.ID {
 	for i := 0; i < len(ends); i++ {
 		r := c.found.get(ends[i])
-		if _, fetched := homeOf(r); r == nil || fetched {
+		if _, fetched := fetchedFrom(r); r == nil || fetched {
 			continue
 		}
 		for _, id := range all.with(r) {
@@ -178,9 +178,9 @@ func (c *comparison) withTheirs(ends []spec.ID, all *losses) []spec.ID {
 	return ends
 }
 
-// another tells whether others made what was found, and linkd will not make it again: something else may be wanted or
+// isForeign tells whether others made what was found, and linkd will not make it again: something else may be wanted or
 // remembered under the same ID.
-func (c *comparison) another(id spec.ID) bool {
+func (c *comparison) isForeign(id spec.ID) bool {
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
 	switch {
 	case c.claimed(c.kinds[id.Kind], c.found.get(id)), remembered && e.Set:
@@ -195,14 +195,14 @@ func (c *comparison) another(id spec.ID) bool {
 	return c.verdict(id).State != OK || len(c.kinds[id.Kind].Diff(c.wanted(id), c.found.get(id))) > 0
 }
 
-func (c *comparison) settleAll() {
+func (c *comparison) waitForAllNeeds() {
 	for id := range c.ops {
-		c.settle(id)
+		c.waitForNeeds(id)
 	}
 }
 
-// settle drops the op of a resource that has to wait for another, and says for which.
-func (c *comparison) settle(id spec.ID) Verdict {
+// waitForNeeds drops the op of a resource that has to wait for another, and says for which.
+func (c *comparison) waitForNeeds(id spec.ID) Verdict {
 	op := c.ops[id]
 	if op == nil || op.Verb == Delete || op.forget || c.settled[id] {
 		return c.verdict(id)
@@ -211,7 +211,7 @@ func (c *comparison) settle(id spec.ID) Verdict {
 	for _, need := range c.needs(op.Want) {
 		v, why := Verdict{State: OK}, ""
 		if c.wanted(need) != nil {
-			v = c.settle(need)
+			v = c.waitForNeeds(need)
 			why = v.Reason
 		} else if c.found.get(need) == nil {
 			v, why = Verdict{State: Pending}, "it is not there, and no file declares it"

@@ -27,12 +27,12 @@ func inOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
 	return slices.SortedFunc(maps.Keys(m), compare)
 }
 
-// picture is what was found, by namespace and kind.
-type picture map[string]map[string]map[spec.ID]spec.Resource
+// observed is what was found, by namespace and kind.
+type observed map[string]map[string]map[spec.ID]spec.Resource
 
-func (p picture) get(id spec.ID) spec.Resource { return p[id.NS][id.Kind][id] }
+func (p observed) get(id spec.ID) spec.Resource { return p[id.NS][id.Kind][id] }
 
-func (p picture) set(r spec.Resource) {
+func (p observed) set(r spec.Resource) {
 	id := r.ID()
 	if p[id.NS] == nil {
 		p[id.NS] = map[string]map[spec.ID]spec.Resource{}
@@ -43,7 +43,7 @@ func (p picture) set(r spec.Resource) {
 	p[id.NS][id.Kind][id] = r
 }
 
-func (p picture) ofKind(kind string) (found []spec.Resource) {
+func (p observed) ofKind(kind string) (found []spec.Resource) {
 	for _, kinds := range p {
 		for _, r := range kinds[kind] {
 			found = append(found, r)
@@ -52,7 +52,7 @@ func (p picture) ofKind(kind string) (found []spec.Resource) {
 	return found
 }
 
-func (p picture) all() (found []spec.Resource) {
+func (p observed) all() (found []spec.Resource) {
 	for _, kinds := range p {
 		for _, resources := range kinds {
 			for _, r := range resources {
@@ -74,10 +74,10 @@ func relationsOf(r spec.Resource) spec.Relations {
 // makes is the namespace that r makes, "" for none.
 func makes(r spec.Resource) string { return relationsOf(r).Makes }
 
-// reaches are the namespaces that r needs to be there, its own first.
-func reaches(r spec.Resource) []string {
+// namespacesOf are the namespaces that r needs to be there, its own first.
+func namespacesOf(r spec.Resource) []string {
 	own := r.ID().NS
-	if far := r.Relations().Reaches; far != "" {
+	if far := r.Relations().OtherNS; far != "" {
 		return []string{own, far}
 	}
 	return []string{own}
@@ -92,19 +92,19 @@ func alsoMakes(r spec.Resource) (twin spec.ID, is bool) {
 // losses index what was found in all namespaces by what it is lost with.
 type losses struct {
 	found []spec.Resource
-	// on are what stands on a resource, and in what ends with a namespace.
-	on map[spec.ID][]spec.ID
-	in map[string][]spec.ID
+	// resourcesOn are what stands on a resource, and in what ends with a namespace.
+	resourcesOn map[spec.ID][]spec.ID
+	in          map[string][]spec.ID
 	// ends are the ends of pairs, by where each is and what it refers to.
 	ends map[[2]spec.Place]spec.ID
 }
 
-func (p picture) losses() *losses {
-	l := &losses{found: p.all(), on: map[spec.ID][]spec.ID{}, in: map[string][]spec.ID{}, ends: map[[2]spec.Place]spec.ID{}}
+func (p observed) losses() *losses {
+	l := &losses{found: p.all(), resourcesOn: map[spec.ID][]spec.ID{}, in: map[string][]spec.ID{}, ends: map[[2]spec.Place]spec.ID{}}
 	for _, r := range l.found {
 		id, relations := r.ID(), r.Relations()
 		for _, base := range relations.StandsOn {
-			l.on[base] = append(l.on[base], id)
+			l.resourcesOn[base] = append(l.resourcesOn[base], id)
 		}
 		if relations.Other.Index != 0 {
 			l.ends[[2]spec.Place{relations.At, relations.Other}] = id
@@ -118,9 +118,9 @@ func (p picture) losses() *losses {
 
 // with are the resources that would be lost if r were deleted. Both ends of a pair, which refer to each other, go together.
 func (l *losses) with(r spec.Resource) []spec.ID {
-	lost := slices.Clone(l.on[r.ID()])
+	lost := slices.Clone(l.resourcesOn[r.ID()])
 	if at, other := placesOf(r); other.Index != 0 {
-		lost = append(lost, l.on[l.ends[[2]spec.Place{other, at}]]...)
+		lost = append(lost, l.resourcesOn[l.ends[[2]spec.Place{other, at}]]...)
 	}
 	if made := makes(r); made != "" {
 		lost = append(lost, l.in[made]...)

@@ -13,9 +13,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Paper is what the things in some namespaces are put on: a page of a file, or a picture. Shown are the names of those
+// Renderer is what the things in some namespaces are put on: a page of a file, or a picture. Shown are the names of those
 // that were declared to be shown; the others are those into which links of these lead.
-type Paper interface {
+type Renderer interface {
 	Declare(ns spec.Namespace, shown bool)
 	Shown() []string
 	// Absent is told of a namespace that was to be shown and cannot be, and Remark whatever else there is to say.
@@ -23,11 +23,11 @@ type Paper interface {
 	Remark(ns, dev, format string, args ...any)
 }
 
-// Choose declares, to the world and on paper, the namespaces that are to be shown: those that args name, or else
+// SelectNamespaces declares, to the world and on paper, the namespaces that are to be shown: those that args name, or else
 // linkd's own, all in observe.NetnsDir, and those that the files declare. It is an error that one of args is not there;
 // of the others the paper is told.
-func Choose(world *observe.World, paper Paper, declared map[string]spec.Namespace, args []string) error {
-	c := &choice{world: world, paper: paper, known: map[string]spec.Namespace{}, chosen: map[observe.Identity]bool{}}
+func SelectNamespaces(world *observe.World, paper Renderer, declared map[string]spec.Namespace, args []string) error {
+	c := &selection{world: world, paper: paper, known: map[string]spec.Namespace{}, chosen: map[observe.Identity]bool{}}
 	if err := c.gather(declared); err != nil {
 		return err
 	}
@@ -57,9 +57,9 @@ func Choose(world *observe.World, paper Paper, declared map[string]spec.Namespac
 	return nil
 }
 
-type choice struct {
+type selection struct {
 	world *observe.World
-	paper Paper
+	paper Renderer
 	known map[string]spec.Namespace
 	// byFile are the names that the files give.
 	byFile []string
@@ -67,7 +67,7 @@ type choice struct {
 }
 
 // gather finds out which namespaces have names.
-func (c *choice) gather(declared map[string]spec.Namespace) error {
+func (c *selection) gather(declared map[string]spec.Namespace) error {
 	c.known[spec.Host] = spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
 		ns := declared[name]
@@ -94,7 +94,7 @@ func (c *choice) gather(declared map[string]spec.Namespace) error {
 
 // nameFor is a name to declare a namespace under that is found by a selector: what the files call it, unless they have
 // it by its selector alone.
-func (c *choice) nameFor(s spec.Selector, name string) string {
+func (c *selection) nameFor(s spec.Selector, name string) string {
 	if !strings.Contains(name, ":") {
 		return name
 	}
@@ -108,7 +108,7 @@ func (c *choice) nameFor(s spec.Selector, name string) string {
 }
 
 // named is the name of the namespace that an argument means.
-func (c *choice) named(arg string) (string, error) {
+func (c *selection) named(arg string) (string, error) {
 	if _, known := c.known[arg]; known {
 		return arg, nil
 	}
@@ -130,7 +130,7 @@ func (c *choice) named(arg string) (string, error) {
 }
 
 // inFiles is the name that the files give to a namespace that was asked for by another.
-func (c *choice) inFiles(name string) string {
+func (c *selection) inFiles(name string) string {
 	asked, err := c.world.Open(name)
 	if err != nil {
 		return name
@@ -144,7 +144,7 @@ func (c *choice) inFiles(name string) string {
 }
 
 // all are the names of everything that is known, those that the files give first: two of them may mean one namespace.
-func (c *choice) all() []string {
+func (c *selection) all() []string {
 	names := append([]string{spec.Host}, c.byFile...)
 	for _, name := range slices.Sorted(maps.Keys(c.known)) {
 		if !slices.Contains(names, name) {
@@ -155,7 +155,7 @@ func (c *choice) all() []string {
 }
 
 // show puts a namespace on the page, unless it is there under another name.
-func (c *choice) show(name string) error {
+func (c *selection) show(name string) error {
 	ns, err := c.world.Open(name)
 	if err != nil || c.chosen[ns.Identity] {
 		return err

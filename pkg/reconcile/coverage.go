@@ -5,25 +5,25 @@ import (
 	"linkd/pkg/spec"
 )
 
-// extent is how much of a scope has to be looked at: all of it, or what belongs to a few links, which news names by
+// coverage is how much of a scope has to be looked at: all of it, or what belongs to a few links, which news names by
 // index and an op by name. A bridge of a thousand ports has as many links in one namespace, and mostly one changes.
-type extent struct {
+type coverage struct {
 	all     bool
 	indexes map[int]bool
 	names   map[string]bool
 }
 
-// narrowest is the number of links from which on it is cheaper to look at all.
-const narrowest = 16
+// maxLinks is the number of links from which on it is cheaper to look at all.
+const maxLinks = 16
 
-var everything = extent{all: true}
+var wholeScope = coverage{all: true}
 
-func (x extent) join(other extent) extent {
-	if x.all || other.all || len(x.indexes)+len(x.names)+len(other.indexes)+len(other.names) > narrowest {
-		return everything
+func (x coverage) join(other coverage) coverage {
+	if x.all || other.all || len(x.indexes)+len(x.names)+len(other.indexes)+len(other.names) > maxLinks {
+		return wholeScope
 	}
-	sum := extent{indexes: map[int]bool{}, names: map[string]bool{}}
-	for _, part := range []extent{x, other} {
+	sum := coverage{indexes: map[int]bool{}, names: map[string]bool{}}
+	for _, part := range []coverage{x, other} {
 		for i := range part.indexes {
 			sum.indexes[i] = true
 		}
@@ -34,21 +34,21 @@ func (x extent) join(other extent) extent {
 	return sum
 }
 
-func ofLinks(indexes []int) extent {
+func coverLinks(indexes []int) coverage {
 	if len(indexes) == 0 {
-		return everything
+		return wholeScope
 	}
-	x := extent{indexes: map[int]bool{}}
+	x := coverage{indexes: map[int]bool{}}
 	for _, i := range indexes {
 		x.indexes[i] = true
 	}
 	return x
 }
 
-// ofOp is what an op of a kind that is looked at by link changes in a namespace: its own link, and what comes into
+// coverageOf is what an op of a kind that is looked at by link changes in a namespace: its own link, and what comes into
 // being or goes with that.
-func (c *Core) ofOp(op *Op, ns string) extent {
-	x := extent{names: map[string]bool{}}
+func (c *Core) coverageOf(op *Op, ns string) coverage {
+	x := coverage{names: map[string]bool{}}
 	for _, r := range []spec.Resource{op.Want, op.Have, op.source} {
 		if r == nil {
 			continue
@@ -71,16 +71,16 @@ func (c *Core) ofOp(op *Op, ns string) extent {
 		}
 	}
 	if len(x.names) == 0 {
-		return everything
+		return wholeScope
 	}
 	return x
 }
 
-// sighting is what was found in a scope, or, where links is not nil, of those of its links.
-type sighting struct {
+// observation is what was found in a scope, or, where links is not nil, of those of its links.
+type observation struct {
 	scope scope
 	found []spec.Resource
-	links *extent
+	links *coverage
 	// names are those of the links that were there, by index.
 	names map[int]string
 	// byID is what was found, by ID, where links is nil.
@@ -89,16 +89,16 @@ type sighting struct {
 	memory *Memory
 }
 
-// narrowed are the links of an extent, if it is enough to look at what belongs to them; nil if all has to be looked at.
-func narrowed(k *Registered, ns *observe.NS, x extent, known bool) (*observe.Links, error) {
-	if x.all || !known || !k.narrow() {
+// coveredLinks are the links of an extent, if it is enough to look at what belongs to them; nil if all has to be looked at.
+func coveredLinks(k *Registered, ns *observe.NS, x coverage, known bool) (*observe.Links, error) {
+	if x.all || !known || !k.isByLink() {
 		return nil, nil
 	}
 	return ns.Some(x.indexes, x.names)
 }
 
-// on are the resources that belong to the links of an extent.
-func on(k *Registered, links *observe.Links, x extent, resources []spec.Resource) (some []spec.Resource) {
+// resourcesOn are the resources that belong to the links of an extent.
+func resourcesOn(k *Registered, links *observe.Links, x coverage, resources []spec.Resource) (some []spec.Resource) {
 	for _, r := range resources {
 		if name, _, _ := k.onLink(r); x.names[name] || links.ByName(name) != nil {
 			some = append(some, r)
@@ -107,9 +107,9 @@ func on(k *Registered, links *observe.Links, x extent, resources []spec.Resource
 	return some
 }
 
-// put makes what was sighted part of the picture, and has it compared.
-func (c *Core) put(k *Registered, s *sighting) {
-	p, todo := c.found.picture, c.plan.todo
+// observe makes what was sighted part of the picture, and has it compared.
+func (c *Core) observe(k *Registered, s *observation) {
+	p, todo := c.found.observed, c.plan.todo
 	if p[s.scope.ns] == nil {
 		p[s.scope.ns] = map[string]map[spec.ID]spec.Resource{}
 	}
@@ -120,7 +120,7 @@ func (c *Core) put(k *Registered, s *sighting) {
 	if s.memory != nil {
 		c.found.memories[s.scope] = s.memory
 	}
-	if gone, fresh, ok := c.putChanges(s, before); ok {
+	if gone, fresh, ok := c.observeChanges(s, before); ok {
 		c.protect(gone, fresh)
 		c.forgetUnmade(s, first)
 		return
@@ -141,21 +141,21 @@ func (c *Core) put(k *Registered, s *sighting) {
 			rs.replace(before, now, touched)
 		}
 	} else {
-		before, now = c.putSome(k, s, before, touched)
+		before, now = c.observeLinks(k, s, before, touched)
 	}
 	if rs != nil {
 		for _, id := range rs.connect(p, touched) {
 			todo.ids[id] = true
-			c.doubtEnds(p.get(id))
+			c.lookAtEnds(p.get(id))
 		}
 	}
 	c.protect(before, now)
 	c.forgetUnmade(s, first)
 }
 
-// putSome does that for what was found on some links, and returns what was there before, and is now. Found is what the scope
+// observeLinks does that for what was found on some links, and returns what was there before, and is now. Found is what the scope
 // has.
-func (c *Core) putSome(k *Registered, s *sighting, found map[spec.ID]spec.Resource, touched map[spec.Place]bool) (gone, now map[spec.ID]spec.Resource) {
+func (c *Core) observeLinks(k *Registered, s *observation, found map[spec.ID]spec.Resource, touched map[spec.Place]bool) (gone, now map[spec.ID]spec.Resource) {
 	gone, now = c.foundOn(k, s.scope, *s.links), map[spec.ID]spec.Resource{}
 	todo := c.plan.todo
 	at := c.found.onLinks[s.scope]
@@ -192,7 +192,7 @@ func (c *Core) putSome(k *Registered, s *sighting, found map[spec.ID]spec.Resour
 }
 
 // all is what was found, by ID. It is made where that was found, as there may be much of it.
-func (s *sighting) all() map[spec.ID]spec.Resource {
+func (s *observation) all() map[spec.ID]spec.Resource {
 	if s.byID == nil {
 		s.byID = make(map[spec.ID]spec.Resource, len(s.found))
 		for _, r := range s.found {

@@ -12,10 +12,10 @@ import (
 	"linkd/pkg/plain"
 )
 
-// Page is a file that is being written: what was found, in the language that Compile reads. Each kind says its part.
-type Page struct {
+// Document is a file that is being written: what was found, in the language that Compile reads. Each kind says its part.
+type Document struct {
 	lang       Language
-	namespaces map[string]*pageNamespace
+	namespaces map[string]*documentNamespace
 	ends       map[End]*Keys
 	links      []LinkEntry
 	remarks    map[End]*remarks
@@ -38,7 +38,7 @@ type LinkEntry struct {
 	Write func(id string) any
 }
 
-type pageNamespace struct {
+type documentNamespace struct {
 	selector Selector
 	shown    bool
 	// referenced: a key refers to it by its name, because a selector in place cannot say the user.
@@ -46,27 +46,27 @@ type pageNamespace struct {
 	keys       *Keys
 }
 
-// NewPage is an empty page.
-func NewPage(lang Language) *Page {
-	return &Page{lang: lang, namespaces: map[string]*pageNamespace{}, ends: map[End]*Keys{}, remarks: map[End]*remarks{}}
+// NewDocument is an empty page.
+func NewDocument(lang Language) *Document {
+	return &Document{lang: lang, namespaces: map[string]*documentNamespace{}, ends: map[End]*Keys{}, remarks: map[End]*remarks{}}
 }
 
 // Declare makes a namespace known to the page; shown says whether its own keys are to be on it, and not only interfaces
 // of it that belong to links of others.
-func (p *Page) Declare(ns Namespace, shown bool) {
-	p.namespaces[ns.Name] = &pageNamespace{selector: ns.Selector, shown: shown, keys: p.keys(p.lang.Namespace)}
+func (p *Document) Declare(ns Namespace, shown bool) {
+	p.namespaces[ns.Name] = &documentNamespace{selector: ns.Selector, shown: shown, keys: p.keys(p.lang.Namespace)}
 }
 
-func (p *Page) keys(order []Key) *Keys { return &Keys{order: order, values: map[string]any{}} }
+func (p *Document) keys(order []Key) *Keys { return &Keys{order: order, values: map[string]any{}} }
 
 // Namespace are the keys of a namespace that was declared.
-func (p *Page) Namespace(name string) *Keys { return p.namespaces[name].keys }
+func (p *Document) Namespace(name string) *Keys { return p.namespaces[name].keys }
 
 // Selector is how a namespace that was declared is found.
-func (p *Page) Selector(name string) Selector { return p.namespaces[name].selector }
+func (p *Document) Selector(name string) Selector { return p.namespaces[name].selector }
 
 // Reference is how a key names a namespace that was declared.
-func (p *Page) Reference(name string) string {
+func (p *Document) Reference(name string) string {
 	ns := p.namespaces[name]
 	if !ns.shown && ns.selector.User == "" {
 		return ns.selector.text()
@@ -76,7 +76,7 @@ func (p *Page) Reference(name string) string {
 }
 
 // End are the keys of an interface, beside those that the link's own kind writes.
-func (p *Page) End(ns, dev string) *Keys {
+func (p *Document) End(ns, dev string) *Keys {
 	at := End{ns, dev}
 	if p.ends[at] == nil {
 		p.ends[at] = p.keys(p.lang.Link.End)
@@ -85,24 +85,24 @@ func (p *Page) End(ns, dev string) *Keys {
 }
 
 // Link adds an entry to links.
-func (p *Page) Link(e LinkEntry) { p.links = append(p.links, e) }
+func (p *Document) Link(e LinkEntry) { p.links = append(p.links, e) }
 
 // LeaveOut notes something that is there and cannot or need not be said: 2 routes of bird. An interface that has no
 // entry has its namespace's.
-func (p *Page) LeaveOut(ns, dev, noun, of string) { p.at(ns, dev).count(noun, of) }
+func (p *Document) LeaveOut(ns, dev, noun, of string) { p.at(ns, dev).count(noun, of) }
 
 // Absent says that a namespace is not on the page, and why.
-func (p *Page) Absent(ns Namespace, why error) {
+func (p *Document) Absent(ns Namespace, why error) {
 	p.Remark(Host, "", "not shown: the namespace %s, because %v", ns.Name, why)
 }
 
 // Remark notes a sentence about an interface, or about a namespace where dev is "".
-func (p *Page) Remark(ns, dev, format string, args ...any) {
+func (p *Document) Remark(ns, dev, format string, args ...any) {
 	r := p.at(ns, dev)
 	r.sentences = append(r.sentences, fmt.Sprintf(format, args...))
 }
 
-func (p *Page) at(ns, dev string) *remarks {
+func (p *Document) at(ns, dev string) *remarks {
 	at := End{ns, dev}
 	if p.remarks[at] == nil {
 		p.remarks[at] = &remarks{counts: map[[2]string]int{}}
@@ -138,7 +138,7 @@ func (r *remarks) lines() []string {
 }
 
 // document is the page as a tree, with the remarks as comments.
-func (p *Page) document() *yaml.Node {
+func (p *Document) document() *yaml.Node {
 	said := map[End]bool{}
 	links := p.linkNodes(said)
 	namespaces := p.namespaceNodes(said)
@@ -154,7 +154,7 @@ func (p *Page) document() *yaml.Node {
 	return doc
 }
 
-func (p *Page) linkNodes(said map[End]bool) *yaml.Node {
+func (p *Document) linkNodes(said map[End]bool) *yaml.Node {
 	entries := slices.DeleteFunc(slices.Clone(p.links), func(e LinkEntry) bool {
 		return !slices.ContainsFunc(e.Ends, func(end End) bool { return p.namespaces[end.NS].shown }) ||
 			(e.OnlyWithKeys && p.End(e.Ends[0].NS, e.Ends[0].Dev).Empty())
@@ -226,9 +226,9 @@ func dropWrongIDs(entries []LinkEntry) {
 	}
 }
 
-func (p *Page) namespaceNodes(said map[End]bool) *yaml.Node {
+func (p *Document) namespaceNodes(said map[End]bool) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
-	for _, name := range p.names(func(ns *pageNamespace) bool { return ns.shown || ns.referenced && ns.selector.User != "" }) {
+	for _, name := range p.names(func(ns *documentNamespace) bool { return ns.shown || ns.referenced && ns.selector.User != "" }) {
 		ns := p.namespaces[name]
 		own := namespace{User: UserName(ns.selector.User)}
 		if s := ns.selector; s.Scheme != Host && s != (Selector{Scheme: "name", Value: name}) {
@@ -257,12 +257,12 @@ func (p *Page) namespaceNodes(said map[End]bool) *yaml.Node {
 }
 
 // Shown are the namespaces whose own keys are on the page, linkd's own first.
-func (p *Page) Shown() []string {
-	return p.names(func(ns *pageNamespace) bool { return ns.shown })
+func (p *Document) Shown() []string {
+	return p.names(func(ns *documentNamespace) bool { return ns.shown })
 }
 
 // names are the namespaces of which which is true, linkd's own first.
-func (p *Page) names(which func(ns *pageNamespace) bool) []string {
+func (p *Document) names(which func(ns *documentNamespace) bool) []string {
 	names := slices.SortedFunc(maps.Keys(p.namespaces), func(a, b string) int {
 		if a == Host || b == Host {
 			return cmp.Compare(b2i(b == Host), b2i(a == Host))

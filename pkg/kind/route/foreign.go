@@ -10,9 +10,9 @@ import (
 	"linkd/pkg/observe"
 )
 
-// byHand tells whether an administrator made the route, or linkd: the other protocol numbers are those of programs that
+// isAdministrators tells whether an administrator made the route, or linkd: the other protocol numbers are those of programs that
 // keep their routes themselves, and of the kernel (RTPROT_* in linux/rtnetlink.h).
-func (r *Route) byHand() bool {
+func (r *Route) isAdministrators() bool {
 	switch r.Proto {
 	case unix.RTPROT_UNSPEC, unix.RTPROT_BOOT, unix.RTPROT_STATIC, address.Mark:
 		return true
@@ -20,8 +20,8 @@ func (r *Route) byHand() bool {
 	return false
 }
 
-// unspeakable is what keeps the route from being said in the files; "" is nothing.
-func (r *Route) unspeakable() string {
+// whyNotInFiles is what keeps the route from being said in the files; "" is nothing.
+func (r *Route) whyNotInFiles() string {
 	if r.Object != 0 {
 		return "by a nexthop object"
 	}

@@ -43,7 +43,7 @@ func (k tagKind) observeWanted(wanted []*toy) (found []*toy, err error) {
 func (k tagKind) FromID(id spec.ID) (*toy, bool) { return &toy{id: id}, true }
 
 func (k tagKind) registered() Registered {
-	return Register[*toy]("tag", k, Capabilities[*toy]{Hears: []observe.Topic{observe.LinkTopic}, FromID: k.FromID, Link: k.OnLink})
+	return Register[*toy]("tag", k, Capabilities[*toy]{Topics: []observe.Topic{observe.LinkTopic}, FromID: k.FromID, Link: k.OnLink})
 }
 
 func (k tagKind) OnLink(t *toy) (name string, index int) {
@@ -72,17 +72,17 @@ func TestNewsOfALinkIsAboutWhatIsOnIt(t *testing.T) {
 	// What an earlier run left is found when there is no journal yet, and goes; then it is seen how that went.
 	asks("at first", "gone0/c lo/a lo/b", "all", "gone0/c lo/a lo/b")
 	b.has("host/tag/gone0/c mark\nhost/tag/gone0/theirs\nhost/tag/lo/a mark\nhost/tag/lo/b mark\n")
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{loopback}}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{loopback}}})
 	asks("news of a link", "lo/a lo/b")
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{1 << 30}}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{1 << 30}}})
 	asks("news of another")
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic}})
 	asks("news of many", "gone0/c lo/a lo/b")
 
 	// What was not asked for is as it was, and what was asked for and is not there is made again.
 	delete(b.things, parseID("host/tag/lo/a"))
 	delete(b.things, parseID("host/tag/gone0/c"))
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{loopback}}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{loopback}}})
 	asks("one of it is gone", "lo/a lo/b", "lo/a lo/b")
 	b.has("host/tag/gone0/theirs\nhost/tag/lo/a mark\nhost/tag/lo/b mark\n")
 }
@@ -96,10 +96,10 @@ func TestWhatWasFoundWaitsUntilAllIsKnown(t *testing.T) {
 	b.engine.Search()
 	b.engine.Want(wants("host/tag/lo/a"), false)
 	b.engine.Converge(t.Context())
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic}})
 	b.engine.Converge(t.Context())
 	b.has("host/tag/lo/a mark\nhost/tag/lo/left mark\n")
-	b.engine.Repopulate(wants("host/tag/lo/a\nhost/tag/lo/b"), true)
+	b.engine.WantTemplates(wants("host/tag/lo/a\nhost/tag/lo/b"), true)
 	b.engine.Converge(t.Context())
 	b.has("host/tag/lo/a mark\nhost/tag/lo/b mark\n")
 }
@@ -115,7 +115,7 @@ func TestNewsOfARenamedLinkIsAboutEverything(t *testing.T) {
 	b.engine.Converge(t.Context())
 	asked = nil
 	// The link with that index is called lo.
-	b.engine.Hear([]observe.News{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{loopback}}})
+	b.engine.Notify([]observe.Notification{{NS: spec.Host, Topic: observe.LinkTopic, Links: []int{loopback}}})
 	b.engine.Converge(t.Context())
 	if d := cmp.Diff([]string{"before0/a gone0/c"}, asked); d != "" {
 		t.Errorf("asked for (-want +got):\n%s", d)

@@ -22,15 +22,15 @@ const (
 	ForwardingTopic
 	// NetconfTopic: forwarding, proxy_arp, rp_filter and their like.
 	NetconfTopic
-	// PopulationTopic: a template stands for others than before, so other things are wanted.
-	PopulationTopic
+	// TemplateTopic: a template stands for others than before, so other things are wanted.
+	TemplateTopic
 	// RulesetTopic: nftables, and so iptables of the nft backend.
 	RulesetTopic
 )
 
-// News is where to look: a topic in a namespace. By is who may have caused it. Links are the indexes of the interfaces
+// Notification is where to look: a topic in a namespace. By is who may have caused it. Links are the indexes of the interfaces
 // that news of links, neighbours and forwarding is about; none means that there are too many to tell.
-type News struct {
+type Notification struct {
 	NS    string
 	Topic Topic
 	By    Cause
@@ -49,7 +49,7 @@ type Inbox struct {
 	Ready chan struct{}
 
 	mu       sync.Mutex
-	news     map[newsKey]News
+	news     map[newsKey]Notification
 	overruns int
 	sources  []*eventSocket
 	// foreignToo: somebody waits for news of foreign routes, too.
@@ -63,10 +63,10 @@ type newsKey struct {
 
 // NewInbox is an empty inbox.
 func NewInbox() *Inbox {
-	return &Inbox{Ready: make(chan struct{}, 1), news: map[newsKey]News{}}
+	return &Inbox{Ready: make(chan struct{}, 1), news: map[newsKey]Notification{}}
 }
 
-func (in *Inbox) put(n News) {
+func (in *Inbox) put(n Notification) {
 	in.mu.Lock()
 	at := newsKey{n.NS, n.Topic}
 	if before, again := in.news[at]; again {
@@ -93,7 +93,7 @@ func (in *Inbox) WaitFor(foreign bool) {
 }
 
 // and is one piece of news for two about the same place.
-func (n News) and(other News) News {
+func (n Notification) and(other Notification) Notification {
 	n.By, n.Foreign = n.By.and(other.By), n.Foreign && other.Foreign
 	for _, index := range other.Links {
 		if len(n.Links) > 0 && !slices.Contains(n.Links, index) {
@@ -142,7 +142,7 @@ func (in *Inbox) removeSource(s *eventSocket) {
 
 // Take empties the inbox, and the sockets that it is filled from as far as they are read at once. Overruns counts how often
 // the kernel dropped messages since the last Take.
-func (in *Inbox) Take() (news []News, overruns int) {
+func (in *Inbox) Take() (news []Notification, overruns int) {
 	in.mu.Lock()
 	sources := in.sources
 	in.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// trial is how often a resource was tried or corrected, and when it may be again.
-type trial struct {
+// attempts is how often a resource was tried or corrected, and when it may be again.
+type attempts struct {
 	failures int
 	again    bool // it failed, and was tried again at once
 	// reconsidered is how often it was tried again because it had been judged before all else was done.
@@ -31,27 +31,27 @@ const (
 	flapWindow = time.Minute
 )
 
-func (c *Core) trial(id spec.ID) *trial {
-	t := c.trials[id]
+func (c *Core) attemptsOf(id spec.ID) *attempts {
+	t := c.attempts[id]
 	if t == nil {
-		t = &trial{}
-		c.trials[id] = t
+		t = &attempts{}
+		c.attempts[id] = t
 	}
 	return t
 }
 
 // postpone has a resource tried again at a time.
-func (c *Core) postpone(id spec.ID, t *trial, until time.Time) {
+func (c *Core) postpone(id spec.ID, t *attempts, until time.Time) {
 	t.until = until
 	c.postponed[id] = t
 }
 
-// forgetTrials forgets the resources that somebody changed, and not within the time that counts.
-func (c *Core) forgetTrials() {
-	for id, t := range c.trials {
+// forgetAttempts forgets the resources that somebody changed, and not within the time that counts.
+func (c *Core) forgetAttempts() {
+	for id, t := range c.attempts {
 		last := len(t.corrections) - 1
 		if t.failures == 0 && t.until.IsZero() && last >= 0 && c.Now.Sub(t.corrections[last]) > flapWindow {
-			delete(c.trials, id)
+			delete(c.attempts, id)
 		}
 	}
 }
@@ -59,14 +59,14 @@ func (c *Core) forgetTrials() {
 func (c *Core) fail(op *Op, err error) {
 	id := op.ID()
 	v := Verdict{Failed, err.Error()}
-	t := c.trial(id)
+	t := c.attemptsOf(id)
 	wait := firstRetry << min(t.failures, 10)
 	if errors.Is(err, observe.ErrPending) {
 		// Mostly it is a matter of seconds, an IPv6 address that is tentative for one or two, and apply waits for three.
 		v.State = Pending
 		wait = firstRetry << min(t.failures/2, 10)
 	}
-	delete(c.tried, id)
+	delete(c.changes, id)
 	t.failures++
 	if t.failures == 1 && errors.Is(err, unix.ENODEV) {
 		// An interface was replaced since the look, so it is looked at again at once.
@@ -75,7 +75,7 @@ func (c *Core) fail(op *Op, err error) {
 		c.postpone(id, t, c.Now.Add(min(wait, lastRetry)))
 	}
 	t.verdict = v
-	if !op.onlyMarked && c.judge(id, v) {
+	if !op.onlyMarked && c.setVerdict(id, v) {
 		c.noteChange(id)
 	}
 }
@@ -86,11 +86,11 @@ func (c *Core) noteCorrections(plan Plan) (rest Plan) {
 	now := c.Now
 	for _, op := range plan {
 		id := op.ID()
-		if op.Want == nil || op.forget || op.again || op.moved() || !c.reached[id] {
+		if op.Want == nil || op.forget || op.again || op.moved() || !c.wasOK[id] {
 			rest = append(rest, op)
 			continue
 		}
-		t := c.trial(id)
+		t := c.attemptsOf(id)
 		c.Counters.Corrections++
 		t.corrections = append(t.corrections, now)
 		for len(t.corrections) > 0 && now.Sub(t.corrections[0]) > flapWindow {
@@ -102,10 +102,10 @@ func (c *Core) noteCorrections(plan Plan) (rest Plan) {
 		if extra := len(t.corrections) - flapCount; extra > 0 {
 			c.postpone(id, t, now.Add(min(time.Second<<min(extra, 6), lastRetry)))
 			t.verdict = Verdict{Flapping, fmt.Sprintf("corrected %d times within a minute, and undone again%s", len(t.corrections)-1, t.undoneBy)}
-			if c.judge(id, t.verdict) {
+			if c.setVerdict(id, t.verdict) {
 				c.noteChange(id)
 			}
-			delete(c.reached, id)
+			delete(c.wasOK, id)
 			continue
 		}
 		rest = append(rest, op)
@@ -115,7 +115,7 @@ func (c *Core) noteCorrections(plan Plan) (rest Plan) {
 
 // held tells whether the time of a resource to be tried again has not come.
 func (c *Core) held(id spec.ID) (v Verdict, is bool) {
-	if t := c.trials[id]; t != nil && t.until.After(c.Now) {
+	if t := c.attempts[id]; t != nil && t.until.After(c.Now) {
 		return t.verdict, true
 	}
 	return v, false
@@ -124,15 +124,15 @@ func (c *Core) held(id spec.ID) (v Verdict, is bool) {
 // verdicts is how everything stands.
 type verdicts struct {
 	verdictOf map[spec.ID]Verdict
-	trials    map[spec.ID]*trial
+	attempts  map[spec.ID]*attempts
 	// postponed are the trials that have a time at which they are tried again.
-	postponed map[spec.ID]*trial
-	// tried is how often ops succeeded since a resource was last as wanted.
-	tried map[spec.ID]int
-	// reached are the resources that have been as wanted since they were last declared.
-	reached map[spec.ID]bool
-	// troubled are those that are not as wanted.
-	troubled idSet
+	postponed map[spec.ID]*attempts
+	// changes is how often ops succeeded since a resource was last as wanted.
+	changes map[spec.ID]int
+	// wasOK are the resources that have been as wanted since they were last declared.
+	wasOK map[spec.ID]bool
+	// notOK are those that are not as wanted.
+	notOK idSet
 	// failed is how those stood when that was last decided that had failed, or could not be tried.
 	failed map[spec.ID]Verdict
 	rows   rows
@@ -140,18 +140,18 @@ type verdicts struct {
 
 func newVerdicts() verdicts {
 	return verdicts{
-		verdictOf: map[spec.ID]Verdict{}, trials: map[spec.ID]*trial{}, postponed: map[spec.ID]*trial{}, tried: map[spec.ID]int{},
-		reached: map[spec.ID]bool{}, troubled: newIDSet(),
+		verdictOf: map[spec.ID]Verdict{}, attempts: map[spec.ID]*attempts{}, postponed: map[spec.ID]*attempts{}, changes: map[spec.ID]int{},
+		wasOK: map[spec.ID]bool{}, notOK: newIDSet(),
 		failed: map[spec.ID]Verdict{},
 	}
 }
 
 // forget forgets how a resource stood.
 func (v *verdicts) forget(id spec.ID) {
-	delete(v.trials, id)
-	delete(v.reached, id)
+	delete(v.attempts, id)
+	delete(v.wasOK, id)
 	delete(v.verdictOf, id)
-	v.troubled.remove(id)
+	v.notOK.remove(id)
 	delete(v.failed, id)
 }
 
@@ -168,7 +168,7 @@ const worthRetrying = 3
 
 // Retrying tells whether something that was tried is worth trying again soon, rather than waiting for it.
 func (c *Core) Retrying() bool {
-	for id, t := range c.trials {
+	for id, t := range c.attempts {
 		if t.failures > 0 && (c.verdictOf[id].State == Pending || t.failures < worthRetrying) {
 			return true
 		}

@@ -10,40 +10,40 @@ import (
 	"linkd/pkg/spec"
 )
 
-// awayKind is the kind, in the journal, of what is remembered of a home: what the resource was there. It is an entry of
+// fetchedKind is the kind, in the journal, of what is remembered of a home: what the resource was there. It is an entry of
 // the home's, because where the resource was taken may be gone before it comes back.
-const awayKind = "away"
+const fetchedKind = "away"
 
-func awayID(home spec.ID) spec.ID {
-	return spec.ID{NS: home.NS, Kind: awayKind, Key: home.Kind + "/" + home.Key}
+func fetchedEntry(origin spec.ID) spec.ID {
+	return spec.ID{NS: origin.NS, Kind: fetchedKind, Key: origin.Kind + "/" + origin.Key}
 }
 
-func homeOfAway(id spec.ID) spec.ID {
+func fromOfEntry(id spec.ID) spec.ID {
 	kind, key, _ := strings.Cut(id.Key, "/")
 	return spec.ID{NS: id.NS, Kind: kind, Key: key}
 }
 
-// sendHome plans that have goes home, unless there is no home, or no room in it.
-func (c *comparison) sendHome(have spec.Resource, kind *Registered, home spec.ID, because string) {
+// planReturn plans that have goes home, unless there is no home, or no room in it.
+func (c *comparison) planReturn(have spec.Resource, kind *Registered, origin spec.ID, because string) {
 	id := have.ID()
-	if c.wanted(id) != nil || c.blind[scopeOf(id)] != nil {
+	if c.wanted(id) != nil || c.lookErrors[scopeOf(id)] != nil {
 		// Whatever is wanted in its place sees to it. What was found at an earlier look may be at home by now.
 		return
 	}
-	if why := c.homeless(have, home); why != "" {
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("it was fetched from %s, but %s: it stays where it is", place(home), why)}
+	if why := c.whyNotReturn(have, origin); why != "" {
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("it was fetched from %s, but %s: it stays where it is", place(origin), why)}
 		return
 	}
-	c.end(id, &Op{Verb: Delete, Have: have, Why: []Field{moved(id, home)}, Because: because, kind: kind})
+	c.planEnd(id, &Op{Verb: Delete, Have: have, Why: []Field{moved(id, origin)}, Because: because, kind: kind})
 }
 
-// homeless is why what was fetched cannot be put back; "" where it can.
-func (c *comparison) homeless(have spec.Resource, home spec.ID) (why string) {
-	there := c.found.get(home)
-	switch err := c.missing(home.NS); {
+// whyNotReturn is why what was fetched cannot be put back; "" where it can.
+func (c *comparison) whyNotReturn(have spec.Resource, origin spec.ID) (why string) {
+	there := c.found.get(origin)
+	switch err := c.missing(origin.NS); {
 	case err != nil:
 		return err.Error()
-	case c.identity(home.NS) == "":
+	case c.identity(origin.NS) == "":
 		return "no file names that namespace any more"
 	case there != nil && there.ID() != have.ID():
 		return "another has that name by now"
@@ -53,28 +53,28 @@ func (c *comparison) homeless(have spec.Resource, home spec.ID) (why string) {
 
 // forgetReturned forgets what the journal knows of homes to which nothing is left to be put back.
 func (c *comparison) forgetReturned() {
-	for s := range c.part.scopes {
-		if s.kind != awayKind {
+	for s := range c.workset.scopes {
+		if s.kind != fetchedKind {
 			continue
 		}
 		for id, e := range c.journal.In(s) {
-			if c.returned(id, e) {
-				c.learn(id, func(j *Journal) { j.Forget(id) })
+			if c.isReturned(id, e) {
+				c.changeJournal(id, func(j *Journal) { j.Forget(id) })
 			}
 		}
 	}
 }
 
-// returned tells whether what is remembered of a home can be forgotten: the home is gone, or what was fetched is back.
-func (c *comparison) returned(away spec.ID, e Entry) bool {
-	home := homeOfAway(away)
-	if _, wanted := c.all.homes[home]; wanted || c.fetched(home) != nil || c.blind[scopeOf(home)] != nil {
+// isReturned tells whether what is remembered of a home can be forgotten: the home is gone, or what was fetched is back.
+func (c *comparison) isReturned(away spec.ID, e Entry) bool {
+	origin := fromOfEntry(away)
+	if _, wanted := c.all.takers[origin]; wanted || c.fetched(origin) != nil || c.lookErrors[scopeOf(origin)] != nil {
 		return false
 	}
-	if err := c.missing(home.NS); err != nil {
+	if err := c.missing(origin.NS); err != nil {
 		return errors.Is(err, observe.ErrPending)
 	}
-	return c.identity(home.NS) != e.Identity || c.found.get(home) != nil
+	return c.identity(origin.NS) != e.Identity || c.found.get(origin) != nil
 }
 
 // leaving are the resources that the plan takes from their places.
@@ -101,7 +101,7 @@ func (op *Op) ends(all *losses) (ends []spec.ID) {
 		if r == nil {
 			continue
 		}
-		if _, fetched := homeOf(r); !fetched && r != op.source {
+		if _, fetched := fetchedFrom(r); !fetched && r != op.source {
 			ends = append(ends, all.with(r)...)
 		} else if op.leaves(r) {
 			gone, _ := op.kind.leaves(r, all.found)
@@ -116,14 +116,14 @@ func (op *Op) leaves(r spec.Resource) bool {
 	if r == op.source {
 		return r.ID().NS != op.Want.ID().NS
 	}
-	home, _ := homeOf(r)
-	return r.ID().NS != home.NS
+	origin, _ := fetchedFrom(r)
+	return r.ID().NS != origin.NS
 }
 
 // onlyRenames reports whether the op puts back what was fetched from the same namespace, and keeps its settings.
 func (op *Op) onlyRenames() bool {
-	home, fetched := homeOf(op.Have)
-	return fetched && home.NS == op.ID().NS
+	origin, fetched := fetchedFrom(op.Have)
+	return fetched && origin.NS == op.ID().NS
 }
 
 // renames is what the op gives only another name, as it is fetched from, or goes home to, the same namespace; is tells
@@ -153,11 +153,11 @@ func (c *comparison) settingsFirst() {
 				if !e.Set {
 					continue
 				}
-				if c.unset(setting, e); !c.isSet(setting, e, of) {
+				if c.planRestore(setting, e); !c.isSet(setting, e, of) {
 					continue
 				}
 				delete(c.ops, id)
-				c.fear(s, id)
+				c.noteInTheWay(s, id)
 				if c.unready[setting] {
 					delete(c.verdicts, id)
 					c.unready[id] = true
@@ -175,35 +175,35 @@ func (c *comparison) isSet(id spec.ID, e Entry, of spec.ID) bool {
 	switch {
 	case e.Identity != c.identity(id.NS) || c.wanted(id) != nil || op != nil && op.forget:
 		return false
-	case c.blind[scopeOf(id)] != nil:
+	case c.lookErrors[scopeOf(id)] != nil:
 		return true
 	case have == nil || !slices.Contains(have.Needs(), of):
 		return false
 	}
-	left, some := c.ours(kind, have, e)
+	left, some := c.stillOurs(kind, have, e)
 	return some && len(kind.Diff(kind.prior(have, left), have)) > 0
 }
 
 // whyNot is why a setting is not put back now.
 func (c *comparison) whyNot(id spec.ID) string {
-	if err := c.blind[scopeOf(id)]; err != nil {
+	if err := c.lookErrors[scopeOf(id)]; err != nil {
 		return err.Error()
 	}
 	return c.verdict(id).Reason
 }
 
-// sayMore has the plan tell what goes home with an op that makes room for another, and what others have on a resource in
+// explainReturns has the plan tell what goes home with an op that makes room for another, and what others have on a resource in
 // the place that it leaves.
-func (c *comparison) sayMore() {
+func (c *comparison) explainReturns() {
 	var all []spec.Resource
 	for _, op := range c.ops {
 		leaves := op.source
-		home, fetched := homeOf(op.Have)
+		origin, fetched := fetchedFrom(op.Have)
 		switch {
 		case fetched && op.Verb == Delete:
 			leaves = op.Have
 		case fetched && op.Verb == Replace:
-			op.Because = "the present one goes back to " + place(home)
+			op.Because = "the present one goes back to " + place(origin)
 		}
 		if leaves == nil || !op.leaves(leaves) {
 			continue

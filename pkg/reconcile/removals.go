@@ -1,0 +1,108 @@
+package reconcile
+
+import (
+	"slices"
+
+	"linkd/pkg/spec"
+)
+
+// planRemovals plans the end of what linkd made or set and no file asks for.
+func (c *comparison) planRemovals() {
+	if c.workset == nil {
+		all := newWorkset()
+		for ns, kinds := range c.found {
+			for kind := range kinds {
+				all.scopes[scope{ns, kind}] = true
+			}
+		}
+		for _, s := range c.journal.Scopes() {
+			all.scopes[s] = true
+		}
+		c.workset = &all
+	}
+	for s := range c.workset.scopes {
+		c.planDeletes(s)
+	}
+	for id := range c.workset.ids {
+		if have := c.found.get(id); have != nil {
+			c.planDelete(id, have)
+		}
+	}
+	// Settings come after, because they end with what they are settings of.
+	for s := range c.workset.scopes {
+		for id, e := range c.journal.In(s) {
+			c.planRestore(id, e)
+		}
+	}
+	for id := range c.workset.ids {
+		if e, remembered := c.journal.Recall(id); remembered {
+			c.planRestore(id, e)
+		}
+	}
+	c.settingsFirst()
+	c.forgetReturned()
+	c.forgetConfirmed()
+}
+
+// maxMarkedDeletes is how many resources of a scope are deleted at a time for nothing but a mark. Whoever is root in a namespace
+// can make any number of them: the rest is found again when these are gone, and others get their turn in between.
+const maxMarkedDeletes = 2048
+
+// planDeletes plans the end of what is not wanted in a scope.
+func (c *comparison) planDeletes(s scope) {
+	marked := 0
+	for id, have := range c.found[s.ns][s.kind] {
+		if marked == maxMarkedDeletes {
+			break
+		}
+		if op := c.planDelete(id, have); op != nil && op.onlyMarked && !c.kinds[s.kind].Programs {
+			marked++
+		}
+	}
+	if marked < maxMarkedDeletes {
+		return
+	}
+	for id := range c.journal.In(s) {
+		if have := c.found.get(id); have != nil {
+			c.planDelete(id, have)
+		}
+	}
+}
+
+// planDelete plans the end of a resource that linkd made and no file asks for, and returns the op if it deletes it.
+func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
+	kind := c.kinds[id.Kind]
+	// What was found at an earlier look may be something else by now.
+	if c.lookErrors[scopeOf(id)] != nil || c.wanted(id) != nil || !c.owned(kind, have) {
+		return nil
+	}
+	if c.ready != nil && !c.ready(have) {
+		c.unready[id] = true
+		return nil
+	}
+	if origin, fetched := fetchedFrom(have); fetched {
+		if _, wanted := c.all.takers[origin]; !wanted {
+			c.planReturn(have, kind, origin, putBackNote)
+		}
+		return nil
+	}
+	if slices.ContainsFunc(have.Needs(), func(need spec.ID) bool { return c.renamed[need] }) {
+		// It goes on under the new name.
+		return nil
+	}
+	if made := makes(have); made != "" {
+		c.makers[made] = id
+	}
+	c.planEnd(id, &Op{Verb: Delete, Have: have, kind: kind, onlyMarked: c.onlyMarked(have)})
+	return c.ops[id]
+}
+
+func (c *comparison) planEnd(id spec.ID, op *Op) {
+	switch held, is := c.held(id); {
+	case is && op.onlyMarked:
+	case is:
+		c.verdicts[id] = held
+	default:
+		c.ops[id] = op
+	}
+}
