@@ -21,18 +21,19 @@ func newValidate(o *options) *cobra.Command {
 		Use:   "validate [FILE...]",
 		Short: "Check files; needs neither root, nor a daemon, nor the kernel",
 		Long: "Check files, those of --config where none is named. With --replacing PATH, the one FILE is checked as if it " +
-			"stood at PATH among those of --config. Each error is printed as FILE:LINE:COLUMN: message. The exit status is 0 " +
-			"where all are valid, else 2.",
+			"stood at PATH among those of --config. Each error is printed as FILE:LINE:COLUMN: message, and what is valid but " +
+			"probably not meant so as FILE:LINE:COLUMN: warning: message. The exit status is 0 where all are valid, else 2.",
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, err := reading(cmd.Context(), func() ([]spec.File, error) { return o.filesToCheck(args, replacing) })
 			if err != nil {
 				return exit(exitInvalid, err)
 			}
-			_, errs := spec.Compile(kind.Language(), files)
-			if o.json() && len(errs) == 0 {
-				printErrors(errs)
+			desired, errs := spec.Compile(kind.Language(), files)
+			if o.json() {
+				return printChecked(desired.Warnings, errs)
 			}
+			printWarnings(desired.Warnings)
 			return o.invalid(errs)
 		},
 	}
@@ -93,13 +94,19 @@ func (o *options) invalid(errs spec.Errors) error {
 	case len(errs) == 0:
 		return nil
 	case o.json():
-		printErrors(errs)
-		return exit(exitInvalid, nil)
+		return printChecked(nil, errs)
 	}
 	return exit(exitInvalid, errs)
 }
 
-func printErrors(errs spec.Errors) {
+func printWarnings(warnings spec.Warnings) {
+	for _, line := range warnings.Lines() {
+		fmt.Fprintln(stderr, plain.Text(line))
+	}
+}
+
+// printChecked writes what is wrong with files as JSON, and returns an error where something is.
+func printChecked(warnings spec.Warnings, errs spec.Errors) error {
 	type located struct {
 		File    string `json:"file"`
 		Line    int    `json:"line"`
@@ -107,13 +114,21 @@ func printErrors(errs spec.Errors) {
 		Message string `json:"message"`
 	}
 	out := struct {
-		Version int       `json:"version"`
-		Errors  []located `json:"errors"`
+		Version  int       `json:"version"`
+		Errors   []located `json:"errors"`
+		Warnings []located `json:"warnings,omitempty"`
 	}{Version: 1, Errors: []located{}}
 	for _, e := range errs {
 		out.Errors = append(out.Errors, located{e.File, e.Line, e.Column, e.Message})
 	}
+	for _, w := range warnings {
+		out.Warnings = append(out.Warnings, located{w.File, w.Line, w.Column, w.Message})
+	}
 	_ = json.NewEncoder(os.Stdout).Encode(out)
+	if len(errs) > 0 {
+		return exit(exitInvalid, nil)
+	}
+	return nil
 }
 
 // loadValid reads the files; none of them may have an error.
@@ -128,6 +143,7 @@ func (o *options) loadValid(ctx context.Context, read func(paths []string) ([]sp
 // compileValid is what valid files ask for now, and says what of it cannot be.
 func (o *options) compileValid(files []spec.File) (*spec.Desired, error) {
 	desired, errs := spec.Compile(o.language(), files)
+	printWarnings(desired.Warnings)
 	for _, m := range desired.Misfits {
 		fmt.Fprintln(stderr, plain.Text(m.String()))
 	}

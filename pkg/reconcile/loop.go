@@ -217,6 +217,9 @@ func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	}
 	before := l.warnings
 	l.warnings = nil
+	for _, w := range loaded.Desired.Warnings {
+		l.warnings = append(l.warnings, w.Error())
+	}
 	for _, m := range loaded.Desired.Misfits {
 		l.warnings = append(l.warnings, m.String())
 	}

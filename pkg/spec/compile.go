@@ -17,6 +17,8 @@ type Desired struct {
 	Templates []Template
 	Misfits   []Misfit
 	Unknown   error
+	// Warnings name places that are valid and probably not meant so.
+	Warnings Warnings
 }
 
 // Namespace is a network namespace and how to find it.
@@ -69,6 +71,11 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		}
 		c.desired.Templates, c.desired.Misfits, c.desired.Unknown = many, misfits, unknown
 	}
+	for _, w := range Errors(c.warnings).sorted() {
+		if !blanks[w.Source] {
+			c.desired.Warnings = append(c.desired.Warnings, w)
+		}
+	}
 	return c.desired, errs.sorted()
 }
 
@@ -112,6 +119,7 @@ type compiler struct {
 	claims     map[string]claim
 	later      []func()
 	errs       Errors
+	warnings   Warnings
 
 	suggestions suggestions
 	// tables are the names of routing tables, read when the first is needed.

@@ -48,6 +48,18 @@ func (c *Context) Errorf(n *yaml.Node, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: at(c.file, n), Message: fmt.Sprintf(format, args...)})
 }
 
+// Warn reports that what was declared at src is valid, but probably not meant so.
+func (c *Context) Warn(src Source, format string, args ...any) {
+	if c.c != nil {
+		c.c.warnings = append(c.c.warnings, &Error{Source: src, Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+// WarnAt reports that the node n is valid, but probably not meant so.
+func (c *Context) WarnAt(n *yaml.Node, format string, args ...any) {
+	c.Warn(at(c.file, n), format, args...)
+}
+
 // Reject reports that what was declared at src is wrong.
 func (c *Context) Reject(src Source, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: src, Message: fmt.Sprintf(format, args...)})

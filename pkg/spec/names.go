@@ -14,12 +14,28 @@ import (
 type IfName string
 
 // DecodeNode implements NodeDecoder.
-func (name *IfName) DecodeNode(_ *Context, n *yaml.Node) error {
+func (name *IfName) DecodeNode(c *Context, n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode {
 		return fmt.Errorf("expected an interface name, found %s", describe(n))
 	}
 	*name = IfName(n.Value)
-	return CheckIfName(n.Value)
+	err := CheckIfName(n.Value)
+	if hint := hintAtName(n.Value); hint != "" && err == nil {
+		c.WarnAt(n, "%s", hint)
+	}
+	return err
+}
+
+// hintAtName is what the author of an interface name with the characters of a pattern or a variable has to know; "" where
+// it has none. The kernel takes such a name as any other.
+func hintAtName(name string) string {
+	switch {
+	case strings.ContainsAny(name, "${}"):
+		return fmt.Sprintf("linkd replaces no variables: the interface name is %q, as it is written", name)
+	case strings.ContainsAny(name, "*?[]"):
+		return fmt.Sprintf("linkd takes a name as it is written, not as a pattern: write the whole name of one interface in the place of %q", name)
+	}
+	return ""
 }
 
 // IfNamePattern is what CheckIfName accepts, but for "." and "..".

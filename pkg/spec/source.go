@@ -54,6 +54,18 @@ func (es Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Warnings name places in the files that are valid and probably not meant so, in the order in which a reader meets them.
+type Warnings Errors
+
+// Lines are the warnings as FILE:LINE:COLUMN: warning: MESSAGE.
+func (ws Warnings) Lines() []string {
+	lines := make([]string, len(ws))
+	for i, w := range ws {
+		lines[i] = (&Error{Source: w.Source, Message: "warning: " + w.Message}).Error()
+	}
+	return lines
+}
+
 // Files are the paths at fault.
 func (es Errors) Files() map[string]bool {
 	files := map[string]bool{}

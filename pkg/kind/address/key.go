@@ -21,6 +21,9 @@ func Key() spec.Key {
 				if other := twice(lengths, e); other != nil {
 					c.Reject(e.Source, "%s has %s already, and IPv6 takes an address once, whatever its length", c.Device, other)
 				}
+				if e.Address.bare && e.Peer == nil {
+					c.Warn(e.Source, "%s has no length, so it is %s: no other host is in its subnet. Write the length", e.Address.Addr(), e.Address)
+				}
 				a := e.resource(c.NS, c.Device)
 				a.Adopt = c.Adopt
 				c.Add(a)

@@ -20,7 +20,7 @@ type endFields struct {
 	NetNS      spec.NSRef  `yaml:"netns" default:"host" doc:"the namespace in which the interface is"`
 	Name       spec.IfName `yaml:"name" absent:"the link's ID" doc:"the interface's name"`
 	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again before the machine is booted, if nothing on its parent has that by then"`
-	MTU        *int        `yaml:"mtu" min:"68" max:"65535" doc:"largest packet in bytes"`
+	MTU        *int        `yaml:"mtu" min:"68" max:"2147483647" doc:"largest packet in bytes; at most 65535 on most kinds of link"`
 	TxQueueLen *int        `yaml:"txqueuelen" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
 	Up         *bool       `yaml:"up" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
 }
@@ -172,6 +172,9 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 		if err := spec.CheckIfName(d.id); spec.ValueOf(n, "name") == nil && err != nil {
 			d.c.Errorf(n, `"name" is missing, and the link's ID cannot stand for it: %v`, err)
 		}
+	}
+	if f.MTU != nil && *f.MTU > d.t.maxMTU() {
+		d.c.Errorf(spec.ValueOf(n, "mtu"), "the mtu of a %s is at most %d", d.t.Name, d.t.maxMTU())
 	}
 	if f.MAC != nil {
 		mac := string(*f.MAC)

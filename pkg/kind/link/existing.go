@@ -12,6 +12,8 @@ var existingType = &Type{
 	Name: existing,
 	Doc:  "an interface that somebody else made: only what is listed on it is managed, and it may be fetched from another namespace",
 	New:  func() Options { return &existingOptions{} },
+	// Its driver knows. That of lo is 65536 (gen_lo_setup in drivers/net/loopback.c).
+	MaxMTU: noMaxMTU,
 	Claims: func(c *spec.Context, l *Link) {
 		home, fetched := l.Home()
 		if !fetched {

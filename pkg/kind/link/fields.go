@@ -50,7 +50,7 @@ func (l *Link) fields() *endFields {
 		mac := spec.MAC(have.MAC)
 		f.MAC = &mac
 	}
-	if mtu, known := standardMTU(l); known && have.MTU != mtu && have.MTU >= leastMTU && have.MTU <= mostMTU {
+	if mtu, known := standardMTU(l); known && have.MTU != mtu && have.MTU >= minMTU && have.MTU <= typeNamed(l.Type).maxMTU() {
 		f.MTU = &have.MTU
 	}
 	if have.TxQLen != standardQueue && (typeNamed(l.Type) != nil || l.Type == "") {
@@ -78,11 +78,14 @@ func standardMTU(l *Link) (mtu int, known bool) {
 		}
 		return mtu, true
 	}
+	if t := typeNamed(l.Type); t != nil && t.MTU != 0 {
+		return t.MTU, true
+	}
 	return 1500, typeNamed(l.Type) != nil || l.Type == ""
 }
 
-// What endFields takes for an MTU.
-const leastMTU, mostMTU = 68, 65535
+// minMTU is the least that endFields takes for an MTU.
+const minMTU = 68
 
 // wroteTo are the attributes of an existing interface that the journal says linkd has set.
 func wroteTo(f *endFields, have *observe.Link, wrote string) {

@@ -48,9 +48,26 @@ type Type struct {
 	// Survey finds out about an interface what its own attributes do not tell, and says what of it is worth showing, or why
 	// it cannot be said; nil where they tell all.
 	Survey func(ns *observe.NS, l *observe.Link) (more any, why string, err error)
+	// MTU is the MTU of a new interface, and MaxMTU the largest; 0 is 1500 and 65535, as ether_setup in net/ethernet/eth.c and
+	// most drivers set them.
+	MTU, MaxMTU int
 	// Overhead is by how many bytes the MTU of a new interface is less than the parent's; nil for none.
 	Overhead func(l *observe.Link) int
 }
+
+// maxMTU is the largest MTU of an interface of the type; that of nil, a type which linkd does not make, is not known.
+func (t *Type) maxMTU() int {
+	switch {
+	case t == nil:
+		return noMaxMTU
+	case t.MaxMTU != 0:
+		return t.MaxMTU
+	}
+	return 65535
+}
+
+// noMaxMTU is the largest number that the kernel takes as an MTU (dev_validate_mtu in net/core/dev.c).
+const noMaxMTU = 1<<31 - 1
 
 func typeNamed(name string) *Type {
 	for _, t := range Types {

@@ -12,6 +12,8 @@ var vrf = &Type{
 	New:  func() Options { return &vrfOptions{} },
 	// cycle_netdev in drivers/net/vrf.c.
 	ResetsPorts: true,
+	// IP6_MAX_MTU in include/net/ip6_route.h, set by vrf_setup in drivers/net/vrf.c.
+	MTU: 65575, MaxMTU: 65575,
 }
 
 type vrfOptions struct {

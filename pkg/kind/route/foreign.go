@@ -2,8 +2,10 @@ package route
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/kind/address"
@@ -39,25 +41,84 @@ var ordinary = map[uint16]bool{
 	unix.RTA_METRICS: true, unix.RTA_CACHEINFO: true, unix.RTA_PREF: true,
 }
 
-// unspoken are the attributes of a message that linkd has no words for (rtnetlink(7)).
+// unspoken are the attributes of a message that the files cannot express (rtnetlink(7)), in the words of ip-route(8).
 func unspoken(attrs map[uint16][]byte) (words []string) {
-	for attr := range uint16(unix.RTA_MAX + 1) {
+	for attr := range uint16(rtaMax + 1) {
 		if _, there := attrs[attr]; there && !ordinary[attr] {
-			words = append(words, fmt.Sprintf("attribute %d", attr))
+			words = append(words, wordFor(attributeNames, attr))
 		}
 	}
-	if pref := attrs[unix.RTA_PREF]; observe.Number(pref) != 0 {
-		words = append(words, "a preference")
+	// An encapsulation has two attributes.
+	words = slices.Compact(words)
+	switch observe.Number(attrs[unix.RTA_PREF]) {
+	case prefHigh:
+		words = append(words, "pref high")
+	case prefLow:
+		words = append(words, "pref low")
 	}
 	// struct rta_cacheinfo: clntref, lastuse, expires.
 	if info := attrs[unix.RTA_CACHEINFO]; len(info) >= 12 && observe.Number(info[8:12]) != 0 {
-		words = append(words, "a lifetime")
+		words = append(words, "expires")
 	}
 	metrics, _ := observe.Attrs(attrs[unix.RTA_METRICS])
 	for metric := range uint16(unix.RTAX_MAX + 1) {
-		if _, there := metrics[metric]; there && metric != unix.RTAX_MTU {
-			words = append(words, fmt.Sprintf("metric %d", metric))
+		value, there := metrics[metric]
+		switch {
+		case !there || metric == unix.RTAX_MTU:
+		case metric == unix.RTAX_LOCK:
+			words = append(words, locked(observe.Number(value))...)
+		case metric == unix.RTAX_CC_ALGO:
+			words = append(words, "congctl "+nl.BytesToString(value))
+		case unitOf[metric] != 0:
+			words = append(words, fmt.Sprintf("%s %dms", wordFor(metricNames, metric), observe.Number(value)/unitOf[metric]))
+		case metric == unix.RTAX_FEATURES && observe.Number(value) == unix.RTAX_FEATURE_ECN:
+			words = append(words, "features ecn")
+		default:
+			words = append(words, fmt.Sprintf("%s %d", wordFor(metricNames, metric), observe.Number(value)))
 		}
 	}
 	return words
+}
+
+// locked are the metrics that path MTU discovery and TCP must not change: a bit of mask is a metric.
+func locked(mask uint64) (words []string) {
+	for metric := range uint16(unix.RTAX_MAX + 1) {
+		if mask&(1<<metric) != 0 {
+			words = append(words, wordFor(metricNames, metric)+" lock")
+		}
+	}
+	return words
+}
+
+// wordFor is the name of an attribute, and its number where a later kernel than linkd knows it.
+func wordFor(names map[uint16]string, attr uint16) string {
+	if name, named := names[attr]; named {
+		return name
+	}
+	return fmt.Sprintf("attribute %d", attr)
+}
+
+// Router preferences (RFC 4191, include/uapi/linux/icmpv6.h): 0 is medium.
+const prefHigh, prefLow = 1, 3
+
+// rtaFlowLabel is the last attribute of linux/rtnetlink.h, which golang.org/x/sys/unix does not have.
+const rtaFlowLabel, rtaMax = 31, 31
+
+var attributeNames = map[uint16]string{
+	unix.RTA_SRC: "from", unix.RTA_IIF: "iif", unix.RTA_FLOW: "realms", unix.RTA_MARK: "mark",
+	unix.RTA_NEWDST: "as to", unix.RTA_ENCAP_TYPE: "encap", unix.RTA_ENCAP: "encap", unix.RTA_EXPIRES: "expires",
+	unix.RTA_UID: "uid", unix.RTA_TTL_PROPAGATE: "ttl-propagate", unix.RTA_IP_PROTO: "ipproto",
+	unix.RTA_SPORT: "sport", unix.RTA_DPORT: "dport", rtaFlowLabel: "flowlabel",
+}
+
+// unitOf are the metrics that are times: into how many parts the kernel divides a millisecond (print_rta_metrics in
+// iproute2's ip/iproute.c).
+var unitOf = map[uint16]uint64{unix.RTAX_RTT: 8, unix.RTAX_RTTVAR: 4, unix.RTAX_RTO_MIN: 1}
+
+var metricNames = map[uint16]string{
+	unix.RTAX_MTU: "mtu", unix.RTAX_WINDOW: "window", unix.RTAX_RTT: "rtt", unix.RTAX_RTTVAR: "rttvar",
+	unix.RTAX_SSTHRESH: "ssthresh", unix.RTAX_CWND: "cwnd", unix.RTAX_ADVMSS: "advmss",
+	unix.RTAX_REORDERING: "reordering", unix.RTAX_HOPLIMIT: "hoplimit", unix.RTAX_INITCWND: "initcwnd",
+	unix.RTAX_FEATURES: "features", unix.RTAX_RTO_MIN: "rto_min", unix.RTAX_INITRWND: "initrwnd",
+	unix.RTAX_QUICKACK: "quickack", unix.RTAX_FASTOPEN_NO_COOKIE: "fastopen_no_cookie",
 }

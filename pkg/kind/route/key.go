@@ -41,7 +41,7 @@ func add(c *spec.Context, r *Route) {
 // entry is a route in YAML.
 type entry struct {
 	To     destination    `yaml:"to" required:"true" doc:"where it leads"`
-	Via    *address.IP    `yaml:"via" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
+	Via    *gateway       `yaml:"via" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
 	Metric *uint32        `yaml:"metric" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
 	Table  *spec.Table    `yaml:"table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table that it is in"`
 	Src    *address.IP    `yaml:"src" doc:"the address that packets leave with, where the sender has not chosen one; it is waited for, also until it is not tentative any more"`
@@ -63,8 +63,8 @@ type way struct {
 
 // nextHop is one of several ways of a route in YAML.
 type nextHop struct {
-	Via    *address.IP `yaml:"via" doc:"the gateway; those of an IPv6 route have to be said"`
-	Weight *int        `yaml:"weight" min:"1" max:"256" default:"1" doc:"its share of the traffic"`
+	Via    *gateway `yaml:"via" doc:"the gateway; those of an IPv6 route have to be said"`
+	Weight *int     `yaml:"weight" min:"1" max:"256" default:"1" doc:"its share of the traffic"`
 	Source spec.Source
 }
 
@@ -73,7 +73,7 @@ func (h nextHop) way(dev string) way {
 	if h.Weight != nil {
 		share = *h.Weight
 	}
-	return way{Hop{addrOf(h.Via), dev, share}, h.Source}
+	return way{Hop{h.Via.addr(), dev, share}, h.Source}
 }
 
 type endEntry struct {
@@ -126,7 +126,7 @@ func (e *namespaceEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return e.checkSeveral(c, e.Dev)
 }
 
-func (e *entry) only(dev string) way { return way{Hop{addrOf(e.Via), dev, 1}, e.Source} }
+func (e *entry) only(dev string) way { return way{Hop{e.Via.addr(), dev, 1}, e.Source} }
 
 func (e *entry) resource(ns string) *Route {
 	r := &Route{
@@ -136,6 +136,9 @@ func (e *entry) resource(ns string) *Route {
 	hops := make([]Hop, len(e.ways))
 	for i, w := range e.ways {
 		hops[i] = w.Hop
+		if r.To.Addr().Is4() {
+			hops[i].Via = w.Via.Unmap()
+		}
 	}
 	r.setWays(hops)
 	r.Table, r.Metric = r.Type.table(), defaultMetric(r.To)
@@ -177,6 +180,33 @@ func addrOf(ip *address.IP) netip.Addr {
 		return netip.Addr{}
 	}
 	return netip.Addr(*ip)
+}
+
+// gateway is the address of a next hop in YAML. ::ffff:192.0.2.1 is one of an IPv6 route, as RFC 4798 has it
+// (ip6_validate_gw in net/ipv6/route.c), and 192.0.2.1 for an IPv4 route.
+type gateway netip.Addr
+
+// DecodeWord implements spec.WordDecoder.
+func (g *gateway) DecodeWord(word string) error {
+	ip, err := netip.ParseAddr(word)
+	if err != nil || !ip.Is4In6() || ip.Zone() != "" {
+		ip, err = address.ParseIP(word)
+	}
+	*g = gateway(ip)
+	return err
+}
+
+// Syntax implements spec.Described.
+func (gateway) Syntax() spec.Syntax { return address.IP{}.Syntax() }
+
+func (g gateway) String() string { return netip.Addr(g).String() }
+
+// addr is the zero Addr where there is no gateway.
+func (g *gateway) addr() netip.Addr {
+	if g == nil {
+		return netip.Addr{}
+	}
+	return netip.Addr(*g)
 }
 
 // destination is where a route leads, in YAML. Both says that it is the default of either family.

@@ -66,7 +66,7 @@ func (r *Route) device() string {
 func (r *Route) entry() entry {
 	e := entry{To: destination{Prefix: r.To, both: r.To.Bits() == 0}, Src: (*address.IP)(r.Src), MTU: r.MTU}
 	if len(r.Hops) == 0 && r.Via.IsValid() {
-		e.Via = (*address.IP)(&r.Via)
+		e.Via = (*gateway)(&r.Via)
 	}
 	if r.Metric != defaultMetric(r.To) {
 		e.Metric = &r.Metric
@@ -126,7 +126,7 @@ func (r *Route) namespaceEntry() namespaceEntry {
 
 func (h Hop) next() (next nextHop) {
 	if h.Via.IsValid() {
-		next.Via = (*address.IP)(&h.Via)
+		next.Via = (*gateway)(&h.Via)
 	}
 	if h.Weight != 1 {
 		next.Weight = &h.Weight

@@ -33,6 +33,7 @@ func TestRuleInYAML(t *testing.T) {
 		{"{priority: 8, from: 10.0.0.0/8, to: 10.1.0.0/16, fwmark: 0x10/0xf0, action: prohibit, family: inet}",
 			"8 from 10.0.0.0/8 to 10.1.0.0/16 fwmark 0x10/0xf0",
 			Rule{Priority: 8, From: net("10.0.0.0/8"), To: net("10.1.0.0/16"), Mark: Mark{0x10, 0xf0}, Action: unix.FR_ACT_PROHIBIT}},
+		{"{priority: 8, fwmark: 0x30/0x10, table: 7}", "8 from all fwmark 0x30/0x10", Rule{Priority: 8, Mark: Mark{0x30, 0x10}, Action: unix.FR_ACT_TO_TBL, Table: 7}},
 		{"{priority: 8, fwmark: 0/1, action: unreachable}", "8 from all fwmark 0x0/0x1", Rule{Priority: 8, Mark: Mark{0, 1}, Action: unix.FR_ACT_UNREACHABLE}},
 	} {
 		want := test.want
@@ -66,7 +67,7 @@ func TestRuleErrors(t *testing.T) {
     - {priority: 5, iif: eth0/1, table: 5}
     - {priority: 5, fwmark: 0, table: 5}
     - {priority: 5, fwmark: 1/0, table: 5}
-    - {priority: 5, fwmark: 0x100/0xff, table: 5}
+    - {priority: 5, fwmark: 1/2/3, table: 5}
     - {priority: 5, fwmark: 010, table: 5}
     - {priority: 5, fwmark: 0x1ffffffff, table: 5}
     - {priority: 5, fwmark: 1/, table: 5}
@@ -89,7 +90,7 @@ a.yaml:15:29: family "ipv4" is not one of inet, inet6
 a.yaml:16:26: interface name "eth0/1": '/' is not allowed
 a.yaml:17:29: 0 is any mark to the kernel; for packets without one write 0/0xffffffff
 a.yaml:18:29: 1/0: with no bit in the mask it is any mark: leave out fwmark
-a.yaml:19:29: 0x100/0xff: no packet has bits in its mark beyond the mask
+a.yaml:19:29: "1/2/3" is no mark: VALUE or VALUE/MASK, each a number of 32 bits
 a.yaml:20:29: "010" is no mark: VALUE or VALUE/MASK, each a number of 32 bits
 a.yaml:21:29: "0x1ffffffff" is no mark: VALUE or VALUE/MASK, each a number of 32 bits
 a.yaml:22:29: "1/" is no mark: VALUE or VALUE/MASK, each a number of 32 bits

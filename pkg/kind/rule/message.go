@@ -121,14 +121,10 @@ func parse(msg []byte) (*Rule, error) {
 			r.Mark.Mask = number
 		case unix.FRA_TABLE:
 			r.Table = spec.Table(number)
-		case unix.FRA_PAD:
-		case unix.FRA_SUPPRESS_PREFIXLEN:
-			// Told of every rule; all bits set is nothing.
-			if number != 1<<32-1 {
-				extra = append(extra, fmt.Sprintf(" suppress_prefixlength %d", number))
-			}
 		default:
-			extra = append(extra, fmt.Sprintf(" attribute %d %x", kind, value))
+			if text := attributeText(kind, value); text != "" {
+				extra = append(extra, text)
+			}
 		}
 		return nil
 	})

@@ -117,7 +117,8 @@ var actionWords = []string{"lookup", "blackhole", "unreachable", "prohibit"}
 // Syntax implements spec.Described.
 func (Action) Syntax() spec.Syntax { return spec.Syntax{Name: "rule action", Words: actionWords} }
 
-// Mark is a packet's mark, as far as the bits of Mask go; without any, it is any mark.
+// Mark is a packet's mark, as far as the bits of Mask go; without any, it is any mark. The kernel keeps bits of the value
+// beyond the mask, and does not look at them (fib_rule_match in net/core/fib_rules.c).
 type Mark struct{ Value, Mask uint32 }
 
 func (m Mark) String() string {
@@ -152,8 +153,6 @@ func (m *Mark) DecodeWord(word string) error {
 	switch {
 	case m.Mask == 0:
 		return fmt.Errorf("%s: with no bit in the mask it is any mark: leave out fwmark", word)
-	case m.Value&^m.Mask != 0:
-		return fmt.Errorf("%s: no packet has bits in its mark beyond the mask", word)
 	case m.Value == 0 && !masked:
 		// fib_nl2rule in net/core/fib_rules.c takes 0 without a mask for any mark; ip-rule(8) warns of nothing.
 		return fmt.Errorf("%s is any mark to the kernel; for packets without one write 0/0xffffffff", word)

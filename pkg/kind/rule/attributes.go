@@ -1,0 +1,102 @@
+package rule
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// Attributes of linux/fib_rules.h that golang.org/x/sys/unix does not have.
+const (
+	fraDSCP          = 25
+	fraFlowLabel     = 26
+	fraFlowLabelMask = 27
+	fraSportMask     = 28
+	fraDportMask     = 29
+	fraDSCPMask      = 30
+)
+
+// protocols are the names that ip-rule(8) has for the protocols of a packet.
+var protocols = map[uint8]string{
+	unix.IPPROTO_ICMP: "icmp", unix.IPPROTO_TCP: "tcp", unix.IPPROTO_UDP: "udp", unix.IPPROTO_DCCP: "dccp",
+	unix.IPPROTO_GRE: "gre", unix.IPPROTO_ESP: "esp", unix.IPPROTO_AH: "ah", unix.IPPROTO_ICMPV6: "ipv6-icmp",
+	unix.IPPROTO_SCTP: "sctp", unix.IPPROTO_UDPLITE: "udplite",
+}
+
+// attributeText is an attribute that the files cannot express, in the words of ip-rule(8), with a blank before it; "" where
+// it says nothing. The layouts are those of fib_rule_policy and fib_nl_fill_rule in net/core/fib_rules.c.
+func attributeText(attr uint16, value []byte) string {
+	number := observe.Number(value)
+	switch attr {
+	case unix.FRA_PAD:
+		return ""
+	case unix.FRA_SUPPRESS_PREFIXLEN, unix.FRA_SUPPRESS_IFGROUP:
+		// The kernel reports them for every rule; all bits set is none.
+		if number == 1<<32-1 {
+			return ""
+		}
+		return fmt.Sprintf(" %s %d", attributeNames[attr], number)
+	case unix.FRA_L3MDEV:
+		if number == 0 {
+			return ""
+		}
+		return " l3mdev"
+	case unix.FRA_FLOW:
+		if from := number >> 16; from != 0 {
+			return fmt.Sprintf(" realms %d/%d", from, number&0xffff)
+		}
+		return fmt.Sprintf(" realms %d", number)
+	case unix.FRA_IP_PROTO:
+		if name, named := protocols[uint8(number)]; named {
+			return " ipproto " + name
+		}
+	case unix.FRA_SPORT_RANGE, unix.FRA_DPORT_RANGE:
+		if len(value) == 4 {
+			return fmt.Sprintf(" %s %s", attributeNames[attr], span(binary.NativeEndian.Uint16(value), binary.NativeEndian.Uint16(value[2:])))
+		}
+	case unix.FRA_UID_RANGE:
+		if len(value) == 8 {
+			return fmt.Sprintf(" uidrange %d-%d", binary.NativeEndian.Uint32(value), binary.NativeEndian.Uint32(value[4:]))
+		}
+	case fraFlowLabel, fraFlowLabelMask:
+		if len(value) == 4 && binary.BigEndian.Uint32(value) != fullMask[attr] {
+			return fmt.Sprintf(" %s %#x", attributeNames[attr], binary.BigEndian.Uint32(value))
+		}
+		return ""
+	case unix.FRA_TUN_ID:
+		if len(value) == 8 {
+			return fmt.Sprintf(" tun_id %d", binary.BigEndian.Uint64(value))
+		}
+	case fraSportMask, fraDportMask, fraDSCPMask:
+		if uint32(number) == fullMask[attr] {
+			return ""
+		}
+		return fmt.Sprintf(" %s %#x", attributeNames[attr], number)
+	}
+	if name, named := attributeNames[attr]; named {
+		return fmt.Sprintf(" %s %d", name, number)
+	}
+	return fmt.Sprintf(" attribute %d %x", attr, value)
+}
+
+var attributeNames = map[uint16]string{
+	unix.FRA_GOTO: "goto", unix.FRA_TUN_ID: "tun_id",
+	unix.FRA_SUPPRESS_IFGROUP: "suppress_ifgroup", unix.FRA_SUPPRESS_PREFIXLEN: "suppress_prefixlength",
+	unix.FRA_IP_PROTO: "ipproto", unix.FRA_SPORT_RANGE: "sport", unix.FRA_DPORT_RANGE: "dport",
+	fraDSCP: "dscp", fraFlowLabel: "flowlabel", fraFlowLabelMask: "flowlabel mask", fraSportMask: "sport mask",
+	fraDportMask: "dport mask", fraDSCPMask: "dscp mask",
+}
+
+// fullMask is what the kernel reports as the mask of a value that was given without one.
+var fullMask = map[uint16]uint32{fraSportMask: 0xffff, fraDportMask: 0xffff, fraDSCPMask: 0x3f, fraFlowLabelMask: 0xfffff}
+
+func span(first, last uint16) string {
+	if first == last {
+		return strconv.Itoa(int(first))
+	}
+	return fmt.Sprintf("%d-%d", first, last)
+}
