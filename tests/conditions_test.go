@@ -1,7 +1,9 @@
 package tests
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -15,6 +17,7 @@ import (
 //	bridge-vlan  the kernel's bridges can filter by VLAN
 //	users        there is more than one user: not where an ordinary user is root in a namespace of their own
 //	thorough     this is TestFaults: all is done of which else a sample has to do
+//	ipv6-disabled  the kernel was started with ipv6.disable=1
 //	cards        there are network cards, eth0 and eth1 on one wire, for a story to take
 func condition(name string) (bool, error) {
 	switch what, argument, _ := strings.Cut(name, ":"); what {
@@ -29,6 +32,9 @@ func condition(name string) (bool, error) {
 		return os.Getenv(ordinaryUser) == "", nil
 	case "thorough":
 		return *thorough, nil
+	case "ipv6-disabled":
+		_, err := os.Stat("/proc/sys/net/ipv6")
+		return errors.Is(err, fs.ErrNotExist), nil
 	case "cards":
 		return os.Getenv(cardsEnv) != "", nil
 	}

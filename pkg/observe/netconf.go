@@ -27,11 +27,7 @@ func (h netconfHeader) Serialize() []byte { return h[:] }
 // is true for a family that the kernel does not have, for then no setting is in the way. The file below /proc/sys says the
 // same, but to open that takes the longer the more namespaces there are (proc_sys_compare in fs/proc/proc_sysctl.c).
 func (ns *NS) Forwards(family uint8) (bool, error) {
-	req := nl.NewNetlinkRequest(unix.RTM_GETNETCONF, 0)
-	req.AddData(netconfHeader{family})
-	all := int32(netconfAll)
-	req.AddData(nl.NewRtAttr(netconfIfindex, nl.Uint32Attr(uint32(all))))
-	msgs, err := ns.Request(req, unix.RTM_NEWNETCONF)
+	msgs, err := ns.netconfOfAll(family)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
 		return true, nil
 	}
@@ -51,4 +47,13 @@ func (ns *NS) Forwards(family uint8) (bool, error) {
 		}))
 	}
 	return forwards, err
+}
+
+// netconfOfAll asks for the settings of a family that net.ipv4.conf.all, or its like, has.
+func (ns *NS) netconfOfAll(family uint8) ([][]byte, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETNETCONF, 0)
+	req.AddData(netconfHeader{family})
+	all := int32(netconfAll)
+	req.AddData(nl.NewRtAttr(netconfIfindex, nl.Uint32Attr(uint32(all))))
+	return ns.Request(req, unix.RTM_NEWNETCONF)
 }

@@ -116,7 +116,10 @@ func compareLifetime(fs *reconcile.Fields, path string, want, have *Lifetime) {
 }
 
 // Create implements reconcile.Kind.
-func (k kind) Create(_ context.Context, ns *observe.NS, want *Address) error {
+func (k kind) Create(_ context.Context, ns *observe.NS, want *Address) (err error) {
+	if want.Prefix.Addr().Is6() {
+		defer func() { err = ns.ExplainIPv6(want.Dev, err) }()
+	}
 	return OnDevice(ns, want.Dev, func(index int) error {
 		create := func() error { return ns.Change(newAddress(want, index, unix.NLM_F_CREATE|unix.NLM_F_EXCL)) }
 		err := create()

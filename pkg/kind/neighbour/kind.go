@@ -119,7 +119,10 @@ func (kind) ComesWith(want, have *Neighbour) bool {
 }
 
 // Create implements reconcile.Kind.
-func (k kind) Create(_ context.Context, ns *observe.NS, want *Neighbour) error {
+func (k kind) Create(_ context.Context, ns *observe.NS, want *Neighbour) (err error) {
+	if want.To.Is6() {
+		defer func() { err = ns.ExplainIPv6(want.Dev, err) }()
+	}
 	if err := refuseAlone(ns, want); err != nil {
 		return err
 	}

@@ -13,8 +13,11 @@ import (
 )
 
 // Create implements reconcile.Kind. When a device is made anew, an IPv6 route of which other ways are left is still there.
-func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) error {
-	err := put(ns, want, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) (err error) {
+	if want.To.Addr().Is6() {
+		defer func() { err = ns.ExplainIPv6(want.ways()[0].Dev, err) }()
+	}
+	err = put(ns, want, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
 	if !errors.Is(err, unix.EEXIST) {
 		return err
 	}

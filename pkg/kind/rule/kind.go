@@ -144,10 +144,13 @@ func tableText(r *Rule) string {
 
 // Create implements reconcile.Kind. The kernel finds that a rule exists where one does that it takes for it, and that may
 // be another of linkd's: then it is told not to look.
-func (k kind) Create(_ context.Context, ns *observe.NS, want *Rule) error {
+func (k kind) Create(_ context.Context, ns *observe.NS, want *Rule) (err error) {
+	if want.Inet6 {
+		defer func() { err = ns.ExplainIPv6("", err) }()
+	}
 	made := *want
 	made.Proto = address.Mark
-	err := ns.Change(newRule(&made, unix.NLM_F_CREATE|unix.NLM_F_EXCL))
+	err = ns.Change(newRule(&made, unix.NLM_F_CREATE|unix.NLM_F_EXCL))
 	if !errors.Is(err, unix.EEXIST) {
 		return err
 	}

@@ -158,6 +158,9 @@ func missing(ns *observe.NS, s Sysctl) error {
 			return err
 		}
 	}
+	if strings.HasPrefix(s.Path, "net/ipv6/") {
+		return ns.ExplainIPv6(s.Dev, fmt.Errorf("there is no %s", s.ID().Key))
+	}
 	for _, m := range modules {
 		if strings.HasPrefix(s.Path, m.path) {
 			return fmt.Errorf("there is no %s: is the module %s loaded?", s.ID().Key, m.name)
@@ -170,7 +173,6 @@ func missing(ns *observe.NS, s Sysctl) error {
 var modules = []struct{ path, name string }{
 	{"net/bridge/", "br_netfilter"},
 	{"net/netfilter/nf_conntrack", "nf_conntrack"},
-	{"net/ipv6/", "ipv6"},
 	{"net/mpls/", "mpls_router"},
 }
 
