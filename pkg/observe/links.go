@@ -17,10 +17,12 @@ type Link struct {
 	Name, Kind, Alias, MAC string
 	PortKind               string
 	AltNames               []string
-	Flags                  uint32
-	MTU, TxQLen            int
-	Data                   map[uint16][]byte
-	Port                   []byte
+	// FirstName is the kernel's name of a link that the files know by an alternative name, which Name is then; else "".
+	FirstName   string
+	Flags       uint32
+	MTU, TxQLen int
+	Data        map[uint16][]byte
+	Port        []byte
 }
 
 // Up tells whether the link is administratively up.
@@ -69,7 +71,7 @@ func dumpLinks(ns *NS) (*Links, error) {
 	}
 	ls := newLinks(len(msgs))
 	for _, msg := range msgs {
-		l, err := parseLink(msg)
+		l, err := ns.parseLink(msg)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +107,7 @@ func (ns *NS) Some(indexes map[int]bool, names map[string]bool) (*Links, error) 
 		if err != nil {
 			return nil, err
 		}
-		return parseLink(msg)
+		return ns.parseLink(msg)
 	}
 	note := func(l *Link, err error) error {
 		if l != nil && err == nil {

@@ -209,13 +209,25 @@ func (ns *NS) ifreq(name string, what uint) (*unix.Ifreq, error) {
 	return req, nil
 }
 
+// FirstName is the kernel's name of the link with that name, which may be an alternative one.
+func (ns *NS) FirstName(name string) (string, error) {
+	req, err := ns.ifreq(name, unix.SIOCGIFINDEX)
+	if err == nil {
+		err = unix.IoctlIfreq(ns.route.Socket.GetFd(), unix.SIOCGIFNAME, req)
+	}
+	if err != nil {
+		return "", err
+	}
+	return req.Name(), nil
+}
+
 // LinkByName is the link as it is now.
 func (ns *NS) LinkByName(name string) (*Link, error) {
 	msg, err := ns.link(nl.NewIfInfomsg(unix.AF_UNSPEC), named(name))
 	if err != nil {
 		return nil, fmt.Errorf("%s: look up %s: %w", ns.Name, name, err)
 	}
-	return parseLink(msg)
+	return ns.parseLink(msg)
 }
 
 // LinkMessage is the kernel's message about the link with that index, without its counters: an ifinfomsg and its attributes

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -30,7 +31,7 @@ func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
 		}
 		defer unix.Close(root)
 		for _, l := range links.All {
-			text, err := bounded.ReadFile(fmt.Sprintf("/proc/thread-self/fd/%d/class/net/%s/addr_assign_type", root, l.Name), lineLimit)
+			text, err := bounded.ReadFile(fmt.Sprintf("/proc/thread-self/fd/%d/class/net/%s/addr_assign_type", root, cmp.Or(l.FirstName, l.Name)), lineLimit)
 			if err == nil && strings.TrimSpace(string(text)) == set {
 				given[l.Index] = true
 			}

@@ -34,6 +34,7 @@ type World struct {
 	inodes   map[int]uint64 // of the namespaces by their ids, as /proc shows them
 
 	destinations atomic.Pointer[Destinations]
+	existing     atomic.Pointer[Existing]
 
 	listening atomic.Bool
 	lookOnly  bool

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
 // destinations are where the wanted routes lead.
@@ -45,4 +46,27 @@ func (c *Core) waitsForRoutes() bool {
 		}
 	}
 	return false
+}
+
+// existing are the names of interfaces that others made: those that the files configure, and those on which linkd has changed
+// something that it still has to put back.
+func (c *Core) existing() observe.Existing {
+	names := observe.Existing{}
+	for _, r := range c.desired.set.All() {
+		if relations := relationsOf(r); relations.OnlyFound && relations.FetchedFrom == (spec.ID{}) {
+			names[spec.End{NS: r.ID().NS, Dev: r.ID().Key}] = true
+		}
+	}
+	for id, e := range c.journal.Entries() {
+		if !e.Set {
+			continue
+		}
+		if k := c.kinds.byName[id.Kind]; k != nil && k.isSelective() {
+			if r, ok := k.fromID(id); ok && len(r.Needs()) > 0 {
+				id = r.Needs()[0]
+			}
+		}
+		names[spec.End{NS: id.NS, Dev: id.Key}] = true
+	}
+	return names
 }

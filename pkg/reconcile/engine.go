@@ -139,5 +139,6 @@ func (e *Engine) Declare() {
 	world.Declare(e.desired.declared)
 	world.DeclareTemplates(e.desired.templates)
 	world.DeclareDestinations(e.destinations())
+	world.DeclareExisting(e.existing())
 	world.Pin(e.Pins())
 }

@@ -10,7 +10,7 @@ const existing = "existing"
 
 var existingType = &Type{
 	Name: existing,
-	Doc:  "an interface that somebody else made: only what is listed on it is managed, and it may be fetched from another namespace",
+	Doc:  "an interface that somebody else made: only what is listed on it is managed, and it may be fetched from another namespace; name may be one of its alternative names, unless it is fetched",
 	New:  func() Options { return &existingOptions{} },
 	// Its driver knows. That of lo is 65536 (gen_lo_setup in drivers/net/loopback.c).
 	MaxMTU: noMaxMTU,

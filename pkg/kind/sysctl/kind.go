@@ -49,7 +49,7 @@ func (kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Sysctl) 
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			value, err := read(w.Path)
+			value, err := readFrom(ns, w)
 			switch {
 			case err == nil:
 				have = append(have, Sysctl{NS: w.NS, Path: w.Path, Dev: w.Dev, Value: value})
@@ -110,7 +110,7 @@ func (kind) Prior(have Sysctl, before string) Sysctl {
 // of IPv6 reads as EIO), or a device's that is not there yet; else it is an error.
 func (k kind) Create(ctx context.Context, ns *observe.NS, want Sysctl) error {
 	err := ns.Do(func() error {
-		_, err := read(want.Path)
+		_, err := readFrom(ns, want)
 		return err
 	})
 	switch {
@@ -130,7 +130,7 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, _ Sysctl) error {
 				return err
 			}
 		}
-		return write(want.Path, want.Value)
+		return write(pathIn(ns, want), want.Value)
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -180,6 +180,31 @@ var modules = []struct{ path, name string }{
 // what follows runs on a thread of NS.Do.
 
 const root = "/proc/sys/net"
+
+// readFrom reads a setting of a namespace.
+func readFrom(ns *observe.NS, s Sysctl) (string, error) {
+	value, err := read(s.Path)
+	if path := s.Path; errors.Is(err, fs.ErrNotExist) && s.Dev != "" {
+		if path = pathIn(ns, s); path != s.Path {
+			return read(path)
+		}
+	}
+	return value, err
+}
+
+// pathIn is where a setting is. Those of a device are under its first name, and the files may know it by an alternative one
+// (neigh_sysctl_register and devinet_sysctl_register in net/core/neighbour.c and net/ipv4/devinet.c use dev->name).
+func pathIn(ns *observe.NS, s Sysctl) string {
+	parts := strings.Split(s.Path, "/")
+	const device = 3
+	if s.Dev == "" || len(parts) <= device {
+		return s.Path
+	}
+	if name, err := ns.FirstName(s.Dev); err == nil {
+		parts[device] = name
+	}
+	return strings.Join(parts, "/")
+}
 
 func read(path string) (string, error) {
 	file, err := locate(path)
