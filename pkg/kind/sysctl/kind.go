@@ -184,10 +184,11 @@ const root = "/proc/sys/net"
 // readFrom reads a setting of a namespace.
 func readFrom(ns *observe.NS, s Sysctl) (string, error) {
 	value, err := read(s.Path)
-	if path := s.Path; errors.Is(err, fs.ErrNotExist) && s.Dev != "" {
-		if path = pathIn(ns, s); path != s.Path {
-			return read(path)
-		}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return value, err
+	}
+	if path := pathIn(ns, s); path != s.Path {
+		return read(path)
 	}
 	return value, err
 }
