@@ -55,6 +55,7 @@ var faults = map[int]string{
 	37: "a process of any user poses as a selector's target, or has a huge command line",
 	38: "there are no file descriptors left",
 	39: "a part of a firewall cannot be made",
+	41: "a published target changes, or is published no more",
 	46: "a file is there and cannot be read",
 	47: "the target of a symbolic link changes",
 	56: "a line of the journal is damaged",

@@ -16,11 +16,15 @@ import (
 // Some small programs are this test binary under other names.
 //
 //	serve NETWORK ADDRESS...  answer whoever comes, on udp and tcp as in net.Listen: with who it came from
+//	reply NETWORK NAME ADDRESS...
+//	                          answer each message with a name, and keep connections
+//	converse NETWORK PORT ADDRESS
+//	                          send messages from one port, every 20 ms, and print the answer, and each time that it changes
 //	dial NETWORK ADDRESS      ask, and print the answer; fail with why there is none
 //	unanswered NETWORK ADDRESS
 //	                          ask, and fail with what comes within a second, be it a refusal
 //	notified SOCKET SILENCE   print what a service tells systemd (sd_notify(3)), and when it is silent for so long
-var smallPrograms = map[string]func(args []string) error{"serve": serve, "dial": dial, "unanswered": unanswered, "notified": notified}
+var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified}
 
 func init() {
 	run, is := smallPrograms[filepath.Base(os.Args[0])]

@@ -44,3 +44,20 @@ func On(ctx context.Context, ns *observe.NS) (map[string][]netip.Prefix, error) 
 	}
 	return on, err
 }
+
+// Own are the addresses of a family (unix.AF_INET, unix.AF_INET6) that a namespace has itself.
+func Own(ns *observe.NS, family int) (map[netip.Addr]bool, error) {
+	msgs, err := dump(ns, family, 0)
+	if err != nil {
+		return nil, err
+	}
+	own := make(map[netip.Addr]bool, len(msgs))
+	for _, msg := range msgs {
+		a, err := parse(msg)
+		if err != nil {
+			return nil, err
+		}
+		own[a.Prefix.Addr()] = true
+	}
+	return own, nil
+}

@@ -3,6 +3,7 @@ package iptables
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -175,8 +176,21 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) erro
 	if err != nil {
 		return err
 	}
-	return k.write(ctx, ns, subnets, func(v *view) *script {
-		return newScript(v.table(chain.Table), k.family, chain.siblings, v.around)
+	return k.in(ctx, ns, func(b *backend) error {
+		v, err := b.look(ctx, subnets)
+		if err != nil {
+			return err
+		}
+		t := v.table(chain.Table)
+		if err := b.restore(ctx, newScript(t, k.family, chain.siblings, v.around)); err != nil || t.name != nat {
+			return err
+		}
+		before := t.reached()
+		after := maps.Clone(before)
+		for _, want := range chain.siblings {
+			after[want.hook()] = want.wanted(t.chain(want.NS, k.family, want.Name, v.around).Around)
+		}
+		return k.follow(ctx, ns, before, after)
 	})
 }
 
@@ -192,15 +206,4 @@ func (k kind) Delete(ctx context.Context, ns *observe.NS, have Resource) error {
 		r = &removal{chains: []*Chain{chain}}
 	}
 	return r.delete(ctx, k, ns, chain)
-}
-
-// write looks at the tables, and carries out what is to be done by that.
-func (k kind) write(ctx context.Context, ns *observe.NS, subnets []netip.Prefix, todo func(v *view) *script) error {
-	return k.in(ctx, ns, func(b *backend) error {
-		v, err := b.look(ctx, subnets)
-		if err != nil {
-			return err
-		}
-		return b.restore(ctx, todo(v))
-	})
 }

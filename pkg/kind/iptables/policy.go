@@ -12,6 +12,9 @@ import (
 // where nobody looks for it.
 const filter = "filter"
 
+// nat is the table whose rules translate addresses.
+const nat = "nat"
+
 // Policy is what becomes of a packet that no rule of a built-in chain of the filter table has decided on.
 type Policy struct {
 	NS, Family, Chain string

@@ -85,7 +85,17 @@ func (k kind) removeChains(ctx context.Context, ns *observe.NS, tableName string
 		}
 		restores := mostRestores
 		b.removeSome(ctx, t, there, results, &restores)
-		return nil
+		if t.name != nat {
+			return nil
+		}
+		before := t.reached()
+		after := maps.Clone(before)
+		for _, c := range there {
+			if results[c] == nil {
+				delete(after, c.hook())
+			}
+		}
+		return k.follow(ctx, ns, before, after)
 	})
 	return results, err
 }
