@@ -57,6 +57,7 @@ var faults = map[int]string{
 	39: "a part of a firewall cannot be made",
 	46: "a file is there and cannot be read",
 	47: "the target of a symbolic link changes",
+	49: "a container restarts ten times in a minute",
 	56: "a line of the journal is damaged",
 }
 
