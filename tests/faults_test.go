@@ -58,6 +58,7 @@ var faults = map[int]string{
 	41: "a published target changes, or is published no more",
 	46: "a file is there and cannot be read",
 	47: "the target of a symbolic link changes",
+	49: "a container restarts ten times in a minute",
 	56: "a line of the journal is damaged",
 }
 

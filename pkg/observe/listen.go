@@ -12,6 +12,7 @@ import (
 )
 
 var routeGroups = map[Topic][]uint{
+	NamespaceTopic:  {unix.RTNLGRP_NSID},
 	LinkTopic:       {unix.RTNLGRP_LINK, unix.RTNLGRP_BRVLAN},
 	AddressTopic:    {unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR},
 	RouteTopic:      {unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE},
@@ -23,6 +24,8 @@ var routeGroups = map[Topic][]uint{
 
 func routeTopic(messageType uint16) (Topic, bool) {
 	switch messageType {
+	case unix.RTM_DELNSID:
+		return NamespaceTopic, true
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK, unix.RTM_NEWVLAN, unix.RTM_DELVLAN:
 		return LinkTopic, true
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
@@ -153,6 +156,12 @@ func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
 		if !known {
 			return
 		}
+		if topic == NamespaceTopic {
+			if ended := s.world.ended(id, body); ended != "" {
+				in.put(Notification{NS: ended, Topic: topic})
+			}
+			return
+		}
 		n := Notification{NS: ns, Topic: topic}
 		if n.Foreign = topic == RouteTopic && s.world.isForeign(ns, body); n.Foreign {
 			in.put(n)
@@ -172,6 +181,21 @@ func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
 		}
 		in.put(n)
 	})
+}
+
+// ended is the namespace that has ended by a message from the namespace with that id; "" where the files do not name it. The
+// kernel sends the message before it deletes the interfaces of the namespace, and with them what they have elsewhere
+// (cleanup_net in net/core/net_namespace.c).
+func (w *World) ended(id int, body []byte) string {
+	if id != OwnID || len(body) < 4 {
+		// Others have ids of their own for the same namespace.
+		return ""
+	}
+	attrs, err := Attrs(body[4:])
+	if err != nil || len(attrs[unix.NETNSA_NSID]) != 4 {
+		return ""
+	}
+	return w.NameOf(int(int32(Number(attrs[unix.NETNSA_NSID]))))
 }
 
 func (s *suspects) readRuleset(in *Inbox, id int, b []byte) {

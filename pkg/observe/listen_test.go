@@ -24,7 +24,7 @@ import (
 const patience = 5 * time.Minute
 
 var topics = []observe.Topic{
-	observe.LinkTopic, observe.AddressTopic, observe.RouteTopic, observe.RuleTopic,
+	observe.NamespaceTopic, observe.LinkTopic, observe.AddressTopic, observe.RouteTopic, observe.RuleTopic,
 	observe.NeighbourTopic, observe.ForwardingTopic, observe.NetconfTopic, observe.RulesetTopic,
 }
 
@@ -315,6 +315,10 @@ func TestANamespaceEndsWithItsName(t *testing.T) {
 	e.until("the end of eth0", func() bool {
 		_, err := lab.NS.Index("eth0")
 		return errors.Is(err, unix.ENODEV)
+	})
+	// The end of the namespace is news of its own.
+	e.until("the end of x", func() bool {
+		return slices.ContainsFunc(e.heard, func(n observe.Notification) bool { return n.NS == "x" && n.Topic == observe.NamespaceTopic })
 	})
 }
 

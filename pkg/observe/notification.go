@@ -10,7 +10,8 @@ type Topic int
 
 // The topics, each with the kernel's multicast groups behind it (rtnetlink(7); linux/netfilter/nfnetlink.h).
 const (
-	// NamespaceTopic: a namespace that the files name has come, gone, or been made anew.
+	// NamespaceTopic: a namespace that the files name has come, gone, or been made anew. The kernel says that it has gone, and
+	// the files and engines that have its name say that it has come.
 	NamespaceTopic Topic = iota
 	LinkTopic
 	AddressTopic

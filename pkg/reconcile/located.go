@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -167,18 +166,28 @@ func (c *Core) pause(d *domain) time.Duration {
 }
 
 // forgetProgress forgets that what is wanted in a namespace has been there, or has failed there: it is another namespace now, in
-// which nobody undid anything, and nothing was tried.
+// which nobody undid anything, and nothing was tried. The same holds for what reaches into it from elsewhere, and for what needs
+// that: a veth ends with the namespace of its peer, and with it the port and the addresses of the end that is elsewhere.
 func (c *Core) forgetProgress(name string) {
+	var ended []spec.ID
 	for i := range c.kinds.list {
 		s := scope{name, c.kinds.list[i].Name}
-		ids := slices.Clone(c.desired.index.fromElsewhere[s])
+		ended = append(ended, c.desired.index.fromElsewhere[s]...)
 		for _, r := range c.desired.index.byScope[s] {
-			ids = append(ids, r.ID())
+			ended = append(ended, r.ID())
 		}
-		for _, id := range ids {
-			delete(c.wasOK, id)
-			delete(c.attempts, id)
-			delete(c.changes, id)
+	}
+	dependents, seen := c.desired.index.allDependents(), map[spec.ID]bool{}
+	for len(ended) > 0 {
+		id := ended[0]
+		ended = ended[1:]
+		if seen[id] {
+			continue
 		}
+		seen[id] = true
+		delete(c.wasOK, id)
+		delete(c.attempts, id)
+		delete(c.changes, id)
+		ended = append(ended, dependents[id]...)
 	}
 }
