@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/doctor"
-	"linkd/pkg/observe"
 	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
@@ -52,7 +51,7 @@ func (o *options) examine(ctx context.Context) []doctor.Finding {
 	var files []spec.File
 	files, m.Unreadable = spec.ReadTrusted(o.config)
 	m.Desired, m.Invalid = spec.Compile(o.language(), files)
-	if m.World, m.Closed = observe.NewWorld(o.finders...); m.Closed == nil {
+	if m.World, m.Closed = o.newWorld(); m.Closed == nil {
 		defer m.World.Close()
 		m.Closed = m.World.LookOnly(ctx)
 		m.World.Declare(m.Desired.Namespaces)

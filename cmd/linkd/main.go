@@ -166,9 +166,22 @@ const (
 	lastGoodFile = "files.json"
 )
 
+// newWorld opens linkd's own namespace. The runtime directory tells this linkd from others on the machine.
+func (o *options) newWorld() (*observe.World, error) {
+	instance, err := filepath.Abs(o.runtimeDir)
+	if err != nil {
+		return nil, err
+	}
+	world, err := observe.NewWorld(o.finders...)
+	if err == nil {
+		world.Instance = instance
+	}
+	return world, err
+}
+
 // newEngine makes an engine with the journal of the runtime directory.
 func (o *options) newEngine(kinds []reconcile.Registered, journal *reconcile.Journal, log *slog.Logger) (*reconcile.Engine, *observe.World, error) {
-	world, err := observe.NewWorld(o.finders...)
+	world, err := o.newWorld()
 	if err != nil {
 		return nil, nil, fmt.Errorf("open linkd's own namespace: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/kind"
-	"linkd/pkg/observe"
 	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
@@ -31,7 +30,7 @@ func (o *options) show(ctx context.Context, args []string) error {
 			return exit(exitInvalid, err)
 		}
 	}
-	world, err := observe.NewWorld(o.finders...)
+	world, err := o.newWorld()
 	if err != nil {
 		return exit(exitFailed, err)
 	}

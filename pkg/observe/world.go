@@ -22,6 +22,8 @@ type World struct {
 	finders   []Finder
 	mounts    *os.File // the mount namespace to mount in, nil for linkd's own
 
+	// Instance tells this linkd from others on the same machine: its runtime directory. It is set before first use.
+	Instance string
 	// shared is the session of who works alone: the commands that look once.
 	shared *Session
 

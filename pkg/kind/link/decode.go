@@ -19,7 +19,7 @@ type common struct {
 type endFields struct {
 	NetNS      spec.NSRef  `yaml:"netns" default:"host" doc:"the namespace in which the interface is"`
 	Name       spec.IfName `yaml:"name" absent:"the link's ID" doc:"the interface's name"`
-	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again before the machine is booted, if nothing on its parent has that by then"`
+	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again, after a reboot too, if nothing on its parent has that by then"`
 	MTU        *int        `yaml:"mtu" min:"68" max:"2147483647" doc:"largest packet in bytes; at most 65535 on most kinds of link"`
 	TxQueueLen *int        `yaml:"txqueuelen" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
 	Up         *bool       `yaml:"up" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
