@@ -33,7 +33,7 @@ type erased interface {
 	connect(found, other spec.Resource) spec.Resource
 	fetches() bool
 	recordFetched(ctx context.Context, ns *observe.NS, want, have spec.Resource) (before, device string, err error)
-	planPutBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
+	putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error
 	leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID)
 	confirm(have spec.Resource, origin spec.ID, from spec.Selector)
 	advice(have spec.Resource) string
@@ -175,7 +175,7 @@ func (a adapter[R]) recordFetched(ctx context.Context, ns *observe.NS, want, hav
 	return a.can.Fetching.Record(ctx, ns, want.(R), have.(R))
 }
 
-func (a adapter[R]) planPutBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error {
+func (a adapter[R]) putBack(ctx context.Context, ns *observe.NS, have spec.Resource, before string) error {
 	return a.can.Fetching.PutBack(ctx, ns, have.(R), before)
 }
 

@@ -141,7 +141,7 @@ func TestALongEntryDoesNotHideTheNext(t *testing.T) {
 // A journal of another boot confirms nothing, and says so.
 func TestAJournalOfAnotherBootIsLost(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	before := partial(t, path, "host/away/box/h set device=7")
+	before := journalOf(t, path, "host/away/box/h set device=7")
 	before.boot = "a-boot-long-ago"
 	must(t, before.compact())
 	before.Close()

@@ -100,8 +100,8 @@ func (e *Engine) sessionFor(r *Request) *observe.Session {
 	return e.kept.Split(names)
 }
 
-// partial keeps open what a request has opened, until others are begun.
-func (e *Engine) partial(session *observe.Session) {
+// keepSession keeps open what a request has opened, until others are begun.
+func (e *Engine) keepSession(session *observe.Session) {
 	if e.kept == nil {
 		e.kept = session
 	} else {
@@ -124,7 +124,7 @@ func (e *Engine) take(r *Result) {
 	e.running--
 	e.Now = e.now()
 	if r.session != nil {
-		e.partial(r.session)
+		e.keepSession(r.session)
 	}
 	e.Done(r)
 }

@@ -145,9 +145,9 @@ func (c *Core) releaseNext(dropped []*task) {
 				c.plan.todo.ids[next.op.ID()] = true
 			case !now.comesAfter(next):
 				now.holdUp(next)
-				c.fillUnmanaged(next)
+				c.release(next)
 			default:
-				c.fillUnmanaged(next)
+				c.release(next)
 			}
 		}
 	}
@@ -183,8 +183,8 @@ func (c *Core) over(t *task) {
 	}
 }
 
-// fillUnmanaged notes that one of the tasks that t waits for is over.
-func (c *Core) fillUnmanaged(t *task) {
+// release notes that one of the tasks that t waits for is over.
+func (c *Core) release(t *task) {
 	if t.waits--; t.waits == 0 && t.state == taskWaits {
 		c.makeReady(t)
 	}

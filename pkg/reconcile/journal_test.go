@@ -21,7 +21,7 @@ func must(t testing.TB, err error) {
 }
 
 // partial writes what remembers reads into a journal on the disk.
-func partial(t *testing.T, path, text string) *Journal {
+func journalOf(t *testing.T, path, text string) *Journal {
 	t.Helper()
 	j := OpenJournal(path)
 	t.Cleanup(j.Close)
@@ -34,14 +34,14 @@ func partial(t *testing.T, path, text string) *Journal {
 
 func TestJournalIsReadByTheNextRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run/journal")
-	j := partial(t, path, "lab/box/a made\nlab/note/b made print=7\nlab/knob/c set before=1 wrote=2\nlab/box/d made\nhost/box/e made")
+	j := journalOf(t, path, "lab/box/a made\nlab/note/b made print=7\nlab/knob/c set before=1 wrote=2\nlab/box/d made\nhost/box/e made")
 	j.Forget(parseID("lab/box/d"))
 	j.Put(parseID("lab/box/a"), Entry{Identity: instance, Print: "8"})
 	j.Remember("lab", spec.Selector{Scheme: "name", Value: "lab"})
 	j.Remember("old", spec.Selector{Scheme: "pid", Value: "7"})
 	want := "host/box/e made\nlab/box/a made print=8\nlab/knob/c set before=1 wrote=2\nlab/note/b made print=7\n"
 	for range 2 {
-		for _, again := range []*Journal{ReadJournal(path), partial(t, path, "")} {
+		for _, again := range []*Journal{ReadJournal(path), journalOf(t, path, "")} {
 			if d := cmp.Diff(want, again.text()); d != "" {
 				t.Errorf("read again (-want +got):\n%s", d)
 			}
@@ -55,11 +55,11 @@ func TestJournalIsReadByTheNextRun(t *testing.T) {
 
 func TestJournalIsOfThisBoot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	old := partial(t, path, "lab/box/a made")
+	old := journalOf(t, path, "lab/box/a made")
 	old.boot = "a-boot-long-ago"
 	must(t, old.compact())
 	old.Close()
-	j := partial(t, path, "")
+	j := journalOf(t, path, "")
 	if got := j.text(); got != "" {
 		t.Errorf("remembered from another boot:\n%s", got)
 	}
@@ -85,7 +85,7 @@ func TestJournalSpeaksOfOneInstanceOfANamespace(t *testing.T) {
 func TestJournalAfterACrash(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "journal")
-	j := partial(t, path, "lab/box/a made")
+	j := journalOf(t, path, "lab/box/a made")
 	must(t, j.Broken())
 	text, err := os.ReadFile(path)
 	must(t, err)
@@ -104,7 +104,7 @@ func TestJournalAfterACrash(t *testing.T) {
 	for length := header; length <= len(text); length++ {
 		cut := filepath.Join(dir, fmt.Sprint("cut-", length))
 		must(t, os.WriteFile(cut, text[:length], 0o600))
-		after := partial(t, cut, "")
+		after := journalOf(t, cut, "")
 		got := after.text()
 		if !states[got] {
 			t.Fatalf("after a crash at byte %d of\n%swas read\n%s", length, text, got)
@@ -122,7 +122,7 @@ func TestJournalAfterACrash(t *testing.T) {
 
 func TestJournalDoesNotGrowForEver(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	j := partial(t, path, "lab/box/a made")
+	j := journalOf(t, path, "lab/box/a made")
 	for i := range 10_000 {
 		j.Put(parseID("lab/knob/b"), Entry{Identity: instance, Set: true, Before: "1", Wrote: fmt.Sprint(i)})
 		if i%3 == 0 {

@@ -20,7 +20,7 @@ import (
 func written(t *testing.T) (text []byte, all *Journal) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
-	j := partial(t, path, "lab/box/a made\nlab/box/b made\nlab/knob/c set before=1 wrote=2\nlab/box/d made")
+	j := journalOf(t, path, "lab/box/a made\nlab/box/b made\nlab/knob/c set before=1 wrote=2\nlab/box/d made")
 	j.Remember("lab", spec.Selector{Scheme: "name", Value: "lab"})
 	j.Put(parseID("lab/box/e"), Entry{Identity: instance})
 	j.Put(parseID("lab/knob/c"), Entry{Identity: instance, Set: true, Before: "1", Wrote: "3"})
@@ -127,7 +127,7 @@ func TestJournalWithAnyLineChanged(t *testing.T) {
 
 func TestDamageIsToldOnceAndKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	partial(t, path, "lab/box/a made\nlab/box/b made").Close()
+	journalOf(t, path, "lab/box/a made\nlab/box/b made").Close()
 	text, err := os.ReadFile(path)
 	must(t, err)
 	damaged := bytes.Replace(text, []byte(`"box","key":"a"`), []byte(`"box","key":"x"`), 1)
@@ -153,7 +153,7 @@ func TestJournalOfAnEarlierLinkd(t *testing.T) {
 	text = regexp.MustCompile(`"of":"[0-9a-f]*",|,"sum":"[0-9a-f]*"`).ReplaceAll(text, nil)
 	path := filepath.Join(t.TempDir(), "journal")
 	must(t, os.WriteFile(path, text, 0o600))
-	j := partial(t, path, "")
+	j := journalOf(t, path, "")
 	if d := cmp.Diff(all.text(), j.text()); d != "" {
 		t.Errorf("read (-want +got):\n%s", d)
 	}
@@ -207,7 +207,7 @@ func TestJournalWithoutItsBoot(t *testing.T) {
 // A line may be as long as what it is about.
 func TestJournalWithALongLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	j := partial(t, path, "lab/box/a made")
+	j := journalOf(t, path, "lab/box/a made")
 	j.Put(parseID("lab/knob/b"), Entry{Identity: instance, Set: true, Before: strings.Repeat("x", 3<<20)})
 	j.Put(parseID("lab/box/c"), Entry{Identity: instance})
 	if d := cmp.Diff(j.text(), ReadJournal(path).text()); d != "" {

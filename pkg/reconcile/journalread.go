@@ -84,7 +84,7 @@ func (j *Journal) readEntries(text []byte) (damaged int) {
 		if !ok && (i < len(lines)-1 || whole) {
 			r.damaged++
 			r.gap = true
-			r.lookAtNeeds(subjectsOf(text)...)
+			r.noteDamage(subjectsOf(text)...)
 		}
 		if !ok {
 			continue
@@ -94,7 +94,7 @@ func (j *Journal) readEntries(text []byte) (damaged int) {
 				// Somebody took lines out.
 				r.damaged++
 			}
-			r.lookAtNeeds(l.previous)
+			r.noteDamage(l.previous)
 		}
 		r.next, r.gap = l.position.next(l), false
 		r.take(l)
@@ -142,8 +142,8 @@ func (r *reader) take(l line) {
 	}
 }
 
-// lookAtNeeds forgets what lost lines were about: what earlier lines say of that may not be true any more.
-func (r *reader) lookAtNeeds(subjects ...string) {
+// noteDamage forgets what lost lines were about: what earlier lines say of that may not be true any more.
+func (r *reader) noteDamage(subjects ...string) {
 	for _, subject := range subjects {
 		if id, known := r.ids[subject]; known {
 			r.drop(id)

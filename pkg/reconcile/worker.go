@@ -271,7 +271,7 @@ func (w *Worker) remove(ctx context.Context, session opener, ns *observe.NS, op 
 		return err
 	}
 	entry, _ := w.Journal.Get(fetchedEntry(origin), at.Identity)
-	if err = op.kind.planPutBack(ctx, ns, op.Have, entry.Before); err == nil {
+	if err = op.kind.putBack(ctx, ns, op.Have, entry.Before); err == nil {
 		w.Journal.Forget(fetchedEntry(origin))
 	}
 	return err
