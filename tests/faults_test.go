@@ -56,6 +56,7 @@ var faults = map[int]string{
 	38: "there are no file descriptors left",
 	39: "a part of a firewall cannot be made",
 	41: "a published target changes, or is published no more",
+	42: "order matters to the kernel",
 	46: "a file is there and cannot be read",
 	47: "the target of a symbolic link changes",
 	49: "a container restarts ten times in a minute",

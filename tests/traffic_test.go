@@ -15,6 +15,7 @@ import (
 
 // Some small programs are this test binary under other names.
 //
+//	advertise DEV             say on an interface that this host is a router
 //	serve NETWORK ADDRESS...  answer whoever comes, on udp and tcp as in net.Listen: with who it came from
 //	reply NETWORK NAME ADDRESS...
 //	                          answer each message with a name, and keep connections
@@ -24,7 +25,7 @@ import (
 //	unanswered NETWORK ADDRESS
 //	                          ask, and fail with what comes within a second, be it a refusal
 //	notified SOCKET SILENCE   print what a service tells systemd (sd_notify(3)), and when it is silent for so long
-var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified}
+var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified, "advertise": advertise}
 
 func init() {
 	run, is := smallPrograms[filepath.Base(os.Args[0])]

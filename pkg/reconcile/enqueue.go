@@ -66,7 +66,12 @@ func (t *task) holdUp(other *task) {
 func (c *Core) holdUp(t *task) {
 	if t.op.Want != nil {
 		for _, need := range c.needs(t.op.Want) {
-			if first := c.plan.tasks[need]; first != nil && first.op.Verb != Delete && !slices.Contains(first.next, t) {
+			if first := c.plan.tasks[need]; first != nil && first.op.Verb != Delete && !slices.Contains(first.next, t) && !first.op.waitsFor(t.op, c.needs) {
+				first.holdUp(t)
+			}
+		}
+		for _, id := range relationsOf(t.op.Want).After {
+			if first := c.plan.tasks[id]; first != nil && t.op.waitsFor(first.op, c.needs) && !first.comesAfter(t) {
 				first.holdUp(t)
 			}
 		}

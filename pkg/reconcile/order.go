@@ -28,8 +28,14 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 	for i, op := range ops {
 		if op.Want != nil {
 			for _, need := range needs(op.Want) {
-				if j, planned := at[need]; planned && ops[j].Verb != Delete {
+				if j, planned := at[need]; planned && ops[j].Verb != Delete && !ops[j].waitsFor(op, needs) {
 					edge(j, i)
+				}
+			}
+			for _, first := range relationsOf(op.Want).After {
+				if j, planned := at[first]; planned && op.waitsFor(ops[j], needs) {
+					better[j] = append(better[j], i)
+					would[i]++
 				}
 			}
 		}
@@ -111,6 +117,13 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 	}
 	chain(ops, plan, after, better)
 	return plan
+}
+
+// waitsFor reports whether an op comes after another one though it does not need that (spec.Relations.After). An op that makes
+// what the other one needs comes first.
+func (op *Op) waitsFor(first *Op, needs func(spec.Resource) []spec.ID) bool {
+	return op.Want != nil && first.Want != nil && slices.Contains(relationsOf(op.Want).After, first.ID()) &&
+		(op.Verb == Update || !slices.Contains(needs(first.Want), op.ID()))
 }
 
 // chain has each op of a plan name those that come before it for a reason.

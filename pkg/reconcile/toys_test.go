@@ -22,7 +22,7 @@ import (
 // Its value can be changed in place, and its frame and its needs cannot.
 type toy struct {
 	id           spec.ID
-	needs        []spec.ID
+	needs, after []spec.ID
 	value, frame string
 	// mark is linkd's. Print tells it apart from another with the same ID.
 	mark  bool
@@ -50,7 +50,7 @@ func (t *toy) Needs() []spec.ID { return t.needs }
 
 // Relations: a toy ends with the spaces and the boxes that it needs.
 func (t *toy) Relations() spec.Relations {
-	r := spec.Relations{Makes: t.makes, OtherNS: cmp.Or(t.within, t.origin.NS), OnlyFound: t.only, FetchedFrom: t.origin, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf}
+	r := spec.Relations{Makes: t.makes, OtherNS: cmp.Or(t.within, t.origin.NS), OnlyFound: t.only, FetchedFrom: t.origin, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf, After: t.after}
 	for _, need := range t.needs {
 		if need.Kind == "space" || need.Kind == "box" {
 			r.StandsOn = append(r.StandsOn, need)
@@ -120,6 +120,8 @@ func parse(text string) (toys []*toy) {
 				for _, id := range strings.Split(value, ",") {
 					t.needs = append(t.needs, parseID(id))
 				}
+			case "after":
+				t.after = append(t.after, parseID(value))
 			case "mark":
 				t.mark = true
 			case "print":

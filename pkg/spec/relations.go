@@ -15,6 +15,9 @@ type Relations struct {
 	Within ID
 	// StandsOn are the resources with which this one ends, or loses its connection, when one of them is deleted.
 	StandsOn []ID
+	// After are resources that are changed before this one where both have to be changed. This one does not need them: it is
+	// changed where they fail, too.
+	After []ID
 	// EndsWithNamespace: the resource is lost when its namespace is deleted, and the kernel does not make another like it.
 	EndsWithNamespace bool
 	// StaysBehind: the resource is lost when the link that it needs moves to another namespace.

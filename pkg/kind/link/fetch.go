@@ -57,7 +57,11 @@ func fetch(ns *observe.NS, want, have *Link) error {
 			return err
 		}
 	}
-	return become(ns, want)
+	come := *want
+	if have.NS != want.NS {
+		come.Up = want.birthUp()
+	}
+	return become(ns, &come)
 }
 
 // leaveNames takes from an interface that was fetched from another namespace what names it there, and would be a name here

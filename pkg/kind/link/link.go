@@ -29,6 +29,11 @@ type Link struct {
 	Parent spec.ID
 	Source spec.Source
 
+	// after are the settings that come before the interface is made, or set up where they are its own. Staged: it has such,
+	// so it is made down, and set up later.
+	after  []spec.ID
+	staged bool
+
 	found *found
 	// anyMAC: it is born with whatever address the kernel gives it.
 	anyMAC bool
@@ -88,6 +93,7 @@ func (l *Link) Relations() spec.Relations {
 	if l.hasParent() {
 		r.StandsOn = []spec.ID{l.Parent}
 	}
+	r.After = l.after
 	if l.found == nil {
 		return r
 	}
@@ -129,6 +135,24 @@ func (l *Link) alsoMakes() spec.ID {
 		return spec.LinkID(l.NS, l.birthName())
 	}
 	return spec.ID{}
+}
+
+// MakeAfter has the interface made after the setting of its namespace that new interfaces get. Call it in spec.Context.Later.
+func (l *Link) MakeAfter(setting spec.ID) { l.after = append(l.after, setting) }
+
+// SetUpAfter has the interface set up after a setting of its own. Call it in spec.Context.Later.
+func (l *Link) SetUpAfter(setting spec.ID) {
+	l.after = append(l.after, setting)
+	l.staged = true
+}
+
+// birthUp is whether the interface is up once it is made or has come from another namespace; nil leaves that to the kernel,
+// and for that it is down.
+func (l *Link) birthUp() *bool {
+	if l.staged {
+		return nil
+	}
+	return l.Up
 }
 
 // ResetsPorts tells whether whoever becomes a port of the link loses what was on it.

@@ -114,7 +114,7 @@ func nameAndMark(ns *observe.NS, want *Link) error {
 		return err
 	}
 	// Of one request, the flags come last (do_setlink in net/core/rtnetlink.c).
-	err = set(ns, index, want.Up, named(want.Name), want.mark())
+	err = set(ns, index, want.birthUp(), named(want.Name), want.mark())
 	switch {
 	case want.onDownParent(err) != nil:
 		return want.parentIsDown()

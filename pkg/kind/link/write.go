@@ -24,7 +24,7 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 			// Requests take alternative names, too.
 			return fmt.Errorf("%s: %s is another name of %s, which is a %s: %w", ns.Name, want.Name, l.Name, l.Kind, unix.EEXIST)
 		}
-		return set(ns, 0, want.Up, named(want.Name), want.mark())
+		return set(ns, 0, want.birthUp(), named(want.Name), want.mark())
 	}
 	err := k.addMarked(ns, want)
 	if other := want.withAnyMAC(err); other != nil {
@@ -80,6 +80,7 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 		return err
 	}
 	made, t := *want, typeNamed(want.Type)
+	made.Up = want.birthUp()
 	if t.OwnMAC {
 		if made.MAC, err = want.bornMAC(ns); err != nil {
 			return err

@@ -41,6 +41,10 @@ func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)
 			if s.opensForwarding("ipv4") || s.opensForwarding("ipv6") {
 				s.firewall = new([]spec.ID)
 			}
+			if s.opensForwarding("ipv6") {
+				s.acceptRA = new([]spec.ID)
+			}
+			c.At(name).Later(func() { s.order(c.At(name)) })
 			checkAlias(c.At(name), s)
 			c.Add(s)
 		}

@@ -31,6 +31,9 @@ type Sysctl struct {
 	// firewall are the resources that decide which packets are forwarded, of a setting that lets packets be forwarded; nil
 	// of any other. It is set until all files are read.
 	firewall *[]spec.ID
+	// acceptRA are the settings accept_ra of interfaces that forward because of this setting; nil of any other setting. It is
+	// set until all files are read.
+	acceptRA *[]spec.ID
 }
 
 // opensForwarding reports whether the setting lets a namespace, or one of its devices, forward packets of a family, which is
@@ -76,7 +79,12 @@ func (s Sysctl) Needs() []spec.ID {
 }
 
 // Relations implements spec.Resource.
-func (s Sysctl) Relations() spec.Relations { return spec.Relations{} }
+func (s Sysctl) Relations() spec.Relations {
+	if s.acceptRA == nil {
+		return spec.Relations{}
+	}
+	return spec.Relations{After: *s.acceptRA}
+}
 
 // Origin implements spec.Resource.
 func (s Sysctl) Origin() spec.Source { return s.Source }

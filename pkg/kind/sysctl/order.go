@@ -1,0 +1,60 @@
+package sysctl
+
+import (
+	"strings"
+
+	"linkd/pkg/kind/link"
+	"linkd/pkg/spec"
+)
+
+// order has the setting written before what it acts on. It is called when all files are read.
+//
+// A new interface gets the settings of conf/default (inetdev_init in net/ipv4/devinet.c, ipv6_add_dev in
+// net/ipv6/addrconf.c), so these come before it. IPv6 reads most of an interface's own settings when that comes up
+// (addrconf_notify), and arp_notify is about coming up (inetdev_event). Forwarding makes the kernel delete the default
+// routes that it learned from router advertisements, unless accept_ra is 2 by then (rt6_purge_dflt_routers in
+// net/ipv6/route.c).
+func (s Sysctl) order(c *spec.Context) {
+	parts := strings.Split(s.Path, "/")
+	switch {
+	case s.Dev != "" && (parts[1] == "ipv6" && parts[2] == "conf" || parts[4] == "arp_notify"):
+		if l, is := c.Declared(spec.LinkID(s.NS, s.Dev)).(*link.Link); is {
+			l.SetUpAfter(s.ID())
+		}
+	case len(parts) == 5 && parts[3] == "default":
+		for _, r := range c.All().In(s.NS, "link") {
+			r.(*link.Link).MakeAfter(s.ID())
+		}
+	}
+	if s.acceptRA != nil {
+		s.forwardAfter(c)
+	}
+}
+
+// forwardAfter has the setting, which lets IPv6 forward, written after the settings accept_ra of the files.
+func (s Sysctl) forwardAfter(c *spec.Context) {
+	if s.Dev != "" {
+		own := Sysctl{NS: s.NS, Path: "net/ipv6/conf/" + s.Dev + "/accept_ra"}.ID()
+		if c.Declared(own) != nil {
+			*s.acceptRA = []spec.ID{own}
+		}
+		return
+	}
+	decided := false
+	for _, r := range c.All().In(s.NS, kindName) {
+		if other := r.(Sysctl); strings.HasPrefix(other.Path, "net/ipv6/conf/") && strings.HasSuffix(other.Path, "/accept_ra") {
+			*s.acceptRA = append(*s.acceptRA, other.ID())
+			decided = decided || other.Dev != ""
+		}
+	}
+	if !decided && !s.inOwnNamespace(c) {
+		c.Warn(s.Source, "with %s the kernel deletes the default routes that it learned from router advertisements in %s: "+
+			"declare the sysctl ipv6.accept_ra on the interface that has such a route, 2 to keep it and 0 to do without", s.ID().Key, s.NS)
+	}
+}
+
+// inOwnNamespace reports whether linkd makes the namespace of the setting: then nothing was in it that the setting takes away.
+func (s Sysctl) inOwnNamespace(c *spec.Context) bool {
+	maker := c.Declared(spec.ID{NS: spec.Host, Kind: "netns", Key: s.NS})
+	return maker != nil && maker.Relations().Makes == s.NS
+}
