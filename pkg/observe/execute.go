@@ -27,6 +27,9 @@ func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16, keep func(msg []byt
 	socket.Lock()
 	defer socket.Unlock()
 	req.Seq = atomic.AddUint32(&ns.route.Seq, 1)
+	if req.Flags&unix.NLM_F_ECHO != 0 {
+		ns.expectEcho(req.Seq)
+	}
 	if err := socket.Send(req); err != nil {
 		return nil, err
 	}
@@ -64,7 +67,7 @@ func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16, keep func(msg []byt
 				} else if keep(m.Data) {
 					answers = append(answers, bytes.Clone(m.Data))
 				}
-				last = m.Header.Flags&unix.NLM_F_MULTI == 0
+				last = m.Header.Flags&unix.NLM_F_MULTI == 0 && req.Flags&unix.NLM_F_ACK == 0
 			}
 			switch {
 			case last && interrupted:

@@ -49,7 +49,7 @@ func TestMessagesThatAreCutOff(t *testing.T) {
 	whole := []byte{20, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1, 2, 3, 4}
 	for length := range len(whole) + 1 {
 		var seen int
-		eachMessage(whole[:length], func(uint16, uint32, []byte) { seen++ })
+		eachMessage(whole[:length], func(uint16, uint32, uint32, []byte) { seen++ })
 		if want := length / len(whole); seen != want {
 			t.Errorf("%d bytes: %d messages", length, seen)
 		}

@@ -151,7 +151,7 @@ func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
 	if ns == "" {
 		return
 	}
-	eachMessage(b, func(messageType uint16, port uint32, body []byte) {
+	eachMessage(b, func(messageType uint16, port, seq uint32, body []byte) {
 		topic, known := routeTopic(messageType)
 		if !known {
 			return
@@ -162,6 +162,9 @@ func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
 			}
 			return
 		}
+		if s.world.isEchoed(id, port, seq) {
+			return
+		}
 		n := Notification{NS: ns, Topic: topic}
 		if n.Foreign = topic == RouteTopic && s.world.isForeign(ns, body); n.Foreign {
 			in.put(n)
@@ -169,6 +172,8 @@ func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
 		}
 		n.By = s.behind(port, id)
 		switch topic {
+		case AddressTopic, RouteTopic:
+			n.Removed = removedBy(messageType, body)
 		case LinkTopic:
 			if len(body) >= 8 {
 				// Both struct ifinfomsg and struct br_vlan_msg have it there.
@@ -203,7 +208,7 @@ func (s *suspects) readRuleset(in *Inbox, id int, b []byte) {
 	if ns == "" {
 		return
 	}
-	eachMessage(b, func(messageType uint16, _ uint32, body []byte) {
+	eachMessage(b, func(messageType uint16, _, _ uint32, body []byte) {
 		if messageType>>8 != unix.NFNL_SUBSYS_NFTABLES {
 			return
 		}
@@ -215,16 +220,16 @@ func (s *suspects) readRuleset(in *Inbox, id int, b []byte) {
 	})
 }
 
-// eachMessage walks the netlink messages in b: their type, the port of who asked for the change, and what follows the
-// header.
-func eachMessage(b []byte, visit func(messageType uint16, port uint32, body []byte)) {
+// eachMessage walks the netlink messages in b: their type, the port of who asked for the change and the number of that
+// request, and what follows the header.
+func eachMessage(b []byte, visit func(messageType uint16, port, seq uint32, body []byte)) {
 	native := nl.NativeEndian()
 	for len(b) >= unix.SizeofNlMsghdr {
 		length := int(native.Uint32(b))
 		if length < unix.SizeofNlMsghdr || length > len(b) {
 			return
 		}
-		visit(native.Uint16(b[4:]), native.Uint32(b[12:]), b[unix.SizeofNlMsghdr:length])
+		visit(native.Uint16(b[4:]), native.Uint32(b[12:]), native.Uint32(b[8:]), b[unix.SizeofNlMsghdr:length])
 		b = b[min((length+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1), len(b)):]
 	}
 }

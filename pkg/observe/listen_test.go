@@ -380,3 +380,56 @@ func addRuleFrom(port uint32) error {
 	req.AddData(rule)
 	return unix.Sendto(fd, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 }
+
+// What linkd was told as the answer to its own request is no news, once; and what has gone is named.
+func TestEchoesAreNoNews(t *testing.T) {
+	noLeaks(t)
+	lab := conform.Open(t)
+	lab.IP(t, "link add eth0 type veth peer name eth1\nlink set eth0 up\nlink set eth1 up\naddr add 10.0.0.1/24 dev eth0\n")
+	e := listen(t, lab.World)
+	route := func(kind, flags int, to byte) *nl.NetlinkRequest {
+		req := nl.NewNetlinkRequest(kind, flags)
+		req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{
+			Family: unix.AF_INET, Dst_len: 24, Table: unix.RT_TABLE_MAIN, Protocol: observe.Protocol, Type: unix.RTN_UNICAST,
+		}})
+		req.AddData(nl.NewRtAttr(unix.RTA_DST, []byte{10, 9, to, 0}))
+		req.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, []byte{10, 0, 0, 7}))
+		return req
+	}
+	routes := func() (heard []observe.Notification) {
+		t.Helper()
+		// What came before this has been heard with it.
+		conform.Must(t, lab.NS.Do(func() error { return sh("ip rule add priority 7 table 7; ip rule del priority 7") }))
+		e.until("news of rules", func() bool {
+			return slices.ContainsFunc(e.heard, func(n observe.Notification) bool { return n.Topic == observe.RuleTopic })
+		})
+		for _, n := range e.heard {
+			if n.Topic == observe.RouteTopic {
+				heard = append(heard, n)
+			}
+		}
+		e.heard = nil
+		return heard
+	}
+	const create = unix.NLM_F_CREATE | unix.NLM_F_EXCL
+	msg, err := lab.NS.ChangeEchoed(route(unix.RTM_NEWROUTE, create, 1), unix.RTM_NEWROUTE)
+	conform.Must(t, err)
+	if msg == nil {
+		t.Error("the kernel does not say what it has made")
+	}
+	if heard := routes(); len(heard) > 0 {
+		t.Errorf("heard %v of what the answer told", heard)
+	}
+	conform.Must(t, lab.NS.Change(route(unix.RTM_NEWROUTE, create, 2)))
+	if heard := routes(); len(heard) != 1 || heard[0].Removed != nil {
+		t.Errorf("heard %v of what no answer told", heard)
+	}
+	conform.Must(t, lab.NS.Change(route(unix.RTM_DELROUTE, 0, 1)))
+	conform.Must(t, lab.NS.Change(route(unix.RTM_DELROUTE, 0, 2)))
+	if heard := routes(); len(heard) != 1 || len(heard[0].Removed) != 2 || heard[0].Removed[0].Table != unix.RT_TABLE_MAIN {
+		t.Errorf("heard %v of two that have gone", heard)
+	}
+	if _, err := lab.NS.ChangeEchoed(route(unix.RTM_DELROUTE, 0, 2), unix.RTM_DELROUTE); !errors.Is(err, unix.ESRCH) {
+		t.Errorf("a request that fails: %v", err)
+	}
+}

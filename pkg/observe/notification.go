@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"net/netip"
 	"slices"
 	"sync"
 )
@@ -30,17 +31,25 @@ const (
 )
 
 // Notification is where to look: a topic in a namespace. By is who may have caused it. Links are the indexes of the interfaces
-// that news of links, neighbours and forwarding is about; none means that there are too many to tell.
+// that news of links, neighbours and forwarding is about; none means that there are too many to tell. Removed are the addresses
+// or routes that have gone, where that is all that has happened; none means that there are too many, or that it is not all.
 type Notification struct {
-	NS    string
-	Topic Topic
-	By    Cause
-	Links []int
+	NS      string
+	Topic   Topic
+	By      Cause
+	Links   []int
+	Removed []Subject
 	// Foreign: it is news of routes that linkd did not make, to destinations for which none is wanted.
 	Foreign bool
 }
 
-// manyLinks is the number of interfaces from which on news does not tell them apart.
+// Subject is an address or a route as the kernel tells it from others in a namespace. Table and Metric are those of a route.
+type Subject struct {
+	Prefix        netip.Prefix
+	Table, Metric uint32
+}
+
+// manyLinks is the number of interfaces, addresses or routes from which on news does not tell them apart.
 const manyLinks = 16
 
 // Inbox collects news until somebody takes it. The same news twice is the same news, so it never grows past the
@@ -57,9 +66,11 @@ type Inbox struct {
 	foreignToo bool
 }
 
+// newsKey is a place. News of foreign routes is kept apart: mostly nobody waits for it, and it says nothing of the others.
 type newsKey struct {
-	ns    string
-	topic Topic
+	ns      string
+	topic   Topic
+	foreign bool
 }
 
 // NewInbox is an empty inbox.
@@ -69,7 +80,7 @@ func NewInbox() *Inbox {
 
 func (in *Inbox) put(n Notification) {
 	in.mu.Lock()
-	at := newsKey{n.NS, n.Topic}
+	at := newsKey{n.NS, n.Topic, n.Foreign}
 	if before, again := in.news[at]; again {
 		n = before.and(n)
 	}
@@ -95,7 +106,15 @@ func (in *Inbox) WaitFor(foreign bool) {
 
 // and is one piece of news for two about the same place.
 func (n Notification) and(other Notification) Notification {
-	n.By, n.Foreign = n.By.and(other.By), n.Foreign && other.Foreign
+	n.By = n.By.and(other.By)
+	for _, subject := range other.Removed {
+		if len(n.Removed) > 0 && !slices.Contains(n.Removed, subject) {
+			n.Removed = append(n.Removed, subject)
+		}
+	}
+	if len(other.Removed) == 0 || len(n.Removed) > manyLinks {
+		n.Removed = nil
+	}
 	for _, index := range other.Links {
 		if len(n.Links) > 0 && !slices.Contains(n.Links, index) {
 			n.Links = append(n.Links, index)
@@ -111,7 +130,7 @@ func (n Notification) and(other Notification) Notification {
 func (in *Inbox) By(ns string, topic Topic) Cause {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.news[newsKey{ns, topic}].By
+	return in.news[newsKey{ns, topic, false}].By
 }
 
 // overrun notes that the kernel dropped messages: everything has to be looked at.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -78,7 +79,8 @@ func openSocket(fd int) (sock *nl.SocketHandle, id Identity, err error) {
 		_ = s.SetExtAck(true)
 		// Strict checking makes the kernel filter dumps by what the request says (netlink(7), since 4.20).
 		_ = unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
-		sock = &nl.SocketHandle{Socket: s}
+		// No number of a request is one that another socket had with the same port (see echoes).
+		sock = &nl.SocketHandle{Socket: s, Seq: rand.Uint32()}
 		id, err = identify(s.GetFd(), fd)
 		return err
 	})
@@ -187,6 +189,23 @@ func (ns *NS) Index(name string) (int, error) {
 		return 0, err
 	}
 	return int(req.Uint32()), nil
+}
+
+// NameOf asks for the present name of the link with an index; "" where there is none. SIOCGIFNAME does not wait for that lock,
+// either.
+func (ns *NS) NameOf(index int) (string, error) {
+	req, err := unix.NewIfreq("")
+	if err != nil {
+		return "", err
+	}
+	req.SetUint32(uint32(index))
+	switch err := unix.IoctlIfreq(ns.route.Socket.GetFd(), unix.SIOCGIFNAME, req); {
+	case errors.Is(err, unix.ENODEV):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("%s: look up interface %d: %w", ns.Name, index, err)
+	}
+	return req.Name(), nil
 }
 
 // Flags asks for a link's flags (IFF_*), in the same way.

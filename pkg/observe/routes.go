@@ -43,3 +43,69 @@ func (w *World) isForeign(ns string, body []byte) bool {
 	})
 	return err == nil && !(*wanted)[ns][netip.PrefixFrom(to, int(head.Dst_len))]
 }
+
+// removedBy is what an announcement of an address or a route says has gone; nil where it says something else.
+func removedBy(messageType uint16, body []byte) []Subject {
+	var subject Subject
+	var ok bool
+	switch messageType {
+	case unix.RTM_DELADDR:
+		subject, ok = addressIn(body)
+	case unix.RTM_DELROUTE:
+		subject, ok = routeIn(body)
+	}
+	if !ok {
+		return nil
+	}
+	return []Subject{subject}
+}
+
+// addressIn reads which address a message is about. IFA_LOCAL is missing where it is the same as IFA_ADDRESS.
+func addressIn(body []byte) (Subject, bool) {
+	if len(body) < unix.SizeofIfAddrmsg {
+		return Subject{}, false
+	}
+	var local, far netip.Addr
+	err := EachAttr(body[unix.SizeofIfAddrmsg:], func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.IFA_LOCAL:
+			local, _ = netip.AddrFromSlice(value)
+		case unix.IFA_ADDRESS:
+			far, _ = netip.AddrFromSlice(value)
+		}
+		return nil
+	})
+	if !local.IsValid() {
+		local = far
+	}
+	prefix := netip.PrefixFrom(local, int(nl.DeserializeIfAddrmsg(body).Prefixlen))
+	return Subject{Prefix: prefix}, err == nil && prefix.IsValid()
+}
+
+// routeIn reads which route a message is about.
+func routeIn(body []byte) (Subject, bool) {
+	if len(body) < unix.SizeofRtMsg {
+		return Subject{}, false
+	}
+	head := nl.DeserializeRtMsg(body)
+	to := netip.IPv4Unspecified()
+	if head.Family == unix.AF_INET6 {
+		to = netip.IPv6Unspecified()
+	}
+	subject := Subject{Table: uint32(head.Table)}
+	err := EachAttr(body[unix.SizeofRtMsg:], func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.RTA_DST:
+			if ip, ok := netip.AddrFromSlice(value); ok {
+				to = ip
+			}
+		case unix.RTA_TABLE:
+			subject.Table = uint32(Number(value))
+		case unix.RTA_PRIORITY:
+			subject.Metric = uint32(Number(value))
+		}
+		return nil
+	})
+	subject.Prefix = netip.PrefixFrom(to, int(head.Dst_len))
+	return subject, err == nil && head.Tos == 0 && head.Src_len == 0 && subject.Prefix.IsValid()
+}

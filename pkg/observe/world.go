@@ -37,6 +37,7 @@ type World struct {
 
 	destinations atomic.Pointer[Destinations]
 	existing     atomic.Pointer[Existing]
+	echoes       echoes
 
 	listening atomic.Bool
 	lookOnly  bool

@@ -29,6 +29,10 @@ type erased interface {
 	onLink(r spec.Resource) (name string, index int, ok bool)
 	comparable() bool
 	same(now, before spec.Resource) bool
+	hasLookup() bool
+	subject(want spec.Resource) observe.Subject
+	find(ns *observe.NS, wanted []spec.Resource) (found []spec.Resource, ok bool, err error)
+	create(ctx context.Context, ns *observe.NS, want spec.Resource) (made []spec.Resource, err error)
 	related() bool
 	connect(found, other spec.Resource) spec.Resource
 	fetches() bool
@@ -162,6 +166,30 @@ func (a adapter[R]) onLink(r spec.Resource) (name string, index int, ok bool) {
 func (a adapter[R]) comparable() bool { return a.can.Same != nil }
 
 func (a adapter[R]) same(now, before spec.Resource) bool { return a.can.Same(now.(R), before.(R)) }
+
+func (a adapter[R]) hasLookup() bool { return a.can.Lookup != nil }
+
+func (a adapter[R]) subject(want spec.Resource) observe.Subject {
+	return a.can.Lookup.Subject(want.(R))
+}
+
+func (a adapter[R]) find(ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, bool, error) {
+	found, ok, err := a.can.Lookup.Find(ns, specialise[R](wanted))
+	return generalise(found), ok, err
+}
+
+// create makes a resource, and returns what was made as far as the kernel says.
+func (a adapter[R]) create(ctx context.Context, ns *observe.NS, want spec.Resource) ([]spec.Resource, error) {
+	if a.can.Lookup == nil {
+		return nil, a.k.Create(ctx, ns, want.(R))
+	}
+	var none R
+	made, err := a.can.Lookup.Make(ctx, ns, want.(R))
+	if err != nil || any(made) == any(none) {
+		return nil, err
+	}
+	return []spec.Resource{made}, nil
+}
 
 func (a adapter[R]) related() bool { return a.can.Connect != nil }
 

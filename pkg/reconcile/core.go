@@ -69,6 +69,8 @@ type found struct {
 	memories map[scope]*Memory
 	// onLinks are of the scopes with much in them that were looked at by link.
 	onLinks map[scope]*onLinks
+	// inPart are the scopes in which single resources were looked at since the last look at all.
+	inPart map[scope]bool
 	// compared are the scopes of which all that was found has been compared with what is wanted now.
 	compared map[scope]bool
 	// lookErrors are the scopes that could not be looked at.
@@ -92,7 +94,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		desired: desired{set: &spec.Set{}, index: newIndex(nil), search: journal.Fresh},
 		domains: map[string]*domain{},
 		found: found{
-			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, unclear: newIDSet(),
+			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, inPart: map[scope]bool{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, unclear: newIDSet(),
 			inTheWay: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
 		},
 		plan:     newPlan(),

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"maps"
+
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -11,18 +13,20 @@ type coverage struct {
 	all     bool
 	indexes map[int]bool
 	names   map[string]bool
+	// ids are wanted resources of a kind that has Lookup.
+	ids map[spec.ID]bool
 }
 
-// maxLinks is the number of links from which on it is cheaper to look at all.
+// maxLinks is the number of links, or resources, from which on it is cheaper to look at all.
 const maxLinks = 16
 
 var wholeScope = coverage{all: true}
 
 func (x coverage) join(other coverage) coverage {
-	if x.all || other.all || len(x.indexes)+len(x.names)+len(other.indexes)+len(other.names) > maxLinks {
+	if x.all || other.all || x.size()+other.size() > maxLinks {
 		return wholeScope
 	}
-	sum := coverage{indexes: map[int]bool{}, names: map[string]bool{}}
+	sum := coverage{indexes: map[int]bool{}, names: map[string]bool{}, ids: map[spec.ID]bool{}}
 	for _, part := range []coverage{x, other} {
 		for i := range part.indexes {
 			sum.indexes[i] = true
@@ -30,9 +34,12 @@ func (x coverage) join(other coverage) coverage {
 		for n := range part.names {
 			sum.names[n] = true
 		}
+		maps.Copy(sum.ids, part.ids)
 	}
 	return sum
 }
+
+func (x coverage) size() int { return len(x.indexes) + len(x.names) + len(x.ids) }
 
 func coverLinks(indexes []int) coverage {
 	if len(indexes) == 0 {
@@ -83,6 +90,8 @@ type observation struct {
 	links *coverage
 	// names are those of the links that were there, by index.
 	names map[int]string
+	// ids, unless it is nil, are the resources that were looked at, and nothing else was.
+	ids map[spec.ID]bool
 	// byID is what was found, by ID, where links is nil.
 	byID map[spec.ID]spec.Resource
 	// memory is what the look leaves to the next one.
@@ -120,6 +129,17 @@ func (c *Core) observe(k *Registered, s *observation) {
 	if s.memory != nil {
 		c.found.memories[s.scope] = s.memory
 	}
+	if s.ids != nil && first {
+		// It is another namespace now, of which all has to be looked at.
+		c.markScope(s.scope)
+		return
+	}
+	if s.ids != nil {
+		c.protect(c.observeSome(s, before))
+		c.forgetUnmade(s, first)
+		return
+	}
+	delete(c.found.inPart, s.scope)
 	if gone, fresh, ok := c.observeChanges(s, before); ok {
 		c.protect(gone, fresh)
 		c.forgetUnmade(s, first)

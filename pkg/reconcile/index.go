@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
 
@@ -26,6 +27,8 @@ type index struct {
 	want       *spec.Set
 	dependents map[spec.ID][]spec.ID
 	neededIn   map[scope][]spec.ID
+	// subjects are the wanted resources of scopes of which single ones can be looked at, once somebody asks.
+	subjects map[scope]map[observe.Subject][]spec.ID
 }
 
 func newIndex(want *spec.Set) *index {

@@ -90,6 +90,7 @@ func (c *Core) forget(d *domain) {
 		delete(c.found.onLinks, scope{d.name, kind})
 	}
 	delete(c.found.observed, d.name)
+	maps.DeleteFunc(c.found.inPart, func(s scope, _ bool) bool { return s.ns == d.name })
 	maps.DeleteFunc(c.found.memories, func(s scope, _ *Memory) bool { return s.ns == d.name })
 	maps.DeleteFunc(c.found.lookErrors, func(s scope, _ error) bool { return s.ns == d.name })
 	for kind, rs := range c.found.relations {
@@ -267,7 +268,7 @@ func (c *Core) Notify(news []observe.Notification) {
 			switch {
 			case !isAbout(k, n.Topic), n.Foreign && c.matters(s) && !c.hasProblemIn(s):
 			case c.matters(s):
-				c.mark(d, k, coverLinks(n.Links))
+				c.mark(d, k, c.coverageOfNews(k, s, n))
 				heard[s] = true
 			default:
 				c.found.stale[s] = true

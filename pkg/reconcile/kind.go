@@ -78,6 +78,8 @@ type Capabilities[R spec.Resource] struct {
 	// found as it refers to other, the zero value where that is not known: found itself where it does already, and else a
 	// copy, since others may be reading found.
 	Connect func(found, other R) R
+	// Lookup is for a kind of which a few resources can be looked at without a list of all.
+	Lookup Lookup[R]
 	// Complete is for a kind whose wanted resources depend on what is found: it fills them in before they are compared. An
 	// error makes the resource pending or failed.
 	Complete func(at Located, want R) (R, error)
@@ -98,6 +100,18 @@ type Capabilities[R spec.Resource] struct {
 	// failed: it is of no use, and nothing that linkd might do would help. A remark is for the user, about something that
 	// keeps it from working and that is not for linkd to change.
 	Health func(want, have R) (remark, problem string)
+}
+
+// Lookup is the capability of a kind of which a few resources can be looked at without a list of all, of which there may be a
+// hundred thousand. Its first topic is that of observe.Notification.Removed.
+type Lookup[R spec.Resource] interface {
+	// Subject is how the kernel's announcements name a wanted resource.
+	Subject(want R) observe.Subject
+	// Find finds wanted resources that may have gone. ok is false where only a list can tell how they are: one that is there
+	// and not as wanted, say. That one is taken for missing that is there after all does no harm: Create fails then.
+	Find(ns *observe.NS, wanted []R) (found []R, ok bool, err error)
+	// Make is Create, and returns what the kernel says it has made; the zero value where it does not say.
+	Make(ctx context.Context, ns *observe.NS, want R) (made R, err error)
 }
 
 // Settings is the capability of a kind whose resources are not made and deleted but set and put back. Before returns what

@@ -43,9 +43,15 @@ func (c *Core) carriedOut(r *Result) {
 			c.redecide(t)
 			continue
 		}
+		if c.isTaken(t.op, err) {
+			c.markScope(scopeOf(t.op.ID()))
+			c.redecide(t)
+			continue
+		}
 		c.Counters.Ops++
 		c.over(t)
-		c.markChangedBy(t.op)
+		made := c.madeBy(t, r)
+		c.markChangedBy(t.op, made)
 		c.plan.todo.ids[t.op.ID()] = true
 		if made := makes(t.op.Want); made != "" && err == nil && c.domains[made] != nil {
 			c.domains[made].missing = nil
@@ -56,6 +62,9 @@ func (c *Core) carriedOut(r *Result) {
 		}
 		c.noteOp(t.op, err)
 		c.noteUnclear(t.op)
+		if made != nil {
+			c.observe(t.op.kind, made)
+		}
 		if err == nil {
 			c.plan.done++
 			c.changes[t.op.ID()]++
@@ -249,8 +258,8 @@ func (c *Core) lookAtNeeds(op *Op) {
 	}
 }
 
-// markChangedBy marks what an op may have changed: its own kind, and the kinds that hear of it.
-func (c *Core) markChangedBy(op *Op) {
+// markChangedBy marks what an op may have changed: its own kind, unless what it made is known, and the kinds that hear of it.
+func (c *Core) markChangedBy(op *Op, made *observation) {
 	for _, ns := range op.namespaces() {
 		d := c.domains[ns]
 		if d == nil {
@@ -258,7 +267,7 @@ func (c *Core) markChangedBy(op *Op) {
 		}
 		for i := range c.kinds.list {
 			k := &c.kinds.list[i]
-			if k != op.kind && !k.isChangedBy(op.kind) {
+			if k != op.kind && !k.isChangedBy(op.kind) || k == op.kind && made != nil {
 				continue
 			}
 			if s := (scope{ns, k.Name}); k != op.kind && !c.matters(s) {

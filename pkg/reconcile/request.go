@@ -28,6 +28,8 @@ type Request struct {
 type Scope struct {
 	Kind   *Registered
 	covers coverage
+	// only are the wanted resources that are to be looked at, where it is not everything.
+	only []spec.Resource
 	// known: all of it was found before. wanted is what is wanted, or, of a selective kind, of interest.
 	known  bool
 	wanted []spec.Resource
@@ -61,6 +63,8 @@ type Result struct {
 	failed       map[string]error
 	// Errs are those of the ops. An op of which there is none was not tried.
 	Errs []error
+	// made are the resources that the ops made, as far as the kernel says.
+	made map[spec.ID]spec.Resource
 	// session is what was opened for it; nil where that is everybody's.
 	session *observe.Session
 }

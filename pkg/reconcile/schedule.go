@@ -213,7 +213,8 @@ func (c *Core) look(l *lane) *Request {
 			delete(c.found.stale, s)
 		}
 		look := Scope{Kind: k, covers: x, search: search && k.isSelective()}
-		look.known = c.found.lookErrors[s] == nil && c.found.observed[s.ns][s.kind] != nil
+		look.known = c.isKnown(s)
+		look.only = c.onlyOf(look)
 		look.wanted = c.interest(k, s)
 		look.memory = c.memoryFor(k, s)
 		r.Look = append(r.Look, look)

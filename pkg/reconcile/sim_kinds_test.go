@@ -127,6 +127,7 @@ func (s *sim) kinds() []Registered {
 	box.Connect, box.Fetching = boxes.Connect, boxes
 	knob.Silent, knob.Settings = Always[*simPiece], knobs
 	note.Ownership.Fingerprint = func(have *simPiece) string { return fmt.Sprint(have.index) }
+	note.Lookup = simNotes{kind("note")}
 	note.Same = func(now, before *simPiece) bool { return *now == *before }
 	rule.Programs = true
 	return []Registered{
@@ -184,6 +185,11 @@ func (k simKind) Diff(want, have *simPiece) []Field {
 }
 
 func (k simKind) Create(_ context.Context, ns *observe.NS, want *simPiece) error {
+	return k.create(ns, want, func(*simObject, int) {})
+}
+
+// create makes an object, and tells of it, and how much news there was before.
+func (k simKind) create(ns *observe.NS, want *simPiece, tell func(made *simObject, announced int)) error {
 	return k.call(func() error {
 		s := k.at(ns.Identity)
 		switch {
@@ -198,8 +204,10 @@ func (k simKind) Create(_ context.Context, ns *observe.NS, want *simPiece) error
 				return unix.ENODEV
 			}
 		}
+		announced := len(k.news)
 		o := k.make(s, k.name, want.id.Key)
 		o.value, o.mark, o.resourcesOn = want.value, want.mark, on
+		tell(o, announced)
 		return nil
 	})
 }
@@ -262,6 +270,39 @@ func (k simSpaces) Create(ctx context.Context, ns *observe.NS, want *simPiece) e
 }
 
 func (k simNotes) Owned(*simPiece) bool { return false }
+
+func (k simNotes) Subject(want *simPiece) observe.Subject { return subjectOf(want.id.Key) }
+
+// Find may not know, and may take a note for gone that is there.
+func (k simNotes) Find(ns *observe.NS, wanted []*simPiece) (found []*simPiece, ok bool, err error) {
+	s := k.at(ns.Identity)
+	if s == nil || k.rng.IntN(4) == 0 {
+		return nil, false, nil
+	}
+	for _, want := range wanted {
+		o := s.get(k.name, want.id.Key)
+		if o == nil || !k.steady && k.rng.IntN(10) == 0 {
+			continue
+		}
+		have := k.piece(ns.Name, o)
+		if len(k.Diff(want, have)) > 0 {
+			return nil, false, nil
+		}
+		found = append(found, have)
+	}
+	return found, true, nil
+}
+
+// Make tells what was made, and then that is no news, or leaves both open.
+func (k simNotes) Make(ctx context.Context, ns *observe.NS, want *simPiece) (*simPiece, error) {
+	var made *simPiece
+	err := k.create(ns, want, func(o *simObject, announced int) {
+		if k.rng.IntN(2) == 0 {
+			made, k.news = k.piece(ns.Name, o), k.news[:announced]
+		}
+	})
+	return made, err
+}
 
 func (k simNotes) Diff(want, have *simPiece) []Field {
 	var fs Fields

@@ -253,7 +253,7 @@ func (f *simFlight) String() string {
 	for _, s := range f.r.Look {
 		text := s.Kind.Name
 		if !s.covers.all {
-			text += fmt.Sprint(s.covers.names, s.covers.indexes)
+			text += fmt.Sprint(s.covers.names, s.covers.indexes, s.covers.ids)
 		}
 		what = append(what, text)
 	}

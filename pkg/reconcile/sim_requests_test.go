@@ -79,6 +79,13 @@ func (s *sim) advance(f *simFlight) {
 func (s *sim) look(f *simFlight, ns *observe.NS, look *Scope) {
 	seen := observation{scope: scope{ns.Name, look.Kind.Name}}
 	var err error
+	if look.only != nil {
+		if found, ok, err := look.Kind.find(ns, look.only); ok && err == nil {
+			seen.found, seen.ids = found, look.covers.ids
+			f.out.observations = append(f.out.observations, seen)
+			return
+		}
+	}
 	switch {
 	case !s.steady && s.rng.IntN(30) == 0:
 		err = unix.EIO

@@ -128,10 +128,10 @@ var simTopics = map[string]observe.Topic{
 	"note": observe.AddressTopic, "rule": observe.RulesetTopic,
 }
 
-// announce says that something of a kind has changed in a space.
-func (w *simWorld) announce(s *simSpace, kind string, index int) {
+// announce says that something of a kind has changed in a space; removed is a note of which it says that it has gone.
+func (w *simWorld) announce(s *simSpace, kind string, index int, removed ...observe.Subject) {
 	for _, name := range w.called(s) {
-		n := observe.Notification{NS: name, Topic: simTopics[kind]}
+		n := observe.Notification{NS: name, Topic: simTopics[kind], Removed: removed}
 		if kind == "box" {
 			n.Links = []int{index}
 		}
@@ -201,8 +201,15 @@ func (w *simWorld) make(s *simSpace, kind, key string) *simObject {
 
 func (w *simWorld) remove(o *simObject) {
 	o.space.objects = slices.DeleteFunc(o.space.objects, func(other *simObject) bool { return other == o })
-	w.announce(o.space, o.kind, o.index)
+	if o.kind == "note" {
+		w.announce(o.space, o.kind, o.index, subjectOf(o.key))
+	} else {
+		w.announce(o.space, o.kind, o.index)
+	}
 }
+
+// subjectOf is how a note is named where it is said to have gone.
+func subjectOf(key string) observe.Subject { return observe.Subject{Metric: uint32(key[0])} }
 
 // standing are the objects that stand on another, wherever they are.
 func (w *simWorld) standing(o *simObject) (on []*simObject) {

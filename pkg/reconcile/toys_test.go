@@ -290,6 +290,7 @@ func (k *kernel) kinds() []Registered {
 	knob.Silent, knob.Settings = func(have *toy) bool { return !have.announced }, knobKind{base}
 	panel.Settings, panel.Fill = panelKind{base}, panelKind{base}.Fill
 	note.Ownership.Fingerprint = func(have *toy) string { return have.print }
+	note.Lookup = noteKind{base}
 	return []Registered{
 		box("space", observe.NamespaceTopic),
 		box("box", observe.LinkTopic),

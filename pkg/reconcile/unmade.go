@@ -34,6 +34,9 @@ func (c *Core) forgetUnmade(s *observation, first bool) {
 
 // covers tells whether a look would have found a resource.
 func (c *Core) covers(s *observation, id spec.ID) bool {
+	if s.ids != nil {
+		return s.ids[id]
+	}
 	want := c.desired.set.Get(id)
 	if s.links == nil || want == nil {
 		return s.links == nil

@@ -66,7 +66,14 @@ func (w *Worker) next(ctx context.Context, session opener, out *Result) {
 		out.Errs = append(out.Errs, errSkipped)
 		return
 	}
-	out.Errs = append(out.Errs, w.carryOut(ctx, session, job))
+	made, err := w.carryOut(ctx, session, job)
+	for _, r := range made {
+		if out.made == nil {
+			out.made = map[spec.ID]spec.Resource{}
+		}
+		out.made[r.ID()] = r
+	}
+	out.Errs = append(out.Errs, err)
 	w.Progress()
 }
 
@@ -86,7 +93,7 @@ func (w *Worker) look(ctx context.Context, session *observe.Session, out *Result
 		if err != nil {
 			out.failed[s.Kind.Name] = err
 		} else {
-			if seen.links == nil && (seen.memory == nil || seen.memory.looks == 1) {
+			if seen.links == nil && seen.ids == nil && (seen.memory == nil || seen.memory.looks == 1) {
 				seen.all()
 			}
 			out.observations = append(out.observations, seen)
@@ -98,6 +105,12 @@ func (w *Worker) look(ctx context.Context, session *observe.Session, out *Result
 // look looks at a scope.
 func (s *Scope) look(ctx context.Context, ns *observe.NS) (observation, error) {
 	seen := observation{scope: scope{ns.Name, s.Kind.Name}}
+	if s.only != nil {
+		if found, ok, err := s.Kind.find(ns, s.only); ok && err == nil {
+			seen.found, seen.ids, seen.memory = found, s.covers.ids, s.memory
+			return seen, nil
+		}
+	}
 	links, err := coveredLinks(s.Kind, ns, s.covers, s.known)
 	if err != nil {
 		return seen, err
@@ -125,23 +138,24 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (observation, error) {
 	return seen, err
 }
 
-// carryOut writes to the journal what has to be known if linkd is killed at this very point, and then does the op.
-func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
+// carryOut writes to the journal what has to be known if linkd is killed at this very point, and then does the op. Made is
+// what the op made, as far as the kernel says.
+func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) (made []spec.Resource, err error) {
 	op, id := job.Op, job.ID()
 	ns, err := session.Open(id.NS)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, at := range job.at {
 		if now, err := session.Open(at.name); err == nil && at.identity != "" && now.Identity != at.identity {
-			return errReplaced
+			return nil, errReplaced
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(job.Selectors)) {
 		w.Journal.Remember(name, job.Selectors[name])
 	}
 	if err := w.recordFetched(ctx, session, op); err != nil {
-		return fmt.Errorf("%s %s: %w", op.text(), id, err)
+		return nil, fmt.Errorf("%s %s: %w", op.text(), id, err)
 	}
 	old, remembered := w.Journal.Get(id, ns.Identity)
 	setting, forgetTwins := false, w.rememberTwins(session, job)
@@ -152,7 +166,7 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 	}
 	switch op.Verb {
 	case Create:
-		err = op.kind.Create(ctx, ns, op.Want)
+		made, err = op.kind.create(ctx, ns, op.Want)
 	case Update:
 		err = op.kind.Update(ctx, ns, op.Want, op.Have)
 	case Replace:
@@ -161,7 +175,7 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 		case op.source != nil:
 			err = op.kind.Update(ctx, ns, op.Want, op.source)
 		default:
-			err = op.kind.Create(ctx, ns, op.Want)
+			made, err = op.kind.create(ctx, ns, op.Want)
 		}
 	case Delete:
 		err = w.remove(ctx, session, ns, op)
@@ -182,9 +196,9 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) error {
 		session.Retry(made)
 	}
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", op.text(), id, err)
+		return nil, fmt.Errorf("%s %s: %w", op.text(), id, err)
 	}
-	return nil
+	return made, nil
 }
 
 // rememberTwins notes what comes into being with op's resource: it is new, and what is remembered of an earlier one of

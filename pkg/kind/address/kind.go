@@ -21,6 +21,7 @@ func register() reconcile.Registered {
 	can := reconcile.Capabilities[*Address]{
 		Topics:    []observe.Topic{observe.AddressTopic, observe.LinkTopic},
 		Same:      same,
+		Lookup:    kind{},
 		Ownership: reconcile.Ownership[*Address]{Adopts: kind{}.ComesWith},
 		Show:      kind{}.Show,
 		Health:    func(_, have *Address) (remark, problem string) { return "", have.problem() },
@@ -116,12 +117,22 @@ func compareLifetime(fs *reconcile.Fields, path string, want, have *Lifetime) {
 }
 
 // Create implements reconcile.Kind.
-func (k kind) Create(_ context.Context, ns *observe.NS, want *Address) (err error) {
+func (k kind) Create(ctx context.Context, ns *observe.NS, want *Address) error {
+	_, err := k.Make(ctx, ns, want)
+	return err
+}
+
+// Make implements reconcile.Lookup. The kernel answers with what it made for IPv4 only (inet6_ifa_notify in
+// net/ipv6/addrconf.c).
+func (k kind) Make(_ context.Context, ns *observe.NS, want *Address) (made *Address, err error) {
 	if want.Prefix.Addr().Is6() {
 		defer func() { err = ns.ExplainIPv6(want.Dev, err) }()
 	}
-	return OnDevice(ns, want.Dev, func(index int) error {
-		create := func() error { return ns.Change(newAddress(want, index, unix.NLM_F_CREATE|unix.NLM_F_EXCL)) }
+	err = OnDevice(ns, want.Dev, func(index int) error {
+		create := func() (err error) {
+			made, err = makeOn(ns, want, index)
+			return err
+		}
 		err := create()
 		if !errors.Is(err, unix.EEXIST) {
 			return err
@@ -146,6 +157,21 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Address) (err erro
 		}
 		return err
 	})
+	return made, err
+}
+
+// makeOn makes an address on the device with that index.
+func makeOn(ns *observe.NS, want *Address, index int) (made *Address, err error) {
+	msg, err := ns.ChangeEchoed(newAddress(want, index, unix.NLM_F_CREATE|unix.NLM_F_EXCL), unix.RTM_NEWADDR)
+	if err != nil || msg == nil {
+		return nil, err
+	}
+	if made, err = parse(msg); err != nil {
+		// It is made all the same.
+		return nil, nil
+	}
+	made.NS, made.Dev, made.index = ns.Name, want.Dev, index
+	return made, nil
 }
 
 // Update implements reconcile.Kind. The kernel takes what a message leaves out for its default, so what is not managed

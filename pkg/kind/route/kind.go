@@ -15,6 +15,7 @@ import (
 // last address (fib_flush in net/ipv4/fib_frontend.c), so those are heard too.
 var Kind = reconcile.Register[*Route](kindName, kind{}, reconcile.Capabilities[*Route]{
 	Topics:    []observe.Topic{observe.RouteTopic, observe.LinkTopic, observe.AddressTopic},
+	Lookup:    kind{},
 	Ownership: reconcile.Ownership[*Route]{Adopts: kind{}.ComesWith},
 	Show:      kind{}.Show,
 })

@@ -6,21 +6,45 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/kind/address"
 	"linkd/pkg/observe"
 )
 
-// Create implements reconcile.Kind. When a device is made anew, an IPv6 route of which other ways are left is still there.
-func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) (err error) {
+// Create implements reconcile.Kind.
+func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) error {
+	_, err := k.Make(ctx, ns, want)
+	return err
+}
+
+// Make implements reconcile.Lookup. When a device is made anew, an IPv6 route of which other ways are left is still there.
+func (k kind) Make(ctx context.Context, ns *observe.NS, want *Route) (made *Route, err error) {
 	if want.To.Addr().Is6() {
 		defer func() { err = ns.ExplainIPv6(want.ways()[0].Dev, err) }()
 	}
-	err = put(ns, want, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
-	if !errors.Is(err, unix.EEXIST) {
+	var msg []byte
+	err = putBy(ns, want, unix.NLM_F_CREATE|unix.NLM_F_EXCL, func(req *nl.NetlinkRequest) (err error) {
+		msg, err = ns.ChangeEchoed(req, unix.RTM_NEWROUTE)
 		return err
+	})
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return nil, k.takeOver(ctx, ns, want, err)
+	case err != nil || msg == nil:
+		return nil, err
 	}
+	made, err = single(ns, msg)
+	if err != nil || made == nil || made.place() != want.place() {
+		// It is made all the same.
+		return nil, nil
+	}
+	return made, nil
+}
+
+// takeOver makes linkd's own route the wanted one, where it is in the place of that; err says that something is.
+func (k kind) takeOver(ctx context.Context, ns *observe.NS, want *Route, err error) error {
 	found, lookErr := k.observeAmong(ctx, ns, []*Route{want})
 	if lookErr != nil {
 		return lookErr
@@ -113,8 +137,10 @@ func (kind) Delete(_ context.Context, ns *observe.NS, have *Route) error {
 	return nil
 }
 
-func put(ns *observe.NS, want *Route, flags int) error {
-	err := withDevices(ns, want.ways(), func(indexes []int) error { return ns.Change(newRoute(want, indexes, flags)) })
+func put(ns *observe.NS, want *Route, flags int) error { return putBy(ns, want, flags, ns.Change) }
+
+func putBy(ns *observe.NS, want *Route, flags int, change func(*nl.NetlinkRequest) error) error {
+	err := withDevices(ns, want.ways(), func(indexes []int) error { return change(newRoute(want, indexes, flags)) })
 	if errors.Is(err, unix.EINVAL) && want.Src != nil {
 		return whySource(ns, want, err)
 	}
