@@ -49,6 +49,15 @@ func (c *Core) resolve(d *domain, at observe.Location) (err error) {
 		c.moveEntries(d.name, other, at.Identity)
 		same := fmt.Errorf("%s and %s are the same namespace: declare it once", min(d.name, other), max(d.name, other))
 		mine, theirs := c.precedence(d.name), c.precedence(other)
+		if mine == theirs && (c.isOfTemplate(d.name) || c.isOfTemplate(other)) {
+			// Of containers that share a namespace, linkd cares for one.
+			if mine = boolRank(c.yields(d, c.domain(other), at.Identity)); mine == 0 {
+				same = fmt.Errorf("%s is in the network namespace of %s, which linkd configures", other, d.name)
+			} else {
+				same = fmt.Errorf("%s is in the network namespace of %s, which linkd configures", d.name, other)
+			}
+			theirs = 1 - mine
+		}
 		if mine == theirs && c.desired.left[d.name] && c.desired.left[other] {
 			// No file has either name, so one of the two can carry out all removals.
 			mine, theirs = boolRank(d.name > other), boolRank(other > d.name)
@@ -77,6 +86,21 @@ func (c *Core) moveEntries(one, two string, id observe.Identity) {
 	if c.journal.Merge(from, to, id) {
 		c.markAll(c.domain(to))
 	}
+}
+
+// isOfTemplate tells whether a namespace is that of a container in the place of a template.
+func (c *Core) isOfTemplate(name string) bool { return c.desired.declared[name].Template != "" }
+
+// yields tells whether one of two names of a namespace, of which at least one is a template's, makes way for the other: to the
+// one that a file gives, else to the one under which linkd has configured the namespace, else to the one that came first.
+func (c *Core) yields(d, other *domain, id observe.Identity) bool {
+	if mine, theirs := c.isOfTemplate(d.name), c.isOfTemplate(other.name); mine != theirs {
+		return mine
+	}
+	if mine, theirs := c.journal.Knows(d.name, id), c.journal.Knows(other.name, id); mine != theirs {
+		return theirs
+	}
+	return other.location.Identity != ""
 }
 
 // precedence returns the rank of a name among names of the same namespace; the lower rank wins. A process can enter a

@@ -52,9 +52,11 @@ type Loop struct {
 	failed   bool // the files could not be read
 	files    []spec.FileState
 	warnings []string
-	feed     Feed
-	cadence  cadence
-	reread   time.Time // when the files are read again
+	// leftOut: a container does not fit its template. Untold: it is not known what all templates stand for now.
+	leftOut, untold bool
+	feed            Feed
+	cadence         cadence
+	reread          time.Time // when the files are read again
 
 	mu      sync.Mutex
 	status  *Status
@@ -226,6 +228,10 @@ func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	if unknown := loaded.Desired.Unknown; unknown != nil {
 		l.warnings = append(l.warnings, "nothing is taken away for now: "+unknown.Error())
 	}
+	if outdated := loaded.Desired.Outdated; outdated != nil {
+		l.warnings = append(l.warnings, "containers that start or end are not noticed for now: "+outdated.Error())
+	}
+	l.leftOut, l.untold = len(loaded.Desired.Misfits) > 0, loaded.Desired.Unknown != nil || loaded.Desired.Outdated != nil
 	for _, w := range l.warnings {
 		if !slices.Contains(before, w) {
 			l.Log.Warn(w)
@@ -273,6 +279,12 @@ func (l *Loop) publish() {
 		status.Took = now.Sub(l.cadence.since)
 	}
 	status.Warnings = append(status.Warnings, l.warnings...)
+	switch {
+	case l.leftOut:
+		status.State = Degraded
+	case l.untold && status.State == Converged:
+		status.State = Converging
+	}
 	l.cadence.published(now, e.unfinished())
 	l.mu.Lock()
 	l.status, l.rows = status, rows

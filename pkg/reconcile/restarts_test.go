@@ -55,3 +55,52 @@ func TestWhatEndsWithItsNamespaceIsNoDrift(t *testing.T) {
 		}
 	}
 }
+
+// FAULTS 50: of two containers in the place of templates that share a namespace, one is cared for: the one that a file names, else
+// the one that linkd has configured, else the one that came first.
+func TestContainersThatShareANamespace(t *testing.T) {
+	for _, test := range []struct {
+		what      string
+		templates []string
+		knows     string
+		late      string
+		cared     string
+	}{
+		{"the first stays", []string{"one", "two"}, "", "one", "two"},
+		{"the one that is configured stays", []string{"one", "two"}, "two", "none", "two"},
+		{"the one that a file names stays", []string{"one"}, "one", "two", "two"},
+	} {
+		m := newMachine(t, "", "one/box/a\ntwo/box/b", "one=name:one", "two=name:two")
+		desired := wants("one/box/a\ntwo/box/b")
+		desired.Namespaces = map[string]spec.Namespace{}
+		for _, name := range []string{"one", "two"} {
+			desired.Namespaces[name] = spec.Namespace{Name: name, Selector: spec.Selector{Scheme: "docker", Value: name}}
+			m.at[name] = "shared"
+		}
+		for _, name := range test.templates {
+			ns := desired.Namespaces[name]
+			ns.Template = "labelled"
+			desired.Namespaces[name] = ns
+		}
+		if test.knows != "" {
+			m.journal.Put(parseID(test.knows+"/box/x"), Entry{Identity: "shared"})
+		}
+		m.at[test.late] = ""
+		m.Want(desired, true)
+		m.answer()
+		m.at[test.late] = "shared"
+		for range 3 {
+			m.Notify([]observe.Notification{{NS: test.late, Topic: observe.NamespaceTopic}})
+			m.answer()
+			other := map[string]string{"one": "two", "two": "one"}[test.cared]
+			want := map[string]string{
+				test.cared: "ok", other: fmt.Sprintf("failed %s is in the network namespace of %s, which linkd configures", other, test.cared),
+			}
+			m.want(test.what, fmt.Sprintf("one/box/a %s\ntwo/box/b %s\n", want["one"], want["two"]))
+			// To look at either again changes nothing.
+			m.Notify([]observe.Notification{{NS: test.cared, Topic: observe.NamespaceTopic}})
+			m.answer()
+			m.want(test.what, fmt.Sprintf("one/box/a %s\ntwo/box/b %s\n", want["one"], want["two"]))
+		}
+	}
+}

@@ -13,10 +13,12 @@ type Desired struct {
 	Namespaces map[string]Namespace
 	Resources  *Set
 	// Templates are the namespaces that stand for many, Misfits the containers that they cannot stand for, and Unknown is
-	// why it cannot be said who all the others are: then this is not all that is wanted.
+	// why it cannot be said who all the others are: then this is not all that is wanted. Outdated is why they are those that
+	// an engine named last, and may be others now.
 	Templates []Template
 	Misfits   []Misfit
 	Unknown   error
+	Outdated  error
 	// Warnings name places that are valid and probably not meant so.
 	Warnings Warnings
 }
@@ -28,6 +30,8 @@ type Namespace struct {
 	Source   Source
 	// Left: no file names it any more, but linkd has left something in it.
 	Left bool
+	// Template is the template that stands for it; "" where a file names it.
+	Template string
 }
 
 // Compile makes one desired state of the files, in their order, and says all that is wrong with them. What is wrong
@@ -61,7 +65,8 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 	}
 	c.desired.Templates = many
 	if len(many) > 0 && !lang.Samples {
-		expansions, unknown := lang.expansions(many)
+		var told Desired
+		expansions := lang.expansions(many, &told)
 		var misfits []Misfit
 		if len(errs) == 0 {
 			c, misfits = lang.fit(sections, many, expansions)
@@ -69,7 +74,9 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 			full, _ = expand(sections, many, expansions)
 			c = lang.compile(full)
 		}
-		c.desired.Templates, c.desired.Misfits, c.desired.Unknown = many, misfits, unknown
+		c.desired.Templates, c.desired.Misfits = many, append(told.Misfits, misfits...)
+		c.desired.Unknown, c.desired.Outdated = told.Unknown, told.Outdated
+		c.desired.nameTemplates(expansions)
 	}
 	for _, w := range Errors(c.warnings).sorted() {
 		if !blanks[w.Source] {

@@ -21,6 +21,8 @@ type Instance struct {
 	Unsaid []string
 	// Selector means that container and no other.
 	Selector Selector
+	// SharesWith is the container with the same label in whose network namespace this one is; "" where it has its own.
+	SharesWith string
 }
 
 // Template is a namespace that stands for many.
@@ -224,19 +226,35 @@ func sample(t Template) expansion {
 	return expansion{t, Instance{Name: t.Name, ID: strings.Repeat("0", shortID), Selector: Selector{Scheme: t.Selector.Scheme, Value: t.Name}}}
 }
 
-// expansions are who the templates stand for now; unknown tells why that cannot be said of all of them.
-func (lang Language) expansions(templates []Template) (all []expansion, unknown error) {
+// Outdated is an error of Language.Instances: an engine does not answer, and the containers are those that it named last.
+type Outdated struct{ Err error }
+
+func (o *Outdated) Error() string { return o.Err.Error() }
+func (o *Outdated) Unwrap() error { return o.Err }
+
+// expansions are who the templates stand for now.
+func (lang Language) expansions(templates []Template, d *Desired) (all []expansion) {
 	if lang.Instances == nil {
-		return nil, nil
+		return nil
 	}
 	for _, t := range templates {
 		instances, err := lang.Instances(t.Selector)
-		unknown = errors.Join(unknown, err)
+		if outdated := (*Outdated)(nil); errors.As(err, &outdated) {
+			d.Outdated = errors.Join(d.Outdated, err)
+		} else {
+			d.Unknown = errors.Join(d.Unknown, err)
+		}
 		for _, i := range instances {
+			if i.SharesWith != "" {
+				d.Misfits = append(d.Misfits, Misfit{t.Name, i.Name, Errors{{
+					Source: t.Source, Message: fmt.Sprintf("it is in the network namespace of container %s, which linkd configures", i.SharesWith),
+				}}})
+				continue
+			}
 			all = append(all, expansion{t, i})
 		}
 	}
-	return all, unknown
+	return all
 }
 
 // fit finds the expansions of which the templates make what can be, and compiles with these. One that does not fit is no
@@ -269,4 +287,14 @@ func (lang Language) fit(sections []section, templates []Template, all []expansi
 		fitting = with(nil)
 	}
 	return fitting, misfits
+}
+
+// nameTemplates notes which namespaces are those of containers in the place of a template.
+func (d *Desired) nameTemplates(expansions []expansion) {
+	for _, e := range expansions {
+		if ns, declared := d.Namespaces[e.instance.Name]; declared && ns.Selector == e.instance.Selector {
+			ns.Template = e.template.Name
+			d.Namespaces[ns.Name] = ns
+		}
+	}
 }

@@ -47,13 +47,30 @@ func (a api) ask(ctx context.Context, value string) (state, error) {
 }
 
 func (a api) labelled(ctx context.Context, label string) (found []spec.Instance, err error) {
-	answer, err := a.ContainerList(ctx, client.ContainerListOptions{Filters: make(client.Filters).Add("label", label)})
+	filters := make(client.Filters).Add("label", label)
+	answer, err := a.ContainerList(ctx, client.ContainerListOptions{Filters: filters})
+	owners := map[string]string{}
 	for _, c := range answer.Items {
 		if len(c.Names) > 0 {
 			found = append(found, spec.Instance{Name: strings.TrimPrefix(c.Names[0], "/"), ID: c.ID, Labels: c.Labels})
+			if owner, shares := strings.CutPrefix(c.HostConfig.NetworkMode, "container:"); shares {
+				owners[c.ID] = owner
+			}
 		}
 	}
 	sortByName(found)
+	if err != nil || len(owners) == 0 {
+		return found, err
+	}
+	// A container that has ended gets another network namespace when it starts again, and the address that is its own.
+	all, err := a.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
+	for i := range found {
+		for _, owner := range all.Items {
+			if owner.ID == owners[found[i].ID] && len(owner.Names) > 0 {
+				found[i].SharesWith = strings.TrimPrefix(owner.Names[0], "/")
+			}
+		}
+	}
 	return found, err
 }
 

@@ -17,8 +17,11 @@ import (
 type labelCount struct {
 	instances []spec.Instance
 	answered  chan struct{}
-	missed    bool // somebody has gone on without the answer
+	missed    bool // somebody has gone on without the answer, or with an outdated one
 	updates   int  // how often an event changed who has the label; a list asked for before that is too old
+	// ended are the IDs of those that an event has told the end of. Docker tells that before its lists show it
+	// (handleContainerExit in daemon/monitor.go of moby).
+	ended map[string]bool
 }
 
 // Instances implements observe.InstanceFinder. Who watches knows it already, but for a label that nobody has asked for before.
@@ -59,6 +62,10 @@ func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 		f.down = cmp.Or(f.down, errSilent)
 		return nil, observe.Pendingf("%s has not told yet who has the label %s", f.name, label)
 	}
+	if f.down != nil {
+		c.missed = true
+		return c.instances, &spec.Outdated{Err: f.silent(f.down)}
+	}
 	return c.instances, nil
 }
 
@@ -98,10 +105,15 @@ func (f *Finder) applyLabels(e event) (news bool) {
 			if len(others) == len(c.instances) {
 				continue
 			}
+			if c.ended == nil {
+				c.ended = map[string]bool{}
+			}
+			c.ended[e.id] = true
 		case e.action == "start":
 			if has, labelled := e.labels[key]; !labelled || exact && has != value {
 				continue
 			}
+			delete(c.ended, e.id)
 			others = append(others, f.named([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels, Unsaid: hiddenLabels}})...)
 			sortByName(others)
 		default:
@@ -112,6 +124,25 @@ func (f *Finder) applyLabels(e event) (news bool) {
 		c.instances = others
 	}
 	return news
+}
+
+// forgetEnded forgets what an earlier stream of events told of the end of containers: they may have started since.
+func (f *Finder) forgetEnded() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.counts {
+		c.ended = nil
+	}
+}
+
+// running are those of a list that have not ended, as far as the events tell.
+func (c *labelCount) running(list []spec.Instance) []spec.Instance {
+	listed := map[string]bool{}
+	for _, i := range list {
+		listed[i.ID] = true
+	}
+	maps.DeleteFunc(c.ended, func(id string, _ bool) bool { return !listed[id] })
+	return slices.DeleteFunc(list, func(i spec.Instance) bool { return c.ended[i.ID] })
 }
 
 // same tells whether two counts are of the same containers with the same labels, as far as both were told.
@@ -150,13 +181,14 @@ func (f *Finder) refreshLabels(ctx context.Context, populated func()) error {
 			continue
 		}
 		before := c.instances
-		c.instances = f.named(instances)
+		c.instances = f.named(c.running(instances))
 		if closed(c.answered) {
-			news = news || !same(before, c.instances)
+			news = news || c.missed || !same(before, c.instances)
 		} else {
 			close(c.answered)
 			news = news || c.missed
 		}
+		c.missed = false
 		f.mu.Unlock()
 	}
 	if news {

@@ -50,7 +50,7 @@ func (f *Finder) follow(ctx context.Context, changed func(name string), populate
 		if time.Since(began) > lastReturn {
 			pause = firstReturn
 		}
-		f.fall(err, changed)
+		f.fall(err, changed, populated)
 		select {
 		case <-ctx.Done():
 			return
@@ -79,7 +79,7 @@ func (f *Finder) wanted(ctx context.Context) bool {
 
 // fall notes that the engine does not answer. What runs goes on, so what is known stays known: an engine can be
 // restarted without its containers.
-func (f *Finder) fall(why error, changed func(name string)) {
+func (f *Finder) fall(why error, changed func(name string), populated func()) {
 	f.mu.Lock()
 	news := f.down == nil || f.down.Error() != why.Error()
 	f.down = why
@@ -90,7 +90,11 @@ func (f *Finder) fall(why error, changed func(name string)) {
 		}
 		names = append(names, name)
 	}
+	templates := len(f.counts) > 0
 	f.mu.Unlock()
+	if news && templates {
+		populated()
+	}
 	if news {
 		for _, name := range names {
 			changed(name)
@@ -135,6 +139,7 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 		return err
 	default:
 	}
+	f.forgetEnded()
 	inquire(f.matching(func(t *target) bool {
 		t.asked = true
 		return true
