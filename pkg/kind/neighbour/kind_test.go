@@ -174,3 +174,28 @@ func TestDeleteSparesWhatCameLater(t *testing.T) {
 		t.Errorf("now (-want +got):\n%s", d)
 	}
 }
+
+// The entries stay when the device loses its carrier. The kernel notices that at a time of its own; by then it has dropped what
+// others made that is not permanent.
+func TestWithoutCarrier(t *testing.T) {
+	lab := conform.Open(t)
+	lab.IP(t, cable+`addr add 10.0.0.1/24 dev eth0
+neigh add 10.0.0.8 lladdr 02:00:00:00:00:08 dev eth0 nud noarp protocol 3
+neigh add fd00::8 lladdr 02:00:00:00:00:08 dev eth0 nud noarp protocol 3
+`)
+	for _, entry := range []string{
+		"{to: 10.0.0.9, mac: '02:00:00:00:00:09'}", "{to: 'fd00::9', mac: '02:00:00:00:00:09'}",
+		"{to: 10.0.0.9, proxy: true}", "{to: 'fd00::9', proxy: true}",
+	} {
+		conform.Must(t, (kind{}).Create(t.Context(), lab.NS, read(t, entry)))
+	}
+	lab.IP(t, "link set eth1 down")
+	for strings.Contains(look(t, lab), "::8 ") || strings.Contains(look(t, lab), ".8 ") {
+		if t.Context().Err() != nil {
+			t.Fatal("the kernel does not notice that the carrier is gone")
+		}
+	}
+	if d := conform.Differences("eth0/10.0.0.9 02:00:00:00:00:09 permanent proto 108\neth0/fd00::9 02:00:00:00:00:09 permanent proto 108\neth0/proxy 10.0.0.9 proto 108\neth0/proxy fd00::9 proto 108", look(t, lab)); d != "" {
+		t.Errorf("now (-want +got):\n%s", d)
+	}
+}

@@ -33,10 +33,12 @@ func request(kind, flags int, n *Neighbour, index int) *nl.NetlinkRequest {
 	if n.To.Is6() {
 		head.Family = unix.AF_INET6
 	}
-	switch {
-	case n.Proxy:
+	if n.Proxy {
 		head.Flags = unix.NTF_PROXY
-	case kind == unix.RTM_NEWNEIGH:
+	}
+	if kind == unix.RTM_NEWNEIGH {
+		// Of a device that loses its carrier, the kernel drops what is not permanent, proxy entries too (neigh_carrier_down
+		// and pneigh_ifdown in net/core/neighbour.c).
 		head.State = unix.NUD_PERMANENT
 	}
 	req.AddData(head)
