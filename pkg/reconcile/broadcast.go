@@ -7,7 +7,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Listen gets all events from now on, or those about the resources with these IDs.
+// Listen returns a listener for all events from now on, or for those about the resources with these IDs.
 func (l *Loop) Listen(ids []string) (*Listener, error) { return l.feed.Listen(ids) }
 
 func (l *Loop) report(events []Event) {
@@ -17,7 +17,7 @@ func (l *Loop) report(events []Event) {
 	l.feed.publish(events)
 }
 
-// noteFiles tells of each file with which it came out otherwise than the last time they were read.
+// noteFiles reports each file whose state or error has changed since the last load.
 func (l *Loop) noteFiles(loaded Loaded) {
 	if loaded.Err != nil {
 		return
@@ -40,7 +40,7 @@ func (l *Loop) noteFiles(loaded Loaded) {
 	}
 }
 
-// noteReload tells what came of reading the files.
+// noteReload reports the outcome of reading the files.
 func (l *Loop) noteReload(loaded Loaded) {
 	ev := Event{Event: Reload, State: "ok"}
 	switch {
@@ -52,7 +52,7 @@ func (l *Loop) noteReload(loaded Loaded) {
 	l.Engine.note(ev)
 }
 
-// printable is a text of several lines, each escaped.
+// printable returns a text of several lines with the control characters of each line escaped.
 func printable(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {

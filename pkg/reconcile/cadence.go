@@ -2,20 +2,22 @@ package reconcile
 
 import "time"
 
-// cadence decides when the status is published: when all is done that can be done, and from time to time until then, so
-// that nobody is told of a state that is over. The zero cadence has nothing to publish.
+// cadence decides when the loop publishes the status: once the core has done all it can, and at intervals until then.
+// The zero cadence has nothing to publish.
 type cadence struct {
-	// since is from when on there has been something to publish; zero while there is nothing.
+	// since is when there first was something to publish; zero while there is nothing.
 	since time.Time
-	// changed: something was found or done since the last publication. unfinished: that one was not the last word.
+	// changed: the core found or did something since the last publication. unfinished: work was left at the last
+	// publication.
 	changed, unfinished bool
 }
 
-// publishPause is how often the status is published at most while something is found or done. While nothing is, it is published
-// once a behindTime: a look that takes no longer is nobody's business, and of one that does it says for how long.
+// publishPause is the shortest time between two publications while the core finds or does something. While a look is
+// outstanding and nothing changes, the loop publishes once per behindTime, so that the status says how long the look
+// takes.
 const publishPause = 250 * time.Millisecond
 
-// note takes in whether something was found or done, and whether something is to be done.
+// note records whether the core found or did something, and whether work is left.
 func (p *cadence) note(now time.Time, changed, unfinished bool) {
 	p.changed = p.changed || changed || p.unfinished && !unfinished
 	switch {
@@ -26,8 +28,8 @@ func (p *cadence) note(now time.Time, changed, unfinished bool) {
 	}
 }
 
-// due is when the status has to be published; zero where it does not. Settled: what is to be done waits only for
-// namespaces that do not keep up.
+// due returns when the status must be published, or the zero time if it need not be. Settled: all work that is left
+// waits for namespaces that do not keep up.
 func (p *cadence) due(settled bool) time.Time {
 	switch {
 	case p.since.IsZero() || p.changed && settled:
@@ -38,7 +40,7 @@ func (p *cadence) due(settled bool) time.Time {
 	return p.since.Add(behindTime)
 }
 
-// published notes that the status was published.
+// published records that the status was published.
 func (p *cadence) published(now time.Time, unfinished bool) {
 	*p = cadence{unfinished: unfinished}
 	p.note(now, false, unfinished)

@@ -9,22 +9,21 @@ import (
 	"linkd/pkg/spec"
 )
 
-// A found resource can carry a mark which claims that linkd fetched it (spec.Relations.Claim). Somebody else may be root in
-// the namespace where it was found and can set any mark, so a mark alone never moves anything: it says which resources to
-// look up in the journal. linkd fetched a resource if the journal has its device, and the home in the journal is where linkd
-// puts it back, whatever the mark says.
-//
-// What remains for whoever is root in a namespace to do: keep a fetched resource there, by removing the mark, by moving it to
-// a namespace that the files do not name, or by deleting it where the kernel allows that.
+// An observed resource can carry a mark which claims that linkd fetched it (spec.Relations.Claim). Somebody else may
+// be root in the namespace where it was found and can set any mark, so a mark alone never moves anything: it says
+// which resources to look up in the journal. linkd fetched a resource if the journal has its device. The origin in
+// the journal is where linkd puts it back, whatever the mark says.
+// The root user of a namespace can still keep a fetched resource there: by removing the mark, by moving the resource
+// to a namespace that the files do not name, or by deleting it if the kernel allows that.
 
-// claimOf is the home that the mark on a found resource names, and the resource's device. Ok is false for a resource without
-// such a mark, and for one that cannot have been fetched.
+// claimOf returns the origin that the mark on an observed resource names, and the resource's device. Ok is false for
+// a resource without such a mark, and for one that linkd cannot have fetched.
 func claimOf(r spec.Resource) (origin spec.ID, device string, ok bool) {
 	relations := relationsOf(r)
 	return relations.Claim, relations.Device, relations.Claim != spec.ID{}
 }
 
-// confirm looks up in the journal what was found of a kind with a mark of linkd's.
+// confirm tells a kind which of the observed resources with a mark linkd fetched according to the journal.
 func (j *Journal) confirm(kind *Registered, found []spec.Resource) {
 	if !kind.fetches() {
 		return
@@ -40,7 +39,7 @@ func (j *Journal) confirm(kind *Registered, found []spec.Resource) {
 	}
 }
 
-// FetchedFrom is the home from which linkd fetched a device.
+// FetchedFrom returns the origin from which linkd fetched a device.
 func (j *Journal) FetchedFrom(device string) (origin spec.ID, known bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -48,7 +47,8 @@ func (j *Journal) FetchedFrom(device string) (origin spec.ID, known bool) {
 	return origin, known && device != ""
 }
 
-// hasDevices reports whether the journal has the device of everything that was fetched. That of an earlier linkd has none.
+// hasDevices reports whether the journal has the device of every fetched resource. A journal of an older linkd has no
+// devices.
 func (j *Journal) hasDevices() bool {
 	for id, e := range j.all() {
 		if id.Kind == fetchedKind && e.Device == "" {
@@ -58,14 +58,14 @@ func (j *Journal) hasDevices() bool {
 	return true
 }
 
-// claims tells whether the mark on a found resource names that home.
+// claims reports whether the mark on an observed resource names that origin.
 func claims(have spec.Resource, origin spec.ID) bool {
 	claimed, _, ok := claimOf(have)
 	return ok && claimed == origin
 }
 
-// knowsAnother reports whether linkd fetched another device than have from a home and did not put it back. Then somebody has
-// put have in its place.
+// knowsAnother reports whether linkd fetched another device than have from an origin and did not put it back. Then
+// somebody has put have in its place.
 func (c *comparison) knowsAnother(have spec.Resource, origin spec.ID) bool {
 	e, remembered := c.journal.Recall(fetchedEntry(origin))
 	if !remembered || e.Device == "" {
@@ -74,8 +74,8 @@ func (c *comparison) knowsAnother(have spec.Resource, origin spec.ID) bool {
 	return relationsOf(have).Device != e.Device
 }
 
-// rememberAdopted notes the device of what a file tells linkd to adopt as fetched, so that linkd can put it back later. It
-// never takes the place of the device that linkd fetched from that home.
+// rememberAdopted records the device of an adopted resource as fetched, so that linkd can put it back later. It never
+// replaces the device that linkd fetched from that origin.
 func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource, origin spec.ID) {
 	if _, fetched := fetchedFrom(have); fetched || !kind.adopts(want, have) || c.identity(origin.NS) == "" || c.knowsAnother(have, origin) {
 		return
@@ -86,18 +86,19 @@ func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource,
 	}
 }
 
-// unconfirmedKind is the kind, in the journal, of what the first pass found with a mark when there was no journal of this
-// boot. Only that is worth a warning: linkd did not fetch what gets such a mark later.
+// unconfirmedKind is the kind of the journal entries for resources that carried a mark in the first pass of a boot
+// without a journal. Only those are worth a warning: a resource that gets such a mark later was not fetched by linkd.
 const unconfirmedKind = "unconfirmed"
 
 func unconfirmedID(found spec.ID) spec.ID {
 	return spec.ID{NS: found.NS, Kind: unconfirmedKind, Key: found.Kind + "/" + found.Key}
 }
 
-// mostUnconfirmed is how much of that is told of one namespace: whoever is root there can make any number of interfaces.
+// mostUnconfirmed is how many of them the journal holds per namespace: the root user of a namespace can make any
+// number of interfaces.
 const mostUnconfirmed = 16
 
-// noteUnconfirmed remembers what cannot be confirmed because the journal was lost.
+// noteUnconfirmed records the resources with a mark that no journal can confirm because the journal was lost.
 func (c *Core) noteUnconfirmed() {
 	for _, ns := range slices.Sorted(maps.Keys(c.found.observed)) {
 		claiming := map[spec.ID]string{}
@@ -124,7 +125,7 @@ func (c *Core) noteUnconfirmed() {
 	}
 }
 
-// unconfirmed says what to do about what is remembered as unconfirmed and is still there, in order.
+// unconfirmed returns advice about each resource that is recorded as unconfirmed and still exists, sorted.
 func (c *Core) unconfirmed() (advice []string) {
 	for id, entry := range c.journal.Unconfirmed() {
 		have := c.found.get(fromOfEntry(id))
@@ -137,7 +138,7 @@ func (c *Core) unconfirmed() (advice []string) {
 	return advice
 }
 
-// forgetConfirmed forgets what is not there any more with a mark that cannot be confirmed.
+// forgetConfirmed drops the entries of resources that no longer exist with an unconfirmed mark.
 func (c *comparison) forgetConfirmed() {
 	for id, e := range c.journal.Unconfirmed() {
 		if c.lookErrors[scopeOf(fromOfEntry(id))] != nil || c.identity(id.NS) == "" && c.missing(id.NS) == nil {
@@ -157,7 +158,8 @@ func (c *comparison) forgetConfirmed() {
 	}
 }
 
-// foreign reports whether somebody else may be root in a namespace: it is neither the host nor a namespace that linkd made.
+// foreign reports whether somebody else may be root in a namespace: it is neither the host nor a namespace that linkd
+// made.
 func (c *comparison) foreign(ns string) bool {
 	if ns == spec.Host {
 		return false
@@ -166,8 +168,8 @@ func (c *comparison) foreign(ns string) bool {
 	return !made || print == "" || print != string(c.identity(ns))
 }
 
-// onlyMarked reports whether only a mark that somebody else can have set says that linkd made a resource: the journal has
-// none of that ID, or another one, whose place somebody has given to this one.
+// onlyMarked reports whether the only evidence that linkd made a resource is a mark that somebody else can have set:
+// the journal has no entry for that ID, or the entry has the fingerprint of another resource.
 func (c *comparison) onlyMarked(have spec.Resource) bool {
 	id := have.ID()
 	print, _ := c.kinds[id.Kind].fingerprint(have)

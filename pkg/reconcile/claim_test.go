@@ -11,8 +11,8 @@ import (
 // FAULTS 34: a mark alone moves nothing. In all of these, lab, evil and blue are namespaces that somebody else may be root in.
 func TestAMarkAloneMovesNothing(t *testing.T) {
 	const (
-		want = "lab/box/w home=host/box/h value=2"
-		away = "host/away/box/h set before=1 device=7"
+		want     = "lab/box/w home=host/box/h value=2"
+		recorded = "host/away/box/h set before=1 device=7"
 	)
 	for _, test := range []struct {
 		name string
@@ -20,7 +20,7 @@ func TestAMarkAloneMovesNothing(t *testing.T) {
 		says string
 	}{
 		{"no file says a word of it", situation{have: "evil/box/pwn claim=host/box/wg device=6 value=2"}, ""},
-		{"and there is a journal of others", situation{have: "evil/box/pwn claim=blue/box/eth device=6\nlab/box/w claim=host/box/h device=7", journal: away}, `
+		{"and there is a journal of others", situation{have: "evil/box/pwn claim=blue/box/eth device=6\nlab/box/w claim=host/box/h device=7", journal: recorded}, `
 - lab/box/w  (from: lab/w -> host/h, put back)
 `},
 		{"what is at home is fetched, not what says to be that", situation{want: want,
@@ -30,21 +30,21 @@ func TestAMarkAloneMovesNothing(t *testing.T) {
 		{"nor is it, while nothing is at home", situation{want: want, have: "host/box/other\nevil/box/pwn claim=host/box/h device=6 value=2"}, `
 lab/box/w pending: there is no host/h yet, and linkd does not make it
 `},
-		{"nor while what the journal knows is away", situation{want: want, journal: away,
+		{"nor while what the journal knows is away", situation{want: want, journal: recorded,
 			have: "blue/box/x claim=host/box/h device=7 value=2\nevil/box/pwn claim=host/box/h device=6 value=2"}, `
 ~ lab/box/w  (from: blue/x -> lab/w)
 `},
-		{"a mark that leads elsewhere leads nowhere", situation{have: "lab/box/w claim=host/box/docker device=7", journal: away}, `
+		{"a mark that leads elsewhere leads nowhere", situation{have: "lab/box/w claim=host/box/docker device=7", journal: recorded}, `
 - lab/box/w  (from: lab/w -> host/h, put back)
 `},
-		{"what was put in its place stays there", situation{have: "lab/box/w claim=host/box/h device=6", journal: away + "\nlab/box/w fetched"}, `
+		{"what was put in its place stays there", situation{have: "lab/box/w claim=host/box/h device=6", journal: recorded + "\nlab/box/w fetched"}, `
 remembered:
 host/away/box/h device=7
 `},
-		{"and is not taken for it while that is declared", situation{want: want, have: "host/box/other\nlab/box/w claim=host/box/h device=6", journal: away}, `
+		{"and is not taken for it while that is declared", situation{want: want, have: "host/box/other\nlab/box/w claim=host/box/h device=6", journal: recorded}, `
 lab/box/w failed: one is there already, and linkd did not fetch it from host/h, so it is left alone; remove it, or write adopt: true
 `},
-		{"not even where linkd was told to adopt what is there", situation{want: want + " adopt", have: "host/box/other\nlab/box/w claim=host/box/h device=6", journal: away}, `
+		{"not even where linkd was told to adopt what is there", situation{want: want + " adopt", have: "host/box/other\nlab/box/w claim=host/box/h device=6", journal: recorded}, `
 lab/box/w failed: one is there already, and linkd did not fetch it from host/h, so it is left alone; remove it, or write adopt: true
 `},
 		{"without a journal it is right where a file says", situation{want: want, have: "host/box/other\nlab/box/w claim=host/box/h device=7 value=2"}, ""},
@@ -96,7 +96,7 @@ func TestAMarkAloneEndsNothingElsewhere(t *testing.T) {
 // What nothing confirms is told for as long as it is there, and what gets such a mark later is not.
 func TestWhatIsUnconfirmedIsTold(t *testing.T) {
 	b := newBench(t, "host/box/w claim=host/box/h device=7\nhost/box/theirs")
-	told := func(want string) {
+	shown := func(want string) {
 		t.Helper()
 		if d := cmp.Diff(want, strings.Join(b.engine.Status(nil).Warnings, "\n")); d != "" {
 			t.Errorf("warnings (-want +got):\n%s", d)
@@ -104,15 +104,15 @@ func TestWhatIsUnconfirmedIsTold(t *testing.T) {
 	}
 	b.want("")
 	b.pass(0, "")
-	told("bring host/box/w to host/h")
+	shown("bring host/box/w to host/h")
 	b.things[parseID("host/box/x")] = &toy{id: parseID("host/box/x"), claim: parseID("host/box/i"), device: "8"}
 	b.want("")
 	b.pass(0, "")
-	told("bring host/box/w to host/h")
+	shown("bring host/box/w to host/h")
 	delete(b.things, parseID("host/box/w"))
 	b.want("")
 	b.pass(0, "")
-	told("")
+	shown("")
 	if left := b.engine.journal.text(); left != "" {
 		t.Errorf("remembered:\n%s", left)
 	}

@@ -21,9 +21,9 @@ type comparison struct {
 	held       func(id spec.ID) (v Verdict, is bool) // what is not to be tried now, and why
 	ready      func(r spec.Resource) bool            // whether all is known that a found resource depends on
 	// surveyed tells whether all is known that an op may end somewhere; if not, its resource waits for that.
-	surveyed func(id spec.ID, at lookout) bool
-	journal  *Journal
-	identity func(ns string) observe.Identity
+	isComplete func(id spec.ID, at affectedNS) bool
+	journal    *Journal
+	identity   func(ns string) observe.Identity
 	// partial: it is not known all that is wanted, so nothing may be taken for undeclared.
 	partial bool
 	// A comparison may be of a part only: then want is what is wanted in that, all is what is wanted everywhere, and past
@@ -211,7 +211,7 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 		// unless it came with what linkd took over: then it is as if it had been set when that was made.
 		before, _ := kind.before(want, have)
 		if e, remembered := c.journal.ofSetting(kind, want, have, c.identity(id.NS)); remembered {
-			before = oldest(e.Before, before)
+			before = originalValue(e.Before, before)
 		} else if kind.adopts(want, have) {
 			before, _ = kind.before(want, nil)
 		}

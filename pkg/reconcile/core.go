@@ -99,7 +99,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		},
 		plan:     newPlan(),
 		verdicts: newVerdicts(),
-		reporter: newNarrator(log),
+		reporter: newReporter(log),
 		lost:     journal.Lost || !journal.hasDevices(),
 	}
 	c.plan.onlyPrograms = !slices.ContainsFunc(registered, func(k Registered) bool { return !k.Programs })

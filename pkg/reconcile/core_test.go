@@ -265,8 +265,8 @@ func TestWhatHasFailedWhileItIsTriedAgain(t *testing.T) {
 	m.answer()
 	m.EndPass()
 	m.want("in the end", "host/box/a ok\nhost/box/b ok\n")
-	told := []string{"host/box/a failed", "host/box/b blocked", "host/box/a ok", "host/box/b ok"}
-	if d := cmp.Diff(told, states); d != "" {
+	shown := []string{"host/box/a failed", "host/box/b blocked", "host/box/a ok", "host/box/b ok"}
+	if d := cmp.Diff(shown, states); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 }

@@ -134,7 +134,7 @@ func (c *Core) compare(todo workset) {
 	cmp := &comparison{
 		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.stood, want: want,
 		found: c.found.observed, missing: c.missing, lookErrors: c.found.lookErrors, held: c.held,
-		journal: c.journal, partial: c.desired.partial, identity: c.identity, workset: &todo, ready: c.ready, surveyed: c.surveyor(),
+		journal: c.journal, partial: c.desired.partial, identity: c.identity, workset: &todo, ready: c.ready, isComplete: c.completeness(),
 	}
 	ops, verdicts := cmp.run()
 	for s := range todo.scopes {

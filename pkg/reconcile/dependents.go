@@ -8,7 +8,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// planDependents makes a plan show its true reach: what needs a replaced resource is gone with it, and made again.
+// planDependents makes a plan complete: the kernel deletes what needs a replaced resource together with it, and linkd
+// makes it again.
 func (c *comparison) planDependents() {
 	var queue []spec.ID
 	for id, op := range c.ops {
@@ -19,7 +20,7 @@ func (c *comparison) planDependents() {
 	if len(queue) == 0 {
 		return
 	}
-	// What needs two of them is said to be made again with the first, so that a plan is the same each time.
+	// A resource that needs two of them is listed under the first, so that a plan is the same each time.
 	slices.SortFunc(queue, spec.ID.Compare)
 	dependents := c.all.allDependents()
 	for len(queue) > 0 {
@@ -31,11 +32,12 @@ func (c *comparison) planDependents() {
 				continue
 			}
 			if _, fetched := fetchedFrom(c.wanted(id)); fetched {
-				// Where it is now, a look tells.
+				// The next look shows where it is then.
 				continue
 			}
 			if _, setting := kind.before(c.wanted(id), have); setting && c.found.get(cause) == nil {
-				// It is there without what comes to be only now, and has something to go back to.
+				// The setting exists without the resource that is about to be made, and the journal has a value to
+				// restore.
 				continue
 			}
 			c.ops[id] = &Op{Verb: Create, Want: c.wanted(id), Because: fmt.Sprintf("made again with %s", cause), again: true, kind: kind}
@@ -44,7 +46,7 @@ func (c *comparison) planDependents() {
 	}
 }
 
-// victims is what each op would end that may end something.
+// victims returns, for each op that may delete other resources, the IDs of these.
 func (c *comparison) victims() map[spec.ID][]spec.ID {
 	var all *losses
 	victims := map[spec.ID][]spec.ID{}
@@ -60,7 +62,7 @@ func (c *comparison) victims() map[spec.ID][]spec.ID {
 	return victims
 }
 
-// refuseVictims drops the ops that would take with them what linkd did not make.
+// refuseVictims drops the ops that would delete resources that linkd did not make.
 func (c *comparison) refuseVictims() {
 	ends := c.victims()
 	waits := c.postponeEnds(ends)
@@ -70,65 +72,66 @@ func (c *comparison) refuseVictims() {
 			continue
 		}
 		var foreign []string
-		beyond := false
+		otherEnds := false
 		victims := ends[id]
 		if i := slices.IndexFunc(victims, func(victim spec.ID) bool { return waits[victim] != nil }); i >= 0 {
-			// What has to leave before it is not known yet.
+			// Another op must move a resource away first, and that op is not decided yet.
 			c.postponeEnd(id, waits[victims[i]])
 			continue
 		}
 		for _, victim := range victims {
-			beyond = beyond || victim.NS != id.NS
+			otherEnds = otherEnds || victim.NS != id.NS
 			_, fetched := fetchedFrom(c.found.get(victim))
 			if fetched && !leaving[victim] || !fetched && c.isForeign(victim) {
 				foreign = append(foreign, victim.String())
 				c.noteInTheWay(scopeOf(victim), id)
 			}
 		}
-		if op.onlyMarked && (beyond || len(foreign) > 0) {
+		if op.onlyMarked && (otherEnds || len(foreign) > 0) {
 			delete(c.ops, id)
 			continue
 		}
 		if len(foreign) > 0 {
 			slices.Sort(foreign)
 			delete(c.ops, id)
-			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s would end what linkd did not make, so it stays: %s", op.inFull(), strings.Join(foreign, ", "))}
+			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s would end what linkd did not make, so it stays: %s", op.phrase(), strings.Join(foreign, ", "))}
 		}
 	}
 }
 
-// lookout is a namespace in which something may be that an op would end; ends: the namespace itself would end.
-type lookout struct {
+// affectedNS is a namespace that may have resources which an op would delete. Ends: the op deletes the namespace
+// itself.
+type affectedNS struct {
 	ns   string
 	ends bool
 }
 
-// mayEnd tells whether others may have something that would end with the op.
+// mayEnd reports whether the op may delete resources that others made.
 func (op *Op) mayEnd() bool { return op.Verb == Delete || op.Verb == Replace || op.source != nil }
 
-// lookouts are those of an op.
-func (op *Op) lookouts() (all []lookout) {
+// affectedNamespaces returns the namespaces that may have resources which the op would delete.
+func (op *Op) affectedNamespaces() (all []affectedNS) {
 	if !op.mayEnd() {
 		return nil
 	}
 	for _, ns := range op.namespaces() {
-		all = append(all, lookout{ns: ns})
+		all = append(all, affectedNS{ns: ns})
 	}
 	if made := makes(op.Have); made != "" {
-		all = append(all, lookout{made, true})
+		all = append(all, affectedNS{made, true})
 	}
 	return all
 }
 
-// postponeEnds drops the ops that would end something where not all is known of what may stand on that. Each is decided
-// once that was looked at, and nothing else waits for it. It returns what they wait for.
-func (c *comparison) postponeEnds(ends map[spec.ID][]spec.ID) map[spec.ID][]lookout {
-	waits := map[spec.ID][]lookout{}
+// postponeEnds drops the ops that may delete resources in namespaces that have not been looked at completely. Each op
+// is decided after that look, and delays nothing else. It returns the namespaces that each op waits for.
+func (c *comparison) postponeEnds(ends map[spec.ID][]spec.ID) map[spec.ID][]affectedNS {
+	waits := map[spec.ID][]affectedNS{}
 	for _, id := range inOrder(c.ops, spec.ID.Compare) {
-		all := c.ops[id].lookouts()
+		all := c.ops[id].affectedNamespaces()
 		for _, victim := range ends[id] {
-			// Others may have put something on it, in the namespace that it is in.
-			if at := (lookout{ns: victim.NS}); !slices.Contains(all, at) {
+			// Somebody may have put something on the victim, in the victim's namespace.
+			if at := (affectedNS{ns: victim.NS}); !slices.Contains(all, at) {
 				all = append(all, at)
 			}
 		}
@@ -139,10 +142,10 @@ func (c *comparison) postponeEnds(ends map[spec.ID][]spec.ID) map[spec.ID][]look
 	return waits
 }
 
-// postponeEnd drops an op if not all is known that it depends on.
-func (c *comparison) postponeEnd(id spec.ID, all []lookout) (postponed bool) {
+// postponeEnd drops an op if one of the namespaces has not been looked at completely.
+func (c *comparison) postponeEnd(id spec.ID, all []affectedNS) (postponed bool) {
 	for _, at := range all {
-		if c.surveyed != nil && !c.surveyed(id, at) {
+		if c.isComplete != nil && !c.isComplete(id, at) {
 			postponed = true
 		}
 	}
@@ -154,7 +157,7 @@ func (c *comparison) postponeEnd(id spec.ID, all []lookout) (postponed bool) {
 	return postponed
 }
 
-// noteInTheWay notes that what is in a scope is in the way of an op.
+// noteInTheWay records that a resource in a scope prevents an op.
 func (c *comparison) noteInTheWay(s scope, id spec.ID) {
 	if c.inTheWay[s] == nil {
 		c.inTheWay[s] = map[spec.ID]bool{}
@@ -162,14 +165,14 @@ func (c *comparison) noteInTheWay(s scope, id spec.ID) {
 	c.inTheWay[s][id] = true
 }
 
-// withDependents adds to what would end what would end with that.
+// withDependents adds the resources that the kernel deletes together with those in ends.
 func (c *comparison) withDependents(ends []spec.ID, all *losses) []spec.ID {
 	for i := 0; i < len(ends); i++ {
 		r := c.found.get(ends[i])
 		if _, fetched := fetchedFrom(r); r == nil || fetched {
 			continue
 		}
-		for _, id := range all.with(r) {
+		for _, id := range all.lostWith(r) {
 			if !slices.Contains(ends, id) {
 				ends = append(ends, id)
 			}
@@ -178,8 +181,8 @@ func (c *comparison) withDependents(ends []spec.ID, all *losses) []spec.ID {
 	return ends
 }
 
-// isForeign tells whether others made what was found, and linkd will not make it again: something else may be wanted or
-// remembered under the same ID.
+// isForeign reports whether somebody else made the resource that was found under an ID and linkd will not make it
+// again. The desired state or the journal may have another resource of the same ID.
 func (c *comparison) isForeign(id spec.ID) bool {
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
 	switch {
@@ -191,17 +194,18 @@ func (c *comparison) isForeign(id spec.ID) bool {
 	if v, compared := c.verdicts[id]; compared {
 		return v.State != OK
 	}
-	// How it stood says nothing of what has come to be there since.
+	// An earlier verdict does not cover a resource that appeared since.
 	return c.verdict(id).State != OK || len(c.kinds[id.Kind].Diff(c.wanted(id), c.found.get(id))) > 0
 }
 
+// waitForAllNeeds drops the ops whose needs are not met.
 func (c *comparison) waitForAllNeeds() {
 	for id := range c.ops {
 		c.waitForNeeds(id)
 	}
 }
 
-// waitForNeeds drops the op of a resource that has to wait for another, and says for which.
+// waitForNeeds drops the op of a resource whose needs are not met, and returns a verdict that names the need.
 func (c *comparison) waitForNeeds(id spec.ID) Verdict {
 	op := c.ops[id]
 	if op == nil || op.Verb == Delete || op.forget || c.settled[id] {
@@ -227,7 +231,7 @@ func (c *comparison) waitForNeeds(id spec.ID) Verdict {
 			v = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", need, why)}
 		}
 		if strings.HasPrefix(why, "waits for ") || strings.HasPrefix(why, "blocked by ") {
-			// The root of a chain is what has to be mended; its links in between are noise.
+			// The user must repair the root of the chain, so the message leaves out the links between.
 			v.Reason = why
 		}
 		delete(c.ops, id)

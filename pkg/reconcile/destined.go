@@ -7,7 +7,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// destinations are where the wanted routes lead.
+// destinations returns the destinations of the desired routes, by namespace.
 func (c *Core) destinations() observe.Destinations {
 	to := observe.Destinations{}
 	for _, r := range c.desired.set.All() {
@@ -24,13 +24,13 @@ func (c *Core) destinations() observe.Destinations {
 	return to
 }
 
-// hasProblemIn tells whether something in a scope is not as wanted: a route of others may be what it waits for, such as one by
-// which its gateway can be reached.
+// hasProblemIn reports whether a resource in a scope is not as desired. It may wait for a foreign route, such as one
+// to its gateway.
 func (c *Core) hasProblemIn(s scope) bool {
 	return len(c.notOK.in(s)) > 0 || c.found.lookErrors[s] != nil
 }
 
-// waitsForRoutes tells whether something somewhere may be waiting for a route of others.
+// waitsForRoutes reports whether a resource in any namespace may wait for a foreign route.
 func (c *Core) waitsForRoutes() bool {
 	if c.notOK.n+len(c.found.lookErrors) > mostRechecked {
 		return true
@@ -48,8 +48,8 @@ func (c *Core) waitsForRoutes() bool {
 	return false
 }
 
-// existing are the names of interfaces that others made: those that the files configure, and those on which linkd has changed
-// something that it still has to put back.
+// existing returns the names of foreign interfaces that the files configure, and of those on which linkd still has to
+// restore something.
 func (c *Core) existing() observe.Existing {
 	names := observe.Existing{}
 	for _, r := range c.desired.set.All() {

@@ -6,7 +6,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// dispatchOps begins the ops that can be.
+// dispatchOps begins the ops that are ready and have a free slot.
 func (c *Core) dispatchOps(out []*Request) []*Request {
 	ready := c.plan.ready
 	c.plan.ready = nil
@@ -26,8 +26,8 @@ func (c *Core) dispatchOps(out []*Request) []*Request {
 	return out
 }
 
-// nextOps is a request with the ops that come next in a lane, as many as concern the same lanes; nil where there are none
-// that can be carried out now. What waits only for others of the request comes after them.
+// nextOps returns a request with the next ops of a lane that need the same lanes, at most mostOps; nil if there is
+// none that can begin now. An op that waits only for other ops of the request comes after them.
 func (c *Core) nextOps(l *lane) *Request {
 	first := c.pop(l)
 	if first == nil {
@@ -35,7 +35,7 @@ func (c *Core) nextOps(l *lane) *Request {
 	}
 	r := &Request{NS: l.domain.name, lanes: first.lanes}
 	at := map[*task]int{}
-	var then taskHeap // what can be done once the request is done so far
+	var then taskHeap // can begin once the tasks in the request are done
 	for t := first; t != nil; {
 		if t.state == taskReady {
 			t.count(-1)
@@ -76,7 +76,7 @@ func (c *Core) nextOps(l *lane) *Request {
 	return r
 }
 
-// inRequest is how many of some tasks a task waits for.
+// inRequest returns how many of the given tasks t waits for.
 func inRequest(t *task, tasks []*task) (n int) {
 	for _, first := range tasks {
 		if slices.Contains(first.next, t) {
@@ -86,8 +86,8 @@ func inRequest(t *task, tasks []*task) (n int) {
 	return n
 }
 
-// peek is the best task in a lane's heap that can be carried out now; nil if there is none. What waits for another lane
-// goes there.
+// peek returns the first task in a lane's heap that can begin now, or nil. It moves a task that waits for another
+// lane to that lane.
 func (c *Core) peek(l *lane) *task {
 	for len(l.tasks) > 0 {
 		t := l.tasks[0]
@@ -111,6 +111,7 @@ func (c *Core) peek(l *lane) *task {
 	return nil
 }
 
+// pop removes and returns the task that peek returns.
 func (c *Core) pop(l *lane) *task {
 	t := c.peek(l)
 	if t != nil {
@@ -119,6 +120,7 @@ func (c *Core) pop(l *lane) *task {
 	return t
 }
 
+// busyLane returns a lane of the task that has an outstanding request, or nil.
 func (t *task) busyLane() *lane {
 	for _, l := range t.lanes {
 		if l.request != nil {
@@ -128,7 +130,7 @@ func (t *task) busyLane() *lane {
 	return nil
 }
 
-// free notes that nothing is outstanding in a lane any more.
+// free records that a lane has no outstanding request any more.
 func (c *Core) free(l *lane) {
 	l.request = nil
 	for _, t := range l.blocked {
@@ -147,7 +149,7 @@ func (c *Core) free(l *lane) {
 	}
 }
 
-// job is an op with what has to be known to carry it out.
+// job returns an op together with the data that a worker needs to carry it out.
 func (c *Core) job(op *Op) *Job {
 	job := &Job{Op: op, Selectors: map[string]spec.Selector{}}
 	names := []string{op.ID().NS, makes(op.Want)}

@@ -8,19 +8,19 @@ import (
 	"linkd/pkg/observe"
 )
 
-// domain is what is known of one namespace as a whole. It has two lanes: what programs look at and change, which may take
-// seconds, holds up nothing that netlink does there.
+// domain is the state of one namespace. It has two lanes, so that a program that takes seconds delays no netlink
+// request.
 type domain struct {
 	name string
-	// location is where it is; the identity in it is "" while the namespace is not known to be there.
+	// location is where the namespace is; its identity is "" while the namespace is not known to exist.
 	location observe.Location
-	// claimed is the namespace that the name led to when it was last opened, be it refused.
+	// claimed is the identity of the namespace that the name led to when it was last opened, even if it was refused.
 	claimed observe.Identity
-	// missing is why it cannot be opened.
+	// missing is why the namespace cannot be opened.
 	missing error
-	// generation counts the namespaces that have been under this name. What was asked of an earlier one says nothing.
+	// generation counts the namespaces that have had this name. The core drops results of earlier generations.
 	generation int
-	// searches is how often it was looked for in vain, in a row.
+	// searches counts consecutive looks that did not find the namespace.
 	searches int
 	lanes    [2]*lane
 }
@@ -31,36 +31,36 @@ const (
 	programLane
 )
 
-// lane is the part of a domain that does one thing at a time: a look or a few ops.
+// lane is a queue for one namespace that has at most one outstanding request: a look or a few ops.
 type lane struct {
 	domain   *domain
 	programs bool
-	// dirty is how much of each kind has to be looked at, and since when.
+	// dirty is what to look at, by kind; dirtySince is when the first of it became dirty.
 	dirty      map[string]coverage
 	dirtySince time.Time
-	// searched: everything with linkd's mark has been looked for.
+	// searched: a look has covered everything that carries linkd's mark.
 	searched bool
-	// request is the one that is outstanding.
+	// request is the outstanding request.
 	request *Request
-	// late: the last look took longer than others are to wait for.
+	// late: the last look took longer than the patience that other lanes have.
 	late bool
-	// rest is when the lane may be looked at again: one that is dirty all the time does not take all the time.
+	// rest is the earliest time of the next look, so that a lane that is always dirty does not use all the time.
 	rest time.Time
-	// urgent: somebody wants to know how it is now.
+	// urgent: a command waits for an answer about the current state.
 	urgent bool
-	// asOf is when the last look began that nothing was changed after.
+	// asOf is when the last look began that no change followed.
 	asOf time.Time
-	// tasks are what can be done, best first; blocked are those that wait for this lane, too; pending counts those that
-	// can be done and concern the lane, by the lane in whose heap they are.
+	// tasks are those that are ready, first to last. blocked are those that also wait for this lane. pending counts
+	// the ready tasks that need this lane, by the lane that has them in its heap.
 	tasks   taskHeap
 	blocked []*task
 	pending map[*lane]int
 	// spent is how long looks took that found nothing to do, since window.
 	spent  time.Duration
 	window time.Time
-	// waiting is what can be compared when the lane has been looked at.
+	// waiting is what to compare after the lane has been looked at.
 	waiting workset
-	// queued: it is in the queue of lanes that have to be looked at.
+	// queued: the lane is in the queue of dirty lanes.
 	queued bool
 }
 
@@ -76,7 +76,7 @@ func (l *lane) compare(other *lane) int {
 	return cmp.Or(strings.Compare(l.domain.name, other.domain.name), boolRank(l.programs)-boolRank(other.programs))
 }
 
-// lane is the one that a kind is looked at in.
+// lane returns the lane that serves a kind.
 func (d *domain) lane(k *Registered) *lane {
 	if k.Programs {
 		return d.lanes[programLane]
@@ -84,7 +84,7 @@ func (d *domain) lane(k *Registered) *lane {
 	return d.lanes[netlinkLane]
 }
 
-// mark makes an extent of a kind dirty.
+// mark makes a part of a kind dirty.
 func (l *lane) mark(kind string, x coverage) {
 	if before, again := l.dirty[kind]; again {
 		x = before.join(x)
@@ -92,10 +92,10 @@ func (l *lane) mark(kind string, x coverage) {
 	l.dirty[kind] = x
 }
 
-// clean tells whether what is known of the lane is as of the last news, and nobody is changing it.
+// clean reports whether the last look covers all events about the lane, and no request is changing it.
 func (l *lane) clean() bool { return len(l.dirty) == 0 && l.request == nil }
 
-// due tells whether something is to be changed first. What waits for a lane that does not keep up is not.
+// due reports whether ops come before the next look. Ops that wait for a late lane do not.
 func (l *lane) due() bool {
 	for origin := range l.pending {
 		if origin.request == nil || !origin.request.late {

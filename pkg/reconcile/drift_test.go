@@ -47,16 +47,16 @@ func TestNewsIsEnough(t *testing.T) {
 			}
 			there, stands := b.kernel.String(), standing(b.engine)
 
-			anew := &bench{T: b.T, kernel: &kernel{things: clone(b.things), refuses: b.refuses}, world: b.world}
+			fresh := &bench{T: b.T, kernel: &kernel{things: clone(b.things), refuses: b.refuses}, world: b.world}
 			journal := remembers("")
 			for id, e := range b.engine.journal.Entries() {
 				journal.Put(id, e)
 			}
-			e := NewEngine(anew.kinds(), b.world, journal, slog.New(slog.NewTextHandler(io.Discard, nil)))
+			e := NewEngine(fresh.kinds(), b.world, journal, slog.New(slog.NewTextHandler(io.Discard, nil)))
 			e.Want(&spec.Desired{Resources: b.engine.desired.set}, !b.engine.desired.partial)
 			e.Converge(context.Background())
-			if d := cmp.Diff(anew.kernel.String()+standing(e), there+stands); d != "" {
-				t.Fatalf("%s\nwanted:\n%s\nanew and now (-anew +now):\n%s", strings.Join(story, "\n"), lines(toysOf(b.engine.desired.set)), d)
+			if d := cmp.Diff(fresh.kernel.String()+standing(e), there+stands); d != "" {
+				t.Fatalf("%s\nwanted:\n%s\nfresh start and now (-fresh +now):\n%s", strings.Join(story, "\n"), lines(toysOf(b.engine.desired.set)), d)
 			}
 		}
 	})

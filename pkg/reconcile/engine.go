@@ -10,7 +10,8 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Engine is a core with a worker that carries out its requests: all there is to converge once.
+// Engine is a core with a worker that carries out its requests. It is all that is needed to converge once. One
+// goroutine uses it.
 type Engine struct {
 	*Core
 	Worker *Worker
@@ -18,16 +19,16 @@ type Engine struct {
 	now     func() time.Time
 	results chan *Result
 	running int
-	// kept are the namespaces that are open because of a result that was just taken in: the next request may be about them.
+	// kept is the open session of the result that was just taken in, for a next request about the same namespaces.
 	kept *observe.Session
-	// refreshed is when processes and containers were last asked about anew.
+	// refreshed is when the world last asked for processes and containers.
 	refreshed time.Time
 }
 
-// stale is for how long it is enough to have asked which processes and containers there are.
+// stale is the age from which the list of processes and containers is refreshed.
 const stale = 20 * time.Millisecond
 
-// NewEngine makes an engine that wants nothing yet.
+// NewEngine makes an engine without a desired state.
 func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *slog.Logger) *Engine {
 	return &Engine{
 		Core:    NewCore(kinds, journal, log),
@@ -37,7 +38,7 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 	}
 }
 
-// Converge looks where it is dirty, plans and applies until nothing is left to do or nothing more can be done.
+// Converge looks at what is dirty, plans and applies until nothing is left to do or nothing more can be done.
 func (e *Engine) Converge(ctx context.Context) {
 	e.Begin(ctx)
 	for e.running > 0 {
@@ -47,7 +48,7 @@ func (e *Engine) Converge(ctx context.Context) {
 	e.EndPass()
 }
 
-// finish waits for what was begun.
+// finish waits for the outstanding requests.
 func (e *Engine) finish() {
 	for e.running > 0 {
 		e.take(<-e.results)
@@ -68,13 +69,12 @@ func (e *Engine) Plan(ctx context.Context) Plan {
 	return e.TakePlan()
 }
 
-// Begin has the worker carry out what is to be done now. It does not wait: Results tells of what is done.
+// Begin starts the requests that can begin now. It does not wait: Results delivers their results.
 func (e *Engine) Begin(ctx context.Context) {
 	defer e.closeKept()
 	e.Now = e.now()
 	e.Declare()
 	if e.running == 0 || e.Now.Sub(e.refreshed) > stale {
-		// What was asked about processes and containers is old by now.
 		e.Worker.World.Refresh()
 		e.refreshed = e.Now
 	}
@@ -88,7 +88,7 @@ func (e *Engine) Begin(ctx context.Context) {
 	}
 }
 
-// sessionFor is a session for a request, with what is open of the namespaces that it is about.
+// sessionFor returns a session for a request. It reuses what is open in the kept session.
 func (e *Engine) sessionFor(r *Request) *observe.Session {
 	if e.kept == nil {
 		return e.Worker.World.NewSession()
@@ -100,8 +100,8 @@ func (e *Engine) sessionFor(r *Request) *observe.Session {
 	return e.kept.Split(names)
 }
 
-// keepSession keeps open what a request has opened, until others are begun.
-func (e *Engine) keepSession(session *observe.Session) {
+// keepOpen keeps the session of a request open until the next requests begin.
+func (e *Engine) keepOpen(session *observe.Session) {
 	if e.kept == nil {
 		e.kept = session
 	} else {
@@ -109,6 +109,7 @@ func (e *Engine) keepSession(session *observe.Session) {
 	}
 }
 
+// closeKept closes the kept session.
 func (e *Engine) closeKept() {
 	if e.kept != nil {
 		e.kept.Close()
@@ -116,20 +117,20 @@ func (e *Engine) closeKept() {
 	}
 }
 
-// Results are what came of requests.
+// Results delivers the results of requests.
 func (e *Engine) Results() <-chan *Result { return e.results }
 
-// take takes a result in.
+// take passes a result to the core.
 func (e *Engine) take(r *Result) {
 	e.running--
 	e.Now = e.now()
 	if r.session != nil {
-		e.keepSession(r.session)
+		e.keepOpen(r.session)
 	}
 	e.Done(r)
 }
 
-// Declare tells the world which namespaces are declared.
+// Declare passes the declared namespaces to the world.
 func (e *Engine) Declare() {
 	if !e.desired.anew {
 		return

@@ -6,7 +6,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// enqueue makes ops of a plan tasks: each waits for those that come before it.
+// enqueue makes a task of each op of a plan. A task waits for the tasks that come before it.
 func (c *Core) enqueue(ops Plan) {
 	if c.plan.dryRun {
 		c.plan.dry = append(c.plan.dry, ops...)
@@ -21,7 +21,7 @@ func (c *Core) enqueue(ops Plan) {
 			continue
 		}
 		if old := c.plan.tasks[id]; old != nil && old.state == taskRuns {
-			// What comes of it is not known yet.
+			// Its result may change what is needed.
 			continue
 		}
 		t := &task{op: op, place: place, since: c.Now, epoch: c.plan.epoch}
@@ -54,6 +54,7 @@ func (c *Core) enqueue(ops Plan) {
 	c.releaseNext(dropped)
 }
 
+// holdUp makes other wait for t.
 func (t *task) holdUp(other *task) {
 	if !slices.Contains(t.next, other) {
 		t.next = append(t.next, other)
@@ -62,7 +63,8 @@ func (t *task) holdUp(other *task) {
 	}
 }
 
-// holdUp has a task wait for those of earlier plans that come before it, and those that come after it wait for it.
+// holdUp orders a new task among those of earlier plans: it waits for the tasks that make what it needs, and later
+// deletes wait for it.
 func (c *Core) holdUp(t *task) {
 	if t.op.Want != nil {
 		for _, need := range c.needs(t.op.Want) {
@@ -80,7 +82,7 @@ func (c *Core) holdUp(t *task) {
 		return
 	}
 	if ns := makes(t.op.Have); ns != "" {
-		// A namespace ends after all that is done in it.
+		// A namespace is deleted after everything that is done in it.
 		for _, first := range c.plan.tasks {
 			if first.op != t.op && slices.Contains(first.op.namespaces(), ns) && !first.comesAfter(t) {
 				first.holdUp(t)
@@ -97,7 +99,7 @@ func (c *Core) holdUp(t *task) {
 	}
 }
 
-// makeReady puts a task where it is taken from once its lanes are free.
+// makeReady puts a task into the heap of its queue lane.
 func (c *Core) makeReady(t *task) {
 	t.state = taskReady
 	if len(t.lanes) == 0 {
@@ -109,7 +111,7 @@ func (c *Core) makeReady(t *task) {
 	c.plan.ready = append(c.plan.ready, origin)
 }
 
-// unready takes a task back that was ready.
+// unready makes a ready task wait again.
 func (c *Core) unready(t *task) {
 	if t.state != taskReady {
 		return
@@ -121,7 +123,7 @@ func (c *Core) unready(t *task) {
 	t.blocked = false
 }
 
-// drop drops the task about a resource, unless it has begun: what is to be done is being decided anew.
+// drop removes the task about a resource, unless it is running, because the resource is decided anew.
 func (c *Core) drop(dropped []*task, id spec.ID) []*task {
 	if c.plan.dryRun {
 		c.plan.dry = slices.DeleteFunc(c.plan.dry, func(op *Op) bool { return op.ID() == id })
@@ -135,8 +137,8 @@ func (c *Core) drop(dropped []*task, id spec.ID) []*task {
 	return append(dropped, t)
 }
 
-// releaseNext has what waited for dropped tasks wait for those that have taken their places. Where none has, what waited is
-// decided anew, too.
+// releaseNext makes the tasks that waited for dropped ones wait for the tasks that replace these. Without a
+// replacement the waiting task is dropped and decided anew, too.
 func (c *Core) releaseNext(dropped []*task) {
 	for len(dropped) > 0 {
 		t := dropped[0]
@@ -150,15 +152,15 @@ func (c *Core) releaseNext(dropped []*task) {
 				c.plan.todo.ids[next.op.ID()] = true
 			case !now.comesAfter(next):
 				now.holdUp(next)
-				c.release(next)
+				c.countDown(next)
 			default:
-				c.release(next)
+				c.countDown(next)
 			}
 		}
 	}
 }
 
-// comesAfter tells whether a task waits for another.
+// comesAfter reports whether t waits for first, directly or through others.
 func (t *task) comesAfter(first *task) bool {
 	for _, next := range first.next {
 		if next == t || t.comesAfter(next) {
@@ -168,7 +170,7 @@ func (t *task) comesAfter(first *task) bool {
 	return false
 }
 
-// cancelAll drops what has not begun: other things are wanted now.
+// cancelAll drops all tasks that are not running, because the desired state has changed.
 func (c *Core) cancelAll() {
 	c.plan.epoch++
 	clear(c.plan.failures)
@@ -180,6 +182,7 @@ func (c *Core) cancelAll() {
 	c.releaseNext(dropped)
 }
 
+// over removes a task from the plan.
 func (c *Core) over(t *task) {
 	t.state = taskOver
 	if c.plan.tasks[t.op.ID()] == t {
@@ -188,8 +191,8 @@ func (c *Core) over(t *task) {
 	}
 }
 
-// release notes that one of the tasks that t waits for is over.
-func (c *Core) release(t *task) {
+// countDown records that one of the tasks that t waits for is over.
+func (c *Core) countDown(t *task) {
 	if t.waits--; t.waits == 0 && t.state == taskWaits {
 		c.makeReady(t)
 	}

@@ -8,74 +8,74 @@ import (
 	"linkd/pkg/observe"
 )
 
-// EventKind is a kind of Event.
+// EventKind says what happened.
 type EventKind string
 
 // The kinds of events. Listening, Missed and Stopping are about the stream itself.
 const (
-	// Listening: who asked for events gets all that happen from now on.
+	// Listening: the listener receives all events from now on.
 	Listening EventKind = "listening"
-	// Transition: a resource stands otherwise than before.
+	// Transition: the state of a resource has changed.
 	Transition EventKind = "state"
-	// OpDone: an op was done, or failed.
+	// OpDone: an op succeeded or failed.
 	OpDone EventKind = "op"
-	// Drift: a resource that was as wanted is not so any more, though nobody asked for another state.
+	// Drift: a resource that was as desired has changed, though the desired state is the same.
 	Drift EventKind = "drift"
-	// Namespace: a namespace that the files name, or in which linkd left something, has come or gone.
+	// Namespace: a namespace that the files name, or in which linkd left something, has appeared or disappeared.
 	Namespace EventKind = "namespace"
-	// File: a file has another state, or another error, than at the last load.
+	// File: the state or the error of a file has changed since the last load.
 	File EventKind = "file"
-	// Reload: the files were read.
+	// Reload: linkd read the files.
 	Reload EventKind = "reload"
 	// Overrun: the kernel dropped messages, so linkd looks at everything.
 	Overrun EventKind = "overrun"
-	// Missed: the reader was so slow that events were dropped.
+	// Missed: linkd dropped events because the listener was too slow.
 	Missed EventKind = "missed"
-	// Stopping: the daemon ends, and the wiring stays.
+	// Stopping: the daemon stops and leaves everything configured.
 	Stopping EventKind = "stopping"
 )
 
-// Gone is the state of a resource of which nothing is wanted any more and nothing is left.
+// Gone is the state of a resource that is no longer desired and no longer exists.
 const Gone State = "gone"
 
-// Event is something that happened, in the JSON form that `linkd events` promises: which of the fields there are
-// depends on the kind, see docs/observing.md.
+// Event is something that happened, in the JSON form that `linkd events` prints. Its kind determines which fields are
+// set, see docs/observing.md.
 type Event struct {
 	Version int       `json:"version"`
 	Time    time.Time `json:"time"`
 	Event   EventKind `json:"event"`
-	// ID is the resource's.
+	// ID is the ID of the resource.
 	ID string `json:"id,omitempty"`
-	// Namespace is the name of the one that has come or gone.
+	// Namespace is the name of the namespace that appeared or disappeared.
 	Namespace string `json:"namespace,omitempty"`
-	// Path is the file's.
+	// Path is the path of the file.
 	Path string `json:"path,omitempty"`
-	// State is how the resource, the namespace, the file or the whole stands now, and Was how it stood.
+	// State and Was are the new and the old state of the resource, the namespace, the file or the load.
 	State string `json:"state,omitempty"`
 	Was   string `json:"was,omitempty"`
-	// Op is what was done, or has to be, and Fields what that changes.
+	// Op is the verb of the op that was done or is needed, and Fields are the differences that it removes.
 	Op     string  `json:"op,omitempty"`
 	Fields []Field `json:"fields,omitempty"`
-	// Reason says why; Error is what went wrong.
+	// Reason explains the state or the op; Error is the error message.
 	Reason string `json:"reason,omitempty"`
 	Error  string `json:"error,omitempty"`
-	// Source is where the files ask for the resource.
+	// Source is the position in the files that declares the resource.
 	Source string `json:"source,omitempty"`
-	// By is who may have undone what linkd had done.
+	// By is the process that probably undid a change of linkd.
 	By *observe.Cause `json:"by,omitempty"`
-	// Count is the number of events missed, or of overruns since the start.
+	// Count is the number of missed events, or of overruns since the start.
 	Count int `json:"count,omitempty"`
 
 	kind   string // of the resource
-	opText string // what was done, in a word of linkd's own
-	op     *Op    // of a drift for which nobody is known yet
+	opText string // the op's Op.text
+	op     *Op    // the op of a drift whose cause is not known yet
 }
 
-// Kind is the kind of the resource that the event is about, and "" where it is about none.
+// Kind returns the kind of the event's resource, or "" for an event without a resource.
 func (ev *Event) Kind() string { return ev.kind }
 
-// About tells whether somebody who asks for the resources with these IDs wants to hear of it: everybody wants to know
-// about the stream.
+// About reports whether a listener for the resources with these IDs receives the event. Events about the stream go to
+// every listener.
 func (ev *Event) About(ids map[string]bool) bool {
 	switch ev.Event {
 	case Listening, Missed, Stopping:
@@ -84,7 +84,7 @@ func (ev *Event) About(ids map[string]bool) bool {
 	return len(ids) == 0 || ids[ev.ID]
 }
 
-// drifted is what has become of a resource, by what has to be done about it.
+// drifted describes a drift by the op that repairs it.
 func (ev *Event) drifted() string {
 	if ev.Op == Create.String() {
 		return "is gone"
@@ -92,7 +92,7 @@ func (ev *Event) drifted() string {
 	return "has changed"
 }
 
-// String is the event in a line, without its time.
+// String returns the event in one line, without its time.
 func (ev *Event) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-9s ", ev.Event)

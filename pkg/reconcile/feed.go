@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Feed hands events on to whoever listens. To publish never waits for anybody: each listener has a buffer, and of what
-// does not fit it hears the number only.
+// Feed passes events to listeners. Publishing never waits for a listener: each one has a buffer, and gets only the
+// number of events that did not fit.
 type Feed struct {
 	mu        sync.Mutex
 	listeners []*Listener
@@ -17,19 +17,19 @@ type Feed struct {
 }
 
 const (
-	// mostEvents is how many events wait for a listener; they take about half a mebibyte.
+	// mostEvents is the capacity of a listener's buffer; it takes about half a mebibyte.
 	mostEvents = 2048
-	// mostListeners bounds the memory of all of them.
+	// mostListeners limits the memory of all buffers.
 	mostListeners = 16
 )
 
-// ErrTooMany says that as many listen already as may.
+// ErrTooMany says that there are mostListeners already.
 var ErrTooMany = errors.New("too many are listening to events")
 
-// ErrEnded says that there will be no more events.
+// ErrEnded says that the daemon has stopped and no event follows.
 var ErrEnded = errors.New("the daemon has stopped")
 
-// Listener gets events.
+// Listener is one receiver of events.
 type Listener struct {
 	feed   *Feed
 	ids    map[string]bool
@@ -38,7 +38,8 @@ type Listener struct {
 	missed int
 }
 
-// Listen gets all events from now on, or those about the resources with these IDs, until Close.
+// Listen returns a listener for all events from now on, or for those about the resources with these IDs. Close it
+// after use. The errors are ErrEnded and ErrTooMany.
 func (f *Feed) Listen(ids []string) (*Listener, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,14 +57,15 @@ func (f *Feed) Listen(ids []string) (*Listener, error) {
 	return l, nil
 }
 
-// Close ends the listening.
+// Close removes the listener from its feed.
 func (l *Listener) Close() {
 	l.feed.mu.Lock()
 	defer l.feed.mu.Unlock()
 	l.feed.listeners = slices.DeleteFunc(l.feed.listeners, func(other *Listener) bool { return other == l })
 }
 
-// Next waits for events, and ends with ErrEnded after the last. What was missed is the last of them.
+// Next waits for events and returns them. The number of missed events comes last. It returns ErrEnded after the last
+// event.
 func (l *Listener) Next(ctx context.Context) ([]Event, error) {
 	for {
 		l.feed.mu.Lock()
@@ -87,7 +89,7 @@ func (l *Listener) Next(ctx context.Context) ([]Event, error) {
 	}
 }
 
-// publish gives the events to all who listen.
+// publish adds the events to the buffer of each listener that they concern.
 func (f *Feed) publish(events []Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,7 +107,7 @@ func (f *Feed) publish(events []Event) {
 	}
 }
 
-// end tells all who listen that this was all.
+// end publishes that the daemon stops. Listeners then get ErrEnded.
 func (f *Feed) end() {
 	f.publish([]Event{{Version: 1, Time: time.Now(), Event: Stopping}})
 	f.mu.Lock()
@@ -116,6 +118,7 @@ func (f *Feed) end() {
 	}
 }
 
+// wake tells the listener's Next that there is something to return.
 func (l *Listener) wake() {
 	select {
 	case l.ready <- struct{}{}:

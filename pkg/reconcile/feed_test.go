@@ -111,15 +111,15 @@ func TestThePageTellsOfEveryEvent(t *testing.T) {
 	must(t, err)
 	_, doc, _ := strings.Cut(string(text), "| event | what has happened | fields |")
 	doc, _, _ = strings.Cut(doc, "\n## ")
-	var told []string
+	var shown []string
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(doc, -1) {
-		told = append(told, row[1])
+		shown = append(shown, row[1])
 	}
 	var there []string
 	for _, w := range []EventKind{Listening, Transition, OpDone, Drift, Namespace, File, Reload, Overrun, Missed, Stopping} {
 		there = append(there, string(w))
 	}
-	if d := cmp.Diff(there, told); d != "" {
+	if d := cmp.Diff(there, shown); d != "" {
 		t.Errorf("events (-there +told):\n%s", d)
 	}
 	for i := range reflect.TypeFor[Event]().NumField() {

@@ -8,20 +8,22 @@ import (
 	"linkd/pkg/spec"
 )
 
-// fetchedFrom is the home of a resource that is not made but fetched from there; ok is false for one that is made.
+// fetchedFrom returns the origin of a resource that linkd fetches from there instead of making it; ok is false for
+// one that linkd makes.
 func fetchedFrom(r spec.Resource) (origin spec.ID, ok bool) {
 	origin = relationsOf(r).FetchedFrom
 	return origin, origin != spec.ID{}
 }
 
+// place names where a resource is, without its kind.
 func place(id spec.ID) string { return id.NS + "/" + id.Key }
 
-// moved is the difference between two places.
+// moved returns the difference between two places.
 func moved(from, to spec.ID) Field {
 	return Field{Path: "from", Have: place(from), Want: place(to)}
 }
 
-// fetched is what has been fetched from a home, wherever it is found now.
+// fetched returns the resource that was fetched from an origin, wherever it is now.
 func (c *comparison) fetched(origin spec.ID) spec.Resource {
 	if c.takenFrom == nil {
 		c.takenFrom = map[spec.ID]spec.Resource{}
@@ -39,14 +41,14 @@ func (c *comparison) fetched(origin spec.ID) spec.Resource {
 	return c.takenFrom[origin]
 }
 
-// compareFetched compares what is to be fetched from home.
+// compareFetched compares a resource that linkd fetches from an origin.
 func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin spec.ID) {
 	id := want.ID()
 	source := c.fetched(origin)
 	if err := c.whyUnavailable(scopeOf(id)); err != nil {
 		c.verdicts[id] = verdictOf(err)
 		if source != nil && errors.Is(err, observe.ErrPending) {
-			// The namespace that it was in has ended, and the kernel gave it back.
+			// The namespace that it was in has ended, and the kernel moved it back.
 			c.planReturn(source, kind, origin, err.Error())
 		}
 		return
@@ -62,8 +64,8 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin
 	foreign := have != nil && have != source && !c.owned(kind, have)
 	switch {
 	case foreign && source != nil:
-		if _, away := fetchedFrom(source); away && source.ID() == origin {
-			// It had left already when the other came.
+		if _, recorded := fetchedFrom(source); recorded && source.ID() == origin {
+			// The foreign one took its name after it had been put back.
 			c.planReturn(source, kind, origin, putBackNote)
 		}
 		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("another has its name there, which linkd did not make, so %s is left alone", place(source.ID()))}
@@ -105,8 +107,8 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin
 	c.planEnd(id, op)
 }
 
-// compareWithFetched compares what is to be made with what was fetched and has its name: that goes home first, or where it is
-// wanted.
+// compareWithFetched compares a resource that linkd makes with a fetched one that has its name. The fetched one must
+// go to its taker or back to its origin first.
 func (c *comparison) compareWithFetched(want, have spec.Resource, kind *Registered, origin spec.ID) {
 	id := want.ID()
 	if taker, wanted := c.all.takers[origin]; wanted && c.whyUnavailable(scopeOf(taker)) == nil {
@@ -121,14 +123,15 @@ func (c *comparison) compareWithFetched(want, have spec.Resource, kind *Register
 	c.planEnd(id, &Op{Verb: Replace, Want: want, Have: have, Why: []Field{moved(id, origin)}, kind: kind})
 }
 
-// unmarkedSource is what is to be fetched while it carries no mark: it is at home, or it has lost the mark on the way.
+// unmarkedSource returns the resource to fetch if it has no mark: it is still at its origin, or it lost the mark
+// after linkd fetched it.
 func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, origin spec.ID) spec.Resource {
 	if have != nil {
 		e, remembered := c.journal.Get(want.ID(), c.identity(want.ID().NS))
 		print, _ := kind.fingerprint(have)
-		impostor := claims(have, origin) && c.knowsAnother(have, origin)
-		_, away := c.journal.Recall(fetchedEntry(origin))
-		if remembered && away && e.Fetched && e.Print != "" && e.Print == print && !c.owned(kind, have) && !impostor {
+		replaced := claims(have, origin) && c.knowsAnother(have, origin)
+		_, recorded := c.journal.Recall(fetchedEntry(origin))
+		if remembered && recorded && e.Fetched && e.Print != "" && e.Print == print && !c.owned(kind, have) && !replaced {
 			return have
 		}
 	}
@@ -142,7 +145,7 @@ func (c *comparison) unmarkedSource(kind *Registered, want, have spec.Resource, 
 	return nil
 }
 
-// whyUnavailable is why a scope cannot be compared; nil where it can, or where the namespace is about to be made.
+// whyUnavailable returns why a scope cannot be compared; nil if it can, or if the plan makes its namespace.
 func (c *comparison) whyUnavailable(s scope) error {
 	maker, made := c.maker(s.ns)
 	if err := c.missing(s.ns); err != nil && !(made && c.wanted(maker) != nil && errors.Is(err, observe.ErrPending)) {
@@ -151,6 +154,7 @@ func (c *comparison) whyUnavailable(s scope) error {
 	return c.lookErrors[s]
 }
 
+// verdictOfAbsent returns the verdict of a resource whose origin does not exist.
 func (c *comparison) verdictOfAbsent(origin spec.ID) Verdict {
 	if err := c.whyUnavailable(scopeOf(origin)); err != nil {
 		return verdictOf(err)
@@ -158,7 +162,7 @@ func (c *comparison) verdictOfAbsent(origin spec.ID) Verdict {
 	return Verdict{Pending, fmt.Sprintf("there is no %s yet, and linkd does not make it", place(origin))}
 }
 
-// addFetched adds to what was looked at what is fetched from there, or was found there.
+// addFetched adds the resources that linkd fetches from the workset's places, or that were found there.
 func (x *index) addFetched(p workset, found observed) {
 	if len(x.takers) == 0 {
 		return

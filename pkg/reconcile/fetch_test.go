@@ -158,9 +158,9 @@ func TestALifeOfWhatIsFetched(t *testing.T) {
 
 	// Taken away, home, and elsewhere under its old name: what it was at home is remembered.
 	for _, to := range []string{"host/box/x", "host/box/h"} {
-		away := parse("host/box/h value=5 home=host/box/h")[0]
-		away.id = parseID(to)
-		must(t, b.move("move", b.things[parseID("host/box/w")], away))
+		recorded := parse("host/box/h value=5 home=host/box/h")[0]
+		recorded.id = parseID(to)
+		must(t, b.move("move", b.things[parseID("host/box/w")], recorded))
 		b.wrote()
 		b.restart()
 		b.want("host/box/w home=host/box/h value=2\nhost/note/n needs=host/box/w print=7")

@@ -6,8 +6,8 @@ import (
 	"linkd/pkg/plain"
 )
 
-// Field is one difference. Replace: the kernel cannot change it in place. Moved: nobody undid anything, but what is
-// wanted is another thing now, because something else has changed.
+// Field is one difference between a desired and an observed resource. Replace: the kernel cannot change the field in
+// place. Moved: the desired value has changed because something else changed, so this is no drift.
 type Field struct {
 	Path    string `json:"path"`
 	Have    string `json:"have"`
@@ -20,22 +20,22 @@ func (f Field) String() string {
 	return fmt.Sprintf("%s: %s -> %s", f.Path, show(f.Have), show(f.Want))
 }
 
-// Strings is the String of each.
+// Strings returns the String of each field.
 func Strings(fields []Field) []string {
-	said := make([]string, len(fields))
+	texts := make([]string, len(fields))
 	for i, f := range fields {
-		said[i] = f.String()
+		texts[i] = f.String()
 	}
-	return said
+	return texts
 }
 
-// briefly is Strings of the first, where there are more than mostDifferences, and how many more there are.
+// briefly returns the Strings of at most mostDifferences fields, and the number of those it left out.
 func briefly(fields []Field) []string {
 	if len(fields) <= mostDifferences {
 		return Strings(fields)
 	}
-	const told = mostDifferences - 1
-	return append(Strings(fields[:told]), fmt.Sprintf("and %d more", len(fields)-told))
+	const shown = mostDifferences - 1
+	return append(Strings(fields[:shown]), fmt.Sprintf("and %d more", len(fields)-shown))
 }
 
 func show(value string) string {
@@ -48,19 +48,19 @@ func show(value string) string {
 // Fields collects differences.
 type Fields []Field
 
-// Compare notes a difference between two values, unless want leaves it open.
+// Compare adds a difference between two values, unless want is nil.
 func Compare[T comparable](fs *Fields, path string, want *T, have T) {
 	if want != nil && *want != have {
 		fs.Differ(path, fmt.Sprint(have), fmt.Sprint(*want))
 	}
 }
 
-// Differ notes a difference.
+// Differ adds a difference.
 func (fs *Fields) Differ(path, have, want string) {
 	*fs = append(*fs, Field{Path: path, Have: have, Want: want})
 }
 
-// DifferReplace notes a difference that the kernel cannot change in place.
+// DifferReplace adds a difference that the kernel cannot change in place.
 func (fs *Fields) DifferReplace(path, have, want string) {
 	*fs = append(*fs, Field{Path: path, Have: have, Want: want, Replace: true})
 }

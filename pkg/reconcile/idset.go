@@ -6,7 +6,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// idSet is a set of resources, by scope: what is asked about one scope costs by what is in that.
+// idSet is a set of resource IDs, grouped by scope, so that a question about one scope does not visit the others.
 type idSet struct {
 	scopes map[scope]map[spec.ID]bool
 	n      int
@@ -38,10 +38,10 @@ func (s *idSet) remove(id spec.ID) {
 
 func (s *idSet) has(id spec.ID) bool { return s.scopes[scopeOf(id)][id] }
 
-// in returns the resources of a scope.
+// in returns the IDs of a scope.
 func (s *idSet) in(at scope) map[spec.ID]bool { return s.scopes[at] }
 
-// all goes through all resources, in no order.
+// all iterates over all IDs, in no order.
 func (s *idSet) all() iter.Seq[spec.ID] {
 	return func(yield func(spec.ID) bool) {
 		for _, ids := range s.scopes {
@@ -54,7 +54,7 @@ func (s *idSet) all() iter.Seq[spec.ID] {
 	}
 }
 
-// of goes through the resources that are in a part.
+// of iterates over the IDs in a workset.
 func (s *idSet) of(p workset) iter.Seq[spec.ID] {
 	return func(yield func(spec.ID) bool) {
 		for at := range p.scopes {

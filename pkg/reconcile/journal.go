@@ -11,66 +11,68 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Journal remembers what the kernel has no room to remember: what a setting was before, and which resources linkd
-// made. It is a file of JSON lines with checksums in the runtime directory, which is gone, as the kernel's state is, after a
-// reboot.
-// A line is written before the change that it speaks of, so a kill at any moment leaves no change without its line.
-//
-// Losing the journal fails safe: what is not marked is not deleted, and what was set stays as it is.
+// Journal records what the kernel cannot record: the value of a setting before linkd changed it, and which resources
+// linkd made. It is a file of JSON lines with checksums in the runtime directory, which a reboot empties together
+// with the kernel's state. linkd writes a line before the change that the line describes, so that a kill at any
+// moment leaves no change without its line.
+// A lost journal fails safe: linkd deletes nothing without a mark, and settings stay as they are. All methods are
+// safe for concurrent use.
 type Journal struct {
-	// Fresh: there was none, or something in it is lost. Lost: there was none of this boot.
+	// Fresh: there was no journal, or a part of it is lost. Lost: there was no journal of this boot.
 	Fresh, Lost bool
 
 	mu      sync.Mutex
 	entries map[scope]map[spec.ID]Entry
 	size    int // entries
-	// fetched are where devices were fetched from, and unconfirmed what could not be confirmed, of the entries.
+	// fetched maps devices to their origins. unconfirmed are the entries of unconfirmedKind.
 	fetched     map[string]spec.ID
 	unconfirmed map[spec.ID]Entry
-	// makers are the resources that make namespaces.
+	// makers maps namespaces to the resources that make them.
 	makers map[string]spec.ID
-	// names are those under which something is remembered in each namespace, and how much.
+	// names counts the entries of each namespace by the name they were recorded under.
 	names      map[observe.Identity]map[string]int
 	namespaces map[string]spec.Selector
 	storage    storage
 	file       io.WriteCloser
 	path       string
 	lines      int
-	boot       string   // the boot that the lines are of
+	boot       string   // the boot ID in the lines
 	next       position // of the next line
 	readOnly   bool
-	broken     error // why it cannot be written
+	broken     error // why the journal cannot be written
 	damage     error // what was lost when it was read
 }
 
-// Entry is what is remembered of one resource.
+// Entry is the record of one resource.
 type Entry struct {
-	// Identity is the namespace's: an entry about a namespace that was made anew says nothing.
+	// Identity identifies the namespace: an entry does not apply to a later namespace of the same name.
 	Identity observe.Identity `json:"netns"`
-	// Set: it is a setting, Before is what it was, and Wrote what linkd made of it. Otherwise linkd made it.
+	// Set: the resource is a setting. Before is the value before linkd changed it, and Wrote the value that linkd
+	// wrote. Otherwise linkd made the resource.
 	Set    bool   `json:"set,omitempty"`
 	Before string `json:"before,omitempty"`
 	Wrote  string `json:"wrote,omitempty"`
-	// Earlier is what linkd had made of the setting before Wrote. It still is that if the last change failed, or linkd was
-	// killed before; "" once Wrote was seen.
+	// Earlier is the value that linkd had written before Wrote. The setting still has it if the last change failed or
+	// linkd was killed before the change; "" once linkd has observed Wrote.
 	Earlier string `json:"earlier,omitempty"`
-	// Fetched: it is not linkd's own, so it is never deleted, but put back.
+	// Fetched: the resource is not linkd's own, so linkd never deletes it, but puts it back.
 	Fetched bool `json:"fetched,omitempty"`
-	// Print is the fingerprint of what was made, "" until it was seen.
+	// Print is the fingerprint of what linkd made, "" until linkd has observed it.
 	Print string `json:"print,omitempty"`
-	// Device is what tells what was fetched from everything else: see spec.Relations.
+	// Device identifies a fetched resource: see spec.Relations.
 	Device string `json:"device,omitempty"`
-	// Makes is the namespace that the resource makes: it is looked at for as long as the resource is remembered.
+	// Makes is the namespace that the resource makes. linkd looks at that namespace as long as there is an entry.
 	Makes string `json:"makes,omitempty"`
 }
 
-// empty drops everything.
+// empty drops all entries.
 func (j *Journal) empty() {
 	j.entries, j.size = map[scope]map[spec.ID]Entry{}, 0
 	j.fetched, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
 	j.names = map[observe.Identity]map[string]int{}
 }
 
+// set adds an entry to memory and updates the indexes.
 func (j *Journal) set(id spec.ID, e Entry) {
 	s := scopeOf(id)
 	j.drop(id)
@@ -94,6 +96,7 @@ func (j *Journal) set(id spec.ID, e Entry) {
 	}
 }
 
+// drop removes an entry from memory and the indexes.
 func (j *Journal) drop(id spec.ID) (dropped bool) {
 	s := scopeOf(id)
 	e, dropped := j.entries[s][id]
@@ -120,6 +123,7 @@ func (j *Journal) drop(id spec.ID) (dropped bool) {
 	return dropped
 }
 
+// all iterates over all entries.
 func (j *Journal) all() iter.Seq2[spec.ID, Entry] {
 	scopes := j.entries
 	return func(yield func(spec.ID, Entry) bool) {
@@ -133,7 +137,7 @@ func (j *Journal) all() iter.Seq2[spec.ID, Entry] {
 	}
 }
 
-// Get is what is remembered of a resource, if its namespace is still the same.
+// Get returns the entry of a resource, if it is about the namespace with this identity.
 func (j *Journal) Get(id spec.ID, ns observe.Identity) (Entry, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -141,7 +145,7 @@ func (j *Journal) Get(id spec.ID, ns observe.Identity) (Entry, bool) {
 	return e, ok && e.Identity == ns
 }
 
-// Put remembers e, unless just that is remembered already.
+// Put records e, unless the journal has the same entry.
 func (j *Journal) Put(id spec.ID, e Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -152,7 +156,7 @@ func (j *Journal) Put(id spec.ID, e Entry) {
 	j.write(line{NS: id.NS, Kind: id.Kind, Key: id.Key, Entry: &e})
 }
 
-// Restore takes back a Put: e is what was remembered before, if anything was.
+// Restore undoes a Put: e is the entry from before, if remembered.
 func (j *Journal) Restore(id spec.ID, e Entry, remembered bool) {
 	if remembered {
 		j.Put(id, e)
@@ -161,7 +165,7 @@ func (j *Journal) Restore(id spec.ID, e Entry, remembered bool) {
 	}
 }
 
-// Forget drops a resource.
+// Forget drops the entry of a resource.
 func (j *Journal) Forget(id spec.ID) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -170,7 +174,7 @@ func (j *Journal) Forget(id spec.ID) {
 	}
 }
 
-// Remember keeps how a namespace is found for as long as something is remembered in it.
+// Remember records the selector of a namespace.
 func (j *Journal) Remember(name string, s spec.Selector) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -180,28 +184,28 @@ func (j *Journal) Remember(name string, s spec.Selector) {
 	}
 }
 
-// Scopes are the scopes in which something is remembered.
+// Scopes returns the scopes that have entries.
 func (j *Journal) Scopes() []scope {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Collect(maps.Keys(j.entries))
 }
 
-// In is what is remembered in a scope.
+// In returns the entries of a scope.
 func (j *Journal) In(s scope) map[spec.ID]Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return maps.Clone(j.entries[s])
 }
 
-// Has tells whether something is remembered in a scope.
+// Has reports whether a scope has entries.
 func (j *Journal) Has(s scope) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return len(j.entries[s]) > 0
 }
 
-// Recall is what is remembered of a resource, be it of a namespace that was there before.
+// Recall returns the entry of a resource, even if it is about an earlier namespace of that name.
 func (j *Journal) Recall(id spec.ID) (e Entry, remembered bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -209,7 +213,7 @@ func (j *Journal) Recall(id spec.ID) (e Entry, remembered bool) {
 	return e, remembered
 }
 
-// HasFetched tells whether something of a kind was fetched, and not put back yet.
+// HasFetched reports whether linkd has fetched a resource of this kind and not put it back yet.
 func (j *Journal) HasFetched(kind string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -219,7 +223,7 @@ func (j *Journal) HasFetched(kind string) bool {
 	return false
 }
 
-// Made is the fingerprint of a namespace that linkd made.
+// Made returns the fingerprint of a namespace that linkd made.
 func (j *Journal) Made(ns string) (print string, made bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -227,7 +231,7 @@ func (j *Journal) Made(ns string) (print string, made bool) {
 	return j.entries[scopeOf(id)][id].Print, made
 }
 
-// MakerOf is the resource that makes a namespace.
+// MakerOf returns the resource that makes a namespace.
 func (j *Journal) MakerOf(ns string) (id spec.ID, made bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -235,21 +239,21 @@ func (j *Journal) MakerOf(ns string) (id spec.ID, made bool) {
 	return id, made
 }
 
-// Unconfirmed is what could not be confirmed when the journal had been lost.
+// Unconfirmed returns the entries of resources whose mark could not be confirmed after the journal had been lost.
 func (j *Journal) Unconfirmed() map[spec.ID]Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return maps.Clone(j.unconfirmed)
 }
 
-// Entries are all that is remembered.
+// Entries returns all entries.
 func (j *Journal) Entries() map[spec.ID]Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return maps.Collect(j.all())
 }
 
-// Namespaces are the namespaces of all remembered resources and those that these make, and how each was found.
+// Namespaces returns the selectors of all namespaces that have entries or are made by a resource with an entry.
 func (j *Journal) Namespaces() map[string]spec.Selector {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -264,7 +268,7 @@ func (j *Journal) Namespaces() map[string]spec.Selector {
 	return inUse
 }
 
-// Rename gives namespaces other names, at one stroke.
+// Rename renames namespaces in all entries and rewrites the file once.
 func (j *Journal) Rename(names map[string]string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

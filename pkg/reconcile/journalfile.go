@@ -11,8 +11,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// OpenJournal reads the journal at path and goes on writing it. A journal that cannot be written is kept in memory. One
-// that is not to be read is not written over, but kept under another name. Broken tells why.
+// OpenJournal reads the journal at path and appends to it. If the file cannot be written, the journal stays in
+// memory. A file that linkd cannot read is renamed or kept, never overwritten. Broken returns the error.
 func OpenJournal(path string) *Journal {
 	j := newJournal(path)
 	err := j.load()
@@ -26,7 +26,7 @@ func OpenJournal(path string) *Journal {
 		}
 		j.damage = fmt.Errorf("%w; it is kept as %s", j.damage, name)
 	case err != nil:
-		// Whatever is in the way now may not be at the next start.
+		// The cause may be gone at the next start.
 		j.readOnly = true
 		j.damage = fmt.Errorf("%w; it stays as it is, and linkd writes no journal until it is started again", j.damage)
 		return j
@@ -39,7 +39,7 @@ func OpenJournal(path string) *Journal {
 	return j
 }
 
-// ReadJournal reads the journal at path and keeps what is learnt in memory only.
+// ReadJournal reads the journal at path and never writes to it.
 func ReadJournal(path string) *Journal {
 	j := newJournal(path)
 	j.readOnly = true
@@ -53,13 +53,13 @@ func newJournal(path string) *Journal {
 	return j
 }
 
-// storage keeps the lines of a journal.
+// storage stores the lines of a journal.
 type storage interface {
-	// replace writes text in the place of all lines, all or nothing. Later lines are appended to what it returns.
+	// replace atomically replaces all lines with text. Later lines are written to the returned writer.
 	replace(text []byte) (io.WriteCloser, error)
 }
 
-// fileStorage is the path of the file that keeps the lines.
+// fileStorage is the path of a file that stores the lines.
 type fileStorage string
 
 func (path fileStorage) replace(text []byte) (io.WriteCloser, error) {
@@ -76,7 +76,7 @@ func (path fileStorage) replace(text []byte) (io.WriteCloser, error) {
 	return f, nil
 }
 
-// load reads the file. The damage is what is wrong with it; the error is why it was not read at all.
+// load reads the file. j.damage says what is wrong with its content; the error says why it could not be read.
 func (j *Journal) load() error {
 	j.Lost = true
 	boot, err := bootID()
@@ -94,14 +94,14 @@ func (j *Journal) load() error {
 		return err
 	}
 	if damaged := j.readEntries(text); damaged > 0 {
-		// What a lost line is about may carry a mark: it is looked for as where there is no journal.
+		// The resource of a lost line may carry a mark, so linkd looks for marks as it does without a journal.
 		j.Fresh, j.Lost = true, true
 		j.damage = fmt.Errorf("lines of the journal are damaged (%d), and lost: linkd neither deletes nor puts back what only they say", damaged)
 	}
 	return nil
 }
 
-// setAside gives a file a name that no other has, and returns that.
+// setAside renames a file to an unused name and returns that name.
 func setAside(path string) (name string, err error) {
 	name = path + ".unread"
 	for n := 2; ; n++ {
@@ -112,7 +112,7 @@ func setAside(path string) (name string, err error) {
 	}
 }
 
-// keepCopy keeps what the file is now under another name, in the place of an earlier copy.
+// keepCopy links the file to another name and replaces an earlier copy.
 func keepCopy(path string) (name string, err error) {
 	name = path + ".damaged"
 	if err := os.Remove(name); err != nil && !isAbsent(err) {
@@ -121,8 +121,8 @@ func keepCopy(path string) (name string, err error) {
 	return name, os.Link(path, name)
 }
 
-// bootID is as the first process sees it. A container has its own mounted over the machine's, but a service there may have
-// a fresh /proc, in which that is not: what the daemon wrote, a command has to understand.
+// bootID returns the boot ID as process 1 sees it. A container mounts its own boot ID over the machine's, but a
+// service in the container may have a new /proc without that mount. The daemon and a command must get the same ID.
 func bootID() (string, error) {
 	const path = "/proc/sys/kernel/random/boot_id"
 	id, err := os.ReadFile("/proc/1/root" + path)
@@ -132,7 +132,7 @@ func bootID() (string, error) {
 	return string(bytes.TrimSpace(id)), err
 }
 
-// compact writes the journal anew, with a line for each thing that is remembered.
+// compact rewrites the journal with one line for each entry.
 func (j *Journal) compact() error {
 	if j.file != nil {
 		j.file.Close()
@@ -175,8 +175,8 @@ func (j *Journal) compact() error {
 	return nil
 }
 
-// Close closes the file. When nothing is remembered any more, nothing of what was is left in it: whoever removes linkd looks
-// there for what that leaves behind.
+// Close closes the file. If no entry is left, it first rewrites the file, because users check the file for entries
+// before they remove linkd.
 func (j *Journal) Close() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -188,7 +188,7 @@ func (j *Journal) Close() {
 	}
 }
 
-// Broken is what is wrong with the journal: what of it was lost when it was opened, or why it cannot be written now.
+// Broken returns what is wrong with the journal: what was lost when it was opened, or why it cannot be written now.
 func (j *Journal) Broken() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -202,6 +202,7 @@ func (j *Journal) Broken() error {
 	return broken
 }
 
+// write appends a line, or compacts the file if it has many outdated lines.
 func (j *Journal) write(l line) {
 	if j.readOnly {
 		return
@@ -217,7 +218,7 @@ func (j *Journal) write(l line) {
 	}
 	j.lines++
 	if _, err := j.file.Write(text); err != nil {
-		// Half a line would take the next one with it.
+		// An incomplete line would damage the next one.
 		j.broken = errors.Join(err, j.compact())
 		return
 	}

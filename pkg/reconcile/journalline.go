@@ -13,10 +13,10 @@ import (
 	"linkd/pkg/spec"
 )
 
-// line is a line of the journal, as JSON.
+// line is one line of the journal, as JSON.
 type line struct {
-	// About is the subject of the line (see subject). It stands at both ends of the line, so that of a damaged one it is
-	// known what it was about.
+	// About is the subject of the line (see subject). It is at both ends of the line, so that the subject of a
+	// damaged line is known.
 	About     string   `json:"of,omitempty"`
 	Boot      string   `json:"boot,omitempty"`
 	NS        string   `json:"ns,omitempty"`
@@ -29,29 +29,29 @@ type line struct {
 	position
 }
 
-// position is where in the journal a line stands.
+// position is the place of a line in the journal.
 type position struct {
 	// number counts the lines, from 0.
 	number uint32
-	// previous is the subject of the line before, which may be damaged or missing; zeros in the first.
+	// previous is the subject of the line before, even if that line is damaged or missing; zeros in the first line.
 	previous string
 }
 
-// next is the position after a line.
+// next returns the position after a line.
 func (p position) next(l line) position { return position{p.number + 1, l.subject()} }
 
-// start is the position of the first line.
+// start returns the position of the first line.
 func start() position { return position{0, strings.Repeat("0", digits)} }
 
 func (l line) id() spec.ID { return spec.ID{NS: l.NS, Kind: l.Kind, Key: l.Key} }
 
-// subject is a digest of what a line is about: a resource, a namespace, or the boot.
+// subject returns a digest of the resource, the namespace or the boot that the line is about.
 func (l line) subject() string {
 	text := l.NS + "\x00" + l.Kind + "\x00" + l.Key + "\x00" + l.Namespace
 	return digest([]byte(text))
 }
 
-// digest is 64 bits in hexadecimal digits.
+// digest returns 64 bits of SHA-256 as hexadecimal digits.
 func digest(parts ...[]byte) string {
 	sum := sha256.Sum256(bytes.Join(parts, nil))
 	return hex.EncodeToString(sum[:8])
@@ -64,9 +64,9 @@ const (
 	digits = 16
 )
 
-// signedLine is the text of a line, with its end. Its last field is `sum`: the digests of what the line is about and of
-// what the line before is about, its number, and the digest of all that and the boot, so that a line of another boot
-// counts for nothing. A linkd that does not know of these fields passes over them.
+// signedLine returns the text of a line, with its newline. Its last field is `sum`: the subject of the line, the
+// subject of the line before, the number of the line, and a digest of all that and the boot, which invalidates lines
+// of another boot. A linkd that does not know these fields ignores them.
 func signedLine(l line, boot string, at position) ([]byte, error) {
 	l.About = l.subject()
 	text, err := json.Marshal(l)
@@ -78,7 +78,7 @@ func signedLine(l line, boot string, at position) ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// readLine reads a line without its end; ok is false for one that is not as it was written during this boot.
+// readLine parses a line without its newline; ok is false for a line that was changed or written during another boot.
 func readLine(text []byte, boot string) (l line, ok bool) {
 	const tail = 3*digits + 8 + len(sumEnd)
 	at := len(text) - tail
@@ -99,8 +99,8 @@ var (
 	subjects = regexp.MustCompile(`"of":"([0-9a-f]{16})"|"sum":"([0-9a-f]{16})`)
 )
 
-// splitLines are the lines of a text. One whose end is damaged is told from the next all the same. Whole: the last of
-// them has its end.
+// splitLines splits a text into lines. It finds the start of the next line even if the newline before is damaged.
+// Whole: the last line has its newline.
 func splitLines(text []byte) (lines [][]byte, whole bool) {
 	for len(text) > 0 {
 		one, rest, ended := bytes.Cut(text, []byte("\n"))
@@ -110,7 +110,7 @@ func splitLines(text []byte) (lines [][]byte, whole bool) {
 				break
 			}
 			lines, whole = append(lines, one[:at[1]]), true
-			// The byte after it was the end of the line.
+			// The byte after it was the newline.
 			one = one[at[1]+1:]
 		}
 		if len(one) > 0 || ended {
@@ -121,7 +121,7 @@ func splitLines(text []byte) (lines [][]byte, whole bool) {
 	return lines, whole
 }
 
-// subjectsOf are what a damaged line may have been about.
+// subjectsOf returns the possible subjects of a damaged line.
 func subjectsOf(text []byte) (found []string) {
 	for _, m := range subjects.FindAllSubmatch(text, -1) {
 		found = append(found, string(m[1])+string(m[2]))

@@ -8,7 +8,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Namesakes is what is remembered of a resource under other names of its namespace.
+// Namesakes returns the entries of a resource under other names of its namespace.
 func (j *Journal) Namesakes(id spec.ID, ns observe.Identity) (namesakes []Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -21,8 +21,7 @@ func (j *Journal) Namesakes(id spec.ID, ns observe.Identity) (namesakes []Entry)
 	return namesakes
 }
 
-// Merge has what is remembered of a namespace under one name remembered under another name of it, and tells whether that is
-// anything.
+// Merge moves the entries of a namespace from one of its names to another, and reports whether there were any.
 func (j *Journal) Merge(from, to string, ns observe.Identity) (some bool) {
 	j.mu.Lock()
 	some = j.names[ns][from] > 0
@@ -39,7 +38,7 @@ func (j *Journal) Merge(from, to string, ns observe.Identity) (some bool) {
 		case !remembered:
 			j.Put(now, e)
 		case there.Set && e.Set && there.Earlier == "" && there.Wrote != e.Wrote:
-			// It is as one of the two has left it.
+			// The setting has the value that one of the two wrote.
 			there.Earlier = e.Wrote
 			j.Put(now, there)
 		}

@@ -14,10 +14,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// mostJournal is how many bytes a journal may have: a million lines. linkd reads it into memory.
+// mostJournal is the size limit of a journal in bytes, enough for a million lines. linkd reads the whole file into
+// memory.
 const mostJournal = 256 << 20
 
-// readJournal reads a file that is no longer than a journal may be.
+// readJournal reads a regular file up to that limit.
 func readJournal(path string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -44,24 +45,24 @@ var (
 	errTooLarge  = errors.New("too large")
 )
 
-// isAbsent tells whether an error says that there is no file.
+// isAbsent reports whether an error says that a file does not exist.
 func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) }
 
-// reader takes the lines of a journal in.
+// reader applies the lines of a journal.
 type reader struct {
 	*Journal
 	ids     map[string]spec.ID // by the subjects of their lines
-	names   map[string]string  // of namespaces, likewise
-	next    position           // of the line after the last good one
-	gap     bool               // what follows that one is damaged
+	names   map[string]string  // of namespaces, by the subjects of their lines
+	next    position           // of the line after the last valid one
+	gap     bool               // the line after the last valid one is damaged
 	damaged int
 }
 
-// readEntries reads the lines of a journal, and returns how many are damaged. A damaged line is lost alone: no other one is,
-// and what it was about is not remembered as an earlier line has it. Half a line at the end is no damage: a crash leaves it.
-//
-// A journal without any sum is one of an earlier linkd. Of its lines nobody can tell whether they are as they were
-// written; one that is no JSON is damaged.
+// readEntries reads the lines of a journal and returns how many are damaged. A damaged line invalidates no other
+// line, except that the earlier entry of its subject is dropped. An incomplete line at the end is no damage: a crash
+// leaves it.
+// A journal without any sum was written by an older linkd. Changes to its lines cannot be detected; only a line that
+// is no JSON is damaged.
 func (j *Journal) readEntries(text []byte) (damaged int) {
 	r := &reader{Journal: j, ids: map[string]spec.ID{}, names: map[string]string{}}
 	lines, whole := splitLines(text)
@@ -69,12 +70,12 @@ func (j *Journal) readEntries(text []byte) (damaged int) {
 		return 0
 	}
 	if !bytes.Contains(text, []byte(sumKey)) {
-		return r.replayUnsigned(lines, whole)
+		return r.readUnsigned(lines, whole)
 	}
 	var first line
 	if json.Unmarshal(lines[0], &first) == nil && first.Boot != j.boot {
 		if _, ok := readLine(lines[0], first.Boot); ok {
-			// Another boot's.
+			// The journal of another boot.
 			return 0
 		}
 	}
@@ -84,17 +85,17 @@ func (j *Journal) readEntries(text []byte) (damaged int) {
 		if !ok && (i < len(lines)-1 || whole) {
 			r.damaged++
 			r.gap = true
-			r.noteDamage(subjectsOf(text)...)
+			r.forgetSubjects(subjectsOf(text)...)
 		}
 		if !ok {
 			continue
 		}
 		if l.position != r.next {
 			if !r.gap {
-				// Somebody took lines out.
+				// Somebody removed lines.
 				r.damaged++
 			}
-			r.noteDamage(l.previous)
+			r.forgetSubjects(l.previous)
 		}
 		r.next, r.gap = l.position.next(l), false
 		r.take(l)
@@ -102,8 +103,8 @@ func (j *Journal) readEntries(text []byte) (damaged int) {
 	return r.damaged
 }
 
-// replayUnsigned reads lines that have no sums.
-func (r *reader) replayUnsigned(lines [][]byte, whole bool) (damaged int) {
+// readUnsigned reads lines that have no sums.
+func (r *reader) readUnsigned(lines [][]byte, whole bool) (damaged int) {
 	for i, text := range lines {
 		var l line
 		err := json.Unmarshal(text, &l)
@@ -115,7 +116,7 @@ func (r *reader) replayUnsigned(lines [][]byte, whole bool) (damaged int) {
 		case err == nil:
 			r.Lost = false
 		case err != nil && i == 0:
-			// Nobody knows which boot the rest is of.
+			// The boot of the other lines is unknown.
 			return len(lines)
 		case err != nil && (i < len(lines)-1 || whole):
 			damaged++
@@ -124,7 +125,7 @@ func (r *reader) replayUnsigned(lines [][]byte, whole bool) (damaged int) {
 	return damaged
 }
 
-// take does what a good line says.
+// take applies a valid line.
 func (r *reader) take(l line) {
 	r.Lost = false
 	switch {
@@ -142,8 +143,9 @@ func (r *reader) take(l line) {
 	}
 }
 
-// noteDamage forgets what lost lines were about: what earlier lines say of that may not be true any more.
-func (r *reader) noteDamage(subjects ...string) {
+// forgetSubjects drops the entries that lost lines were about, because earlier lines about the same subjects may be
+// outdated.
+func (r *reader) forgetSubjects(subjects ...string) {
 	for _, subject := range subjects {
 		if id, known := r.ids[subject]; known {
 			r.drop(id)

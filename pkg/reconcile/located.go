@@ -9,7 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// claim notes which namespace a name leads to; "" is none. Who claimed the same as the name did before is looked at again.
+// claim records the identity of the namespace that a name leads to; "" for none. It makes dirty the names that had
+// shared the earlier identity.
 func (c *Core) claim(d *domain, id observe.Identity) {
 	if d.claimed == id {
 		return
@@ -18,7 +19,7 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 		delete(before, d.name)
 		for i, name := range inOrder(before, strings.Compare) {
 			if i == 0 {
-				// What is remembered of it would be forgotten under a name that leads nowhere.
+				// linkd would forget the entries under a name that leads nowhere.
 				c.journal.Remember(name, c.desired.declared[name].Selector)
 				c.journal.Merge(d.name, name, d.claimed)
 			}
@@ -37,19 +38,19 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 	c.found.claims[id][d.name] = true
 }
 
-// resolve takes in which namespace a name leads to. Two names that turn out to be one namespace are both refused, unless one
-// yields to the other: each would undo what the other asks for.
+// resolve records which namespace a name leads to. If two names lead to the same namespace, it refuses both, unless
+// one has precedence: each name would undo the resources of the other.
 func (c *Core) resolve(d *domain, at observe.Location) (err error) {
 	c.claim(d, at.Identity)
 	for _, other := range inOrder(c.found.claims[at.Identity], strings.Compare) {
 		if other == d.name {
 			continue
 		}
-		c.follow(d.name, other, at.Identity)
+		c.moveEntries(d.name, other, at.Identity)
 		same := fmt.Errorf("%s and %s are the same namespace: declare it once", min(d.name, other), max(d.name, other))
 		mine, theirs := c.precedence(d.name), c.precedence(other)
 		if mine == theirs && c.desired.left[d.name] && c.desired.left[other] {
-			// Of two names that no file gives, one says all that is to be removed.
+			// No file has either name, so one of the two can carry out all removals.
 			mine, theirs = boolRank(d.name > other), boolRank(other > d.name)
 		}
 		if od := c.domains[other]; theirs >= mine && od.location.Identity != "" {
@@ -62,9 +63,9 @@ func (c *Core) resolve(d *domain, at observe.Location) (err error) {
 	return err
 }
 
-// follow has what is remembered of a namespace under a name that no file gives remembered under another name of it. The first
-// may be its name no more, one day, and then nothing would lead there.
-func (c *Core) follow(one, two string, id observe.Identity) {
+// moveEntries moves the journal entries of a namespace from a name that is in no file to another name of that
+// namespace. The name that is in no file may lead elsewhere one day, and then no name would lead to the entries.
+func (c *Core) moveEntries(one, two string, id observe.Identity) {
 	to, from := one, two
 	if c.desired.left[one] && (!c.desired.left[two] || two < one) {
 		to, from = two, one
@@ -78,9 +79,9 @@ func (c *Core) follow(one, two string, id observe.Identity) {
 	}
 }
 
-// precedence tells how far a name makes way for another one of the same namespace. A process can enter a namespace that another
-// name stands for, so a selector that finds a process yields to one that does not. A name that no file gives is in nobody's
-// way.
+// precedence returns the rank of a name among names of the same namespace; the lower rank wins. A process can enter a
+// namespace that has another name, so a selector that finds a process yields to one that does not. A name that is in
+// no file yields to both.
 func (c *Core) precedence(name string) int {
 	switch declared := c.desired.declared[name]; {
 	case declared.Left:
@@ -91,7 +92,7 @@ func (c *Core) precedence(name string) int {
 	return 0
 }
 
-// setPresent notes that a namespace is there. What was known of one that is another now is dropped.
+// setPresent records that a namespace exists. It drops what was observed in an earlier namespace of the same name.
 func (c *Core) setPresent(d *domain, r *Result) {
 	if d.location.Identity == r.Location.Identity {
 		d.location = r.Location
@@ -99,7 +100,7 @@ func (c *Core) setPresent(d *domain, r *Result) {
 	}
 	c.noteNamespace(d.name, "there", nil)
 	if d.location.Identity != "" {
-		c.namesChanged(d)
+		c.lookAtNames(d)
 	}
 	c.forget(d)
 	c.forgetProgress(d.name)
@@ -121,11 +122,11 @@ func (c *Core) setPresent(d *domain, r *Result) {
 	}
 }
 
-// setMissing notes that a namespace is not there.
+// setMissing records that a namespace does not exist or cannot be used, and why.
 func (c *Core) setMissing(d *domain, err error) {
 	if d.missing == nil {
 		c.noteNamespace(d.name, "missing", err)
-		c.namesChanged(d)
+		c.lookAtNames(d)
 	}
 	c.forget(d)
 	d.generation++
@@ -138,11 +139,12 @@ func (c *Core) setMissing(d *domain, err error) {
 	for i := range c.kinds.list {
 		c.plan.todo.scopes[scope{d.name, c.kinds.list[i].Name}] = true
 	}
-	c.plan.retries[d.lanes[netlinkLane]] = c.Now.Add(c.pause(d))
+	c.plan.retries[d.lanes[netlinkLane]] = c.Now.Add(c.searchPause(d))
 }
 
-// namesChanged has the names of namespaces looked at, which are in linkd's own: one that was there is gone, or is another.
-func (c *Core) namesChanged(d *domain) {
+// lookAtNames makes dirty the kinds that keep namespace names in linkd's own namespace, because a namespace
+// disappeared or was replaced.
+func (c *Core) lookAtNames(d *domain) {
 	if d.name == spec.Host {
 		return
 	}
@@ -153,9 +155,9 @@ func (c *Core) namesChanged(d *domain) {
 	}
 }
 
-// pause is how long until what is missing is looked for again: a named namespace is announced by its file, and is mounted
-// a moment later without a word; a process that starts is not announced at all.
-func (c *Core) pause(d *domain) time.Duration {
+// searchPause returns the time until linkd looks for a missing namespace again. A named namespace is announced when
+// its file is created and is mounted a moment later without an event; a new process is not announced at all.
+func (c *Core) searchPause(d *domain) time.Duration {
 	longest := lastRetry
 	if d.missing != nil && c.desired.declared[d.name].Selector.ByPID() {
 		longest = processSearch
@@ -165,9 +167,10 @@ func (c *Core) pause(d *domain) time.Duration {
 	return pause
 }
 
-// forgetProgress forgets that what is wanted in a namespace has been there, or has failed there: it is another namespace now, in
-// which nobody undid anything, and nothing was tried. The same holds for what reaches into it from elsewhere, and for what needs
-// that: a veth ends with the namespace of its peer, and with it the port and the addresses of the end that is elsewhere.
+// forgetProgress drops the progress of everything in a namespace, because its name leads to another namespace now:
+// nobody undid anything there and nothing was tried there. The same holds for resources elsewhere that reach into the
+// namespace, and for those that need them: a veth ends with the namespace of its peer, and so do the port and the
+// addresses of its other end.
 func (c *Core) forgetProgress(name string) {
 	var ended []spec.ID
 	for i := range c.kinds.list {

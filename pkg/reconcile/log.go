@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// logEvent writes the line of the log that an event is worth: one for each op, each drift, and each transition but to
-// that what an op has just done is as wanted.
+// logEvent logs an event: one line for each op, each drift, and each transition, except the transition to ok of a
+// resource that an op has just made.
 func logEvent(log *slog.Logger, ev *Event) {
 	level, message, at := slog.LevelInfo, ev.Reason, ev.Time
 	switch ev.Event {
 	case OpDone:
 		if ev.Error != "" {
-			// The resource has failed, or waits, and its line says why.
+			// The transition to failed or pending logs the error.
 			return
 		}
 		message = ev.opText
@@ -46,7 +46,7 @@ func logEvent(log *slog.Logger, ev *Event) {
 	case Reload:
 		switch message = "the files were read"; ev.State {
 		case "invalid":
-			// Each file's own line says what is wrong with it, once.
+			// The line of each file has the error.
 			level, message = slog.LevelWarn, "the files were read, and are not all valid"
 			ev = &Event{}
 		case "failed":
@@ -55,17 +55,17 @@ func logEvent(log *slog.Logger, ev *Event) {
 	case Overrun:
 		level, message = slog.LevelWarn, "the kernel dropped events: looking at everything"
 	}
-	ctx := ev.limited(context.Background())
+	ctx := ev.withLimit(context.Background())
 	if !log.Enabled(ctx, level) {
 		return
 	}
-	// It may have happened a while ago.
+	// The event may have happened a while ago.
 	r := slog.NewRecord(at, level, message, 0)
 	r.AddAttrs(ev.attributes()...)
 	_ = log.Handler().Handle(ctx, r)
 }
 
-// attributes are what is worth a field of its own in a line of the log.
+// attributes returns the attributes of the event's log line.
 func (ev *Event) attributes() (attrs []slog.Attr) {
 	add := func(key, value string) {
 		if value != "" {

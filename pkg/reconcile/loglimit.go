@@ -10,46 +10,45 @@ import (
 )
 
 const (
-	// maxSameEvents is how many lines alike the log gets in a logPeriod: about one kind of resource in one namespace, of which
-	// the same was done, or became the same.
+	// maxSameEvents is how many similar lines the log gets per logPeriod: lines with the same sameEvent.
 	maxSameEvents = 15
 	logPeriod     = time.Minute
 )
 
-// LogLimit is a slog.Handler that bounds what one namespace can make linkd write: whoever can make 50,000 routes there that
-// look like linkd's would fill the disk. After mostAlike lines alike it counts the rest of them, and says at the end of the
-// period how many there were. `linkd events` has them all, and so has a log of level debug.
+// LogLimit is a slog.Handler that limits how much one namespace can make linkd log: whoever can make 50,000 routes
+// there that look like linkd's could fill the disk. After maxSameEvents similar lines it only counts them, and logs
+// the number at the end of the period. `linkd events` shows all of them, and so does the log at level debug.
 type LogLimit struct {
 	slog.Handler
-	*alikes
+	*eventCounts
 }
 
-// alikes are the lines of this period, by what they are about.
-type alikes struct {
+// eventCounts are the numbers of similar lines in this period.
+type eventCounts struct {
 	mu    sync.Mutex
 	after func(time.Duration, func()) *time.Timer
-	count map[sameEvent]*counted
+	count map[sameEvent]*eventCount
 }
 
-// sameEvent is what lines have in common.
+// sameEvent is what similar lines have in common.
 type sameEvent struct{ netns, kind, event, op, state string }
 
-type counted struct {
+type eventCount struct {
 	lines int
 	last  slog.Record
 	to    slog.Handler
 	timer *time.Timer
 }
 
-// NewLogLimit makes the handler for one that writes. Flush has to be called before the end of the program.
+// NewLogLimit makes a handler that passes lines on to another one. Call Flush before the program ends.
 func NewLogLimit(to slog.Handler) *LogLimit {
-	return &LogLimit{to, &alikes{after: time.AfterFunc, count: map[sameEvent]*counted{}}}
+	return &LogLimit{to, &eventCounts{after: time.AfterFunc, count: map[sameEvent]*eventCount{}}}
 }
 
 type sameEventKey struct{}
 
-// limited is a context for the line of an event.
-func (ev *Event) limited(ctx context.Context) context.Context {
+// withLimit returns the context for the log line of an event.
+func (ev *Event) withLimit(ctx context.Context) context.Context {
 	if ev.kind == "" {
 		return ctx
 	}
@@ -57,7 +56,7 @@ func (ev *Event) limited(ctx context.Context) context.Context {
 	return context.WithValue(ctx, sameEventKey{}, sameEvent{netns, ev.kind, string(ev.Event), ev.Op, ev.State})
 }
 
-// Handle implements slog.Handler.
+// Handle passes a record on unless its event is over the limit.
 func (l *LogLimit) Handle(ctx context.Context, r slog.Record) error {
 	about, is := ctx.Value(sameEventKey{}).(sameEvent)
 	if !is || l.Enabled(ctx, slog.LevelDebug) || l.admit(about, r, l.Handler) {
@@ -66,22 +65,23 @@ func (l *LogLimit) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// WithAttrs implements slog.Handler.
+// WithAttrs returns a handler with the same counts.
 func (l *LogLimit) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &LogLimit{l.Handler.WithAttrs(attrs), l.alikes}
+	return &LogLimit{l.Handler.WithAttrs(attrs), l.eventCounts}
 }
 
-// WithGroup implements slog.Handler.
+// WithGroup returns a handler with the same counts.
 func (l *LogLimit) WithGroup(name string) slog.Handler {
-	return &LogLimit{l.Handler.WithGroup(name), l.alikes}
+	return &LogLimit{l.Handler.WithGroup(name), l.eventCounts}
 }
 
-func (a *alikes) admit(about sameEvent, r slog.Record, to slog.Handler) bool {
+// admit counts a line and reports whether it is within the limit.
+func (a *eventCounts) admit(about sameEvent, r slog.Record, to slog.Handler) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.count[about]
 	if c == nil {
-		c = &counted{timer: a.after(logPeriod, func() { a.end(about) })}
+		c = &eventCount{timer: a.after(logPeriod, func() { a.end(about) })}
 		a.count[about] = c
 	}
 	c.lines++
@@ -89,8 +89,8 @@ func (a *alikes) admit(about sameEvent, r slog.Record, to slog.Handler) bool {
 	return c.lines <= maxSameEvents
 }
 
-// end ends the period of lines alike, and says how many of them were left out.
-func (a *alikes) end(about sameEvent) {
+// end ends the period of similar lines and logs how many of them were left out.
+func (a *eventCounts) end(about sameEvent) {
 	a.mu.Lock()
 	c := a.count[about]
 	delete(a.count, about)
@@ -98,7 +98,7 @@ func (a *alikes) end(about sameEvent) {
 	if c == nil || c.lines <= maxSameEvents {
 		return
 	}
-	message := fmt.Sprintf("%s: %d more of kind %s in namespace %s", about.word(), c.lines-maxSameEvents, about.kind, about.netns)
+	message := fmt.Sprintf("%s: %d more of kind %s in namespace %s", about.text(), c.lines-maxSameEvents, about.kind, about.netns)
 	r := slog.NewRecord(time.Now(), c.last.Level, message, 0)
 	for _, a := range []slog.Attr{slog.String("netns", about.netns), slog.String("op", about.op), slog.String("state", about.state)} {
 		if a.Value.String() != "" {
@@ -108,8 +108,8 @@ func (a *alikes) end(about sameEvent) {
 	_ = c.to.Handle(context.Background(), r)
 }
 
-// word is what the lines say.
-func (a sameEvent) word() string {
+// text describes the lines.
+func (a sameEvent) text() string {
 	switch {
 	case EventKind(a.event) == Drift:
 		return (&Event{Op: a.op}).drifted()
@@ -119,8 +119,8 @@ func (a sameEvent) word() string {
 	return a.state
 }
 
-// Flush says what is still to be said.
-func (a *alikes) Flush() {
+// Flush ends all periods.
+func (a *eventCounts) Flush() {
 	a.mu.Lock()
 	var all []sameEvent
 	for about, c := range a.count {

@@ -19,13 +19,13 @@ func TestLogLimit(t *testing.T) {
 		return time.NewTimer(time.Hour)
 	}
 	log := slog.New(limit)
-	deed := func(ns string, i int) {
+	text := func(ns string, i int) {
 		logEvent(log, &Event{Event: OpDone, ID: fmt.Sprintf("%s/route/10.%d", ns, i), Op: "delete", kind: "route", opText: "delete"})
 	}
 	for i := range 50_000 {
-		deed("evil", i)
+		text("evil", i)
 	}
-	deed("good", 1)
+	text("good", 1)
 	logEvent(log, &Event{Event: Drift, ID: "evil/route/1", Op: "create", kind: "route"})
 	logEvent(log, &Event{Event: Reload, State: "ok"})
 	if lines := strings.Count(out.String(), "\n"); lines != maxSameEvents+3 {
@@ -41,7 +41,7 @@ func TestLogLimit(t *testing.T) {
 	// A new period has lines of its own, and the end of the daemon is the end of the last.
 	out.Reset()
 	for i := range maxSameEvents + 2 {
-		deed("evil", i)
+		text("evil", i)
 	}
 	limit.Flush()
 	if !strings.Contains(out.String(), `msg="delete: 2 more of kind route in namespace evil"`) {

@@ -2,9 +2,9 @@ package reconcile
 
 import "linkd/pkg/spec"
 
-// Memory is what one look at a scope leaves to the next: the kernel's messages, and the resource that was made of each. A look
-// at ten thousand resources, of which one has changed, then costs little more than the kernel takes to list them. What is
-// recalled is shared with earlier looks, so nobody changes it.
+// Memory is the cache that one look at a scope leaves to the next: the kernel's messages and the resource that was
+// made of each. A look at ten thousand resources of which one has changed then costs little more than the kernel's
+// dump. Looks share the cached resources, so nobody may change them.
 type Memory struct {
 	known map[string]*remembered
 	looks int
@@ -14,21 +14,22 @@ type Memory struct {
 
 type remembered struct {
 	r    spec.Resource
-	look int // the last in which the message was there
+	look int // the number of the last look that found the message
 }
 
-// fewRemembered is the number of resources up to which nothing is remembered of a scope.
+// fewRemembered is the number of resources up to which a scope has no cache.
 const fewRemembered = 256
 
 func newMemory() *Memory { return &Memory{known: map[string]*remembered{}} }
 
-// begin begins a look.
+// begin starts a look.
 func (m *Memory) begin() {
 	m.looks++
 	m.fresh, m.gone = nil, nil
 }
 
-// Recall is what was made of a message before, if it still holds good, and else nil. A nil Memory recalls nothing.
+// Recall returns the resource that was made of a message before, if holds accepts it, and else nil. A nil Memory
+// returns nil.
 func (m *Memory) Recall(msg []byte, holds func(spec.Resource) bool) spec.Resource {
 	if m == nil {
 		return nil
@@ -41,7 +42,7 @@ func (m *Memory) Recall(msg []byte, holds func(spec.Resource) bool) spec.Resourc
 	return k.r
 }
 
-// Keep remembers what is made of a message.
+// Keep caches the resource that was made of a message.
 func (m *Memory) Keep(msg []byte, r spec.Resource) {
 	if m == nil {
 		return
@@ -53,7 +54,7 @@ func (m *Memory) Keep(msg []byte, r spec.Resource) {
 	m.fresh = append(m.fresh, r)
 }
 
-// end ends a look: what was not there any more is gone.
+// end ends a look and drops the messages that it did not find.
 func (m *Memory) end() {
 	for msg, k := range m.known {
 		if k.look != m.looks {
@@ -63,8 +64,8 @@ func (m *Memory) end() {
 	}
 }
 
-// memoryFor is the memory for the next look at a scope; nil where there is too little to be remembered. What comes of it is
-// the memory after that: if nothing does, the look after it begins with an empty one.
+// memoryFor takes the cache for the next look at a scope; nil if the scope has few resources. The look's result
+// brings the cache back. If the look fails, the next one begins with an empty cache.
 func (c *Core) memoryFor(k *Registered, s scope) *Memory {
 	m := c.found.memories[s]
 	delete(c.found.memories, s)
@@ -74,8 +75,8 @@ func (c *Core) memoryFor(k *Registered, s scope) *Memory {
 	return m
 }
 
-// observeChanges makes the difference to the look before part of the picture, has that compared, and returns what is gone and what
-// is new. It is not ok where the difference cannot be told.
+// observeChanges applies the differences to the look before, marks them for comparison, and returns what is gone and
+// what is new. Ok is false if the cache cannot tell the differences.
 func (c *Core) observeChanges(s *observation, found map[spec.ID]spec.Resource) (gone, fresh map[spec.ID]spec.Resource, ok bool) {
 	m, todo := s.memory, c.plan.todo
 	if m == nil || m.looks == 1 || found == nil {
@@ -85,7 +86,7 @@ func (c *Core) observeChanges(s *observation, found map[spec.ID]spec.Resource) (
 	for _, r := range m.gone {
 		id := r.ID()
 		if found[id] != r {
-			// Two have the same ID.
+			// Two messages have the same ID.
 			return nil, nil, false
 		}
 		gone[id] = r

@@ -75,20 +75,20 @@ func TestMemoryChangesNothing(t *testing.T) {
 			}
 			with.observe(kind, &seen)
 			without.observe(kind, &plain)
-			told := func(c *Core) string {
+			shown := func(c *Core) string {
 				texts := map[string]bool{}
 				for id, r := range c.found.observed["lab"]["note"] {
 					texts[fmt.Sprint(id, " ", r.(*simPiece).value)] = true
 				}
 				return fmt.Sprint(texts)
 			}
-			same := told(with) == told(without) && maps.Equal(with.plan.todo.scopes, without.plan.todo.scopes)
+			same := shown(with) == shown(without) && maps.Equal(with.plan.todo.scopes, without.plan.todo.scopes)
 			for id := range without.plan.todo.ids {
 				// What has twins may be compared for another reason.
 				same = same && (with.plan.todo.ids[id] || messages["twin"] != nil)
 			}
 			if !same {
-				t.Fatalf("seed %d, round %d: with a memory\n%s\n%v\nand without\n%s\n%v", seed, round, told(with), with.plan.todo, told(without), without.plan.todo)
+				t.Fatalf("seed %d, round %d: with a memory\n%s\n%v\nand without\n%s\n%v", seed, round, shown(with), with.plan.todo, shown(without), without.plan.todo)
 			}
 		}
 	}

@@ -35,24 +35,24 @@ func TestOnePlanIsEnough(t *testing.T) {
 		before := k.String()
 		s := situation{want: lines(want), have: k.String()}
 		plan, verdicts := s.comparison().run()
-		said := fmt.Sprintf("wanted:\n%sthere:\n%splan:\n%s", lines(want), before, plan)
+		texts := fmt.Sprintf("wanted:\n%sthere:\n%splan:\n%s", lines(want), before, plan)
 		for id, v := range verdicts {
 			if v.State != OK {
-				t.Fatalf("%s is %s: %s\n%s", id, v.State, v.Reason, said)
+				t.Fatalf("%s is %s: %s\n%s", id, v.State, v.Reason, texts)
 			}
 		}
 		for i, op := range plan {
 			if err := k.carryOut(op, plan[i+1:]); err != nil {
-				t.Fatalf("%s: %v\n%s", op, err, said)
+				t.Fatalf("%s: %v\n%s", op, err, texts)
 			}
 		}
 		left := situation{want: lines(want), have: k.String()}
 		if again, _ := left.comparison().run(); len(again) > 0 {
-			t.Fatalf("%safter which there is\n%sa second plan:\n%s", said, k, again)
+			t.Fatalf("%safter which there is\n%sa second plan:\n%s", texts, k, again)
 		}
 		for _, r := range theirs {
 			if now := k.things[r.id]; now == nil || now.String() != r.String() {
-				t.Fatalf("what others made, %s, is now %v\n%s", r, now, said)
+				t.Fatalf("what others made, %s, is now %v\n%s", r, now, texts)
 			}
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// scope is one kind in one namespace: what is looked at as a whole.
+// scope is one kind in one namespace: the unit of a look.
 type scope struct{ ns, kind string }
 
 func scopeOf(id spec.ID) scope { return scope{id.NS, id.Kind} }
@@ -18,8 +18,7 @@ func (s scope) compare(other scope) int {
 	return cmp.Or(strings.Compare(s.ns, other.ns), strings.Compare(s.kind, other.kind))
 }
 
-// inOrder are the keys of a map in order: what depends on the order in which things are asked for or written down is the
-// same each time.
+// inOrder returns the keys of a map in order, so that requests and journal lines come in the same order each time.
 func inOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
 	if len(m) == 0 {
 		return nil
@@ -27,7 +26,7 @@ func inOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
 	return slices.SortedFunc(maps.Keys(m), compare)
 }
 
-// observed is what was found, by namespace and kind.
+// observed are the observed resources, by namespace and kind.
 type observed map[string]map[string]map[spec.ID]spec.Resource
 
 func (p observed) get(id spec.ID) spec.Resource { return p[id.NS][id.Kind][id] }
@@ -63,7 +62,7 @@ func (p observed) all() (found []spec.Resource) {
 	return found
 }
 
-// relationsOf are the relations of a resource, none where there is no resource.
+// relationsOf returns the relations of a resource, or none for nil.
 func relationsOf(r spec.Resource) spec.Relations {
 	if r == nil {
 		return spec.Relations{}
@@ -71,31 +70,31 @@ func relationsOf(r spec.Resource) spec.Relations {
 	return r.Relations()
 }
 
-// makes is the namespace that r makes, "" for none.
+// makes returns the namespace that r makes, or "".
 func makes(r spec.Resource) string { return relationsOf(r).Makes }
 
-// namespacesOf are the namespaces that r needs to be there, its own first.
+// namespacesOf returns the namespaces that must exist for r, its own first.
 func namespacesOf(r spec.Resource) []string {
 	own := r.ID().NS
-	if far := r.Relations().OtherNS; far != "" {
-		return []string{own, far}
+	if other := r.Relations().OtherNS; other != "" {
+		return []string{own, other}
 	}
 	return []string{own}
 }
 
-// alsoMakes is the resource that comes into being together with r; is tells whether there is one.
+// alsoMakes returns the resource that the kernel makes together with r; is reports whether there is one.
 func alsoMakes(r spec.Resource) (twin spec.ID, is bool) {
 	twin = relationsOf(r).AlsoMakes
 	return twin, twin != spec.ID{}
 }
 
-// losses index what was found in all namespaces by what it is lost with.
+// losses indexes the observed resources of all namespaces by the resources whose deletion deletes them.
 type losses struct {
 	found []spec.Resource
-	// resourcesOn are what stands on a resource, and in what ends with a namespace.
+	// resourcesOn are the resources that stand on a resource; in are those that end with a namespace.
 	resourcesOn map[spec.ID][]spec.ID
 	in          map[string][]spec.ID
-	// ends are the ends of pairs, by where each is and what it refers to.
+	// ends are the ends of pairs, by their own place and the place they refer to.
 	ends map[[2]spec.Place]spec.ID
 }
 
@@ -116,8 +115,9 @@ func (p observed) losses() *losses {
 	return l
 }
 
-// with are the resources that would be lost if r were deleted. Both ends of a pair, which refer to each other, go together.
-func (l *losses) with(r spec.Resource) []spec.ID {
+// lostWith returns the resources that the kernel would delete together with r. Both ends of a pair that refer to each
+// other go together.
+func (l *losses) lostWith(r spec.Resource) []spec.ID {
 	lost := slices.Clone(l.resourcesOn[r.ID()])
 	if at, other := placesOf(r); other.Index != 0 {
 		lost = append(lost, l.resourcesOn[l.ends[[2]spec.Place{other, at}]]...)

@@ -6,14 +6,14 @@ import (
 	"linkd/pkg/spec"
 )
 
-// onLinks finds the resources of one scope by the link that they belong to, by its name and by its index.
+// onLinks indexes the resources of one scope by the name and the index of their link.
 type onLinks struct {
 	kind    *Registered
 	byName  map[string][]spec.ID
 	byIndex map[int][]spec.ID
 }
 
-// mostSearched is the number of resources from which on a scope has its onLinks kept.
+// mostSearched is the number of resources from which a scope has an index.
 const mostSearched = 64
 
 func newOnLinks(k *Registered, found map[spec.ID]spec.Resource) *onLinks {
@@ -44,7 +44,7 @@ func removeID[K comparable](from map[K][]spec.ID, key K, id spec.ID) {
 	}
 }
 
-// foundOn are the found resources of a scope that belong to the links of an extent.
+// foundOn returns the observed resources of a scope on the links of a coverage.
 func (c *Core) foundOn(k *Registered, s scope, x coverage) map[spec.ID]spec.Resource {
 	known, on := c.found.observed[s.ns][s.kind], map[spec.ID]spec.Resource{}
 	if len(known) < mostSearched {
@@ -74,8 +74,8 @@ func (c *Core) foundOn(k *Registered, s scope, x coverage) map[spec.ID]spec.Reso
 	return on
 }
 
-// renamed tells whether one of the links that were looked at had another name: then whatever refers to it by name has to
-// be looked at, and the kernel does not announce that.
+// renamed reports whether one of the links that were looked at has a new name. Then resources that refer to it by
+// name must be looked at, because the kernel sends no event about them.
 func (c *Core) renamed(k *Registered, s *observation) bool {
 	if s.links == nil {
 		return false

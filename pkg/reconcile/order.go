@@ -7,10 +7,10 @@ import (
 	"linkd/pkg/spec"
 )
 
-// order sorts ops so that each comes after what it builds on: a make after the makes of what it needs, a delete
-// before the deletes and replaces of what it needs. What lets go of something that is deleted does so before that, if
-// it can: it cannot where it has to wait for the delete in turn. Otherwise what is made comes before what is deleted, kinds come
-// in the order of their list, and resources in that of their IDs, so a plan is the same whenever the difference is.
+// order sorts ops so that each comes after the ops that it builds on: a create after those of its needs, a delete
+// before the deletes and replaces of its needs. An update that releases a resource comes before the delete of that
+// resource, unless it has to wait for that delete. Otherwise creates come before deletes, kinds come in the order of
+// their list, and resources in the order of their IDs, so that equal differences give equal plans.
 func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec.ID) Plan {
 	slices.SortFunc(ops, func(a, b *Op) int { return compareOps(a, b, rank) })
 	at := make(map[spec.ID]int, len(ops))
@@ -23,8 +23,8 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 		after[first] = append(after[first], then)
 		waits[then]++
 	}
-	better := make([][]int, len(ops)) // better[i]: the ops that come after op i if they can
-	would := make([]int, len(ops))
+	preferAfter := make([][]int, len(ops)) // preferAfter[i]: the ops that come after op i if possible
+	preferWaits := make([]int, len(ops))
 	for i, op := range ops {
 		if op.Want != nil {
 			for _, need := range needs(op.Want) {
@@ -49,8 +49,8 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 			case op.Verb == Delete:
 				edge(i, j)
 			case ops[j].Verb == Delete:
-				better[i] = append(better[i], j)
-				would[j]++
+				preferAfter[i] = append(preferAfter[i], j)
+				preferWaits[j]++
 			}
 		}
 	}
@@ -62,21 +62,21 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 			switch {
 			case i == j:
 			case (other.Verb == Delete || other.forget) && (other.ID() == op.source.ID() || slices.Contains(other.Have.Needs(), op.source.ID())):
-				// What linkd has there, or has set of it, is not what is put back one day.
+				// The origin must not be restored with resources or settings of linkd.
 				edge(j, i)
 			case other.Verb == Delete && slices.Contains(needs(op.source), other.ID()):
-				// It leaves a namespace that ends.
+				// The source leaves a namespace that ends.
 				edge(i, j)
 			}
 		}
 	}
-	// Those that may come but had better not yet are taken only when nothing else is left.
-	ready, reluctant := &intHeap{}, &intHeap{}
+	// Deferred ops are taken only when no other op is ready.
+	ready, deferred := &intHeap{}, &intHeap{}
 	queue := func(i int) {
 		switch {
 		case waits[i] > 0:
-		case would[i] > 0:
-			heap.Push(reluctant, i)
+		case preferWaits[i] > 0:
+			heap.Push(deferred, i)
 		default:
 			heap.Push(ready, i)
 		}
@@ -86,10 +86,10 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 	}
 	plan := make(Plan, 0, len(ops))
 	placed := make([]bool, len(ops))
-	for ready.Len() > 0 || reluctant.Len() > 0 {
+	for ready.Len() > 0 || deferred.Len() > 0 {
 		from := ready
 		if ready.Len() == 0 {
-			from = reluctant
+			from = deferred
 		}
 		i := heap.Pop(from).(int)
 		if placed[i] {
@@ -102,20 +102,20 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 				queue(j)
 			}
 		}
-		for _, j := range better[i] {
-			if would[j]--; would[j] == 0 && !placed[j] {
+		for _, j := range preferAfter[i] {
+			if preferWaits[j]--; preferWaits[j] == 0 && !placed[j] {
 				queue(j)
 			}
 		}
 	}
-	// What is found can need each other in a circle, unlike what is wanted: two foreign bridges' ports, say. Then any
-	// order is as good, and the ops must not be lost.
+	// Unlike desired resources, observed ones can need each other in a circle, such as two foreign bridges' ports.
+	// Then any order is valid, and no op may be lost.
 	for i, op := range ops {
 		if !placed[i] {
 			plan = append(plan, op)
 		}
 	}
-	chain(ops, plan, after, better)
+	chain(ops, plan, after, preferAfter)
 	return plan
 }
 
@@ -126,14 +126,14 @@ func (op *Op) waitsFor(first *Op, needs func(spec.Resource) []spec.ID) bool {
 		(op.Verb == Update || !slices.Contains(needs(first.Want), op.ID()))
 }
 
-// chain has each op of a plan name those that come before it for a reason.
-func chain(ops []*Op, plan Plan, after, better [][]int) {
+// chain records in each op of a plan the ops that must come before it.
+func chain(ops []*Op, plan Plan, after, preferAfter [][]int) {
 	at := make(map[*Op]int, len(plan))
 	for i, op := range plan {
 		at[op] = i
 	}
 	for i, op := range ops {
-		for _, j := range slices.Concat(after[i], better[i]) {
+		for _, j := range slices.Concat(after[i], preferAfter[i]) {
 			if then := ops[j]; at[op] < at[then] {
 				then.after = append(then.after, op)
 			}

@@ -75,7 +75,7 @@ func (c *Core) carriedOut(r *Result) {
 				}
 			}
 			for _, next := range t.next {
-				c.release(next)
+				c.countDown(next)
 			}
 			continue
 		}
@@ -151,7 +151,7 @@ func (c *Core) block(t *task, s *failure) {
 			continue
 		}
 		if !c.buildsOn(next.op, t.op) {
-			c.release(next)
+			c.countDown(next)
 			continue
 		}
 		c.unready(next)

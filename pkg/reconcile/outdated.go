@@ -6,13 +6,13 @@ import (
 	"linkd/pkg/spec"
 )
 
-// A plan may be older than what is known: between it and an op, somebody may have put something on what the op ends. What
-// was found since is compared before the op is carried out, however long other comparisons are waited for.
+// A plan may be older than the observed state: somebody may have put something on a resource that an op of the plan
+// deletes. So what was found since the plan is compared before such an op begins, even if other comparisons wait.
 
-// outdated tells whether something was found since a task was planned that may have to be spared.
+// outdated reports whether something was found since a task was planned that the task's op might delete.
 func (c *Core) outdated(t *task) bool { return t.op.mayEnd() && c.plan.todo.covers(t.op.ID()) }
 
-// dropEnds drops the tasks of a part that would end something: whether they may is decided anew.
+// dropEnds drops the tasks in a workset whose ops delete something, so that they are decided anew.
 func (c *Core) dropEnds(todo workset) (dropped []*task) {
 	for _, id := range slices.SortedFunc(c.plan.ends.of(todo), spec.ID.Compare) {
 		dropped = c.drop(dropped, id)
@@ -20,7 +20,8 @@ func (c *Core) dropEnds(todo workset) (dropped []*task) {
 	return dropped
 }
 
-// protect has the ends decided anew that would take with them what came to be there, or to stand on something else.
+// protect marks the deleting tasks for a new decision that would delete a resource which is new or stands on another
+// one now.
 func (c *Core) protect(before, now map[spec.ID]spec.Resource) {
 	if len(c.plan.tasks) == 0 {
 		return
@@ -33,7 +34,7 @@ func (c *Core) protect(before, now map[spec.ID]spec.Resource) {
 	}
 }
 
-// lookAtEnds has the ends decided anew that would take a resource with them.
+// lookAtEnds marks the tasks for a new decision that would delete r.
 func (c *Core) lookAtEnds(r spec.Resource) {
 	if len(c.plan.tasks) == 0 {
 		return
@@ -59,7 +60,8 @@ func (c *Core) lookAtEnds(r spec.Resource) {
 	}
 }
 
-// basesOf are what a found resource is lost with: what it stands on, the other ends of that, and what makes its namespace.
+// basesOf returns the resources whose deletion deletes r: those it stands on, the other ends of these, and the maker
+// of its namespace.
 func (c *Core) basesOf(r spec.Resource) (bases []spec.ID) {
 	relations := r.Relations()
 	for _, base := range relations.StandsOn {
@@ -76,11 +78,11 @@ func (c *Core) basesOf(r spec.Resource) (bases []spec.ID) {
 	return bases
 }
 
-// surveyor has what is stale looked at where something is about to end, as others may have something on it, and what ends
-// wait for that.
-func (c *Core) surveyor() func(id spec.ID, at lookout) bool {
+// completeness returns a function that reports whether a namespace has been looked at completely, as an op that
+// deletes something there requires. If not, it makes the stale scopes dirty, and the op's ID waits for that look.
+func (c *Core) completeness() func(id spec.ID, at affectedNS) bool {
 	refreshed := map[string]*lane{}
-	return func(id spec.ID, at lookout) bool {
+	return func(id spec.ID, at affectedNS) bool {
 		d := c.domains[at.ns]
 		if d == nil {
 			return true
@@ -92,7 +94,7 @@ func (c *Core) surveyor() func(id spec.ID, at lookout) bool {
 		}
 		for _, l := range d.lanes {
 			if waitsFor == nil && at.ends && !l.clean() {
-				// Whether a namespace can go depends on all that is in it.
+				// A namespace can be deleted depending on everything in it.
 				waitsFor = l
 			}
 		}
@@ -103,8 +105,8 @@ func (c *Core) surveyor() func(id spec.ID, at lookout) bool {
 	}
 }
 
-// refresh makes dirty what is stale in a namespace, and returns a lane that has to be looked at for that; nil where all is
-// known.
+// refresh makes the stale scopes of a namespace dirty, and returns a lane that must be looked at; nil if there is
+// none.
 func (c *Core) refresh(d *domain) (waitsFor *lane) {
 	for i := range c.kinds.list {
 		k := &c.kinds.list[i]

@@ -8,7 +8,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Verb is what an Op does.
+// Verb says what an Op does.
 type Verb int
 
 // The verbs.
@@ -19,37 +19,37 @@ const (
 	Delete
 )
 
-// Verbs are all of them.
+// Verbs returns all verbs.
 func Verbs() []Verb { return []Verb{Create, Update, Replace, Delete} }
 
 func (v Verb) String() string { return [...]string{"create", "update", "replace", "delete"}[v] }
 
-// MarshalText writes the verb's name.
+// MarshalText returns the verb's name.
 func (v Verb) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// Op is one step of a Plan, and why. Want is nil for a delete, Have for a create.
+// Op is one step of a Plan, and why it is needed. Want is nil for a delete, Have for a create.
 type Op struct {
 	Verb       Verb
 	Want, Have spec.Resource
 	Why        []Field
-	// Because is the reason when it is not a difference of the resource itself.
+	// Because is a reason that is not a difference of the resource itself.
 	Because string
 
 	kind *Registered
-	// again: nobody undid anything, but what it needs is made anew.
+	// again: the op is no repair of drift; a resource that Want needs is made anew.
 	again bool
-	// source is what Want is made of, where that is fetched: it is found elsewhere than it is wanted.
+	// source is the resource that the op fetches, if it is not yet where Want is.
 	source spec.Resource
-	// forget: the op puts a setting back, and nothing is left to remember.
+	// forget: the op restores a setting; its journal entry is dropped afterwards.
 	forget bool
-	// after are the ops of the plan that come before this one for a reason.
+	// after are the ops of the plan that must come before this one.
 	after []*Op
-	// onlyMarked: nothing but a mark that somebody else can have set says that Have is linkd's. That it cannot be deleted
-	// is nobody's trouble.
+	// onlyMarked: the only evidence that Have is linkd's is a mark that somebody else can have set. If it cannot be
+	// deleted, linkd reports no failure.
 	onlyMarked bool
 }
 
-// ID is the resource's.
+// ID returns the ID of the resource.
 func (o *Op) ID() spec.ID {
 	if o.Want != nil {
 		return o.Want.ID()
@@ -57,7 +57,7 @@ func (o *Op) ID() spec.ID {
 	return o.Have.ID()
 }
 
-// text is what the op does, in a word.
+// text describes the op in a word or two.
 func (o *Op) text() string {
 	_, fetched := fetchedFrom(o.Have)
 	switch {
@@ -69,15 +69,15 @@ func (o *Op) text() string {
 	return o.Verb.String()
 }
 
-// inFull is the deed as what is done to the resource.
-func (o *Op) inFull() string {
-	if deed := o.text(); deed != "put back" {
-		return deed + " it"
+// phrase describes the op with "it" as the object.
+func (o *Op) phrase() string {
+	if text := o.text(); text != "put back" {
+		return text + " it"
 	}
 	return "put it back"
 }
 
-// namespaces are those that the op may change something in, each once.
+// namespaces returns the namespaces that the op may change, without duplicates.
 func (o *Op) namespaces() []string {
 	names := []string{o.ID().NS}
 	for _, r := range []spec.Resource{o.Want, o.Have, o.source} {
@@ -93,12 +93,12 @@ func (o *Op) namespaces() []string {
 	return names
 }
 
-// moved tells whether all that the op changes is as it was wanted a moment ago.
+// moved reports whether all differences are due to a changed desired value (Field.Moved).
 func (o *Op) moved() bool {
 	return len(o.Why) > 0 && !slices.ContainsFunc(o.Why, func(f Field) bool { return !f.Moved })
 }
 
-// String is one line of a plan: + create, ~ update, ± replace, - delete, with the differences.
+// String returns one line of a plan: + create, ~ update, ± replace, - delete, with the differences.
 func (o *Op) String() string {
 	line := [...]string{"+", "~", "±", "-"}[o.Verb] + " " + plain.Text(o.ID().String())
 	if why := o.reason(); why != "" {
@@ -107,10 +107,10 @@ func (o *Op) String() string {
 	return line
 }
 
-// mostDifferences is how many differences a line tells: a chain has hundreds of rules.
+// mostDifferences is how many differences a line shows: a chain can have hundreds of rules.
 const mostDifferences = 8
 
-// reason is the differences, and what else the op is for.
+// reason returns the differences and the op's other reason.
 func (o *Op) reason() string {
 	parts := briefly(o.Why)
 	if o.Because != "" {
@@ -119,10 +119,10 @@ func (o *Op) reason() string {
 	return strings.Join(parts, ", ")
 }
 
-// Plan is an ordered list of Ops. Empty means converged.
+// Plan is an ordered list of Ops. An empty Plan means that everything is converged.
 type Plan []*Op
 
-// String is what `linkd diff` prints.
+// String returns the output of `linkd diff`.
 func (p Plan) String() string {
 	var b strings.Builder
 	for _, op := range p {
@@ -132,11 +132,11 @@ func (p Plan) String() string {
 	return b.String()
 }
 
-// State is how a resource stands.
+// State is the state of a resource.
 type State string
 
-// The states. A resource that waits for something outside is pending; one that waits for another resource that failed
-// is blocked.
+// The states. A pending resource waits for something outside linkd; a blocked one waits for another resource that
+// failed.
 const (
 	OK       State = "ok"
 	Pending  State = "pending"
@@ -145,10 +145,10 @@ const (
 	Flapping State = "flapping"
 )
 
-// States are all of them.
+// States returns all states.
 func States() []State { return []State{OK, Pending, Failed, Blocked, Flapping} }
 
-// Verdict is a State and why.
+// Verdict is a State and its reason.
 type Verdict struct {
 	State  State
 	Reason string

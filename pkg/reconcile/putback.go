@@ -10,8 +10,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// fetchedKind is the kind, in the journal, of what is remembered of a home: what the resource was there. It is an entry of
-// the home's, because where the resource was taken may be gone before it comes back.
+// fetchedKind is the kind of the journal entries about origins: each records what the fetched resource was there. The
+// entry is in the namespace of the origin, because the namespace that took the resource may end before linkd puts it
+// back.
 const fetchedKind = "away"
 
 func fetchedEntry(origin spec.ID) spec.ID {
@@ -23,11 +24,11 @@ func fromOfEntry(id spec.ID) spec.ID {
 	return spec.ID{NS: id.NS, Kind: kind, Key: key}
 }
 
-// planReturn plans that have goes home, unless there is no home, or no room in it.
+// planReturn plans to put have back at its origin, unless the origin is gone or its name is taken.
 func (c *comparison) planReturn(have spec.Resource, kind *Registered, origin spec.ID, because string) {
 	id := have.ID()
 	if c.wanted(id) != nil || c.lookErrors[scopeOf(id)] != nil {
-		// Whatever is wanted in its place sees to it. What was found at an earlier look may be at home by now.
+		// The desired resource of that ID decides about it, or the last look failed and it may be back by now.
 		return
 	}
 	if why := c.whyNotReturn(have, origin); why != "" {
@@ -37,7 +38,7 @@ func (c *comparison) planReturn(have spec.Resource, kind *Registered, origin spe
 	c.planEnd(id, &Op{Verb: Delete, Have: have, Why: []Field{moved(id, origin)}, Because: because, kind: kind})
 }
 
-// whyNotReturn is why what was fetched cannot be put back; "" where it can.
+// whyNotReturn returns why a fetched resource cannot be put back; "" if it can.
 func (c *comparison) whyNotReturn(have spec.Resource, origin spec.ID) (why string) {
 	there := c.found.get(origin)
 	switch err := c.missing(origin.NS); {
@@ -51,7 +52,7 @@ func (c *comparison) whyNotReturn(have spec.Resource, origin spec.ID) (why strin
 	return ""
 }
 
-// forgetReturned forgets what the journal knows of homes to which nothing is left to be put back.
+// forgetReturned drops the journal entries of origins to which nothing is left to put back.
 func (c *comparison) forgetReturned() {
 	for s := range c.workset.scopes {
 		if s.kind != fetchedKind {
@@ -65,9 +66,9 @@ func (c *comparison) forgetReturned() {
 	}
 }
 
-// isReturned tells whether what is remembered of a home can be forgotten: the home is gone, or what was fetched is back.
-func (c *comparison) isReturned(away spec.ID, e Entry) bool {
-	origin := fromOfEntry(away)
+// isReturned reports whether the entry of an origin can be dropped: the origin is gone, or the resource is back.
+func (c *comparison) isReturned(recorded spec.ID, e Entry) bool {
+	origin := fromOfEntry(recorded)
 	if _, wanted := c.all.takers[origin]; wanted || c.fetched(origin) != nil || c.lookErrors[scopeOf(origin)] != nil {
 		return false
 	}
@@ -77,7 +78,7 @@ func (c *comparison) isReturned(away spec.ID, e Entry) bool {
 	return c.identity(origin.NS) != e.Identity || c.found.get(origin) != nil
 }
 
-// leaving are the resources that the plan takes from their places.
+// leaving returns the resources that the plan moves or deletes.
 func (c *comparison) leaving() map[spec.ID]bool {
 	leaving := map[spec.ID]bool{}
 	for id, op := range c.ops {
@@ -91,7 +92,7 @@ func (c *comparison) leaving() map[spec.ID]bool {
 	return leaving
 }
 
-// ends are the resources that would be no more after the op, and that it is not about.
+// ends returns the other resources that would be deleted with the op.
 func (op *Op) ends(all *losses) (ends []spec.ID) {
 	leaves := []spec.Resource{op.source}
 	if op.Verb == Delete || op.Verb == Replace {
@@ -102,7 +103,7 @@ func (op *Op) ends(all *losses) (ends []spec.ID) {
 			continue
 		}
 		if _, fetched := fetchedFrom(r); !fetched && r != op.source {
-			ends = append(ends, all.with(r)...)
+			ends = append(ends, all.lostWith(r)...)
 		} else if op.leaves(r) {
 			gone, _ := op.kind.leaves(r, all.found)
 			ends = append(ends, gone...)
@@ -111,7 +112,7 @@ func (op *Op) ends(all *losses) (ends []spec.ID) {
 	return ends
 }
 
-// leaves tells whether the op takes what is fetched to another namespace: it may only get another name.
+// leaves reports whether the op moves a fetched resource to another namespace, rather than only renaming it.
 func (op *Op) leaves(r spec.Resource) bool {
 	if r == op.source {
 		return r.ID().NS != op.Want.ID().NS
@@ -120,14 +121,14 @@ func (op *Op) leaves(r spec.Resource) bool {
 	return r.ID().NS != origin.NS
 }
 
-// onlyRenames reports whether the op puts back what was fetched from the same namespace, and keeps its settings.
+// onlyRenames reports whether the op puts back a resource within its namespace, where it keeps its settings.
 func (op *Op) onlyRenames() bool {
 	origin, fetched := fetchedFrom(op.Have)
 	return fetched && origin.NS == op.ID().NS
 }
 
-// renames is what the op gives only another name, as it is fetched from, or goes home to, the same namespace; is tells
-// whether there is such.
+// renames returns the resource that the op only renames, because it is fetched from or put back to the same
+// namespace; is reports whether there is one.
 func (op *Op) renames() (id spec.ID, is bool) {
 	switch {
 	case op.source != nil:
@@ -138,9 +139,9 @@ func (op *Op) renames() (id spec.ID, is bool) {
 	return id, false
 }
 
-// settingsFirst drops the ops that give something another name while it has settings that are still to be put back: it keeps
-// them, and nobody would find them under that name.
-func (c *comparison) settingsFirst() {
+// restoreSettingsFirst drops the ops that rename a resource with settings that linkd still has to restore: the
+// resource keeps them, and linkd would not find them under the new name.
+func (c *comparison) restoreSettingsFirst() {
 	for _, id := range inOrder(c.ops, spec.ID.Compare) {
 		of, renames := c.ops[id].renames()
 		if !renames {
@@ -169,7 +170,7 @@ func (c *comparison) settingsFirst() {
 	}
 }
 
-// isSet tells whether something has, or may have, a setting as linkd left it that the plan does not put back.
+// isSet reports whether a resource has, or may have, a setting as linkd wrote it that the plan does not restore.
 func (c *comparison) isSet(id spec.ID, e Entry, of spec.ID) bool {
 	kind, have, op := c.kinds[id.Kind], c.found.get(id), c.ops[id]
 	switch {
@@ -184,7 +185,7 @@ func (c *comparison) isSet(id spec.ID, e Entry, of spec.ID) bool {
 	return some && len(kind.Diff(kind.prior(have, left), have)) > 0
 }
 
-// whyNot is why a setting is not put back now.
+// whyNot returns why a setting is not restored now.
 func (c *comparison) whyNot(id spec.ID) string {
 	if err := c.lookErrors[scopeOf(id)]; err != nil {
 		return err.Error()
@@ -192,8 +193,8 @@ func (c *comparison) whyNot(id spec.ID) string {
 	return c.verdict(id).Reason
 }
 
-// explainReturns has the plan tell what goes home with an op that makes room for another, and what others have on a resource in
-// the place that it leaves.
+// explainReturns adds to the reasons of ops which resource goes back to its origin to free a name, and what other
+// resources a moved one loses.
 func (c *comparison) explainReturns() {
 	var all []spec.Resource
 	for _, op := range c.ops {

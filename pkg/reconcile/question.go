@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// question is somebody's who waits for an answer until what was begun is done, or until then.
+// question is a request of a command. It is answered when the work that was begun is done, or at until.
 type question struct {
 	until  time.Time
 	loaded Loaded
@@ -15,8 +15,8 @@ type question struct {
 
 func newQuestion() *question { return &question{done: make(chan struct{})} }
 
-// Check has the loop look at the files and at everything else now, and returns how it stands then: events and files
-// may be on their way when somebody asks whether all is well.
+// Check looks at the files and at everything else, and returns the status after that. It covers events and file
+// changes that have not arrived yet.
 func (l *Loop) Check(ctx context.Context) *Status {
 	q, err := l.ask(ctx, l.checks)
 	if err != nil {
@@ -25,7 +25,8 @@ func (l *Loop) Check(ctx context.Context) *Status {
 	return q.status
 }
 
-// Reload reads the files again and returns when that has been acted upon, but for namespaces that do not keep up.
+// Reload reads the files again and returns when the change has been applied, except in namespaces that do not keep
+// up.
 func (l *Loop) Reload(ctx context.Context) (Loaded, *Status, error) {
 	q, err := l.ask(ctx, l.reloads)
 	if err != nil {
@@ -34,10 +35,10 @@ func (l *Loop) Reload(ctx context.Context) (Loaded, *Status, error) {
 	return q.loaded, q.status, nil
 }
 
-func (l *Loop) ask(ctx context.Context, whom chan *question) (*question, error) {
+func (l *Loop) ask(ctx context.Context, queue chan *question) (*question, error) {
 	q := newQuestion()
 	select {
-	case whom <- q:
+	case queue <- q:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

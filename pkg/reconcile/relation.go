@@ -6,15 +6,16 @@ import (
 	"linkd/pkg/spec"
 )
 
-// relations connects the found resources of one kind that refer to each other across namespaces: the ends of a veth, an
-// interface and its parent. A look at one namespace connects anew what it found, and what refers to that.
+// relations connects the observed resources of one kind that refer to each other across namespaces: the ends of a
+// veth, an interface and its parent. After a look at one namespace, it updates the resources found there and those
+// that refer to them.
 type relations struct {
 	kind *Registered
 	at   map[spec.Place]spec.ID
-	from map[spec.Place][]spec.ID // what refers to a place
+	from map[spec.Place][]spec.ID // the resources that refer to a place
 }
 
-// placesOf are where the kernel has a resource, and what it refers to.
+// placesOf returns the place of a resource in the kernel, and the place that it refers to.
 func placesOf(r spec.Resource) (at, other spec.Place) {
 	relations := r.Relations()
 	return relations.At, relations.Other
@@ -24,7 +25,7 @@ func newRelations(k *Registered) *relations {
 	return &relations{kind: k, at: map[spec.Place]spec.ID{}, from: map[spec.Place][]spec.ID{}}
 }
 
-// add and remove keep up with what is found; touched collects the places where something has changed.
+// add adds an observed resource and notes its place in touched if something changed there. remove does the opposite.
 func (rs *relations) add(r spec.Resource, touched map[spec.Place]bool) {
 	at, other := placesOf(r)
 	rs.at[at] = r.ID()
@@ -50,7 +51,7 @@ func (rs *relations) remove(r spec.Resource, touched map[spec.Place]bool) {
 	}
 }
 
-// replace keeps up with what was found before, and is now.
+// replace removes the resources that were observed before and adds those observed now.
 func (rs *relations) replace(before, now map[spec.ID]spec.Resource, touched map[spec.Place]bool) {
 	for _, r := range before {
 		rs.remove(r, touched)
@@ -60,10 +61,10 @@ func (rs *relations) replace(before, now map[spec.ID]spec.Resource, touched map[
 	}
 }
 
-// connect has what is at the touched places, and what refers to them, refer to what is there now, and returns what that
-// changed.
+// connect connects the resources at the touched places, and those that refer to them, with the resources that are
+// there now. It returns the resources that changed.
 func (rs *relations) connect(p observed, touched map[spec.Place]bool) (changed []spec.ID) {
-	anew := func(id spec.ID) {
+	update := func(id spec.ID) {
 		r := p.get(id)
 		if r == nil {
 			return
@@ -80,16 +81,16 @@ func (rs *relations) connect(p observed, touched map[spec.Place]bool) (changed [
 	}
 	for place := range touched {
 		if id, is := rs.at[place]; is {
-			anew(id)
+			update(id)
 		}
 		for _, id := range rs.from[place] {
-			anew(id)
+			update(id)
 		}
 	}
 	return changed
 }
 
-// Connect is found with the resources referring to each other, as they do after looks at all of their namespaces.
+// Connect returns the resources connected with each other, as after looks at all of their namespaces.
 func (r *Registered) Connect(found []spec.Resource) []spec.Resource {
 	if !r.related() {
 		return found

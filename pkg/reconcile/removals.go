@@ -6,7 +6,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// planRemovals plans the end of what linkd made or set and no file asks for.
+// planRemovals plans to delete or restore what linkd made or set and no file declares.
 func (c *comparison) planRemovals() {
 	if c.workset == nil {
 		all := newWorkset()
@@ -28,7 +28,7 @@ func (c *comparison) planRemovals() {
 			c.planDelete(id, have)
 		}
 	}
-	// Settings come after, because they end with what they are settings of.
+	// Settings come second, because they end with their resources.
 	for s := range c.workset.scopes {
 		for id, e := range c.journal.In(s) {
 			c.planRestore(id, e)
@@ -39,16 +39,16 @@ func (c *comparison) planRemovals() {
 			c.planRestore(id, e)
 		}
 	}
-	c.settingsFirst()
+	c.restoreSettingsFirst()
 	c.forgetReturned()
 	c.forgetConfirmed()
 }
 
-// maxMarkedDeletes is how many resources of a scope are deleted at a time for nothing but a mark. Whoever is root in a namespace
-// can make any number of them: the rest is found again when these are gone, and others get their turn in between.
+// maxMarkedDeletes is how many resources of a scope are deleted at a time because of a mark alone. The root user of a
+// namespace can make any number of them. The next look finds the rest, and other ops come in between.
 const maxMarkedDeletes = 2048
 
-// planDeletes plans the end of what is not wanted in a scope.
+// planDeletes plans to delete the resources of a scope that are not desired.
 func (c *comparison) planDeletes(s scope) {
 	marked := 0
 	for id, have := range c.found[s.ns][s.kind] {
@@ -69,10 +69,10 @@ func (c *comparison) planDeletes(s scope) {
 	}
 }
 
-// planDelete plans the end of a resource that linkd made and no file asks for, and returns the op if it deletes it.
+// planDelete plans to delete a resource that linkd made and no file declares. It returns the op, if any.
 func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 	kind := c.kinds[id.Kind]
-	// What was found at an earlier look may be something else by now.
+	// If the last look failed, the resource may be another one by now.
 	if c.lookErrors[scopeOf(id)] != nil || c.wanted(id) != nil || !c.owned(kind, have) {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 		return nil
 	}
 	if slices.ContainsFunc(have.Needs(), func(need spec.ID) bool { return c.renamed[need] }) {
-		// It goes on under the new name.
+		// The setting keeps its resource, which gets a new name.
 		return nil
 	}
 	if made := makes(have); made != "" {
@@ -97,6 +97,7 @@ func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 	return c.ops[id]
 }
 
+// planEnd adds an op that may delete something, unless the resource is held back.
 func (c *comparison) planEnd(id spec.ID, op *Op) {
 	switch held, is := c.held(id); {
 	case is && op.onlyMarked:

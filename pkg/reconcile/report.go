@@ -10,39 +10,39 @@ import (
 	"linkd/pkg/spec"
 )
 
-// reporter says what happens.
+// reporter reports events to the log and to listeners.
 type reporter struct {
-	// OnEvents is given what has happened, in order. The slice is the core's.
+	// OnEvents gets the events, in order. The slice belongs to the core.
 	OnEvents func([]Event)
-	// LateCause is who caused what is heard of a place but was not told yet.
+	// LateCause returns the cause of events about a topic that have arrived but were not passed to Notify yet.
 	LateCause func(ns string, t observe.Topic) observe.Cause
 
 	log *slog.Logger
-	// events are those that were not told yet.
+	// events are those that were not reported yet.
 	events []Event
-	// reported is how each resource stood when that was last told, unsettled are those that may stand otherwise now, and
-	// recount: all may.
+	// reported are the last reported verdicts, toReport the resources whose verdict may have changed since, and
+	// reportAll marks all resources.
 	reported  map[spec.ID]Verdict
 	toReport  map[spec.ID]bool
 	reportAll bool
-	// causes is what was heard since then, and who caused it; idle: nothing was done.
+	// causes are the causes of the kernel events since the last pass. idle: no op was done since then.
 	causes map[topicPlace]observe.Cause
 	idle   bool
 }
 
-// topicPlace is where news came from: a topic in a namespace.
+// topicPlace is a topic in a namespace.
 type topicPlace struct {
 	ns    string
 	topic observe.Topic
 }
 
-func newNarrator(log *slog.Logger) reporter {
+func newReporter(log *slog.Logger) reporter {
 	return reporter{
 		log: log, reported: map[spec.ID]Verdict{}, toReport: map[spec.ID]bool{}, causes: map[topicPlace]observe.Cause{}, idle: true,
 	}
 }
 
-// EndPass tells how what has happened stands now.
+// EndPass reports the state changes at the end of a pass.
 func (c *Core) EndPass() {
 	c.Counters.Passes++
 	if c.lost {
@@ -52,7 +52,7 @@ func (c *Core) EndPass() {
 	c.noteTransitions()
 	c.report()
 	for at := range c.causes {
-		// What was heard of a place is needed until somebody has looked there.
+		// The cause is needed until the next look there.
 		if d := c.domains[at.ns]; d == nil || d.lanes[netlinkLane].clean() && d.lanes[programLane].clean() {
 			delete(c.causes, at)
 		}
@@ -60,20 +60,20 @@ func (c *Core) EndPass() {
 	c.idle = true
 }
 
-// mostHeld is how many events wait at most for the kernel to say who did what one of them is about.
-const mostHeld = 128
+// maxHeldEvents is how many events are held back while the cause of the first is not known.
+const maxHeldEvents = 128
 
-// note tells of an event, unless one waits to be told before it: of a drift for which nobody is known yet. By the end of the
-// pass the kernel has said who it was, or it does not.
+// note reports an event. It holds the event back if an earlier drift still has no cause: by the end of the pass the
+// kernel has named the cause, or never will.
 func (c *Core) note(ev Event) {
 	ev.Version, ev.Time = 1, c.Now
 	c.events = append(c.events, ev)
-	if c.events[0].op == nil || len(c.events) >= mostHeld {
+	if c.events[0].op == nil || len(c.events) >= maxHeldEvents {
 		c.report()
 	}
 }
 
-// report says what has been noted: to the log, and to who listens.
+// report writes the noted events to the log and passes them to the listeners.
 func (c *Core) report() {
 	if len(c.events) == 0 {
 		return
@@ -93,7 +93,7 @@ func (c *Core) report() {
 	c.events = c.events[:0]
 }
 
-// noteOp notes that an op was done, or why it failed.
+// noteOp reports that an op succeeded, or why it failed.
 func (c *Core) noteOp(op *Op, err error) {
 	c.idle = false
 	id := op.ID()
@@ -107,10 +107,10 @@ func (c *Core) noteOp(op *Op, err error) {
 	c.note(ev)
 }
 
-// noteDrift notes that what op corrects was all right, and returns who may have undone it.
+// noteDrift reports the drift that op repairs, and returns the process that may have caused it.
 func (c *Core) noteDrift(op *Op) *observe.Cause {
 	id := op.ID()
-	by := c.culprit(op)
+	by := c.likelyCause(op)
 	if by == nil && c.LateCause != nil && c.idle {
 		by = c.firstCause(op, c.LateCause)
 	}
@@ -125,14 +125,15 @@ func (c *Core) noteDrift(op *Op) *observe.Cause {
 	return by
 }
 
-// culprit is who may have undone what op corrects, by the news of such things there since the last pass; nil where the
-// kernel does not tell.
-func (c *Core) culprit(op *Op) *observe.Cause {
+// likelyCause returns the process that may have caused the drift that op repairs, from the events since the last
+// pass; nil if the kernel named none.
+func (c *Core) likelyCause(op *Op) *observe.Cause {
 	return c.firstCause(op, func(ns string, t observe.Topic) observe.Cause { return c.causes[topicPlace{ns, t}] })
 }
 
-// lateCause is the same by the news that came while linkd was at work: the kernel tells of the end of a link when all that was
-// on it is gone. By then linkd has made rules of its own, so a new generation of those is no news of others.
+// lateCause does the same from the events that came while linkd was at work: the kernel announces the end of a link
+// after everything on it is gone. By then linkd has changed rules itself, so a changed rule generation names no other
+// process.
 func (c *Core) lateCause(op *Op) *observe.Cause {
 	if c.LateCause == nil {
 		return nil
@@ -154,11 +155,11 @@ func (c *Core) firstCause(op *Op, of func(ns string, t observe.Topic) observe.Ca
 	return nil
 }
 
-// noteTransitions tells how the resources stand that stood otherwise at the end of the last pass. What flaps within a
-// pass, because it was tried twice, is nobody's business.
+// noteTransitions reports the resources whose state differs from that at the end of the last pass. A change that was
+// reverted within the pass is not reported.
 func (c *Core) noteTransitions() {
 	if c.reportAll {
-		// Other things are wanted than at the last pass.
+		// The desired state has changed since the last pass.
 		for id := range c.reported {
 			c.toReport[id] = true
 		}
@@ -174,13 +175,13 @@ func (c *Core) noteTransitions() {
 		if c.failed[id] = v; v.State == OK || v.State == Pending || !judged {
 			delete(c.failed, id)
 		}
-		was, told := c.reported[id]
+		was, shown := c.reported[id]
 		switch {
-		case judged && told && was == v:
+		case judged && shown && was == v:
 			continue
 		case judged:
 			c.reported[id] = v
-		case told:
+		case shown:
 			v = Verdict{State: Gone}
 			delete(c.reported, id)
 		default:
@@ -194,8 +195,8 @@ func (c *Core) noteTransitions() {
 	c.toReport = later
 }
 
-// isUndecided tells whether it is not known yet how a resource stands: it is being changed, what came of that was not looked
-// at, or nothing was since other things came to be wanted.
+// isUndecided reports whether the state of a resource is not known yet: an op is changing it, nobody has looked at it
+// since an op, or nobody has looked since the desired state changed.
 func (c *Core) isUndecided(id spec.ID) bool {
 	v, judged := c.verdictOf[id]
 	if c.desired.set.Get(id) == nil {
@@ -204,7 +205,7 @@ func (c *Core) isUndecided(id spec.ID) bool {
 	return !judged || v.State == OK && c.notOK.has(id) && !c.plan.onlyPlanned
 }
 
-// noteNamespace notes that a namespace has come or gone; linkd's own is always there.
+// noteNamespace reports that a namespace has appeared or disappeared. linkd's own always exists.
 func (c *Core) noteNamespace(name, state string, err error) {
 	if name == spec.Host {
 		return

@@ -35,14 +35,14 @@ func newWitness(t *testing.T, have string) *witness {
 }
 
 // tells makes a pass a second later, and wants that told, and that logged, of it.
-func (w *witness) tells(what, told, log string) {
+func (w *witness) tells(what, shown, log string) {
 	w.Helper()
 	w.told = nil
 	w.log.Reset()
 	w.clock = w.clock.Add(time.Second)
 	w.engine.LookAtAll()
 	w.engine.Converge(context.Background())
-	if d := cmp.Diff(strings.TrimPrefix(told, "\n"), strings.Join(append(w.told, ""), "\n")); d != "" {
+	if d := cmp.Diff(strings.TrimPrefix(shown, "\n"), strings.Join(append(w.told, ""), "\n")); d != "" {
 		w.Errorf("%s: told (-want +got):\n%s", what, d)
 	}
 	logged := regexp.MustCompile(`(?m)^time=\S+ `).ReplaceAllString(w.log.String(), "")
@@ -102,7 +102,7 @@ func TestADriftIsPutDownToWhoeverWasHeardOf(t *testing.T) {
 	w.want("host/box/a value=1")
 	w.engine.Converge(context.Background())
 	undo := func() { w.things[parseID("host/box/a")].value = "7" }
-	told := func(by string) string {
+	shown := func(by string) string {
 		return "drift     host/box/a has changed  (value: 7 -> 1)" + by + "  a.yaml:1\nop        update host/box/a  (value: 7 -> 1)  a.yaml:1\n"
 	}
 	logged := func(by string) string {
@@ -117,10 +117,10 @@ func TestADriftIsPutDownToWhoeverWasHeardOf(t *testing.T) {
 
 	undo()
 	hear(ip)
-	w.tells("somebody was heard of", told("  perhaps by process 7 (ip)"), logged(", perhaps by process 7 (ip)"))
+	w.tells("somebody was heard of", shown("  perhaps by process 7 (ip)"), logged(", perhaps by process 7 (ip)"))
 	// What was heard before the last pass has nothing to do with it.
 	undo()
-	w.tells("nobody was", told(""), logged(""))
+	w.tells("nobody was", shown(""), logged(""))
 
 	// The kernel says who it was while linkd is putting it right.
 	late := ip
@@ -131,15 +131,15 @@ func TestADriftIsPutDownToWhoeverWasHeardOf(t *testing.T) {
 		return observe.Cause{}
 	}
 	undo()
-	w.tells("it comes late", told("  perhaps by process 7 (ip)"), logged(", perhaps by process 7 (ip)"))
+	w.tells("it comes late", shown("  perhaps by process 7 (ip)"), logged(", perhaps by process 7 (ip)"))
 	// By then the rules of nftables were changed by linkd itself.
 	late = observe.Cause{PID: 8, Command: "iptables-restor", Named: true}
 	undo()
-	w.tells("it is linkd", told(""), logged(""))
+	w.tells("it is linkd", shown(""), logged(""))
 	// Before linkd did anything it cannot have been linkd.
 	w.engine.LateCause = func(string, observe.Topic) observe.Cause { return late }
 	undo()
-	w.tells("it is somebody else", told("  by process 8 (iptables-restor)"), logged(", by process 8 (iptables-restor)"))
+	w.tells("it is somebody else", shown("  by process 8 (iptables-restor)"), logged(", by process 8 (iptables-restor)"))
 }
 
 // A namespace that templates do not stand for any more is not one that somebody is waiting for.

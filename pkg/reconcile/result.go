@@ -92,7 +92,7 @@ func (c *Core) looked(r *Result) {
 		c.found.lookErrors[s] = fmt.Errorf("look at %s in %s: %w", kind, d.name, err)
 	}
 	if delete(c.plan.retries, l); len(r.failed) > 0 {
-		c.plan.retries[l] = c.Now.Add(c.pause(d))
+		c.plan.retries[l] = c.Now.Add(c.searchPause(d))
 	}
 	l.searched = l.searched || c.desired.search && !c.desired.partial
 	c.noteSpent(l, took)

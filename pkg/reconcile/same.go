@@ -2,8 +2,9 @@ package reconcile
 
 import "linkd/pkg/spec"
 
-// changed has what is another than before compared, where the kind can tell (Capabilities.Same): an interface may have ten
-// thousand addresses of which one is deleted. It is not ok where all of the scope has to be compared.
+// changed marks the resources for comparison that differ from the look before, if the kind can tell
+// (Capabilities.Same): an interface may have ten thousand addresses of which one was deleted. Ok is false if the
+// whole scope must be compared.
 func (c *Core) changed(k *Registered, s *observation, before map[spec.ID]spec.Resource, todo workset) (ok bool) {
 	if !c.found.compared[s.scope] || len(before) == 0 || !k.comparable() {
 		return false

@@ -13,37 +13,37 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Renderer is what the things in some namespaces are put on: a page of a file, or a picture. Shown are the names of those
-// that were declared to be shown; the others are those into which links of these lead.
+// Renderer is the output for some namespaces: a YAML document or a picture. Shown returns the names that were
+// declared with shown; the others are namespaces into which their links lead.
 type Renderer interface {
 	Declare(ns spec.Namespace, shown bool)
 	Shown() []string
-	// Absent is told of a namespace that was to be shown and cannot be, and Remark whatever else there is to say.
+	// Absent reports a namespace that should be shown and cannot be, and Remark any other note.
 	Absent(ns spec.Namespace, why error)
 	Remark(ns, dev, format string, args ...any)
 }
 
-// SelectNamespaces declares, to the world and on paper, the namespaces that are to be shown: those that args name, or else
-// linkd's own, all in observe.NetnsDir, and those that the files declare. It is an error that one of args is not there;
-// of the others the paper is told.
-func SelectNamespaces(world *observe.World, paper Renderer, declared map[string]spec.Namespace, args []string) error {
-	c := &selection{world: world, paper: paper, known: map[string]spec.Namespace{}, chosen: map[observe.Identity]bool{}}
-	if err := c.gather(declared); err != nil {
+// SelectNamespaces declares the namespaces to show, both to the world and to out: those that args name, or else
+// linkd's own, all in observe.NetnsDir, and those that the files declare. It returns an error if one of args does not
+// exist. It reports others that do not exist to out.
+func SelectNamespaces(world *observe.World, out Renderer, declared map[string]spec.Namespace, args []string) error {
+	c := &selection{world: world, out: out, known: map[string]spec.Namespace{}, selected: map[observe.Identity]bool{}}
+	if err := c.collectNames(declared); err != nil {
 		return err
 	}
-	var chosen []string
+	var selected []string
 	for _, arg := range args {
-		name, err := c.named(arg)
+		name, err := c.resolveName(arg)
 		if err != nil {
 			return err
 		}
-		chosen = append(chosen, name)
+		selected = append(selected, name)
 	}
 	world.Declare(c.known)
 	if len(args) > 0 {
 		var errs []error
-		for _, name := range chosen {
-			if err := c.show(c.inFiles(name)); err != nil {
+		for _, name := range selected {
+			if err := c.show(c.nameInFiles(name)); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			}
 		}
@@ -51,7 +51,7 @@ func SelectNamespaces(world *observe.World, paper Renderer, declared map[string]
 	}
 	for _, name := range c.all() {
 		if err := c.show(name); err != nil {
-			paper.Absent(c.known[name], err)
+			out.Absent(c.known[name], err)
 		}
 	}
 	return nil
@@ -59,15 +59,15 @@ func SelectNamespaces(world *observe.World, paper Renderer, declared map[string]
 
 type selection struct {
 	world *observe.World
-	paper Renderer
+	out   Renderer
 	known map[string]spec.Namespace
-	// byFile are the names that the files give.
-	byFile []string
-	chosen map[observe.Identity]bool
+	// byFile are the names in the files.
+	byFile   []string
+	selected map[observe.Identity]bool
 }
 
-// gather finds out which namespaces have names.
-func (c *selection) gather(declared map[string]spec.Namespace) error {
+// collectNames collects the namespaces that have names.
+func (c *selection) collectNames(declared map[string]spec.Namespace) error {
 	c.known[spec.Host] = spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
 		ns := declared[name]
@@ -82,7 +82,7 @@ func (c *selection) gather(declared map[string]spec.Namespace) error {
 	for _, e := range entries {
 		s, err := spec.ParseSelector("name:" + e.Name())
 		if err != nil {
-			c.paper.Remark(spec.Host, "", "not shown: %v", err)
+			c.out.Remark(spec.Host, "", "not shown: %v", err)
 			continue
 		}
 		if _, taken := c.known[e.Name()]; !taken {
@@ -92,8 +92,8 @@ func (c *selection) gather(declared map[string]spec.Namespace) error {
 	return nil
 }
 
-// nameFor is a name to declare a namespace under that is found by a selector: what the files call it, unless they have
-// it by its selector alone.
+// nameFor returns a name to declare for a namespace: the name in the files, or a plain name if the files have only
+// its selector.
 func (c *selection) nameFor(s spec.Selector, name string) string {
 	if !strings.Contains(name, ":") {
 		return name
@@ -107,8 +107,8 @@ func (c *selection) nameFor(s spec.Selector, name string) string {
 	}
 }
 
-// named is the name of the namespace that an argument means.
-func (c *selection) named(arg string) (string, error) {
+// resolveName returns the name of the namespace that an argument means.
+func (c *selection) resolveName(arg string) (string, error) {
 	if _, known := c.known[arg]; known {
 		return arg, nil
 	}
@@ -129,8 +129,8 @@ func (c *selection) named(arg string) (string, error) {
 	return name, nil
 }
 
-// inFiles is the name that the files give to a namespace that was asked for by another.
-func (c *selection) inFiles(name string) string {
+// nameInFiles returns the name in the files of a namespace that an argument calls by another name.
+func (c *selection) nameInFiles(name string) string {
 	asked, err := c.world.Open(name)
 	if err != nil {
 		return name
@@ -143,7 +143,7 @@ func (c *selection) inFiles(name string) string {
 	return name
 }
 
-// all are the names of everything that is known, those that the files give first: two of them may mean one namespace.
+// all returns all known names, those in the files first: two of them may mean one namespace.
 func (c *selection) all() []string {
 	names := append([]string{spec.Host}, c.byFile...)
 	for _, name := range slices.Sorted(maps.Keys(c.known)) {
@@ -154,13 +154,13 @@ func (c *selection) all() []string {
 	return names
 }
 
-// show puts a namespace on the page, unless it is there under another name.
+// show declares a namespace to out, unless it is declared under another name.
 func (c *selection) show(name string) error {
 	ns, err := c.world.Open(name)
-	if err != nil || c.chosen[ns.Identity] {
+	if err != nil || c.selected[ns.Identity] {
 		return err
 	}
-	c.chosen[ns.Identity] = true
-	c.paper.Declare(c.known[name], true)
+	c.selected[ns.Identity] = true
+	c.out.Declare(c.known[name], true)
 	return nil
 }

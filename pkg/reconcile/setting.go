@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// attributes are what the journal keeps of a setting of several parts, the attributes of an interface say; nil for one that
-// is a single value.
+// attributes are the journal's record of a setting that has several values, such as the attributes of an interface;
+// nil for a setting with one value.
 type attributes map[string]json.RawMessage
 
 func attributesOf(text string) (p attributes) {
@@ -21,15 +21,15 @@ func attributesOf(text string) (p attributes) {
 }
 
 func (p attributes) String() string {
-	// What was JSON is JSON.
+	// Each value was valid JSON when it was read.
 	text, _ := json.Marshal(p)
 	return string(text)
 }
 
-// oldest is what a setting was before linkd first changed it, where before is what was known of that, and now what it
-// is. Each part has its own oldest value: a file may manage it later than the others. One that now is without is not
-// managed any more.
-func oldest(before, now string) string {
+// originalValue returns the value of a setting before linkd first changed it; before is the recorded value, now the
+// present one. Each attribute has its own original value, because a file may begin to manage it later than the
+// others. An attribute that now lacks is no longer managed.
+func originalValue(before, now string) string {
 	first, later := attributesOf(before), attributesOf(now)
 	if first == nil || later == nil {
 		return before
@@ -42,7 +42,7 @@ func oldest(before, now string) string {
 	return later.String()
 }
 
-// planRestore puts a setting back that no file asks for any more, and forgets what is not there to be put back or deleted.
+// planRestore restores a setting that no file declares any more, and drops an entry whose resource is gone.
 func (c *comparison) planRestore(id spec.ID, e Entry) {
 	kind := c.kinds[id.Kind]
 	if kind == nil || c.wanted(id) != nil || c.ops[id] != nil || c.unready[id] || c.lookErrors[scopeOf(id)] != nil {
@@ -62,10 +62,10 @@ func (c *comparison) planRestore(id spec.ID, e Entry) {
 		}
 	}
 	if _, fetched := fetchedFrom(have); fetched {
-		// It stays, and is still to go home.
+		// linkd still has to put it back.
 		return
 	}
-	if e.Fetched && c.strays(scopeOf(id)) {
+	if e.Fetched && c.hasUnrecorded(scopeOf(id)) {
 		return
 	}
 	if _, held := c.held(id); !held {
@@ -73,9 +73,9 @@ func (c *comparison) planRestore(id spec.ID, e Entry) {
 	}
 }
 
-// strays tells whether something that was fetched has a name in a scope under which nothing is remembered: the namespace is
-// looked at until that has gone home.
-func (c *comparison) strays(s scope) bool {
+// hasUnrecorded reports whether a scope has a fetched resource whose ID has no entry. linkd looks at the namespace
+// until that resource is back.
+func (c *comparison) hasUnrecorded(s scope) bool {
 	for id, have := range c.found[s.ns][s.kind] {
 		if _, fetched := fetchedFrom(have); !fetched {
 			continue
@@ -87,10 +87,10 @@ func (c *comparison) strays(s scope) bool {
 	return false
 }
 
-// putBackNote says of an op that it puts a setting back.
+// putBackNote is the reason of an op that restores a setting or an origin.
 const putBackNote = "put back"
 
-// planPutBack plans that a setting becomes what it was, if it still is what linkd made of it.
+// planPutBack plans to restore a setting, if it still has the value that linkd wrote.
 func (c *comparison) planPutBack(id spec.ID, kind *Registered, have spec.Resource, e Entry) bool {
 	left, some := c.stillOurs(kind, have, e)
 	if !some {
@@ -99,7 +99,7 @@ func (c *comparison) planPutBack(id spec.ID, kind *Registered, have spec.Resourc
 	before := kind.prior(have, left)
 	for _, need := range before.Needs() {
 		if op := c.ops[need]; op != nil && op.Verb == Delete && !op.onlyRenames() || c.isEnding(need) {
-			// It ends with what it is a setting of.
+			// The setting ends with its resource.
 			return false
 		}
 	}
@@ -111,7 +111,7 @@ func (c *comparison) planPutBack(id spec.ID, kind *Registered, have spec.Resourc
 	return true
 }
 
-// isEnding tells whether linkd made something that no file asks for any more.
+// isEnding reports whether linkd made a resource that no file declares any more.
 func (c *comparison) isEnding(id spec.ID) bool {
 	have := c.found.get(id)
 	if have == nil || c.wanted(id) != nil {
@@ -121,75 +121,77 @@ func (c *comparison) isEnding(id spec.ID) bool {
 	return !fetched && c.owned(c.kinds[id.Kind], have)
 }
 
-// stillOurs is what is to be put back of a setting: all that it was, while it is as linkd left it, and of one of several parts
-// those of which that is so. What somebody has changed since is theirs.
+// stillOurs returns the value to restore, as far as the setting is still as linkd wrote it: of a setting with
+// attributes, only those attributes. linkd leaves alone what somebody has changed since.
 func (c *comparison) stillOurs(kind *Registered, have spec.Resource, e Entry) (before string, some bool) {
 	if !kind.hasAttributes() {
-		return e.Before, e.leftAs(kind, have)
+		return e.Before, e.isAsWritten(kind, have)
 	}
 	was := attributesOf(e.Before)
-	maps.DeleteFunc(was, func(name string, _ json.RawMessage) bool { return !e.leftPartAs(kind, have, name) })
+	maps.DeleteFunc(was, func(name string, _ json.RawMessage) bool { return !e.isAttributeAsWritten(kind, have, name) })
 	return was.String(), len(was) > 0
 }
 
-// ofSetting is what is remembered of a setting. Where another name of its namespace has left it as it is, that is what tells how
-// it was before.
+// ofSetting returns the entry of a setting. If the present value was written under another name of the namespace, it
+// returns the entry of that name, which has the original value.
 func (j *Journal) ofSetting(kind *Registered, want, have spec.Resource, ns observe.Identity) (Entry, bool) {
 	e, remembered := j.Get(want.ID(), ns)
-	if have == nil || remembered && (!e.Set || e.leftSome(kind, want, have)) {
+	if have == nil || remembered && (!e.Set || e.isPartlyAsWritten(kind, want, have)) {
 		return e, remembered
 	}
 	for _, other := range j.Namesakes(want.ID(), ns) {
-		if other.Set && other.leftSome(kind, want, have) {
+		if other.Set && other.isPartlyAsWritten(kind, want, have) {
 			return other, true
 		}
 	}
 	return e, remembered
 }
 
-// leftSome tells whether a setting, or a part of it, is as linkd left it.
-func (e Entry) leftSome(kind *Registered, want, have spec.Resource) bool {
-	return e.asLeft(kind, want, have) != "" || !kind.hasAttributes() && e.leftAs(kind, have)
+// isPartlyAsWritten reports whether a setting, or one of its attributes, is as linkd wrote it.
+func (e Entry) isPartlyAsWritten(kind *Registered, want, have spec.Resource) bool {
+	return e.valueAsWritten(kind, want, have) != "" || !kind.hasAttributes() && e.isAsWritten(kind, have)
 }
 
-// leftAs tells whether a setting is as linkd left it.
-func (e Entry) leftAs(kind *Registered, have spec.Resource) bool {
-	return isAs(kind, have, e.Wrote) || e.Earlier != "" && isAs(kind, have, e.Earlier)
+// isAsWritten reports whether a setting is as linkd wrote it.
+func (e Entry) isAsWritten(kind *Registered, have spec.Resource) bool {
+	return hasValue(kind, have, e.Wrote) || e.Earlier != "" && hasValue(kind, have, e.Earlier)
 }
 
-// leftPartAs tells that of a part of it.
-func (e Entry) leftPartAs(kind *Registered, have spec.Resource, name string) bool {
+// isAttributeAsWritten reports whether an attribute is as linkd wrote it.
+func (e Entry) isAttributeAsWritten(kind *Registered, have spec.Resource, name string) bool {
 	for _, wrote := range []string{e.Wrote, e.Earlier} {
-		if value, set := attributesOf(wrote)[name]; set && isAs(kind, have, attributes{name: value}.String()) {
+		if value, set := attributesOf(wrote)[name]; set && hasValue(kind, have, attributes{name: value}.String()) {
 			return true
 		}
 	}
 	return false
 }
 
-func isAs(kind *Registered, have spec.Resource, value string) bool {
+// hasValue reports whether a setting has a value.
+func hasValue(kind *Registered, have spec.Resource, value string) bool {
 	return len(kind.Diff(kind.prior(have, value), have)) == 0
 }
 
-// asLeft is what a setting is now as far as linkd made it so, in an earlier change; "" where that is nothing.
-func (e Entry) asLeft(kind *Registered, want, have spec.Resource) string {
+// valueAsWritten returns the present value of a setting as far as linkd wrote it in an earlier change; "" if linkd
+// wrote none of it.
+func (e Entry) valueAsWritten(kind *Registered, want, have spec.Resource) string {
 	now, _ := kind.before(want, have)
 	if !kind.hasAttributes() {
-		if e.leftAs(kind, have) {
+		if e.isAsWritten(kind, have) {
 			return now
 		}
 		return ""
 	}
 	left := attributesOf(now)
-	maps.DeleteFunc(left, func(name string, _ json.RawMessage) bool { return !e.leftPartAs(kind, have, name) })
+	maps.DeleteFunc(left, func(name string, _ json.RawMessage) bool { return !e.isAttributeAsWritten(kind, have, name) })
 	if len(left) == 0 {
 		return ""
 	}
 	return left.String()
 }
 
-// fillUnmanaged fills in the parts of a setting that its file does not manage any more, as they were before linkd changed
-// them: what leaves the files leaves the kernel. Because says so where there is nothing else to do.
+// fillUnmanaged fills in the attributes of a setting that its file no longer manages with their values from before
+// linkd changed them, so that linkd restores them. Because says so if there is no other difference.
 func (c *comparison) fillUnmanaged(kind *Registered, want, have spec.Resource) (full spec.Resource, because string) {
 	if !kind.hasAttributes() {
 		return want, ""

@@ -89,7 +89,7 @@ func (k panelKind) Fill(want, prior *toy) *toy {
 
 // Each part has its own oldest value, and what is not managed any more is not kept.
 func TestOldestValues(t *testing.T) {
-	for _, test := range []struct{ oldest, now, want string }{
+	for _, test := range []struct{ originalValue, now, want string }{
 		{"1", "2", "1"},
 		{"", "2", ""},
 		{"br0", "{}", "br0"},
@@ -99,8 +99,8 @@ func TestOldestValues(t *testing.T) {
 		{`{}`, `null`, `{}`},
 		{`{"mtu":1500}`, `null`, `{"mtu":1500}`},
 	} {
-		if got := oldest(test.oldest, test.now); got != test.want {
-			t.Errorf("%s, then %s: got %s, want %s", test.oldest, test.now, got, test.want)
+		if got := originalValue(test.originalValue, test.now); got != test.want {
+			t.Errorf("%s, then %s: got %s, want %s", test.originalValue, test.now, got, test.want)
 		}
 	}
 }

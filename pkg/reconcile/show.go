@@ -11,11 +11,13 @@ import (
 	"linkd/pkg/spec"
 )
 
-// JournalLookup tells what the journal knows of a resource: wrote is what linkd made of a setting, and "" for what it made.
+// JournalLookup returns the journal's record of a resource: wrote is the value that linkd wrote to a setting, or ""
+// for a resource that linkd made.
 type JournalLookup func(id spec.ID) (wrote string, kept bool)
 
-// Show has the kinds say what there is in the namespaces that the page shows, and of the other ends of their links.
-// What the journal says linkd has set is said even where it is there by itself: a file without it would put it back.
+// Show lets each kind write the resources of the shown namespaces, and of the other ends of their links, into the
+// document. It also writes settings whose value is the default but which linkd set, because a file without them would
+// restore them.
 func Show(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, doc *spec.Document) error {
 	s, err := observeShown(ctx, kinds, world, journal, doc)
 	if err != nil {
@@ -29,9 +31,9 @@ func Show(ctx context.Context, kinds []Registered, world *observe.World, journal
 	return nil
 }
 
-// Find is what there is of the kinds in the namespaces that the paper shows, and of the other ends of their links.
-func Find(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, paper Renderer) ([]spec.Resource, error) {
-	s, err := observeShown(ctx, kinds, world, journal, paper)
+// Find returns the resources of the kinds in the namespaces that out shows, and of the other ends of their links.
+func Find(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, out Renderer) ([]spec.Resource, error) {
+	s, err := observeShown(ctx, kinds, world, journal, out)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +44,8 @@ func Find(ctx context.Context, kinds []Registered, world *observe.World, journal
 	return all, nil
 }
 
-// shownResources is what was found, by the namespace and then by the kind, and what the journal knows of it.
+// shownResources are the observed resources, by namespace and then by kind, and the journal's names for the
+// namespaces.
 type shownResources struct {
 	found [][][]spec.Resource
 	known aliases
@@ -55,7 +58,7 @@ func (s shownResources) ofKind(k int) (all []spec.Resource) {
 	return all
 }
 
-// connect has what was found of a kind refer to each other.
+// connect connects the resources of a kind with each other.
 func (s shownResources) connect(kind *Registered, k int) {
 	connected := kind.Connect(s.ofKind(k))
 	for _, found := range s.found {
@@ -64,9 +67,10 @@ func (s shownResources) connect(kind *Registered, k int) {
 	}
 }
 
-func observeShown(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, paper Renderer) (shownResources, error) {
+// observeShown looks at all kinds in the shown namespaces, at several namespaces at a time.
+func observeShown(ctx context.Context, kinds []Registered, world *observe.World, journal *Journal, out Renderer) (shownResources, error) {
 	defer world.Release()
-	namespaces, err := openShown(ctx, world, paper)
+	namespaces, err := openShown(ctx, world, out)
 	if err != nil {
 		return shownResources{}, err
 	}
@@ -98,10 +102,10 @@ func indexes[T any](items []T) []int {
 	return all
 }
 
-// openShown opens the namespaces that the paper shows, and, for the links that lead there, those beyond.
-func openShown(ctx context.Context, world *observe.World, paper Renderer) (namespaces []*observe.NS, err error) {
-	shown, beyond := map[string]bool{}, map[string][]int{}
-	for _, name := range paper.Shown() {
+// openShown opens the namespaces that out shows, and those into which their links lead.
+func openShown(ctx context.Context, world *observe.World, out Renderer) (namespaces []*observe.NS, err error) {
+	shown, otherEnds := map[string]bool{}, map[string][]int{}
+	for _, name := range out.Shown() {
 		ns, err := world.Open(name)
 		if err != nil {
 			return nil, err
@@ -112,17 +116,17 @@ func openShown(ctx context.Context, world *observe.World, paper Renderer) (names
 		if err != nil {
 			return nil, err
 		}
-		for far, indexes := range ends {
-			beyond[far] = append(beyond[far], indexes...)
+		for other, indexes := range ends {
+			otherEnds[other] = append(otherEnds[other], indexes...)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(beyond)) {
+	for _, name := range slices.Sorted(maps.Keys(otherEnds)) {
 		if shown[name] {
 			continue
 		}
 		ns, err := world.Open(name)
 		if err == nil {
-			err = ns.LookAt(beyond[name])
+			err = ns.LookAt(otherEnds[name])
 		}
 		if errors.Is(err, observe.ErrPending) {
 			continue
@@ -131,16 +135,16 @@ func openShown(ctx context.Context, world *observe.World, paper Renderer) (names
 			return nil, err
 		}
 		declared, _ := world.Declared(name)
-		paper.Declare(declared, false)
+		out.Declare(declared, false)
 		namespaces = append(namespaces, ns)
 	}
 	return namespaces, nil
 }
 
-// aliases are the names under which the journal knows the namespaces that are shown.
+// aliases are the names that the journal has for the shown namespaces.
 type aliases struct {
 	journal  *Journal
-	identity map[string]observe.Identity // of what is shown
+	identity map[string]observe.Identity // of the shown namespaces
 	names    map[observe.Identity]map[string]bool
 }
 
@@ -158,7 +162,7 @@ func newAliases(journal *Journal, namespaces []*observe.NS) aliases {
 	return a
 }
 
-// kept is a Kept.
+// kept is a JournalLookup.
 func (a aliases) kept(id spec.ID) (wrote string, kept bool) {
 	identity := a.identity[id.NS]
 	for name := range a.names[identity] {
@@ -170,10 +174,10 @@ func (a aliases) kept(id spec.ID) (wrote string, kept bool) {
 	return "", false
 }
 
-// confirm looks up in the journal what was found with a mark of linkd's.
+// confirm looks up in the journal which resources with a mark linkd fetched.
 func (a aliases) confirm(kind *Registered, found []spec.Resource) { a.journal.confirm(kind, found) }
 
-// in are the resources of a kind in a namespace that the journal knows.
+// in returns the resources of a kind in a namespace that have an entry.
 func (a aliases) in(ns, kind string) (ids []spec.ID) {
 	for name := range a.names[a.identity[ns]] {
 		for id, e := range a.journal.In(scope{name, kind}) {

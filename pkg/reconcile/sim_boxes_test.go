@@ -83,25 +83,25 @@ func (k simBoxes) Create(_ context.Context, ns *observe.NS, want *simPiece) erro
 				return unix.ENODEV
 			}
 		}
-		var far *simSpace
+		var other *simSpace
 		if want.peer != (spec.ID{}) {
-			if far = k.names[want.peer.NS]; far == nil {
+			if other = k.names[want.peer.NS]; other == nil {
 				return unix.ENOENT
 			}
-			if far.get("box", want.peer.Key) != nil {
+			if other.get("box", want.peer.Key) != nil {
 				return unix.EEXIST
 			}
 		}
 		o := k.make(s, "box", want.id.Key)
 		o.frame, o.resourcesOn = want.frame, on
-		if far != nil {
-			o.peer = k.make(far, "box", want.peer.Key)
+		if other != nil {
+			o.peer = k.make(other, "box", want.peer.Key)
 			o.peer.frame, o.peer.peer = want.frame, o
 		}
 		k.breakPoint()
 		// The mark comes after the object.
 		o.mark, o.value = want.mark, want.value
-		if far != nil {
+		if other != nil {
 			o.peer.mark = want.mark
 		}
 		return nil

@@ -66,19 +66,19 @@ func (s *sim) waitsFor(id spec.ID, stuck map[string]bool, seen map[spec.ID]bool)
 		return stuck[id.NS]
 	}
 	seen[id] = true
-	far := namespacesOf(want)
+	other := namespacesOf(want)
 	if have := s.core.found.get(id); have != nil {
 		// It is changed where it is now.
-		far = append(far, namespacesOf(have)...)
+		other = append(other, namespacesOf(have)...)
 	}
 	if origin, fetched := fetchedFrom(want); fetched {
 		for _, o := range s.objects() {
 			if o.fetched == origin.String() {
-				far = append(far, s.called(o.space)...)
+				other = append(other, s.called(o.space)...)
 			}
 		}
 	}
-	if slices.ContainsFunc(far, func(ns string) bool { return stuck[ns] }) {
+	if slices.ContainsFunc(other, func(ns string) bool { return stuck[ns] }) {
 		return true
 	}
 	return slices.ContainsFunc(s.core.needs(want), func(need spec.ID) bool { return s.waitsFor(need, stuck, seen) })
@@ -143,7 +143,7 @@ func (s *sim) compareAnew() {
 	s.core.Want(s.wants, s.complete)
 	s.begin()
 	s.drain()
-	anew, plan := s.core, s.core.TakePlan()
+	update, plan := s.core, s.core.TakePlan()
 	s.core, s.flights = before, flights
 	if s.violation != "" {
 		return
@@ -161,7 +161,7 @@ func (s *sim) compareAnew() {
 		return
 	}
 	now := before.Status(nil).Resources
-	for i, r := range anew.Status(nil).Resources {
+	for i, r := range update.Status(nil).Resources {
 		if i >= len(now) || r != now[i] {
 			s.violate("a new run of linkd says %v, and this one %v", r, now[min(i, len(now)-1)])
 		}

@@ -11,36 +11,36 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Status is how everything stands, in the JSON form that `linkd status` promises.
+// Status is the state of all resources, in the JSON form that `linkd status` prints.
 type Status struct {
 	Version int `json:"version"`
-	// State is converged; converging while something is pending; degraded when something failed, is blocked or flaps.
+	// State is Converged; Converging if a resource is pending; Degraded if one is failed, blocked or flapping.
 	State     string           `json:"state"`
 	Files     []spec.FileState `json:"files"`
 	Resources []ResourceStatus `json:"resources"`
-	// Warnings are what is wrong with linkd's own footing, a runtime directory that cannot be written, say, and what only
-	// an administrator can decide.
+	// Warnings are problems of linkd itself, such as a runtime directory that it cannot write, and questions that
+	// only an administrator can decide.
 	Warnings []string `json:"warnings,omitempty"`
 	Counters Counters `json:"counters"`
-	// Took is how long the last pass took.
+	// Took is the duration of the last pass.
 	Took time.Duration `json:"-"`
-	// Counts is what Count returns; nil in a status that was read as JSON.
+	// Counts is the result of Count; nil in a status that was read as JSON.
 	Counts map[State]int `json:"-"`
 }
 
 // Counters count since the start.
 type Counters struct {
-	// Passes is how often what was to be done was done, and the status published.
+	// Passes is the number of passes: looks, plans and ops until nothing was left to do.
 	Passes int `json:"passes"`
-	// Ops is how many steps of plans were tried.
+	// Ops is the number of ops that were tried.
 	Ops int `json:"ops"`
-	// Corrections is how many resources were found changed by others.
+	// Corrections is the number of repairs of drift.
 	Corrections int `json:"corrections"`
-	// Overruns is how often the kernel dropped events, upon which everything is looked at.
+	// Overruns is the number of times that the kernel dropped events. linkd looks at everything after each.
 	Overruns int `json:"overruns"`
 }
 
-// ResourceStatus is how one resource stands.
+// ResourceStatus is the state of one resource.
 type ResourceStatus struct {
 	ID     string `json:"id"`
 	State  State  `json:"state"`
@@ -50,22 +50,22 @@ type ResourceStatus struct {
 	Kind string `json:"-"`
 }
 
-// The states of the whole.
+// The overall states.
 const (
 	Converged  = "converged"
 	Converging = "converging"
 	Degraded   = "degraded"
 )
 
-// Status is how everything stands after the last pass.
+// Status returns the state of all resources after the last pass.
 func (c *Core) Status(files []spec.FileState) *Status {
 	s, rows := c.status(files)
-	s.Resources = listed(rows)
+	s.Resources = flatten(rows)
 	return s
 }
 
-// status is the same without Resources. To list ten thousand costs more than to repair one of them, so it is left to who
-// reads the list.
+// status does the same without Resources. A list of ten thousand costs more than a repair, so only the reader of a
+// list makes it.
 func (c *Core) status(files []spec.FileState) (s *Status, rows [][]ResourceStatus) {
 	s = &Status{Version: 1, Files: files, Counters: c.Counters}
 	if s.Files == nil {
@@ -79,7 +79,7 @@ func (c *Core) status(files []spec.FileState) (s *Status, rows [][]ResourceStatu
 	c.addUndecided(rows, s.Counts)
 	var left []ResourceStatus
 	for id := range c.notOK.all() {
-		// What could not be deleted has no line in a file, and no row.
+		// A resource that could not be deleted is in no file and has no row.
 		if v, judged := c.verdictOf[id]; judged && c.desired.set.Get(id) == nil {
 			left = append(left, row(id, v, ""))
 			s.Counts[v.State]++
@@ -101,16 +101,15 @@ func (c *Core) status(files []spec.FileState) (s *Status, rows [][]ResourceStatu
 	return s, rows
 }
 
-// listed are the rows as one list, which is never nil.
-func listed(rows [][]ResourceStatus) []ResourceStatus {
+// flatten returns the rows as one list, which is never nil.
+func flatten(rows [][]ResourceStatus) []ResourceStatus {
 	if list := slices.Concat(rows...); list != nil {
 		return list
 	}
 	return []ResourceStatus{}
 }
 
-// addUndecided makes rows those of resources where of some it is not known what comes of them. What has failed is failed while
-// it is tried again.
+// addUndecided replaces the rows of undecided resources. A failed resource stays failed while linkd tries again.
 func (c *Core) addUndecided(rows [][]ResourceStatus, counts map[State]int) {
 	own := map[int]bool{}
 	for id := range c.notOK.all() {
@@ -133,17 +132,18 @@ func (c *Core) addUndecided(rows [][]ResourceStatus, counts map[State]int) {
 	}
 }
 
-// rows are the status of the wanted resources in ID order, in pieces, kept so that a pass costs by what changed.
+// rows are the status of the desired resources in ID order, in pieces, so that the cost of a pass depends on what
+// changed.
 type rows struct {
 	pieces [][]ResourceStatus
 	at     map[spec.ID]int
-	// counts is how many are in each state.
+	// counts is the number of resources in each state.
 	counts map[State]int
-	// given are the pieces that have been handed out, and are not written to any more.
-	given []bool
+	// shared are the pieces that a snapshot shares; they are copied before a write.
+	shared []bool
 }
 
-// rowsInPiece is how many rows each piece has, but for the last.
+// rowsInPiece is the number of rows in each piece but the last.
 const rowsInPiece = 128
 
 func newRows(want *spec.Set) rows {
@@ -154,7 +154,7 @@ func newRows(want *spec.Set) rows {
 		r.at[w.ID()] = i
 	}
 	r.pieces = slices.Collect(slices.Chunk(list, rowsInPiece))
-	r.given = make([]bool, len(r.pieces))
+	r.shared = make([]bool, len(r.pieces))
 	return r
 }
 
@@ -168,8 +168,8 @@ func (r *rows) set(id spec.ID, v Verdict) {
 		return
 	}
 	n := i / rowsInPiece
-	if r.given[n] {
-		r.pieces[n], r.given[n] = slices.Clone(r.pieces[n]), false
+	if r.shared[n] {
+		r.pieces[n], r.shared[n] = slices.Clone(r.pieces[n]), false
 	}
 	row := &r.pieces[n][i%rowsInPiece]
 	r.counts[row.State]--
@@ -177,15 +177,15 @@ func (r *rows) set(id spec.ID, v Verdict) {
 	row.State, row.Reason = v.State, plain.Text(v.Reason)
 }
 
-// snapshot is the rows as they are now, for others to keep.
+// snapshot returns the present rows. They do not change later.
 func (r *rows) snapshot() [][]ResourceStatus {
-	for n := range r.given {
-		r.given[n] = true
+	for n := range r.shared {
+		r.shared[n] = true
 	}
 	return slices.Clone(r.pieces)
 }
 
-// Count is how many resources are in each state.
+// Count returns the number of resources in each state.
 func (s *Status) Count() map[State]int {
 	if s.Counts != nil {
 		return s.Counts
@@ -207,8 +207,8 @@ func overall(counts map[State]int) string {
 	return Converged
 }
 
-// Only is the status of the resources with the given IDs, or of all where none is given; unknown are the IDs that no
-// resource has.
+// Only returns the status of the resources with the given IDs, or of all if none is given; unknown are the IDs that
+// no resource has.
 func (s *Status) Only(ids []string) (only *Status, unknown []string) {
 	if len(ids) == 0 {
 		return s, nil

@@ -14,24 +14,24 @@ import (
 type task struct {
 	op    *Op
 	since time.Time
-	// epoch is that of the plan when the task was made.
+	// epoch is the plan's epoch when the task was made.
 	epoch int
-	// place is where the op is in its plan.
+	// place is the position of the op in its plan.
 	place int
-	// waits counts the tasks that have to be done before, and next are those that wait for this one.
+	// waits counts the tasks that this one waits for, and next are the tasks that wait for this one.
 	waits int
 	next  []*task
-	// firsts are those that this one was made to wait for.
+	// firsts are the tasks that this one was made to wait for.
 	firsts []*task
 	lanes  []*lane
 	// at are the namespaces that the op was planned for.
 	at    []located
 	state taskState
-	// blocked: it is ready, and waits for a lane that is not that of its heap.
+	// blocked: the task is ready, and waits for another lane than that of its heap.
 	blocked bool
 }
 
-// located is a namespace that a name led to.
+// located is a name and the namespace that it led to.
 type located struct {
 	name     string
 	identity observe.Identity
@@ -46,7 +46,8 @@ const (
 	taskOver
 )
 
-// queueLane is the lane in whose heap the task stands: that of linkd's own namespace, if it needs that, as most need it.
+// queueLane returns the lane whose heap has the task: that of linkd's own namespace if the task needs it, because
+// most tasks need it, and else the first.
 func (t *task) queueLane() *lane {
 	for _, l := range t.lanes {
 		if l.domain.name == spec.Host {
@@ -56,7 +57,7 @@ func (t *task) queueLane() *lane {
 	return t.lanes[0]
 }
 
-// count counts the task in what can be done in its lanes, or not any more.
+// count adds by to the numbers of pending tasks in the task's lanes.
 func (t *task) count(by int) {
 	for _, l := range t.lanes {
 		origin := t.queueLane()
@@ -66,13 +67,13 @@ func (t *task) count(by int) {
 	}
 }
 
-// before tells whether a is to be done first, of two tasks that are both ready.
+// before reports whether a comes first of two tasks that are both ready.
 func (a *task) before(b *task, rank map[*Registered]int) bool {
 	return cmp.Or(compareOps(a.op, b.op, rank), cmp.Compare(a.place, b.place)) < 0
 }
 
-// compareOps is the order in which ops are preferred: what is made comes before what is deleted, kinds come in the order
-// of their list, deletes go through that backwards, and resources come in the order of their IDs.
+// compareOps is the preferred order of ops: creates come before deletes, kinds come in the order of their list, and
+// for deletes in the opposite order, and resources come in the order of their IDs.
 func compareOps(a, b *Op, rank map[*Registered]int) int {
 	return cmp.Or(
 		cmp.Compare(boolRank(a.Verb == Delete), boolRank(b.Verb == Delete)),
@@ -81,7 +82,7 @@ func compareOps(a, b *Op, rank map[*Registered]int) int {
 	)
 }
 
-// taskHeap is a heap of tasks, the best first.
+// taskHeap is a heap of tasks, the first on top.
 type taskHeap []*task
 
 func (h *taskHeap) push(t *task, rank map[*Registered]int) {

@@ -231,9 +231,9 @@ func (op *Op) entry(j *Journal, ns observe.Identity) (entry Entry, setting bool)
 	wrote, _ := op.kind.before(op.Want, op.Want)
 	entry = Entry{Identity: ns, Set: true, Before: before, Wrote: wrote}
 	if old, remembered := j.ofSetting(op.kind, op.Want, op.Have, ns); remembered && old.Set {
-		entry.Before = oldest(old.Before, before)
+		entry.Before = originalValue(old.Before, before)
 		if op.Have != nil {
-			entry.Earlier = old.asLeft(op.kind, op.Want, op.Have)
+			entry.Earlier = old.valueAsWritten(op.kind, op.Want, op.Have)
 		}
 	}
 	return entry, true
@@ -260,7 +260,7 @@ func (w *Worker) recordFetched(ctx context.Context, session opener, op *Op) erro
 	}
 	if marked && remembered && old.Device == device {
 		// Somebody has brought it to another namespace of that name, as linkd had left it.
-		before = oldest(old.Before, before)
+		before = originalValue(old.Before, before)
 	}
 	switch other, known := w.Journal.FetchedFrom(device); {
 	case !known || other == origin:
