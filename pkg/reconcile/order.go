@@ -34,8 +34,8 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 			}
 			for _, first := range relationsOf(op.Want).After {
 				if j, planned := at[first]; planned && op.waitsFor(ops[j], needs) {
-					better[j] = append(better[j], i)
-					would[i]++
+					preferAfter[j] = append(preferAfter[j], i)
+					preferWaits[i]++
 				}
 			}
 		}
