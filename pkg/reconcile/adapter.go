@@ -8,8 +8,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// erased is a kind with its capabilities, for resources of any type. Of what a kind cannot do it says so, or does nothing;
-// prior, fill, fromID, connect, and what is of Fetching, are for kinds that can.
+// erased is a kind with its capabilities, for resources of any type. Methods of a capability that the kind lacks say
+// so or do nothing, except prior, fill, fromID, connect and the methods of Fetching: call these only for kinds with
+// the capability.
 type erased interface {
 	Kind[spec.Resource]
 	sample() spec.Resource
@@ -46,7 +47,7 @@ type erased interface {
 	health(want, have spec.Resource) (remark, problem string)
 }
 
-// adapter turns resources of one type into spec.Resource and back.
+// adapter converts the methods of a kind for resources of type R into methods for spec.Resource.
 type adapter[R spec.Resource] struct {
 	k   Kind[R]
 	can Capabilities[R]
@@ -84,7 +85,7 @@ func specialise[R spec.Resource](rs []spec.Resource) []R {
 	return out
 }
 
-// resourceOr is r, or the zero value where there is none.
+// resourceOr returns r, or the zero value for nil.
 func resourceOr[R spec.Resource](r spec.Resource) (one R) {
 	if r != nil {
 		one = r.(R)

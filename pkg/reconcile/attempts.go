@@ -11,22 +11,22 @@ import (
 	"linkd/pkg/spec"
 )
 
-// attempts is how often a resource was tried or corrected, and when it may be again.
+// attempts records how often a resource was tried and repaired, and when the next attempt may come.
 type attempts struct {
 	failures int
 	again    bool // it failed, and was tried again at once
-	// reconsidered is how often it was tried again because it had been judged before all else was done.
+	// reconsidered counts the attempts after a failure that was judged before all other work was done.
 	reconsidered int
 	corrections  []time.Time
 	until        time.Time
 	verdict      Verdict
-	undoneBy     string
+	causedBy     string
 }
 
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = 30 * time.Second
-	// A resource that has to be corrected more often than this within flapWindow is flapping.
+	// A resource that is repaired more often than flapCount within flapWindow is flapping.
 	flapCount  = 5
 	flapWindow = time.Minute
 )
@@ -40,13 +40,13 @@ func (c *Core) attemptsOf(id spec.ID) *attempts {
 	return t
 }
 
-// postpone has a resource tried again at a time.
+// postpone sets the time of the next attempt.
 func (c *Core) postpone(id spec.ID, t *attempts, until time.Time) {
 	t.until = until
 	c.postponed[id] = t
 }
 
-// forgetAttempts forgets the resources that somebody changed, and not within the time that counts.
+// forgetAttempts drops the records of resources whose last repair is longer ago than flapWindow.
 func (c *Core) forgetAttempts() {
 	for id, t := range c.attempts {
 		last := len(t.corrections) - 1
@@ -62,14 +62,15 @@ func (c *Core) fail(op *Op, err error) {
 	t := c.attemptsOf(id)
 	wait := firstRetry << min(t.failures, 10)
 	if errors.Is(err, observe.ErrPending) {
-		// Mostly it is a matter of seconds, an IPv6 address that is tentative for one or two, and apply waits for three.
+		// Most pending resources wait for seconds: an IPv6 address is tentative for one or two, and apply waits for
+		// three.
 		v.State = Pending
 		wait = firstRetry << min(t.failures/2, 10)
 	}
 	delete(c.changes, id)
 	t.failures++
 	if t.failures == 1 && errors.Is(err, unix.ENODEV) {
-		// An interface was replaced since the look, so it is looked at again at once.
+		// The interface was replaced since the look, so linkd looks again at once.
 		c.plan.todo.ids[id] = true
 	} else {
 		c.postpone(id, t, c.Now.Add(min(wait, lastRetry)))
@@ -80,8 +81,8 @@ func (c *Core) fail(op *Op, err error) {
 	}
 }
 
-// noteCorrections counts, before the plan is carried out, the resources that were right and are not any more though
-// nobody asked for another state; the ones for which that happens again and again are held back.
+// noteCorrections counts the repairs in a plan: ops for resources that were as desired and are not any more, though
+// the desired state is the same. It removes the ops of resources that need too many repairs.
 func (c *Core) noteCorrections(plan Plan) (rest Plan) {
 	now := c.Now
 	for _, op := range plan {
@@ -97,11 +98,11 @@ func (c *Core) noteCorrections(plan Plan) (rest Plan) {
 			t.corrections = t.corrections[1:]
 		}
 		if by := c.noteDrift(op); by != nil {
-			t.undoneBy = ", " + by.String()
+			t.causedBy = ", " + by.String()
 		}
 		if extra := len(t.corrections) - flapCount; extra > 0 {
 			c.postpone(id, t, now.Add(min(time.Second<<min(extra, 6), lastRetry)))
-			t.verdict = Verdict{Flapping, fmt.Sprintf("corrected %d times within a minute, and undone again%s", len(t.corrections)-1, t.undoneBy)}
+			t.verdict = Verdict{Flapping, fmt.Sprintf("corrected %d times within a minute, and undone again%s", len(t.corrections)-1, t.causedBy)}
 			if c.setVerdict(id, t.verdict) {
 				c.noteChange(id)
 			}
@@ -113,7 +114,7 @@ func (c *Core) noteCorrections(plan Plan) (rest Plan) {
 	return rest
 }
 
-// held tells whether the time of a resource to be tried again has not come.
+// held returns the verdict of a resource whose next attempt is not due yet; is reports whether it is held.
 func (c *Core) held(id spec.ID) (v Verdict, is bool) {
 	if t := c.attempts[id]; t != nil && t.until.After(c.Now) {
 		return t.verdict, true
@@ -121,19 +122,19 @@ func (c *Core) held(id spec.ID) (v Verdict, is bool) {
 	return v, false
 }
 
-// verdicts is how everything stands.
+// verdicts are the states of all resources and the attempts so far.
 type verdicts struct {
 	verdictOf map[spec.ID]Verdict
 	attempts  map[spec.ID]*attempts
-	// postponed are the trials that have a time at which they are tried again.
+	// postponed are the attempts that have a time.
 	postponed map[spec.ID]*attempts
-	// changes is how often ops succeeded since a resource was last as wanted.
+	// changes counts the ops that succeeded since a resource was last as desired.
 	changes map[spec.ID]int
-	// wasOK are the resources that have been as wanted since they were last declared.
+	// wasOK are the resources that have been as desired since they were last declared.
 	wasOK map[spec.ID]bool
-	// notOK are those that are not as wanted.
+	// notOK are the resources that are not as desired.
 	notOK idSet
-	// failed is how those stood when that was last decided that had failed, or could not be tried.
+	// failed are the last verdicts of resources that failed or were blocked.
 	failed map[spec.ID]Verdict
 	rows   rows
 }
@@ -146,7 +147,7 @@ func newVerdicts() verdicts {
 	}
 }
 
-// forget forgets how a resource stood.
+// forget drops the verdict and the attempts of a resource.
 func (v *verdicts) forget(id spec.ID) {
 	delete(v.attempts, id)
 	delete(v.wasOK, id)
@@ -155,18 +156,18 @@ func (v *verdicts) forget(id spec.ID) {
 	delete(v.failed, id)
 }
 
-// mostTries is how often something is changed in a row that is not as wanted after it.
+// mostTries is how often in a row linkd changes a resource that is not as desired afterwards.
 const mostTries = 5
 
 func errNoEffect(op *Op) error {
 	return fmt.Errorf("%s %s: the kernel took it, and yet it is not so (%s)", op.Verb, op.ID(), op.reason())
 }
 
-// worthRetrying is how often something that failed is tried again by who will not stay to see it succeed: what one op
-// takes from another, an address its route, is given back by the next pass.
+// worthRetrying is how often a command tries a failed resource again: the next pass repairs what one op takes from
+// another, such as the route of an address.
 const worthRetrying = 3
 
-// Retrying tells whether something that was tried is worth trying again soon, rather than waiting for it.
+// Retrying reports whether a command should try again soon instead of ending.
 func (c *Core) Retrying() bool {
 	for id, t := range c.attempts {
 		if t.failures > 0 && (c.verdictOf[id].State == Pending || t.failures < worthRetrying) {
@@ -177,8 +178,9 @@ func (c *Core) Retrying() bool {
 }
 
 const (
-	// firstSearch is the first pause before a missing namespace is looked for again.
+	// firstSearch is the first pause before linkd looks for a missing namespace again.
 	firstSearch = 5 * time.Millisecond
-	// processSearch is the longest where a process is what is missing: to read /proc takes a millisecond or so.
+	// processSearch is the longest pause for a namespace that belongs to a process: reading /proc takes about a
+	// millisecond.
 	processSearch = 250 * time.Millisecond
 )

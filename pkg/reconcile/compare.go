@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// comparison is everything between the two reads, and pure: wanted and found go in, a plan and a verdict for each
-// wanted resource come out.
+// comparison turns desired and observed resources into a plan and a verdict for each desired resource. It is pure: it
+// makes no system call and only reads the journal.
 type comparison struct {
 	kinds      map[string]*Registered
 	rank       map[*Registered]int
@@ -18,16 +18,17 @@ type comparison struct {
 	found      observed
 	missing    func(ns string) error                 // why a namespace cannot be looked at
 	lookErrors map[scope]error                       // scopes that could not be looked at
-	held       func(id spec.ID) (v Verdict, is bool) // what is not to be tried now, and why
-	ready      func(r spec.Resource) bool            // whether all is known that a found resource depends on
-	// surveyed tells whether all is known that an op may end somewhere; if not, its resource waits for that.
+	held       func(id spec.ID) (v Verdict, is bool) // resources that must not be tried now, and their verdicts
+	ready      func(r spec.Resource) bool            // whether everything that an observed resource depends on is known
+	// isComplete reports whether a namespace has been looked at completely, as an op that may delete something there
+	// requires; if not, the resource waits for that look.
 	isComplete func(id spec.ID, at affectedNS) bool
 	journal    *Journal
 	identity   func(ns string) observe.Identity
-	// partial: it is not known all that is wanted, so nothing may be taken for undeclared.
+	// partial: the desired state is not known completely, so nothing counts as undeclared.
 	partial bool
-	// A comparison may be of a part only: then want is what is wanted in that, all is what is wanted everywhere, and past
-	// is how that stood.
+	// workset limits a comparison to a part; nil is everything. Then want are the desired resources of that part, all
+	// those of every part, and past returns their earlier verdicts.
 	workset *workset
 	all     *index
 	past    func(id spec.ID) Verdict
@@ -38,32 +39,33 @@ type comparison struct {
 	verdicts map[spec.ID]Verdict
 	settled  map[spec.ID]bool
 	remember []journalChange
-	// takenFrom is what has been fetched, by its home, once somebody asks, and renamed what only gets another name.
+	// takenFrom are the fetched resources by their origins, once fetched has been called. renamed are the resources
+	// that only get another name.
 	takenFrom map[spec.ID]spec.Resource
 	renamed   map[spec.ID]bool
-	// inTheWay is where the things are that linkd did not make and would have ended, and by the ops on what.
+	// inTheWay are the scopes with foreign resources that prevent ops, and the IDs of these ops.
 	inTheWay map[scope]map[spec.ID]bool
-	// unready are the found resources of which not all is known that they depend on.
+	// unready are the observed resources that depend on something unknown.
 	unready map[spec.ID]bool
 }
 
-// wanted is a resource that the files ask for; err tells why it could not be completed.
+// wanted is a desired resource; err says why it could not be completed.
 type wanted struct {
 	spec.Resource
 	err error
 }
 
-// journalChange is what the journal should learn of a resource.
+// journalChange is a change of the journal that follows from the comparison.
 type journalChange struct {
 	id            spec.ID
 	changeJournal func(*Journal)
 }
 
-func (c *comparison) changeJournal(id spec.ID, learn func(*Journal)) {
-	c.remember = append(c.remember, journalChange{id, learn})
+func (c *comparison) changeJournal(id spec.ID, change func(*Journal)) {
+	c.remember = append(c.remember, journalChange{id, change})
 }
 
-// run compares. The journal is only read; remember is what it should learn.
+// run compares. It only reads the journal; remember are the changes of the journal.
 func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.byID = make(map[spec.ID]*wanted, len(c.want))
 	c.makers = map[string]spec.ID{}
@@ -91,7 +93,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	}
 	c.refuseVictims()
 	c.waitForAllNeeds()
-	// Only what is really made anew takes others with it, and what is made again with it may have to wait in its turn.
+	// Only ops that really make a resource anew affect its dependents, and a dependent may have to wait in turn.
 	c.planDependents()
 	c.waitForAllNeeds()
 	c.explainReturns()
@@ -102,7 +104,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	return order(ops, c.rank, c.needs), c.verdicts
 }
 
-// wanted is the resource that the files ask for by that ID, or nil.
+// wanted returns the desired resource of an ID, or nil.
 func (c *comparison) wanted(id spec.ID) spec.Resource {
 	if w := c.byID[id]; w != nil {
 		return w.Resource
@@ -110,7 +112,7 @@ func (c *comparison) wanted(id spec.ID) spec.Resource {
 	return c.all.want.Get(id)
 }
 
-// verdict is how a wanted resource stands, be it of this comparison or of an earlier one.
+// verdict returns the verdict on a desired resource from this comparison or an earlier one.
 func (c *comparison) verdict(id spec.ID) Verdict {
 	if v, compared := c.verdicts[id]; compared {
 		return v
@@ -123,7 +125,7 @@ func (c *comparison) verdict(id spec.ID) Verdict {
 
 func (c *comparison) needs(r spec.Resource) []spec.ID { return c.all.needs(r, c.makers) }
 
-// maker is the resource that makes a namespace.
+// maker returns the resource that makes a namespace.
 func (c *comparison) maker(ns string) (maker spec.ID, made bool) {
 	if maker, made = c.makers[ns]; !made {
 		maker, made = c.all.makers[ns]
@@ -137,7 +139,7 @@ func (c *comparison) compare(w *wanted) {
 	if w.err != nil {
 		c.verdicts[id] = verdictOf(w.err)
 		if have := c.found.get(id); have != nil && c.owned(kind, have) && errors.Is(w.err, observe.ErrPending) {
-			// What it depended on is gone, so it must not stay behind: an exposed namespace without its process.
+			// The resource must not outlive what it depended on: an exposed namespace without its process.
 			c.ops[id] = &Op{Verb: Delete, Have: have, Because: w.err.Error(), kind: kind}
 		}
 		return
@@ -163,7 +165,7 @@ func (c *comparison) compare(w *wanted) {
 	}
 	op := &Op{Verb: Create, Want: w.Resource, Have: have, kind: kind}
 	if e, remembered := c.journal.Recall(id); have == nil && remembered && !e.Set && e.Print == "" && c.identity(id.NS) != "" {
-		// It was to be made, and was not: what others make under its name is theirs.
+		// linkd was about to make it and did not, so a resource of that ID is foreign.
 		c.changeJournal(id, func(j *Journal) { j.Forget(id) })
 	}
 	if have != nil {
@@ -192,7 +194,7 @@ func (c *comparison) compare(w *wanted) {
 	c.verdicts[id] = Verdict{State: OK}
 }
 
-// converged notes what the journal should know of a resource that is as wanted.
+// converged records in the journal that a resource is as desired.
 func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	id := want.ID()
 	remark, problem := kind.health(want, have)
@@ -207,8 +209,9 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 	case setting && remembered && (!e.Set || e.Wrote == wrote && e.Earlier == ""):
 		return
 	case setting:
-		// It is as wanted without linkd's doing. When somebody changes it and linkd corrects that, this is what it was,
-		// unless it came with what linkd took over: then it is as if it had been set when that was made.
+		// The setting had the desired value before linkd wrote it. This value is restored if linkd repairs the
+		// setting later, unless the setting belongs to a resource that linkd adopted: then the value is as if linkd
+		// had set it when it made the resource.
 		before, _ := kind.before(want, have)
 		if e, remembered := c.journal.ofSetting(kind, want, have, c.identity(id.NS)); remembered {
 			before = originalValue(e.Before, before)
@@ -245,10 +248,10 @@ func conflict(kind *Registered, why []Field) string {
 	return text
 }
 
-// owned: linkd made it, and may delete it.
+// owned reports whether linkd made a resource, and so may delete it.
 func (c *comparison) owned(kind *Registered, have spec.Resource) bool {
 	if kind.Owned(have) {
-		// A mark in a foreign namespace may end what is in there, and nothing elsewhere.
+		// A mark in a foreign namespace allows deletions there, and none elsewhere.
 		return !have.Relations().PeerUnmarked || !c.onlyMarked(have)
 	}
 	print, unmarked := kind.fingerprint(have)
@@ -256,7 +259,8 @@ func (c *comparison) owned(kind *Registered, have spec.Resource) bool {
 	return unmarked && remembered && !e.Set && !e.Fetched && (e.Print == "" || print == "" || e.Print == print)
 }
 
-// claimed: linkd made it, or made what stood in its place before somebody replaced it, and may correct it.
+// claimed reports whether linkd made a resource, or made the one that somebody replaced it with, and so may repair
+// it.
 func (c *comparison) claimed(kind *Registered, have spec.Resource) bool {
 	if c.owned(kind, have) {
 		return true

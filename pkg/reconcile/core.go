@@ -10,12 +10,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Core decides what to look at and what to change. It is a state machine: inputs change its state, Requests says what is to
-// be done next, and Done is told what came of that. It does no I/O, starts no goroutine and takes no lock; one goroutine
-// uses it.
-//
-// Everything is in domains, one for each namespace. What is asked of one waits for nothing in another: a namespace that
-// does not answer, or has too much to tell, holds up only what needs it.
+// Core decides what to look at and what to change. It is a state machine: inputs change its state, Requests returns
+// what to do next, and Done takes the result of a request. It does no I/O, starts no goroutine and takes no lock. One
+// goroutine uses it.
+// The core keeps one domain per namespace. A request about one namespace waits for nothing in another: a namespace
+// that does not answer, or has very many resources, delays only what needs it.
 type Core struct {
 	Counters Counters
 	// Now is the time of the input.
@@ -29,63 +28,63 @@ type Core struct {
 	plan    plan
 	verdicts
 	reporter
-	// dirtied: something was found or done since that was last published.
+	// dirtied: something was found or done since the last publication of the status.
 	dirtied bool
-	// lost: there was no journal, and what that leaves unconfirmed was not noted yet.
+	// lost: the journal was lost, and noteUnconfirmed has not run yet.
 	lost bool
-	// rechecked: since then, what is not as wanted was compared once more.
+	// rechecked: resources that are not as desired were compared once more since the last result.
 	rechecked bool
 }
 
-// kinds are the kinds of resource, by name and by the order in which a plan prefers them.
+// kinds are the kinds of resources. rank is the position in the list: a plan prefers kinds in that order.
 type kinds struct {
 	list   []Registered
 	byName map[string]*Registered
 	rank   map[*Registered]int
 }
 
-// desired is what the files ask for.
+// desired is the desired state.
 type desired struct {
 	set   *spec.Set
 	index *index
-	// named are the namespaces that the files name, and declared also those in which something may be left.
+	// named are the namespaces that the files name; declared also has those in which linkd may have left something.
 	named, declared map[string]spec.Namespace
 	templates       []spec.Template
-	// left are those that no file names.
+	// left are the declared namespaces that no file names.
 	left map[string]bool
-	// partial: it is not known all that is wanted, so nothing may be taken for undeclared.
+	// partial: the desired state is not known completely, so nothing counts as undeclared.
 	partial bool
-	// anew: the world has not been told yet which namespaces are declared.
+	// anew: Engine.Declare has not passed the declared namespaces to the world yet.
 	anew bool
-	// search: nothing tells what an earlier run left.
+	// search: no journal says what an earlier run left.
 	search bool
 }
 
-// found is what was found, and how certain that is.
+// found is the observed state, with what is known about its age.
 type found struct {
 	observed
 	relations map[string]*relations
-	// memories are of the scopes with much in them that are looked at as a whole.
+	// memories are the caches of large scopes that are looked at as a whole.
 	memories map[scope]*Memory
-	// onLinks are of the scopes with much in them that were looked at by link.
+	// onLinks are the indexes of large scopes that are looked at by link.
 	onLinks map[scope]*onLinks
-	// inPart are the scopes in which single resources were looked at since the last look at all.
+	// inPart are the scopes in which single resources were looked at since the last look at everything.
 	inPart map[scope]bool
-	// compared are the scopes of which all that was found has been compared with what is wanted now.
+	// compared are the scopes that have been compared completely with the present desired state.
 	compared map[scope]bool
-	// lookErrors are the scopes that could not be looked at.
+	// lookErrors are the errors of the last looks, by scope.
 	lookErrors map[scope]error
-	// stale are the scopes that did not matter when there was news of them.
+	// stale are the scopes that had events when nothing in them mattered.
 	stale map[scope]bool
-	// unclear is what was to be made, and nobody has looked since.
+	// unclear are the resources that an op was about to make; the next look finds out.
 	unclear idSet
-	// inTheWay is where things are that linkd did not make and that are in the way of an op, and of which.
+	// inTheWay are the scopes with foreign resources that prevent ops, and the IDs of these ops.
 	inTheWay map[scope]map[spec.ID]bool
 	// claims are the names that lead to each namespace.
 	claims map[observe.Identity]map[string]bool
 }
 
-// NewCore makes a core that wants nothing yet.
+// NewCore makes a core without a desired state.
 func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core {
 	c := &Core{
 		Now:     time.Now(),
@@ -114,10 +113,10 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 	return c
 }
 
-// Search makes the next look one for everything with linkd's mark, as it is where there is no journal.
+// Search makes the next look search everything for linkd's marks, as without a journal.
 func (c *Core) Search() { c.desired.search = true }
 
-// Topics are the topics that the kinds hear.
+// Topics returns the topics of all kinds.
 func (c *Core) Topics() []observe.Topic {
 	var topics []observe.Topic
 	for i := range c.kinds.list {
@@ -130,7 +129,7 @@ func (c *Core) Topics() []observe.Topic {
 	return topics
 }
 
-// domain is that of a namespace, made where it is not known yet.
+// domain returns the domain of a namespace, and makes it if necessary.
 func (c *Core) domain(name string) *domain {
 	d := c.domains[name]
 	if d == nil {
@@ -140,7 +139,7 @@ func (c *Core) domain(name string) *domain {
 	return d
 }
 
-// laneOf is the lane in which a scope is looked at; nil where the namespace is not declared.
+// laneOf returns the lane in which a scope is looked at; nil if the namespace is not declared.
 func (c *Core) laneOf(s scope) *lane {
 	d, k := c.domains[s.ns], c.kinds.byName[s.kind]
 	if d == nil || k == nil {
@@ -149,7 +148,7 @@ func (c *Core) laneOf(s scope) *lane {
 	return d.lane(k)
 }
 
-// identity is the namespace that a name stands for; "" where it is not known to be there.
+// identity returns the identity of a namespace; "" if it is not known to exist.
 func (c *Core) identity(name string) observe.Identity {
 	if d := c.domains[name]; d != nil {
 		return d.location.Identity
@@ -157,7 +156,7 @@ func (c *Core) identity(name string) observe.Identity {
 	return ""
 }
 
-// missing is why a namespace is not there.
+// missing returns why a namespace cannot be used, or nil.
 func (c *Core) missing(name string) error {
 	if d := c.domains[name]; d != nil {
 		return d.missing
@@ -165,7 +164,7 @@ func (c *Core) missing(name string) error {
 	return nil
 }
 
-// markAll makes all of a domain dirty. It is looked at now, however much of the time that has taken.
+// markAll makes everything in a domain dirty and ends the rest of its lanes.
 func (c *Core) markAll(d *domain) {
 	for _, l := range d.lanes {
 		delete(c.plan.resting, l)
@@ -176,11 +175,11 @@ func (c *Core) markAll(d *domain) {
 	}
 }
 
-// mark makes an extent of a kind in a domain dirty.
+// mark makes a part of a kind in a domain dirty.
 func (c *Core) mark(d *domain, k *Registered, x coverage) {
 	l := d.lane(k)
 	if l.programs && d.missing != nil {
-		// It is looked at once the namespace is there.
+		// The lane is looked at once the namespace exists.
 		return
 	}
 	if len(l.dirty) == 0 {
@@ -190,12 +189,12 @@ func (c *Core) mark(d *domain, k *Registered, x coverage) {
 	c.plan.wantLook(l)
 }
 
-// Quiet tells whether nothing is being done, and nothing is to be done now.
+// Quiet reports whether no work is outstanding or due now.
 func (c *Core) Quiet() bool {
 	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks)+len(c.plan.failures) == 0 && !c.plan.isAwaited()
 }
 
-// isAwaited tells whether something waits for a look at a lane that rests.
+// isAwaited reports whether something waits for a look at a resting lane.
 func (p *plan) isAwaited() bool {
 	for l := range p.resting {
 		if len(l.dirty) > 0 && (l.urgent || !l.waiting.empty()) {
@@ -205,7 +204,7 @@ func (p *plan) isAwaited() bool {
 	return false
 }
 
-// unfinished tells whether something is being done, or is to be done now or later.
+// unfinished reports whether work is outstanding, or due now or later.
 func (c *Core) unfinished() bool {
 	if !c.Quiet() {
 		return true
@@ -218,7 +217,7 @@ func (c *Core) unfinished() bool {
 	return false
 }
 
-// Settled tells whether nothing is being done, and nothing is to be done now, but for namespaces that do not keep up.
+// Settled reports whether all outstanding work is in namespaces that do not keep up.
 func (c *Core) Settled() bool {
 	if !c.plan.todo.empty() || c.plan.prompt > 0 || len(c.plan.failures) > 0 || c.plan.isAwaited() {
 		return false
@@ -231,7 +230,7 @@ func (c *Core) Settled() bool {
 	return !c.working()
 }
 
-// isLate tells whether a task waits for a namespace that does not keep up.
+// isLate reports whether a task waits for a namespace that does not keep up.
 func (t *task) isLate() bool {
 	for _, l := range t.lanes {
 		if l.request != nil && l.request.late {
@@ -241,10 +240,10 @@ func (t *task) isLate() bool {
 	return slices.ContainsFunc(t.firsts, func(first *task) bool { return first.state != taskOver && first.isLate() })
 }
 
-// behindTime is from when on a namespace is said not to keep up.
+// behindTime is the time after which a namespace counts as not keeping up.
 const behindTime = time.Second
 
-// Behind are the namespaces that do not keep up.
+// Behind returns the namespaces that do not keep up, sorted by name.
 func (c *Core) Behind() (behind []Behind) {
 	since := map[string]time.Time{}
 	note := func(ns string, at time.Time) {
@@ -277,7 +276,7 @@ func (c *Core) Behind() (behind []Behind) {
 	return behind
 }
 
-// origin is where a resource is declared; "" for one that no file declares any more.
+// origin returns where a resource is declared; "" if no file declares it any more.
 func (c *Core) origin(id spec.ID) string {
 	if want := c.desired.set.Get(id); want != nil {
 		return want.Origin().String()

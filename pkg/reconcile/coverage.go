@@ -7,8 +7,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// coverage is how much of a scope has to be looked at: all of it, or what belongs to a few links, which news names by
-// index and an op by name. A bridge of a thousand ports has as many links in one namespace, and mostly one changes.
+// coverage is the part of a scope to look at: all of it, or the resources of a few links, which an event names by
+// index and an op by name. A namespace may have a thousand ports of a bridge, and mostly one of them changes.
 type coverage struct {
 	all     bool
 	indexes map[int]bool
@@ -17,11 +17,12 @@ type coverage struct {
 	ids map[spec.ID]bool
 }
 
-// maxLinks is the number of links, or resources, from which on it is cheaper to look at all.
+// maxLinks is the number of links or resources above which a look at everything is cheaper.
 const maxLinks = 16
 
 var wholeScope = coverage{all: true}
 
+// join returns the coverage of both x and other.
 func (x coverage) join(other coverage) coverage {
 	if x.all || other.all || x.size()+other.size() > maxLinks {
 		return wholeScope
@@ -41,6 +42,7 @@ func (x coverage) join(other coverage) coverage {
 
 func (x coverage) size() int { return len(x.indexes) + len(x.names) + len(x.ids) }
 
+// coverLinks returns the coverage of links by index; no index is the whole scope.
 func coverLinks(indexes []int) coverage {
 	if len(indexes) == 0 {
 		return wholeScope
@@ -52,8 +54,8 @@ func coverLinks(indexes []int) coverage {
 	return x
 }
 
-// coverageOf is what an op of a kind that is looked at by link changes in a namespace: its own link, and what comes into
-// being or goes with that.
+// coverageOf returns the links of a kind that an op changes in a namespace: its own link, and those that are made or
+// deleted together with it.
 func (c *Core) coverageOf(op *Op, ns string) coverage {
 	x := coverage{names: map[string]bool{}}
 	for _, r := range []spec.Resource{op.Want, op.Have, op.source} {
@@ -83,22 +85,22 @@ func (c *Core) coverageOf(op *Op, ns string) coverage {
 	return x
 }
 
-// observation is what was found in a scope, or, where links is not nil, of those of its links.
+// observation is the result of a look at a scope, or at a few of its links.
 type observation struct {
 	scope scope
 	found []spec.Resource
 	links *coverage
-	// names are those of the links that were there, by index.
+	// names are the names of the links that exist, by index.
 	names map[int]string
-	// ids, unless it is nil, are the resources that were looked at, and nothing else was.
+	// ids, unless it is nil, are the only resources that were looked at.
 	ids map[spec.ID]bool
-	// byID is what was found, by ID, where links is nil.
+	// byID are the resources in found by ID, if links is nil.
 	byID map[spec.ID]spec.Resource
-	// memory is what the look leaves to the next one.
+	// memory is the cache for the next look.
 	memory *Memory
 }
 
-// coveredLinks are the links of an extent, if it is enough to look at what belongs to them; nil if all has to be looked at.
+// coveredLinks returns the links of a coverage; nil if everything must be looked at.
 func coveredLinks(k *Registered, ns *observe.NS, x coverage, known bool) (*observe.Links, error) {
 	if x.all || !known || !k.isByLink() {
 		return nil, nil
@@ -106,7 +108,7 @@ func coveredLinks(k *Registered, ns *observe.NS, x coverage, known bool) (*obser
 	return ns.Some(x.indexes, x.names)
 }
 
-// resourcesOn are the resources that belong to the links of an extent.
+// resourcesOn returns the resources that belong to the links of a coverage.
 func resourcesOn(k *Registered, links *observe.Links, x coverage, resources []spec.Resource) (some []spec.Resource) {
 	for _, r := range resources {
 		if name, _, _ := k.onLink(r); x.names[name] || links.ByName(name) != nil {
@@ -116,7 +118,7 @@ func resourcesOn(k *Registered, links *observe.Links, x coverage, resources []sp
 	return some
 }
 
-// observe makes what was sighted part of the picture, and has it compared.
+// observe adds an observation to the observed state and marks the changes for comparison.
 func (c *Core) observe(k *Registered, s *observation) {
 	p, todo := c.found.observed, c.plan.todo
 	if p[s.scope.ns] == nil {
@@ -148,7 +150,7 @@ func (c *Core) observe(k *Registered, s *observation) {
 	if s.links == nil || before == nil {
 		now = s.all()
 		if len(now) != len(s.found) {
-			// Of two with the same ID, the memory cannot tell which is the one in the picture.
+			// Two resources have the same ID, and the cache cannot tell which of them is in the observed state.
 			delete(c.found.memories, s.scope)
 		}
 		p[s.scope.ns][s.scope.kind] = now
@@ -173,8 +175,8 @@ func (c *Core) observe(k *Registered, s *observation) {
 	c.forgetUnmade(s, first)
 }
 
-// observeLinks does that for what was found on some links, and returns what was there before, and is now. Found is what the scope
-// has.
+// observeLinks does the same for an observation of a few links. It returns the resources that were there before and
+// those that are there now. found are the observed resources of the scope.
 func (c *Core) observeLinks(k *Registered, s *observation, found map[spec.ID]spec.Resource, touched map[spec.Place]bool) (gone, now map[spec.ID]spec.Resource) {
 	gone, now = c.foundOn(k, s.scope, *s.links), map[spec.ID]spec.Resource{}
 	todo := c.plan.todo
@@ -211,7 +213,7 @@ func (c *Core) observeLinks(k *Registered, s *observation, found map[spec.ID]spe
 	return gone, now
 }
 
-// all is what was found, by ID. It is made where that was found, as there may be much of it.
+// all returns the resources of the observation by ID. The worker calls it, because there may be many.
 func (s *observation) all() map[spec.ID]spec.Resource {
 	if s.byID == nil {
 		s.byID = make(map[spec.ID]spec.Resource, len(s.found))
@@ -222,7 +224,7 @@ func (s *observation) all() map[spec.ID]spec.Resource {
 	return s.byID
 }
 
-// noteChanges has compared again what needs something in a scope that has come or gone.
+// noteChanges marks the resources for comparison that need something in a scope which appeared or disappeared.
 func (c *Core) noteChanges(s scope, before, now map[spec.ID]spec.Resource) {
 	for _, id := range c.desired.index.needed(s) {
 		if (before[id] == nil) != (now[id] == nil) {

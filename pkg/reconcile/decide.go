@@ -9,11 +9,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// errNotLooked says that a namespace has news that nobody has looked at yet.
+// errNotLooked says that a namespace has not been looked at yet.
 var errNotLooked = errors.New("not looked at yet")
 
-// decide compares what can be compared, and puts what has to be done into the plan. What depends on a namespace that is
-// being looked at, or changed, waits for that.
+// decide compares what can be compared, and adds the ops to the plan. A resource waits while a namespace that it
+// depends on is being looked at or changed.
 func (c *Core) decide() {
 	if !c.plan.todo.empty() && !c.plan.waits(c.Now) {
 		todo := c.plan.todo
@@ -24,11 +24,11 @@ func (c *Core) decide() {
 	}
 }
 
-// ready tells whether all is known that a resource depends on; if not, it is compared once that is so.
+// ready reports whether everything that a resource depends on is known; if not, the resource is compared once it is.
 func (c *Core) ready(r spec.Resource) bool {
 	id := r.ID()
 	if c.plan.failures[id] != nil {
-		// It is judged once the rest has been done.
+		// The failure is judged after all other work.
 		return false
 	}
 	k := c.kinds.byName[id.Kind]
@@ -49,21 +49,21 @@ func (c *Core) ready(r spec.Resource) bool {
 	return true
 }
 
-// cleanFor tells whether a scope is known; if not, id waits for it.
+// cleanFor reports whether a scope is known; if not, id waits for it.
 func (c *Core) cleanFor(id spec.ID, s scope) bool {
 	l := c.laneOf(s)
 	if l == nil || l.clean() {
 		return true
 	}
 	if c.plan.relaxed && l.request.looks() && l.asOf.After(c.Now.Add(-2*c.plan.patience)) {
-		// It changes all the time.
+		// The lane is always dirty. A look of a moment ago is good enough.
 		return true
 	}
 	l.waiting.ids[id] = true
 	return false
 }
 
-// located is where a namespace is, as far as that is known.
+// located returns where a namespace is, or errNotLooked.
 func (c *Core) located(name string) (observe.Location, error) {
 	d := c.domains[name]
 	switch {
@@ -77,7 +77,8 @@ func (c *Core) located(name string) (observe.Location, error) {
 	return d.location, nil
 }
 
-// completed fills in what a wanted resource can only know from what was found; ok is false where that is not known yet.
+// completed fills in the fields of a desired resource that depend on observed ones; ok is false if these are not
+// known yet.
 func (c *Core) completed(r spec.Resource) (w wanted, ok bool) {
 	waitsFor := ""
 	done, err := c.kinds.byName[r.ID().Kind].complete(func(ns string) (observe.Location, error) {
@@ -97,7 +98,7 @@ func (c *Core) completed(r spec.Resource) (w wanted, ok bool) {
 	return wanted{done, err}, true
 }
 
-// compare compares a part of all there is, as far as it is known.
+// compare compares a workset, as far as it is known.
 func (c *Core) compare(todo workset) {
 	dropped := c.dropEnds(todo)
 	for s := range todo.scopes {
@@ -108,7 +109,7 @@ func (c *Core) compare(todo workset) {
 	}
 	for id := range todo.ids {
 		if c.desired.set.Get(id) == nil && !c.cleanFor(id, scopeOf(id)) {
-			// What is not seen there yet is not gone.
+			// A resource that is missing in the last look may exist now.
 			delete(todo.ids, id)
 		}
 	}
@@ -132,7 +133,7 @@ func (c *Core) compare(todo workset) {
 	}
 	defer func() { c.releaseNext(dropped) }()
 	cmp := &comparison{
-		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.stood, want: want,
+		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.lastVerdict, want: want,
 		found: c.found.observed, missing: c.missing, lookErrors: c.found.lookErrors, held: c.held,
 		journal: c.journal, partial: c.desired.partial, identity: c.identity, workset: &todo, ready: c.ready, isComplete: c.completeness(),
 	}
@@ -145,7 +146,7 @@ func (c *Core) compare(todo workset) {
 	slices.SortStableFunc(cmp.remember, func(a, b journalChange) int { return a.id.Compare(b.id) })
 	for _, l := range cmp.remember {
 		if d, declared := c.desired.declared[l.id.NS]; declared {
-			// It is looked at there for as long as anything is remembered.
+			// linkd looks at that namespace as long as it has journal entries.
 			c.journal.Remember(l.id.NS, d.Selector)
 		}
 		l.changeJournal(c.journal)
@@ -161,8 +162,9 @@ func (c *Core) compare(todo workset) {
 	c.forgetNamespaces()
 }
 
-// stood is how a resource stood when it was last compared; that is not known of one that was to be made then, and was not.
-func (c *Core) stood(id spec.ID) Verdict {
+// lastVerdict returns the verdict of the last comparison. There is none for a resource that should have been made
+// then and was not.
+func (c *Core) lastVerdict(id spec.ID) Verdict {
 	v := c.verdictOf[id]
 	if v.State == OK && c.found.get(id) == nil && c.plan.tasks[id] == nil && !c.plan.dryRun {
 		return Verdict{}
@@ -170,7 +172,7 @@ func (c *Core) stood(id spec.ID) Verdict {
 	return v
 }
 
-// setVerdicts notes how what was compared stands.
+// setVerdicts records the verdicts of a comparison.
 func (c *Core) setVerdicts(todo workset, unready map[spec.ID]bool, verdicts map[spec.ID]Verdict, ops Plan) {
 	planned := make(map[spec.ID]bool, len(ops))
 	for _, op := range ops {
@@ -196,7 +198,7 @@ func (c *Core) setVerdicts(todo workset, unready map[spec.ID]bool, verdicts map[
 	}
 }
 
-// noteAsWanted notes that a resource was found as it is wanted.
+// noteAsWanted records that a resource was observed as desired.
 func (c *Core) noteAsWanted(id spec.ID) {
 	c.notOK.remove(id)
 	c.wasOK[id] = true
@@ -209,7 +211,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 	}
 }
 
-// forgetVerdict forgets how something stood that nobody wants, and of which nothing is left.
+// forgetVerdict drops the verdict of a resource that is neither desired nor left.
 func (c *Core) forgetVerdict(id spec.ID) {
 	c.notOK.remove(id)
 	delete(c.verdictOf, id)
@@ -219,7 +221,7 @@ func (c *Core) forgetVerdict(id spec.ID) {
 	c.dirtied = true
 }
 
-// setVerdict notes how a resource stands, and tells whether it stood otherwise.
+// setVerdict records a verdict, and reports whether it differs from the last one.
 func (c *Core) setVerdict(id spec.ID, v Verdict) (changed bool) {
 	old, known := c.verdictOf[id]
 	if known && old == v {
@@ -231,13 +233,14 @@ func (c *Core) setVerdict(id spec.ID, v Verdict) (changed bool) {
 	c.notOK.add(id)
 	c.toReport[id] = true
 	if v.State != OK {
-		// What is not there cannot be undone by anybody.
+		// Nobody can undo a resource that does not exist.
 		delete(c.wasOK, id)
 	}
 	return true
 }
 
-// noteChange has what needs a resource, and is not as wanted, compared again: the resource stands otherwise than before.
+// noteChange marks the dependents of a resource for comparison that are not as desired, because the resource has
+// changed.
 func (c *Core) noteChange(id spec.ID) {
 	for _, dependent := range c.desired.index.allDependents()[id] {
 		if v := c.verdictOf[dependent]; v.State != OK {
@@ -246,11 +249,11 @@ func (c *Core) noteChange(id spec.ID) {
 	}
 }
 
-// needs are the resources that r names, and the makers of the namespaces that it is in or reaches into.
+// needs returns the resources that r names, and the makers of its namespaces.
 func (c *Core) needs(r spec.Resource) []spec.ID { return c.desired.index.needs(r, nil) }
 
-// forgetNamespaces stops looking for namespaces that are gone, that no file names, and in which nothing of linkd's can
-// be left.
+// forgetNamespaces stops looking for namespaces that no longer exist, that no file names, and about which the journal
+// has no entry.
 func (c *Core) forgetNamespaces() {
 	var remembered map[string]spec.Selector
 	for name := range c.desired.left {

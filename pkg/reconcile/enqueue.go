@@ -174,7 +174,7 @@ func (t *task) comesAfter(first *task) bool {
 func (c *Core) cancelAll() {
 	c.plan.epoch++
 	clear(c.plan.failures)
-	clear(c.plan.hasty)
+	clear(c.plan.judgedEarly)
 	var dropped []*task
 	for _, id := range inOrder(c.plan.tasks, spec.ID.Compare) {
 		dropped = c.drop(dropped, id)

@@ -8,19 +8,20 @@ import (
 	"linkd/pkg/spec"
 )
 
-// index is the wanted state by what a pass asks of it, so that a pass costs by what it looks at, and not by all that is
-// wanted.
+// index indexes the desired state, so that the cost of a pass depends on what changed and not on the size of the
+// desired state.
 type index struct {
-	// byScope are the wanted resources of each scope.
+	// byScope are the desired resources of each scope.
 	byScope map[scope][]spec.Resource
-	// fromElsewhere are the resources that reach into a namespace from elsewhere, by that namespace and their kind.
+	// fromElsewhere are the resources of other namespaces that reach into a namespace, by that namespace and their
+	// kind.
 	fromElsewhere map[scope][]spec.ID
-	// relevant are the scopes that matter: of what is wanted, and of what that needs.
+	// relevant are the scopes that have desired resources or what these need.
 	relevant map[scope]bool
-	// makers are the wanted resources that make namespaces.
+	// makers are the desired resources that make namespaces.
 	makers map[string]spec.ID
 
-	// takers are the wanted resources that are fetched, by where from, and fetches the kinds that have such.
+	// takers are the desired resources that are fetched, by their origin, and fetchedKinds are their kinds.
 	takers       map[spec.ID]spec.ID
 	fetchedKinds map[string]bool
 
@@ -62,7 +63,7 @@ func newIndex(want *spec.Set) *index {
 	return x
 }
 
-// workset is a part of all there is: whole scopes, and single resources of others.
+// workset is a set of resources: whole scopes, and single resources of other scopes.
 type workset struct {
 	scopes map[scope]bool
 	ids    map[spec.ID]bool
@@ -77,11 +78,11 @@ func (p workset) add(other workset) {
 
 func (p workset) empty() bool { return len(p.scopes)+len(p.ids) == 0 }
 
-// covers tells whether a resource is in the part.
+// covers reports whether the workset has a resource.
 func (p workset) covers(id spec.ID) bool { return p.ids[id] || p.scopes[scopeOf(id)] }
 
-// addRelated adds to what was looked at the resources that may stand otherwise because of it: those that come into being
-// together, and those that reach into a namespace which was looked at.
+// addRelated adds the resources to a workset that it may affect: those that the kernel makes together with its
+// resources, and those that reach into its scopes.
 func (x *index) addRelated(p workset) {
 	for id := range p.ids {
 		want := x.want.Get(id)
@@ -104,7 +105,7 @@ func (x *index) addRelated(p workset) {
 	}
 }
 
-// in are the wanted resources of a part.
+// in returns the desired resources of a workset, in order.
 func (x *index) in(p workset) (want []spec.Resource) {
 	for _, s := range inOrder(p.scopes, scope.compare) {
 		want = append(want, x.byScope[s]...)
@@ -117,8 +118,8 @@ func (x *index) in(p workset) (want []spec.Resource) {
 	return want
 }
 
-// needs are the resources that r names, and the makers of the namespaces that it is in or reaches into: those of the
-// wanted state, and more.
+// needs returns the resources that r names, and the makers of its namespaces; more are makers beside the desired
+// ones.
 func (x *index) needs(r spec.Resource, more map[string]spec.ID) []spec.ID {
 	needs := r.Needs()
 	if len(x.makers)+len(more) == 0 {
@@ -136,7 +137,7 @@ func (x *index) needs(r spec.Resource, more map[string]spec.ID) []spec.ID {
 	return needs
 }
 
-// allDependents are, for each resource, the wanted ones that need it.
+// allDependents returns for each resource the desired ones that need it.
 func (x *index) allDependents() map[spec.ID][]spec.ID {
 	if x.dependents == nil {
 		x.dependents, x.neededIn = map[spec.ID][]spec.ID{}, map[scope][]spec.ID{}
@@ -153,7 +154,7 @@ func (x *index) allDependents() map[spec.ID][]spec.ID {
 	return x.dependents
 }
 
-// needed are the resources of a scope that wanted ones need.
+// needed returns the resources of a scope that desired ones need.
 func (x *index) needed(s scope) []spec.ID {
 	x.allDependents()
 	return x.neededIn[s]

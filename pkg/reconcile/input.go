@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Want sets the one desired state. Unless it is complete, nothing is taken for undeclared. Everything is looked at
-// again, and what failed before is tried again.
+// Want sets the whole desired state. Unless it is complete, nothing counts as undeclared. The core then looks at
+// everything again and tries again what failed before.
 func (c *Core) Want(d *spec.Desired, complete bool) {
 	before := c.desired.set
 	c.declare(d, complete)
@@ -30,12 +30,12 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 	c.plan.anew = true
 	for _, d := range c.domains {
 		if l := d.lanes[netlinkLane]; len(l.dirty) > 0 && !l.late && (l.request == nil || !l.request.late) {
-			c.plan.unseen[l] = true
+			c.plan.notLooked[l] = true
 		}
 	}
 }
 
-// declare takes a desired state over.
+// declare replaces the desired state.
 func (c *Core) declare(d *spec.Desired, complete bool) {
 	search := c.desired.search
 	c.rechecked = false
@@ -48,7 +48,7 @@ func (c *Core) declare(d *spec.Desired, complete bool) {
 		c.desired.declared = map[string]spec.Namespace{}
 	}
 	c.declareLeft()
-	// Linkd's own namespace is always looked at: most of what it may have left is there.
+	// linkd always looks at its own namespace, because most of what it may have left is there.
 	c.desired.declared[spec.Host] = spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}
 	for name := range c.domains {
 		if _, declared := c.desired.declared[name]; !declared {
@@ -61,7 +61,7 @@ func (c *Core) declare(d *spec.Desired, complete bool) {
 	c.cancelAll()
 }
 
-// dropDomain forgets a namespace that is not declared any more.
+// dropDomain drops a namespace that is no longer declared.
 func (c *Core) dropDomain(name string) {
 	d := c.domains[name]
 	c.forget(d)
@@ -70,12 +70,12 @@ func (c *Core) dropDomain(name string) {
 		clear(l.dirty)
 		delete(c.plan.retries, l)
 		delete(c.plan.resting, l)
-		delete(c.plan.unseen, l)
+		delete(c.plan.notLooked, l)
 	}
 	delete(c.domains, name)
 }
 
-// forget drops what was found in a namespace.
+// forget drops what was observed in a namespace.
 func (c *Core) forget(d *domain) {
 	touched := map[string]map[spec.Place]bool{}
 	for kind, rs := range c.found.relations {
@@ -101,8 +101,8 @@ func (c *Core) forget(d *domain) {
 	d.location = observe.Location{}
 }
 
-// Pins are the namespaces that were found by a PID, as they were when linkd did something there: who has that PID now
-// may be a stranger.
+// Pins returns the identities of namespaces that were found by a PID and in which linkd did something: another
+// process may have that PID now.
 func (c *Core) Pins() map[string]observe.Identity {
 	pins := map[string]observe.Identity{}
 	for id, entry := range c.journal.Entries() {
@@ -113,8 +113,9 @@ func (c *Core) Pins() map[string]observe.Identity {
 	return pins
 }
 
-// declareLeft adds the namespaces in which linkd has left something and that the files do not name any more. What is
-// remembered follows a namespace to another name of it, and does not stay with a name that is another's now.
+// declareLeft declares the namespaces in which linkd left something and that the files no longer name. If the files
+// have another name for the same selector, the journal entries move to that name. If the files use the name for
+// another selector, the entries move to a name made from their selector.
 func (c *Core) declareLeft() {
 	named := map[spec.Selector]string{}
 	for name, ns := range c.desired.declared {
@@ -140,14 +141,14 @@ func (c *Core) declareLeft() {
 	}
 }
 
-// WantTemplates sets a desired state that differs from the one before by what templates stand for: a container has come, say,
-// or gone. What is wanted as before goes on as it stands, and only where something else is wanted is looked at, so that
-// a newcomer does not wait until all who were there before it have been looked at.
+// WantTemplates sets a desired state that differs from the last one only by what templates stand for: a container
+// appeared or disappeared. It keeps the state of unchanged resources and looks only at changed ones, so that a new
+// container does not wait for looks at all others.
 func (c *Core) WantTemplates(d *spec.Desired, complete bool) {
 	before := c.desired
 	c.declare(d, complete)
 	if before.partial && complete {
-		// What was not known to be undeclared is now.
+		// The earlier state was not known completely, and now it is.
 		c.compareAll()
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
@@ -176,7 +177,7 @@ func (c *Core) WantTemplates(d *spec.Desired, complete bool) {
 	}
 }
 
-// compareAll has everything compared that was found or is remembered.
+// compareAll marks everything for comparison that was observed or has a journal entry.
 func (c *Core) compareAll() {
 	for ns, kinds := range c.found.observed {
 		for kind := range kinds {
@@ -188,8 +189,8 @@ func (c *Core) compareAll() {
 	}
 }
 
-// decideAnew forgets how a resource stood, and looks at where it is or will be. Where its namespace is not declared any more,
-// nothing of linkd's is left in it.
+// decideAnew drops the verdict of a resource and looks at its scope. If its namespace is no longer declared, linkd
+// left nothing there.
 func (c *Core) decideAnew(id spec.ID) {
 	c.verdicts.forget(id)
 	c.toReport[id] = true
@@ -210,7 +211,7 @@ func (c *Core) LookAtAll() {
 	}
 }
 
-// LookAtSilent makes dirty what may have changed without any event.
+// LookAtSilent makes the scopes dirty that can change without an event.
 func (c *Core) LookAtSilent() {
 	c.forgetAttempts()
 	for i := range c.kinds.list {
@@ -224,7 +225,7 @@ func (c *Core) LookAtSilent() {
 	}
 }
 
-// announced tells whether changes of all that was found in a scope of a silent kind are announced.
+// announced reports whether the kernel announces changes of everything that was observed in a scope of a silent kind.
 func (c *Core) announced(s scope) bool {
 	found, kind := c.found.observed[s.ns][s.kind], c.kinds.byName[s.kind]
 	for _, r := range found {
@@ -235,15 +236,16 @@ func (c *Core) announced(s scope) bool {
 	return len(found) > 0
 }
 
-// matters tells whether anything in a scope is wanted, needed, remembered or in the way, or what is fetched may be there,
-// which somebody may have taken anywhere. News of other scopes is no news.
+// matters reports whether a scope has something that is desired, needed, recorded or in the way of an op. A scope of
+// a kind with fetched resources always matters, because somebody may have moved one there. Events about other scopes
+// make them stale only.
 func (c *Core) matters(s scope) bool {
 	index := c.desired.index
 	return index.relevant[s] || len(c.found.inTheWay[s]) > 0 || c.journal.Has(s) || index.fetchedKinds[s.kind] || c.journal.HasFetched(s.kind)
 }
 
-// Notify makes dirty what news is about. What waits for something there, an address that a route leaves by, say, is tried
-// again soon: it may have come.
+// Notify makes dirty what events are about. A pending resource there is tried again soon: what it waits for, such as
+// the address that a route uses, may exist now.
 func (c *Core) Notify(news []observe.Notification) {
 	heard := map[scope]bool{}
 	defer c.retrySoon(heard)
@@ -255,7 +257,7 @@ func (c *Core) Notify(news []observe.Notification) {
 		if n.Topic == observe.NamespaceTopic {
 			d.searches = 0
 			c.markAll(d)
-			// The kinds that hear of namespaces keep their names, which is done in linkd's own.
+			// The kinds with this topic look at namespace names, which are in linkd's own namespace.
 			n.NS = spec.Host
 			d = c.domain(n.NS)
 		}
@@ -277,8 +279,8 @@ func (c *Core) Notify(news []observe.Notification) {
 	}
 }
 
-// retrySoon shortens the wait of what is pending in scopes of which there is news. News can come all the time, so there is
-// a pause all the same.
+// retrySoon shortens the wait of pending resources in scopes with events. A pause remains, because events can come
+// all the time.
 func (c *Core) retrySoon(heard map[scope]bool) {
 	soon := c.Now.Add(firstRetry)
 	for id, t := range c.postponed {
@@ -288,6 +290,7 @@ func (c *Core) retrySoon(heard map[scope]bool) {
 	}
 }
 
+// isAbout reports whether events of a topic concern a kind.
 func isAbout(k *Registered, t observe.Topic) bool {
 	for _, heard := range k.Topics {
 		if heard == t {

@@ -7,13 +7,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Kind is all that a new type of resource has to write. R is the one type for what is wanted and what is found.
-//
-// Observe returns the resources that a query asks for, with the bits that the kernel manages by itself left out. Owned tells
-// whether a found resource carries linkd's mark. Diff is pure, and does not compare what want leaves open. Create succeeds
-// where the resource is there already as wanted, and Delete where it is gone.
-//
-// What some kinds can do besides is in Capabilities. See the example.
+// Kind is what every kind of resource implements. R is the type of both desired and observed resources.
+// Observe returns the resources that a query asks for, without the attributes that the kernel manages. Owned reports
+// whether an observed resource carries linkd's mark. Diff is pure and ignores what want leaves open. Create succeeds
+// if the resource exists as desired, and Delete if it does not exist.
+// Capabilities are the optional abilities of a kind. See the example.
 type Kind[R spec.Resource] interface {
 	Observe(ctx context.Context, ns *observe.NS, query Query[R]) ([]R, error)
 	Owned(have R) bool
@@ -23,148 +21,150 @@ type Kind[R spec.Resource] interface {
 	Delete(ctx context.Context, ns *observe.NS, have R) error
 }
 
-// Query is what Observe has to find in a namespace. A kind may find more, but has to find each resource completely.
+// Query says what Observe must find in a namespace. A kind may find more, but each resource must be complete.
 type Query[R spec.Resource] struct {
 	Purpose Purpose
-	// Wanted are the resources that the files declare, and, of a kind that has FromID, also those that the journal knows.
+	// Wanted are the resources that the files declare; for a kind with FromID, also those in the journal.
 	Wanted []R
-	// Links, unless it is nil, are the links whose resources are to be found. The engine drops what belongs to others. Only a
-	// kind that has Link, and no FromID, gets them.
+	// Links, unless it is nil, limits the query to the resources of these links. The engine drops resources of other
+	// links. Only a kind with Link and without FromID gets it.
 	Links *observe.Links
-	// Memory is what the look before has left, for a kind that has Same; nil where it has left nothing. Every resource that is
-	// found is either recalled or kept.
+	// Memory is the cache of the look before, for a kind with Same; nil if there is none. Observe must call Recall or
+	// Keep for each resource that it finds.
 	Memory *Memory
 }
 
-// Purpose is what a query is for.
+// Purpose is the purpose of a query.
 type Purpose int
 
 const (
-	// ToCompare needs what is wanted, what carries linkd's mark, and what others have in the place of what is wanted. A kind
-	// that has FromID needs to find what is wanted only.
+	// ToCompare asks for the desired resources, those with linkd's mark, and foreign ones in the place of desired
+	// ones. A kind with FromID must find only the desired ones.
 	ToCompare Purpose = iota
-	// ToSearch needs everything, whoever made it. Of a kind that has FromID it needs what carries linkd's mark: no journal
-	// tells what to look for.
+	// ToSearch asks for everything, whoever made it. A kind with FromID must find what carries linkd's mark, because
+	// no journal says where to look.
 	ToSearch
-	// ToShow needs all that is worth showing to a user, and what is wanted.
+	// ToShow asks for everything that a user wants to see, and for the desired resources.
 	ToShow
 )
 
-// Capabilities are what a kind can do beside Kind, and what the engine has to know of it. The zero value is of a kind that
-// is looked at as a whole when somebody asks.
+// Capabilities are the optional abilities of a kind, and what the engine must know about it. A kind with the zero
+// value is looked at as a whole and only on request.
 type Capabilities[R spec.Resource] struct {
-	// Topics are the topics after which a namespace has to be looked at again.
+	// Topics are the topics of events after which linkd looks at the kind again.
 	Topics []observe.Topic
-	// Follows are the topics of changes of linkd's own after which it is looked at again, beside those that it hears.
+	// Follows are the topics of linkd's own changes after which it looks again, in addition to Topics.
 	Follows []observe.Topic
-	// Silent tells of a found resource whether it can change without any event, so that it has to be looked at from time to
-	// time. It is nil where the kernel announces every change.
+	// Silent reports whether an observed resource can change without an event, so that linkd must look at it
+	// periodically. It is nil if the kernel announces every change.
 	Silent func(have R) bool
-	// Programs: the kind is looked at and changed by running programs. They take long, and nothing else of the namespace
-	// waits for them.
+	// Programs: linkd looks at the kind and changes it by running programs. They take long, so they have a lane of
+	// their own.
 	Programs bool
 
-	// Same tells whether a resource was found just so before. Of a kind that has it, only what is another than at the look
-	// before is compared again.
+	// Same reports whether two observations of a resource are equal. For a kind with Same, linkd compares only the
+	// resources that changed since the last look.
 	Same func(now, before R) bool
 
-	// FromID is for a kind of which far too much is there to look at it all: linkd looks only at what is wanted, made or set.
-	// It makes a resource of an ID that only the journal knows; ok is false where the ID is not one of the kind.
+	// FromID is for a kind with far too many resources to look at all: linkd looks only at those that are desired,
+	// made or set. It returns a resource for an ID that only the journal has; ok is false if the ID is not valid for
+	// the kind.
 	FromID func(id spec.ID) (r R, ok bool)
-	// Link is for a kind of which each resource belongs to one link: after news of a few links, only what belongs to them is
-	// looked at. Index is 0 where the resource is wanted and not found.
+	// Link is for a kind whose resources belong to one link each: after events about a few links, linkd looks only at
+	// their resources. Index is 0 for a desired resource that was not observed.
 	Link func(r R) (name string, index int)
-	// Connect is for a kind whose found resources refer to each other across namespaces (spec.Relations.Other). It returns
-	// found as it refers to other, the zero value where that is not known: found itself where it does already, and else a
-	// copy, since others may be reading found.
+	// Connect is for a kind whose resources refer to each other across namespaces (spec.Relations.Other). It returns
+	// found with a reference to other, which is the zero value if it is not known. It returns found itself if nothing
+	// changes, and else a copy, because other goroutines may read found.
 	Connect func(found, other R) R
-	// Lookup is for a kind of which a few resources can be looked at without a list of all.
+	// Lookup is for a kind that can look at a few resources without a list of all.
 	Lookup Lookup[R]
-	// Complete is for a kind whose wanted resources depend on what is found: it fills them in before they are compared. An
-	// error makes the resource pending or failed.
+	// Complete is for a kind whose desired resources depend on observed ones: it fills them in before they are
+	// compared. An error makes the resource pending or failed.
 	Complete func(at Located, want R) (R, error)
 
-	// Settings is for a kind whose resources are always there.
+	// Settings is for a kind whose resources always exist.
 	Settings Settings[R]
-	// Fill is for Settings of several parts, of which a file may manage some: Before keeps those that want manages, as a JSON
-	// object. Fill returns want with the parts that it leaves open as prior has them.
+	// Fill is for Settings with several attributes of which a file may manage some: Before returns those that want
+	// manages, as a JSON object. Fill returns want with its open attributes as in prior.
 	Fill func(want, prior R) R
-	// Ownership says which resources are linkd's beside those that carry its mark.
+	// Ownership says which resources are linkd's in addition to those with its mark.
 	Ownership Ownership[R]
-	// Fetching is for a kind of which linkd takes some resources from elsewhere.
+	// Fetching is for a kind of which linkd takes some resources from other places.
 	Fetching Fetching[R]
-	// Show writes in the files' own language what was found in one namespace, so that a file with it changes nothing but
-	// marks. It says nothing of what is there by itself, unless it is kept; it leaves out what cannot be said, with a remark.
+	// Show writes the observed resources of one namespace into a document in the language of the files, so that
+	// applying it changes nothing but marks. It leaves out defaults, unless the journal has them, and adds a remark
+	// about what the language cannot express.
 	Show func(doc *spec.Document, found []R, kept JournalLookup)
-	// Health says of a found resource that is as wanted what there is to say of it besides. A problem makes the resource
-	// failed: it is of no use, and nothing that linkd might do would help. A remark is for the user, about something that
-	// keeps it from working and that is not for linkd to change.
+	// Health checks an observed resource that is as desired. A problem makes the resource failed: it does not work,
+	// and no op of linkd would help. A remark tells the user what keeps it from working and is not for linkd to
+	// change.
 	Health func(want, have R) (remark, problem string)
 }
 
-// Lookup is the capability of a kind of which a few resources can be looked at without a list of all, of which there may be a
-// hundred thousand. Its first topic is that of observe.Notification.Removed.
+// Lookup is the capability of a kind that can look at a few resources without a list of all, which may have a hundred
+// thousand. Its first topic is that of observe.Notification.Removed.
 type Lookup[R spec.Resource] interface {
-	// Subject is how the kernel's announcements name a wanted resource.
+	// Subject returns how the kernel's events name a desired resource.
 	Subject(want R) observe.Subject
-	// Find finds wanted resources that may have gone. ok is false where only a list can tell how they are: one that is there
-	// and not as wanted, say. That one is taken for missing that is there after all does no harm: Create fails then.
+	// Find looks for desired resources that may be gone. ok is false if only a list can tell, such as for a resource that
+	// exists and is not as desired. If it misses a resource that exists, no harm is done: Create fails then.
 	Find(ns *observe.NS, wanted []R) (found []R, ok bool, err error)
-	// Make is Create, and returns what the kernel says it has made; the zero value where it does not say.
+	// Make does the same as Create, and returns the resource that the kernel says it made, or the zero value.
 	Make(ctx context.Context, ns *observe.NS, want R) (made R, err error)
 }
 
-// Settings is the capability of a kind whose resources are not made and deleted but set and put back. Before returns what
-// has to be kept of have so that Prior can make of it the resource to put back; ok is false for a resource of the kind that is
-// made and deleted after all. Have is the zero value when the resource came to be together with what it is a setting of. linkd
-// puts a resource back only while it is still as linkd set it.
+// Settings is the capability of a kind whose resources linkd sets and restores instead of making and deleting them.
+// Before returns the value of have that Prior needs to make the resource to restore; ok is false for a resource of
+// the kind that is made and deleted after all. Have is the zero value if the resource was made together with what it
+// is a setting of. linkd restores a setting only if it still has the value that linkd wrote.
 type Settings[R spec.Resource] interface {
 	Before(want, have R) (before string, ok bool)
 	Prior(have R, before string) R
 }
 
-// Ownership is what tells linkd's resources of a kind from others'.
+// Ownership tells linkd's resources of a kind from foreign ones.
 type Ownership[R spec.Resource] struct {
-	// Fingerprint is for a kind whose resources the kernel gives no room for a mark: those are linkd's that the journal says
-	// it made, as long as Fingerprint is what it was then, or "", which tells nothing.
+	// Fingerprint is for a kind whose resources have no room for a mark in the kernel: a resource is linkd's if the
+	// journal has an entry with the same fingerprint. An empty fingerprint matches any.
 	Fingerprint func(have R) string
-	// Adopts tells whether a file asks linkd to take over have, which linkd did not make.
+	// Adopts reports whether a file tells linkd to take over have, which linkd did not make.
 	Adopts func(want, have R) bool
-	// AdoptKey: a file asks so by the key "adopt" of the resource itself, and not of the link that it stands on.
+	// AdoptKey: the resource itself has the key "adopt", not the link that it stands on.
 	AdoptKey bool
-	// Separate: the kernel changes and replaces no resource of the kind, so another's resource under an ID of linkd's is one
-	// beside it, never linkd's own in another form, however often linkd made it.
+	// Separate: the kernel never changes or replaces a resource of the kind in place. So a foreign resource with an
+	// ID of linkd's exists beside linkd's own, and never is linkd's own in another form.
 	Separate bool
 }
 
-// Fetching is the capability of a kind of which linkd takes some resources from where somebody else has them, their home, and
-// puts them back there. Update moves a resource that was found elsewhere than it is wanted.
+// Fetching is the capability of a kind of which linkd takes some resources from their origin, where somebody else
+// made them, and puts them back there. Update moves a resource that was found elsewhere.
 type Fetching[R spec.Resource] interface {
-	// Record reads what PutBack needs to make the resource what it was, before it leaves, and its spec.Relations.Device.
+	// Record reads what PutBack needs to restore the resource, before linkd moves it, and its spec.Relations.Device.
 	Record(ctx context.Context, ns *observe.NS, want, have R) (before, device string, err error)
-	// PutBack moves have to its home, and makes it what Record read there; before is "" where that is not known.
+	// PutBack moves have to its origin and restores what Record read there; before is "" if it is not known.
 	PutBack(ctx context.Context, ns *observe.NS, have R, before string) error
-	// Leaves tells which of found, all that was found in all namespaces, end when have leaves its place, and which it loses,
-	// that come back with it.
+	// Leaves returns which of found, the resources observed in all namespaces, are deleted when have leaves its
+	// place, and which it loses until it comes back.
 	Leaves(have R, found []spec.Resource) (ends, loses []spec.ID)
-	// Confirm makes home the spec.Relations.Home of have, whose mark the journal confirms. From is how the namespace of that
-	// is found.
+	// Confirm sets the spec.Relations.FetchedFrom of have, whose mark the journal confirms. From is the selector of
+	// the origin's namespace.
 	Confirm(have R, origin spec.ID, from spec.Selector)
 	// Advice tells an administrator how to put have back by hand, or how to remove its mark.
 	Advice(have R) string
 }
 
-// Always is Capabilities.Silent of a kind that can change without any event, whatever was found of it.
+// Always is a Capabilities.Silent for a kind whose resources can all change without an event.
 func Always[R spec.Resource](R) bool { return true }
 
-// Located is where a namespace was found at the last look, by its name in the files, or why it was not.
+// Located returns where a namespace was at the last look, by its name in the files, or why it was not found.
 type Located func(ns string) (observe.Location, error)
 
 // Registered is a kind in the list of kinds.
 type Registered struct {
 	// Name is the middle part of an ID.
 	Name string
-	// Topics, Follows, Silent and Programs are those of Capabilities; Silent is set where any resource can be.
+	// Topics, Follows, Silent and Programs are those of Capabilities; Silent is set if any resource can be silent.
 	Topics   []observe.Topic
 	Follows  []observe.Topic
 	Silent   bool
@@ -173,15 +173,15 @@ type Registered struct {
 	erased
 }
 
-// Register puts a kind into the form of the list. What the kind can do beside Kind is what can names, and nothing else.
+// Register returns a kind for the list of kinds. The kind has exactly the capabilities in can.
 func Register[R spec.Resource](name string, k Kind[R], can Capabilities[R]) Registered {
 	return Registered{Name: name, Topics: can.Topics, Follows: can.Follows, Silent: can.Silent != nil, Programs: can.Programs, erased: adapter[R]{k, can}}
 }
 
-// Sample is a resource of the kind with nothing in it, to ask of its type what it can do.
+// Sample returns an empty resource of the kind, for tests of its type.
 func (r Registered) Sample() spec.Resource { return r.sample() }
 
-// ObserveAll is what there is of the kind in a namespace, or, of a kind that has FromID, what there is of wanted.
+// ObserveAll returns all resources of the kind in a namespace; for a kind with FromID, only those of wanted.
 func (r Registered) ObserveAll(ctx context.Context, ns *observe.NS, wanted []spec.Resource) ([]spec.Resource, error) {
 	switch {
 	case !r.isSelective():
@@ -192,14 +192,14 @@ func (r Registered) ObserveAll(ctx context.Context, ns *observe.NS, wanted []spe
 	return r.Observe(ctx, ns, Query[spec.Resource]{Wanted: wanted})
 }
 
-// Keeper is how to put a setting back, as it is before want is written over it; setting is false for a resource that is
-// made and deleted.
+// Keeper returns a function that makes the resource which restores a setting to its value before want is written;
+// setting is false for a resource that is made and deleted.
 func (r Registered) Keeper(want, have spec.Resource) (putBack func(now spec.Resource) spec.Resource, setting bool) {
 	before, setting := r.before(want, have)
 	return func(now spec.Resource) spec.Resource { return r.prior(now, before) }, setting
 }
 
-// Marks tells whether the kernel keeps linkd's mark on the kind's resources.
+// Marks reports whether the kernel stores linkd's mark on the kind's resources.
 func (r Registered) Marks() bool {
 	_, unmarked := r.fingerprint(nil)
 	return !unmarked

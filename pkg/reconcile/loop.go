@@ -12,36 +12,35 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Loaded is what came of reading the files.
+// Loaded is the result of reading the files.
 type Loaded struct {
 	Desired  *spec.Desired
 	Files    []spec.FileState
 	Complete bool
 	Errors   spec.Errors
-	// Again: a file was just being written, so the files have to be read once more.
+	// Again: a file was just being written, so the files must be read again.
 	Again bool
-	// Err is why the files could not be read at all; then the rest is empty and the old state stays.
+	// Err says why the files could not be read at all; then the other fields are empty and the desired state stays.
 	Err error
 }
 
-// Loop is the daemon: one goroutine that hears, looks and converges. Everything else only sends to it.
+// Loop is the daemon: one goroutine that reads files, takes events and converges. Other goroutines only send to it.
 type Loop struct {
 	Engine *Engine
 	// Load reads the files.
 	Load func() Loaded
-	// Stamp changes when the files do.
+	// Stamp returns a value that changes when the files change.
 	Stamp func() string
-	// Inbox is where the news comes from, and FilesChanged when the files do.
+	// Inbox delivers the events, and FilesChanged announces changes of the files.
 	Inbox        *observe.Inbox
 	FilesChanged <-chan struct{}
-	// Declared is called when other namespaces are declared.
+	// Declared is called after the declared namespaces have changed.
 	Declared func()
 	// OnStatus is called after every pass.
 	OnStatus func(*Status)
-	// OnEvents is given all that happens, before those who listen are.
+	// OnEvents gets all events before the listeners do.
 	OnEvents func([]Event)
-	// Heartbeat is how often the loop comes round, and says so by the engine's Progress, when there is nothing to do; 0 is
-	// never.
+	// Heartbeat is how often an idle loop calls the engine's Progress; 0 is never.
 	Heartbeat time.Duration
 	Log       *slog.Logger
 
@@ -54,42 +53,42 @@ type Loop struct {
 	warnings []string
 	feed     Feed
 	cadence  cadence
-	reread   time.Time // when the files are read again
+	reread   time.Time // when to read the files again; zero for never
 
 	mu      sync.Mutex
 	status  *Status
-	rows    [][]ResourceStatus // of status, until they are listed
+	rows    [][]ResourceStatus // of status, until they are made one list
 	changed chan struct{}
 }
 
-// NewLoop makes a loop; its exported fields are set before Run.
+// NewLoop makes a loop. Set its exported fields before Run.
 func NewLoop(e *Engine) *Loop {
 	return &Loop{Engine: e, reloads: make(chan *question), checks: make(chan *question), changed: make(chan struct{})}
 }
 
 const (
-	// patienceWithLooks is how long a repair waits for looks that are under way elsewhere.
+	// patienceWithLooks is how long a repair waits for outstanding looks elsewhere.
 	patienceWithLooks = 25 * time.Millisecond
-	// silentPause is how often the kinds without events are looked at, give or take a quarter: so that daemons and
-	// namespaces do not do it all at the same moment.
+	// silentPause is the time between looks at kinds without events, plus or minus a quarter, so that several daemons
+	// do not look at the same moment.
 	silentPause = 30 * time.Second
-	// writtenPause is how soon a file that was being written is read again.
+	// writtenPause is the time before a file that was being written is read again.
 	writtenPause = 100 * time.Millisecond
-	// failedPause is how soon files that could not be read are read again.
+	// failedPause is the time before files that could not be read are read again.
 	failedPause = 5 * time.Second
-	// reloadTime is how long who asked to reload waits for namespaces that do not keep up: longer than programs may
-	// take. checkTime is the same of who asked how everything stands.
+	// reloadTime is how long a reload waits for namespaces that do not keep up: longer than programs may take.
+	// checkTime is the same for a check.
 	reloadTime = 15 * time.Second
 	checkTime  = time.Second
 )
 
-// Run converges until ctx ends. The wiring stays.
+// Run converges until ctx ends, and leaves everything configured.
 func (l *Loop) Run(ctx context.Context) {
 	e := l.Engine
 	e.plan.patience = patienceWithLooks
 	e.OnEvents, e.LateCause = l.report, l.Inbox.By
 	defer l.feed.end()
-	// What was begun is waited for: programs end with ctx.
+	// Run waits for outstanding requests: programs end with ctx.
 	defer e.finish()
 	l.load()
 	silent := time.Now().Add(jitter(silentPause))
@@ -138,7 +137,7 @@ func (l *Loop) Run(ctx context.Context) {
 	}
 }
 
-// wake is when the loop comes round though nothing has happened.
+// wake returns when the loop must run even if nothing happens.
 func (l *Loop) wake(silent time.Time) time.Time {
 	wake, now := silent, l.Engine.now()
 	earliest := func(at time.Time) {
@@ -159,8 +158,8 @@ func (l *Loop) wake(silent time.Time) time.Time {
 
 func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2) }
 
-// takeNotifications takes the news in. It comes before every look, so that the news of what linkd has just done causes no other look.
-// Populated: other things are wanted now, because templates stand for others.
+// takeNotifications passes events to the core. It runs before every look, so that events about linkd's own changes
+// cause no further look. Populated: templates may stand for other containers now.
 func (l *Loop) takeNotifications() (populated bool) {
 	news, overruns := l.Inbox.Take()
 	if len(news) > 0 {
@@ -174,7 +173,7 @@ func (l *Loop) takeNotifications() (populated bool) {
 	return slices.ContainsFunc(news, func(n observe.Notification) bool { return n.Topic == observe.TemplateTopic })
 }
 
-// load reads the files and makes them the desired state, unless they could not be read at all.
+// load reads the files and sets the desired state, unless the files could not be read at all.
 func (l *Loop) load() Loaded {
 	l.stamp = l.Stamp()
 	loaded := l.read(l.Engine.Want)
@@ -186,16 +185,16 @@ func (l *Loop) load() Loaded {
 	case loaded.Again:
 		l.reread = time.Now().Add(writtenPause)
 	case l.failed:
-		// What was in the way, such as a lack of file descriptors, goes without any event.
+		// The cause, such as a lack of file descriptors, ends without an event.
 		l.reread = time.Now().Add(failedPause)
 	}
 	return loaded
 }
 
-// filesChanged reports whether the files have to be read: they have changed since, or could not be read then.
+// filesChanged reports whether the files must be read: they have changed, or could not be read the last time.
 func (l *Loop) filesChanged() bool { return l.failed || l.Stamp() != l.stamp }
 
-// updateTemplates asks what templates stand for now.
+// updateTemplates sets the desired state again because templates may stand for other containers.
 func (l *Loop) updateTemplates() {
 	if l.filesChanged() {
 		l.load()
@@ -238,12 +237,12 @@ func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	return loaded
 }
 
-// due is when the status has to be published, or that has to be decided again; zero while there is nothing to say.
+// due returns when the status must be published or due must be called again; zero if there is nothing to publish.
 func (l *Loop) due(now time.Time) time.Time {
 	e := l.Engine
 	settled := e.Settled()
 	if l.status == nil && !settled {
-		// The first status is not of half of it.
+		// The first status must be complete.
 		return now.Add(publishPause)
 	}
 	due := l.cadence.due(settled)
@@ -258,7 +257,7 @@ func (l *Loop) due(now time.Time) time.Time {
 	return due
 }
 
-// publish says how everything stands: once all is done that can be, and from time to time until then.
+// publish publishes the status if it is due, and answers the questions.
 func (l *Loop) publish() {
 	e := l.Engine
 	now := e.now()
@@ -291,8 +290,8 @@ func (l *Loop) publish() {
 	})
 }
 
-// Status is how everything stood after the last pass, nil before the first, and a channel that is closed when there
-// is a newer one.
+// Status returns the status after the last pass, or nil before the first, and a channel that is closed when there is
+// a newer status.
 func (l *Loop) Status() (*Status, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

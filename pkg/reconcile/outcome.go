@@ -12,12 +12,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// carriedOut takes in what came of ops. One that fails does not stop the rest: what needs it is blocked, and the rest
-// goes on.
-func (c *Core) carriedOut(r *Result) {
+// takeOpResults takes the results of ops. A failed op blocks what needs it, and nothing else.
+func (c *Core) takeOpResults(r *Result) {
 	for i, t := range r.Request.tasks {
 		if i >= len(r.Errs) {
-			// There was no time for it.
+			// The worker's turn ended before this op.
 			if t.epoch != c.plan.epoch {
 				c.redecide(t)
 			} else if t.state != taskOver {
@@ -30,7 +29,7 @@ func (c *Core) carriedOut(r *Result) {
 		}
 		err := r.Errs[i]
 		if err == errSkipped {
-			// It is dropped with what it needs.
+			// The op is dropped together with the failed op that it needs.
 			if t.state != taskOver {
 				c.redecide(t)
 			}
@@ -69,7 +68,7 @@ func (c *Core) carriedOut(r *Result) {
 			c.plan.done++
 			c.changes[t.op.ID()]++
 			if t.op.forget {
-				// What it was a setting of may go home now.
+				// The resource of the setting may be put back now.
 				for _, need := range t.op.Have.Needs() {
 					c.plan.todo.ids[need] = true
 				}
@@ -80,7 +79,7 @@ func (c *Core) carriedOut(r *Result) {
 			continue
 		}
 		if t.epoch != c.plan.epoch {
-			// Something else is wanted now, and is compared once this was looked at.
+			// The desired state has changed. The resource is compared after a look.
 			c.redecide(t)
 			continue
 		}
@@ -93,8 +92,8 @@ func (c *Core) carriedOut(r *Result) {
 	}
 }
 
-// declareLate declares a namespace again that left the files while something was done in it: that may have left something
-// there.
+// declareLate declares a namespace again that was removed from the files while an op ran there, because the op may
+// have left something there.
 func (c *Core) declareLate(name string) {
 	if _, declared := c.desired.declared[name]; declared {
 		return
@@ -108,14 +107,14 @@ func (c *Core) declareLate(name string) {
 	}
 }
 
-// redecide drops a task, and what waits for it: what is to be done is decided anew.
+// redecide drops a task and those that wait for it, so that they are decided anew.
 func (c *Core) redecide(t *task) {
 	c.over(t)
 	c.plan.todo.ids[t.op.ID()] = true
 	c.releaseNext([]*task{t})
 }
 
-// failure is an op that failed when done others had succeeded, and what it stops.
+// failure is an op that failed, the number of ops that had succeeded by then, and the resources that it blocks.
 type failure struct {
 	op      *Op
 	err     error
@@ -124,10 +123,10 @@ type failure struct {
 	blocked []spec.ID
 }
 
-// judgeDelay is how long a failure is not judged at most, while something else is done.
+// judgeDelay is the longest time before a failure is judged while other work goes on.
 const judgeDelay = 200 * time.Millisecond
 
-// judgeAt is when the failures are judged.
+// judgeAt returns when the failures must be judged.
 func (p *plan) judgeAt() (at time.Time) {
 	for _, s := range p.failures {
 		if due := s.since.Add(judgeDelay); at.IsZero() || due.Before(at) {
@@ -137,14 +136,14 @@ func (p *plan) judgeAt() (at time.Time) {
 	return at
 }
 
-// noteFailure drops what needs an op that failed.
+// noteFailure records that an op failed and drops the tasks that need it.
 func (c *Core) noteFailure(t *task, err error) {
 	s := &failure{op: t.op, err: err, done: c.plan.done, since: c.Now}
 	c.plan.failures[t.op.ID()] = s
 	c.block(t, s)
 }
 
-// block drops the tasks that need one that cannot be done.
+// block drops the tasks that need a failed one.
 func (c *Core) block(t *task, s *failure) {
 	for _, next := range t.next {
 		if next.state == taskOver {
@@ -161,7 +160,7 @@ func (c *Core) block(t *task, s *failure) {
 	}
 }
 
-// buildsOn tells whether an op can only be carried out if another one succeeded.
+// buildsOn reports whether an op needs the success of another one.
 func (c *Core) buildsOn(op, first *Op) bool {
 	if op.Want != nil && slices.Contains(c.needs(op.Want), first.ID()) {
 		return true
@@ -170,17 +169,17 @@ func (c *Core) buildsOn(op, first *Op) bool {
 	return renames && first.forget && slices.Contains(first.Have.Needs(), renamed)
 }
 
-// stop notes that a resource waits for what comes of a setback.
+// stop records that a resource waits for the judgement on a failure.
 func (c *Core) stop(id spec.ID, s *failure) {
 	s.blocked = append(s.blocked, id)
 	c.plan.failures[id] = s
 }
 
-// judgeFailures judges what did not succeed, once nothing else is to be done. Where something else succeeded after it, that
-// may have been what was in the way: two links that want one VLAN of a parent, say, of which the old one goes. Where there
-// is no such interface any more, that is just being found out. So it is first tried again without a word.
+// judgeFailures decides about failed ops once no other work is left. If another op has succeeded since the failure,
+// that op may have removed the cause: an old link that had the VLAN which a new one needs. If the error was that an
+// interface does not exist, a look is finding that out. So the op is first tried again without a report.
 func (c *Core) judgeFailures() (some bool) {
-	if len(c.plan.failures)+len(c.plan.hasty) == 0 {
+	if len(c.plan.failures)+len(c.plan.judgedEarly) == 0 {
 		return false
 	}
 	busy := c.working() || c.plan.looking() || !c.plan.todo.empty()
@@ -191,10 +190,10 @@ func (c *Core) judgeFailures() (some bool) {
 	if len(c.plan.failures) == 0 || busy && (c.plan.patience == 0 || c.Now.Before(c.plan.judgeAt())) {
 		return false
 	}
-	setbacks := c.plan.failures
+	failures := c.plan.failures
 	c.plan.failures = map[spec.ID]*failure{}
-	for _, id := range inOrder(setbacks, spec.ID.Compare) {
-		s := setbacks[id]
+	for _, id := range inOrder(failures, spec.ID.Compare) {
+		s := failures[id]
 		if id != s.op.ID() {
 			continue
 		}
@@ -205,7 +204,7 @@ func (c *Core) judgeFailures() (some bool) {
 		} else {
 			c.fail(s.op, s.err)
 			if !alone {
-				c.plan.hasty[id] = s.done
+				c.plan.judgedEarly[id] = s.done
 			}
 		}
 		for _, blocked := range s.blocked {
@@ -221,10 +220,10 @@ func (c *Core) judgeFailures() (some bool) {
 	return true
 }
 
-// reconsider tries again what was judged while something else was being done, in a slow namespace: that
-// may have been what was in the way. It is called when nothing is being done.
+// reconsider tries ops again that were judged while ops in a slow namespace were outstanding, because these may have
+// removed the cause. It is called when no work is outstanding.
 func (c *Core) reconsider() (some bool) {
-	for id, done := range c.plan.hasty {
+	for id, done := range c.plan.judgedEarly {
 		if t := c.postponed[id]; t != nil && t == c.attempts[id] && t.reconsidered < worthRetrying && done < c.plan.done {
 			t.reconsidered++
 			t.until = time.Time{}
@@ -233,11 +232,11 @@ func (c *Core) reconsider() (some bool) {
 			some = true
 		}
 	}
-	clear(c.plan.hasty)
+	clear(c.plan.judgedEarly)
 	return some
 }
 
-// working tells whether ops are to be carried out in namespaces that keep up.
+// working reports whether ops are left in namespaces that keep up.
 func (c *Core) working() bool {
 	for _, t := range c.plan.tasks {
 		if !t.isLate() {
@@ -247,8 +246,8 @@ func (c *Core) working() bool {
 	return false
 }
 
-// lookAtNeeds makes dirty what an op needs: an interface is gone, and the news of that comes after the news of all that went
-// with it (unregister_netdevice_many_notify in net/core/dev.c).
+// lookAtNeeds makes dirty what an op needs: an interface has been deleted, and the kernel announces that after
+// everything that was deleted with it (unregister_netdevice_many_notify in net/core/dev.c).
 func (c *Core) lookAtNeeds(op *Op) {
 	if op.Want == nil {
 		return
@@ -258,7 +257,8 @@ func (c *Core) lookAtNeeds(op *Op) {
 	}
 }
 
-// markChangedBy marks what an op may have changed: its own kind, unless what it made is known, and the kinds that hear of it.
+// markChangedBy makes dirty what an op may have changed: its own kind, unless the kernel said what the op made, and the
+// kinds that are looked at after changes of it.
 func (c *Core) markChangedBy(op *Op, made *observation) {
 	for _, ns := range op.namespaces() {
 		d := c.domains[ns]
@@ -283,7 +283,7 @@ func (c *Core) markChangedBy(op *Op, made *observation) {
 	}
 }
 
-// isChangedBy tells whether what is found of a kind may be another after a change of another kind.
+// isChangedBy reports whether observed resources of a kind may change with those of another kind.
 func (r *Registered) isChangedBy(other *Registered) bool {
 	return len(other.Topics) > 0 && (isAbout(r, other.Topics[0]) || slices.Contains(r.Follows, other.Topics[0]))
 }

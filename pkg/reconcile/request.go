@@ -7,14 +7,14 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Request is what the core asks to have done in one namespace, or with a change of several: a look, or a few ops. It is
-// answered by one Result. Two requests that are outstanding at the same time never concern the same lane of a namespace.
+// Request is what a worker must do in one namespace, or in two for an op that changes both: a look, or a few ops.
+// Each Request has one Result. Two outstanding requests never have a lane in common.
 type Request struct {
 	ID int
 	NS string
 	// Look is what to look at; nil for a request that changes something.
 	Look []Scope
-	// Ops are to be carried out one after the other.
+	// Ops are carried out in this order.
 	Ops []*Job
 
 	lanes      []*lane
@@ -24,50 +24,51 @@ type Request struct {
 	late       bool
 }
 
-// Scope is a kind to be looked at, and how much of it.
+// Scope is a kind to look at, and the part of it to look at.
 type Scope struct {
 	Kind   *Registered
 	covers coverage
-	// only are the wanted resources that are to be looked at, where it is not everything.
+	// only are the desired resources to look at, unless everything is to be looked at.
 	only []spec.Resource
-	// known: all of it was found before. wanted is what is wanted, or, of a selective kind, of interest.
+	// known: the whole scope was observed before. wanted are the desired resources; for a selective kind, also those
+	// in the journal.
 	known  bool
 	wanted []spec.Resource
-	// memory is that of the look before.
+	// memory is the cache of the look before.
 	memory *Memory
-	// search: what carries linkd's mark is of interest, too.
+	// search: look for everything with linkd's mark, too.
 	search bool
 }
 
-// Job is an op with all that has to be known to carry it out.
+// Job is an op together with the data that a worker needs to carry it out.
 type Job struct {
 	*Op
-	// Selectors say how the namespaces are found in which something is left with the op.
+	// Selectors are the selectors of the namespaces in which the op leaves something, for the journal.
 	Selectors map[string]spec.Selector
-	// Twins are what comes into being with the op's resource.
+	// Twins are the resources that the kernel makes together with the op's resource.
 	Twins []spec.ID
-	// at are the namespaces that the op was planned for, those that were not there yet without an identity.
+	// at are the namespaces that the op was planned for. A namespace that did not exist then has no identity.
 	at []located
-	// after are the jobs of the same request that have to have succeeded.
+	// after are the indexes of the jobs in the same request that must succeed first.
 	after []int
 }
 
-// Result answers a request.
+// Result is the result of a request.
 type Result struct {
 	Request *Request
-	// Location is that of the namespace that was looked at; Err is why it could not be.
+	// Location is where the namespace is; Err says why it could not be looked at.
 	Location observe.Location
 	Err      error
-	// observations is what was found, and blind are the kinds that could not be looked at.
+	// observations are what was observed, and failed are the errors of kinds that could not be looked at.
 	observations []observation
 	failed       map[string]error
-	// Errs are those of the ops. An op of which there is none was not tried.
+	// Errs are the errors of the ops. An op without an entry was not tried.
 	Errs []error
-	// made are the resources that the ops made, as far as the kernel says.
+	// made are the resources that the kernel says the ops made.
 	made map[spec.ID]spec.Resource
-	// session is what was opened for it; nil where that is everybody's.
+	// session is the session with what was opened for the request; nil if the session is shared.
 	session *observe.Session
 }
 
-// looks tells whether nothing is changed by the request: it is one to look, or there is none.
+// looks reports whether the request changes nothing. A nil request changes nothing.
 func (r *Request) looks() bool { return r == nil || r.Ops == nil }

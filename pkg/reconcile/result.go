@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Done takes in what came of a request.
+// Done takes the result of a request.
 func (c *Core) Done(r *Result) {
 	req := r.Request
 	if c.plan.requests[req.ID] != req {
@@ -19,25 +19,25 @@ func (c *Core) Done(r *Result) {
 		free.prompt++
 	}
 	if req.Ops != nil {
-		c.carriedOut(r)
+		c.takeOpResults(r)
 	} else {
-		c.looked(r)
+		c.takeLookResult(r)
 	}
 	for _, l := range req.lanes {
 		if req.Ops == nil {
-			delete(c.plan.unseen, l)
+			delete(c.plan.notLooked, l)
 		}
 		c.free(l)
 	}
 	for _, l := range req.lanes {
-		// What waits for a look waits on where an op has just changed something.
+		// What waits for a look goes on waiting if an op has just changed something.
 		if req.Ops == nil || l.clean() {
 			c.plan.candidates(l)
 		}
 	}
 }
 
-// candidates has what waits for a look at a lane compared.
+// candidates marks what waits for a look at a lane for comparison.
 func (p *plan) candidates(l *lane) {
 	p.todo.add(l.waiting)
 	if !l.waiting.empty() {
@@ -45,8 +45,8 @@ func (p *plan) candidates(l *lane) {
 	}
 }
 
-// looked takes in what was found.
-func (c *Core) looked(r *Result) {
+// takeLookResult takes the result of a look.
+func (c *Core) takeLookResult(r *Result) {
 	req := r.Request
 	l := req.lanes[0]
 	d := l.domain
@@ -56,7 +56,7 @@ func (c *Core) looked(r *Result) {
 	took := c.Now.Sub(req.since)
 	l.late = req.late && !c.Now.Before(c.plan.lateAt(req))
 	if req.generation != d.generation && r.Err == nil && r.Location.Identity != d.location.Identity {
-		// It was another namespace then.
+		// The look was at another namespace.
 		for _, s := range req.Look {
 			c.mark(d, s.Kind, s.covers)
 		}
@@ -98,7 +98,7 @@ func (c *Core) looked(r *Result) {
 	c.noteSpent(l, took)
 }
 
-// recheckBlocked has the ops compared again that something in a scope is, or was, in the way of.
+// recheckBlocked marks the ops for a new comparison that something in a scope prevented.
 func (c *Core) recheckBlocked(s scope) {
 	for id := range c.found.inTheWay[s] {
 		c.plan.todo.ids[id] = true
@@ -106,7 +106,7 @@ func (c *Core) recheckBlocked(s scope) {
 	delete(c.found.inTheWay, s)
 }
 
-// noteSpent has a lane rest that takes more than its share of the time without anything to do.
+// noteSpent makes a lane rest if its looks take more than their share of the time and find nothing to do.
 func (c *Core) noteSpent(l *lane, took time.Duration) {
 	if c.plan.patience == 0 || l.urgent {
 		return
@@ -122,8 +122,8 @@ func (c *Core) noteSpent(l *lane, took time.Duration) {
 }
 
 const (
-	// Once looks that find nothing to do have taken this much of a second, they are paid for by a pause: somebody changes
-	// things, again and again, that do not matter here.
+	// Once looks that find nothing to do have taken idleShare within a second, the lane rests: somebody keeps
+	// changing things there that do not matter.
 	idleShare   = 300 * time.Millisecond
 	idlePause   = 100 * time.Millisecond
 	longestRest = 2 * time.Second

@@ -7,78 +7,80 @@ import (
 	"linkd/pkg/spec"
 )
 
-// plan is what is to be done: what to compare, the ops that have to be carried out, and the lanes to be looked at.
+// plan is the work that is left: what to compare, the ops to carry out, and the lanes to look at.
 type plan struct {
-	// patience is how long what can be compared waits for looks that are under way, so that a plan is made of all of
-	// them; 0 is for as long as they take. dryRun: nothing is changed, and dry is what would be.
+	// patience is how long a comparison waits for outstanding looks, so that one plan covers them all; 0 is until
+	// they end. dryRun: change nothing, and collect the ops in dry.
 	patience time.Duration
 	dryRun   bool
-	// onlyPlanned: a dry run has ended, and nothing was begun since: what it would change stands as it is.
+	// onlyPlanned: a dry run has ended and nothing was begun since, so what it would change stays as it is.
 	onlyPlanned bool
-	// onlyPrograms: there are no other kinds.
+	// onlyPrograms: all kinds run programs.
 	onlyPrograms bool
 	dry          Plan
-	// todo is what has to be compared, and since when.
+	// todo is what to compare; since is when the first of it was added.
 	todo  workset
 	since time.Time
-	// anew: it is everything, and unseen are the lanes that were not looked at since. relaxed: it has waited long enough.
+	// anew: todo is everything, because the desired state has changed. notLooked are the lanes without a look since
+	// then. relaxed: todo has waited long enough.
 	anew, relaxed bool
-	unseen        map[*lane]bool
-	// tasks are the ops that are not done yet, and ready the lanes in which some can be.
+	notLooked     map[*lane]bool
+	// tasks are the ops that are not done yet, and ready are the lanes in which some may begin.
 	tasks map[spec.ID]*task
 	ready []*lane
-	// ends are those of the tasks that may end something.
+	// ends are the tasks whose ops may delete something.
 	ends idSet
-	// looks are the lanes that have to be looked at, first come, first served. prompt counts those that are not late.
+	// looks is the queue of dirty lanes, first come, first served. prompt counts those that are not late.
 	looks  []*lane
 	prompt int
-	// requests are those that are outstanding, and free says how many more there may be of netlink and of programs.
+	// requests are the outstanding requests, and free are the numbers of further ones for netlink and for programs.
 	requests map[int]*Request
 	free     [2]slots
 	last     int
 	// epoch counts the desired states.
 	epoch int
-	// retries are the lanes in which a look failed, and when it is tried again.
+	// retries are the lanes in which a look failed, and when to try again.
 	retries map[*lane]time.Time
-	// resting are the lanes that are dirty, and have had their share of the time.
+	// resting are the dirty lanes whose looks took more than their share of the time.
 	resting map[*lane]bool
-	// done is how many ops succeeded, and setbacks are those that failed since something was to be
-	// done, by their resources, and by those that need these.
+	// done counts the ops that succeeded. failures are the failed ops that have not been judged, by the IDs of their
+	// resources and of those that they block.
 	done     int
 	failures map[spec.ID]*failure
-	// hasty are those that were judged before all else was done, by what done was then.
-	hasty map[spec.ID]int
+	// judgedEarly are failures that were judged before all other work was done, with the value of done at that time.
+	judgedEarly map[spec.ID]int
 }
 
-// slots are how many more requests there may be: of lanes that keep up, and of others.
+// slots are the numbers of further requests: to lanes that keep up, and to late ones.
 type slots struct{ prompt, late int }
 
 const (
-	// mostPrompt is how many requests are worth having outstanding: the kernel takes one lock (rtnl) for most of them.
+	// mostPrompt is the number of outstanding requests that are useful: the kernel takes one lock (rtnl) for most of
+	// them.
 	mostPrompt = 2
-	// mostLate is from how many more on, that have taken longer than others wait for, no more such lanes are looked at.
+	// mostLate is the number of late requests at which no further look at a late lane begins.
 	mostLate = 4
-	// patienceAnew is how long a comparison of everything waits for the looks.
+	// patienceAnew is how long a comparison of everything waits for looks.
 	patienceAnew = 10 * time.Second
-	// mostOps is how many ops a request has: then it is another's turn.
+	// mostOps is the number of ops in a request; after that, other requests come first.
 	mostOps = 64
 )
 
 func newPlan() plan {
 	return plan{
-		todo: newWorkset(), unseen: map[*lane]bool{}, tasks: map[spec.ID]*task{}, ends: newIDSet(), requests: map[int]*Request{},
+		todo: newWorkset(), notLooked: map[*lane]bool{}, tasks: map[spec.ID]*task{}, ends: newIDSet(), requests: map[int]*Request{},
 		free:     [2]slots{{mostPrompt, mostLate}, {mostPrompt, mostLate}},
-		failures: map[spec.ID]*failure{}, hasty: map[spec.ID]int{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
+		failures: map[spec.ID]*failure{}, judgedEarly: map[spec.ID]int{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
 	}
 }
 
-// wantLook puts a lane into the queue of those that have to be looked at.
+// wantLook puts a lane into the queue of dirty lanes.
 func (p *plan) wantLook(l *lane) {
 	if l.queued || l.request != nil || p.resting[l] {
 		return
 	}
 	if l.programs && l.domain.location.Identity == "" && !p.onlyPrograms {
-		// It is looked at once the namespace is known to be there.
+		// The lane is looked at once the namespace is known to exist.
 		return
 	}
 	l.queued = true
@@ -88,7 +90,7 @@ func (p *plan) wantLook(l *lane) {
 	}
 }
 
-// unqueue takes a lane out of the queue again. When its request is done, it is queued anew.
+// unqueue removes a lane from the queue. It is queued again when its request is done.
 func (p *plan) unqueue(l *lane) {
 	if !l.queued {
 		return
@@ -100,18 +102,18 @@ func (p *plan) unqueue(l *lane) {
 	p.looks = slices.DeleteFunc(p.looks, func(other *lane) bool { return other == l })
 }
 
-// waits tells whether what has to be compared waits for looks that are under way.
+// waits reports whether the comparison of todo waits for outstanding looks.
 func (p *plan) waits(now time.Time) bool {
 	if p.since.IsZero() {
 		p.since = now
 	}
 	looking := p.looking()
 	if p.anew {
-		// What is looked at again and again does not count.
-		looking = len(p.unseen) > 0 || p.patience == 0 && looking
+		// A lane that is dirty all the time does not count.
+		looking = len(p.notLooked) > 0 || p.patience == 0 && looking
 	}
 	if !looking || p.patience > 0 && !now.Before(p.deadline()) {
-		// What is looked at all the time is known well enough if it was a moment ago.
+		// A lane that is looked at all the time is known well enough from its last look.
 		p.relaxed = p.looking()
 		p.since, p.anew = time.Time{}, false
 		return false
@@ -119,7 +121,7 @@ func (p *plan) waits(now time.Time) bool {
 	return true
 }
 
-// deadline is when what has to be compared has waited long enough.
+// deadline returns when todo has waited long enough.
 func (p *plan) deadline() time.Time {
 	if p.anew {
 		return p.since.Add(patienceAnew)
@@ -127,7 +129,7 @@ func (p *plan) deadline() time.Time {
 	return p.since.Add(p.patience)
 }
 
-// looking tells whether a look is under way that is worth waiting for.
+// looking reports whether a look is outstanding that is worth waiting for.
 func (p *plan) looking() bool {
 	if p.prompt > 0 {
 		return true
@@ -140,10 +142,10 @@ func (p *plan) looking() bool {
 	return p.patience == 0 && len(p.looks) > 0
 }
 
-// mostRounds bounds how often one decision leads to the next before something is done, or time passes.
+// mostRounds limits how often one decision leads to the next before something is done or time passes.
 const mostRounds = 1000
 
-// Requests are the requests to be carried out now.
+// Requests returns the requests that can begin now.
 func (c *Core) Requests() []*Request {
 	c.wake()
 	if !c.plan.dryRun {
@@ -162,7 +164,7 @@ func (c *Core) Requests() []*Request {
 	return out
 }
 
-// freeFor is how many more requests there may be in lanes of the same sort: programs never keep netlink from being used.
+// freeFor returns the slots for a lane. Programs have slots of their own, so they never delay netlink.
 func (p *plan) freeFor(l *lane) *slots {
 	if l.programs {
 		return &p.free[programLane]
@@ -170,7 +172,7 @@ func (p *plan) freeFor(l *lane) *slots {
 	return &p.free[netlinkLane]
 }
 
-// dispatchLooks begins the looks that can be.
+// dispatchLooks begins the looks that can begin.
 func (c *Core) dispatchLooks(out []*Request) []*Request {
 	var left []*lane
 	for _, l := range c.plan.looks {
@@ -196,7 +198,7 @@ func (c *Core) dispatchLooks(out []*Request) []*Request {
 	return out
 }
 
-// look is the request to look at a lane.
+// look returns the request to look at a lane.
 func (c *Core) look(l *lane) *Request {
 	d := l.domain
 	r := &Request{NS: d.name, lanes: []*lane{l}, generation: d.generation, late: l.late}
@@ -223,7 +225,7 @@ func (c *Core) look(l *lane) *Request {
 	return c.begin(r)
 }
 
-// interest is what is wanted in a scope, and, of a selective kind, also what the journal knows to be set.
+// interest returns the desired resources of a scope; for a selective kind, also the settings in the journal.
 func (c *Core) interest(k *Registered, s scope) []spec.Resource {
 	wanted := c.desired.index.byScope[s]
 	if !k.isSelective() || !c.journal.Has(s) {
@@ -240,7 +242,7 @@ func (c *Core) interest(k *Registered, s scope) []spec.Resource {
 	return interest
 }
 
-// TakePlan ends a dry run: it is what would be done.
+// TakePlan ends a dry run and returns the ops that it collected.
 func (c *Core) TakePlan() Plan {
 	ops := c.plan.dry
 	c.plan.dry, c.plan.dryRun = nil, false
@@ -248,6 +250,7 @@ func (c *Core) TakePlan() Plan {
 	return order(ops, c.kinds.rank, c.needs)
 }
 
+// begin records a request as outstanding.
 func (c *Core) begin(r *Request) *Request {
 	c.plan.last++
 	r.ID, r.since = c.plan.last, c.Now

@@ -2,7 +2,7 @@ package reconcile
 
 import "linkd/pkg/spec"
 
-// noteUnclear notes an op that may have made something: the next look tells.
+// noteUnclear records that an op may have made a resource; the next look finds out.
 func (c *Core) noteUnclear(op *Op) {
 	if op.Verb != Create && op.Verb != Replace {
 		return
@@ -13,9 +13,9 @@ func (c *Core) noteUnclear(op *Op) {
 	}
 }
 
-// forgetUnmade forgets, at the first look after it was to be made, what was not made after all, and notes the fingerprint of
-// what was made: what others put in its place from now on is theirs. First: nothing of the scope was found before, so this is
-// also the first look at what the last run of linkd was to make.
+// forgetUnmade drops the journal entries of resources that an op was about to make and that the first look afterwards
+// does not find, and records the fingerprints of those that it finds: a resource that replaces one of them later is
+// foreign. First: this is the first look at the scope, so it also decides about ops of the last run of linkd.
 func (c *Core) forgetUnmade(s *observation, first bool) {
 	if first {
 		for id, e := range c.journal.In(s.scope) {
@@ -32,7 +32,7 @@ func (c *Core) forgetUnmade(s *observation, first bool) {
 	}
 }
 
-// covers tells whether a look would have found a resource.
+// covers reports whether a look would have found a resource.
 func (c *Core) covers(s *observation, id spec.ID) bool {
 	if s.ids != nil {
 		return s.ids[id]

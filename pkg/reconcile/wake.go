@@ -2,10 +2,10 @@ package reconcile
 
 import "time"
 
-// mostRechecked is how many resources are compared once more when nothing else is to be done.
+// mostRechecked is the number of resources up to which recheck runs.
 const mostRechecked = 64
 
-// recheck has what is not as wanted compared once more, when all else is done: its reason may be another by now.
+// recheck compares once more what is not as desired after all other work, because its reason may have changed.
 func (c *Core) recheck() bool {
 	if c.rechecked || c.plan.dryRun || !c.plan.todo.empty() || len(c.plan.requests) > 0 || c.notOK.n > mostRechecked {
 		return false
@@ -17,7 +17,7 @@ func (c *Core) recheck() bool {
 	return c.notOK.n > 0
 }
 
-// wake does what is due.
+// wake starts what is due at c.Now.
 func (c *Core) wake() {
 	for _, r := range c.plan.requests {
 		if !r.late && c.plan.patience > 0 && !c.Now.Before(c.plan.lateAt(r)) {
@@ -60,7 +60,8 @@ func (c *Core) wake() {
 	}
 }
 
-// lateAt is when others do not wait for a request any more. Programs take longer, and keep no more than each other waiting.
+// lateAt returns when a request becomes late. A request that runs programs takes longer and delays only other
+// programs.
 func (p *plan) lateAt(r *Request) time.Time {
 	patience := p.patience
 	if r.lanes[0].programs {
@@ -69,27 +70,27 @@ func (p *plan) lateAt(r *Request) time.Time {
 	return r.since.Add(patience)
 }
 
-// programPatience is how many times longer a program may take.
+// programPatience is the factor for requests that run programs.
 const programPatience = 10
 
-// markLate notes that a request takes longer than others wait for: another may be begun.
+// markLate marks a request as late, so that another one may begin.
 func (c *Core) markLate(r *Request) {
 	free := c.plan.freeFor(r.lanes[0])
 	r.late = true
 	free.prompt++
 	free.late--
 	for _, l := range r.lanes {
-		// A look at it waits for the request, and nothing waits for that.
+		// The next look at the lane waits for the request, and nothing else does.
 		c.plan.unqueue(l)
 		if r.Ops == nil {
 			l.late = true
-			delete(c.plan.unseen, l)
+			delete(c.plan.notLooked, l)
 		}
 	}
 }
 
-// NextTry is when something that failed, is missing or could not be looked at is to be tried again; ok is false where
-// nothing is.
+// NextTry returns when to try again something that failed, is missing or could not be looked at; ok is false if there
+// is nothing.
 func (c *Core) NextTry() (next time.Time, ok bool) {
 	earliest := func(at time.Time) {
 		if !ok || at.Before(next) {
@@ -107,7 +108,7 @@ func (c *Core) NextTry() (next time.Time, ok bool) {
 	return next, ok
 }
 
-// NextWake is when Requests has to be called though nothing has happened.
+// NextWake returns when Requests must be called even if nothing happens.
 func (c *Core) NextWake() (next time.Time, ok bool) {
 	next, ok = c.NextTry()
 	earliest := func(at time.Time) {

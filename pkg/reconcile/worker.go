@@ -18,18 +18,18 @@ import (
 type Worker struct {
 	World   *observe.World
 	Journal *Journal
-	// Progress is called whenever a step of a request is done.
+	// Progress is called after each step of a request.
 	Progress func()
 }
 
-// turn is how long a request may go on changing things: then it is another's turn.
+// turn is the time after which a request begins no further op, so that other requests can begin.
 const turn = 50 * time.Millisecond
 
-// errSkipped is of an op that was not tried because what it needs had failed.
+// errSkipped is the error of an op that was not tried because an op that it needs failed.
 var errSkipped = errors.New("skipped")
 
-// errReplaced is of an op that was planned for a namespace in whose place another is by now. What was found in the one says
-// nothing of the other.
+// errReplaced is the error of an op that was planned for a namespace which has been replaced: the plan does not apply
+// to the new one.
 var errReplaced = errors.New("it is another namespace now")
 
 // opener opens namespaces by their names in the files, as an observe.Session does.
@@ -38,11 +38,11 @@ type opener interface {
 	Retry(name string)
 }
 
-// Do carries out a request in a session, which the result has then.
+// Do carries out a request in a session, and passes the session on to the result.
 func (w *Worker) Do(ctx context.Context, session *observe.Session, r *Request) *Result {
 	out := &Result{Request: r, session: session}
 	if w.World.OnlyLooks() {
-		// What the namespaces call each other can be told only of those that are open together.
+		// Namespaces know each other's IDs only while they are open together.
 		session, out.session = w.World.Shared(), nil
 	}
 	if r.Ops == nil {
@@ -59,7 +59,7 @@ func (w *Worker) Do(ctx context.Context, session *observe.Session, r *Request) *
 	return out
 }
 
-// next carries out the first op that has no result yet, unless one that it needs has failed.
+// next carries out the first op without a result, unless an op that it needs has failed.
 func (w *Worker) next(ctx context.Context, session opener, out *Result) {
 	job := out.Request.Ops[len(out.Errs)]
 	if slices.ContainsFunc(job.after, func(first int) bool { return out.Errs[first] != nil }) {
@@ -77,7 +77,7 @@ func (w *Worker) next(ctx context.Context, session opener, out *Result) {
 	w.Progress()
 }
 
-// look looks at what a request names.
+// look looks at the scopes of a request.
 func (w *Worker) look(ctx context.Context, session *observe.Session, out *Result) {
 	ns, err := session.Open(out.Request.NS)
 	if err != nil {
@@ -138,8 +138,8 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (observation, error) {
 	return seen, err
 }
 
-// carryOut writes to the journal what has to be known if linkd is killed at this very point, and then does the op. Made is
-// what the op made, as far as the kernel says.
+// carryOut writes to the journal what a restart must know if linkd is killed at this point, and then does the op. It
+// returns the resources that the kernel says the op made.
 func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) (made []spec.Resource, err error) {
 	op, id := job.Op, job.ID()
 	ns, err := session.Open(id.NS)
@@ -183,13 +183,13 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) (made [
 	making := op.Verb == Create || op.Verb == Replace
 	switch {
 	case errors.Is(err, unix.EEXIST) && making && !setting:
-		// Nothing was made, and what stands there is not linkd's. After any other error it may have been made: the next look
-		// tells.
+		// Nothing was made, and the existing resource is not linkd's. After any other error the resource may have
+		// been made: the next look finds out.
 		w.Journal.Restore(id, old, remembered)
 		forgetTwins()
 	case err == nil && (op.forget || op.Verb == Delete && (old.Print == "" || old.Fetched)):
-		// What linkd made and knows by its fingerprint is forgotten once a look has not found it: it may only have another
-		// name by now.
+		// A resource with a fingerprint is forgotten only after a look did not find it: it may just have another
+		// name.
 		w.Journal.Forget(id)
 	}
 	if made := makes(op.Want); made != "" && err == nil {
@@ -201,9 +201,9 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) (made [
 	return made, nil
 }
 
-// rememberTwins notes what comes into being with op's resource: it is new, and what is remembered of an earlier one of
-// that ID is not its fingerprint. What stands there and has no mark may be another's, in the way of the new one, and must
-// not pass for that. To undo it is for when nothing was made.
+// rememberTwins records the resources that the kernel makes together with the op's resource, without a fingerprint,
+// because they are new. An existing resource without a mark may be foreign and prevent the new one, and must not pass
+// for linkd's. undo restores the entries if nothing was made.
 func (w *Worker) rememberTwins(session opener, job *Job) (undo func()) {
 	var undos []func()
 	for _, id := range job.Twins {
@@ -239,7 +239,8 @@ func (op *Op) entry(j *Journal, ns observe.Identity) (entry Entry, setting bool)
 	return entry, true
 }
 
-// recordFetched writes to the journal what is to be put back, before it leaves home. What carries the mark has left already.
+// recordFetched writes to the journal what is needed to put a resource back, before the op moves it from its origin.
+// A resource with the mark was moved before.
 func (w *Worker) recordFetched(ctx context.Context, session opener, op *Op) error {
 	origin, fetched := fetchedFrom(op.Want)
 	if !fetched || op.source == nil || op.source.ID() != origin {
@@ -259,13 +260,13 @@ func (w *Worker) recordFetched(ctx context.Context, session opener, op *Op) erro
 		return err
 	}
 	if marked && remembered && old.Device == device {
-		// Somebody has brought it to another namespace of that name, as linkd had left it.
+		// Somebody has moved it, as linkd had left it, to another namespace of that name.
 		before = originalValue(old.Before, before)
 	}
 	switch other, known := w.Journal.FetchedFrom(device); {
 	case !known || other == origin:
 	case other.NS == op.source.ID().NS:
-		// Somebody has brought it back, under another name.
+		// Somebody has put it back under another name.
 		w.Journal.Forget(fetchedEntry(other))
 	default:
 		return fmt.Errorf("it was fetched from %s before: put it back there first", place(other))
@@ -274,7 +275,7 @@ func (w *Worker) recordFetched(ctx context.Context, session opener, op *Op) erro
 	return nil
 }
 
-// remove deletes what linkd made, and takes home what it fetched.
+// remove deletes what linkd made, and puts back what linkd fetched.
 func (w *Worker) remove(ctx context.Context, session opener, ns *observe.NS, op *Op) error {
 	origin, fetched := fetchedFrom(op.Have)
 	if !fetched {
