@@ -13,7 +13,7 @@ type coverage struct {
 	all     bool
 	indexes map[int]bool
 	names   map[string]bool
-	// ids are wanted resources of a kind that has Lookup.
+	// ids are desired resources of a kind with Lookup.
 	ids map[spec.ID]bool
 }
 

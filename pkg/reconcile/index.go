@@ -28,7 +28,8 @@ type index struct {
 	want       *spec.Set
 	dependents map[spec.ID][]spec.ID
 	neededIn   map[scope][]spec.ID
-	// subjects are the wanted resources of scopes of which single ones can be looked at, once somebody asks.
+	// subjects are the IDs of desired resources by subject, for scopes whose single resources can be looked at, once
+	// withSubject has been called.
 	subjects map[scope]map[observe.Subject][]spec.ID
 }
 

@@ -270,7 +270,7 @@ func (c *Core) Notify(news []observe.Notification) {
 			switch {
 			case !isAbout(k, n.Topic), n.Foreign && c.matters(s) && !c.hasProblemIn(s):
 			case c.matters(s):
-				c.mark(d, k, c.coverageOfNews(k, s, n))
+				c.mark(d, k, c.coverageOfEvent(k, s, n))
 				heard[s] = true
 			default:
 				c.found.stale[s] = true

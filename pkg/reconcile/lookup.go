@@ -9,12 +9,12 @@ import (
 	"linkd/pkg/spec"
 )
 
-// isKnown tells whether all of a scope was found.
+// isKnown reports whether a scope was observed completely.
 func (c *Core) isKnown(s scope) bool {
 	return c.found.lookErrors[s] == nil && c.found.observed[s.ns][s.kind] != nil
 }
 
-// withSubject are the wanted resources of a scope that the kernel's announcements name so.
+// withSubject returns the desired resources of a scope that the kernel's events name by a subject.
 func (x *index) withSubject(k *Registered, s scope, subject observe.Subject) []spec.ID {
 	if x.subjects == nil {
 		x.subjects = map[scope]map[observe.Subject][]spec.ID{}
@@ -30,9 +30,9 @@ func (x *index) withSubject(k *Registered, s scope, subject observe.Subject) []s
 	return x.subjects[s][subject]
 }
 
-// coverageOfNews is what has to be looked at after news of a scope. Of a kind that has Lookup it is the wanted resources that have
-// gone, if nothing else has happened.
-func (c *Core) coverageOfNews(k *Registered, s scope, n observe.Notification) coverage {
+// coverageOfEvent returns what to look at after an event in a scope. For a kind with Lookup, that is only the removed
+// resources if the event says nothing else.
+func (c *Core) coverageOfEvent(k *Registered, s scope, n observe.Notification) coverage {
 	if len(n.Removed) == 0 || !k.hasLookup() || n.Topic != k.Topics[0] {
 		return coverLinks(n.Links)
 	}
@@ -49,8 +49,8 @@ func (c *Core) coverageOfNews(k *Registered, s scope, n observe.Notification) co
 	return x
 }
 
-// onlyOf are the resources that a look has to look at; nil where it is everything.
-func (c *Core) onlyOf(look Scope) (only []spec.Resource) {
+// resourcesToLookUp returns the resources to look at; nil for everything.
+func (c *Core) resourcesToLookUp(look Scope) (only []spec.Resource) {
 	if look.covers.all || !look.known {
 		return nil
 	}
@@ -64,8 +64,8 @@ func (c *Core) onlyOf(look Scope) (only []spec.Resource) {
 	return only
 }
 
-// observeSome makes what was found of single resources part of the picture, has that compared, and returns what was there before,
-// and is now.
+// observeSome adds an observation of single resources to the observed state and marks it for comparison. It returns
+// the resources that were there before and those that are there now.
 func (c *Core) observeSome(s *observation, found map[spec.ID]spec.Resource) (gone, now map[spec.ID]spec.Resource) {
 	gone, now = map[spec.ID]spec.Resource{}, map[spec.ID]spec.Resource{}
 	for _, r := range s.found {
@@ -107,8 +107,8 @@ func (c *Core) madeBy(t *task, r *Result) *observation {
 	return &observation{scope: s, found: []spec.Resource{made}, ids: map[spec.ID]bool{id: true}, memory: c.found.memories[s]}
 }
 
-// isTaken tells whether an op failed because its place is taken, by something that no look has found since only single
-// resources were looked at. All is looked at, and what is to be done is decided anew.
+// isTaken reports whether an op failed because a resource exists that no look has found, since only single resources
+// were looked at. The core then looks at everything and decides anew.
 func (c *Core) isTaken(op *Op, err error) bool {
 	return errors.Is(err, unix.EEXIST) && op.Verb == Create && c.found.inPart[scopeOf(op.ID())]
 }

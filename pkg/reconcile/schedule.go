@@ -216,7 +216,7 @@ func (c *Core) look(l *lane) *Request {
 		}
 		look := Scope{Kind: k, covers: x, search: search && k.isSelective()}
 		look.known = c.isKnown(s)
-		look.only = c.onlyOf(look)
+		look.only = c.resourcesToLookUp(look)
 		look.wanted = c.interest(k, s)
 		look.memory = c.memoryFor(k, s)
 		r.Look = append(r.Look, look)
