@@ -60,6 +60,7 @@ var faults = map[int]string{
 	46: "a file is there and cannot be read",
 	47: "the target of a symbolic link changes",
 	49: "a container restarts ten times in a minute",
+	53: "linkd's rules come back, by a restore of others, where no file has any",
 	55: "the machine boots again",
 	56: "a line of the journal is damaged",
 }

@@ -77,6 +77,8 @@ type found struct {
 	lookErrors map[scope]error
 	// stale are the scopes that did not matter when there was news of them.
 	stale map[scope]bool
+	// sought are the scopes in which something that linkd made may have come back, of those that do not matter.
+	sought map[scope]bool
 	// unclear is what was to be made, and nobody has looked since.
 	unclear idSet
 	// inTheWay is where things are that linkd did not make and that are in the way of an op, and of which.
@@ -94,7 +96,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		desired: desired{set: &spec.Set{}, index: newIndex(nil), search: journal.Fresh},
 		domains: map[string]*domain{},
 		found: found{
-			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, inPart: map[scope]bool{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, unclear: newIDSet(),
+			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, inPart: map[scope]bool{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, sought: map[scope]bool{}, unclear: newIDSet(),
 			inTheWay: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
 		},
 		plan:     newPlan(),

@@ -64,6 +64,12 @@ type Capabilities[R spec.Resource] struct {
 	// waits for them.
 	Programs bool
 
+	// Recurs: what linkd made of the kind and deleted can come back, because somebody restores a whole that he has saved. News
+	// of a namespace in which nothing of the kind is wanted or remembered has the kind search there.
+	Recurs bool
+	// Samples are for a kind of which the kernel does not announce every change.
+	Samples *observe.Sampling
+
 	// Same tells whether a resource was found just so before. Of a kind that has it, only what is another than at the look
 	// before is compared again.
 	Same func(now, before R) bool
@@ -164,18 +170,20 @@ type Located func(ns string) (observe.Location, error)
 type Registered struct {
 	// Name is the middle part of an ID.
 	Name string
-	// Topics, Follows, Silent and Programs are those of Capabilities; Silent is set where any resource can be.
+	// Topics, Follows, Silent, Programs, Recurs and Samples are those of Capabilities; Silent is set where any resource can be.
 	Topics   []observe.Topic
 	Follows  []observe.Topic
 	Silent   bool
 	Programs bool
+	Recurs   bool
+	Samples  *observe.Sampling
 
 	erased
 }
 
 // Register puts a kind into the form of the list. What the kind can do beside Kind is what can names, and nothing else.
 func Register[R spec.Resource](name string, k Kind[R], can Capabilities[R]) Registered {
-	return Registered{Name: name, Topics: can.Topics, Follows: can.Follows, Silent: can.Silent != nil, Programs: can.Programs, erased: adapter[R]{k, can}}
+	return Registered{Name: name, Topics: can.Topics, Follows: can.Follows, Silent: can.Silent != nil, Programs: can.Programs, Recurs: can.Recurs, Samples: can.Samples, erased: adapter[R]{k, can}}
 }
 
 // Sample is a resource of the kind with nothing in it, to ask of its type what it can do.
