@@ -61,6 +61,7 @@ var faults = map[int]string{
 	47: "the target of a symbolic link changes",
 	49: "a container restarts ten times in a minute",
 	50: "a container of a template does not fit",
+	53: "linkd's rules come back, by a restore of others, where no file has any",
 	55: "the machine boots again",
 	56: "a line of the journal is damaged",
 }

@@ -86,6 +86,11 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 		return exit(exitFailed, err)
 	}
 	defer deafen()
+	for _, k := range kind.All() {
+		if k.Samples != nil {
+			defer world.Sample(inbox, k.Samples)()
+		}
+	}
 	rewatch, stopPaths, err := world.WatchPaths(inbox)
 	if err != nil {
 		return exit(exitFailed, fmt.Errorf("watch for namespaces: %w", err))

@@ -28,6 +28,14 @@ func Unloaded(module string) bool {
 	if _, err := os.Stat("/sys/module/" + module); err == nil || modules() == "" {
 		return false
 	}
-	list, err := os.ReadFile(filepath.Join(modules(), "modules.dep"))
-	return err == nil && bytes.Contains(list, []byte("/"+module+".ko"))
+	is, known := areModules.Load(module)
+	if !known {
+		list, err := os.ReadFile(filepath.Join(modules(), "modules.dep"))
+		is = err == nil && bytes.Contains(list, []byte("/"+module+".ko"))
+		areModules.Store(module, is)
+	}
+	return is.(bool)
 }
+
+// areModules tells of the names that were asked about whether they are modules.
+var areModules sync.Map

@@ -107,7 +107,7 @@ func (w *World) learn(name string, ns *NS, err error) {
 	if err != nil {
 		w.forget(name)
 	} else {
-		w.known[name] = ns.Identity
+		w.known[name], w.found[name] = ns.Identity, ns.Path
 	}
 }
 

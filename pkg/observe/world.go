@@ -30,6 +30,7 @@ type World struct {
 	mu       sync.Mutex
 	declared map[string]spec.Namespace
 	known    map[string]Identity // what each name was when it was last opened
+	found    map[string]string   // and its path then
 	ids      map[string]numbered // and the ids of those
 	pinned   map[string]Identity // what a name has to be, or nothing
 	byID     map[int]string
@@ -60,6 +61,7 @@ func NewWorld(finders ...Finder) (*World, error) {
 		processes: running,
 		finders:   append([]Finder{paths{}, running}, finders...),
 		known:     map[string]Identity{},
+		found:     map[string]string{},
 		ids:       map[string]numbered{},
 		byID:      map[int]string{},
 		inodes:    map[int]uint64{},
@@ -107,6 +109,7 @@ func (w *World) Declare(namespaces map[string]spec.Namespace) {
 
 func (w *World) forget(name string) {
 	delete(w.known, name)
+	delete(w.found, name)
 	if at, known := w.ids[name]; known && w.byID[at.id] == name {
 		delete(w.byID, at.id)
 		delete(w.inodes, at.id)

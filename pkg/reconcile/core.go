@@ -76,6 +76,8 @@ type found struct {
 	lookErrors map[scope]error
 	// stale are the scopes that had events when nothing in them mattered.
 	stale map[scope]bool
+	// sought are the scopes in which something that linkd made may have come back, of those that do not matter.
+	sought map[scope]bool
 	// unclear are the resources that an op was about to make; the next look finds out.
 	unclear idSet
 	// inTheWay are the scopes with foreign resources that prevent ops, and the IDs of these ops.
@@ -93,7 +95,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		desired: desired{set: &spec.Set{}, index: newIndex(nil), search: journal.Fresh},
 		domains: map[string]*domain{},
 		found: found{
-			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, inPart: map[scope]bool{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, unclear: newIDSet(),
+			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, inPart: map[scope]bool{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, sought: map[scope]bool{}, unclear: newIDSet(),
 			inTheWay: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
 		},
 		plan:     newPlan(),

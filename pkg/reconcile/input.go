@@ -73,6 +73,7 @@ func (c *Core) dropDomain(name string) {
 		delete(c.plan.notLooked, l)
 	}
 	delete(c.domains, name)
+	maps.DeleteFunc(c.found.sought, func(s scope, _ bool) bool { return s.ns == name })
 }
 
 // forget drops what was observed in a namespace.
@@ -225,6 +226,27 @@ func (c *Core) LookAtSilent() {
 	}
 }
 
+// LookForReturned searches everywhere for what linkd made and deleted, and what may have come back since.
+func (c *Core) LookForReturned() {
+	for i := range c.kinds.list {
+		k := &c.kinds.list[i]
+		if !k.Recurs {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
+			if !c.matters(scope{name, k.Name}) {
+				c.seek(c.domain(name), k)
+			}
+		}
+	}
+}
+
+// seek has a kind search in a domain.
+func (c *Core) seek(d *domain, k *Registered) {
+	c.found.sought[scope{d.name, k.Name}] = true
+	c.mark(d, k, wholeScope)
+}
+
 // announced reports whether the kernel announces changes of everything that was observed in a scope of a silent kind.
 func (c *Core) announced(s scope) bool {
 	found, kind := c.found.observed[s.ns][s.kind], c.kinds.byName[s.kind]
@@ -272,6 +294,8 @@ func (c *Core) Notify(news []observe.Notification) {
 			case c.matters(s):
 				c.mark(d, k, c.coverageOfEvent(k, s, n))
 				heard[s] = true
+			case k.Recurs:
+				c.seek(d, k)
 			default:
 				c.found.stale[s] = true
 			}

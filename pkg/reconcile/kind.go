@@ -62,6 +62,12 @@ type Capabilities[R spec.Resource] struct {
 	// their own.
 	Programs bool
 
+	// Recurs: what linkd made of the kind and deleted can come back, because somebody restores a whole that he has saved. News
+	// of a namespace in which nothing of the kind is wanted or remembered has the kind search there.
+	Recurs bool
+	// Samples are for a kind of which the kernel does not announce every change.
+	Samples *observe.Sampling
+
 	// Same reports whether two observations of a resource are equal. For a kind with Same, linkd compares only the
 	// resources that changed since the last look.
 	Same func(now, before R) bool
@@ -164,18 +170,20 @@ type Located func(ns string) (observe.Location, error)
 type Registered struct {
 	// Name is the middle part of an ID.
 	Name string
-	// Topics, Follows, Silent and Programs are those of Capabilities; Silent is set if any resource can be silent.
+	// Topics, Follows, Silent, Programs, Recurs and Samples are those of Capabilities; Silent is set where any resource can be.
 	Topics   []observe.Topic
 	Follows  []observe.Topic
 	Silent   bool
 	Programs bool
+	Recurs   bool
+	Samples  *observe.Sampling
 
 	erased
 }
 
 // Register returns a kind for the list of kinds. The kind has exactly the capabilities in can.
 func Register[R spec.Resource](name string, k Kind[R], can Capabilities[R]) Registered {
-	return Registered{Name: name, Topics: can.Topics, Follows: can.Follows, Silent: can.Silent != nil, Programs: can.Programs, erased: adapter[R]{k, can}}
+	return Registered{Name: name, Topics: can.Topics, Follows: can.Follows, Silent: can.Silent != nil, Programs: can.Programs, Recurs: can.Recurs, Samples: can.Samples, erased: adapter[R]{k, can}}
 }
 
 // Sample returns an empty resource of the kind, for tests of its type.

@@ -93,6 +93,8 @@ func (l *Loop) Run(ctx context.Context) {
 	// Run waits for outstanding requests: programs end with ctx.
 	defer e.finish()
 	l.load()
+	// It may have come back while no daemon ran.
+	e.LookForReturned()
 	silent := time.Now().Add(jitter(silentPause))
 	for {
 		if l.takeNotifications() {
@@ -171,6 +173,7 @@ func (l *Loop) takeNotifications() (populated bool) {
 		l.Engine.Counters.Overruns += overruns
 		l.Engine.note(Event{Event: Overrun, Count: l.Engine.Counters.Overruns})
 		l.Engine.LookAtAll()
+		l.Engine.LookForReturned()
 	}
 	return slices.ContainsFunc(news, func(n observe.Notification) bool { return n.Topic == observe.TemplateTopic })
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -58,6 +59,7 @@ func (c *Core) takeLookResult(r *Result) {
 	if req.generation != d.generation && r.Err == nil && r.Location.Identity != d.location.Identity {
 		// The look was at another namespace.
 		for _, s := range req.Look {
+			c.seekAgain(scope{d.name, s.Kind.Name}, s.search)
 			c.mark(d, s.Kind, s.covers)
 		}
 		return
@@ -89,6 +91,7 @@ func (c *Core) takeLookResult(r *Result) {
 		s := scope{d.name, kind}
 		c.plan.todo.scopes[s] = true
 		delete(c.found.compared, s)
+		c.seekAgain(s, slices.ContainsFunc(req.Look, func(look Scope) bool { return look.Kind.Name == kind && look.search }))
 		c.found.lookErrors[s] = fmt.Errorf("look at %s in %s: %w", kind, d.name, err)
 	}
 	if delete(c.plan.retries, l); len(r.failed) > 0 {
@@ -96,6 +99,13 @@ func (c *Core) takeLookResult(r *Result) {
 	}
 	l.searched = l.searched || c.desired.search && !c.desired.partial
 	c.noteSpent(l, took)
+}
+
+// seekAgain has the next look at a scope search, if the last one was to and could not.
+func (c *Core) seekAgain(s scope, searched bool) {
+	if searched {
+		c.found.sought[s] = true
+	}
 }
 
 // recheckBlocked marks the ops for a new comparison that something in a scope prevented.

@@ -214,7 +214,8 @@ func (c *Core) look(l *lane) *Request {
 			x = wholeScope
 			delete(c.found.stale, s)
 		}
-		look := Scope{Kind: k, covers: x, search: search && k.isSelective()}
+		look := Scope{Kind: k, covers: x, search: search && k.isSelective() || c.isSought(k, s)}
+		delete(c.found.sought, s)
 		look.known = c.isKnown(s)
 		look.only = c.resourcesToLookUp(look)
 		look.wanted = c.interest(k, s)
@@ -223,6 +224,11 @@ func (c *Core) look(l *lane) *Request {
 	}
 	l.dirty, l.urgent = map[string]coverage{}, false
 	return c.begin(r)
+}
+
+// isSought tells whether a look searches for what may have come back. What a search has found is searched for until it is gone.
+func (c *Core) isSought(k *Registered, s scope) bool {
+	return c.found.sought[s] || k.Recurs && !c.matters(s) && len(c.found.observed[s.ns][s.kind]) > 0
 }
 
 // interest returns the desired resources of a scope; for a selective kind, also the settings in the journal.

@@ -20,16 +20,19 @@ import (
 // Kind and Kind6 are the kinds iptables and ip6tables. The nft backend announces its changes; the legacy one does not.
 // The addresses tell who is beside a published target.
 var (
-	Kind  = register(ipv4)
-	Kind6 = register(ipv6)
+	Kind  = register(ipv4, legacySamples)
+	Kind6 = register(ipv6, nil)
 )
 
-func register(f family) reconcile.Registered {
+// register registers the kind of a family. Samples of one kind are for both.
+func register(f family, samples *observe.Sampling) reconcile.Registered {
 	k := kind{f}
 	return reconcile.Register[Resource](f.name, k, reconcile.Capabilities[Resource]{
 		Topics:   []observe.Topic{observe.RulesetTopic, observe.AddressTopic},
 		Follows:  []observe.Topic{observe.NetconfTopic},
 		Programs: true,
+		Recurs:   true,
+		Samples:  samples,
 		Silent:   func(have Resource) bool { return !have.announced() },
 		FromID:   k.FromID,
 		Settings: k,
@@ -48,6 +51,8 @@ type family struct {
 	bits int
 	// born lists the tables of the legacy backend that are there, below /proc/net.
 	born string
+	// shape is that of the legacy backend's rules.
+	shape entryShape
 	// inet is the family's number (address_families(7)), and protocol what go-iptables calls it.
 	inet     int
 	protocol goiptables.Protocol
@@ -63,12 +68,12 @@ type family struct {
 var (
 	ipv4 = family{
 		name: "iptables", spoken: "IPv4", bits: 32, born: "ip_tables_names", inet: unix.AF_INET, protocol: goiptables.ProtocolIPv4,
-		protocolName: "ipv4", forwarding: "net/ipv4/ip_forward",
+		protocolName: "ipv4", shape: entryShape{next: 90, counters: 96}, forwarding: "net/ipv4/ip_forward",
 		loopback: "127.0.0.0/8", unreachable: "icmp-port-unreachable",
 	}
 	ipv6 = family{
 		name: "ip6tables", spoken: "IPv6", bits: 128, born: "ip6_tables_names", inet: unix.AF_INET6, protocol: goiptables.ProtocolIPv6,
-		protocolName: "ipv6", forwarding: "net/ipv6/conf/all/forwarding",
+		protocolName: "ipv6", shape: entryShape{next: 142, counters: 152}, forwarding: "net/ipv6/conf/all/forwarding",
 		loopback: "::1/128", unreachable: "icmp6-port-unreachable",
 	}
 )

@@ -36,13 +36,20 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 	return k.observeWanted(ctx, ns, query.Wanted)
 }
 
-// search finds linkd's chains where nothing is known of any.
+// search finds linkd's chains where nothing is known of any. It runs a program only if there may be some.
 func (k kind) search(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
-	v, err := k.look(ctx, ns, nil)
+	var v *view
+	err = k.in(ctx, ns, func(b *backend) error {
+		some, err := b.mayHaveOwn()
+		if err == nil && some {
+			v, err = b.look(ctx, nil)
+		}
+		return err
+	})
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil {
+	if err != nil || v == nil {
 		return nil, err
 	}
 	for _, t := range v.tables {
@@ -75,6 +82,9 @@ func (k kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Resour
 	v, err := k.look(ctx, ns, subnets)
 	if err != nil {
 		return nil, err
+	}
+	if v.around.Legacy || v.around.Other != "" {
+		legacyUsers.note(ns.Name)
 	}
 	for _, w := range wanted {
 		if t := v.table(w.table()); t.unreadable != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	goiptables "github.com/coreos/go-iptables/iptables"
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -144,7 +145,7 @@ func (b *backend) born() ([]string, error) {
 		tables, err := nftTables(b.family.inet)
 		return slices.DeleteFunc(tables, func(name string) bool { _, ours := hooks[name]; return !ours }), err
 	}
-	text, err := os.ReadFile("/proc/thread-self/net/" + b.family.born)
+	text, err := readNames("/proc/thread-self/net/" + b.family.born)
 	if errors.Is(err, os.ErrNotExist) {
 		// The module is not loaded.
 		return nil, nil
@@ -155,6 +156,43 @@ func (b *backend) born() ([]string, error) {
 		return nil, nil
 	}
 	return strings.Fields(string(text)), err
+}
+
+// readNames reads a file of a few names. The runtime's poller, which os.ReadFile goes through, costs more than the file.
+func readNames(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	// There are five tables, and their names are shorter than 32 bytes each.
+	text := make([]byte, 4096)
+	n, err := unix.Read(fd, text)
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	return text[:n], nil
+}
+
+// nftHasChain tells whether nf_tables has a chain of a family with a name of that kind.
+func nftHasChain(family int, isIt func(name string) bool) (has bool, err error) {
+	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETCHAIN, unix.NLM_F_DUMP)
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(family), Version: nl.NFNETLINK_V0})
+	err = req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
+		if len(msg) >= nl.SizeofNfgenmsg {
+			attrs, _ := observe.Attrs(msg[nl.SizeofNfgenmsg:])
+			has = isIt(unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_NAME]))
+		}
+		return !has
+	})
+	if errors.Is(err, netlink.ErrDumpInterrupted) {
+		// Somebody changes the chains just now.
+		return true, nil
+	}
+	if err != nil {
+		return has, fmt.Errorf("list the chains of nf_tables: %w", err)
+	}
+	return has, nil
 }
 
 // nftTables asks nf_tables for the names of the tables of a family.

@@ -1,0 +1,86 @@
+package observe
+
+import (
+	"encoding/binary"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// closings tells when a file is closed by somebody who had it open (inotify(7)). If the kernel has no inotify instance
+// left, it tells nothing.
+type closings struct {
+	// seen is readable when the file was closed since it was last read.
+	seen chan struct{}
+
+	path  string
+	file  *os.File
+	ended chan struct{}
+
+	mu    sync.Mutex
+	added bool
+}
+
+func watchClosings(path string) *closings {
+	c := &closings{seen: make(chan struct{}, 1), path: path, ended: make(chan struct{})}
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		close(c.ended)
+		return c
+	}
+	c.file = os.NewFile(uintptr(fd), "inotify")
+	c.add()
+	go c.read()
+	return c
+}
+
+// add begins to watch the file, if that is there and not watched yet. A file that takes its place is another one.
+func (c *closings) add() {
+	if c.file == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.added {
+		return
+	}
+	conn, err := c.file.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = conn.Control(func(fd uintptr) {
+		_, err := unix.InotifyAddWatch(int(fd), c.path, unix.IN_CLOSE)
+		c.added = err == nil
+	})
+}
+
+func (c *closings) read() {
+	defer close(c.ended)
+	buf := make([]byte, 64*unix.SizeofInotifyEvent)
+	for {
+		n, err := c.file.Read(buf)
+		if err != nil {
+			return
+		}
+		// A watch of a file, not of a directory: no event has a name.
+		for at := 0; at+unix.SizeofInotifyEvent <= n; at += unix.SizeofInotifyEvent {
+			if binary.NativeEndian.Uint32(buf[at+4:])&unix.IN_IGNORED != 0 {
+				c.mu.Lock()
+				c.added = false
+				c.mu.Unlock()
+			}
+		}
+		select {
+		case c.seen <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (c *closings) close() {
+	if c.file != nil {
+		c.file.Close()
+	}
+	<-c.ended
+}
