@@ -37,54 +37,86 @@ type splitter struct {
 	comment func(text string)
 }
 
-// next is the next line that has words, or io.EOF.
+// next is the next line that has words, or io.EOF. The words are parts of one text, as far as they are printed as they are: there
+// may be 900,000 lines.
 func (s *splitter) next() (line []string, err error) {
-	var word strings.Builder
-	inWord, quoted, escaped := false, false, false
-	end := func() {
-		if inWord {
-			line = append(line, word.String())
-			word.Reset()
-			inWord = false
-		}
-	}
 	for {
-		c, err := s.from.ReadByte()
-		if err != nil {
-			if quoted && errors.Is(err, io.EOF) {
-				err = errQuote
-			}
-			if end(); line != nil && errors.Is(err, io.EOF) {
-				err = nil
-			}
+		text, err := s.from.ReadString('\n')
+		if err != nil && (text == "" || !errors.Is(err, io.EOF)) {
+			return nil, err
+		}
+		if line, err = s.split(text); len(line) > 0 || err != nil {
 			return line, err
 		}
+	}
+}
+
+// usualWords is about how many words a line has.
+const usualWords = 24
+
+// split splits a line, and what a quote goes on over.
+func (s *splitter) split(text string) (line []string, err error) {
+	for rest := text; ; {
+		rest = strings.TrimLeft(rest, " \t\n")
 		switch {
-		case escaped:
-			word.WriteByte(c)
-			escaped = false
-		case quoted && c == '\\':
-			escaped = true
-		case c == '"':
-			quoted = !quoted
-			inWord = true
-		case quoted:
-			word.WriteByte(c)
-		case c == '#' && len(line) == 0 && !inWord:
-			rest, err := s.from.ReadString('\n')
-			if err != nil && !errors.Is(err, io.EOF) {
-				return nil, err
+		case rest == "":
+			return line, nil
+		case rest[0] == '#' && len(line) == 0:
+			s.comment(strings.TrimSuffix(rest, "\n"))
+			return nil, nil
+		}
+		if line == nil {
+			line = make([]string, 0, usualWords)
+		}
+		end := strings.IndexAny(rest, " \t\n\"")
+		if end < 0 {
+			return append(line, rest), nil
+		}
+		if rest[end] != '"' {
+			line, rest = append(line, rest[:end]), rest[end:]
+			continue
+		}
+		var word string
+		if word, rest, err = s.quoted(rest); err != nil {
+			return line, err
+		}
+		line = append(line, word)
+	}
+}
+
+// quoted is the word at the beginning of a text, of which at least a part is quoted, and what comes after it.
+func (s *splitter) quoted(text string) (word, rest string, err error) {
+	if whole, after, closed := strings.Cut(text[1:], `"`); text[0] == '"' && closed && !strings.Contains(whole, `\`) &&
+		(after == "" || strings.IndexByte(" \t\n", after[0]) >= 0) {
+		return whole, after, nil
+	}
+	var b strings.Builder
+	quoted, escaped := false, false
+	for {
+		for i := range len(text) {
+			switch c := text[i]; {
+			case escaped:
+				b.WriteByte(c)
+				escaped = false
+			case quoted && c == '\\':
+				escaped = true
+			case c == '"':
+				quoted = !quoted
+			case !quoted && (c == ' ' || c == '\t' || c == '\n'):
+				return b.String(), text[i:], nil
+			default:
+				b.WriteByte(c)
 			}
-			s.comment("#" + strings.TrimSuffix(rest, "\n"))
-		case c == ' ' || c == '\t':
-			end()
-		case c == '\n':
-			if end(); line != nil {
-				return line, nil
-			}
-		default:
-			word.WriteByte(c)
-			inWord = true
+		}
+		if !quoted {
+			return b.String(), "", nil
+		}
+		text, err = s.from.ReadString('\n')
+		switch {
+		case text == "" && errors.Is(err, io.EOF):
+			return "", "", errQuote
+		case err != nil && !errors.Is(err, io.EOF):
+			return "", "", err
 		}
 	}
 }

@@ -35,6 +35,8 @@ func TestWords(t *testing.T) {
 		"-A X --comment \"two\n-A LINKD-X\" -j Y\nCOMMIT": {{"-A", "X", "--comment", "two\n-A LINKD-X", "-j", "Y"}, {"COMMIT"}},
 		`-o a#b -m comment --comment #1`:                  {{"-o", "a#b", "-m", "comment", "--comment", "#1"}},
 		"# without an end":                                nil,
+		"-A X a\"b c\"d\t\"e\"\"f\" \"g\\\"\n\" \n":       {{"-A", "X", "ab cd", "ef", "g\"\n"}},
+		"*nat\n# \"\n \t\n:X - [0:0]":                     {{"*nat"}, {":X", "-", "[0:0]"}},
 	} {
 		have, err := words(text)
 		if err != nil {

@@ -101,25 +101,26 @@ func (r Rule) text() string { return join(r.Args) }
 
 // foundRule takes the mark out of a rule that iptables-save has printed (no mark of linkd's has a line feed in it: said
 // again in a script, what follows that would be a line of its own), and writes what the C library has its own ways
-// for as linkd does: the last 32 bits of some IPv6 addresses (inet_ntop(3)), and protocols by what /etc/protocols says.
+// for as linkd does: the last 32 bits of some IPv6 addresses (inet_ntop(3)), and protocols by what /etc/protocols says. The
+// rule takes args over.
 func foundRule(counters string, args []string) Rule {
-	r := Rule{Counters: counters, Args: make([]string, 0, len(args))}
+	r := Rule{Counters: counters, Args: args[:0]}
+	before := ""
 	for i := 0; i < len(args); i++ {
 		if r.Mark == "" && i+3 < len(args) && args[i] == "-m" && args[i+1] == "comment" && args[i+2] == "--comment" &&
 			strings.HasPrefix(args[i+3], ownMark) && !strings.ContainsFunc(args[i+3], unicode.IsControl) {
-			r.Mark = args[i+3]
+			r.Mark, before = args[i+3], ""
 			i += 3
 			continue
 		}
 		word := args[i]
-		if i > 0 {
-			switch args[i-1] {
-			case "-s", "-d", "--ctorigsrc", "--ctorigdst", "--ctreplsrc", "--to-destination":
-				word = addressAsWritten(word)
-			case "-p":
-				word = protocolName(word)
-			}
+		switch before {
+		case "-s", "-d", "--ctorigsrc", "--ctorigdst", "--ctreplsrc", "--to-destination":
+			word = addressAsWritten(word)
+		case "-p":
+			word = protocolName(word)
 		}
+		before = args[i]
 		r.Args = append(r.Args, word)
 	}
 	return r
@@ -127,6 +128,10 @@ func foundRule(counters string, args []string) Rule {
 
 // addressAsWritten is an address, a network, or an address and a port, as linkd writes it.
 func addressAsWritten(word string) string {
+	if strings.Count(word, ":") < 2 {
+		// There is one way to write IPv4.
+		return word
+	}
 	if p, err := netip.ParsePrefix(word); err == nil {
 		return p.String()
 	}
