@@ -9,7 +9,7 @@ import (
 )
 
 // erased is a kind with its capabilities, for resources of any type. Of what a kind cannot do it says so, or does nothing;
-// prior, fill, fromID, connect, and what is of Fetching, are for kinds that can.
+// prior, fill, fromID, connect, announce, and what is of Fetching, are for kinds that can.
 type erased interface {
 	Kind[spec.Resource]
 	sample() spec.Resource
@@ -43,7 +43,11 @@ type erased interface {
 	advice(have spec.Resource) string
 	shownResources(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
 	show(doc *spec.Document, found []spec.Resource, kept JournalLookup)
-	health(want, have spec.Resource) (remark, problem string)
+	health(want, have spec.Resource) Condition
+	announces() bool
+	readiness(want, have spec.Resource) Readiness
+	announce(ctx context.Context, ns *observe.NS, have []spec.Resource) error
+	carries(have spec.Resource) Readiness
 }
 
 // adapter turns resources of one type into spec.Resource and back.
@@ -236,9 +240,29 @@ func (a adapter[R]) show(doc *spec.Document, found []spec.Resource, kept Journal
 	}
 }
 
-func (a adapter[R]) health(want, have spec.Resource) (remark, problem string) {
+func (a adapter[R]) health(want, have spec.Resource) Condition {
 	if a.can.Health == nil {
-		return "", ""
+		return Condition{}
 	}
 	return a.can.Health(want.(R), have.(R))
+}
+
+func (a adapter[R]) announces() bool { return a.can.Announcing != nil }
+
+func (a adapter[R]) readiness(want, have spec.Resource) Readiness {
+	if a.can.Announcing == nil {
+		return Never
+	}
+	return a.can.Announcing.Readiness(want.(R), have.(R))
+}
+
+func (a adapter[R]) announce(ctx context.Context, ns *observe.NS, have []spec.Resource) error {
+	return a.can.Announcing.Announce(ctx, ns, specialise[R](have))
+}
+
+func (a adapter[R]) carries(have spec.Resource) Readiness {
+	if a.can.Carries == nil {
+		return Ready
+	}
+	return a.can.Carries(have.(R))
 }

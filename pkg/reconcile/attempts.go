@@ -21,6 +21,9 @@ type attempts struct {
 	until        time.Time
 	verdict      Verdict
 	undoneBy     string
+	// renewAt is when it is made again, after the kernel has given it up, and renewals how often it was.
+	renewAt  time.Time
+	renewals int
 }
 
 const (
@@ -133,6 +136,10 @@ type verdicts struct {
 	wasOK map[spec.ID]bool
 	// notOK are those that are not as wanted.
 	notOK idSet
+	// awaited are those that need only a moment to be of use.
+	awaited map[spec.ID]bool
+	// unannounced are the resources of which the neighbours have to be told.
+	unannounced map[spec.ID]bool
 	// failed is how those stood when that was last decided that had failed, or could not be tried.
 	failed map[spec.ID]Verdict
 	rows   rows
@@ -141,7 +148,7 @@ type verdicts struct {
 func newVerdicts() verdicts {
 	return verdicts{
 		verdictOf: map[spec.ID]Verdict{}, attempts: map[spec.ID]*attempts{}, postponed: map[spec.ID]*attempts{}, changes: map[spec.ID]int{},
-		wasOK: map[spec.ID]bool{}, notOK: newIDSet(),
+		wasOK: map[spec.ID]bool{}, notOK: newIDSet(), awaited: map[spec.ID]bool{}, unannounced: map[spec.ID]bool{},
 		failed: map[spec.ID]Verdict{},
 	}
 }
@@ -150,6 +157,7 @@ func newVerdicts() verdicts {
 func (v *verdicts) forget(id spec.ID) {
 	delete(v.attempts, id)
 	delete(v.wasOK, id)
+	delete(v.awaited, id)
 	delete(v.verdictOf, id)
 	v.notOK.remove(id)
 	delete(v.failed, id)

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type comparison struct {
 	missing    func(ns string) error                 // why a namespace cannot be looked at
 	lookErrors map[scope]error                       // scopes that could not be looked at
 	held       func(id spec.ID) (v Verdict, is bool) // what is not to be tried now, and why
+	dueRenewal func(id spec.ID) bool                 // whether the time has come to make anew what is of no use
 	ready      func(r spec.Resource) bool            // whether all is known that a found resource depends on
 	// surveyed tells whether all is known that an op may end somewhere; if not, its resource waits for that.
 	surveyed func(id spec.ID, at lookout) bool
@@ -36,8 +38,10 @@ type comparison struct {
 	makers   map[string]spec.ID
 	ops      map[spec.ID]*Op
 	verdicts map[spec.ID]Verdict
-	settled  map[spec.ID]bool
-	remember []journalChange
+	// conditions are those of what is as wanted.
+	conditions map[spec.ID]Condition
+	settled    map[spec.ID]bool
+	remember   []journalChange
 	// takenFrom is what has been fetched, by its home, once somebody asks, and renamed what only gets another name.
 	takenFrom map[spec.ID]spec.Resource
 	renamed   map[spec.ID]bool
@@ -69,6 +73,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.makers = map[string]spec.ID{}
 	c.ops = map[spec.ID]*Op{}
 	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
+	c.conditions = map[spec.ID]Condition{}
 	c.settled = map[spec.ID]bool{}
 	c.inTheWay = map[scope]map[spec.ID]bool{}
 	c.unready = map[spec.ID]bool{}
@@ -169,7 +174,13 @@ func (c *comparison) compare(w *wanted) {
 	if have != nil {
 		op.Want, op.Because = c.fillUnmanaged(kind, w.Resource, have)
 		if op.Why = kind.Diff(op.Want, have); len(op.Why) == 0 {
-			c.converged(kind, w.Resource, have)
+			condition := c.converged(kind, w.Resource, have)
+			if !condition.Renew || !c.dueRenewal(id) || !c.claimed(kind, have) {
+				return
+			}
+			op.Verb, op.Because = Replace, condition.Reason
+			c.ops[id] = op
+			c.verdicts[id] = Verdict{State: OK}
 			return
 		}
 		op.Verb = Update
@@ -192,20 +203,18 @@ func (c *comparison) compare(w *wanted) {
 	c.verdicts[id] = Verdict{State: OK}
 }
 
-// converged notes what the journal should know of a resource that is as wanted.
-func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
+// converged notes what the journal should know of a resource that is as wanted, and returns whether it is of use.
+func (c *comparison) converged(kind *Registered, want, have spec.Resource) (condition Condition) {
 	id := want.ID()
-	remark, problem := kind.health(want, have)
-	c.verdicts[id] = Verdict{OK, remark}
-	if problem != "" {
-		c.verdicts[id] = Verdict{Failed, problem}
-	}
+	condition = kind.health(want, have)
+	condition.State = cmp.Or(condition.State, OK)
+	c.verdicts[id], c.conditions[id] = condition.Verdict, condition
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
 	print, _ := kind.fingerprint(have)
 	wrote, setting := kind.before(want, want)
 	switch {
 	case setting && remembered && (!e.Set || e.Wrote == wrote && e.Earlier == ""):
-		return
+		return condition
 	case setting:
 		// It is as wanted without linkd's doing. When somebody changes it and linkd corrects that, this is what it was,
 		// unless it came with what linkd took over: then it is as if it had been set when that was made.
@@ -218,13 +227,14 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 		c.changeJournal(id, func(j *Journal) {
 			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote})
 		})
-		return
+		return condition
 	case !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print):
-		return
+		return condition
 	}
 	_, fetched := fetchedFrom(want)
 	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched}
 	c.changeJournal(id, func(j *Journal) { j.Put(id, e) })
+	return condition
 }
 
 func verdictOf(err error) Verdict {

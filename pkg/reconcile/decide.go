@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -133,7 +134,7 @@ func (c *Core) compare(todo workset) {
 	defer func() { c.releaseNext(dropped) }()
 	cmp := &comparison{
 		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.stood, want: want,
-		found: c.found.observed, missing: c.missing, lookErrors: c.found.lookErrors, held: c.held,
+		found: c.found.observed, missing: c.missing, lookErrors: c.found.lookErrors, held: c.held, dueRenewal: c.dueRenewal,
 		journal: c.journal, partial: c.desired.partial, identity: c.identity, workset: &todo, ready: c.ready, surveyed: c.surveyor(),
 	}
 	ops, verdicts := cmp.run()
@@ -156,6 +157,7 @@ func (c *Core) compare(todo workset) {
 		}
 		maps.Copy(c.found.inTheWay[s], ids)
 	}
+	c.noteConditions(verdicts, cmp.conditions)
 	c.setVerdicts(todo, cmp.unready, verdicts, ops)
 	c.enqueue(c.noteCorrections(ops))
 	c.forgetNamespaces()
@@ -202,7 +204,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 	c.wasOK[id] = true
 	delete(c.changes, id)
 	if t := c.attempts[id]; t != nil {
-		t.failures, t.again, t.reconsidered = 0, false, 0
+		t.failures, t.again, t.reconsidered, t.renewals, t.renewAt = 0, false, 0, 0, time.Time{}
 		if len(t.corrections) == 0 {
 			delete(c.attempts, id)
 		}
@@ -212,6 +214,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 // forgetVerdict forgets how something stood that nobody wants, and of which nothing is left.
 func (c *Core) forgetVerdict(id spec.ID) {
 	c.notOK.remove(id)
+	delete(c.awaited, id)
 	delete(c.verdictOf, id)
 	delete(c.changes, id)
 	delete(c.failed, id)

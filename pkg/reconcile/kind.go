@@ -96,10 +96,12 @@ type Capabilities[R spec.Resource] struct {
 	// Show writes in the files' own language what was found in one namespace, so that a file with it changes nothing but
 	// marks. It says nothing of what is there by itself, unless it is kept; it leaves out what cannot be said, with a remark.
 	Show func(doc *spec.Document, found []R, kept JournalLookup)
-	// Health says of a found resource that is as wanted what there is to say of it besides. A problem makes the resource
-	// failed: it is of no use, and nothing that linkd might do would help. A remark is for the user, about something that
-	// keeps it from working and that is not for linkd to change.
-	Health func(want, have R) (remark, problem string)
+	// Health says of a found resource that is as wanted whether it is of use.
+	Health func(want, have R) Condition
+	// Announcing is for a kind whose resources have to be announced to neighbours.
+	Announcing Announcing[R]
+	// Carries tells of a found resource whether what is reached through it (spec.Relations.ReachedBy) can be; nil is always.
+	Carries func(have R) Readiness
 }
 
 // Lookup is the capability of a kind of which a few resources can be looked at without a list of all, of which there may be a

@@ -68,6 +68,7 @@ func (c *Core) carriedOut(r *Result) {
 		if err == nil {
 			c.plan.done++
 			c.changes[t.op.ID()]++
+			c.noteReach(t.op)
 			if t.op.forget {
 				// What it was a setting of may go home now.
 				for _, need := range t.op.Have.Needs() {

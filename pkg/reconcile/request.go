@@ -7,7 +7,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Request is what the core asks to have done in one namespace, or with a change of several: a look, or a few ops. It is
+// Request is what the core asks to have done in one namespace, or with a change of several: a look, a few ops, or a few
+// announcements. It is
 // answered by one Result. Two requests that are outstanding at the same time never concern the same lane of a namespace.
 type Request struct {
 	ID int
@@ -16,6 +17,8 @@ type Request struct {
 	Look []Scope
 	// Ops are to be carried out one after the other.
 	Ops []*Job
+	// Announce is what to announce to neighbours; nil for a request that does something else.
+	Announce *Announcement
 
 	lanes      []*lane
 	tasks      []*task
@@ -55,7 +58,8 @@ type Job struct {
 // Result answers a request.
 type Result struct {
 	Request *Request
-	// Location is that of the namespace that was looked at; Err is why it could not be.
+	// Location is that of the namespace that was looked at; Err is why it could not be, or why nothing could be
+	// announced.
 	Location observe.Location
 	Err      error
 	// observations is what was found, and blind are the kinds that could not be looked at.
@@ -69,5 +73,8 @@ type Result struct {
 	session *observe.Session
 }
 
-// looks tells whether nothing is changed by the request: it is one to look, or there is none.
+// looks tells whether nothing is changed by the request: it is one to look or to announce, or there is none.
 func (r *Request) looks() bool { return r == nil || r.Ops == nil }
+
+// isLook tells whether it is a request to look.
+func (r *Request) isLook() bool { return r.Ops == nil && r.Announce == nil }

@@ -18,13 +18,16 @@ func (c *Core) Done(r *Result) {
 	} else {
 		free.prompt++
 	}
-	if req.Ops != nil {
+	switch {
+	case req.Ops != nil:
 		c.carriedOut(r)
-	} else {
+	case req.Announce != nil:
+		c.noteAnnounced(r)
+	default:
 		c.looked(r)
 	}
 	for _, l := range req.lanes {
-		if req.Ops == nil {
+		if req.isLook() {
 			delete(c.plan.unseen, l)
 		}
 		c.free(l)

@@ -81,7 +81,7 @@ func (c *Core) markLate(r *Request) {
 	for _, l := range r.lanes {
 		// A look at it waits for the request, and nothing waits for that.
 		c.plan.unqueue(l)
-		if r.Ops == nil {
+		if r.isLook() {
 			l.late = true
 			delete(c.plan.unseen, l)
 		}

@@ -45,8 +45,12 @@ func (w *Worker) Do(ctx context.Context, session *observe.Session, r *Request) *
 		// What the namespaces call each other can be told only of those that are open together.
 		session, out.session = w.World.Shared(), nil
 	}
-	if r.Ops == nil {
+	if r.isLook() {
 		w.look(ctx, session, out)
+		return out
+	}
+	if r.Announce != nil {
+		w.announce(ctx, session, out)
 		return out
 	}
 	start := time.Now()

@@ -26,6 +26,7 @@ func Key() spec.Key {
 				}
 				a := e.resource(c.NS, c.Device)
 				a.Adopt = c.Adopt
+				a.Quiet = !spec.ValueOr(e.Announce, !c.Quiet)
 				c.Add(a)
 				c.Later(func() { a.refer(c.All()) })
 			}
@@ -68,6 +69,7 @@ type entry struct {
 	Metric        *uint32        `yaml:"metric" doc:"of the route to the subnet"`
 	ValidLft      *Lifetime      `yaml:"valid_lft" doc:"for how many seconds the address is there"`
 	PreferredLft  *Lifetime      `yaml:"preferred_lft" doc:"for how many seconds it is the source of new connections; at most valid_lft"`
+	Announce      *bool          `yaml:"announce" absent:"as the end says" doc:"announce the address to its neighbours when linkd has added it (gratuitous ARP, unsolicited neighbour advertisement)"`
 	Source        spec.Source
 
 	broadcast *netip.Addr

@@ -24,7 +24,9 @@ func register() reconcile.Registered {
 		Lookup:    kind{},
 		Ownership: reconcile.Ownership[*Address]{Adopts: kind{}.ComesWith},
 		Show:      kind{}.Show,
-		Health:    func(_, have *Address) (remark, problem string) { return "", have.problem() },
+		Health:    health,
+
+		Announcing: announcing{},
 	}
 	switch {
 	case !observe.KernelIs(5, 18):
@@ -43,7 +45,7 @@ func (kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*
 	if err != nil {
 		return nil, err
 	}
-	return list(ns, unix.AF_UNSPEC, 0, links.NameOf, query.Memory)
+	return list(ns, unix.AF_UNSPEC, 0, links.ByIndex, query.Memory)
 }
 
 // Owned implements reconcile.Kind.
@@ -171,6 +173,12 @@ func makeOn(ns *observe.NS, want *Address, index int) (made *Address, err error)
 		return nil, nil
 	}
 	made.NS, made.Dev, made.index = ns.Name, want.Dev, index
+	flags, err := ns.Flags(want.Dev)
+	if err != nil || flags&unix.IFF_RUNNING == 0 {
+		// Only a list tells what the device lacks.
+		return nil, nil
+	}
+	made.device = (uint32(flags) | unix.IFF_LOWER_UP) & deviceFlags
 	return made, nil
 }
 

@@ -37,7 +37,7 @@ func On(ctx context.Context, ns *observe.NS) (map[string][]netip.Prefix, error) 
 	if err != nil {
 		return nil, err
 	}
-	found, err := list(ns, unix.AF_UNSPEC, 0, links.NameOf, nil)
+	found, err := list(ns, unix.AF_UNSPEC, 0, links.ByIndex, nil)
 	on := map[string][]netip.Prefix{}
 	for _, a := range found {
 		on[a.Dev] = append(on[a.Dev], a.Prefix)
