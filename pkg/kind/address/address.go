@@ -48,7 +48,13 @@ type Address struct {
 	// down.
 	referred, reachedBy []spec.ID
 	onDown              bool
+	// rank is its place in the file's list for the device. ordered: that has others of its subnet, and after is the one that
+	// has to be added before it.
+	rank    int
+	ordered bool
+	after   []spec.ID
 	found
+	place
 }
 
 // found is what only the kernel can say of an address.
@@ -86,7 +92,7 @@ func (a *Address) Origin() spec.Source { return a.Source }
 
 // Relations implements spec.Resource.
 func (a *Address) Relations() spec.Relations {
-	return spec.Relations{StaysBehind: !a.byKernelAgain(), ReachedBy: a.reachedBy}
+	return spec.Relations{StaysBehind: !a.byKernelAgain(), ReachedBy: a.reachedBy, After: a.after}
 }
 
 // byKernel tells whether the kernel made the address by itself.

@@ -20,7 +20,7 @@ func health(want, have *Address) reconcile.Condition {
 		c.Renew = true
 		return c
 	case !have.Tentative:
-		return reconcile.Condition{}
+		return condition(reconcile.OK, have.place.remark())
 	case have.device&unix.IFF_UP == 0 && want.onDown:
 		return condition(reconcile.OK, "not usable while "+want.Dev+" is down, as the file has it")
 	case have.device&unix.IFF_UP == 0:

@@ -45,7 +45,7 @@ func (kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*
 	if err != nil {
 		return nil, err
 	}
-	return list(ns, unix.AF_UNSPEC, 0, links.ByIndex, query.Memory)
+	return list(ns, unix.AF_UNSPEC, 0, links.ByIndex, query)
 }
 
 // Owned implements reconcile.Kind.
@@ -58,6 +58,9 @@ func (k kind) Diff(want, have *Address) []reconcile.Field {
 	fs := difference(want, have)
 	if k.ComesWith(want, have) && !k.Owned(have) {
 		fs.Differ("mark", "", "linkd")
+	}
+	if have.behind.IsValid() {
+		fs.Differ("position", "before "+have.behind.String(), "behind "+have.behind.String())
 	}
 	return fs
 }
@@ -174,8 +177,8 @@ func makeOn(ns *observe.NS, want *Address, index int) (made *Address, err error)
 	}
 	made.NS, made.Dev, made.index = ns.Name, want.Dev, index
 	flags, err := ns.Flags(want.Dev)
-	if err != nil || flags&unix.IFF_RUNNING == 0 {
-		// Only a list tells what the device lacks.
+	if err != nil || flags&unix.IFF_RUNNING == 0 || want.ordered {
+		// Only a list tells what the device lacks, and where the address stands.
 		return nil, nil
 	}
 	made.device = (uint32(flags) | unix.IFF_LOWER_UP) & deviceFlags
@@ -184,7 +187,7 @@ func makeOn(ns *observe.NS, want *Address, index int) (made *Address, err error)
 
 // Update implements reconcile.Kind. The kernel takes what a message leaves out for its default, so what is not managed
 // is said as it was found.
-func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error {
+func (kind) Update(ctx context.Context, ns *observe.NS, want, have *Address) error {
 	whole := *want
 	whole.NoDAD = cmp.Or(want.NoDAD, have.NoDAD)
 	whole.NoPrefixRoute = cmp.Or(want.NoPrefixRoute, have.NoPrefixRoute)
@@ -193,7 +196,10 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error
 	whole.PreferredLft = cmp.Or(want.PreferredLft, have.PreferredLft)
 	whole.flags = have.flags
 	return OnDevice(ns, want.Dev, func(index int) error {
-		return ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE))
+		if err := ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE)); err != nil || !have.behind.IsValid() {
+			return err
+		}
+		return reorder(ctx, ns, have, index)
 	})
 }
 

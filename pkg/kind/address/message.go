@@ -81,19 +81,21 @@ func familyOf(ip netip.Addr) int {
 
 // listOn lists the addresses of a's family on a's device.
 func listOn(ns *observe.NS, a *Address, index int) ([]*Address, error) {
-	return list(ns, familyOf(a.Prefix.Addr()), index, func(int) *observe.Link { return &observe.Link{Name: a.Dev} }, nil)
+	on := func(int) *observe.Link { return &observe.Link{Name: a.Dev} }
+	return list(ns, familyOf(a.Prefix.Addr()), index, on, reconcile.Query[*Address]{})
 }
 
 // deviceFlags are the flags of a device that say whether its addresses can be of use, and be announced.
 const deviceFlags = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING | unix.IFF_NOARP | unix.IFF_LOOPBACK | unix.IFF_POINTOPOINT
 
-// list lists addresses: index 0 is all devices.
-func list(ns *observe.NS, family, index int, linkAt func(index int) *observe.Link, memory *reconcile.Memory) ([]*Address, error) {
+// list lists addresses as the kernel orders them: index 0 is all devices.
+func list(ns *observe.NS, family, index int, linkAt func(index int) *observe.Link, query reconcile.Query[*Address]) ([]*Address, error) {
 	msgs, err := dump(ns, family, index)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*Address, 0, len(msgs))
+	found, by := make([]*Address, 0, len(msgs)), make([][]byte, 0, len(msgs))
+	recalled := map[*Address]bool{}
 	for _, msg := range msgs {
 		at := int(nl.DeserializeIfAddrmsg(msg).Index)
 		link := linkAt(at)
@@ -105,17 +107,28 @@ func list(ns *observe.NS, family, index int, linkAt func(index int) *observe.Lin
 			a := r.(*Address)
 			return a.Dev == link.Name && a.device == link.Flags&deviceFlags
 		}
-		if a, known := memory.Recall(msg, holds).(*Address); known {
-			found = append(found, a)
+		a, known := query.Memory.Recall(msg, holds).(*Address)
+		if !known {
+			if a, err = parse(msg); err != nil {
+				return nil, err
+			}
+			a.NS, a.Dev, a.index, a.device = ns.Name, link.Name, at, link.Flags&deviceFlags
+		}
+		recalled[a] = known
+		found, by = append(found, a), append(by, msg)
+	}
+	at := places(found, query.Wanted)
+	for i, a := range found {
+		if recalled[a] && a.place.equal(at[a]) {
 			continue
 		}
-		a, err := parse(msg)
-		if err != nil {
-			return nil, err
+		if recalled[a] {
+			// Others may be reading it.
+			moved := *a
+			found[i] = &moved
 		}
-		a.NS, a.Dev, a.index, a.device = ns.Name, link.Name, at, link.Flags&deviceFlags
-		memory.Keep(msg, a)
-		found = append(found, a)
+		found[i].place = at[a]
+		query.Memory.Keep(by[i], found[i])
 	}
 	return found, nil
 }
