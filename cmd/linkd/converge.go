@@ -21,8 +21,11 @@ import (
 const garbageLimit = 256 << 20
 
 // tentativePause is how long apply waits, unasked, for what only needs a moment: an IPv6 address is tentative for up
-// to two seconds (RFC 4862, 5.4), and until then no route can have it as its source.
-const tentativePause = 3 * time.Second
+// to two seconds (RFC 4862, 5.4), and until then nothing can use it. tentativeLook is how often it looks meanwhile.
+const (
+	tentativePause = 3 * time.Second
+	tentativeLook  = 50 * time.Millisecond
+)
 
 // applyDesired converges what is desired; again tells what that is when templates have come to stand for others, and is nil where
 // there are none. Beside says what to do where a daemon runs.
@@ -90,16 +93,20 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 		status := engine.Status(nil)
 		next, retry := engine.NextTry()
 		limit := wait
-		if engine.Retrying() {
+		awaits := engine.AwaitsMoment()
+		if awaits || engine.Retrying() {
 			limit = max(wait, tentativePause)
 		}
 		left := limit - time.Since(start)
-		if status.State == reconcile.Converged || left <= 0 || ctx.Err() != nil {
+		if status.State == reconcile.Converged && !awaits || left <= 0 || ctx.Err() != nil {
 			return status, nil
 		}
 		pause := left
 		if retry {
 			pause = min(pause, time.Until(next))
+		}
+		if awaits {
+			pause = min(pause, tentativeLook)
 		}
 		timer := time.NewTimer(max(0, pause))
 		select {
@@ -118,6 +125,7 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 				engine.WantTemplates(desired, desired.Unknown == nil)
 			}
 		case <-timer.C:
+			engine.LookAtAwaited()
 		}
 		timer.Stop()
 	}

@@ -55,7 +55,7 @@ func (ns *NS) whyNoIPv6(dev string) string {
 // hasIPv6 reports whether the kernel has IPv6. One without it answers no request of that family
 // (rtnetlink_rcv_msg in net/core/rtnetlink.c).
 func (ns *NS) hasIPv6() (bool, error) {
-	_, err := ns.netconfOfAll(unix.AF_INET6)
+	_, err := ns.netconf(unix.AF_INET6, netconfAll)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
 		return false, nil
 	}

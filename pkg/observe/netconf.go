@@ -26,8 +26,11 @@ func (h netconfHeader) Serialize() []byte { return h[:] }
 // Forwards reports whether the namespace forwards packets of a family (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding). It
 // is true for a family that the kernel does not have, for then no setting is in the way. The file below /proc/sys says the
 // same, but to open that takes the longer the more namespaces there are (proc_sys_compare in fs/proc/proc_sysctl.c).
-func (ns *NS) Forwards(family uint8) (bool, error) {
-	msgs, err := ns.netconfOfAll(family)
+func (ns *NS) Forwards(family uint8) (bool, error) { return ns.InterfaceForwards(family, netconfAll) }
+
+// InterfaceForwards reports the same of what comes in by the interface with that index (net.ipv6.conf.DEV.forwarding).
+func (ns *NS) InterfaceForwards(family uint8, index int) (bool, error) {
+	msgs, err := ns.netconf(family, index)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) {
 		return true, nil
 	}
@@ -49,11 +52,10 @@ func (ns *NS) Forwards(family uint8) (bool, error) {
 	return forwards, err
 }
 
-// netconfOfAll asks for the settings of a family that net.ipv4.conf.all, or its like, has.
-func (ns *NS) netconfOfAll(family uint8) ([][]byte, error) {
+// netconf asks for the settings of a family that the interface with that index has.
+func (ns *NS) netconf(family uint8, index int) ([][]byte, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETNETCONF, 0)
 	req.AddData(netconfHeader{family})
-	all := int32(netconfAll)
-	req.AddData(nl.NewRtAttr(netconfIfindex, nl.Uint32Attr(uint32(all))))
+	req.AddData(nl.NewRtAttr(netconfIfindex, nl.Uint32Attr(uint32(int32(index)))))
 	return ns.Request(req, unix.RTM_NEWNETCONF)
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // erased is a kind with its capabilities, for resources of any type. Methods of a capability that the kind lacks say
-// so or do nothing, except prior, fill, fromID, connect and the methods of Fetching: call these only for kinds with
-// the capability.
+// so or do nothing, except prior, fill, fromID, connect, announce and the methods of Fetching: call these only for kinds
+// with the capability.
 type erased interface {
 	Kind[spec.Resource]
 	sample() spec.Resource
@@ -44,7 +44,11 @@ type erased interface {
 	advice(have spec.Resource) string
 	shownResources(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
 	show(doc *spec.Document, found []spec.Resource, kept JournalLookup)
-	health(want, have spec.Resource) (remark, problem string)
+	health(want, have spec.Resource) Condition
+	announces() bool
+	readiness(want, have spec.Resource) Readiness
+	announce(ctx context.Context, ns *observe.NS, have []spec.Resource) error
+	carries(have spec.Resource) Readiness
 }
 
 // adapter converts the methods of a kind for resources of type R into methods for spec.Resource.
@@ -237,9 +241,29 @@ func (a adapter[R]) show(doc *spec.Document, found []spec.Resource, kept Journal
 	}
 }
 
-func (a adapter[R]) health(want, have spec.Resource) (remark, problem string) {
+func (a adapter[R]) health(want, have spec.Resource) Condition {
 	if a.can.Health == nil {
-		return "", ""
+		return Condition{}
 	}
 	return a.can.Health(want.(R), have.(R))
+}
+
+func (a adapter[R]) announces() bool { return a.can.Announcing != nil }
+
+func (a adapter[R]) readiness(want, have spec.Resource) Readiness {
+	if a.can.Announcing == nil {
+		return Never
+	}
+	return a.can.Announcing.Readiness(want.(R), have.(R))
+}
+
+func (a adapter[R]) announce(ctx context.Context, ns *observe.NS, have []spec.Resource) error {
+	return a.can.Announcing.Announce(ctx, ns, specialise[R](have))
+}
+
+func (a adapter[R]) carries(have spec.Resource) Readiness {
+	if a.can.Carries == nil {
+		return Ready
+	}
+	return a.can.Carries(have.(R))
 }

@@ -21,6 +21,9 @@ type attempts struct {
 	until        time.Time
 	verdict      Verdict
 	causedBy     string
+	// renewAt is when a resource that the kernel has given up is made again, and renewals how often it was.
+	renewAt  time.Time
+	renewals int
 }
 
 const (
@@ -134,6 +137,10 @@ type verdicts struct {
 	wasOK map[spec.ID]bool
 	// notOK are the resources that are not as desired.
 	notOK idSet
+	// awaited are the resources that will work in a moment.
+	awaited map[spec.ID]bool
+	// unannounced are the resources that linkd has to announce to neighbours.
+	unannounced map[spec.ID]bool
 	// failed are the last verdicts of resources that failed or were blocked.
 	failed map[spec.ID]Verdict
 	rows   rows
@@ -142,7 +149,7 @@ type verdicts struct {
 func newVerdicts() verdicts {
 	return verdicts{
 		verdictOf: map[spec.ID]Verdict{}, attempts: map[spec.ID]*attempts{}, postponed: map[spec.ID]*attempts{}, changes: map[spec.ID]int{},
-		wasOK: map[spec.ID]bool{}, notOK: newIDSet(),
+		wasOK: map[spec.ID]bool{}, notOK: newIDSet(), awaited: map[spec.ID]bool{}, unannounced: map[spec.ID]bool{},
 		failed: map[spec.ID]Verdict{},
 	}
 }
@@ -151,6 +158,7 @@ func newVerdicts() verdicts {
 func (v *verdicts) forget(id spec.ID) {
 	delete(v.attempts, id)
 	delete(v.wasOK, id)
+	delete(v.awaited, id)
 	delete(v.verdictOf, id)
 	v.notOK.remove(id)
 	delete(v.failed, id)

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type comparison struct {
 	missing    func(ns string) error                 // why a namespace cannot be looked at
 	lookErrors map[scope]error                       // scopes that could not be looked at
 	held       func(id spec.ID) (v Verdict, is bool) // resources that must not be tried now, and their verdicts
+	dueRenewal func(id spec.ID) bool                 // whether a resource that does not work is to be made again now
 	ready      func(r spec.Resource) bool            // whether everything that an observed resource depends on is known
 	// isComplete reports whether a namespace has been looked at completely, as an op that may delete something there
 	// requires; if not, the resource waits for that look.
@@ -37,8 +39,10 @@ type comparison struct {
 	makers   map[string]spec.ID
 	ops      map[spec.ID]*Op
 	verdicts map[spec.ID]Verdict
-	settled  map[spec.ID]bool
-	remember []journalChange
+	// conditions are those of the resources that are as desired.
+	conditions map[spec.ID]Condition
+	settled    map[spec.ID]bool
+	remember   []journalChange
 	// takenFrom are the fetched resources by their origins, once fetched has been called. renamed are the resources
 	// that only get another name.
 	takenFrom map[spec.ID]spec.Resource
@@ -71,6 +75,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.makers = map[string]spec.ID{}
 	c.ops = map[spec.ID]*Op{}
 	c.verdicts = make(map[spec.ID]Verdict, len(c.want))
+	c.conditions = map[spec.ID]Condition{}
 	c.settled = map[spec.ID]bool{}
 	c.inTheWay = map[scope]map[spec.ID]bool{}
 	c.unready = map[spec.ID]bool{}
@@ -171,7 +176,13 @@ func (c *comparison) compare(w *wanted) {
 	if have != nil {
 		op.Want, op.Because = c.fillUnmanaged(kind, w.Resource, have)
 		if op.Why = kind.Diff(op.Want, have); len(op.Why) == 0 {
-			c.converged(kind, w.Resource, have)
+			condition := c.converged(kind, w.Resource, have)
+			if !condition.Renew || !c.dueRenewal(id) || !c.claimed(kind, have) {
+				return
+			}
+			op.Verb, op.Because = Replace, condition.Reason
+			c.ops[id] = op
+			c.verdicts[id] = Verdict{State: OK}
 			return
 		}
 		op.Verb = Update
@@ -194,20 +205,18 @@ func (c *comparison) compare(w *wanted) {
 	c.verdicts[id] = Verdict{State: OK}
 }
 
-// converged records in the journal that a resource is as desired.
-func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
+// converged records in the journal that a resource is as desired, and returns whether it works.
+func (c *comparison) converged(kind *Registered, want, have spec.Resource) (condition Condition) {
 	id := want.ID()
-	remark, problem := kind.health(want, have)
-	c.verdicts[id] = Verdict{OK, remark}
-	if problem != "" {
-		c.verdicts[id] = Verdict{Failed, problem}
-	}
+	condition = kind.health(want, have)
+	condition.State = cmp.Or(condition.State, OK)
+	c.verdicts[id], c.conditions[id] = condition.Verdict, condition
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
 	print, _ := kind.fingerprint(have)
 	wrote, setting := kind.before(want, want)
 	switch {
 	case setting && remembered && (!e.Set || e.Wrote == wrote && e.Earlier == ""):
-		return
+		return condition
 	case setting:
 		// The setting had the desired value before linkd wrote it. This value is restored if linkd repairs the
 		// setting later, unless the setting belongs to a resource that linkd adopted: then the value is as if linkd
@@ -221,13 +230,14 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) {
 		c.changeJournal(id, func(j *Journal) {
 			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote})
 		})
-		return
+		return condition
 	case !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print):
-		return
+		return condition
 	}
 	_, fetched := fetchedFrom(want)
 	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched}
 	c.changeJournal(id, func(j *Journal) { j.Put(id, e) })
+	return condition
 }
 
 func verdictOf(err error) Verdict {

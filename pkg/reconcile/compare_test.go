@@ -112,7 +112,8 @@ func (s situation) comparison() *comparison {
 	k := newKernel(s.have)
 	kinds := k.kinds()
 	c := &comparison{
-		kinds: map[string]*Registered{}, rank: map[*Registered]int{},
+		dueRenewal: func(spec.ID) bool { return false },
+		kinds:      map[string]*Registered{}, rank: map[*Registered]int{},
 		found: observed{}, missing: func(ns string) error { return s.missing[ns] }, lookErrors: s.lookErrors,
 		held:    func(id spec.ID) (Verdict, bool) { v, is := s.held[id]; return v, is },
 		journal: remembers(s.journal), partial: s.partial,

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -86,6 +87,9 @@ func (m *machine) result(r *Request) *Result {
 	}
 	for _, job := range r.Ops {
 		out.Errs = append(out.Errs, m.kernel.carryOut(job.Op, nil))
+	}
+	if a := r.Announce; a != nil {
+		out.Err = a.Kind.announce(context.Background(), nil, a.Have)
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -134,7 +135,7 @@ func (c *Core) compare(todo workset) {
 	defer func() { c.releaseNext(dropped) }()
 	cmp := &comparison{
 		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.lastVerdict, want: want,
-		found: c.found.observed, missing: c.missing, lookErrors: c.found.lookErrors, held: c.held,
+		found: c.found.observed, missing: c.missing, lookErrors: c.found.lookErrors, held: c.held, dueRenewal: c.dueRenewal,
 		journal: c.journal, partial: c.desired.partial, identity: c.identity, workset: &todo, ready: c.ready, isComplete: c.completeness(),
 	}
 	ops, verdicts := cmp.run()
@@ -157,6 +158,7 @@ func (c *Core) compare(todo workset) {
 		}
 		maps.Copy(c.found.inTheWay[s], ids)
 	}
+	c.noteConditions(verdicts, cmp.conditions)
 	c.setVerdicts(todo, cmp.unready, verdicts, ops)
 	c.enqueue(c.noteCorrections(ops))
 	c.forgetNamespaces()
@@ -204,7 +206,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 	c.wasOK[id] = true
 	delete(c.changes, id)
 	if t := c.attempts[id]; t != nil {
-		t.failures, t.again, t.reconsidered = 0, false, 0
+		t.failures, t.again, t.reconsidered, t.renewals, t.renewAt = 0, false, 0, 0, time.Time{}
 		if len(t.corrections) == 0 {
 			delete(c.attempts, id)
 		}
@@ -214,6 +216,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 // forgetVerdict drops the verdict of a resource that is neither desired nor left.
 func (c *Core) forgetVerdict(id spec.ID) {
 	c.notOK.remove(id)
+	delete(c.awaited, id)
 	delete(c.verdictOf, id)
 	delete(c.changes, id)
 	delete(c.failed, id)

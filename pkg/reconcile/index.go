@@ -25,6 +25,9 @@ type index struct {
 	takers       map[spec.ID]spec.ID
 	fetchedKinds map[string]bool
 
+	// reached are the wanted resources that are reached by one.
+	reached map[spec.ID][]spec.ID
+
 	want       *spec.Set
 	dependents map[spec.ID][]spec.ID
 	neededIn   map[scope][]spec.ID
@@ -37,7 +40,7 @@ func newIndex(want *spec.Set) *index {
 	x := &index{
 		byScope: map[scope][]spec.Resource{}, fromElsewhere: map[scope][]spec.ID{},
 		relevant: map[scope]bool{}, makers: map[string]spec.ID{}, takers: map[spec.ID]spec.ID{},
-		fetchedKinds: map[string]bool{}, want: want,
+		fetchedKinds: map[string]bool{}, reached: map[spec.ID][]spec.ID{}, want: want,
 	}
 	if want == nil {
 		x.want = &spec.Set{}
@@ -59,6 +62,9 @@ func newIndex(want *spec.Set) *index {
 		}
 		if made := makes(r); made != "" {
 			x.makers[made] = r.ID()
+		}
+		for _, through := range r.Relations().ReachedBy {
+			x.reached[through] = append(x.reached[through], r.ID())
 		}
 	}
 	return x

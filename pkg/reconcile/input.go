@@ -21,6 +21,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 		}
 	}
 	clear(c.verdictOf)
+	clear(c.awaited)
 	c.notOK = newIDSet()
 	clear(c.failed)
 	clear(c.found.inTheWay)

@@ -102,10 +102,13 @@ type Capabilities[R spec.Resource] struct {
 	// applying it changes nothing but marks. It leaves out defaults, unless the journal has them, and adds a remark
 	// about what the language cannot express.
 	Show func(doc *spec.Document, found []R, kept JournalLookup)
-	// Health checks an observed resource that is as desired. A problem makes the resource failed: it does not work,
-	// and no op of linkd would help. A remark tells the user what keeps it from working and is not for linkd to
-	// change.
-	Health func(want, have R) (remark, problem string)
+	// Health reports whether an observed resource that is as desired works.
+	Health func(want, have R) Condition
+	// Announcing is for a kind whose resources linkd has to announce to neighbours.
+	Announcing Announcing[R]
+	// Carries reports whether what is reached through an observed resource (spec.Relations.ReachedBy) can be reached; nil is
+	// always.
+	Carries func(have R) Readiness
 }
 
 // Lookup is the capability of a kind that can look at a few resources without a list of all, which may have a hundred

@@ -67,6 +67,7 @@ func (c *Core) takeOpResults(r *Result) {
 		if err == nil {
 			c.plan.done++
 			c.changes[t.op.ID()]++
+			c.noteReach(t.op)
 			if t.op.forget {
 				// The resource of the setting may be put back now.
 				for _, need := range t.op.Have.Needs() {

@@ -7,8 +7,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Request is what a worker must do in one namespace, or in two for an op that changes both: a look, or a few ops.
-// Each Request has one Result. Two outstanding requests never have a lane in common.
+// Request is what a worker must do in one namespace, or in two for an op that changes both: a look, a few ops, or a few
+// announcements. Each Request has one Result. Two outstanding requests never have a lane in common.
 type Request struct {
 	ID int
 	NS string
@@ -16,6 +16,8 @@ type Request struct {
 	Look []Scope
 	// Ops are carried out in this order.
 	Ops []*Job
+	// Announce is what to announce to neighbours; nil for a request that does something else.
+	Announce *Announcement
 
 	lanes      []*lane
 	tasks      []*task
@@ -56,7 +58,7 @@ type Job struct {
 // Result is the result of a request.
 type Result struct {
 	Request *Request
-	// Location is where the namespace is; Err says why it could not be looked at.
+	// Location is where the namespace is; Err says why it could not be looked at, or why nothing could be announced.
 	Location observe.Location
 	Err      error
 	// observations are what was observed, and failed are the errors of kinds that could not be looked at.
@@ -70,5 +72,8 @@ type Result struct {
 	session *observe.Session
 }
 
-// looks reports whether the request changes nothing. A nil request changes nothing.
+// looks reports whether the request changes nothing: it is a look or an announcement. A nil request changes nothing.
 func (r *Request) looks() bool { return r == nil || r.Ops == nil }
+
+// isLook tells whether it is a request to look.
+func (r *Request) isLook() bool { return r.Ops == nil && r.Announce == nil }

@@ -19,13 +19,16 @@ func (c *Core) Done(r *Result) {
 	} else {
 		free.prompt++
 	}
-	if req.Ops != nil {
+	switch {
+	case req.Ops != nil:
 		c.takeOpResults(r)
-	} else {
+	case req.Announce != nil:
+		c.noteAnnounced(r)
+	default:
 		c.takeLookResult(r)
 	}
 	for _, l := range req.lanes {
-		if req.Ops == nil {
+		if req.isLook() {
 			delete(c.plan.notLooked, l)
 		}
 		c.free(l)

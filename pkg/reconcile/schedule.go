@@ -135,7 +135,7 @@ func (p *plan) looking() bool {
 		return true
 	}
 	for _, r := range p.requests {
-		if r.Ops == nil && (!r.late || p.patience == 0) {
+		if r.isLook() && (!r.late || p.patience == 0) {
 			return true
 		}
 	}
@@ -157,6 +157,7 @@ func (c *Core) Requests() []*Request {
 		n := len(out)
 		out = c.dispatchOps(out)
 		out = c.dispatchLooks(out)
+		out = c.dispatchAnnouncements(out)
 		if len(out) == n && (c.plan.todo.empty() || c.plan.waits(c.Now)) && !c.judgeFailures() && !c.recheck() {
 			break
 		}

@@ -40,6 +40,11 @@ type toy struct {
 	pending, failed string
 	// ails is why it is of no use, as wanted as it may be, and remark what is to be said of it beside.
 	ails, remark string
+	// given: the kernel has given it up. Reached are those that it is reached by, and carrier is what is in the way of
+	// that: "none" or "soon".
+	given   bool
+	reached []spec.ID
+	carrier string
 	// announced: changes of it are, though it is of a silent kind. Follows: its value follows something else's.
 	announced, follows bool
 	line               int
@@ -50,7 +55,7 @@ func (t *toy) Needs() []spec.ID { return t.needs }
 
 // Relations: a toy ends with the spaces and the boxes that it needs.
 func (t *toy) Relations() spec.Relations {
-	r := spec.Relations{Makes: t.makes, OtherNS: cmp.Or(t.within, t.origin.NS), OnlyFound: t.only, FetchedFrom: t.origin, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf, After: t.after}
+	r := spec.Relations{Makes: t.makes, OtherNS: cmp.Or(t.within, t.origin.NS), OnlyFound: t.only, FetchedFrom: t.origin, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf, After: t.after, ReachedBy: t.reached}
 	for _, need := range t.needs {
 		if need.Kind == "space" || need.Kind == "box" {
 			r.StandsOn = append(r.StandsOn, need)
@@ -122,6 +127,10 @@ func parse(text string) (toys []*toy) {
 				}
 			case "after":
 				t.after = append(t.after, parseID(value))
+			case "reached":
+				for _, id := range strings.Split(value, ",") {
+					t.reached = append(t.reached, parseID(id))
+				}
 			case "mark":
 				t.mark = true
 			case "print":
@@ -174,6 +183,10 @@ type kernel struct {
 	deaf map[spec.ID]bool
 	// lookErrors is why it does not tell what it has.
 	lookErrors error
+	// tentative are those that will be of use later.
+	tentative map[spec.ID]bool
+	// announced is what it was told to announce.
+	announced []string
 	// hangs, unless it is nil, is what it does not tell before, whatever it is asked.
 	hangs chan struct{}
 	// writes is what it did.
@@ -282,7 +295,7 @@ func (k *kernel) kinds() []Registered {
 	}
 	box := func(name string, topic observe.Topic) Registered {
 		kind, can := boxKind{base, name}, hears(topic)
-		can.Fetching = kind
+		can.Fetching, can.Announcing, can.Carries = kind, kind, (*toy).carries
 		can.Ownership = Ownership[*toy]{Adopts: func(want, _ *toy) bool { return want.adopt }, AdoptKey: true}
 		return Register[*toy](name, kind, can)
 	}
@@ -363,7 +376,15 @@ func (k toyKind) Update(_ context.Context, _ *observe.NS, want, have *toy) error
 
 func (k toyKind) Delete(_ context.Context, _ *observe.NS, have *toy) error { return k.delete(have.id) }
 
-func (k toyKind) Health(_, have *toy) (remark, problem string) { return have.remark, have.ails }
+func (k toyKind) Health(_, have *toy) Condition {
+	if have.ails != "" {
+		return Condition{Verdict: Verdict{Failed, have.ails}, Renew: have.given}
+	}
+	if k.tentative[have.id] {
+		return Condition{Verdict: Verdict{Pending, "tentative"}}
+	}
+	return Condition{Verdict: Verdict{OK, have.remark}}
+}
 
 func (k toyKind) Complete(_ Located, want *toy) (*toy, error) {
 	switch {

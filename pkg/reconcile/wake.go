@@ -82,7 +82,7 @@ func (c *Core) markLate(r *Request) {
 	for _, l := range r.lanes {
 		// The next look at the lane waits for the request, and nothing else does.
 		c.plan.unqueue(l)
-		if r.Ops == nil {
+		if r.isLook() {
 			l.late = true
 			delete(c.plan.notLooked, l)
 		}

@@ -45,8 +45,12 @@ func (w *Worker) Do(ctx context.Context, session *observe.Session, r *Request) *
 		// Namespaces know each other's IDs only while they are open together.
 		session, out.session = w.World.Shared(), nil
 	}
-	if r.Ops == nil {
+	if r.isLook() {
 		w.look(ctx, session, out)
+		return out
+	}
+	if r.Announce != nil {
+		w.announce(ctx, session, out)
 		return out
 	}
 	start := time.Now()

@@ -19,6 +19,8 @@ type Context struct {
 	Kind string
 	// Adopt: the interface may be one that linkd did not make, and is taken over with what is declared on it.
 	Adopt bool
+	// Quiet: what is declared on the interface is not announced to neighbours.
+	Quiet bool
 
 	file string
 	node *yaml.Node

@@ -36,6 +36,8 @@ type Relations struct {
 	// PeerUnmarked: the kernel deletes the found resource together with a peer in another namespace, and that does not carry
 	// the same mark of linkd's.
 	PeerUnmarked bool
+	// ReachedBy are the declared resources that have to be as wanted for neighbours on the link to reach this one.
+	ReachedBy []ID
 	// LeadsTo is the destination of a route.
 	LeadsTo netip.Prefix
 	// At is where the kernel has the found resource, and Other what it refers to.

@@ -40,15 +40,33 @@ type Address struct {
 	Proto uint8
 	// Adopt: the device was taken over, and the address with it.
 	Adopt bool
-	// DADFailed is found where another host answered for the address: the kernel does not use it.
-	DADFailed bool
-	Source    spec.Source
+	// Quiet: the address is not announced to neighbours.
+	Quiet  bool
+	Source spec.Source
 
-	// index is that of the device on which the address was found, and flags those that linkd has no words for.
-	index int
-	// referred is what it needs beside its device.
-	referred []spec.ID
-	flags    uint32
+	// referred is what it needs beside its device, and reachedBy what neighbours reach it by. onDown: the file has the device
+	// down.
+	referred, reachedBy []spec.ID
+	onDown              bool
+	// rank is its place in the file's list for the device. ordered: that has others of its subnet, and after is the one that
+	// has to be added before it.
+	rank    int
+	ordered bool
+	after   []spec.ID
+	found
+	place
+}
+
+// found is what only the kernel can say of an address.
+type found struct {
+	// DADFailed: another host answered for the address, so the kernel does not use it. Tentative: the kernel does not use it
+	// until duplicate address detection has ended (RFC 4862, 5.4).
+	DADFailed, Tentative bool
+	// index is that of the device, and device its flags (IFF_* in netdevice(7)), as far as they are in deviceFlags.
+	index  int
+	device uint32
+	// flags are those that linkd has no words for.
+	flags uint32
 }
 
 // ID implements spec.Resource.
@@ -61,22 +79,20 @@ func (a *Address) Needs() []spec.ID {
 	return append([]spec.ID{spec.LinkID(a.NS, a.Dev)}, a.referred...)
 }
 
-// refer notes what the address needs of all that is declared.
-func (a *Address) refer(all *spec.Set) { a.referred = Membership(all, a.NS, a.Dev) }
+// refer notes what the address needs of all that is declared, and what neighbours reach it by.
+func (a *Address) refer(all *spec.Set) {
+	a.referred = Membership(all, a.NS, a.Dev)
+	a.reachedBy = ways(all, spec.LinkID(a.NS, a.Dev))
+	link, is := all.Get(spec.LinkID(a.NS, a.Dev)).(interface{ DeclaredDown() bool })
+	a.onDown = is && link.DeclaredDown()
+}
 
 // Origin implements spec.Resource.
 func (a *Address) Origin() spec.Source { return a.Source }
 
 // Relations implements spec.Resource.
-func (a *Address) Relations() spec.Relations { return spec.Relations{StaysBehind: !a.byKernelAgain()} }
-
-// problem is why the address is of no use. The kernel does not try again by itself.
-func (a *Address) problem() string {
-	if a.DADFailed {
-		return "another host on the link has this address (duplicate address detection failed), so the kernel does not use it; " +
-			"once that is mended, delete it, and linkd makes it anew"
-	}
-	return ""
+func (a *Address) Relations() spec.Relations {
+	return spec.Relations{StaysBehind: !a.byKernelAgain(), ReachedBy: a.reachedBy, After: a.after}
 }
 
 // byKernel tells whether the kernel made the address by itself.

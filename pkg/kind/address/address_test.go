@@ -23,17 +23,17 @@ func TestAddressInYAML(t *testing.T) {
 		text string
 		want Address
 	}{
-		{"172.17.1.2/16", Address{Prefix: net("172.17.1.2/16")}},
-		{"10.0.0.1", Address{Prefix: net("10.0.0.1/32")}},
-		{"'fd00::1'", Address{Prefix: net("fd00::1/128")}},
-		{"{address: 10.0.0.1/24, broadcast: +}", Address{Prefix: net("10.0.0.1/24"), Broadcast: ip("10.0.0.255")}},
-		{"{address: 10.0.0.1/20, broadcast: 10.0.0.9}", Address{Prefix: net("10.0.0.1/20"), Broadcast: ip("10.0.0.9")}},
-		{"{address: 10.0.0.1, peer: 10.0.9.2}", Address{Prefix: net("10.0.0.1/32"), Peer: ip("10.0.9.2")}},
-		{"{address: 10.0.0.1, peer: 10.0.9.2/24}", Address{Prefix: net("10.0.0.1/24"), Peer: ip("10.0.9.2")}},
+		{"172.17.1.2/16", Address{Prefix: subnet("172.17.1.2/16")}},
+		{"10.0.0.1", Address{Prefix: subnet("10.0.0.1/32")}},
+		{"'fd00::1'", Address{Prefix: subnet("fd00::1/128")}},
+		{"{address: 10.0.0.1/24, broadcast: +}", Address{Prefix: subnet("10.0.0.1/24"), Broadcast: ip("10.0.0.255")}},
+		{"{address: 10.0.0.1/20, broadcast: 10.0.0.9}", Address{Prefix: subnet("10.0.0.1/20"), Broadcast: ip("10.0.0.9")}},
+		{"{address: 10.0.0.1, peer: 10.0.9.2}", Address{Prefix: subnet("10.0.0.1/32"), Peer: ip("10.0.9.2")}},
+		{"{address: 10.0.0.1, peer: 10.0.9.2/24}", Address{Prefix: subnet("10.0.0.1/24"), Peer: ip("10.0.9.2")}},
 		{"{address: 10.0.0.1/24, label: 'eth0:a', scope: link, metric: 50}",
-			Address{Prefix: net("10.0.0.1/24"), Label: &label, Scope: &scope, Metric: &metric}},
+			Address{Prefix: subnet("10.0.0.1/24"), Label: &label, Scope: &scope, Metric: &metric}},
 		{"{address: 'fd00::1/64', nodad: true, noprefixroute: false, valid_lft: forever, preferred_lft: 3600}",
-			Address{Prefix: net("fd00::1/64"), NoDAD: &yes, NoPrefixRoute: &no, ValidLft: &forever, PreferredLft: &hour}},
+			Address{Prefix: subnet("fd00::1/64"), NoDAD: &yes, NoPrefixRoute: &no, ValidLft: &forever, PreferredLft: &hour}},
 	} {
 		want := test.want
 		want.NS, want.Dev = "lab", "eth0"

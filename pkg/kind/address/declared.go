@@ -85,6 +85,29 @@ func Beside(all *spec.Set, ns string, ip netip.Addr) string {
 	return ""
 }
 
+// ways are the declared resources that neighbours reach an interface by: the interface, its other end, its parent, and the
+// ports that these are.
+func ways(all *spec.Set, dev spec.ID) (through []spec.ID) {
+	links := []spec.ID{dev}
+	for i := 0; i < len(links); i++ {
+		at := links[i]
+		link, is := all.Get(at).(interface{ ConnectedTo() []spec.ID })
+		if !is {
+			continue
+		}
+		through = append(through, at)
+		if port := (spec.ID{NS: at.NS, Kind: "port", Key: at.Key}); all.Get(port) != nil {
+			through = append(through, port)
+		}
+		for _, other := range link.ConnectedTo() {
+			if !slices.Contains(links, other) {
+				links = append(links, other)
+			}
+		}
+	}
+	return through
+}
+
 // Membership is the port of a device that has to be one before the device has anything: the kernel sets an interface
 // down and up that it puts into a VRF (cycle_netdev in drivers/net/vrf.c), and what goes with that are its routes and its
 // IPv6 addresses.

@@ -36,7 +36,7 @@ func TestMembership(t *testing.T) {
 		"eth2": {spec.LinkID("lab", "eth2")},
 		"eth3": {spec.LinkID("lab", "eth3")},
 	} {
-		a := &Address{NS: "lab", Dev: dev, Prefix: net("10.0.0.1/24")}
+		a := &Address{NS: "lab", Dev: dev, Prefix: subnet("10.0.0.1/24")}
 		a.refer(all)
 		if d := conform.Differences(want, a.Needs()); d != "" {
 			t.Errorf("%s (-want +got):\n%s", dev, d)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func net(text string) netip.Prefix { return netip.MustParsePrefix(text) }
+func subnet(text string) netip.Prefix { return netip.MustParsePrefix(text) }
 
 func ipOf(text string) *netip.Addr {
 	ip := netip.MustParseAddr(text)
@@ -18,7 +18,7 @@ func TestDiff(t *testing.T) {
 	label, other, host, yes, no := "eth0", "eth0:a", Scope(254), true, false
 	metric, none := uint32(7), uint32(0)
 	forever, hour, minute, over := Forever, Lifetime(3600), Lifetime(60), Lifetime(0)
-	four, six := net("10.0.0.1/24"), net("fd00::1/64")
+	four, six := subnet("10.0.0.1/24"), subnet("fd00::1/64")
 	for _, test := range []struct {
 		name       string
 		want, have *Address
@@ -41,7 +41,7 @@ func TestDiff(t *testing.T) {
 		{"lifetimes to forever", of(Address{Prefix: six, ValidLft: &forever}), of(Address{Prefix: six, ValidLft: &hour}), "valid_lft: 3600 -> forever"},
 		{"lifetimes from forever", of(Address{Prefix: six, ValidLft: &hour}), of(Address{Prefix: six, ValidLft: &forever}), "valid_lft: forever -> 3600"},
 		{"deprecated", of(Address{Prefix: six, PreferredLft: &over}), of(Address{Prefix: six, PreferredLft: &minute}), "preferred_lft: 60 -> 0"},
-		{"found twice on the link", of(Address{Prefix: six}), of(Address{Prefix: six, DADFailed: true}), ""},
+		{"found twice on the link", of(Address{Prefix: six}), of(Address{Prefix: six, found: found{DADFailed: true}}), ""},
 	} {
 		var says []string
 		for _, f := range (kind{}).Diff(test.want, test.have) {

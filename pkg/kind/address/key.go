@@ -17,7 +17,8 @@ func Key() spec.Key {
 	return spec.NewKey(keyName, "IP addresses of the interface",
 		func(c *spec.Context, entries []entry) {
 			lengths := map[netip.Addr]*spread{}
-			for _, e := range entries {
+			last := map[group]*Address{}
+			for rank, e := range entries {
 				if other := twice(lengths, e); other != nil {
 					c.Reject(e.Source, "%s has %s already, and IPv6 takes an address once, whatever its length", c.Device, other)
 				}
@@ -25,7 +26,10 @@ func Key() spec.Key {
 					c.Warn(e.Source, "%s has no length, so it is %s: no other host is in its subnet. Write the length", e.Address.Addr(), e.Address)
 				}
 				a := e.resource(c.NS, c.Device)
-				a.Adopt = c.Adopt
+				a.Adopt, a.rank = c.Adopt, rank
+				a.Quiet = !spec.ValueOr(e.Announce, !c.Quiet)
+				a.follow(last[groupOf(a)])
+				last[groupOf(a)] = a
 				c.Add(a)
 				c.Later(func() { a.refer(c.All()) })
 			}
@@ -68,6 +72,7 @@ type entry struct {
 	Metric        *uint32        `yaml:"metric" doc:"of the route to the subnet"`
 	ValidLft      *Lifetime      `yaml:"valid_lft" doc:"for how many seconds the address is there"`
 	PreferredLft  *Lifetime      `yaml:"preferred_lft" doc:"for how many seconds it is the source of new connections; at most valid_lft"`
+	Announce      *bool          `yaml:"announce" absent:"as the end says" doc:"announce the address to its neighbours when linkd has added it (gratuitous ARP, unsolicited neighbour advertisement)"`
 	Source        spec.Source
 
 	broadcast *netip.Addr

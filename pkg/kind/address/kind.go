@@ -24,7 +24,9 @@ func register() reconcile.Registered {
 		Lookup:    kind{},
 		Ownership: reconcile.Ownership[*Address]{Adopts: kind{}.ComesWith},
 		Show:      kind{}.Show,
-		Health:    func(_, have *Address) (remark, problem string) { return "", have.problem() },
+		Health:    health,
+
+		Announcing: announcing{},
 	}
 	switch {
 	case !observe.KernelIs(5, 18):
@@ -43,7 +45,7 @@ func (kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*
 	if err != nil {
 		return nil, err
 	}
-	return list(ns, unix.AF_UNSPEC, 0, links.NameOf, query.Memory)
+	return list(ns, unix.AF_UNSPEC, 0, links.ByIndex, query)
 }
 
 // Owned implements reconcile.Kind.
@@ -56,6 +58,9 @@ func (k kind) Diff(want, have *Address) []reconcile.Field {
 	fs := difference(want, have)
 	if k.ComesWith(want, have) && !k.Owned(have) {
 		fs.Differ("mark", "", "linkd")
+	}
+	if have.behind.IsValid() {
+		fs.Differ("position", "before "+have.behind.String(), "behind "+have.behind.String())
 	}
 	return fs
 }
@@ -171,12 +176,18 @@ func makeOn(ns *observe.NS, want *Address, index int) (made *Address, err error)
 		return nil, nil
 	}
 	made.NS, made.Dev, made.index = ns.Name, want.Dev, index
+	flags, err := ns.Flags(want.Dev)
+	if err != nil || flags&unix.IFF_RUNNING == 0 || want.ordered {
+		// Only a list tells what the device lacks, and where the address stands.
+		return nil, nil
+	}
+	made.device = (uint32(flags) | unix.IFF_LOWER_UP) & deviceFlags
 	return made, nil
 }
 
 // Update implements reconcile.Kind. The kernel takes what a message leaves out for its default, so what is not managed
 // is said as it was found.
-func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error {
+func (kind) Update(ctx context.Context, ns *observe.NS, want, have *Address) error {
 	whole := *want
 	whole.NoDAD = cmp.Or(want.NoDAD, have.NoDAD)
 	whole.NoPrefixRoute = cmp.Or(want.NoPrefixRoute, have.NoPrefixRoute)
@@ -185,7 +196,10 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error
 	whole.PreferredLft = cmp.Or(want.PreferredLft, have.PreferredLft)
 	whole.flags = have.flags
 	return OnDevice(ns, want.Dev, func(index int) error {
-		return ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE))
+		if err := ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE)); err != nil || !have.behind.IsValid() {
+			return err
+		}
+		return reorder(ctx, ns, have, index)
 	})
 }
 

@@ -64,7 +64,7 @@ func TestConform(t *testing.T) {
 func TestDeleteSparesSecondaries(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, cable)
-	ctx, ours := context.Background(), &Address{NS: conform.LabName, Dev: "eth0", Prefix: net("10.0.0.1/24"), Proto: Mark}
+	ctx, ours := context.Background(), &Address{NS: conform.LabName, Dev: "eth0", Prefix: subnet("10.0.0.1/24"), Proto: Mark}
 	if err := (kind{}).Create(ctx, lab.NS, ours); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,9 @@ func TestLengthOfIPv6Changes(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, cable+"addr add fd00::9/64 dev eth0\n")
 	ctx := context.Background()
-	of := func(prefix string) *Address { return &Address{NS: conform.LabName, Dev: "eth0", Prefix: net(prefix)} }
+	of := func(prefix string) *Address {
+		return &Address{NS: conform.LabName, Dev: "eth0", Prefix: subnet(prefix)}
+	}
 	for _, prefix := range []string{"fd00::1/64", "fd00::1/48"} {
 		if err := (kind{}).Create(ctx, lab.NS, of(prefix)); err != nil {
 			t.Fatal(err)
@@ -119,7 +121,7 @@ func marks(t *testing.T, lab *conform.Lab) map[string]uint8 {
 
 func TestCreateWithoutDevice(t *testing.T) {
 	lab := conform.Open(t)
-	a := &Address{NS: conform.LabName, Dev: "eth7", Prefix: net("10.0.0.1/24")}
+	a := &Address{NS: conform.LabName, Dev: "eth7", Prefix: subnet("10.0.0.1/24")}
 	if err := Kind.Create(context.Background(), lab.NS, a); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("create: %v", err)
 	}

@@ -24,14 +24,14 @@ func TestFind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lab := conform.Open(t)
 			lab.IP(t, cable+test.also)
-			found, ok, err := (kind{}).Find(lab.NS, []*Address{{NS: conform.LabName, Dev: "eth0", Prefix: net(test.want)}})
+			found, ok, err := (kind{}).Find(lab.NS, []*Address{{NS: conform.LabName, Dev: "eth0", Prefix: subnet(test.want)}})
 			if ok != (test.says == "gone") || len(found) > 0 || err != nil {
 				t.Errorf("found %+v, %t, %v", found, ok, err)
 			}
 		})
 	}
 	lab := conform.Open(t)
-	if _, ok, err := (kind{}).Find(lab.NS, []*Address{{NS: conform.LabName, Dev: "eth7", Prefix: net("10.0.0.1/24")}}); ok || err == nil {
+	if _, ok, err := (kind{}).Find(lab.NS, []*Address{{NS: conform.LabName, Dev: "eth7", Prefix: subnet("10.0.0.1/24")}}); ok || err == nil {
 		t.Errorf("without a device: %t, %v", ok, err)
 	}
 }

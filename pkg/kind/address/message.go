@@ -81,34 +81,54 @@ func familyOf(ip netip.Addr) int {
 
 // listOn lists the addresses of a's family on a's device.
 func listOn(ns *observe.NS, a *Address, index int) ([]*Address, error) {
-	return list(ns, familyOf(a.Prefix.Addr()), index, func(int) string { return a.Dev }, nil)
+	on := func(int) *observe.Link { return &observe.Link{Name: a.Dev} }
+	return list(ns, familyOf(a.Prefix.Addr()), index, on, reconcile.Query[*Address]{})
 }
 
-// list lists addresses: index 0 is all devices.
-func list(ns *observe.NS, family, index int, nameOf func(index int) string, memory *reconcile.Memory) ([]*Address, error) {
+// deviceFlags are the flags of a device that say whether its addresses can be of use, and be announced.
+const deviceFlags = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING | unix.IFF_NOARP | unix.IFF_LOOPBACK | unix.IFF_POINTOPOINT
+
+// list lists addresses as the kernel orders them: index 0 is all devices.
+func list(ns *observe.NS, family, index int, linkAt func(index int) *observe.Link, query reconcile.Query[*Address]) ([]*Address, error) {
 	msgs, err := dump(ns, family, index)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*Address, 0, len(msgs))
+	found, by := make([]*Address, 0, len(msgs)), make([][]byte, 0, len(msgs))
+	recalled := map[*Address]bool{}
 	for _, msg := range msgs {
 		at := int(nl.DeserializeIfAddrmsg(msg).Index)
-		dev := nameOf(at)
-		if dev == "" {
+		link := linkAt(at)
+		if link == nil {
 			// The device came after the links were listed; the news of it is on its way.
 			continue
 		}
-		if a, known := memory.Recall(msg, func(r spec.Resource) bool { return r.(*Address).Dev == dev }).(*Address); known {
-			found = append(found, a)
+		holds := func(r spec.Resource) bool {
+			a := r.(*Address)
+			return a.Dev == link.Name && a.device == link.Flags&deviceFlags
+		}
+		a, known := query.Memory.Recall(msg, holds).(*Address)
+		if !known {
+			if a, err = parse(msg); err != nil {
+				return nil, err
+			}
+			a.NS, a.Dev, a.index, a.device = ns.Name, link.Name, at, link.Flags&deviceFlags
+		}
+		recalled[a] = known
+		found, by = append(found, a), append(by, msg)
+	}
+	at := places(found, query.Wanted)
+	for i, a := range found {
+		if recalled[a] && a.place.equal(at[a]) {
 			continue
 		}
-		a, err := parse(msg)
-		if err != nil {
-			return nil, err
+		if recalled[a] {
+			// Others may be reading it.
+			moved := *a
+			found[i] = &moved
 		}
-		a.NS, a.Dev, a.index = ns.Name, dev, at
-		memory.Keep(msg, a)
-		found = append(found, a)
+		found[i].place = at[a]
+		query.Memory.Keep(by[i], found[i])
 	}
 	return found, nil
 }
@@ -121,8 +141,9 @@ func dump(ns *observe.NS, family, index int) ([][]byte, error) {
 	return ns.Request(req, unix.RTM_NEWADDR)
 }
 
-// parse reads an RTM_NEWADDR message. Of the flags it keeps what can be asked for: tentative, permanent, secondary and
-// deprecated are the kernel's bookkeeping.
+// parse reads an RTM_NEWADDR message. Of the flags it keeps what can be asked for, and whether the address can be used:
+// permanent, secondary and deprecated are the kernel's bookkeeping. The kernel uses an optimistic address though it is
+// tentative (RFC 4429).
 func parse(msg []byte) (*Address, error) {
 	head := nl.DeserializeIfAddrmsg(msg)
 	attrs, err := observe.Attrs(msg[unix.SizeofIfAddrmsg:])
@@ -140,9 +161,10 @@ func parse(msg []byte) (*Address, error) {
 		Prefix:        netip.PrefixFrom(local, int(head.Prefixlen)),
 		NoPrefixRoute: &noRoute,
 		Metric:        &metric,
-		DADFailed:     flags&unix.IFA_F_DADFAILED != 0,
-		flags:         flags & (unix.IFA_F_HOMEADDRESS | unix.IFA_F_MANAGETEMPADDR | unix.IFA_F_MCAUTOJOIN),
 	}
+	a.DADFailed = flags&unix.IFA_F_DADFAILED != 0
+	a.Tentative = flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_OPTIMISTIC) == unix.IFA_F_TENTATIVE
+	a.flags = flags & (unix.IFA_F_HOMEADDRESS | unix.IFA_F_MANAGETEMPADDR | unix.IFA_F_MCAUTOJOIN)
 	if far != local {
 		a.Peer = &far
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
 )
 
 // Subnets are the networks that a namespace's addresses of a family (unix.AF_INET, unix.AF_INET6) are in, each with the
@@ -37,7 +38,7 @@ func On(ctx context.Context, ns *observe.NS) (map[string][]netip.Prefix, error) 
 	if err != nil {
 		return nil, err
 	}
-	found, err := list(ns, unix.AF_UNSPEC, 0, links.NameOf, nil)
+	found, err := list(ns, unix.AF_UNSPEC, 0, links.ByIndex, reconcile.Query[*Address]{})
 	on := map[string][]netip.Prefix{}
 	for _, a := range found {
 		on[a.Dev] = append(on[a.Dev], a.Prefix)

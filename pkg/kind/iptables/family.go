@@ -37,7 +37,9 @@ func register(f family, samples *observe.Sampling) reconcile.Registered {
 		FromID:   k.FromID,
 		Settings: k,
 		Show:     k.Show,
-		Health:   func(want, have Resource) (remark, problem string) { return want.remark(have), "" },
+		Health: func(want, have Resource) reconcile.Condition {
+			return reconcile.Condition{Verdict: reconcile.Verdict{State: reconcile.OK, Reason: want.remark(have)}}
+		},
 	})
 }
 

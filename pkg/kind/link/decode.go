@@ -22,6 +22,7 @@ type endFields struct {
 	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again, after a reboot too, if nothing on its parent has that by then"`
 	MTU        *int        `yaml:"mtu" min:"68" max:"2147483647" doc:"largest packet in bytes; at most 65535 on most kinds of link"`
 	TxQueueLen *int        `yaml:"txqueuelen" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
+	Announce   *bool       `yaml:"announce" default:"true" doc:"announce addresses that linkd adds here to their neighbours (gratuitous ARP, unsolicited neighbour advertisement), so that they reach a moved address at once"`
 	Up         *bool       `yaml:"up" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
 }
 
@@ -149,7 +150,7 @@ func (d *decoder) keys(l *Link, rest map[string]*yaml.Node) { d.on(l).DecodeKeys
 // on is the context of what is declared on an interface.
 func (d *decoder) on(l *Link) *spec.Context {
 	on := d.c.On(l.NS, l.Name)
-	on.Adopt = l.Adopt
+	on.Adopt, on.Quiet = l.Adopt, l.Quiet
 	if l.Type != existing {
 		on.Kind = l.Type
 	}
@@ -160,7 +161,7 @@ func (d *decoder) on(l *Link) *spec.Context {
 func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 	l := &Link{
 		NS: string(f.NetNS), Name: string(f.Name), Cable: d.id, Type: d.t.Name,
-		MTU: f.MTU, TxQueueLen: f.TxQueueLen, Up: f.Up, Adopt: d.common.Adopt,
+		MTU: f.MTU, TxQueueLen: f.TxQueueLen, Up: f.Up, Adopt: d.common.Adopt, Quiet: !spec.ValueOr(f.Announce, true),
 		Source: d.c.At(n).Source(),
 	}
 	if !d.t.Paired {

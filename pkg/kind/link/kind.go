@@ -26,6 +26,7 @@ var capabilities = reconcile.Capabilities[*Link]{
 	},
 	Fetching: kind{},
 	Show:     kind{}.Show,
+	Carries:  (*Link).carries,
 }
 
 type kind struct{}

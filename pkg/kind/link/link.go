@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -21,7 +24,9 @@ type Link struct {
 	MTU, TxQueueLen *int
 	Up              *bool
 	Adopt           bool
-	Options         Options
+	// Quiet: addresses on it are not announced to neighbours.
+	Quiet   bool
+	Options Options
 	// Peer is the other end. Second: this end comes into being with Peer.
 	Peer   *Link
 	Second bool
@@ -159,6 +164,32 @@ func (l *Link) birthUp() *bool {
 func (l *Link) ResetsPorts() bool {
 	t := typeNamed(l.Type)
 	return t != nil && t.ResetsPorts
+}
+
+// ConnectedTo are the links that its packets go through next: the other end, or the parent.
+func (l *Link) ConnectedTo() (links []spec.ID) {
+	if l.Peer != nil {
+		links = append(links, l.Peer.ID())
+	}
+	if l.hasParent() {
+		links = append(links, l.Parent)
+	}
+	return links
+}
+
+// DeclaredDown tells whether the file has the link down.
+func (l *Link) DeclaredDown() bool { return l.Up != nil && !*l.Up }
+
+// carries tells whether packets go through the found link. The kernel sets IFF_RUNNING a moment after a carrier has come, and
+// drops what is sent before (linkwatch_do_dev in net/core/link_watch.c).
+func (l *Link) carries() reconcile.Readiness {
+	switch flags := l.found.link.Flags; {
+	case flags&unix.IFF_UP == 0 || flags&unix.IFF_LOWER_UP == 0:
+		return reconcile.NotReady
+	case flags&unix.IFF_RUNNING == 0:
+		return reconcile.ReadySoon
+	}
+	return reconcile.Ready
 }
 
 // OnlyFound tells whether linkd configures the link where it finds it, and does not make it.

@@ -21,6 +21,7 @@ var Kind = reconcile.Register[*Port](kindName, kind{}, reconcile.Capabilities[*P
 	Fill:      kind{}.Fill,
 	Ownership: reconcile.Ownership[*Port]{Adopts: kind{}.ComesWith},
 	Show:      kind{}.Show,
+	Carries:   (*Port).carries,
 })
 
 type kind struct{}
@@ -78,14 +79,14 @@ var noMaster = ""
 func readPort(ns *observe.NS, l, master *observe.Link, vlans func(index int) (VLANs, error)) (*Port, error) {
 	p := &Port{
 		NS: ns.Name, Dev: l.Name, Master: &noMaster, Options: unmanaged,
-		found: found{index: l.Index, bridge: l.Kind == bridge},
+		found: found{index: l.Index, bridge: l.Kind == bridge, state: forwarding},
 	}
 	if master != nil {
 		p.Master, p.found.masterKind = &master.Name, l.PortKind
 	}
 	var err error
 	if l.PortKind == bridge {
-		if p.Options, err = readOptions(l.Port); err != nil {
+		if p.Options, p.found.state, err = readOptions(l.Port); err != nil {
 			return nil, err
 		}
 	}

@@ -95,14 +95,18 @@ var ofAttr = func() (places [nl.IFLA_BRPORT_MAX + 1]uint8) {
 }()
 
 // readOptions reads what a bridge tells of a port.
-func readOptions(attrs []byte) (Options, error) {
-	o := unmanaged
-	return o, observe.EachAttr(attrs, func(attr uint16, value []byte) error {
+func readOptions(attrs []byte) (o Options, state uint8, err error) {
+	o = unmanaged
+	err = observe.EachAttr(attrs, func(attr uint16, value []byte) error {
+		if attr == nl.IFLA_BRPORT_STATE {
+			state = uint8(observe.Number(value))
+		}
 		if int(attr) < len(ofAttr) && ofAttr[attr] > 0 {
 			o[ofAttr[attr]-1] = int32(observe.Number(value))
 		}
 		return nil
 	})
+	return o, state, err
 }
 
 // MarshalJSON writes the options that there are, by their names.

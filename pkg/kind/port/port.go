@@ -7,7 +7,10 @@
 // be in VLAN 10 does not want it to stay in VLAN 1 as well.
 package port
 
-import "linkd/pkg/spec"
+import (
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
 
 const kindName = "port"
 
@@ -36,6 +39,26 @@ type found struct {
 	masterKind string
 	// pvid is the VLAN into which the bridge puts ports that join it, 0 for none.
 	pvid uint16
+	// state is the port's spanning-tree state (BR_STATE_* in linux/if_bridge.h); forwarding where there is none.
+	state uint8
+}
+
+// The spanning-tree states from which on a port forwards, or does not for the time that the bridge's forward delay says.
+const (
+	disabled   = 0
+	forwarding = 3
+)
+
+// carries tells whether the bridge forwards what comes from the found port. It does so once the port has a carrier, and, with
+// the spanning tree protocol, twice the forward delay later.
+func (p *Port) carries() reconcile.Readiness {
+	switch p.found.state {
+	case forwarding:
+		return reconcile.Ready
+	case disabled:
+		return reconcile.ReadySoon
+	}
+	return reconcile.NotReady
 }
 
 // ID implements spec.Resource.

@@ -1,0 +1,155 @@
+package address
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// announcing tells neighbours which link-layer address an address has now. They keep the old one for up to a minute otherwise
+// (gc_stale_time and base_reachable_time_ms in arp(7)).
+type announcing struct{}
+
+// Readiness implements reconcile.Announcing.
+func (announcing) Readiness(want, have *Address) reconcile.Readiness {
+	ip := have.Prefix.Addr()
+	switch {
+	case want.Quiet, ip.IsLoopback(), spec.ValueOr(have.Scope, 0) == scopeHost:
+		return reconcile.Never
+	case have.device&(unix.IFF_NOARP|unix.IFF_LOOPBACK|unix.IFF_POINTOPOINT) != 0:
+		return reconcile.Never
+	case have.device&unix.IFF_UP == 0, have.device&unix.IFF_LOWER_UP == 0, have.DADFailed:
+		return reconcile.NotReady
+	case have.device&unix.IFF_RUNNING == 0, have.Tentative:
+		return reconcile.ReadySoon
+	}
+	return reconcile.Ready
+}
+
+// Announce implements reconcile.Announcing. One packet socket sends all announcements of a namespace. It receives nothing,
+// because it has no protocol (packet(7)).
+func (announcing) Announce(ctx context.Context, ns *observe.NS, have []*Address) error {
+	ns.Forget()
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return err
+	}
+	var fd int
+	err = ns.Do(func() (err error) {
+		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open a packet socket: %w", err)
+	}
+	defer closeSoon(fd)
+	var errs []error
+	for _, a := range have {
+		link := links.ByIndex(a.index)
+		if link == nil {
+			continue
+		}
+		mac, err := net.ParseMAC(link.MAC)
+		if err != nil || len(mac) != 6 {
+			// It is no Ethernet.
+			continue
+		}
+		router := false
+		if a.Prefix.Addr().Is6() {
+			if router, err = ns.InterfaceForwards(unix.AF_INET6, a.index); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+		}
+		protocol, to, packet := announcement(a.Prefix.Addr(), mac, router)
+		at := &unix.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: link.Index, Halen: 6}
+		copy(at.Addr[:], to)
+		if err := unix.Sendto(fd, packet, 0, at); err != nil {
+			errs = append(errs, fmt.Errorf("send on %s: %w", link.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// closing is how many packet sockets are being closed at the most.
+var closing = make(chan struct{}, 32)
+
+// closeSoon closes a packet socket without waiting for it: the kernel waits until no processor uses the socket any more, which takes
+// 10 ms and more (synchronize_net in packet_release, net/packet/af_packet.c).
+func closeSoon(fd int) {
+	closing <- struct{}{}
+	go func() {
+		unix.Close(fd)
+		<-closing
+	}()
+}
+
+// announcement is the packet that announces an address, its Ethernet protocol, and where it is sent: a gratuitous ARP request
+// (RFC 5227, 3), or an unsolicited neighbour advertisement to all nodes (RFC 4861, 7.2.6). Router tells of an IPv6 address
+// whether its interface forwards.
+func announcement(ip netip.Addr, mac net.HardwareAddr, router bool) (protocol uint16, to net.HardwareAddr, packet []byte) {
+	if ip.Is4() {
+		return unix.ETH_P_ARP, net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, arpAnnouncement(ip, mac)
+	}
+	return unix.ETH_P_IPV6, net.HardwareAddr{0x33, 0x33, 0, 0, 0, 1}, neighbourAdvertisement(ip, mac, router)
+}
+
+// arpAnnouncement is an ARP request (RFC 826) in which the sender asks for its own address. Linux takes a request over at once,
+// unlike a reply, also from a neighbour whose entry is younger than locktime (arp_process in net/ipv4/arp.c).
+func arpAnnouncement(ip netip.Addr, mac net.HardwareAddr) []byte {
+	const ethernet, request = 1, 1
+	packet := binary.BigEndian.AppendUint16(nil, ethernet)
+	packet = binary.BigEndian.AppendUint16(packet, unix.ETH_P_IP)
+	packet = append(packet, byte(len(mac)), net.IPv4len)
+	packet = binary.BigEndian.AppendUint16(packet, request)
+	packet = append(append(packet, mac...), ip.AsSlice()...)
+	return append(append(packet, make([]byte, len(mac))...), ip.AsSlice()...)
+}
+
+var allNodes = netip.MustParseAddr("ff02::1")
+
+// neighbourAdvertisement is an IPv6 packet with an unsolicited neighbour advertisement that overrides what neighbours know
+// (RFC 4861, 4.4). A router has to say that it is one: hosts drop the routes by way of who is none any more.
+func neighbourAdvertisement(ip netip.Addr, mac net.HardwareAddr, router bool) []byte {
+	const advertisement, targetLinkLayer, hopLimit = 136, 2, 255
+	flags := byte(0x20) // override
+	if router {
+		flags |= 0x80
+	}
+	message := append([]byte{advertisement, 0, 0, 0, flags, 0, 0, 0}, ip.AsSlice()...)
+	message = append(append(message, targetLinkLayer, 1), mac...)
+	header := append([]byte{6 << 4, 0, 0, 0}, 0, byte(len(message)), unix.IPPROTO_ICMPV6, hopLimit)
+	header = append(append(header, ip.AsSlice()...), allNodes.AsSlice()...)
+	binary.BigEndian.PutUint16(message[2:], checksum(header[8:], message, unix.IPPROTO_ICMPV6))
+	return append(header, message...)
+}
+
+// checksum is that of a message above IPv6 between two addresses (RFC 8200, 8.1).
+func checksum(addresses, message []byte, protocol byte) uint16 {
+	sum := uint32(len(message)) + uint32(protocol)
+	for _, part := range [][]byte{addresses, message} {
+		for ; len(part) > 0; part = part[2:] {
+			sum += uint32(binary.BigEndian.Uint16(part))
+		}
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return ^uint16(sum)
+}
+
+// networkOrder is a number as the kernel expects it in a field that is in network byte order.
+func networkOrder(n uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], n)
+	return binary.NativeEndian.Uint16(b[:])
+}

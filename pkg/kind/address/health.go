@@ -1,0 +1,34 @@
+package address
+
+import (
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/reconcile"
+)
+
+// health tells whether programs can use a found address that is as wanted. Only an IPv6 address can be there and of no use: no
+// program can bind a tentative one (ipv6_chk_addr in net/ipv6/addrconf.c), and the kernel never tries again after duplicate
+// address detection has failed.
+func health(want, have *Address) reconcile.Condition {
+	condition := func(state reconcile.State, reason string) reconcile.Condition {
+		return reconcile.Condition{Verdict: reconcile.Verdict{State: state, Reason: reason}}
+	}
+	switch {
+	case have.DADFailed:
+		c := condition(reconcile.Failed, "another host on the link has this address (duplicate address detection failed), so the kernel does not use it; "+
+			"linkd tries again from time to time")
+		c.Renew = true
+		return c
+	case !have.Tentative:
+		return condition(reconcile.OK, have.place.remark())
+	case have.device&unix.IFF_UP == 0 && want.onDown:
+		return condition(reconcile.OK, "not usable while "+want.Dev+" is down, as the file has it")
+	case have.device&unix.IFF_UP == 0:
+		return condition(reconcile.Pending, "the address is tentative: "+want.Dev+" is down")
+	case have.device&unix.IFF_LOWER_UP == 0:
+		return condition(reconcile.Pending, "the address is tentative: "+want.Dev+" has no carrier")
+	}
+	c := condition(reconcile.Pending, "the address is tentative: duplicate address detection is not over yet")
+	c.Soon = true
+	return c
+}

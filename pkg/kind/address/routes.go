@@ -1,0 +1,101 @@
+package address
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// sparingRoutes deletes and adds addresses, and puts the routes back that have one of them as their source, whoever made them and
+// in whatever table: the kernel deletes those of IPv4 with the address (fib_sync_down_addr in net/ipv4/fib_semantics.c), and
+// takes the source from those of IPv6 (rt6_remove_prefsrc in net/ipv6/route.c).
+func sparingRoutes(ns *observe.NS, addresses []*Address, change func() error) error {
+	if len(addresses) == 0 {
+		return nil
+	}
+	family := familyOf(addresses[0].Prefix.Addr())
+	routes, err := routesFrom(ns, family, addresses)
+	if err != nil {
+		return err
+	}
+	err = change()
+	for _, msg := range routes {
+		req := nl.NewNetlinkRequest(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_APPEND)
+		if family == unix.AF_INET6 {
+			req.Flags = req.Flags&^unix.NLM_F_APPEND | unix.NLM_F_REPLACE
+		}
+		req.AddRawData(msg)
+		if putErr := ns.Change(req); !errors.Is(putErr, unix.EEXIST) {
+			err = errors.Join(err, putErr)
+		}
+	}
+	return err
+}
+
+// routesFrom are the kernel's messages about routes that have one of some addresses as their source, as requests to make such a
+// route (ip-route(8), restore). Those that the kernel makes with addresses are left out.
+func routesFrom(ns *observe.NS, family int, addresses []*Address) (routes [][]byte, err error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}})
+	msgs, err := ns.RequestSome(req, unix.RTM_NEWROUTE, func(msg []byte) bool {
+		head := nl.DeserializeRtMsg(msg)
+		if head.Protocol == unix.RTPROT_KERNEL || head.Flags&unix.RTM_F_CLONED != 0 {
+			return false
+		}
+		attrs, err := observe.Attrs(msg[unix.SizeofRtMsg:])
+		source, has := netip.AddrFromSlice(attrs[unix.RTA_PREFSRC])
+		return err == nil && has && slices.ContainsFunc(addresses, func(a *Address) bool { return a.Prefix.Addr() == source })
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, msg := range msgs {
+		routes = append(routes, asRequest(msg))
+	}
+	return routes, nil
+}
+
+// rtaNhID is RTA_NH_ID (linux/rtnetlink.h).
+const rtaNhID = 30
+
+// stateOfNexthop are the flags of a nexthop that are not for a request to set (fib_create_info in
+// net/ipv4/fib_semantics.c refuses them).
+const stateOfNexthop = ^uint32(unix.RTNH_F_ONLINK | unix.RTNH_F_PERVASIVE)
+
+// asRequest is a kernel's message about a route as the body of a request to make it.
+func asRequest(msg []byte) []byte {
+	native := nl.NativeEndian()
+	body := slices.Clone(msg[:unix.SizeofRtMsg])
+	native.PutUint32(body[8:], native.Uint32(body[8:])&^stateOfNexthop)
+	attrs, _ := observe.Attrs(msg[unix.SizeofRtMsg:])
+	byObject := attrs[rtaNhID] != nil
+	_ = observe.EachAttr(msg[unix.SizeofRtMsg:], func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.RTA_CACHEINFO:
+			return nil
+		case unix.RTA_GATEWAY, unix.RTA_VIA, unix.RTA_OIF, unix.RTA_MULTIPATH:
+			// A nexthop object says where a route leads.
+			if byObject {
+				return nil
+			}
+		}
+		value = slices.Clone(value)
+		for hops := value; kind == unix.RTA_MULTIPATH && len(hops) >= unix.SizeofRtNexthop; {
+			// struct rtnexthop: the length, the flags, the weight, the device.
+			hops[2] &^= uint8(stateOfNexthop & 0xff)
+			length := int(native.Uint16(hops))
+			if length < unix.SizeofRtNexthop {
+				break
+			}
+			hops = hops[min((length+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1), len(hops)):]
+		}
+		body = append(body, nl.NewRtAttr(int(kind), value).Serialize()...)
+		return nil
+	})
+	return body
+}
