@@ -18,6 +18,9 @@ type Sampling struct {
 	Topic Topic
 	// Take returns a text that changes when what it stands for does. It runs on a thread in the namespace, and writes nothing.
 	Take func() (string, error)
+	// Known tells whether linkd has seen what the text of a sample of a namespace stands for when it last looked there. Judged
+	// is false where it cannot tell: then a sample is compared with the one before.
+	Known func(ns, text string) (known, judged bool)
 	// Often are the names of the namespaces in which a change matters at once.
 	Often func() []string
 	// Lock is a file that whoever changes something opens and closes. When that happens, linkd takes samples.
@@ -184,12 +187,16 @@ func (s *sampler) take(name, path string) time.Duration {
 	next.of, next.text, err = sampleAt(path, s.own, s.Take)
 	if err != nil {
 		// It is gone, or somebody changes it at this moment.
-		next.of, next.text = before.of, before.text
-	} else if next.of != before.of {
+		before.due, before.hurried = next.due, false
+		s.known[name] = before
+		return time.Since(start)
+	}
+	if next.of != before.of {
 		before.text = ""
 	}
 	s.known[name] = next
-	if next.text != before.text {
+	known, judged := s.Known(name, next.text)
+	if judged && !known || !judged && next.text != before.text {
 		s.inbox.put(Notification{NS: name, Topic: s.Topic})
 	}
 	return time.Since(start)

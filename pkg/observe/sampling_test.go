@@ -11,8 +11,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// newSampler is a sampler of linkd's own namespace, and where that gets its samples from.
-func newSampler(t *testing.T, often bool) (s *sampler, text *string) {
+// newSampler is a sampler of linkd's own namespace, and where that gets its samples from. Seen is what linkd saw last; "" is
+// that nobody knows.
+func newSampler(t *testing.T, often bool, seen string) (s *sampler, text *string) {
 	t.Helper()
 	text = new(string)
 	w, err := NewWorld()
@@ -38,7 +39,8 @@ func newSampler(t *testing.T, often bool) (s *sampler, text *string) {
 			}
 			return names
 		},
-		Idle: func() bool { return false },
+		Known: func(_, text string) (known, judged bool) { return text == seen, seen != "" },
+		Idle:  func() bool { return false },
 	}}
 	return s, text
 }
@@ -51,9 +53,20 @@ func (s *sampler) news() bool {
 
 // Each change of a sample is news, once. A sample that could not be taken is none.
 func TestSamples(t *testing.T) {
-	s, text := newSampler(t, true)
+	s, text := newSampler(t, true, "")
 	for i, want := range []bool{true, false, true, false, false, true} {
 		*text = []string{"a", "a", "b", "", "b", "c"}[i]
+		if s.round(s.now.Add(time.Second), false); s.news() != want {
+			t.Errorf("sample %d: news is %v", i, !want)
+		}
+	}
+}
+
+// What linkd has seen is no news, and all else is, also if the sample before was the same.
+func TestSamplesOfWhatLinkdHasSeen(t *testing.T) {
+	s, text := newSampler(t, true, "a")
+	for i, want := range []bool{false, true, true, false} {
+		*text = []string{"a", "b", "b", "a"}[i]
 		if s.round(s.now.Add(time.Second), false); s.news() != want {
 			t.Errorf("sample %d: news is %v", i, !want)
 		}
@@ -64,7 +77,7 @@ func TestSamples(t *testing.T) {
 func TestSamplesThatAreTakenSeldom(t *testing.T) {
 	for _, locked := range []bool{false, true} {
 		t.Run(fmt.Sprint("lock used: ", locked), func(t *testing.T) {
-			s, text := newSampler(t, false)
+			s, text := newSampler(t, false, "")
 			within := time.Minute
 			if locked {
 				within = 2 * time.Second

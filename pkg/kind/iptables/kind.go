@@ -40,9 +40,13 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 func (k kind) search(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
 	var v *view
 	err = k.in(ctx, ns, func(b *backend) error {
+		stamp := k.stampBefore()
 		some, err := b.mayHaveOwn()
 		if err == nil && some {
 			v, err = b.look(ctx, nil)
+		}
+		if err == nil {
+			legacyLooks.note(ns.Name, k.family, stamp, false)
 		}
 		return err
 	})
@@ -79,12 +83,16 @@ func (k kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Resour
 	if err != nil {
 		return nil, err
 	}
-	v, err := k.look(ctx, ns, subnets)
+	var v *view
+	err = k.in(ctx, ns, func(b *backend) error {
+		stamp := k.stampBefore()
+		if v, err = b.look(ctx, subnets); err == nil {
+			legacyLooks.note(ns.Name, k.family, stamp, v.around.Legacy || v.around.Other != "")
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	if v.around.Legacy || v.around.Other != "" {
-		legacyUsers.note(ns.Name)
 	}
 	for _, w := range wanted {
 		if t := v.table(w.table()); t.unreadable != nil {

@@ -192,28 +192,32 @@ func (b *backend) mayHaveOwn() (bool, error) {
 	return has, err
 }
 
-// legacyStamp is a text that changes when the legacy tables of the thread's namespace do, and "" where there are none.
-func legacyStamp() (text string, err error) {
-	for _, f := range []family{ipv4, ipv6} {
-		b := &backend{family: f, legacy: true}
-		born, err := b.born()
+// stampEnd ends the stamp of a family.
+const stampEnd = "\n"
+
+// legacyStamps are texts that change when the legacy tables of families do, in the thread's namespace.
+func legacyStamps(families ...family) (text string, err error) {
+	for _, f := range families {
+		stamp, err := f.legacyStamp()
 		if err != nil {
 			return "", err
 		}
-		if len(born) == 0 {
-			continue
-		}
-		s, err := f.legacySocket()
-		if err != nil {
-			return "", err
-		}
-		slices.Sort(born)
-		stamp, err := s.stamp(born)
-		s.close()
-		if err != nil {
-			return "", err
-		}
-		text += f.name + stamp
+		text += stamp
 	}
 	return text, nil
+}
+
+func (f family) legacyStamp() (string, error) {
+	born, err := (&backend{family: f, legacy: true}).born()
+	if err != nil || len(born) == 0 {
+		return stampEnd, err
+	}
+	s, err := f.legacySocket()
+	if err != nil {
+		return "", err
+	}
+	defer s.close()
+	slices.Sort(born)
+	stamp, err := s.stamp(born)
+	return stamp + stampEnd, err
 }
