@@ -61,6 +61,7 @@ var faults = map[int]string{
 	45: "the kernel gives something up for good",
 	46: "a file is there and cannot be read",
 	47: "the target of a symbolic link changes",
+	48: "something foreign stands on an end of a pair",
 	49: "a container restarts ten times in a minute",
 	50: "a container of a template does not fit",
 	51: "an IPv6 address is tentative",
