@@ -68,6 +68,7 @@ var faults = map[int]string{
 	53: "linkd's rules come back, by a restore of others, where no file has any",
 	55: "the machine boots again",
 	56: "a line of the journal is damaged",
+	57: "a namespace is deleted by its name while a process is in it",
 }
 
 // TestFaultsAreTested wants each fault named by a line such as "# FAULTS 4, 5: ..." of a story, or by such a comment of a
