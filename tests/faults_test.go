@@ -61,12 +61,14 @@ var faults = map[int]string{
 	45: "the kernel gives something up for good",
 	46: "a file is there and cannot be read",
 	47: "the target of a symbolic link changes",
+	48: "something foreign stands on an end of a pair",
 	49: "a container restarts ten times in a minute",
 	50: "a container of a template does not fit",
 	51: "an IPv6 address is tentative",
 	53: "linkd's rules come back, by a restore of others, where no file has any",
 	55: "the machine boots again",
 	56: "a line of the journal is damaged",
+	57: "a namespace is deleted by its name while a process is in it",
 }
 
 // TestFaultsAreTested wants each fault named by a line such as "# FAULTS 4, 5: ..." of a story, or by such a comment of a

@@ -67,6 +67,8 @@ func (c *comparison) refuseVictims() {
 	ends := c.victims()
 	waits := c.postponeEnds(ends)
 	leaving := c.leaving()
+	refused := map[spec.ID]bool{}
+	defer func() { c.refuseTwins(refused) }()
 	for id, op := range c.ops {
 		if !op.mayEnd() {
 			continue
@@ -94,7 +96,27 @@ func (c *comparison) refuseVictims() {
 		if len(foreign) > 0 {
 			slices.Sort(foreign)
 			delete(c.ops, id)
+			refused[id] = true
 			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s would end what linkd did not make, so it stays: %s", op.phrase(), strings.Join(foreign, ", "))}
+		}
+	}
+}
+
+// refuseTwins drops the ops that would make a resource together with one that has to stay: what stands in the place of the other
+// end of a pair is deleted when the pair is made.
+func (c *comparison) refuseTwins(refused map[spec.ID]bool) {
+	for id, op := range c.ops {
+		twin, is := alsoMakes(op.Want)
+		switch {
+		case !is || op.Verb == Delete:
+		case refused[twin]:
+			delete(c.ops, id)
+			c.verdicts[id] = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", twin, c.verdicts[twin].Reason)}
+		case c.unready[twin]:
+			// The twin is decided later, and this op with it (index.addRelated).
+			delete(c.ops, id)
+			delete(c.verdicts, id)
+			c.unready[id] = true
 		}
 	}
 }

@@ -46,17 +46,3 @@ func (j *Journal) Merge(from, to string, ns observe.Identity) (some bool) {
 	}
 	return true
 }
-
-// Knows tells whether something is remembered under a name of the namespace with that identity.
-func (j *Journal) Knows(name string, id observe.Identity) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for s, entries := range j.entries {
-		for _, e := range entries {
-			if s.ns == name && e.Identity == id {
-				return true
-			}
-		}
-	}
-	return false
-}

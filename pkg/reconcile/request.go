@@ -19,6 +19,8 @@ type Request struct {
 	// Announce is what to announce to neighbours; nil for a request that does something else.
 	Announce *Announcement
 
+	// was is where the namespace was when it was looked at last, if its name can be deleted and leave the namespace.
+	was        observe.Location
 	lanes      []*lane
 	tasks      []*task
 	generation int
@@ -61,6 +63,8 @@ type Result struct {
 	// Location is where the namespace is; Err says why it could not be looked at, or why nothing could be announced.
 	Location observe.Location
 	Err      error
+	// holder is the PID of a process in the namespace that the name led to before, if the name leads there no more.
+	holder int
 	// observations are what was observed, and failed are the errors of kinds that could not be looked at.
 	observations []observation
 	failed       map[string]error

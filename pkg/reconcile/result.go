@@ -67,6 +67,9 @@ func (c *Core) takeLookResult(r *Result) {
 		}
 		return
 	}
+	if r.holder != 0 && !c.plan.dryRun {
+		c.keepHeld(d, req.was.Identity, r.holder)
+	}
 	err := r.Err
 	if err == nil {
 		err = c.resolve(d, r.Location)

@@ -105,9 +105,13 @@ func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool,
 	if err != nil {
 		return false, err
 	}
-	for _, port := range links.All {
-		if port.Master == l.Index && !Marked(port) {
-			return false, fmt.Errorf("%s is in its place in %s, with %s in it, which linkd did not make", l.Name, want.NS, port.Name)
+	for _, other := range links.All {
+		switch isPeer := other.Index == l.Parent && l.ParentNS == here; {
+		case Marked(other) || isPeer:
+		case other.Master == l.Index:
+			return false, fmt.Errorf("%s is in its place in %s, with %s in it, which linkd did not make", l.Name, want.NS, other.Name)
+		case tiedTo(other) == l.Index && other.ParentNS == here:
+			return false, fmt.Errorf("%s is in its place in %s, with %s on it, which linkd did not make", l.Name, want.NS, other.Name)
 		}
 	}
 	return true, deleteIndex(far, l.Index)

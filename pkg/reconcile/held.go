@@ -1,0 +1,67 @@
+package reconcile
+
+import (
+	"fmt"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// A name of a namespace can be deleted while processes are in the namespace (ip-netns(8)): then it lives on, with what linkd
+// made in it. linkd finds it by one of these processes, as a namespace that is in no file, and removes what it made there.
+
+// lastLocation returns where a namespace was that a file's name led to and may not lead to any more. It is zero if that is not
+// known, or if the name is not one that somebody can delete.
+func (c *Core) lastLocation(d *domain) observe.Location {
+	if scheme := c.desired.declared[d.name].Selector.Scheme; scheme != "name" && scheme != "path" {
+		return observe.Location{}
+	}
+	was := d.location
+	if was.Identity == "" && d.generation == 0 {
+		was.Identity = c.journal.IdentityOf(d.name)
+	}
+	if !c.journal.Knows(d.name, was.Identity) {
+		return observe.Location{}
+	}
+	return was
+}
+
+// keepHeld declares the namespace that a name led to before by a process in it, and moves the journal's entries there.
+func (c *Core) keepHeld(d *domain, was observe.Identity, pid int) {
+	selector := spec.Selector{Scheme: "pid", Value: fmt.Sprint(pid)}
+	name := selector.String()
+	for other, declared := range c.desired.declared {
+		if declared.Selector == selector {
+			name = other
+		}
+	}
+	c.journal.Remember(name, selector)
+	if !c.journal.Merge(d.name, name, was) {
+		return
+	}
+	if _, declared := c.desired.declared[name]; !declared {
+		c.desired.declared[name] = spec.Namespace{Name: name, Selector: selector, Left: true}
+		c.desired.left[name] = true
+		c.desired.anew = true
+	}
+	c.markAll(c.domain(name))
+}
+
+// Knows reports whether the journal has entries of a namespace that were recorded under a name.
+func (j *Journal) Knows(name string, id observe.Identity) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.names[id][name] > 0
+}
+
+// IdentityOf returns the identity of a namespace that has entries under a name, the first of several; "" if there is none.
+func (j *Journal) IdentityOf(name string) (first observe.Identity) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for id, names := range j.names {
+		if names[name] > 0 && (first == "" || id < first) {
+			first = id
+		}
+	}
+	return first
+}
