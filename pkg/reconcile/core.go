@@ -192,7 +192,7 @@ func (c *Core) mark(d *domain, k *Registered, x coverage) {
 
 // Quiet tells whether nothing is being done, and nothing is to be done now.
 func (c *Core) Quiet() bool {
-	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks)+len(c.plan.failures) == 0 && !c.plan.isAwaited()
+	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+c.plan.looks.n+len(c.plan.failures) == 0 && !c.plan.isAwaited()
 }
 
 // isAwaited tells whether something waits for a look at a lane that rests.
@@ -268,7 +268,7 @@ func (c *Core) Behind() (behind []Behind) {
 			note(l.domain.name, l.dirtySince)
 		}
 	}
-	for _, l := range c.plan.looks {
+	for l := range c.plan.looks.all() {
 		note(l.domain.name, l.dirtySince)
 	}
 	for _, ns := range slices.Sorted(maps.Keys(since)) {

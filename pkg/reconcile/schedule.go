@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"slices"
 	"time"
 
 	"linkd/pkg/spec"
@@ -30,7 +29,7 @@ type plan struct {
 	// ends are those of the tasks that may end something.
 	ends idSet
 	// looks are the lanes that have to be looked at, first come, first served. prompt counts those that are not late.
-	looks  []*lane
+	looks  lookQueue
 	prompt int
 	// requests are those that are outstanding, and free says how many more there may be of netlink and of programs.
 	requests map[int]*Request
@@ -82,7 +81,7 @@ func (p *plan) wantLook(l *lane) {
 		return
 	}
 	l.queued = true
-	p.looks = append(p.looks, l)
+	p.looks.add(l)
 	if !l.late {
 		p.prompt++
 	}
@@ -97,7 +96,7 @@ func (p *plan) unqueue(l *lane) {
 	if !l.late {
 		p.prompt--
 	}
-	p.looks = slices.DeleteFunc(p.looks, func(other *lane) bool { return other == l })
+	p.looks.remove(l)
 }
 
 // waits tells whether what has to be compared waits for looks that are under way.
@@ -137,7 +136,7 @@ func (p *plan) looking() bool {
 			return true
 		}
 	}
-	return p.patience == 0 && len(p.looks) > 0
+	return p.patience == 0 && p.looks.n > 0
 }
 
 // mostRounds bounds how often one decision leads to the next before something is done, or time passes.
@@ -168,32 +167,6 @@ func (p *plan) freeFor(l *lane) *slots {
 		return &p.free[programLane]
 	}
 	return &p.free[netlinkLane]
-}
-
-// dispatchLooks begins the looks that can be.
-func (c *Core) dispatchLooks(out []*Request) []*Request {
-	var left []*lane
-	for _, l := range c.plan.looks {
-		free := &c.plan.freeFor(l).prompt
-		if l.late {
-			free = &c.plan.freeFor(l).late
-		}
-		if len(l.dirty) > 0 && (*free <= 0 || l.request != nil || l.due()) {
-			left = append(left, l)
-			continue
-		}
-		l.queued = false
-		if !l.late {
-			c.plan.prompt--
-		}
-		if len(l.dirty) == 0 {
-			continue
-		}
-		*free--
-		out = append(out, c.look(l))
-	}
-	c.plan.looks = left
-	return out
 }
 
 // look is the request to look at a lane.

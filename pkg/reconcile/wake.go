@@ -86,6 +86,8 @@ func (c *Core) markLate(r *Request) {
 			delete(c.plan.unseen, l)
 		}
 	}
+	// What waits for a lane that is late is not waited for.
+	c.plan.looks.unpark(func(l *lane) bool { return !l.due() })
 }
 
 // NextTry is when something that failed, is missing or could not be looked at is to be tried again; ok is false where
