@@ -193,7 +193,7 @@ func (c *Core) mark(d *domain, k *Registered, x coverage) {
 
 // Quiet reports whether no work is outstanding or due now.
 func (c *Core) Quiet() bool {
-	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks)+len(c.plan.failures) == 0 && !c.plan.isAwaited()
+	return c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+c.plan.looks.n+len(c.plan.failures) == 0 && !c.plan.isAwaited()
 }
 
 // isAwaited reports whether something waits for a look at a resting lane.
@@ -269,7 +269,7 @@ func (c *Core) Behind() (behind []Behind) {
 			note(l.domain.name, l.dirtySince)
 		}
 	}
-	for _, l := range c.plan.looks {
+	for l := range c.plan.looks.all() {
 		note(l.domain.name, l.dirtySince)
 	}
 	for _, ns := range slices.Sorted(maps.Keys(since)) {

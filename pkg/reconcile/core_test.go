@@ -289,7 +289,7 @@ func (c *Core) check(t interface{ Fatalf(string, ...any) }) {
 		}
 	}
 	prompt := 0
-	for _, l := range c.plan.looks {
+	for l := range c.plan.looks.all() {
 		if !l.late {
 			prompt++
 		}

@@ -38,7 +38,7 @@ func (c *Core) nextOps(l *lane) *Request {
 	var then taskHeap // can begin once the tasks in the request are done
 	for t := first; t != nil; {
 		if t.state == taskReady {
-			t.count(-1)
+			c.plan.count(t, -1)
 		}
 		t.state = taskRuns
 		at[t] = len(r.tasks)
@@ -103,7 +103,7 @@ func (c *Core) peek(l *lane) *task {
 				return t
 			}
 			t.blocked = true
-			t.count(-1)
+			c.plan.count(t, -1)
 			busy.blocked = append(busy.blocked, t)
 		}
 		l.tasks.pop(c.kinds.rank)

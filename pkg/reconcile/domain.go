@@ -60,8 +60,9 @@ type lane struct {
 	window time.Time
 	// waiting is what to compare after the lane has been looked at.
 	waiting workset
-	// queued: the lane is in the queue of dirty lanes.
-	queued bool
+	// queued: the lane is in the queue of dirty lanes. parkedAt is its place among those that are parked there, counted from 1.
+	queued   bool
+	parkedAt int
 }
 
 func newDomain(name string) *domain {

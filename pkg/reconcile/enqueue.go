@@ -105,7 +105,7 @@ func (c *Core) makeReady(t *task) {
 	if len(t.lanes) == 0 {
 		return
 	}
-	t.count(1)
+	c.plan.count(t, 1)
 	origin := t.queueLane()
 	origin.tasks.push(t, c.kinds.rank)
 	c.plan.ready = append(c.plan.ready, origin)
@@ -118,7 +118,7 @@ func (c *Core) unready(t *task) {
 	}
 	t.state = taskWaits
 	if !t.blocked {
-		t.count(-1)
+		c.plan.count(t, -1)
 	}
 	t.blocked = false
 }

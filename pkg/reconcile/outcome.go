@@ -184,7 +184,7 @@ func (c *Core) judgeFailures() (some bool) {
 		return false
 	}
 	busy := c.working() || c.plan.looking() || !c.plan.todo.empty()
-	alone := c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+len(c.plan.looks) == 0
+	alone := c.plan.todo.empty() && len(c.plan.requests)+len(c.plan.tasks)+c.plan.looks.n == 0
 	if alone && c.reconsider() {
 		return true
 	}

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"slices"
 	"time"
 
 	"linkd/pkg/spec"
@@ -31,7 +30,7 @@ type plan struct {
 	// ends are the tasks whose ops may delete something.
 	ends idSet
 	// looks is the queue of dirty lanes, first come, first served. prompt counts those that are not late.
-	looks  []*lane
+	looks  lookQueue
 	prompt int
 	// requests are the outstanding requests, and free are the numbers of further ones for netlink and for programs.
 	requests map[int]*Request
@@ -84,7 +83,7 @@ func (p *plan) wantLook(l *lane) {
 		return
 	}
 	l.queued = true
-	p.looks = append(p.looks, l)
+	p.looks.add(l)
 	if !l.late {
 		p.prompt++
 	}
@@ -99,7 +98,7 @@ func (p *plan) unqueue(l *lane) {
 	if !l.late {
 		p.prompt--
 	}
-	p.looks = slices.DeleteFunc(p.looks, func(other *lane) bool { return other == l })
+	p.looks.remove(l)
 }
 
 // waits reports whether the comparison of todo waits for outstanding looks.
@@ -139,7 +138,7 @@ func (p *plan) looking() bool {
 			return true
 		}
 	}
-	return p.patience == 0 && len(p.looks) > 0
+	return p.patience == 0 && p.looks.n > 0
 }
 
 // mostRounds limits how often one decision leads to the next before something is done or time passes.
@@ -171,32 +170,6 @@ func (p *plan) freeFor(l *lane) *slots {
 		return &p.free[programLane]
 	}
 	return &p.free[netlinkLane]
-}
-
-// dispatchLooks begins the looks that can begin.
-func (c *Core) dispatchLooks(out []*Request) []*Request {
-	var left []*lane
-	for _, l := range c.plan.looks {
-		free := &c.plan.freeFor(l).prompt
-		if l.late {
-			free = &c.plan.freeFor(l).late
-		}
-		if len(l.dirty) > 0 && (*free <= 0 || l.request != nil || l.due()) {
-			left = append(left, l)
-			continue
-		}
-		l.queued = false
-		if !l.late {
-			c.plan.prompt--
-		}
-		if len(l.dirty) == 0 {
-			continue
-		}
-		*free--
-		out = append(out, c.look(l))
-	}
-	c.plan.looks = left
-	return out
 }
 
 // look returns the request to look at a lane.

@@ -114,7 +114,7 @@ func (s *sim) rest() {
 func (s *sim) undone() string {
 	var undone []string
 	p := &s.core.plan
-	for _, l := range p.looks {
+	for l := range p.looks.all() {
 		undone = append(undone, fmt.Sprintf("look at %s (programs: %t, pending %d)", l.domain.name, l.programs, len(l.pending)))
 	}
 	for _, id := range inOrder(p.tasks, spec.ID.Compare) {

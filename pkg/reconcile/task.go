@@ -57,16 +57,6 @@ func (t *task) queueLane() *lane {
 	return t.lanes[0]
 }
 
-// count adds by to the numbers of pending tasks in the task's lanes.
-func (t *task) count(by int) {
-	for _, l := range t.lanes {
-		origin := t.queueLane()
-		if l.pending[origin] += by; l.pending[origin] == 0 {
-			delete(l.pending, origin)
-		}
-	}
-}
-
 // before reports whether a comes first of two tasks that are both ready.
 func (a *task) before(b *task, rank map[*Registered]int) bool {
 	return cmp.Or(compareOps(a.op, b.op, rank), cmp.Compare(a.place, b.place)) < 0

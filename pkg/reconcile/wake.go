@@ -87,6 +87,8 @@ func (c *Core) markLate(r *Request) {
 			delete(c.plan.notLooked, l)
 		}
 	}
+	// What waits for a lane that is late is not waited for.
+	c.plan.looks.unpark(func(l *lane) bool { return !l.due() })
 }
 
 // NextTry returns when to try again something that failed, is missing or could not be looked at; ok is false if there
