@@ -2,15 +2,15 @@ package observe
 
 import "linkd/pkg/spec"
 
-// Existing are the names under which the files configure interfaces that others made, each in its namespace. Such a name
-// may be an alternative one (ip-link(8), altname): of the names of a network card, the kernel's may change at each boot.
+// Existing are the names by which the files configure foreign interfaces, each in its namespace. A name may be an
+// alternative name (ip-link(8), altname), because the kernel's name of a network card may change at each boot.
 type Existing map[spec.End]bool
 
-// DeclareExisting sets the names of interfaces that others made. A link with one of them as an alternative name is found
-// under that.
+// DeclareExisting sets the names of foreign interfaces. NS then returns a link with one of them as an alternative
+// name under that name.
 func (w *World) DeclareExisting(e Existing) { w.existing.Store(&e) }
 
-// parseLink is parseLink, with the name under which the files know the link.
+// parseLink parses a message and sets the name by which the files know the link.
 func (ns *NS) parseLink(msg []byte) (*Link, error) {
 	l, err := parseLink(msg)
 	existing := ns.world.existing.Load()

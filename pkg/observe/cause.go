@@ -15,24 +15,24 @@ import (
 	"linkd/pkg/program"
 )
 
-// Cause is who may have made a change, as far as the kernel tells. The zero Cause is that of what the kernel did by
-// itself, what linkd did, and what nobody is named for.
+// Cause is the process that may have made a change, as far as the kernel says. The zero Cause stands for a change by
+// the kernel or by linkd, and for one whose author is unknown.
 type Cause struct {
-	// Port is the netlink port that asked for the change. The kernel gives a process its PID for the port of the first
-	// socket that it opens in a namespace (netlink_autobind in net/netlink/af_netlink.c), but the PID as that process
-	// sees it, and a process may ask for any other.
+	// Port is the netlink port of the request for the change. The kernel gives the first socket that a process opens
+	// in a namespace the PID of the process as port (netlink_autobind in net/netlink/af_netlink.c). But that is the
+	// PID as the process sees it, and a process may ask for any other port.
 	Port uint32 `json:"port,omitempty"`
-	// PID and Command are of the process: the one whose PID is the port, where there is one that can have done it, or the
-	// one that the kernel itself names.
+	// PID and Command are those of the process: either the process whose PID is the port, if that process may have
+	// made the change, or the one that the kernel names.
 	PID     int    `json:"pid,omitempty"`
 	Command string `json:"command,omitempty"`
-	// Named: the kernel says which process it was, and PID is no guess.
+	// Named: the kernel named the process, so PID is no guess.
 	Named bool `json:"named,omitempty"`
-	// Several: more than one did something there.
+	// Several: more than one process made changes there.
 	Several bool `json:"several,omitempty"`
 }
 
-// String is the cause as the end of a sentence; "" where nobody is named.
+// String returns the cause as the end of a sentence; "" if it is unknown.
 func (c Cause) String() string {
 	switch {
 	case c.Several:
@@ -47,8 +47,9 @@ func (c Cause) String() string {
 	return ""
 }
 
-// and is the cause of two changes. What the kernel does in the wake of a change has no cause of its own.
-func (c Cause) and(other Cause) Cause {
+// merge returns the cause of two changes. Changes by the kernel that follow another change have no cause of their
+// own.
+func (c Cause) merge(other Cause) Cause {
 	switch {
 	case c == Cause{} || c == other:
 		return other
@@ -59,67 +60,67 @@ func (c Cause) and(other Cause) Cause {
 }
 
 const (
-	// mostPIDs is one more than the highest PID there can be (PID_MAX_LIMIT in linux/threads.h). The ports of further
-	// sockets of a process, linkd's own among them, count down from 2^32.
+	// mostPIDs is the highest possible PID plus one (PID_MAX_LIMIT in linux/threads.h). The ports of further sockets
+	// of a process, including linkd's own, count down from 2^32.
 	mostPIDs = 4 << 20
-	// suspected is how long what was found out about a port holds good: nobody takes over a PID sooner.
-	suspected = time.Second
-	// mostSuspects bounds the memory of that.
-	mostSuspects = 64
+	// causeLifetime is how long a cached cause is valid: a PID is not used again sooner.
+	causeLifetime = time.Second
+	// maxCachedCauses limits the cache.
+	maxCachedCauses = 64
 )
 
-// suspects finds out who is behind a port, and remembers it for the thousands of messages that a routing daemon may
-// cause. It belongs to one listener.
-type suspects struct {
+// causeFinder finds the process behind a port, and caches it for the thousands of messages that a routing daemon may
+// cause. One listener uses it.
+type causeFinder struct {
 	world *World
 	self  uint32
-	known map[suspectKey]suspect
+	known map[causeKey]cachedCause
 }
 
-type suspectKey struct {
+type causeKey struct {
 	port uint32
 	ns   int
 }
 
-type suspect struct {
+type cachedCause struct {
 	Cause
 	until time.Time
 }
 
-func (w *World) newSuspects() *suspects {
-	return &suspects{world: w, self: uint32(os.Getpid()), known: map[suspectKey]suspect{}}
+func (w *World) newCauseFinder() *causeFinder {
+	return &causeFinder{world: w, self: uint32(os.Getpid()), known: map[causeKey]cachedCause{}}
 }
 
-// behind is the cause of a change in the namespace with that id that a port asked for.
-func (s *suspects) behind(port uint32, ns int) Cause {
+// causeOf returns the cause of a change in a namespace, by ID, that was requested from a port.
+func (s *causeFinder) causeOf(port uint32, ns int) Cause {
 	if port == 0 || port == s.self || port >= mostPIDs {
 		return Cause{}
 	}
-	at, now := suspectKey{port, ns}, time.Now()
+	at, now := causeKey{port, ns}, time.Now()
 	if k, is := s.known[at]; is && now.Before(k.until) {
 		return k.Cause
 	}
-	if len(s.known) >= mostSuspects {
+	if len(s.known) >= maxCachedCauses {
 		clear(s.known)
 	}
 	c := Cause{Port: port}
-	if command, is := s.mayHaveBeen(int(port), ns); is {
+	if command, is := s.commandOf(int(port), ns); is {
 		c.PID, c.Command = int(port), command
 	}
-	s.known[at] = suspect{c, now.Add(suspected)}
+	s.known[at] = cachedCause{c, now.Add(causeLifetime)}
 	return c
 }
 
-// mayHaveBeen tells whether there is a process with that PID that can have changed something in the namespace: one that
-// is in it, or in linkd's own, from where an engine reaches into those of its containers. A process in another container
-// has no business there: then the port is the PID of somebody who counts PIDs differently.
-func (s *suspects) mayHaveBeen(pid, ns int) (command string, is bool) {
+// commandOf returns the command of the process with a PID, if that process may have changed something in the
+// namespace: it is in that namespace, or in linkd's own, from which an engine configures its containers. A process in
+// another container cannot have made the change: then the port is a PID as another PID namespace counts.
+func (s *causeFinder) commandOf(pid, ns int) (command string, is bool) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	var at unix.Stat_t
 	if unix.Stat(dir+"/ns/net", &at) != nil || !s.world.isAt(ns, at.Ino) && !s.world.isAt(OwnID, at.Ino) {
 		return "", false
 	}
-	// A thread of the kernel's runs no program, and does not use netlink.
+	// A kernel thread has no executable and does not use netlink.
 	if _, err := os.Readlink(dir + "/exe"); err != nil {
 		return "", false
 	}
@@ -127,9 +128,10 @@ func (s *suspects) mayHaveBeen(pid, ns int) (command string, is bool) {
 	return strings.TrimSpace(string(comm)), err == nil
 }
 
-// generation is who made a new generation of nftables' rules, by the kernel's own word (nf_tables_fill_gen_info in
-// net/netfilter/nf_tables_api.c). What linkd runs for that, iptables, is linkd.
-func (s *suspects) generation(body []byte) Cause {
+// causeOfGeneration returns the process that made a new generation of nftables rules, as the kernel names it
+// (nf_tables_fill_gen_info in net/netfilter/nf_tables_api.c). A child process of linkd, such as iptables, counts as
+// linkd.
+func (s *causeFinder) causeOfGeneration(body []byte) Cause {
 	if len(body) < nl.SizeofNfgenmsg {
 		return Cause{}
 	}
@@ -145,7 +147,7 @@ func (s *suspects) generation(body []byte) Cause {
 	return c
 }
 
-// parent is the PID of a process's parent, and 0 where the process is gone.
+// parent returns the PID of a process's parent, or 0 if the process has ended.
 func parent(pid int) int {
 	const ppid = 4 - 3
 	fields, err := program.StatFields(pid)

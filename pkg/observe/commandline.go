@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// readPatience is how long a scan waits, in all, for the command lines of one user's processes.
+	// readPatience is how long one scan waits for the command lines of all processes of one user.
 	readPatience = 250 * time.Millisecond
-	// mostHung is how many of a user's processes may hang a read at a time. Each holds a thread of linkd's.
+	// mostHung is how many processes of one user may hang a read at a time. Each occupies a thread of linkd.
 	mostHung = 8
-	// longestPadding is how many NUL bytes after the last argument count as none: programs that rename themselves fill what
-	// is left of their old arguments (setproctitle(3)).
+	// longestPadding is how many NUL bytes after the last argument are ignored: programs that change their title fill
+	// the rest of their old arguments with them (setproctitle(3)).
 	longestPadding = 4 << 10
 )
 
@@ -26,15 +26,15 @@ var (
 	errNoMemory = errors.New("no command line")
 )
 
-// commandLineReader reads command lines of processes without waiting for a process. The kernel copies a command line from
-// the process's memory, under a lock of that memory (access_remote_vm in mm/memory.c) that the process can hold for long,
-// by a page fault in a FUSE file system of its own, say.
+// commandLineReader reads command lines of processes without waiting for a process. The kernel copies a command line
+// from the memory of the process under a lock of that memory (access_remote_vm in mm/memory.c). The process can hold
+// that lock for long, for example by a page fault in its own FUSE file system.
 type commandLineReader struct {
 	// open opens the command line of a process, as openCommandLine does.
 	open func(pid int) (io.ReadCloser, error)
 
 	mu     sync.Mutex
-	hung   map[int]uint32 // the users of the processes whose command line is being read, in vain so far
+	hung   map[int]uint32 // the users of the processes with a pending read, by PID
 	budget map[uint32]time.Duration
 	misses map[uint32]int
 }
@@ -52,7 +52,7 @@ func (r *commandLineReader) begin() {
 	r.budget, r.misses = map[uint32]time.Duration{}, map[uint32]int{}
 }
 
-// missed is why the scan cannot know all command lines of a user's processes; nil where it does.
+// missed returns why the scan does not know all command lines of a user's processes; nil if it does.
 func (r *commandLineReader) missed(uid uint32) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,8 +72,8 @@ type lineResult struct {
 	err  error
 }
 
-// read returns the arguments of a process, joined by single spaces. It reads no more than the longest bytes asked for,
-// one more, and padding.
+// read returns the arguments of a process, joined by single spaces. It reads at most longest bytes, one more, and
+// padding.
 func (r *commandLineReader) read(pid int, uid uint32, longest int) (string, error) {
 	r.mu.Lock()
 	_, hangs := r.hung[pid]
@@ -138,7 +138,7 @@ func joinArguments(from io.Reader, longest int) (string, error) {
 	n, err := io.ReadFull(from, text)
 	switch {
 	case errors.Is(err, io.EOF):
-		// A thread of the kernel, or a process that is just ending.
+		// A kernel thread, or a process that is just ending.
 		return "", errNoMemory
 	case err == nil:
 		if text[longest] != 0 {

@@ -1,9 +1,16 @@
-// Package observe finds and opens network namespaces, reads what is in them, and hears the kernel's events.
+// Package observe finds and opens network namespaces, reads their state, and receives the kernel's events.
 //
-//   - World is all namespaces that the files declare. A Finder finds those of one sort: by path, by process, or, in
-//     observe/engine, by container and by systemd service.
-//   - Session holds the namespaces open that one piece of work needs. NS is one of them, with a socket inside it.
-//   - Inbox collects News: a topic and a namespace. News says where to look, never what is true.
+//	files, processes, engines            kernel events
+//	          │                               │
+//	          ▼                               ▼
+//	  Finder ──> World ──> Session ──> NS   Inbox ──> Notification
+//
+// The parts are:
+//
+//   - World is the set of namespaces that the files declare. A Finder finds those of some selectors: by path, by process, or,
+//     in observe/engine, by container and by systemd service.
+//   - Session holds the open namespaces of one piece of work. NS is one of them, with a socket inside it.
+//   - Inbox collects each Notification: a topic and a namespace. It says where to look, never what is true.
 //
 // To look at the links of a namespace:
 //
@@ -11,10 +18,10 @@
 //	defer session.Close()
 //	ns, err := session.Open("web")
 //	if err != nil {
-//		return err // ErrPending: it is not there yet
+//		return err // ErrPending: it does not exist yet
 //	}
 //	links, err := ns.Links(ctx)
 //
-// The rest of linkd enters no namespace, and asks the kernel for no list, but through this package. A thread that enters a
-// namespace never goes back to the Go runtime in there (see inNamespace).
+// Only this package enters namespaces and requests dumps from the kernel. A thread that enters a namespace returns to the Go
+// runtime only after it has left (see inNamespace).
 package observe

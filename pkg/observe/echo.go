@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ChangeEchoed is Change, and returns how the kernel announces what came of it, in a message of type answer; nil where it
-// does not answer so (NLM_F_ECHO in netlink(7)). As that is known, its announcement is no news: Listen leaves it out.
+// ChangeEchoed does the same as Change, and returns the kernel's event about the result, a message of type answer;
+// nil if the kernel sends none (NLM_F_ECHO in netlink(7)). Listen then ignores that event.
 func (ns *NS) ChangeEchoed(req *nl.NetlinkRequest, answer uint16) ([]byte, error) {
 	ns.Forget()
 	req.Flags |= unix.NLM_F_ACK | unix.NLM_F_ECHO
@@ -19,8 +19,8 @@ func (ns *NS) ChangeEchoed(req *nl.NetlinkRequest, answer uint16) ([]byte, error
 	return msgs[0], nil
 }
 
-// expectEcho notes that the announcements of what a request changes are not news. That is noted before it is sent, as they may
-// be read before its answer.
+// expectEcho makes Listen ignore the events about a request. Call it before the request is sent, because the events
+// may be read before its answer.
 func (ns *NS) expectEcho(seq uint32) {
 	if !ns.world.listening.Load() {
 		return
@@ -37,22 +37,23 @@ func (ns *NS) expectEcho(seq uint32) {
 	ns.world.echoes.expect(echo{id, own.Pid, seq})
 }
 
-// echo is a request of linkd's own: the id of the namespace, the socket's port there, and the number of the request.
+// echo identifies a request of linkd: the ID of the namespace, the port of the socket in it, and the number of the
+// request.
 type echo struct {
 	ns        int
 	port, seq uint32
 }
 
-// echoes are the requests whose announcements are not news, the last of them: most are heard within milliseconds.
+// echoes are the last requests whose events Listen ignores. Most events arrive within milliseconds.
 type echoes struct {
 	mu    sync.Mutex
 	known map[echo]bool
-	// order is a ring, and next the place of the oldest in it.
+	// order is a ring of the requests; next is the index of the oldest.
 	order [mostEchoes]echo
 	next  int
 }
 
-// mostEchoes bounds the memory of echoes. Of what is forgotten, the announcement is news.
+// mostEchoes limits the memory of echoes. The events of a dropped request cause a look.
 const mostEchoes = 1024
 
 func (e *echoes) expect(request echo) {
@@ -67,8 +68,9 @@ func (e *echoes) expect(request echo) {
 	e.known[request] = true
 }
 
-// isEchoed tells whether an announcement from a namespace with that id is of what linkd was told as the answer to a request.
-// That is so once for each request: somebody else may come to have the port. The kernel's own changes have none.
+// isEchoed reports whether an event from a namespace, by ID, is about a request of linkd whose answer had the same
+// content. It is true once per request, because another process may get the port later. Changes by the kernel have
+// port 0.
 func (w *World) isEchoed(ns int, port, seq uint32) bool {
 	if port == 0 {
 		return false

@@ -5,24 +5,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Of linux/neighbour.h, for golang.org/x/sys does not have it.
+// ndaProtocol is NDA_PROTOCOL of linux/neighbour.h, which golang.org/x/sys does not have.
 const ndaProtocol = 12
 
-// Entry is one of a neighbour table, or of the forwarding database of a bridge or a VXLAN: the kernel speaks of both in
-// one message (struct ndmsg in linux/neighbour.h).
+// Entry is an entry of a neighbour table or of the forwarding database of a bridge or a VXLAN. The kernel uses one
+// message for both (struct ndmsg in linux/neighbour.h).
 type Entry struct {
-	// Family is AF_INET, AF_INET6, or AF_BRIDGE of a forwarding database.
+	// Family is AF_INET, AF_INET6, or AF_BRIDGE for a forwarding database.
 	Family uint8
 	// Flags are NTF_*, State is NUD_*.
 	Flags uint8
 	State uint16
-	// Index is the device's; in a bridge's forwarding database, the port's.
+	// Index is the index of the device; in a bridge's forwarding database, that of the port.
 	Index int
 
 	attrs []byte
 }
 
-// ParseEntry reads an RTM_NEWNEIGH or RTM_DELNEIGH message, without the netlink header.
+// ParseEntry parses an RTM_NEWNEIGH or RTM_DELNEIGH message without the netlink header.
 func ParseEntry(msg []byte) (Entry, error) {
 	if len(msg) < unix.SizeofNdMsg {
 		return Entry{}, unix.EINVAL
@@ -34,8 +34,8 @@ func ParseEntry(msg []byte) (Entry, error) {
 	}, nil
 }
 
-// Attr is the value of an attribute (NDA_*), nil where there is none. A table may have tens of thousands of entries, of
-// which most are looked at for one attribute, so they are not read into a map.
+// Attr returns the value of an attribute (NDA_*), or nil. It does not build a map, because a table may have tens of
+// thousands of entries, and one attribute of most of them is enough.
 func (e *Entry) Attr(kind uint16) (value []byte) {
 	_ = EachAttr(e.attrs, func(k uint16, v []byte) error {
 		if k == kind {
@@ -46,15 +46,15 @@ func (e *Entry) Attr(kind uint16) (value []byte) {
 	return value
 }
 
-// Proto is who made the entry (NDA_PROTOCOL); 0 where nobody says.
+// Proto returns the protocol number of the entry (NDA_PROTOCOL); 0 if it has none.
 func (e *Entry) Proto() uint8 { return uint8(Number(e.Attr(ndaProtocol))) }
 
-// ProtoAttr is the attribute that says who makes an entry. A forwarding database does not keep it.
+// ProtoAttr returns the attribute with a protocol number. A forwarding database does not store it.
 func ProtoAttr(proto uint8) *nl.RtAttr { return nl.NewRtAttr(ndaProtocol, nl.Uint8Attr(proto)) }
 
-// news is about the link of the entry. A bridge moves an entry from one port to another and names the new one only, so
-// what it has to say may be about any.
-func (e *Entry) news() (Topic, []int) {
+// topicAndLinks returns the topic of an event about the entry, and its links. When a bridge moves an entry to another
+// port, the event names only the new port, so it may concern any link.
+func (e *Entry) topicAndLinks() (Topic, []int) {
 	switch {
 	case e.Family != unix.AF_BRIDGE:
 		return NeighbourTopic, []int{e.Index}

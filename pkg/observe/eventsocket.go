@@ -8,9 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// eventSocket is a socket on which the kernel announces changes. Two read it: a goroutine that waits for the next announcement, and
-// whoever empties the inbox. The kernel queues the announcement of a change before it answers the request for that, so a look
-// that begins after the inbox was emptied sees all that linkd itself has just done, and need not be repeated for the news of it.
+// eventSocket is a socket on which the kernel announces changes. Two goroutines read it: one that waits for the next
+// event, and the one that empties the inbox. The kernel queues the event about a change before it answers the request
+// for it. So a look that begins after the inbox was emptied covers all of linkd's own changes, and the events about
+// them cause no further look.
 type eventSocket struct {
 	inbox *Inbox
 	read  func(ns int, msg []byte)
@@ -21,7 +22,7 @@ type eventSocket struct {
 	buf, oob []byte
 }
 
-// mostAtOnce is how many announcements are read in a row: then it is another's turn.
+// mostAtOnce is how many events are read under one lock.
 const mostAtOnce = 256
 
 // readEvents reads from a socket until stop is called.
@@ -43,7 +44,7 @@ func readEvents(fd int, file *os.File, read func(ns int, msg []byte), in *Inbox)
 	}
 }
 
-// wait reads until the file is closed. It waits in the runtime's poller, so it takes no thread.
+// wait reads until the file is closed. It waits in the runtime's poller, so it occupies no thread.
 func (s *eventSocket) wait(file *os.File) {
 	conn, err := file.SyscallConn()
 	if err != nil {
@@ -62,7 +63,7 @@ func (s *eventSocket) isClosed() bool {
 	return s.closed
 }
 
-// readQueued puts into the inbox what the kernel has queued, and tells whether there may be more.
+// readQueued puts the events that the kernel has queued into the inbox, and reports whether there may be more.
 func (s *eventSocket) readQueued() (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +80,7 @@ func (s *eventSocket) readQueued() (more bool) {
 		case err != nil:
 			s.closed = true
 		case sender != nil && sender.Pid == 0:
-			// Only the kernel has port 0; anybody may send to a multicast socket.
+			// Only the kernel has port 0; any process may send to a multicast socket.
 			s.read(namespaceID(s.oob[:oobn]), s.buf[:n])
 		}
 	}

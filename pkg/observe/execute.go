@@ -13,15 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// longestDatagram is more than the kernel sends at once: 32 KiB, or one message. Of an interface, the alternative names alone
-// can be 64 KiB (rtnl_alt_ifname in net/core/rtnetlink.c), while nl.NetlinkRequest.Execute reads no more than 64 KiB. Whoever
-// is root in a namespace can give them, and the interface takes them along when the namespace ends.
+// longestDatagram is larger than any datagram of the kernel: 32 KiB, or one message. The alternative names of one
+// interface can take 64 KiB (rtnl_alt_ifname in net/core/rtnetlink.c), while nl.NetlinkRequest.Execute reads at most
+// 64 KiB. The root user of a namespace can set these names, and the interface keeps them when the namespace ends.
 const longestDatagram = 256 << 10
 
 var datagrams = sync.Pool{New: func() any { return new([longestDatagram]byte) }}
 
-// execute sends a request and returns what is in the answers of type answer (0: any), or in those of them that keep chooses.
-// It is nl.NetlinkRequest.Execute for answers of up to longestDatagram. What keep is given is overwritten afterwards.
+// execute sends a request and returns the answers of type answer (0: any). If keep is not nil, it returns only the
+// answers that keep accepts; keep must not retain its argument. It replaces nl.NetlinkRequest.Execute for answers of
+// up to longestDatagram.
 func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16, keep func(msg []byte) bool) (answers [][]byte, err error) {
 	socket := ns.route.Socket
 	socket.Lock()
@@ -51,7 +52,7 @@ func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16, keep func(msg []byt
 				return nil, err
 			}
 			if m.Header.Seq != req.Seq {
-				// It belongs to an earlier request, which failed.
+				// The answer belongs to an earlier request, which failed.
 				continue
 			}
 			interrupted = interrupted || m.Header.Flags&unix.NLM_F_DUMP_INTR != 0
@@ -79,7 +80,7 @@ func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16, keep func(msg []byt
 	}
 }
 
-// nextMessage is the first of the messages in b, and the rest of them. It is what syscall.ParseNetlinkMessage does for all.
+// nextMessage returns the first message in b and the rest, as syscall.ParseNetlinkMessage does for all messages.
 func nextMessage(b []byte) (m syscall.NetlinkMessage, rest []byte, err error) {
 	native := nl.NativeEndian()
 	m.Header = syscall.NlMsghdr{
@@ -93,7 +94,7 @@ func nextMessage(b []byte) (m syscall.NetlinkMessage, rest []byte, err error) {
 	return m, b[min((length+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1), len(b)):], nil
 }
 
-// receive waits for a datagram from the kernel. Whoever is root in the socket's namespace can send it one, too.
+// receive waits for a datagram from the kernel. The root user of the socket's namespace can send one, too.
 func receive(socket int, buf *[longestDatagram]byte) (n int, err error) {
 	for {
 		n, from, err := unix.Recvfrom(socket, buf[:], unix.MSG_TRUNC)
@@ -115,7 +116,7 @@ func receive(socket int, buf *[longestDatagram]byte) (n int, err error) {
 	}
 }
 
-// outcome reads how a request ended, and the kernel's own words about that (NLMSGERR_ATTR_MSG in linux/netlink.h).
+// outcome returns the error of an acknowledgement, with the kernel's message (NLMSGERR_ATTR_MSG in linux/netlink.h).
 func outcome(m syscall.NetlinkMessage) error {
 	if len(m.Data) < 4 {
 		return nil
@@ -130,7 +131,7 @@ func outcome(m syscall.NetlinkMessage) error {
 	if m.Header.Type != unix.NLMSG_ERROR || m.Header.Flags&unix.NLM_F_ACK_TLVS == 0 || len(rest) < unix.SizeofNlMsghdr {
 		return err
 	}
-	// Before the attributes, the kernel repeats the request, or its header.
+	// The request, or its header, comes before the attributes.
 	echo := int(native.Uint32(rest)+unix.NLMSG_ALIGNTO-1) &^ (unix.NLMSG_ALIGNTO - 1)
 	if m.Header.Flags&unix.NLM_F_CAPPED != 0 {
 		echo = unix.SizeofNlMsghdr

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attachFilter has the kernel drop, before it queues them, the messages about neighbours and forwarding entries that it
-// learns and forgets by itself. A busy host makes thousands of them a second, and linkd manages none of those entries.
+// attachFilter makes the kernel drop messages about neighbours and forwarding entries that it learns and forgets,
+// before it queues them. A busy host has thousands of these a second, and linkd manages none of those entries.
 func attachFilter(fd int) error {
 	program, err := bpf.Assemble(entryFilter(nl.NativeEndian()).instructions())
 	if err != nil {
@@ -30,8 +30,8 @@ func attachFilter(fd int) error {
 // steps are a program of classic BPF (Documentation/networking/filter.rst).
 type steps []step
 
-// step is an instruction, or a comparison of the accumulator with a value. After a comparison, the program goes on at the
-// step with the label yes or no, or at the next one if that label is "". Jumps only lead forwards.
+// step is an instruction, or a comparison of the accumulator with a value. After a comparison, the program continues
+// at the step with the label yes or no, or at the next step if that label is "". Jumps only go forward.
 type step struct {
 	label   string
 	do      bpf.Instruction
@@ -40,7 +40,7 @@ type step struct {
 	yes, no string
 }
 
-// instructions are the steps with the labels resolved. It panics if a label does not stand further on.
+// instructions returns the steps with the labels resolved. It panics if a label does not come after the jump to it.
 func (s steps) instructions() []bpf.Instruction {
 	skip := func(from int, label string) uint8 {
 		if label == "" {
@@ -75,7 +75,7 @@ func (s steps) instructions() []bpf.Instruction {
 // The kernel sends each event as a datagram of its own; of several messages in one, the first decides. It drops what is too
 // short for the fields that are compared.
 func entryFilter(order binary.ByteOrder) steps {
-	// BPF reads in network byte order, and netlink writes in that of the machine.
+	// BPF reads in network byte order, and netlink writes in the byte order of the machine.
 	native := func(n uint16) uint32 {
 		var b [2]byte
 		order.PutUint16(b[:], n)
@@ -108,7 +108,8 @@ func entryFilter(order binary.ByteOrder) steps {
 		{label: "permanent", do: load(state, 2)},
 		{test: bpf.JumpBitsSet, value: native(unix.NUD_PERMANENT), yes: "keep"},
 
-		// The extension takes the type of an attribute in X and where to begin in A, and leaves in A where the attribute is.
+		// The extension takes the type of an attribute in X and the start offset in A, and sets A to the offset of
+		// the attribute.
 		{do: bpf.LoadConstant{Dst: bpf.RegX, Val: ndaProtocol}},
 		{do: bpf.LoadConstant{Dst: bpf.RegA, Val: attributes}},
 		{do: bpf.LoadExtension{Num: bpf.ExtNetlinkAttr}},

@@ -7,32 +7,33 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Finder finds the namespaces that selectors of some schemes mean. All of its methods may be called at the same time.
+// Finder finds the namespaces of selectors with certain schemes. Its methods are safe for concurrent use.
 type Finder interface {
-	// Schemes are the first words of those selectors.
+	// Schemes are the schemes of these selectors.
 	Schemes() []string
-	// SetDeclared sets which namespaces are declared, by name; it forgets all others.
+	// SetDeclared sets the declared namespaces, by name. The finder drops all others.
 	SetDeclared(declared map[string]spec.Namespace)
-	// Find is where a namespace can be opened. It does not wait for whoever does not answer: what is not known now is
-	// ErrPending, like what is not there. Check, called with the opened namespace, tells whether it is the right one.
+	// Find returns where a namespace can be opened. It does not wait for an engine that does not answer: if the place
+	// is not known now, the error is ErrPending, as for a namespace that does not exist. After opening, check reports
+	// whether it is the right namespace.
 	Find(ns spec.Namespace) (path string, check func(netns int) error, err error)
-	// Watch calls changed with the name of each namespace that comes, goes or becomes another, and populated when a
-	// template stands for others than before, until stop is called.
+	// Watch calls changed with the name of each namespace that appears, disappears or is replaced, and populated when
+	// a template stands for other containers than before, until stop is called.
 	Watch(changed func(name string), populated func()) (stop func())
-	// Release forgets what was asked for one pass.
+	// Release drops the answers that were cached for one pass.
 	Release()
-	// Close gives everything back.
+	// Close releases all resources.
 	Close()
 }
 
-// InstanceFinder is a Finder that finds the containers a template stands for.
+// InstanceFinder is a Finder that finds the containers of a template.
 type InstanceFinder interface {
 	Instances(template spec.Selector) ([]spec.Instance, error)
-	// SetTemplates sets which templates there are; it forgets the containers of all others.
+	// SetTemplates sets the templates. The finder drops the containers of all others.
 	SetTemplates(templates []spec.Selector)
 }
 
-// Instances asks the finder that knows.
+// Instances asks the finder for the template's scheme.
 func Instances(finders []Finder, template spec.Selector) ([]spec.Instance, error) {
 	for _, f := range finders {
 		if c, is := f.(InstanceFinder); is && slices.Contains(f.Schemes(), template.Scheme) {
@@ -42,7 +43,7 @@ func Instances(finders []Finder, template spec.Selector) ([]spec.Instance, error
 	return nil, fmt.Errorf("nothing here can find %s", template)
 }
 
-// DeclareTemplates sets the templates that stand for others.
+// DeclareTemplates sets the templates.
 func (w *World) DeclareTemplates(templates []spec.Template) {
 	selectors := make([]spec.Selector, len(templates))
 	for i, t := range templates {
@@ -55,7 +56,7 @@ func (w *World) DeclareTemplates(templates []spec.Template) {
 	}
 }
 
-// paths is the Finder of what stands in the file system.
+// paths is the Finder of namespaces in the file system.
 type paths struct{}
 
 func (paths) Schemes() []string { return []string{"name", "path"} }
@@ -67,13 +68,14 @@ func (paths) Find(ns spec.Namespace) (path string, check func(netns int) error, 
 	return path, func(int) error { return nil }, nil
 }
 
-// Watch has nothing to do: WatchPaths does it.
+// Watch does nothing, because WatchPaths watches the paths.
 func (paths) Watch(func(string), func()) (stop func()) { return func() {} }
 
 func (paths) Release() {}
 
 func (paths) Close() {}
 
+// finder returns the finder for a selector.
 func (w *World) finder(name string, s spec.Selector) (Finder, error) {
 	for _, f := range w.finders {
 		if slices.Contains(f.Schemes(), s.Scheme) {
@@ -86,7 +88,7 @@ func (w *World) finder(name string, s spec.Selector) (Finder, error) {
 	return nil, fmt.Errorf("nothing here can find %s", s)
 }
 
-// where is where a namespace can be opened, and tells afterwards whether it was the right one.
+// where returns where a namespace can be opened, and a check to call after opening.
 func (w *World) where(ns spec.Namespace) (path string, check func(netns int) error, err error) {
 	f, err := w.finder(ns.Name, ns.Selector)
 	if err != nil {

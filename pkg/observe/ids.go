@@ -10,12 +10,12 @@ import (
 	"linkd/pkg/spec"
 )
 
-// NoID stands for an id that is not known. The kernel's begin at 0, and OwnID is linkd's own namespace.
+// NoID stands for an unknown ID. IDs of the kernel begin at 0, and OwnID is linkd's own namespace.
 const NoID = -2
 
-// ID is the namespace's id in linkd's own (see ip-netns(8), "set"), and -1 for linkd's own: in messages from there it
-// stands for this namespace. It is given one if it has none. To look an id up costs the kernel by the number of
-// namespaces, so it is not asked for before something needs it.
+// ID returns the namespace's ID in linkd's own namespace (see ip-netns(8), "set"), or OwnID for linkd's own, and
+// assigns one if there is none. Messages in linkd's own namespace use this ID. The kernel needs time in proportion to
+// the number of namespaces to look up an ID, so call ID only if it is needed.
 func (ns *NS) ID() (int, error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -29,33 +29,33 @@ func (ns *NS) ID() (int, error) {
 			return NoID, fmt.Errorf("%s: namespace id: %w", ns.Name, err)
 		}
 		ns.id = id
-		ns.world.learnID(ns, id)
+		ns.world.recordID(ns, id)
 	}
 	return ns.id, nil
 }
 
-// OwnID is the id of linkd's own namespace.
+// OwnID is the ID of linkd's own namespace.
 const OwnID = -1
 
-func (w *World) learnID(ns *NS, id int) {
+func (w *World) recordID(ns *NS, id int) {
 	var at unix.Stat_t
 	_ = unix.Fstat(ns.fd, &at)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, declared := w.declared[ns.Name]; declared {
-		w.ids[ns.Name] = numbered{id, ns.Identity}
+		w.ids[ns.Name] = assignedID{id, ns.Identity}
 		w.byID[id] = ns.Name
 		w.inodes[id] = at.Ino
 	}
 }
 
-// numbered is the id of a namespace, and which one that is. A namespace keeps its id until it ends.
-type numbered struct {
+// assignedID is the ID of a namespace together with its identity. A namespace keeps its ID until it ends.
+type assignedID struct {
 	id int
 	of Identity
 }
 
-// knownID is the id that a namespace was found to have when it was open before.
+// knownID returns the ID of a namespace from the last time that it was open.
 func (w *World) knownID(ns *NS) (id int, known bool) {
 	if w.lookOnly || ns.Identity.reused() {
 		return NoID, false
@@ -66,14 +66,14 @@ func (w *World) knownID(ns *NS) (id int, known bool) {
 	return before.id, known && before.of == ns.Identity && w.byID[before.id] == ns.Name
 }
 
-// isAt tells whether the namespace with that id is the one with the inode number that /proc shows.
+// isAt reports whether the namespace with that ID has the inode number that /proc shows.
 func (w *World) isAt(id int, inode uint64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.inodes[id] == inode
 }
 
-// NameOf is the name of the namespace that linkd's own namespace knows under an id; "" where the files do not name it.
+// NameOf returns the name of the namespace with an ID in linkd's own namespace; "" if the files do not name it.
 func (w *World) NameOf(id int) string {
 	if id == OwnID {
 		return spec.Host
@@ -83,14 +83,12 @@ func (w *World) NameOf(id int) string {
 	return w.byID[id]
 }
 
-// NamespaceIDs translates the namespace ids that messages from ns use into linkd's own: the key is the id in ns, the
-// value the id that linkd's own namespace uses for the same, or -1 for linkd's own. Namespaces that have no id in linkd's
-// own are left out.
-//
-// The kernel says -1 of those, too (__peernet2id in net/core/net_namespace.c). Whoever is root in ns can make any number
-// of them, with links into them, and these must not seem to lead into the host.
-//
-// The ids in messages from linkd's own namespace are those themselves: to ask for them is an error.
+// NamespaceIDs translates the namespace IDs in messages from ns into those of linkd's own namespace: the key is the
+// ID in ns, the value the ID in linkd's own, or -1 for linkd's own namespace. It leaves out namespaces without an ID
+// in linkd's own.
+// The kernel reports -1 for those, too (__peernet2id in net/core/net_namespace.c). The root user of ns can make any
+// number of them, with links into them, and these must not seem to lead into the host.
+// Messages from linkd's own namespace need no translation, so the call is an error for it.
 func (ns *NS) NamespaceIDs() (map[int]int, error) {
 	if ns.IsHost() {
 		return nil, fmt.Errorf("%s: the ids in messages from linkd's own namespace need no translation", ns.Name)
@@ -128,8 +126,8 @@ func (ns *NS) NamespaceIDs() (map[int]int, error) {
 	return ids, nil
 }
 
-// HostID is the id by which messages from ns name linkd's own namespace; NoID where they have not had to yet. Unlike
-// NamespaceIDs, it costs the kernel by the few ids that ns knows.
+// HostID returns the ID by which messages from ns name linkd's own namespace; NoID if it has none yet. Unlike
+// NamespaceIDs, it costs the kernel only a search of the few IDs that ns knows.
 func (ns *NS) HostID() (int, error) {
 	id, err := ns.idOf(ns.world.host.fd)
 	if id < 0 {
@@ -138,8 +136,8 @@ func (ns *NS) HostID() (int, error) {
 	return id, err
 }
 
-// ensureID gives the namespace open as fd an id in linkd's own, if it has none: only then do the host's messages name
-// it, and its events reach the host's socket.
+// ensureID assigns an ID in linkd's own namespace to the namespace open as fd, if it has none. Only then do messages
+// in linkd's own namespace name it, and do its events reach linkd's socket.
 func (w *World) ensureID(fd int) (int, error) {
 	if w.lookOnly {
 		return w.askOnly(fd)
@@ -149,11 +147,11 @@ func (w *World) ensureID(fd int) (int, error) {
 	if err != nil || id >= 0 {
 		return id, err
 	}
-	// -1 asks the kernel to choose, and the echo tells what it chose.
+	// -1 asks the kernel to choose an ID, and the echo contains it.
 	choose := nl.NewRtAttr(unix.NETNSA_NSID, nl.Uint32Attr(^uint32(0)))
 	id, err = w.host.askID(unix.RTM_NEWNSID, unix.NLM_F_ECHO, byFD, choose)
 	if errors.Is(err, unix.EEXIST) {
-		// Somebody else was quicker.
+		// Another process was quicker.
 		return w.host.askID(unix.RTM_GETNSID, 0, byFD)
 	}
 	return id, err

@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// minMTUOfIPv6 is IPV6_MIN_MTU: the kernel takes IPv6 away from a device with less (addrconf_notify in net/ipv6/addrconf.c;
-// RFC 8200, section 5).
+// minMTUOfIPv6 is IPV6_MIN_MTU: the kernel disables IPv6 on a device with a smaller MTU (addrconf_notify in
+// net/ipv6/addrconf.c; RFC 8200, section 5).
 const minMTUOfIPv6 = 1280
 
-// ExplainIPv6 is the error err of an IPv6 request, with the reason in front where the kernel has no IPv6 at all, or none on
-// the device dev. Dev is "" for a request about no device. A nil err stays nil, and a pending one as it is.
+// ExplainIPv6 adds the reason to the error of an IPv6 request if the kernel has no IPv6, or none on the device dev.
+// Dev is "" for a request about no device. It returns a nil or pending error unchanged.
 func (ns *NS) ExplainIPv6(dev string, err error) error {
 	if err == nil || errors.Is(err, ErrPending) {
 		return err
@@ -25,7 +25,7 @@ func (ns *NS) ExplainIPv6(dev string, err error) error {
 	return err
 }
 
-// whyNoIPv6 is why a device of the namespace has no IPv6; "" where it has it, or the device cannot be looked at.
+// whyNoIPv6 returns why a device of the namespace has no IPv6; "" if it has IPv6 or cannot be looked at.
 func (ns *NS) whyNoIPv6(dev string) string {
 	if has, err := ns.hasIPv6(); err == nil && !has {
 		return "the kernel has no IPv6: it was started with ipv6.disable=1, or is built without it"

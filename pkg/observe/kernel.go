@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// KernelIs tells whether the kernel is of that version or a later one, for what it does not say when asked. A version
-// that cannot be read is taken for a late one.
+// KernelIs reports whether the kernel has at least that version, for features that it does not report itself. A
+// version that cannot be parsed counts as recent.
 func KernelIs(major, minor int) bool {
 	is := kernel()
 	return is[0] > major || is[0] == major && is[1] >= minor

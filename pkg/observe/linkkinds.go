@@ -11,17 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HasLinks tells whether the kernel has links of a kind, named as in ip-link(8), or a module for them, and loads none. An
-// error is that it cannot be told.
+// HasLinks reports whether the kernel has a kind of link, named as in ip-link(8), or a module for it. It loads no
+// module. The error says that it cannot find out.
 func HasLinks(kind string) (bool, error) {
 	if modules() == "" {
-		// Where there are no modules, to ask for one has no effect.
+		// Without modules, a request loads none.
 		return MakesLinks(kind)
 	}
 	return listed(modules(), kind)
 }
 
-// listed tells whether depmod(8) has noted a module for a kind of link, or that the kernel has it built in, below dir.
+// listed reports whether depmod(8) lists a module for a kind of link in dir, or lists the kind as built in.
 func listed(dir, kind string) (bool, error) {
 	alias := "rtnl-link-" + kind
 	list, err := os.ReadFile(filepath.Join(dir, "modules.alias"))
@@ -31,7 +31,7 @@ func listed(dir, kind string) (bool, error) {
 	if bytes.Contains(list, []byte("alias "+alias+" ")) {
 		return true, nil
 	}
-	// What is built in has no file, and is listed here since 5.2.
+	// Built-in kinds have no module file, and are listed here since Linux 5.2.
 	list, err = os.ReadFile(filepath.Join(dir, "modules.builtin.modinfo"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, errors.New("this kernel does not list what is built into it")
@@ -39,10 +39,9 @@ func listed(dir, kind string) (bool, error) {
 	return bytes.Contains(list, []byte(".alias="+alias+"\x00")), err
 }
 
-// MakesLinks tries to make a link, with attributes of its kind, in a namespace that is gone right after, and so tells whether
-// the kernel has such; it loads the module if there is one. The kernel looks for the kind first, and only then
-// at the rest: EINVAL is the answer of one that it has, and that wants a parent or an id (rtnl_newlink in
-// net/core/rtnetlink.c).
+// MakesLinks tries to make a link, with attributes of its kind, in a temporary namespace, and reports whether the
+// kernel has the kind. It loads the module if there is one. The kernel looks up the kind first and then checks the
+// rest, so EINVAL means that it has the kind and needs a parent or an ID (rtnl_newlink in net/core/rtnetlink.c).
 func MakesLinks(kind string, options ...*nl.RtAttr) (bool, error) {
 	err := NewNamespace(func(string) error {
 		req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
@@ -56,7 +55,7 @@ func MakesLinks(kind string, options ...*nl.RtAttr) (bool, error) {
 			}
 		}
 		req.AddData(info)
-		// NewNamespace calls this on a thread in the new namespace, and there the socket is opened.
+		// NewNamespace runs this on a thread in the new namespace, so the socket is in it.
 		_, err := req.Execute(unix.NETLINK_ROUTE, 0)
 		return err
 	})

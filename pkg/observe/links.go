@@ -7,17 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Link is a link as the kernel tells it. Data are the attributes of its kind. Port is the list of those that its master
-// keeps of it, which EachAttr walks: a bridge has forty of each port, and few of them are ever asked for.
+// Link is a link as the kernel reports it. Data are the attributes of its kind. Port is the unparsed list of its
+// attributes as a port of its master, for EachAttr: a bridge has forty per port, and few are ever used.
 type Link struct {
 	Index, Master, Parent int
-	// ParentNS is the id, in this link's namespace, of the namespace in which Parent is; -1 means this one, and NoID one that has
-	// ended or is about to: NETNSA_NSID_NOT_ASSIGNED (peernet2id_alloc in net/core/net_namespace.c).
+	// ParentNS is the ID, in this link's namespace, of the namespace of Parent: -1 for the same namespace, and NoID
+	// for one that has ended or is about to, NETNSA_NSID_NOT_ASSIGNED (peernet2id_alloc in net/core/net_namespace.c).
 	ParentNS               int
 	Name, Kind, Alias, MAC string
 	PortKind               string
 	AltNames               []string
-	// FirstName is the kernel's name of a link that the files know by an alternative name, which Name is then; else "".
+	// FirstName is the kernel's name of the link if Name is an alternative name that the files use; otherwise "".
 	FirstName   string
 	Flags       uint32
 	MTU, TxQLen int
@@ -25,23 +25,23 @@ type Link struct {
 	Port        []byte
 }
 
-// Up tells whether the link is administratively up.
+// Up reports whether the link is administratively up.
 func (l *Link) Up() bool { return l.Flags&unix.IFF_UP != 0 }
 
-// Links is a namespace's links by both of their names.
+// Links are the links of a namespace, with indexes by name and by interface index.
 type Links struct {
 	All     []*Link
 	byIndex map[int]*Link
 	byName  map[string]*Link
 }
 
-// ByIndex is the link with that index, or nil.
+// ByIndex returns the link with that index, or nil.
 func (ls *Links) ByIndex(index int) *Link { return ls.byIndex[index] }
 
-// ByName is the link with that name, or nil.
+// ByName returns the link with that name, or nil.
 func (ls *Links) ByName(name string) *Link { return ls.byName[name] }
 
-// NameOf is the name of the link with that index, and "" where there is none.
+// NameOf returns the name of the link with that index, or "".
 func (ls *Links) NameOf(index int) string {
 	if l := ls.byIndex[index]; l != nil {
 		return l.Name
@@ -49,7 +49,7 @@ func (ls *Links) NameOf(index int) string {
 	return ""
 }
 
-// Names are the names of All by index.
+// Names returns the names of All by index.
 func (ls *Links) Names() map[int]string {
 	names := make(map[int]string, len(ls.All))
 	for _, l := range ls.All {
@@ -58,7 +58,7 @@ func (ls *Links) Names() map[int]string {
 	return names
 }
 
-// skipStats is RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): counters are most of a link's message.
+// skipStats is RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): counters are the largest part of a link's message.
 const skipStats = 1 << 3
 
 func dumpLinks(ns *NS) (*Links, error) {
@@ -95,8 +95,8 @@ func (ls *Links) add(l *Link) {
 	ls.byIndex[l.Index], ls.byName[l.Name] = l, l
 }
 
-// Some are the links with those indexes and names, as far as they are there. Links that these refer to, their masters,
-// are known by NameOf, and are not among All.
+// Some returns the links with those indexes and names, as far as they exist. NameOf also knows their masters, which
+// are not in All.
 func (ns *NS) Some(indexes map[int]bool, names map[string]bool) (*Links, error) {
 	ls := newLinks(len(indexes) + len(names))
 	ask := func(by ...nl.NetlinkRequestData) (*Link, error) {
@@ -147,8 +147,8 @@ func indexed(index int) *nl.IfInfomsg {
 
 func named(name string) *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)) }
 
-// parseLink reads an RTM_NEWLINK message (rtnetlink(7); if_link.h). netlink.LinkDeserialize would read all kinds that
-// it knows and drop the attributes of the others; here a kind's attributes are left to the kind.
+// parseLink parses an RTM_NEWLINK message (rtnetlink(7); if_link.h). netlink.LinkDeserialize would parse only the
+// kinds that it knows and drop the attributes of others; here each kind parses its own attributes.
 func parseLink(msg []byte) (*Link, error) {
 	info := nl.DeserializeIfInfomsg(msg)
 	l := &Link{Index: int(info.Index), Flags: info.Flags, ParentNS: -1}
@@ -202,7 +202,7 @@ func parseLinkInfo(l *Link, info []byte) error {
 	})
 }
 
-// Attrs reads a list of attributes into a map by their type, without the flag bits.
+// Attrs parses a list of attributes into a map by type, without the flag bits.
 func Attrs(b []byte) (map[uint16][]byte, error) {
 	m := map[uint16][]byte{}
 	return m, EachAttr(b, func(kind uint16, value []byte) error {
@@ -211,7 +211,7 @@ func Attrs(b []byte) (map[uint16][]byte, error) {
 	})
 }
 
-// EachAttr walks a list of netlink attributes (netlink(7)): a two-byte length that counts its own header, a two-byte
+// EachAttr walks a list of netlink attributes (netlink(7)): a two-byte length that includes the header, a two-byte
 // type, the value, and padding to four bytes.
 func EachAttr(b []byte, visit func(kind uint16, value []byte) error) error {
 	for len(b) >= unix.SizeofRtAttr {
@@ -227,7 +227,7 @@ func EachAttr(b []byte, visit func(kind uint16, value []byte) error) error {
 	return nil
 }
 
-// Number reads an unsigned attribute of one, two, four or eight bytes in the machine's order.
+// Number parses an unsigned attribute of one, two, four or eight bytes in the byte order of the machine.
 func Number(b []byte) uint64 {
 	native := nl.NativeEndian()
 	switch len(b) {

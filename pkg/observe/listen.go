@@ -42,12 +42,12 @@ func routeTopic(messageType uint16) (Topic, bool) {
 	return 0, false
 }
 
-// receiveBuffer is how much the kernel queues for linkd, in bytes, while a pass is under way: a link's message is
-// about 1.5 KiB, and a thousand links make several each.
+// receiveBuffer is how many bytes the kernel queues for linkd during a pass: a message about a link has about 1.5
+// KiB, and a thousand links cause several messages each.
 const receiveBuffer = 16 << 20
 
-// Listen hears what the kernel announces about topics in linkd's own namespace and in every namespace that has an id
-// there (NETLINK_LISTEN_ALL_NSID, netlink(7)). The news goes into the inbox until stop is called.
+// Listen receives the kernel's events about topics in linkd's own namespace and in every namespace that has an ID
+// there (NETLINK_LISTEN_ALL_NSID, netlink(7)). It puts notifications into the inbox until stop is called.
 func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 	var groups []uint
 	ruleset := false
@@ -65,7 +65,7 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 		}
 	}
 
-	route, err := w.listen(in, unix.NETLINK_ROUTE, groups, w.newSuspects().readRoute)
+	route, err := w.listen(in, unix.NETLINK_ROUTE, groups, w.newCauseFinder().readRoute)
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +77,8 @@ func (w *World) Listen(in *Inbox, topics []Topic) (stop func(), err error) {
 		))
 	}
 	if ruleset {
-		// A kernel without nftables has no such socket, and then no iptables of the nft backend either.
-		if filter, err := w.listen(in, unix.NETLINK_NETFILTER, []uint{unix.NFNLGRP_NFTABLES}, w.newSuspects().readRuleset); err == nil {
+		// A kernel without nftables has no such socket, and no iptables with the nft backend either.
+		if filter, err := w.listen(in, unix.NETLINK_NETFILTER, []uint{unix.NFNLGRP_NFTABLES}, w.newCauseFinder().readRuleset); err == nil {
 			stops = append(stops, filter)
 		}
 	}
@@ -110,7 +110,7 @@ func (w *World) listen(in *Inbox, protocol int, groups []uint, read func(in *Inb
 
 func subscribe(fd int, groups []uint) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer); err != nil {
-		// Without CAP_NET_ADMIN over the machine (in a user namespace) net.core.rmem_max is the limit.
+		// In a user namespace, without CAP_NET_ADMIN for the machine, net.core.rmem_max is the limit.
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_LISTEN_ALL_NSID, 1); err != nil {
@@ -122,7 +122,7 @@ func subscribe(fd int, groups []uint) error {
 	for _, g := range groups {
 		err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(g))
 		if errors.Is(err, unix.EINVAL) && g == unix.RTNLGRP_BRVLAN {
-			// Before Linux 5.6 VLANs have no group of their own, and no request by which to look at them either.
+			// Before Linux 5.6, VLANs have no group of their own, and no request to look at them either.
 			continue
 		}
 		if err != nil {
@@ -132,7 +132,8 @@ func subscribe(fd int, groups []uint) error {
 	return nil
 }
 
-// namespaceID is the id of the namespace that a message is from, in linkd's own; the kernel leaves it out for that.
+// namespaceID returns the ID, in linkd's own namespace, of the namespace that sent a message; -1 for linkd's own, for
+// which the kernel sends none.
 func namespaceID(oob []byte) int {
 	msgs, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
@@ -146,7 +147,7 @@ func namespaceID(oob []byte) int {
 	return -1
 }
 
-func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
+func (s *causeFinder) readRoute(in *Inbox, id int, b []byte) {
 	ns := s.world.NameOf(id)
 	if ns == "" {
 		return
@@ -170,30 +171,30 @@ func (s *suspects) readRoute(in *Inbox, id int, b []byte) {
 			in.put(n)
 			return
 		}
-		n.By = s.behind(port, id)
+		n.By = s.causeOf(port, id)
 		switch topic {
 		case AddressTopic, RouteTopic:
 			n.Removed = removedBy(messageType, body)
 		case LinkTopic:
 			if len(body) >= 8 {
-				// Both struct ifinfomsg and struct br_vlan_msg have it there.
+				// struct ifinfomsg and struct br_vlan_msg have the index at the same offset.
 				n.Links = []int{int(nl.NativeEndian().Uint32(body[4:]))}
 			}
 		case NeighbourTopic:
 			if e, err := ParseEntry(body); err == nil {
-				n.Topic, n.Links = e.news()
+				n.Topic, n.Links = e.topicAndLinks()
 			}
 		}
 		in.put(n)
 	})
 }
 
-// ended is the namespace that has ended by a message from the namespace with that id; "" where the files do not name it. The
-// kernel sends the message before it deletes the interfaces of the namespace, and with them what they have elsewhere
-// (cleanup_net in net/core/net_namespace.c).
+// ended returns the namespace that has ended according to a message from the namespace with that ID; "" if the files
+// do not name it. The kernel sends the message before it deletes the interfaces of the namespace, and with them their
+// peers elsewhere (cleanup_net in net/core/net_namespace.c).
 func (w *World) ended(id int, body []byte) string {
 	if id != OwnID || len(body) < 4 {
-		// Others have ids of their own for the same namespace.
+		// Other namespaces have IDs of their own for the same namespace.
 		return ""
 	}
 	attrs, err := Attrs(body[4:])
@@ -203,7 +204,7 @@ func (w *World) ended(id int, body []byte) string {
 	return w.NameOf(int(int32(Number(attrs[unix.NETNSA_NSID]))))
 }
 
-func (s *suspects) readRuleset(in *Inbox, id int, b []byte) {
+func (s *causeFinder) readRuleset(in *Inbox, id int, b []byte) {
 	ns := s.world.NameOf(id)
 	if ns == "" {
 		return
@@ -214,14 +215,14 @@ func (s *suspects) readRuleset(in *Inbox, id int, b []byte) {
 		}
 		n := Notification{NS: ns, Topic: RulesetTopic}
 		if messageType&0xff == unix.NFT_MSG_NEWGEN {
-			n.By = s.generation(body)
+			n.By = s.causeOfGeneration(body)
 		}
 		in.put(n)
 	})
 }
 
-// eachMessage walks the netlink messages in b: their type, the port of who asked for the change and the number of that
-// request, and what follows the header.
+// eachMessage walks the netlink messages in b and passes their type, the port and the number of the request for the
+// change, and the bytes after the header.
 func eachMessage(b []byte, visit func(messageType uint16, port, seq uint32, body []byte)) {
 	native := nl.NativeEndian()
 	for len(b) >= unix.SizeofNlMsghdr {

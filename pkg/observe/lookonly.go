@@ -13,33 +13,34 @@ import (
 	"linkd/pkg/spec"
 )
 
-// LookOnly makes the world one in which nothing is changed, not even by giving a namespace an id, as long as nobody
-// asks for a change. The kernel gives ids by itself to those into which links of linkd's own namespace lead, whenever
-// somebody lists these (rtnl_fill_link_netnsid in net/core/rtnetlink.c), and has to have done so before ids are asked for.
+// LookOnly makes the world read-only: nothing in it changes, not even by an ID that a namespace gets, unless somebody
+// asks for a change. The kernel assigns IDs to the namespaces into which links of linkd's own namespace lead when any
+// process lists these links (rtnl_fill_link_netnsid in net/core/rtnetlink.c). LookOnly does that first, because IDs
+// are looked up later.
 func (w *World) LookOnly(ctx context.Context) error {
 	w.lookOnly = true
 	_, err := w.host.Links(ctx)
 	return err
 }
 
-// OnlyLooks tells whether nothing is changed in the world.
+// OnlyLooks reports whether the world is read-only.
 func (w *World) OnlyLooks() bool { return w.lookOnly }
 
-// askOnly is the id of an open namespace in linkd's own, or, where it has none, a number that no id can be.
+// askOnly returns the ID of an open namespace in linkd's own; if it has none, a number that cannot be an ID.
 func (w *World) askOnly(fd int) (int, error) {
 	id, err := w.host.idOf(fd)
 	if err == nil && id < 0 {
-		id = int(w.strangers.Add(1)) << 32
+		id = int(w.withoutID.Add(1)) << 32
 	}
 	return id, err
 }
 
-// idOf is the id that ns uses for the namespace open as fd, and -1 where it has none.
+// idOf returns the ID that ns uses for the namespace open as fd, or -1.
 func (ns *NS) idOf(fd int) (int, error) {
 	return ns.askID(unix.RTM_GETNSID, 0, nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(fd))))
 }
 
-// translate is NamespaceIDs for those of the open namespaces that ns has ids for.
+// translate does the work of NamespaceIDs for the open namespaces that have an ID in ns.
 func (w *World) translate(ns *NS) (map[int]int, error) {
 	ns.session.mu.Lock()
 	open := append(slices.Collect(maps.Values(ns.session.opened)), w.host)
@@ -60,8 +61,9 @@ func (w *World) translate(ns *NS) (map[int]int, error) {
 	return ids, nil
 }
 
-// PeerNamespaces are the namespaces into which links of ns lead, as far as they can be named, and where they lead there: by the
-// names that are declared, and else by the first process in each, as which it is declared then.
+// PeerNamespaces returns the namespaces into which links of ns lead, as far as they have a name, and the indexes of
+// the peers there. A namespace that is not declared gets the name of the first process in it, and is declared under
+// that name.
 func (w *World) PeerNamespaces(ctx context.Context, ns *NS) (ends map[string][]int, err error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
@@ -74,7 +76,8 @@ func (w *World) PeerNamespaces(ctx context.Context, ns *NS) (ends map[string][]i
 		}
 	}
 	ends = map[string][]int{}
-	// look tells whether links lead into the namespace at a path. What is not there, or is no namespace, has none.
+	// look records the namespace at a path if links lead into it. A path that does not exist, or is no namespace, is
+	// ignored.
 	look := func(name, path string) (is bool, err error) {
 		if len(wanted) == 0 {
 			return false, nil
@@ -110,7 +113,7 @@ func (w *World) PeerNamespaces(ctx context.Context, ns *NS) (ends map[string][]i
 	if len(wanted) == 0 {
 		return ends, nil
 	}
-	inhabited, err := w.Inhabited()
+	inhabited, err := w.ProcessNamespaces()
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +132,7 @@ func (w *World) PeerNamespaces(ctx context.Context, ns *NS) (ends map[string][]i
 	return ends, nil
 }
 
-// LookAt makes some links, by their indexes, all that is looked at in the namespace.
+// LookAt limits all looks at the namespace to some links, by index.
 func (ns *NS) LookAt(indexes []int) error {
 	some := map[int]bool{}
 	for _, index := range indexes {
@@ -138,50 +141,50 @@ func (ns *NS) LookAt(indexes []int) error {
 	links, err := ns.Some(some, nil)
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	ns.links, ns.partly = links, true
+	ns.links, ns.partial = links, true
 	return err
 }
 
-// Partly tells whether only some links of the namespace are looked at, and nothing of the namespace itself.
-func (ns *NS) Partly() bool {
+// IsPartial reports whether LookAt has limited looks to some links, so that the namespace itself is not looked at.
+func (ns *NS) IsPartial() bool {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	return ns.partly
+	return ns.partial
 }
 
-// Inode is a namespace as a file of the namespace file system: no two that are there at the same time have the same.
+// Inode identifies a namespace as a file: no two namespaces that exist at the same time have the same Inode.
 type Inode struct{ Dev, Ino uint64 }
 
-// Inode is the namespace's.
+// Inode returns the Inode of the namespace.
 func (ns *NS) Inode() (Inode, error) {
 	var st unix.Stat_t
 	err := unix.Fstat(ns.fd, &st)
 	return Inode{st.Dev, st.Ino}, err
 }
 
-// Inhabited are the network namespaces that processes are in, and the lowest of their PIDs, as they were when somebody
-// first asked in this pass.
-func (w *World) Inhabited() (map[Inode]int, error) {
+// ProcessNamespaces returns the network namespaces of all processes, each with the lowest PID in it. It scans once
+// per pass.
+func (w *World) ProcessNamespaces() (map[Inode]int, error) {
 	ps := w.processes
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	if ps.inhabited == nil {
-		inhabited, err := inhabited()
+	if ps.byNamespace == nil {
+		inhabited, err := scanNamespaces()
 		if err != nil {
 			return nil, err
 		}
-		ps.inhabited = inhabited
+		ps.byNamespace = inhabited
 	}
-	return ps.inhabited, nil
+	return ps.byNamespace, nil
 }
 
-func inhabited() (map[Inode]int, error) {
+func scanNamespaces() (map[Inode]int, error) {
 	found := map[Inode]int{}
 	err := eachProcess(func(text string) {
 		pid, err := strconv.Atoi(text)
 		var st unix.Stat_t
 		if err != nil || unix.Stat("/proc/"+text+"/ns/net", &st) != nil {
-			// It has ended, or is not linkd's to look at.
+			// The process has ended, or linkd may not look at it.
 			return
 		}
 		in := Inode{st.Dev, st.Ino}

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// modules is where the modules of the running kernel are, with what depmod(8) knows of them; "" where there is none.
+// modules returns the directory with the modules of the running kernel and the lists of depmod(8), or "".
 var modules = sync.OnceValue(func() string {
 	var name unix.Utsname
 	if unix.Uname(&name) != nil {
@@ -22,8 +22,8 @@ var modules = sync.OnceValue(func() string {
 	return dir
 })
 
-// Unloaded tells whether a part of the kernel is a module that nobody has needed yet: to ask the kernel something of it
-// would load it.
+// Unloaded reports whether a part of the kernel is a module that is not loaded, so that a request to it would load
+// it.
 func Unloaded(module string) bool {
 	if _, err := os.Stat("/sys/module/" + module); err == nil || modules() == "" {
 		return false
@@ -37,5 +37,5 @@ func Unloaded(module string) bool {
 	return is.(bool)
 }
 
-// areModules tells of the names that were asked about whether they are modules.
+// areModules caches whether a name is that of a module.
 var areModules sync.Map

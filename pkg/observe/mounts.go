@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MountIn has Mounting work in the mount namespace at path, and not in linkd's own: a service that sees most files as
-// read-only has one of its own, in which a name of a network namespace would be of no use to anybody else. Mounts made
-// there are seen from a service's, as systemd makes those its slaves (mount_namespaces(7)).
+// MountIn makes Mounting use the mount namespace at path instead of linkd's own. A service that sees most files as
+// read-only has a mount namespace of its own, in which no other process would see the name of a network namespace.
+// The service sees mounts made outside, because systemd makes its mounts slaves of those (mount_namespaces(7)).
 func (w *World) MountIn(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -27,9 +27,10 @@ func (w *World) Mounting(job func() error) error {
 	}
 	done := make(chan error, 1)
 	go func() {
-		// The thread is never unlocked, and ends with this goroutine: it could not come back.
+		// The thread is never unlocked and ends with this goroutine, because it cannot return to its mount namespace.
 		runtime.LockOSThread()
-		// Threads share their root and working directories, and the kernel lets nobody leave a mount namespace who does.
+		// Threads share their root and working directories, and the kernel lets no thread that shares them change its
+		// mount namespace.
 		if err := unix.Unshare(unix.CLONE_FS); err != nil {
 			done <- fmt.Errorf("part with the other threads' directories: %w", err)
 			return

@@ -13,7 +13,7 @@ import (
 const (
 	netconfIfindex    = 1
 	netconfForwarding = 2
-	// netconfAll stands for the settings of all interfaces, as net.ipv4.conf.all has them.
+	// netconfAll stands for the settings of all interfaces, as in net.ipv4.conf.all.
 	netconfAll = -1
 )
 
@@ -52,7 +52,7 @@ func (ns *NS) InterfaceForwards(family uint8, index int) (bool, error) {
 	return forwards, err
 }
 
-// netconf asks for the settings of a family that the interface with that index has.
+// netconf asks for the settings of a family on the interface with an index.
 func (ns *NS) netconf(family uint8, index int) ([][]byte, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETNETCONF, 0)
 	req.AddData(netconfHeader{family})

@@ -6,83 +6,85 @@ import (
 	"sync"
 )
 
-// Topic is a kind of news: it says what to look at, not what happened.
+// Topic is the subject of a notification: it says what to look at, not what happened.
 type Topic int
 
-// The topics, each with the kernel's multicast groups behind it (rtnetlink(7); linux/netfilter/nfnetlink.h).
+// The topics, each with multicast groups of the kernel (rtnetlink(7); linux/netfilter/nfnetlink.h).
 const (
-	// NamespaceTopic: a namespace that the files name has come, gone, or been made anew. The kernel says that it has gone, and
-	// the files and engines that have its name say that it has come.
+	// NamespaceTopic: a namespace that the files name has appeared, disappeared or been replaced. The kernel
+	// announces the end of a namespace; the files and engines that have its name announce the start.
 	NamespaceTopic Topic = iota
 	LinkTopic
 	AddressTopic
 	RouteTopic
 	RuleTopic
-	// NeighbourTopic: ARP and NDP. A proxy entry is not announced.
+	// NeighbourTopic: ARP and NDP. The kernel does not announce proxy entries.
 	NeighbourTopic
 	// ForwardingTopic: the forwarding databases of bridges and VXLANs.
 	ForwardingTopic
-	// NetconfTopic: forwarding, proxy_arp, rp_filter and their like.
+	// NetconfTopic: settings such as forwarding, proxy_arp and rp_filter.
 	NetconfTopic
-	// TemplateTopic: a template stands for others than before, so other things are wanted.
+	// TemplateTopic: a template stands for other containers than before, so the desired state changes.
 	TemplateTopic
-	// RulesetTopic: nftables, and so iptables of the nft backend.
+	// RulesetTopic: nftables, and so iptables with the nft backend.
 	RulesetTopic
 )
 
-// Notification is where to look: a topic in a namespace. By is who may have caused it. Links are the indexes of the interfaces
-// that news of links, neighbours and forwarding is about; none means that there are too many to tell. Removed are the addresses
-// or routes that have gone, where that is all that has happened; none means that there are too many, or that it is not all.
+// Notification says where to look: at a topic in a namespace. By is the process that may have caused it. Links are
+// the indexes of the interfaces that a change of links, neighbours or forwarding entries concerns; none means too
+// many or unknown. Removed are the addresses or routes that were removed, if nothing else happened; none means too
+// many, or that something else happened.
 type Notification struct {
 	NS      string
 	Topic   Topic
 	By      Cause
 	Links   []int
 	Removed []Subject
-	// Foreign: it is news of routes that linkd did not make, to destinations for which none is wanted.
+	// Foreign: the notification is about routes that linkd did not make, to destinations of no desired route.
 	Foreign bool
 }
 
-// Subject is an address or a route as the kernel tells it from others in a namespace. Table and Metric are those of a route.
+// Subject identifies an address or a route in a namespace as the kernel does. Table and Metric are those of a route.
 type Subject struct {
 	Prefix        netip.Prefix
 	Table, Metric uint32
 }
 
-// manyLinks is the number of interfaces, addresses or routes from which on news does not tell them apart.
+// manyLinks is the number of interfaces, addresses or routes above which a notification does not list them.
 const manyLinks = 16
 
-// Inbox collects news until somebody takes it. The same news twice is the same news, so it never grows past the
-// number of places, however long the taker is busy.
+// Inbox collects notifications until Take. It merges equal ones, so its size is bounded by the number of namespaces
+// and topics, however long Take is not called.
 type Inbox struct {
-	// Ready is readable while there is news.
+	// Ready is readable while there are notifications.
 	Ready chan struct{}
 
 	mu       sync.Mutex
-	news     map[newsKey]Notification
+	news     map[inboxKey]Notification
 	overruns int
 	sources  []*eventSocket
-	// foreignToo: somebody waits for news of foreign routes, too.
+	// foreignToo: notifications about foreign routes make the inbox ready, too.
 	foreignToo bool
 }
 
-// newsKey is a place. News of foreign routes is kept apart: mostly nobody waits for it, and it says nothing of the others.
-type newsKey struct {
+// inboxKey is what merged notifications have in common. Foreign routes are separate, because mostly nobody waits for
+// them, and they say nothing about others.
+type inboxKey struct {
 	ns      string
 	topic   Topic
 	foreign bool
 }
 
-// NewInbox is an empty inbox.
+// NewInbox returns an empty inbox.
 func NewInbox() *Inbox {
-	return &Inbox{Ready: make(chan struct{}, 1), news: map[newsKey]Notification{}}
+	return &Inbox{Ready: make(chan struct{}, 1), news: map[inboxKey]Notification{}}
 }
 
 func (in *Inbox) put(n Notification) {
 	in.mu.Lock()
-	at := newsKey{n.NS, n.Topic, n.Foreign}
+	at := inboxKey{n.NS, n.Topic, n.Foreign}
 	if before, again := in.news[at]; again {
-		n = before.and(n)
+		n = before.merge(n)
 	}
 	in.news[at] = n
 	wanted := !n.Foreign || in.foreignToo
@@ -92,8 +94,8 @@ func (in *Inbox) put(n Notification) {
 	}
 }
 
-// WaitFor sets whether news that is of foreign routes alone makes the inbox ready. A routing daemon changes thousands of them,
-// and where nobody waits for one, it is soon enough to take the news with the next.
+// WaitFor sets whether notifications about foreign routes alone make the inbox ready. A routing daemon changes
+// thousands of routes; if nothing waits for one, it is enough to take these notifications with the next one.
 func (in *Inbox) WaitFor(foreign bool) {
 	in.mu.Lock()
 	wanted := foreign && !in.foreignToo && len(in.news) > 0
@@ -104,9 +106,9 @@ func (in *Inbox) WaitFor(foreign bool) {
 	}
 }
 
-// and is one piece of news for two about the same place.
-func (n Notification) and(other Notification) Notification {
-	n.By = n.By.and(other.By)
+// merge returns one notification for two about the same topic and namespace.
+func (n Notification) merge(other Notification) Notification {
+	n.By = n.By.merge(other.By)
 	for _, subject := range other.Removed {
 		if len(n.Removed) > 0 && !slices.Contains(n.Removed, subject) {
 			n.Removed = append(n.Removed, subject)
@@ -126,14 +128,14 @@ func (n Notification) and(other Notification) Notification {
 	return n
 }
 
-// By is who may have caused the news of a place that nobody has taken yet.
+// By returns the cause of the notification about a topic in a namespace that has not been taken yet.
 func (in *Inbox) By(ns string, topic Topic) Cause {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.news[newsKey{ns, topic, false}].By
+	return in.news[inboxKey{ns, topic, false}].By
 }
 
-// overrun notes that the kernel dropped messages: everything has to be looked at.
+// overrun records that the kernel dropped messages, so that linkd must look at everything.
 func (in *Inbox) overrun() {
 	in.mu.Lock()
 	in.overruns++
@@ -160,8 +162,8 @@ func (in *Inbox) removeSource(s *eventSocket) {
 	in.sources = slices.DeleteFunc(slices.Clone(in.sources), func(other *eventSocket) bool { return other == s })
 }
 
-// Take empties the inbox, and the sockets that it is filled from as far as they are read at once. Overruns counts how often
-// the kernel dropped messages since the last Take.
+// Take empties the inbox, after it has read what its sockets have queued. Overruns counts how often the kernel
+// dropped messages since the last Take.
 func (in *Inbox) Take() (news []Notification, overruns int) {
 	in.mu.Lock()
 	sources := in.sources

@@ -18,18 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Identity tells network namespaces apart for as long as the machine runs: a name or a PID may come to mean another
-// namespace, and an inode number is used again.
+// Identity identifies a network namespace until the machine reboots. A name, a PID and an inode number can be used
+// again for another namespace.
 type Identity string
 
-// NS is an open network namespace. It keeps the namespace alive, so it is held for one pass at most: a container's
-// interfaces have to go when the container does, whether or not linkd looks.
+// NS is an open network namespace. It keeps the namespace alive, so linkd holds it for one pass at most: the
+// interfaces of a container must end with the container.
 type NS struct {
-	// Name is the name by which the files know the namespace.
+	// Name is the name of the namespace in the files.
 	Name string
 	// Path leads to the namespace; it may be a symbolic link.
 	Path string
-	// Identity is this very namespace, whatever is at Path later.
+	// Identity is the identity of this namespace, even if Path leads to another one later.
 	Identity Identity
 	world    *World
 	session  *Session
@@ -38,14 +38,14 @@ type NS struct {
 
 	mu    sync.Mutex
 	links *Links
-	// partly: links are not all that there are.
-	partly bool
-	id     int // see ID; NoID until it is asked for
+	// partial: links are not all links of the namespace.
+	partial bool
+	id      int // see ID; NoID until somebody asks for it
 }
 
-// openNamespace opens what is at path, and refuses what is not a network namespace. It is a bare file descriptor
-// because nothing in it can be read or waited for. The path may lead to anything, so the open must not wait either, as
-// it would for somebody to write to a pipe.
+// openNamespace opens the file at path, and refuses a file that is no network namespace. It returns a bare file
+// descriptor, because a namespace can neither be read nor polled. The path may lead to any file, so the open must not
+// block, as it would on a pipe without a writer.
 func openNamespace(path string) (fd int, err error) {
 	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -58,14 +58,14 @@ func openNamespace(path string) (fd int, err error) {
 	return fd, nil
 }
 
-// beingMade is how long ago an empty file in NetnsDir may have been made for it to be one over which a namespace is
-// just about to be mounted, as ip-netns(8) does it.
-const beingMade = 200 * time.Millisecond
+// creationTime is the age up to which an empty file in NetnsDir may be a mount point that ip-netns(8) has just made
+// for a new namespace.
+const creationTime = 200 * time.Millisecond
 
 func isBeingMade(path string) bool {
 	var st unix.Stat_t
 	return filepath.Dir(path) == NetnsDir && unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == 0 &&
-		time.Since(time.Unix(st.Ctim.Unix())) < beingMade
+		time.Since(time.Unix(st.Ctim.Unix())) < creationTime
 }
 
 // openSocket opens a route socket inside the namespace and reads the namespace's cookie from it.
@@ -75,11 +75,11 @@ func openSocket(fd int) (sock *nl.SocketHandle, id Identity, err error) {
 		if err != nil {
 			return fmt.Errorf("open a route socket: %w", err)
 		}
-		// The kernel's own words say more than an errno: "Nexthop has invalid gateway" against "no route to host".
+		// The kernel's message says more than its errno: "Nexthop has invalid gateway" and not "no route to host".
 		_ = s.SetExtAck(true)
-		// Strict checking makes the kernel filter dumps by what the request says (netlink(7), since 4.20).
+		// With strict checking the kernel filters dumps by the fields of the request (netlink(7), since 4.20).
 		_ = unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
-		// No number of a request is one that another socket had with the same port (see echoes).
+		// A random start avoids the request numbers of an earlier socket with the same port (see echoes).
 		sock = &nl.SocketHandle{Socket: s, Seq: rand.Uint32()}
 		id, err = identify(s.GetFd(), fd)
 		return err
@@ -87,7 +87,7 @@ func openSocket(fd int) (sock *nl.SocketHandle, id Identity, err error) {
 	return sock, id, err
 }
 
-// identify reads the namespace's cookie: never used twice, unlike the inode number, but only known since 5.14.
+// identify reads the namespace's cookie, which is never used again, unlike the inode number. Linux has it since 5.14.
 func identify(socket, fd int) (Identity, error) {
 	if cookie, err := unix.GetsockoptUint64(socket, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err == nil {
 		return Identity(strconv.FormatUint(cookie, 10)), nil
@@ -101,7 +101,7 @@ func identify(socket, fd int) (Identity, error) {
 
 const byInode = "inode-"
 
-// reused tells whether the kernel may give the same identity to a later namespace.
+// reused reports whether the kernel may give the same identity to a later namespace.
 func (id Identity) reused() bool { return strings.HasPrefix(string(id), byInode) }
 
 func (ns *NS) close() {
@@ -111,30 +111,30 @@ func (ns *NS) close() {
 	unix.Close(ns.fd)
 }
 
-// FD is the namespace as a file, for requests that name it (IFLA_NET_NS_FD).
+// FD returns the file descriptor of the namespace, for requests that name it (IFLA_NET_NS_FD).
 func (ns *NS) FD() int { return ns.fd }
 
 // Other opens another namespace by its name in the files.
 func (ns *NS) Other(name string) (*NS, error) { return ns.session.Open(name) }
 
-// World is the set of namespaces that this one is part of.
+// World returns the world of the namespace.
 func (ns *NS) World() *World { return ns.world }
 
 // Do runs f on a thread inside the namespace.
 func (ns *NS) Do(f func() error) error { return inNamespace(ns.FD(), f) }
 
-// maxDumps is how often a dump that was interrupted is tried again before the look is given up.
+// maxDumps is how often an interrupted dump is tried before the look fails.
 const maxDumps = 10
 
-// Request sends a request and returns its answers of type answer (0: any). A dump that the kernel marked as
-// interrupted is tried again from the start, and its parts are never handed out (NLM_F_DUMP_INTR: something changed
-// in between, and an entry may be missing).
+// Request sends a request and returns its answers of type answer (0: any). It repeats a dump that the kernel marked
+// as interrupted (NLM_F_DUMP_INTR: something changed during the dump, and an entry may be missing), and never returns
+// part of one.
 func (ns *NS) Request(req *nl.NetlinkRequest, answer uint16) ([][]byte, error) {
 	return ns.RequestSome(req, answer, nil)
 }
 
-// RequestSome is Request for those of the answers that keep chooses, each of which it may be asked about several times: of a
-// hundred thousand, the others cost next to nothing.
+// RequestSome does the same as Request for the answers that keep accepts. It may call keep several times for an
+// answer. Rejected answers cost almost nothing, even a hundred thousand.
 func (ns *NS) RequestSome(req *nl.NetlinkRequest, answer uint16, keep func(msg []byte) bool) ([][]byte, error) {
 	for try := 1; ; try++ {
 		msgs, err := ns.execute(req, answer, keep)
@@ -148,7 +148,7 @@ func (ns *NS) RequestSome(req *nl.NetlinkRequest, answer uint16, keep func(msg [
 	}
 }
 
-// Change sends a request that is answered by an acknowledgement alone. What is known of the links is forgotten.
+// Change sends a request that has only an acknowledgement as answer. It drops the cached links.
 func (ns *NS) Change(req *nl.NetlinkRequest) error {
 	ns.Forget()
 	req.Flags |= unix.NLM_F_ACK
@@ -156,8 +156,8 @@ func (ns *NS) Change(req *nl.NetlinkRequest) error {
 	return err
 }
 
-// Links are the namespace's links as they were at the first call since the last Forget: a link's index and name are
-// needed by every kind, and one dump serves them all.
+// Links returns the namespace's links as of the first call since the last Forget: every kind needs names and indexes
+// of links, and one dump is enough for all.
 func (ns *NS) Links(ctx context.Context) (*Links, error) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -174,15 +174,15 @@ func (ns *NS) Links(ctx context.Context) (*Links, error) {
 	return ns.links, nil
 }
 
-// Forget drops what Links knew.
+// Forget drops the cached links.
 func (ns *NS) Forget() {
 	ns.mu.Lock()
 	ns.links = nil
 	ns.mu.Unlock()
 }
 
-// Index asks the kernel for the present index of a link: names are what linkd deals in, and an index is looked up
-// right before it is used. SIOCGIFINDEX (netdevice(7)) does not wait for the lock that everything about links takes.
+// Index asks the kernel for the present index of a link. linkd works with names and looks up an index right before it
+// uses it. SIOCGIFINDEX (netdevice(7)) does not wait for rtnl, the lock for changes of links.
 func (ns *NS) Index(name string) (int, error) {
 	req, err := ns.ifreq(name, unix.SIOCGIFINDEX)
 	if err != nil {
@@ -191,7 +191,7 @@ func (ns *NS) Index(name string) (int, error) {
 	return int(req.Uint32()), nil
 }
 
-// NameOf asks for the present name of the link with an index; "" where there is none. SIOCGIFNAME does not wait for that lock,
+// NameOf asks the kernel for the present name of the link with an index, or "". SIOCGIFNAME does not wait for rtnl
 // either.
 func (ns *NS) NameOf(index int) (string, error) {
 	req, err := unix.NewIfreq("")
@@ -208,7 +208,7 @@ func (ns *NS) NameOf(index int) (string, error) {
 	return req.Name(), nil
 }
 
-// Flags asks for a link's flags (IFF_*), in the same way.
+// Flags asks the kernel for a link's flags (IFF_*), in the same way.
 func (ns *NS) Flags(name string) (uint16, error) {
 	req, err := ns.ifreq(name, unix.SIOCGIFFLAGS)
 	if err != nil {
@@ -228,7 +228,7 @@ func (ns *NS) ifreq(name string, what uint) (*unix.Ifreq, error) {
 	return req, nil
 }
 
-// FirstName is the kernel's name of the link with that name, which may be an alternative one.
+// FirstName returns the kernel's name of the link with a name, which may be an alternative one.
 func (ns *NS) FirstName(name string) (string, error) {
 	req, err := ns.ifreq(name, unix.SIOCGIFINDEX)
 	if err == nil {
@@ -240,7 +240,7 @@ func (ns *NS) FirstName(name string) (string, error) {
 	return req.Name(), nil
 }
 
-// LinkByName is the link as it is now.
+// LinkByName asks the kernel for the present state of a link.
 func (ns *NS) LinkByName(name string) (*Link, error) {
 	msg, err := ns.link(nl.NewIfInfomsg(unix.AF_UNSPEC), named(name))
 	if err != nil {
@@ -249,8 +249,8 @@ func (ns *NS) LinkByName(name string) (*Link, error) {
 	return ns.parseLink(msg)
 }
 
-// LinkMessage is the kernel's message about the link with that index, without its counters: an ifinfomsg and its attributes
-// (rtnetlink(7)). Where there is none, the error is ENODEV.
+// LinkMessage returns the kernel's message about the link with an index, without its counters: an ifinfomsg and its
+// attributes (rtnetlink(7)). The error is ENODEV if there is no such link.
 func (ns *NS) LinkMessage(index int) ([]byte, error) { return ns.link(indexed(index)) }
 
 func (ns *NS) link(by ...nl.NetlinkRequestData) ([]byte, error) {

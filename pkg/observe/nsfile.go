@@ -11,7 +11,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// checkNamespace refuses what is not a network namespace. The file was opened from path.
+// checkNamespace refuses a file that is not a network namespace. path is for the error.
 func checkNamespace(fd int, path string) error {
 	if err := checkNamespaceFS(fd, path); err != nil {
 		return err
@@ -23,7 +23,7 @@ func checkNamespace(fd int, path string) error {
 	return nil
 }
 
-// checkNamespaceFS refuses what is no namespace of any type. The file may be opened with O_PATH.
+// checkNamespaceFS refuses a file that is no namespace of any type. The file may be opened with O_PATH.
 func checkNamespaceFS(fd int, path string) error {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
@@ -35,13 +35,13 @@ func checkNamespaceFS(fd int, path string) error {
 	return nil
 }
 
-// openNamespaceFile opens the namespace that name: or path: finds, and refuses a path on which other users can put
-// another one. What leads to a process's namespace may by now lead to that of another process with the same PID: it is
-// refused if it belongs to a user namespace other than linkd's own, as that of every process does whose user made the
+// openNamespaceFile opens the namespace of a name: or path: selector, and refuses a path at which other users can put
+// another one. A path to a process's namespace may lead to that of another process with the same PID later. It is
+// refused if its owner is another user namespace than linkd's own. This is so for every process whose user made the
 // namespace without being root.
 func openNamespaceFile(path string) (fd int, err error) {
 	if filepath.Dir(path) == NetnsDir {
-		// Almost every one is a file there, and only root writes the directory.
+		// Almost every namespace is a file there, and only root can write to the directory.
 		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 		if err == nil {
 			if err = checkNamespace(fd, path); err != nil {
@@ -59,7 +59,7 @@ func openNamespaceFile(path string) (fd int, err error) {
 		return -1, err
 	}
 	defer unix.Close(at)
-	// Only what is a namespace is opened to be read: opening a pipe or a device can wait, and have effects.
+	// Open only namespaces for reading: opening a pipe or a device can block and have effects.
 	if err := checkNamespaceFS(at, path); err != nil {
 		return -1, err
 	}

@@ -11,10 +11,10 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Open is Session.Open for who works alone.
+// Open opens a namespace in the shared session.
 func (w *World) Open(name string) (*NS, error) { return w.shared.Open(name) }
 
-// Visit opens the namespace at a path for f, whatever its name is and whether the files name it.
+// Visit opens the namespace at a path for f, whether or not the files name it.
 func (w *World) Visit(path string, f func(ns *NS) error) error {
 	fd, err := openNamespace(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func (w *World) find(declared spec.Namespace) (*NS, error) {
 		return nil, Pendingf("there is no namespace at %s", path)
 	}
 	if err != nil {
-		// Who stays can wait and see; who looks once has to say what there is.
+		// A daemon can wait for the mount; a command must report what it finds.
 		if w.listening.Load() && isBeingMade(path) {
 			return nil, Pendingf("%s is being made", path)
 		}
@@ -62,7 +62,7 @@ func (w *World) find(declared spec.Namespace) (*NS, error) {
 		err = w.checkPin(ns)
 	}
 	if err == nil && w.listening.Load() {
-		// Only what has an id is heard.
+		// Events arrive only from namespaces with an ID.
 		_, err = ns.ID()
 	}
 	if err != nil {
@@ -86,8 +86,8 @@ func (w *World) checkPin(ns *NS) error {
 		w.declared[ns.Name].Selector, ns.Name)
 }
 
-// stillFinds tells whether a namespace that is open would be found under its name now. Where that takes more than a look at
-// one file, the answer is no.
+// stillFinds reports whether an open namespace would be found under its name now. It is false if that needs more than
+// a look at one file.
 func (w *World) stillFinds(ns *NS) bool {
 	if ns.Name == spec.Host {
 		return true

@@ -15,13 +15,13 @@ import (
 	"linkd/pkg/spec"
 )
 
-// statusHead is how much of /proc/PID/status linkd reads: the IDs are in its first lines, and the groups behind them can
-// be 65,536 numbers.
+// statusHead is how much of /proc/PID/status linkd reads: the IDs are in the first lines, and the groups after them
+// can be 65,536 numbers.
 const statusHead = 4 << 10
 
-// isAllOf tells whether a process is of a user by its real, effective, saved and file system user ID (credentials(7)). Any
-// user can run a setuid program such as passwd(1) with arguments of their choice: its effective ID is root's, its real ID
-// is not. The IDs are as linkd's own user namespace sees them.
+// isAllOf reports whether the real, effective, saved and file system user IDs of a process are all this user
+// (credentials(7)). Any user can run a setuid program such as passwd(1) with any arguments: its effective ID is root,
+// its real ID is not. The IDs are those in linkd's own user namespace.
 func isAllOf(pid int, uid uint32) (bool, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -33,7 +33,7 @@ func isAllOf(pid int, uid uint32) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	// The name of the program is the first line, with line breaks escaped (proc_task_name in fs/proc/array.c).
+	// The program's name is in the first line, with line breaks escaped (proc_task_name in fs/proc/array.c).
 	_, rest, found := strings.Cut(string(head[:n]), "\nUid:\t")
 	line, _, whole := strings.Cut(rest, "\n")
 	ids := strings.Fields(line)
@@ -48,15 +48,15 @@ func isAllOf(pid int, uid uint32) (bool, error) {
 	return true, nil
 }
 
-// effectiveUser is a process's effective user ID: it owns the process's directory, whatever else is hidden from others
-// (task_dump_owner in fs/proc/base.c).
+// effectiveUser returns a process's effective user ID: it owns the process's directory, even if other files in it are
+// hidden (task_dump_owner in fs/proc/base.c).
 func effectiveUser(pid string) (uid uint32, err error) {
 	var at unix.Stat_t
 	err = unix.Stat("/proc/"+pid, &at)
 	return at.Uid, err
 }
 
-// userID is the ID of the user that an entry names; root's where it names none.
+// userID returns the ID of the user that an entry names; root's for "".
 func userID(name string) (uint32, error) {
 	if name == "" {
 		return 0, nil
@@ -77,7 +77,7 @@ func userID(name string) (uint32, error) {
 	return uid, err
 }
 
-// ownUserNamespace is linkd's own user namespace.
+// ownUserNamespace returns linkd's own user namespace.
 func ownUserNamespace() (unix.Stat_t, error) {
 	var own unix.Stat_t
 	err := unix.Stat("/proc/self/ns/user", &own)
@@ -86,9 +86,9 @@ func ownUserNamespace() (unix.Stat_t, error) {
 
 var errForeignOwner = errors.New("the network namespace belongs to another user namespace than linkd's own")
 
-// checkOwner refuses an open network namespace that belongs to another user namespace than linkd's own. With by, the
-// user namespace may also be one that this user or root made, or one that is nested in such: the user who makes a user
-// namespace has every right in it.
+// checkOwner refuses an open network namespace whose owner is another user namespace than linkd's own. With by, the
+// owner may also be a user namespace that this user or root made, or one nested in such: the user who makes a user
+// namespace has all rights in it.
 func checkOwner(netns int, by *uint32) error {
 	own, err := ownUserNamespace()
 	if err != nil {
@@ -96,14 +96,14 @@ func checkOwner(netns int, by *uint32) error {
 	}
 	at, err := unix.IoctlRetInt(netns, unix.NS_GET_USERNS)
 	if errors.Is(err, unix.EPERM) {
-		// It is not linkd's own, nor below it.
+		// The owner is neither linkd's own user namespace nor below it.
 		return errForeignOwner
 	}
 	if err != nil {
 		return fmt.Errorf("find out whose network namespace it is: %w", err)
 	}
 	defer func() { unix.Close(at) }()
-	// outermost is the user namespace on the way up that is a child of linkd's own.
+	// outermost is the ancestor that is a child of linkd's own user namespace.
 	for outermost := -1; ; {
 		var st unix.Stat_t
 		if err := unix.Fstat(at, &st); err != nil {
@@ -144,7 +144,7 @@ func checkMaker(userns int, by uint32) error {
 	return errors.New("the network namespace belongs to the user namespace of another user")
 }
 
-// startedAt is when a process started, in clock ticks (USER_HZ, 100 a second) since the machine did.
+// startedAt returns when a process started, in clock ticks (USER_HZ, 100 a second) since boot.
 func startedAt(pid int) (ticks uint64, err error) {
 	fields, err := program.StatFields(pid)
 	if err != nil {

@@ -9,12 +9,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// WatchPaths reports, as news about namespaces, files that come and go where the declared namespaces are looked for:
-// in NetnsDir and in the directories of path: selectors. A directory that does not exist yet is noticed through its
-// parent. Rewatch has to be called when other namespaces are declared.
-//
-// A directory that users other than root can write is not watched: any of them could keep linkd busy with files that come
-// and go. A namespace there is found when what is pending is tried again.
+// WatchPaths reports files that appear and disappear in the directories of declared namespaces as notifications: in
+// NetnsDir and in the directories of path: selectors. It watches the parent of a directory that does not exist yet.
+// Call rewatch after the declared namespaces have changed.
+// It does not watch a directory that other users than root can write to: any of them could keep linkd busy. linkd
+// finds a namespace there when it tries pending ones again.
 func (w *World) WatchPaths(in *Inbox) (rewatch func(), stop func(), err error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -80,7 +79,7 @@ func (w *World) WatchPaths(in *Inbox) (rewatch func(), stop func(), err error) {
 	}, nil
 }
 
-// NamespacesAt are the declared namespaces that are found, or shown, at one of the paths or right below.
+// NamespacesAt returns the declared namespaces at one of the paths, or directly below one.
 func (w *World) NamespacesAt(paths map[string]bool) (names []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// ErrPending marks what is not there yet and may come by itself: a namespace, a process, a device.
+// ErrPending marks something that does not exist yet and may appear later: a namespace, a process, a device.
 var ErrPending = errors.New("not there yet")
 
-// pendingError is ErrPending with words of its own.
+// pendingError is an ErrPending with its own text.
 type pendingError string
 
 func (e pendingError) Error() string        { return string(e) }

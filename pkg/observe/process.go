@@ -13,21 +13,21 @@ import (
 	"linkd/pkg/spec"
 )
 
-// processes is the Finder of namespaces by a process in them. It remembers the process by a pidfd, which stands for that
-// very process even after its PID means another.
+// processes is the Finder of namespaces by a process in them. It keeps a pidfd, which stands for the same process
+// even after another one has its PID.
 type processes struct {
 	mu     sync.Mutex
 	byName map[string]*process
-	// changed hears the name of a namespace whose process ended.
+	// changed is called with the name of a namespace whose process has ended.
 	changed func(name string)
-	// wanted are the declared selectors of processes by their command line.
+	// wanted are the declared selectors of processes by command line.
 	wanted map[spec.Selector]bool
-	// running are the processes that these find, as they were when somebody first asked in this pass.
+	// running are the processes that these selectors found, cached for one pass.
 	running map[spec.Selector]matches
-	pace    pace
+	cache   scanCache
 	reader  *commandLineReader
-	// inhabited are the namespaces that processes are in, as they were then.
-	inhabited map[Inode]int
+	// byNamespace are the namespaces of all processes, cached for one pass.
+	byNamespace map[Inode]int
 }
 
 type process struct {
@@ -35,11 +35,11 @@ type process struct {
 	pid      int
 	fd       *os.File
 	gone     bool
-	accepted bool // of pid: checkPID has found nothing against it
+	accepted bool // of pid: checkPID has accepted the process
 }
 
-// isUsers tells whether the process is still of the user whose process the selector finds.
-func (p *process) isUsers() bool {
+// isOfUser reports whether the process still belongs to the user of the selector.
+func (p *process) isOfUser() bool {
 	if p.selector.Scheme == "pid" {
 		return true
 	}
@@ -55,13 +55,10 @@ func newProcesses() *processes {
 	return &processes{byName: map[string]*process{}, changed: func(string) {}, reader: newCommandLineReader(openCommandLine)}
 }
 
-// Schemes implements Finder.
 func (ps *processes) Schemes() []string { return []string{"pid", "process"} }
 
-// Close implements Finder.
 func (ps *processes) Close() { ps.SetDeclared(nil) }
 
-// Watch implements Finder.
 func (ps *processes) Watch(changed func(name string), _ func()) (stop func()) {
 	set := func(f func(string)) {
 		ps.mu.Lock()
@@ -72,7 +69,7 @@ func (ps *processes) Watch(changed func(name string), _ func()) (stop func()) {
 	return func() { set(func(string) {}) }
 }
 
-// SetDeclared implements Finder: it drops the processes of namespaces that are not declared as they were.
+// SetDeclared drops the processes of namespaces whose declaration has changed.
 func (ps *processes) SetDeclared(declared map[string]spec.Namespace) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -82,7 +79,7 @@ func (ps *processes) SetDeclared(declared map[string]spec.Namespace) {
 			delete(ps.byName, name)
 		}
 	}
-	ps.wanted, ps.running, ps.pace = map[spec.Selector]bool{}, nil, pace{}
+	ps.wanted, ps.running, ps.cache = map[spec.Selector]bool{}, nil, scanCache{}
 	for _, ns := range declared {
 		if ns.Selector.Scheme == "process" {
 			ps.wanted[ns.Selector] = true
@@ -90,7 +87,6 @@ func (ps *processes) SetDeclared(declared map[string]spec.Namespace) {
 	}
 }
 
-// Find implements Finder.
 func (ps *processes) Find(ns spec.Namespace) (path string, check func(netns int) error, err error) {
 	p, err := ps.find(ns)
 	if err != nil {
@@ -106,8 +102,8 @@ func (ps *processes) Find(ns spec.Namespace) (path string, check func(netns int)
 	}, nil
 }
 
-// check refuses an open namespace, that of the process, which the selector must not find. A process can change its user
-// and its namespace at any time, so what counts is the namespace that was opened, and whose process it was after that.
+// check refuses the open namespace of the process if the selector must not find it. A process can change its user and
+// its namespace at any time, so it checks the namespace that was opened, and the process's user after that.
 func (p *process) check(ns spec.Namespace, netns int) error {
 	if p.selector.Scheme == "pid" {
 		if p.accepted {
@@ -129,12 +125,12 @@ func (ps *processes) find(ns spec.Namespace) (*process, error) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	if p := ps.byName[name]; p != nil {
-		if !p.gone && !hasEnded(int(p.fd.Fd())) && p.isUsers() {
+		if !p.gone && !hasEnded(int(p.fd.Fd())) && p.isOfUser() {
 			return p, nil
 		}
 		if s.Scheme == "pid" {
 			p.gone = true
-			// Whoever has this PID later is a stranger.
+			// A later process with this PID is another one.
 			return nil, Pendingf("process %d has ended; change pid: to name another", p.pid)
 		}
 		p.fd.Close()
@@ -151,7 +147,7 @@ func (ps *processes) find(ns spec.Namespace) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch process %d: %w", pid, err)
 	}
-	// What selectPID read may have been of an earlier process with that PID.
+	// selectPID may have read an earlier process with that PID.
 	if s.Scheme == "process" && !ps.runs(pid, s) || hasEnded(fd) {
 		unix.Close(fd)
 		return nil, Pendingf("process %d has just ended", pid)
@@ -162,8 +158,8 @@ func (ps *processes) find(ns spec.Namespace) (*process, error) {
 	return p, nil
 }
 
-// watch waits, without a thread of its own, until the process ends (a pidfd is readable then; pidfd_open(2)) or the
-// pidfd is closed.
+// watch waits until the process ends (then a pidfd is readable; pidfd_open(2)) or the pidfd is closed. It occupies no
+// thread.
 func (ps *processes) watch(name string, p *process) {
 	conn, err := p.fd.SyscallConn()
 	if err != nil {
@@ -183,27 +179,27 @@ func hasEnded(pidfd int) bool {
 	return err == nil && n > 0
 }
 
-// Release implements Finder: it forgets which processes are running.
+// Release drops the processes that were cached for one pass.
 func (ps *processes) Release() {
 	ps.mu.Lock()
-	ps.running, ps.inhabited = nil, nil
+	ps.running, ps.byNamespace = nil, nil
 	ps.mu.Unlock()
 }
 
-// selectPID finds the one process that a selector means.
+// selectPID returns the one process that a selector means.
 func (ps *processes) selectPID(s spec.Selector) (pid int, err error) {
 	if s.Scheme == "pid" {
 		return strconv.Atoi(s.Value)
 	}
 	if ps.running == nil {
-		ps.running = ps.pace.at(time.Now())
+		ps.running = ps.cache.at(time.Now())
 	}
 	if ps.running == nil {
 		var processes int
 		if ps.running, processes, err = ps.scan(); err != nil {
 			return 0, err
 		}
-		ps.pace.scanned(ps.running, processes, time.Now())
+		ps.cache.scanned(ps.running, processes, time.Now())
 	}
 	return ps.running[s].one(s)
 }

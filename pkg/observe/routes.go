@@ -7,17 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Protocol is the number by which linkd's routes say who made them (rtm_protocol in struct rtmsg).
+// Protocol is the protocol number of linkd's routes (rtm_protocol in struct rtmsg).
 const Protocol = 108
 
-// Destinations are, by namespace, where the wanted routes lead.
+// Destinations are the destinations of the desired routes, by namespace.
 type Destinations map[string]map[netip.Prefix]bool
 
-// DeclareDestinations sets where routes are wanted. A routing daemon changes thousands of others, and news of these says
-// so (News.Foreign).
+// DeclareDestinations sets the destinations of the desired routes. A routing daemon changes thousands of other
+// routes, and notifications about these are marked (Notification.Foreign).
 func (w *World) DeclareDestinations(d Destinations) { w.destinations.Store(&d) }
 
-// isForeign tells whether a message is about a route that linkd did not make, to a destination for which none is wanted.
+// isForeign reports whether a message is about a route that linkd did not make, to a destination of no desired route.
 func (w *World) isForeign(ns string, body []byte) bool {
 	wanted := w.destinations.Load()
 	if wanted == nil || len(body) < unix.SizeofRtMsg {
@@ -44,7 +44,7 @@ func (w *World) isForeign(ns string, body []byte) bool {
 	return err == nil && !(*wanted)[ns][netip.PrefixFrom(to, int(head.Dst_len))]
 }
 
-// removedBy is what an announcement of an address or a route says has gone; nil where it says something else.
+// removedBy returns the address or route that was removed according to a message; nil for other messages.
 func removedBy(messageType uint16, body []byte) []Subject {
 	var subject Subject
 	var ok bool
@@ -60,29 +60,29 @@ func removedBy(messageType uint16, body []byte) []Subject {
 	return []Subject{subject}
 }
 
-// addressIn reads which address a message is about. IFA_LOCAL is missing where it is the same as IFA_ADDRESS.
+// addressIn returns the address that a message is about. IFA_LOCAL is missing if it equals IFA_ADDRESS.
 func addressIn(body []byte) (Subject, bool) {
 	if len(body) < unix.SizeofIfAddrmsg {
 		return Subject{}, false
 	}
-	var local, far netip.Addr
+	var local, peer netip.Addr
 	err := EachAttr(body[unix.SizeofIfAddrmsg:], func(kind uint16, value []byte) error {
 		switch kind {
 		case unix.IFA_LOCAL:
 			local, _ = netip.AddrFromSlice(value)
 		case unix.IFA_ADDRESS:
-			far, _ = netip.AddrFromSlice(value)
+			peer, _ = netip.AddrFromSlice(value)
 		}
 		return nil
 	})
 	if !local.IsValid() {
-		local = far
+		local = peer
 	}
 	prefix := netip.PrefixFrom(local, int(nl.DeserializeIfAddrmsg(body).Prefixlen))
 	return Subject{Prefix: prefix}, err == nil && prefix.IsValid()
 }
 
-// routeIn reads which route a message is about.
+// routeIn returns the route that a message is about.
 func routeIn(body []byte) (Subject, bool) {
 	if len(body) < unix.SizeofRtMsg {
 		return Subject{}, false

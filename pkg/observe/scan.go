@@ -15,16 +15,16 @@ import (
 	"linkd/pkg/spec"
 )
 
-// matches are the processes that a selector of a command line finds.
+// matches are the processes that a command line selector finds.
 type matches struct {
 	pids []int
-	// refused is why one more process with that user and command line does not count.
+	// refused says why another process with that user and command line does not count.
 	refused error
-	// err is why some processes could not be looked at.
+	// err says why some processes could not be looked at.
 	err error
 }
 
-// one is the process, if there is exactly one.
+// one returns the process, if there is exactly one.
 func (m matches) one(s spec.Selector) (pid int, err error) {
 	switch {
 	case len(m.pids) > 1:
@@ -52,9 +52,8 @@ type candidates struct {
 // procBatch is how many processes are listed at a time.
 const procBatch = 1024
 
-// scan looks for the processes that the wanted selectors find. Of the processes of users whom no selector means it reads
-// nothing but the effective user ID: a command line is in its process's memory, as long as the process likes, and the
-// process can make reading it wait.
+// scan looks for the processes of the declared selectors. Of processes of other users it reads only the effective
+// user ID: a command line is in the memory of its process, may be of any length, and the process can block the read.
 func (ps *processes) scan() (found map[spec.Selector]matches, processes int, err error) {
 	found = map[spec.Selector]matches{}
 	users := map[uint32]*candidates{}
@@ -116,7 +115,8 @@ func eachProcess(f func(pid string)) error {
 	}
 }
 
-// match adds a process, by its effective user ID one of those of the candidates' user, to what its command line makes it.
+// match adds a process to the matches of its command line. The effective user ID of the process is that of the
+// candidates.
 func (ps *processes) match(text string, c *candidates, found map[spec.Selector]matches) {
 	pid, err := strconv.Atoi(text)
 	if err != nil {
@@ -144,7 +144,7 @@ func (ps *processes) match(text string, c *candidates, found map[spec.Selector]m
 	}
 }
 
-// runs tells whether a process is one that the selector finds.
+// runs reports whether a selector finds a process.
 func (ps *processes) runs(pid int, s spec.Selector) bool {
 	uid, err := userID(s.User)
 	if err != nil {
@@ -169,8 +169,8 @@ func visit(pid int, f func(netns int) error) error {
 
 var errHost = errors.New("it is in the namespace that linkd itself runs in")
 
-// checkElsewhere refuses an open network namespace that is linkd's own: no selector stands for that one. So a process of
-// the host with the declared command line, such as a user may have sudo(8) start, is no second match.
+// checkElsewhere refuses an open network namespace that is linkd's own, for which no selector stands. So a process of
+// the host with the declared command line, which a user may start with sudo(8), is no second match.
 func checkElsewhere(netns int) error {
 	own, err := ownNamespace()
 	if err != nil {
@@ -191,8 +191,8 @@ func isSameFile(a, b int) (bool, error) {
 	return one.Dev == other.Dev && one.Ino == other.Ino, nil
 }
 
-// checkProcess refuses a process that is not wholly of a user, and a network namespace that somebody else than root, or
-// than this user where an entry names the user, has made.
+// checkProcess refuses a process that does not belong to a user with all its IDs, and a network namespace that was
+// made by another user than root or, if the entry names a user, than that one.
 func checkProcess(pid int, uid uint32, named bool, netns int) error {
 	is, err := isAllOf(pid, uid)
 	if err != nil {
@@ -214,12 +214,12 @@ func checkOwnerOf(netns int, uid uint32, named bool) error {
 	return checkOwner(netns, nil)
 }
 
-// clockStep is how far apart the two clocks may be that checkPID compares.
+// clockStep is the largest difference between the two clocks that checkPID compares.
 const clockStep = 2 * time.Second
 
-// checkPID refuses the process of pid: if it may be another one than the file means. After the process has ended, or the
-// machine has restarted, any user can start processes until one gets the PID, in a network namespace of the user's own.
-// Such a one has started after the file was written.
+// checkPID refuses the process of a pid: selector if it may be another one than the file means. After the process has
+// ended, or after a reboot, any user can start processes until one gets the PID, in a network namespace of that user.
+// Such a process started after the file was written.
 func checkPID(pid int, file string, netns int) error {
 	if is, err := isAllOf(pid, 0); err == nil && is && checkOwner(netns, nil) == nil || file == "" {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Session is the namespaces that one piece of work holds open: a look at a namespace, or a few changes in it. Its file
-// descriptors and sockets are its own, so it never waits for another session, and when it is closed nothing keeps a
-// namespace alive. Until then the answer of Open stays the same, an error too. Several goroutines may use it.
+// Session holds the open namespaces of one piece of work: a look at a namespace, or a few changes in it. It has file
+// descriptors and sockets of its own, so it never waits for another session. After Close nothing keeps a namespace
+// alive. Until then Open returns the same result for a name, even an error. Several goroutines may use it.
 type Session struct {
 	world *World
 
@@ -19,12 +19,12 @@ type Session struct {
 	failed map[string]error
 }
 
-// NewSession begins a session, to be ended with Close.
+// NewSession begins a session. Close it after use.
 func (w *World) NewSession() *Session {
 	return &Session{world: w, opened: map[string]*NS{}, failed: map[string]error{}}
 }
 
-// Shared is the session of who works alone, which lasts until Release.
+// Shared returns the session for code that works alone, which lasts until Release.
 func (w *World) Shared() *Session { return w.shared }
 
 // Open finds and opens a namespace by its name in the files.
@@ -61,7 +61,7 @@ func (s *Session) open(name string) (ns *NS, err error) {
 		declared, _ := s.world.Declared(name)
 		declared.Name = name
 		ns, err = s.world.find(declared)
-		s.world.learn(name, ns, err)
+		s.world.recordOpened(name, ns, err)
 	}
 	if ns != nil {
 		ns.session = s
@@ -69,24 +69,24 @@ func (s *Session) open(name string) (ns *NS, err error) {
 	return ns, err
 }
 
-// Location is where a namespace was found, and which it is there: its path may be a symbolic link.
+// Location is where a namespace is, and which one it is: its path may be a symbolic link.
 type Location struct {
 	Path     string
 	Identity Identity
 	Inode    Inode
 }
 
-// Location is the namespace's.
+// Location returns the location of the namespace.
 func (ns *NS) Location() Location {
-	// The descriptor is open, so the kernel has an answer.
+	// The descriptor is open, so the call cannot fail.
 	inode, _ := ns.Inode()
 	return Location{ns.Path, ns.Identity, inode}
 }
 
-// IsHost tells whether the namespace is linkd's own: several sessions have that open.
+// IsHost reports whether the namespace is linkd's own, which several sessions may have open.
 func (ns *NS) IsHost() bool { return ns.Identity == ns.world.host.Identity }
 
-// openHost opens linkd's own namespace once more, with a socket of its own.
+// openHost opens linkd's own namespace again, with a new socket.
 func (w *World) openHost() (*NS, error) {
 	fd, err := unix.FcntlInt(uintptr(w.host.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -100,8 +100,8 @@ func (w *World) openHost() (*NS, error) {
 	return &NS{Name: spec.Host, Path: w.host.Path, Identity: w.host.Identity, id: OwnID, world: w, fd: fd, route: sock}, nil
 }
 
-// learn remembers what a name led to when it was last opened.
-func (w *World) learn(name string, ns *NS, err error) {
+// recordOpened records the namespace that a name led to when it was last opened.
+func (w *World) recordOpened(name string, ns *NS, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
@@ -111,7 +111,7 @@ func (w *World) learn(name string, ns *NS, err error) {
 	}
 }
 
-// Retry forgets whether a namespace could be opened, and the one that was: it has just been made, anew maybe.
+// Retry drops the cached result of Open for a namespace that was just made, or made anew.
 func (s *Session) Retry(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,7 +122,7 @@ func (s *Session) Retry(name string) {
 	}
 }
 
-// Join moves the open namespaces of another session into this one, and ends the other.
+// Join moves the open namespaces of another session into this one, and closes the other.
 func (s *Session) Join(other *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,8 +135,8 @@ func (s *Session) Join(other *Session) {
 	other.Close()
 }
 
-// Split is a session with those of some namespaces that are open in this one and still found by their names: whoever uses
-// them need not open them again.
+// Split moves the open namespaces with these names into a new session, if their names still lead to them, so that
+// they need not be opened again.
 func (s *Session) Split(names []string) *Session {
 	part := s.world.NewSession()
 	s.mu.Lock()

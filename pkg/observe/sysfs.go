@@ -11,12 +11,13 @@ import (
 	"linkd/pkg/bounded"
 )
 
-// lineLimit is far above the one number or short name in a file of /proc or sysfs that has one line.
+// lineLimit is far above the size of a file of /proc or sysfs that has one number or short name.
 const lineLimit = 8 << 10
 
-// GivenMACs are the links of the namespace, by index, whose link-layer address somebody set: it is neither the hardware's
-// own nor one that the kernel made up (NET_ADDR_SET in linux/netdevice.h). Only sysfs tells, which shows the namespace in
-// which it was mounted, so it is mounted for the purpose, at no place. Where that is not allowed, none are known.
+// GivenMACs returns the indexes of the links whose link-layer address somebody set: it is neither the hardware's own
+// nor one that the kernel generated (NET_ADDR_SET in linux/netdevice.h). Only sysfs has this information. A sysfs
+// shows the namespace in which it was mounted, so GivenMACs mounts one at no place. If that is not allowed, it
+// returns none.
 func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
@@ -41,9 +42,9 @@ func (ns *NS) GivenMACs(ctx context.Context) (map[int]bool, error) {
 	return given, err
 }
 
-// OpenSysfs mounts the sysfs of the thread's network namespace without attaching it anywhere (fsmount in linux/mount.h), and
-// opens it. The caller closes the descriptor. What is at /sys shows the interfaces of another namespace than the thread's
-// (sysfs_init_fs_context in fs/sysfs/mount.c).
+// OpenSysfs mounts the sysfs of the thread's network namespace without attaching it to a path (fsmount in
+// linux/mount.h), and opens it. The caller closes the descriptor. /sys shows the interfaces of another namespace than
+// the thread's (sysfs_init_fs_context in fs/sysfs/mount.c).
 func OpenSysfs() (fd int, err error) {
 	context, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
 	if err != nil {

@@ -11,19 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The main goroutine stays on the main thread, so that no other gets that: NewNamespace gives its thread up inside the
-// namespace that it made, and the main thread cannot end, but would stay there.
+// init keeps the main goroutine on the main thread, so that no other goroutine gets that thread: NewNamespace leaves
+// its thread inside the new namespace, and the main thread cannot end.
 func init() { runtime.LockOSThread() }
 
-// ownNamespace is linkd's own namespace, for threads to come back to.
+// ownNamespace is linkd's own namespace, to which threads return.
 var ownNamespace = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/ns/net") })
 
-// inNamespace runs job on a thread that is in the network namespace open as fd. It is the only place that enters one, and
-// gives the thread back to the runtime only when it is back in linkd's own namespace. Opening sockets, running programs and
-// writing below /proc/sys/net follow the thread; /sys/class/net and /proc/net do not.
-//
-// The thread is the caller's: to hand the job to one that is kept for it would cost two switches, several times what
-// the job does.
+// inNamespace runs job on a thread in the network namespace open as fd. It is the only function that enters one, and
+// returns the thread to the runtime only after that is back in linkd's own namespace. New sockets, programs and files
+// below /proc/sys/net follow the thread; /sys/class/net and /proc/net do not.
+// It uses the caller's thread: a switch to another thread and back would cost several times as much as the job.
 func inNamespace(fd int, job func() error) error {
 	back, err := ownNamespace()
 	if err != nil {
@@ -38,15 +36,15 @@ func inNamespace(fd int, job func() error) error {
 	}
 	defer func() {
 		if err := unix.Setns(int(back.Fd()), unix.CLONE_NEWNET); err != nil {
-			// Whatever ran on this thread next would do the right thing in the wrong namespace.
+			// Otherwise the next goroutine on this thread would work in the wrong namespace.
 			panic(fmt.Sprintf("a thread cannot leave a namespace: %v", err))
 		}
 	}()
 	return job()
 }
 
-// workers is how many namespaces are worth opening and looking at side by side: the kernel takes one lock (rtnl) for
-// most of what linkd asks of it.
+// workers is how many namespaces are opened and looked at in parallel: the kernel takes one lock (rtnl) for most
+// requests.
 var workers = min(4, runtime.NumCPU())
 
 // Each calls f for every item, several at a time, and returns when all are done.
@@ -63,13 +61,13 @@ func Each[T any](items []T, f func(T)) {
 	group.Wait()
 }
 
-// NewNamespace makes a network namespace and hands its path to keep, which has to hold on to it (by a mount): it is
-// gone when keep returns. keep runs on a thread in the new namespace. The new namespace has a down loopback device and nothing
-// else, as from ip-netns(8).
+// NewNamespace makes a network namespace and passes its path to keep, which must keep it alive (by a mount):
+// otherwise the namespace ends when keep returns. keep runs on a thread in the new namespace. The new namespace has
+// only a loopback device that is down, like one made by ip-netns(8).
 func NewNamespace(keep func(path string) error) error {
 	done := make(chan error, 1)
 	go func() {
-		// The thread is never unlocked: it ends with this goroutine, inside the namespace that it made.
+		// The thread is never unlocked: it ends with this goroutine, inside the new namespace.
 		runtime.LockOSThread()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			done <- fmt.Errorf("make a namespace: %w", err)

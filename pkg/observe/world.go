@@ -14,27 +14,27 @@ import (
 // NetnsDir is where ip-netns(8) and linkd keep named namespaces.
 const NetnsDir = "/run/netns"
 
-// World is the namespaces that the files name, with linkd's own as spec.Host. It survives passes; what it opens does
-// not (see Release).
+// World is the set of namespaces that the files name, with linkd's own as spec.Host. It exists as long as linkd runs, but
+// the namespaces that it opens are closed after each pass (see Release).
 type World struct {
 	host      *NS
 	processes *processes
 	finders   []Finder
 	mounts    *os.File // the mount namespace to mount in, nil for linkd's own
 
-	// Instance tells this linkd from others on the same machine: its runtime directory. It is set before first use.
+	// Instance identifies this linkd among several on one machine: its runtime directory. Set it before first use.
 	Instance string
-	// shared is the session of who works alone: the commands that look once.
+	// shared is the session for code that works alone: the commands that look once.
 	shared *Session
 
 	mu       sync.Mutex
 	declared map[string]spec.Namespace
-	known    map[string]Identity // what each name was when it was last opened
-	found    map[string]string   // and its path then
-	ids      map[string]numbered // and the ids of those
-	pinned   map[string]Identity // what a name has to be, or nothing
+	known    map[string]Identity   // the namespace that each name led to when it was last opened
+	found    map[string]string     // and its path
+	ids      map[string]assignedID // and its ID
+	pinned   map[string]Identity   // the only namespaces that names may lead to
 	byID     map[int]string
-	inodes   map[int]uint64 // of the namespaces by their ids, as /proc shows them
+	inodes   map[int]uint64 // by namespace ID, as /proc shows them
 
 	destinations atomic.Pointer[Destinations]
 	existing     atomic.Pointer[Existing]
@@ -42,10 +42,10 @@ type World struct {
 
 	listening atomic.Bool
 	lookOnly  bool
-	strangers atomic.Int64 // namespaces that were given a number because they had no id
+	withoutID atomic.Int64 // the number of namespaces without an ID (see askOnly)
 }
 
-// NewWorld opens linkd's own namespace. The finders are those of more than paths and processes.
+// NewWorld opens linkd's own namespace. The finders are used in addition to those for paths and processes.
 func NewWorld(finders ...Finder) (*World, error) {
 	fd, err := openNamespace("/proc/thread-self/ns/net")
 	if err != nil {
@@ -62,7 +62,7 @@ func NewWorld(finders ...Finder) (*World, error) {
 		finders:   append([]Finder{paths{}, running}, finders...),
 		known:     map[string]Identity{},
 		found:     map[string]string{},
-		ids:       map[string]numbered{},
+		ids:       map[string]assignedID{},
 		byID:      map[int]string{},
 		inodes:    map[int]uint64{},
 	}
@@ -77,7 +77,7 @@ func NewWorld(finders ...Finder) (*World, error) {
 	return w, nil
 }
 
-// Close gives everything back.
+// Close releases all resources.
 func (w *World) Close() {
 	w.Release()
 	for _, f := range w.finders {
@@ -89,10 +89,10 @@ func (w *World) Close() {
 	}
 }
 
-// Host is linkd's own namespace.
+// Host returns linkd's own namespace.
 func (w *World) Host() *NS { return w.host }
 
-// Declare sets the namespaces that can be opened.
+// Declare sets the namespaces that can be opened, by name.
 func (w *World) Declare(namespaces map[string]spec.Namespace) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,16 +117,16 @@ func (w *World) forget(name string) {
 	delete(w.ids, name)
 }
 
-// Pin sets what namespaces some names have to lead to: one that leads to another is refused.
+// Pin sets the only namespaces that some names may lead to. Open refuses any other.
 func (w *World) Pin(pinned map[string]Identity) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pinned = pinned
 }
 
-// Named is the name under which the files know what a selector finds. The selector may be one that was read from its
-// printed form.
-func (w *World) Named(selector spec.Selector) string {
+// NameOfSelector returns the name that the files give to a selector, or the selector itself. The selector may have been
+// parsed from its printed form.
+func (w *World) NameOfSelector(selector spec.Selector) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, ns := range w.declared {
@@ -137,7 +137,7 @@ func (w *World) Named(selector spec.Selector) string {
 	return selector.String()
 }
 
-// Declared tells whether the files name the namespace.
+// Declared returns the declaration of a namespace, and whether the files name it.
 func (w *World) Declared(name string) (spec.Namespace, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -145,7 +145,8 @@ func (w *World) Declared(name string) (spec.Namespace, bool) {
 	return ns, ok
 }
 
-// Known is the identity under which a namespace was last opened; ok is false where it is not known to be there.
+// Known returns the identity of the namespace that a name led to when it was last opened; ok is false if it is not known
+// to exist.
 func (w *World) Known(name string) (id Identity, ok bool) {
 	if name == spec.Host {
 		return w.host.Identity, true
@@ -156,14 +157,14 @@ func (w *World) Known(name string) (id Identity, ok bool) {
 	return id, ok
 }
 
-// Refresh forgets what was asked about processes and containers: it is asked anew.
+// Refresh drops the cached processes and containers, so that finders ask again.
 func (w *World) Refresh() {
 	for _, f := range w.finders {
 		f.Release()
 	}
 }
 
-// Release closes every namespace but linkd's own that Open opened, so that none is kept alive by linkd alone.
+// Release closes every namespace that Open opened, except linkd's own, so that linkd keeps none alive.
 func (w *World) Release() {
 	w.Refresh()
 	w.shared.Close()

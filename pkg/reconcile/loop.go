@@ -51,7 +51,7 @@ type Loop struct {
 	failed   bool // the files could not be read
 	files    []spec.FileState
 	warnings []string
-	// leftOut: a container does not fit its template. Untold: it is not known what all templates stand for now.
+	// leftOut: a container does not fit its template. Untold: linkd does not know the containers of all templates.
 	leftOut, untold bool
 	feed            Feed
 	cadence         cadence

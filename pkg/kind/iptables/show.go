@@ -44,7 +44,7 @@ var tableNames = []string{filter, "nat", "mangle", "raw", "security"}
 // survey finds the policies, linkd's chains and how many rules are others', in all
 // tables.
 func (k kind) survey(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
-	if ns.Partly() {
+	if ns.IsPartial() {
 		return nil, nil
 	}
 	subnets, err := address.Subnets(ns, k.inet)

@@ -61,7 +61,7 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Link, error) 
 		cable, _ := strings.CutPrefix(l.Alias, markPrefix)
 		if m, text, marked := fetchMarkOf(l); marked {
 			cable, f.mark, f.device = m.cable, text, devices[l.Name]
-			f.claim = spec.LinkID(ns.World().Named(m.from), m.name)
+			f.claim = spec.LinkID(ns.World().NameOfSelector(m.from), m.name)
 		}
 		out[i] = &Link{NS: ns.Name, Name: l.Name, Type: l.Kind, Cable: cable, found: f}
 	}

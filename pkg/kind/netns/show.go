@@ -12,7 +12,7 @@ import (
 
 // survey finds the name of the namespace itself.
 func (kind) survey(ns *observe.NS) ([]*Name, error) {
-	if ns.Partly() || ns.Name == spec.Host {
+	if ns.IsPartial() || ns.Name == spec.Host {
 		return nil, nil
 	}
 	n := &Name{Host: ns.World().Host().Name, Name: ns.Name}
@@ -30,7 +30,7 @@ func (kind) survey(ns *observe.NS) ([]*Name, error) {
 	if n.Made = ns.Path == n.path(); !n.Made {
 		return nil, nil
 	}
-	inhabited, err := ns.World().Inhabited()
+	inhabited, err := ns.World().ProcessNamespaces()
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 	if err != nil {
 		return nil, err
 	}
-	if ns.Partly() {
+	if ns.IsPartial() {
 		return k.observeLinks(ns, links)
 	}
 	var all map[int]VLANs

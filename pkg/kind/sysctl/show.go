@@ -53,7 +53,7 @@ func (k kind) survey(ctx context.Context, ns *observe.NS, kept []Sysctl) ([]Sysc
 			s.note(k.Path, k.Dev, "")
 		}
 		for path, usual := range ofNamespaces {
-			if !ns.Partly() {
+			if !ns.IsPartial() {
 				s.note(path, "", usual)
 			}
 		}
@@ -61,7 +61,7 @@ func (k kind) survey(ctx context.Context, ns *observe.NS, kept []Sysctl) ([]Sysc
 			for name, usual := range settings {
 				path := func(dev string) string { return "net/" + family + "/conf/" + dev + "/" + name }
 				for _, template := range []string{"all", "default"} {
-					if !ns.Partly() && !follows(family, template, name) {
+					if !ns.IsPartial() && !follows(family, template, name) {
 						s.note(path(template), "", usual)
 					}
 				}

@@ -9,7 +9,7 @@ import (
 
 // A long list is not read again at once; a short one is.
 func TestALongScanIsNotRepeatedAtOnce(t *testing.T) {
-	var p pace
+	var p scanCache
 	now := time.Now()
 	found := map[spec.Selector]matches{}
 	p.scanned(found, manyProcesses, now)
@@ -18,10 +18,10 @@ func TestALongScanIsNotRepeatedAtOnce(t *testing.T) {
 	}
 	const many = 2 * manyProcesses
 	p.scanned(found, many, now)
-	if p.at(now.Add(many*scanRest-1)) == nil {
+	if p.at(now.Add(many*cachedPerProcess-1)) == nil {
 		t.Error("another scan follows a long one at once")
 	}
-	if p.at(now.Add(many*scanRest)) != nil {
+	if p.at(now.Add(many*cachedPerProcess)) != nil {
 		t.Error("the result of a long scan is kept for too long")
 	}
 }
