@@ -12,18 +12,18 @@ const mostHeld = 1024
 // Holder returns the lowest PID of the processes in a namespace that may have no name any more: ip-netns(8) deletes a name, and
 // the namespace lives on while a process is in it. It returns 0 if there is no such process, or none that linkd may look at.
 func (w *World) Holder(was Location) (pid int) {
-	inhabited, err := inhabited()
+	processes, err := scanNamespaces()
 	if err != nil {
 		return 0
 	}
 	if was.Inode != (Inode{}) {
-		pid = inhabited[was.Inode]
+		pid = processes[was.Inode]
 		if pid != 0 && w.isIn(pid, was.Identity) {
 			return pid
 		}
 		return 0
 	}
-	pids := slices.Sorted(maps.Values(inhabited))
+	pids := slices.Sorted(maps.Values(processes))
 	for _, pid := range pids[:min(len(pids), mostHeld)] {
 		if w.isIn(pid, was.Identity) {
 			return pid
