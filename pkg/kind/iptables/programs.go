@@ -13,8 +13,6 @@ import (
 	"strings"
 
 	goiptables "github.com/coreos/go-iptables/iptables"
-	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -172,50 +170,4 @@ func readNames(path string) ([]byte, error) {
 		return nil, &os.PathError{Op: "read", Path: path, Err: err}
 	}
 	return text[:n], nil
-}
-
-// nftHasChain tells whether nf_tables has a chain of a family with a name of that kind.
-func nftHasChain(family int, isIt func(name string) bool) (has bool, err error) {
-	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETCHAIN, unix.NLM_F_DUMP)
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(family), Version: nl.NFNETLINK_V0})
-	err = req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
-		if len(msg) >= nl.SizeofNfgenmsg {
-			attrs, _ := observe.Attrs(msg[nl.SizeofNfgenmsg:])
-			has = isIt(unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_NAME]))
-		}
-		return !has
-	})
-	if errors.Is(err, netlink.ErrDumpInterrupted) {
-		// Somebody changes the chains just now.
-		return true, nil
-	}
-	if err != nil {
-		return has, fmt.Errorf("list the chains of nf_tables: %w", err)
-	}
-	return has, nil
-}
-
-// nftTables asks nf_tables for the names of the tables of a family.
-func nftTables(family int) (names []string, err error) {
-	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETTABLE, unix.NLM_F_DUMP)
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(family), Version: nl.NFNETLINK_V0})
-	msgs, err := req.Execute(unix.NETLINK_NETFILTER, 0)
-	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
-		// The kernel has no nf_tables: to nfnetlink that is no subsystem it knows (nfnetlink_rcv_msg).
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list the tables of nf_tables: %w", err)
-	}
-	for _, msg := range msgs {
-		if len(msg) < nl.SizeofNfgenmsg {
-			continue
-		}
-		attrs, err := observe.Attrs(msg[nl.SizeofNfgenmsg:])
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, unix.ByteSliceToString(attrs[unix.NFTA_TABLE_NAME]))
-	}
-	return names, nil
 }

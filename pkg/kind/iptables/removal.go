@@ -85,8 +85,8 @@ func (k kind) removeChains(ctx context.Context, ns *observe.NS, tableName string
 		}
 		restores := mostRestores
 		b.removeSome(ctx, t, there, results, &restores)
-		if t.name != nat {
-			return nil
+		if err := b.deleteEmptyTable(t.name); err != nil || t.name != nat {
+			return err
 		}
 		before := t.reached()
 		after := maps.Clone(before)

@@ -26,7 +26,9 @@ func (b *backend) restore(ctx context.Context, s *script) error {
 	if err := b.unlocked("-restore"); err != nil {
 		return err
 	}
-	err := b.change(ctx, s.String(), b.prefix+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
+	err := b.inOwnTable(s.table, func() error {
+		return b.change(ctx, s.String(), b.prefix+"-restore", "--noflush", "--counters", "--wait", strconv.Itoa(lockWait))
+	})
 	err = noteLocked(err)
 	if failed := (*program.Failure)(nil); errors.As(err, &failed) {
 		return s.explain(failed)
@@ -57,7 +59,13 @@ func (b *backend) setPolicy(ctx context.Context, ns *observe.NS, p *Policy) erro
 	if err := b.unlocked(""); err != nil {
 		return err
 	}
-	return noteLocked(b.command(ctx, ns, func(one *goiptables.IPTables) error { return one.ChangePolicy(filter, p.Chain, p.Target) }))
+	err := b.inOwnTable(filter, func() error {
+		return b.command(ctx, ns, func(one *goiptables.IPTables) error { return one.ChangePolicy(filter, p.Chain, p.Target) })
+	})
+	if err == nil && p.Target == "ACCEPT" {
+		err = b.deleteEmptyTable(filter)
+	}
+	return noteLocked(err)
 }
 
 var errLocked = errors.New("somebody keeps the xtables lock")

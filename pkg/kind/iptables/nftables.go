@@ -1,0 +1,148 @@
+package iptables
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// nftMessage is the type of a message of nf_tables.
+func nftMessage(message int) int { return unix.NFNL_SUBSYS_NFTABLES<<8 | message }
+
+// nftRequest is a request to nf_tables about the tables of the family.
+func (b *backend) nftRequest(message, flags int, attrs []byte) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(nftMessage(message), flags|unix.NLM_F_ACK)
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(b.family.inet), Version: nl.NFNETLINK_V0})
+	req.AddRawData(attrs)
+	return req
+}
+
+// eachNft visits what a request of nf_tables lists of a family, until visit returns false. It visits nothing where the kernel
+// has no nf_tables.
+func eachNft(message, family int, visit func(attrs map[uint16][]byte) (more bool)) error {
+	req := nl.NewNetlinkRequest(nftMessage(message), unix.NLM_F_DUMP)
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(family), Version: nl.NFNETLINK_V0})
+	var wrong error
+	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
+		if len(msg) < nl.SizeofNfgenmsg {
+			return true
+		}
+		attrs, err := observe.Attrs(msg[nl.SizeofNfgenmsg:])
+		if err != nil {
+			wrong = err
+			return false
+		}
+		return visit(attrs)
+	})
+	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+		// To nfnetlink that is no subsystem it knows (nfnetlink_rcv_msg).
+		return nil
+	}
+	return errors.Join(err, wrong)
+}
+
+// nftGeneration is the number of the present rules, as the kernel writes it. Each change of them has another one.
+func nftGeneration() ([]byte, error) {
+	req := nl.NewNetlinkRequest(nftMessage(unix.NFT_MSG_GETGEN), 0)
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
+	msgs, err := req.Execute(unix.NETLINK_NETFILTER, 0)
+	if err != nil || len(msgs) == 0 || len(msgs[0]) < nl.SizeofNfgenmsg {
+		return nil, errors.Join(fmt.Errorf("ask nf_tables for its generation"), err)
+	}
+	attrs, err := observe.Attrs(msgs[0][nl.SizeofNfgenmsg:])
+	return attrs[unix.NFTA_GEN_ID], err
+}
+
+// sendBatch has nf_tables carry out requests, all of them or none (nfnetlink_rcv_batch in net/netfilter/nfnetlink.c). With a
+// generation, it does so only if that is still the present one.
+func sendBatch(generation []byte, requests ...*nl.NetlinkRequest) error {
+	mark := func(message int) *nl.NetlinkRequest {
+		req := nl.NewNetlinkRequest(message, 0)
+		req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0, ResId: nl.Swap16(unix.NFNL_SUBSYS_NFTABLES)})
+		return req
+	}
+	begin, end := mark(unix.NFNL_MSG_BATCH_BEGIN), mark(unix.NFNL_MSG_BATCH_END)
+	if generation != nil {
+		begin.AddRawData(nl.NewRtAttr(unix.NFNL_BATCH_GENID, generation).Serialize())
+	}
+	batch := begin.Serialize()
+	for _, req := range requests {
+		batch = append(batch, req.Serialize()...)
+	}
+	batch = append(batch, end.Serialize()...)
+
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10}); err != nil {
+		return err
+	}
+	if err := unix.Sendto(fd, batch, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	// Each request is answered by itself. One that fails fails the others, which are answered all the same, and a batch that
+	// comes too late has one answer.
+	buf := make([]byte, 64<<10)
+	for answered := 0; answered < len(requests); {
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		if err != nil {
+			return err
+		}
+		for b := buf[:n]; len(b) >= unix.SizeofNlMsghdr+4; {
+			length := int(binary.NativeEndian.Uint32(b))
+			if length < unix.SizeofNlMsghdr+4 || length > len(b) {
+				return unix.EBADMSG
+			}
+			if errno := int32(binary.NativeEndian.Uint32(b[unix.SizeofNlMsghdr:])); errno != 0 {
+				return unix.Errno(-errno)
+			}
+			answered++
+			b = b[min((length+3)&^3, len(b)):]
+		}
+	}
+	return nil
+}
+
+// bigEndian reads a number of nf_tables.
+func bigEndian(b []byte) uint32 {
+	if len(b) != 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(b)
+}
+
+// nftHasChain tells whether nf_tables has a chain of a family with a name of that kind.
+func nftHasChain(family int, isIt func(name string) bool) (has bool, err error) {
+	err = eachNft(unix.NFT_MSG_GETCHAIN, family, func(attrs map[uint16][]byte) bool {
+		has = isIt(unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_NAME]))
+		return !has
+	})
+	if errors.Is(err, netlink.ErrDumpInterrupted) {
+		// Somebody changes the chains just now.
+		return true, nil
+	}
+	if err != nil {
+		return has, fmt.Errorf("list the chains of nf_tables: %w", err)
+	}
+	return has, nil
+}
+
+// nftTables asks nf_tables for the names of the tables of a family.
+func nftTables(family int) (names []string, err error) {
+	err = eachNft(unix.NFT_MSG_GETTABLE, family, func(attrs map[uint16][]byte) bool {
+		names = append(names, unix.ByteSliceToString(attrs[unix.NFTA_TABLE_NAME]))
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the tables of nf_tables: %w", err)
+	}
+	return names, nil
+}
