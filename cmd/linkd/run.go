@@ -74,8 +74,9 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 		return exit(exitFailed, err)
 	}
 	defer world.Close()
+	mountNamespace := ""
 	if mounts != "" {
-		if err := world.MountIn(mounts); err != nil {
+		if mountNamespace, err = world.MountIn(mounts); err != nil {
 			return exit(exitFailed, fmt.Errorf("where to name network namespaces: %w", err))
 		}
 	}
@@ -122,7 +123,7 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 		meter.Passed(s.Took)
 		watchdog.passed(summary(s))
 	}
-	stopServing, err := control.Serve(o.runtimeDir, version, loop, meter.Handler(), log)
+	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, meter.Handler(), log)
 	if err != nil {
 		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
 	} else {

@@ -36,7 +36,7 @@ func serveUntilTold(dir string) {
 }
 
 func serve(dir string) (stop func(), err error) {
-	return control.Serve(dir, "test", reconcile.NewLoop(nil), http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	return control.Serve(dir, control.Identity{Version: "test", PID: os.Getpid()}, reconcile.NewLoop(nil), http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 }
 
 // A file of root's in the runtime directory is not root's to lose to whoever put a link there.

@@ -41,11 +41,14 @@ type Reloaded struct {
 type Identity struct {
 	Version string `json:"version"`
 	PID     int    `json:"pid"`
+	// MountNamespace is the mount namespace in which the daemon names network namespaces, as a link of /proc/PID/ns has it, if
+	// that is not its own.
+	MountNamespace string `json:"mount_namespace,omitempty"`
 }
 
-// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir. The version is that
-// of the program, and metrics answers who asks for those.
-func Serve(dir, version string, d Daemon, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
+// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir. The identity is that of
+// this process, and metrics answers who asks for those.
+func Serve(dir string, identity Identity, d Daemon, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
 	door, err := open(dir, log)
 	if err != nil {
 		return nil, err
@@ -57,7 +60,7 @@ func Serve(dir, version string, d Daemon, metrics http.Handler, log *slog.Logger
 		}
 	})
 	mux.HandleFunc("GET /v1/identity", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, Identity{Version: version, PID: os.Getpid()})
+		answer(w, identity)
 	})
 	mux.HandleFunc("GET /v1/changed", func(w http.ResponseWriter, r *http.Request) {
 		// Who has seen the status of a pass wants that of another, which may have been made since.

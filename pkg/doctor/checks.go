@@ -5,6 +5,7 @@ var Checks = []Check{
 	validFiles,
 	rights,
 	daemon,
+	resources,
 	runtimeDirectory,
 	mountNamespace,
 	procSys,

@@ -13,7 +13,7 @@ import (
 )
 
 var mountNamespace = newCheck("mount-namespace", "namespaces that linkd makes are to be seen by all",
-	"A namespace that linkd makes (`create: true`) is a mount in `/run/netns`. From a mount namespace of linkd's own, which\n`ProtectSystem`, `PrivateTmp` and their like in a unit give it, that does not get out: others find an empty file there, and\n`ip netns exec` fails.",
+	"A namespace that linkd makes (`create: true`) is a mount in `/run/netns`. From a mount namespace of linkd's own, which\n`ProtectSystem`, `PrivateTmp` and their like in a unit give it, that does not get out: others find an empty file there, and\n`ip netns exec` fails. With `--mount-namespace`, as linkd's own unit has it, the daemon makes the mount in another one.",
 	func(ctx context.Context, m *Machine) (mounts, error) {
 		if len(made(m.Desired)) == 0 {
 			return mounts{}, needless("the files make no namespace")
@@ -22,6 +22,9 @@ var mountNamespace = newCheck("mount-namespace", "namespaces that linkd makes ar
 		own, err := mountNamespaceOf(pid)
 		if err != nil {
 			return mounts{}, err
+		}
+		if id, err := m.running(ctx); err == nil && id.MountNamespace != "" {
+			own = mountView{namespace: id.MountNamespace}
 		}
 		everybodys, err := mountNamespaceOf(1)
 		return mounts{own, everybodys, who}, err

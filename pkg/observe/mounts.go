@@ -10,14 +10,19 @@ import (
 
 // MountIn makes Mounting use the mount namespace at path instead of linkd's own. A service that sees most files as
 // read-only has a mount namespace of its own, in which no other process would see the name of a network namespace.
-// The service sees mounts made outside, because systemd makes its mounts slaves of those (mount_namespaces(7)).
-func (w *World) MountIn(path string) error {
+// The service sees mounts made outside, because systemd makes its mounts slaves of those (mount_namespaces(7)). It returns
+// the mount namespace as a link of /proc/PID/ns names it.
+func (w *World) MountIn(path string) (namespace string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	w.mounts = f
-	return nil
+	var at unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &at); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("mnt:[%d]", at.Ino), nil
 }
 
 // Mounting runs job, which mounts or unmounts.

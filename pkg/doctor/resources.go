@@ -1,0 +1,40 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"linkd/pkg/control"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+var resources = newCheck("resources", "no resource has failed",
+	"A resource has *failed* if the kernel or a program refuses it. linkd tries it again after a pause. It is *flapping* if others\nundo it again and again. `linkd status` shows all resources.",
+	func(ctx context.Context, m *Machine) ([]reconcile.ResourceStatus, error) {
+		if _, err := m.running(ctx); errors.Is(err, control.ErrNoDaemon) {
+			return nil, needless("no daemon runs, so nobody knows what has failed")
+		}
+		status, err := control.NewClient(m.RuntimeDir).Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return status.Resources, nil
+	}, judgeResources)
+
+func judgeResources(_ *spec.Desired, saw []reconcile.ResourceStatus) (findings []Finding) {
+	for _, r := range saw {
+		f := Finding{Resource: r.ID, Source: r.Source}
+		switch r.State {
+		case reconcile.Failed:
+			f.Level, f.Text, f.Advice = Error, fmt.Sprintf("%s has failed: %s", r.ID, r.Reason), "remove the cause: linkd tries it again after a pause"
+		case reconcile.Flapping:
+			f.Level, f.Text, f.Advice = Warning, fmt.Sprintf("%s is undone again and again: %s", r.ID, r.Reason), "stop whoever undoes it, or take it out of the files"
+		default:
+			continue
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}
