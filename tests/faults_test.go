@@ -58,6 +58,7 @@ var faults = map[int]string{
 	40: "an address moves to another interface or namespace",
 	41: "a published target changes, or is published no more",
 	42: "order matters to the kernel",
+	44: "the kernel removes what came along with an address",
 	45: "the kernel gives something up for good",
 	46: "a file is there and cannot be read",
 	47: "the target of a symbolic link changes",

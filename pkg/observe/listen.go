@@ -166,6 +166,9 @@ func (s *causeFinder) readRoute(in *Inbox, id int, b []byte) {
 		if s.world.isEchoed(id, port, seq) {
 			return
 		}
+		if port != 0 && isKernelRouteDeleted(messageType, body) {
+			in.put(Notification{NS: ns, Topic: AddressTopic, By: s.causeOf(port, id)})
+		}
 		n := Notification{NS: ns, Topic: topic}
 		if n.Foreign = topic == RouteTopic && s.world.isForeign(ns, body); n.Foreign {
 			in.put(n)

@@ -109,3 +109,9 @@ func routeIn(body []byte) (Subject, bool) {
 	subject.Prefix = netip.PrefixFrom(to, int(head.Dst_len))
 	return subject, err == nil && head.Tos == 0 && head.Src_len == 0 && subject.Prefix.IsValid()
 }
+
+// isKernelRouteDeleted tells whether a message is about a route that has been deleted and that the kernel had made with an address
+// or an interface.
+func isKernelRouteDeleted(messageType uint16, body []byte) bool {
+	return messageType == unix.RTM_DELROUTE && len(body) >= unix.SizeofRtMsg && nl.DeserializeRtMsg(body).Protocol == unix.RTPROT_KERNEL
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -50,7 +51,9 @@ type Address struct {
 	onDown              bool
 	// rank is its place in the file's list for the device. ordered: that has others of its subnet, and after is the one that
 	// has to be added before it.
-	rank    int
+	rank int
+	// made is when the found address was made, as time since boot.
+	made    time.Duration
 	ordered bool
 	after   []spec.ID
 	found

@@ -62,6 +62,9 @@ func (k kind) Diff(want, have *Address) []reconcile.Field {
 	if have.behind.IsValid() {
 		fs.Differ("position", "before "+have.behind.String(), "behind "+have.behind.String())
 	}
+	if have.lacks != "" {
+		fs.Differ("kernel routes", "without "+have.lacks, "complete")
+	}
 	return fs
 }
 
@@ -187,7 +190,7 @@ func makeOn(ns *observe.NS, want *Address, index int) (made *Address, err error)
 
 // Update implements reconcile.Kind. The kernel takes what a message leaves out for its default, so what is not managed
 // is said as it was found.
-func (kind) Update(ctx context.Context, ns *observe.NS, want, have *Address) error {
+func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error {
 	whole := *want
 	whole.NoDAD = cmp.Or(want.NoDAD, have.NoDAD)
 	whole.NoPrefixRoute = cmp.Or(want.NoPrefixRoute, have.NoPrefixRoute)
@@ -196,10 +199,23 @@ func (kind) Update(ctx context.Context, ns *observe.NS, want, have *Address) err
 	whole.PreferredLft = cmp.Or(want.PreferredLft, have.PreferredLft)
 	whole.flags = have.flags
 	return OnDevice(ns, want.Dev, func(index int) error {
-		if err := ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE)); err != nil || !have.behind.IsValid() {
-			return err
+		stays := len(difference(want, have)) == 0 && have.Proto == Mark
+		if !stays {
+			if err := ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE)); err != nil {
+				return err
+			}
 		}
-		return reorder(ctx, ns, have, index)
+		if !stays && want.Prefix.Addr().Is6() || have.lacks != "" {
+			// A change can cost an IPv6 address in a VRF the route to itself: the kernel finds that where it looks for the one to the
+			// subnet, a /128 (addrconf_get_prefix_route in net/ipv6/addrconf.c).
+			if err := restore(ns, want.Dev, index, want.Prefix); err != nil {
+				return err
+			}
+		}
+		if have.behind.IsValid() {
+			return reorder(ns, have, index)
+		}
+		return nil
 	})
 }
 

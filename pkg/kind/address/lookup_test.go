@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"linkd/pkg/kind/conform"
 	"linkd/pkg/reconcile"
 )
@@ -45,6 +47,12 @@ func TestMakeReturnsWhatIsMade(t *testing.T) {
 		t.Run(entry, func(t *testing.T) {
 			lab := conform.Open(t)
 			lab.IP(t, cable)
+			// The kernel sets it a moment after the carrier has come, and Make says nothing before.
+			for flags := uint16(0); flags&unix.IFF_RUNNING == 0; {
+				var err error
+				flags, err = lab.NS.Flags("eth0")
+				conform.Must(t, err)
+			}
 			want := conform.Read(t, language, onEth0("      - "+entry))[0].(*Address)
 			made, err := (kind{}).Make(context.Background(), lab.NS, want)
 			conform.Must(t, err)

@@ -2,6 +2,7 @@ package address
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -17,6 +18,7 @@ const (
 	sizeofCacheInfo  = 16
 	cacheInfoValid   = 4
 	cacheInfoPrefers = 0
+	cacheInfoMade    = 8 // in hundredths of a second
 )
 
 // newAddress makes the request for an RTM_NEWADDR (rtnetlink(7)).
@@ -118,6 +120,11 @@ func list(ns *observe.NS, family, index int, linkAt func(index int) *observe.Lin
 		found, by = append(found, a), append(by, msg)
 	}
 	at := places(found, query.Wanted)
+	if query.Purpose == reconcile.ToCompare && len(query.Wanted) > 0 {
+		if err := noteLacks(ns, found, linkAt, query.Wanted, at); err != nil {
+			return nil, err
+		}
+	}
 	for i, a := range found {
 		if recalled[a] && a.place.equal(at[a]) {
 			continue
@@ -179,6 +186,7 @@ func parse(msg []byte) (*Address, error) {
 			preferred = 0
 		}
 		a.PreferredLft, a.ValidLft = &preferred, &valid
+		a.made = time.Duration(lifetime(b[cacheInfoMade:])) * 10 * time.Millisecond
 	}
 	if local.Is6() {
 		noDAD := flags&unix.IFA_F_NODAD != 0

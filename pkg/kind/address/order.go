@@ -22,7 +22,7 @@ import (
 // IPv6 address before those of its scope (ipv6_link_dev_addr in net/ipv6/addrconf.c). It never moves one, so an address moves by
 // being deleted and added again.
 
-// place is where a found address stands among those of its subnet that the files declare.
+// place is where a found address stands among those of its subnet that the files declare, and among routes.
 type place struct {
 	// behind is an address that the file has before this one, and that stands behind it; the zero Prefix is none. again are
 	// those that have to be added again to put the subnet into the file's order, in the order in which to do that.
@@ -31,10 +31,12 @@ type place struct {
 	// primary is an address that linkd did not make, and that is the primary one, or would become that, in the place of
 	// this one.
 	primary netip.Prefix
+	// lacks are the routes that the kernel made with the address and that are not there any more, in words.
+	lacks string
 }
 
 func (p place) equal(other place) bool {
-	return p.behind == other.behind && p.primary == other.primary && slices.Equal(p.again, other.again)
+	return p.behind == other.behind && p.primary == other.primary && p.lacks == other.lacks && slices.Equal(p.again, other.again)
 }
 
 // remark is why the file's order cannot be had.
@@ -173,7 +175,7 @@ func (a *Address) follow(before *Address) {
 
 // reorder adds addresses of have's device again, one after the other, as the kernel has them, and puts back the routes that go
 // with them.
-func reorder(ctx context.Context, ns *observe.NS, have *Address, index int) error {
+func reorder(ns *observe.NS, have *Address, index int) error {
 	found, err := listOn(ns, have, index)
 	if err != nil {
 		return err
@@ -188,7 +190,7 @@ func reorder(ctx context.Context, ns *observe.NS, have *Address, index int) erro
 	}
 	return sparingRoutes(ns, moved, func() error {
 		for _, a := range moved {
-			if err := addOnceMore(ctx, ns, a); err != nil {
+			if err := addOnceMore(ns, a); err != nil {
 				return err
 			}
 		}
@@ -198,8 +200,8 @@ func reorder(ctx context.Context, ns *observe.NS, have *Address, index int) erro
 
 // addOnceMore deletes a found address and adds it as it was. An IPv6 address that was usable is usable at once, for this host has had
 // it all the time.
-func addOnceMore(ctx context.Context, ns *observe.NS, a *Address) error {
-	if err := (kind{}).Delete(ctx, ns, a); err != nil {
+func addOnceMore(ns *observe.NS, a *Address) error {
+	if err := (kind{}).Delete(context.Background(), ns, a); err != nil {
 		return err
 	}
 	usable := a.Prefix.Addr().Is6() && !a.Tentative && !spec.ValueOr(a.NoDAD, false)

@@ -1,0 +1,283 @@
+package address
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// companion is a route that the kernel makes together with an address: to the address itself, to its subnet, to its broadcast
+// address, to multicast groups. Somebody can delete it alone, and then the kernel does not make it again.
+type companion struct {
+	index  int
+	table  uint32
+	kind   uint8 // RTN_* in linux/rtnetlink.h
+	to     netip.Prefix
+	metric uint32
+	source netip.Addr // preferred; the zero Addr is none
+}
+
+// place is what one is found by. A route of another metric does as well.
+func (c companion) place() companion {
+	return companion{index: c.index, table: c.table, kind: c.kind, to: c.to}
+}
+
+func (c companion) String() string {
+	if name := map[uint8]string{unix.RTN_LOCAL: "local ", unix.RTN_BROADCAST: "broadcast ", unix.RTN_MULTICAST: "multicast "}[c.kind]; name != "" {
+		return name + c.to.String()
+	}
+	return c.to.String()
+}
+
+var multicast6 = netip.MustParsePrefix("ff00::/8")
+
+// companions are the routes that the kernel makes with a found address of an interface that is up. Primary is the primary address of
+// its subnet, and vrf the table of the VRF in which the interface is, 0 for none.
+func (a *Address) companions(primary *Address, vrf uint32) (all []companion) {
+	ip := a.Prefix.Addr()
+	main, local := cmp.Or(vrf, unix.RT_TABLE_MAIN), cmp.Or(vrf, unix.RT_TABLE_LOCAL)
+	subnet, metric := groupOf(a).subnet, spec.ValueOr(a.Metric, 0)
+	withSubnet := !spec.ValueOr(a.NoPrefixRoute, false)
+	add := func(table uint32, kind uint8, to netip.Prefix, metric uint32, source netip.Addr) {
+		if c := (companion{a.index, table, kind, to, metric, source}); !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	if ip.Is6() {
+		// addrconf_f6i_alloc, addrconf_prefix_route and addrconf_add_mroute in net/ipv6/addrconf.c.
+		add(local, unix.RTN_LOCAL, netip.PrefixFrom(ip, 128), 0, netip.Addr{})
+		if withSubnet && a.Peer == nil {
+			add(main, unix.RTN_UNICAST, subnet, cmp.Or(metric, 256), netip.Addr{})
+		}
+		if a.device&unix.IFF_LOOPBACK == 0 {
+			add(local, unix.RTN_MULTICAST, multicast6, 256, netip.Addr{})
+		}
+		return all
+	}
+	// fib_add_ifaddr in net/ipv4/fib_frontend.c.
+	source := primary.Prefix.Addr()
+	add(local, unix.RTN_LOCAL, netip.PrefixFrom(ip, 32), 0, source)
+	if b := a.Broadcast; b != nil && *b != netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		add(local, unix.RTN_BROADCAST, netip.PrefixFrom(*b, 32), 0, source)
+	}
+	if a != primary || subnet.Addr() == ip && subnet.Bits() == 32 {
+		return all
+	}
+	if withSubnet && a.device&unix.IFF_LOOPBACK != 0 {
+		add(local, unix.RTN_LOCAL, subnet, metric, source)
+	} else if withSubnet {
+		add(main, unix.RTN_UNICAST, subnet, metric, source)
+	}
+	if subnet.Bits() < 31 {
+		add(local, unix.RTN_BROADCAST, netip.PrefixFrom(lastOf(subnet), 32), 0, source)
+	}
+	return all
+}
+
+// lastOf is the address of an IPv4 subnet with all host bits set.
+func lastOf(subnet netip.Prefix) netip.Addr {
+	all := subnet.Addr().As4()
+	for bit := subnet.Bits(); bit < 32; bit++ {
+		all[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return netip.AddrFrom4(all)
+}
+
+// lacks are, of linkd's addresses among found ones, the companions that are not there. Chosen tells which addresses are of
+// interest.
+func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link, chosen func(*Address) bool) (map[*Address][]companion, error) {
+	primary := map[group]*Address{}
+	missing := map[*Address][]companion{}
+	wanted := map[companion]bool{}
+	families := map[int]bool{}
+	for _, a := range found {
+		at := groupOf(a)
+		if primary[at] == nil {
+			primary[at] = a
+		}
+		if !chosen(a) || !(kind{}).Owned(a) || a.device&unix.IFF_UP == 0 || a.Tentative || a.DADFailed {
+			continue
+		}
+		missing[a] = a.companions(primary[at], vrfOf(links, a.index))
+		for _, c := range missing[a] {
+			wanted[c.place()] = true
+		}
+		families[familyOf(a.Prefix.Addr())] = true
+	}
+	// Most of the time the kernel's own are all there.
+	for _, protocol := range []uint8{unix.RTPROT_KERNEL, unix.RTPROT_UNSPEC} {
+		for family := range families {
+			there, err := routesAt(ns, family, protocol, wanted)
+			if err != nil {
+				return nil, err
+			}
+			for a, cs := range missing {
+				missing[a] = slices.DeleteFunc(cs, func(c companion) bool { return there[c.place()] })
+				if len(missing[a]) == 0 {
+					delete(missing, a)
+				}
+			}
+		}
+		if len(missing) == 0 {
+			break
+		}
+	}
+	return missing, nil
+}
+
+// noteLacks notes, with the places of found addresses, which companions of the wanted ones are not there.
+func noteLacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link, wanted []*Address, at map[*Address]place) error {
+	declared := make(map[string]map[netip.Prefix]bool)
+	for _, w := range wanted {
+		if declared[w.Dev] == nil {
+			declared[w.Dev] = map[netip.Prefix]bool{}
+		}
+		declared[w.Dev][w.Prefix] = true
+	}
+	missing, err := lacks(ns, found, links, func(a *Address) bool { return declared[a.Dev][a.Prefix] })
+	for a, cs := range missing {
+		p := at[a]
+		p.lacks = lackText(cs)
+		at[a] = p
+	}
+	return err
+}
+
+// vrfOf is the table of the VRF that an interface is in, or is itself; 0 for none (l3mdev_fib_table in net/l3mdev/l3mdev.c).
+func vrfOf(links func(index int) *observe.Link, index int) uint32 {
+	link := links(index)
+	if link != nil && link.Kind != "vrf" && link.Master != 0 {
+		link = links(link.Master)
+	}
+	if link == nil || link.Kind != "vrf" {
+		return 0
+	}
+	return uint32(observe.Number(link.Data[nl.IFLA_VRF_TABLE]))
+}
+
+// routesAt finds which routes of a family are there. Protocol is that of the routes to look at, RTPROT_UNSPEC for all.
+func routesAt(ns *observe.NS, family int, protocol uint8, wanted map[companion]bool) (map[companion]bool, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: protocol}})
+	there := map[companion]bool{}
+	_, err := ns.RequestSome(req, unix.RTM_NEWROUTE, func(msg []byte) bool {
+		head := nl.DeserializeRtMsg(msg)
+		attrs, err := observe.Attrs(msg[unix.SizeofRtMsg:])
+		if err != nil || head.Flags&unix.RTM_F_CLONED != 0 {
+			return false
+		}
+		to, has := netip.AddrFromSlice(attrs[unix.RTA_DST])
+		if !has {
+			return false
+		}
+		c := companion{
+			index: int(observe.Number(attrs[unix.RTA_OIF])), table: uint32(observe.Number(attrs[unix.RTA_TABLE])),
+			kind: head.Type, to: netip.PrefixFrom(to, int(head.Dst_len)),
+		}
+		if wanted[c] {
+			there[c] = true
+		}
+		return false
+	})
+	return there, err
+}
+
+// lackText is what Diff says of companions that are not there.
+func lackText(missing []companion) string {
+	texts := make([]string, len(missing))
+	for i, c := range missing {
+		texts[i] = c.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// restore makes the companions of an address that are not there.
+func restore(ns *observe.NS, dev string, index int, prefix netip.Prefix) error {
+	ns.Forget()
+	links, err := ns.Some(map[int]bool{index: true}, nil)
+	if err != nil {
+		return err
+	}
+	link := links.ByIndex(index)
+	if link == nil {
+		return fmt.Errorf("look up %s: %w", dev, unix.ENODEV)
+	}
+	found, err := listOn(ns, &Address{Dev: dev, Prefix: prefix}, index)
+	if err != nil {
+		return err
+	}
+	for _, a := range found {
+		a.index, a.device = index, link.Flags&deviceFlags
+	}
+	missing, err := lacks(ns, found, links.ByIndex, func(a *Address) bool { return a.Prefix == prefix })
+	if err != nil {
+		return err
+	}
+	for a, cs := range missing {
+		if err := makeCompanions(ns, a, cs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settling is how long the kernel may take to make the route to an IPv6 address of which it needs no duplicate address detection: it
+// does that in a worker of its own, which waits for the lock of all interfaces (addrconf_dad_work in net/ipv6/addrconf.c).
+const settling = 5 * time.Second
+
+// makeCompanions makes routes as the kernel does, so that it deletes them with the address. The route to an IPv6 address itself it
+// makes only with the address: that is added again, and comes with all of them.
+func makeCompanions(ns *observe.NS, a *Address, missing []companion) error {
+	if a.Prefix.Addr().Is6() && slices.ContainsFunc(missing, func(c companion) bool { return c.kind == unix.RTN_LOCAL }) {
+		var now unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+			return err
+		}
+		if time.Duration(now.Nano())-a.made < settling {
+			return observe.Pendingf("the kernel has not made the route to the address yet")
+		}
+		return sparingRoutes(ns, []*Address{a}, func() error { return addOnceMore(ns, a) })
+	}
+	for _, c := range missing {
+		if err := ns.Change(c.request()); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("restore the route %s: %w", c, err)
+		}
+	}
+	return nil
+}
+
+// request is the request to make the route (fib_magic in net/ipv4/fib_frontend.c, addrconf_prefix_route and
+// addrconf_add_mroute in net/ipv6/addrconf.c).
+func (c companion) request() *nl.NetlinkRequest {
+	flags, scope := unix.NLM_F_CREATE, uint8(unix.RT_SCOPE_UNIVERSE)
+	if c.to.Addr().Is4() {
+		flags |= unix.NLM_F_APPEND
+		if scope = unix.RT_SCOPE_LINK; c.kind == unix.RTN_LOCAL {
+			scope = unix.RT_SCOPE_HOST
+		}
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_NEWROUTE, flags)
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{
+		Family: uint8(familyOf(c.to.Addr())), Dst_len: uint8(c.to.Bits()), Protocol: unix.RTPROT_KERNEL, Type: c.kind, Scope: scope,
+	}})
+	req.AddData(nl.NewRtAttr(unix.RTA_DST, c.to.Addr().AsSlice()))
+	req.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(c.index))))
+	req.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(c.table)))
+	if c.metric != 0 {
+		req.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(c.metric)))
+	}
+	if c.source.IsValid() {
+		req.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, c.source.AsSlice()))
+	}
+	return req
+}
