@@ -20,6 +20,7 @@ type erased interface {
 	hasAttributes() bool
 	fill(want, prior spec.Resource) spec.Resource
 	adoptable() bool
+	taken(want, have spec.Resource, engine string) string
 	adopts(want, have spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
 	separate() bool
@@ -133,6 +134,13 @@ func (a adapter[R]) fill(want, prior spec.Resource) spec.Resource {
 }
 
 func (a adapter[R]) adoptable() bool { return a.can.Ownership.AdoptKey }
+
+func (a adapter[R]) taken(want, have spec.Resource, engine string) string {
+	if a.can.Ownership.Taken == nil {
+		return ""
+	}
+	return a.can.Ownership.Taken(want.(R), have.(R), engine)
+}
 
 func (a adapter[R]) adopts(want, have spec.Resource) bool {
 	return a.can.Ownership.Adopts != nil && a.can.Ownership.Adopts(want.(R), have.(R))

@@ -27,6 +27,8 @@ type comparison struct {
 	isComplete func(id spec.ID, at affectedNS) bool
 	journal    *Journal
 	identity   func(ns string) observe.Identity
+	// engine returns the name of the container engine that made a namespace; "" if none did.
+	engine func(ns string) string
 	// partial: the desired state is not known completely, so nothing counts as undeclared.
 	partial bool
 	// workset limits a comparison to a part; nil is everything. Then want are the desired resources of that part, all
@@ -191,7 +193,7 @@ func (c *comparison) compare(w *wanted) {
 		switch {
 		case setting:
 		case !c.claimed(kind, have) && (replace || !kind.adopts(w.Resource, have)):
-			c.verdicts[id] = Verdict{Failed, conflict(kind, op.Why)}
+			c.verdicts[id] = Verdict{Failed, c.conflict(kind, op)}
 			return
 		case replace:
 			op.Verb = Replace
@@ -247,7 +249,14 @@ func verdictOf(err error) Verdict {
 	return Verdict{Failed, err.Error()}
 }
 
-func conflict(kind *Registered, why []Field) string {
+func (c *comparison) conflict(kind *Registered, op *Op) string {
+	why, engine := op.Why, ""
+	if c.engine != nil {
+		engine = c.engine(op.ID().NS)
+	}
+	if advice := kind.taken(op.Want, op.Have, engine); advice != "" {
+		return advice
+	}
 	text := "it is there already, and linkd did not make it, so it is left alone (" + strings.Join(Strings(why), ", ") + ")"
 	switch replace := slices.ContainsFunc(why, func(f Field) bool { return f.Replace }); {
 	case kind.adoptable() && replace:

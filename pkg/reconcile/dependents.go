@@ -109,7 +109,7 @@ func (c *comparison) refuseTwins(refused map[spec.ID]bool) {
 		twin, is := alsoMakes(op.Want)
 		switch {
 		case !is || op.Verb == Delete:
-		case refused[twin]:
+		case refused[twin], c.ops[twin] == nil && c.found.get(twin) != nil && c.verdicts[twin].State == Failed:
 			delete(c.ops, id)
 			c.verdicts[id] = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", twin, c.verdicts[twin].Reason)}
 		case c.unready[twin]:

@@ -139,6 +139,9 @@ type Ownership[R spec.Resource] struct {
 	Fingerprint func(have R) string
 	// Adopts reports whether a file tells linkd to take over have, which linkd did not make.
 	Adopts func(want, have R) bool
+	// Taken says what to do about have, which linkd did not make and which has the place of want. Engine is the name of the
+	// container engine that made the namespace, "" if none did. Taken may be nil, and return "".
+	Taken func(want, have R, engine string) string
 	// AdoptKey: the resource itself has the key "adopt", not the link that it stands on.
 	AdoptKey bool
 	// Separate: the kernel never changes or replaces a resource of the kind in place. So a foreign resource with an

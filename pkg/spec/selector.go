@@ -50,6 +50,17 @@ func SelectorOf(words []string) (s Selector, ok bool) {
 	return s, false
 }
 
+// Engine is the name of the container engine that started what is in the namespace; "" where none did.
+func (s Selector) Engine() string {
+	switch s.Scheme {
+	case "docker":
+		return "Docker"
+	case "podman":
+		return "podman"
+	}
+	return ""
+}
+
 // ByPID tells whether the namespace is that of a process, and so comes and goes with it.
 func (s Selector) ByPID() bool { return s.Scheme == "pid" || s.Scheme == "process" }
 

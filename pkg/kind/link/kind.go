@@ -3,7 +3,9 @@ package link
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
@@ -22,6 +24,7 @@ var capabilities = reconcile.Capabilities[*Link]{
 	Ownership: reconcile.Ownership[*Link]{
 		Fingerprint: kind{}.Fingerprint,
 		Adopts:      func(want, _ *Link) bool { return want.Adopt },
+		Taken:       taken,
 		AdoptKey:    true,
 	},
 	Fetching: kind{},
@@ -30,6 +33,19 @@ var capabilities = reconcile.Capabilities[*Link]{
 }
 
 type kind struct{}
+
+// taken says what to do about an interface of a container's that has the name of a wanted one.
+func taken(want, have *Link, engine string) string {
+	if engine == "" {
+		return ""
+	}
+	name := "otherwise"
+	if base := strings.TrimRight(want.Name, "0123456789"); base != want.Name {
+		number, _ := strconv.Atoi(want.Name[len(base):])
+		name = base + strconv.Itoa(number+1)
+	}
+	return fmt.Sprintf("%s already has an interface %s (%s's): start it with --network none, or name this end %s", want.NS, have.Name, engine, name)
+}
 
 func (kind) Owned(have *Link) bool {
 	_, fetched := have.Home()

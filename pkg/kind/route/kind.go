@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -16,11 +17,19 @@ import (
 var Kind = reconcile.Register[*Route](kindName, kind{}, reconcile.Capabilities[*Route]{
 	Topics:    []observe.Topic{observe.RouteTopic, observe.LinkTopic, observe.AddressTopic},
 	Lookup:    kind{},
-	Ownership: reconcile.Ownership[*Route]{Adopts: kind{}.ComesWith},
+	Ownership: reconcile.Ownership[*Route]{Adopts: kind{}.ComesWith, Taken: taken},
 	Show:      kind{}.Show,
 })
 
 type kind struct{}
+
+// taken says what to do about a route of a container's that has the place of a wanted one.
+func taken(want, have *Route, engine string) string {
+	if engine == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s already has a route to %s (%s's): start it with --network none, or give this route a metric", want.NS, want.ID().Key, engine)
+}
 
 // Observe finds all routes, or, to compare, those that matter for what is wanted.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Route]) ([]*Route, error) {
