@@ -295,7 +295,8 @@ func (c *Core) Notify(news []observe.Notification) {
 			case c.matters(s):
 				c.mark(d, k, c.coverageOfEvent(k, s, n))
 				heard[s] = true
-			case k.Recurs:
+			case k.Recurs && n.Topic == k.Topics[0]:
+				// The other topics are of what its resources depend on.
 				c.seek(d, k)
 			default:
 				c.found.stale[s] = true

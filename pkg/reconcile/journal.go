@@ -21,8 +21,10 @@ type Journal struct {
 	// Fresh: there was no journal, or a part of it is lost. Lost: there was no journal of this boot.
 	Fresh, Lost bool
 
-	mu      sync.Mutex
-	entries map[scope]map[spec.ID]Entry
+	mu sync.Mutex
+	// entries are by scope. They are pointers because most scopes have one or two: a map has room for eight, and
+	// there may be 40,000 scopes.
+	entries map[scope]map[spec.ID]*Entry
 	size    int // entries
 	// fetched maps devices to their origins. unconfirmed are the entries of unconfirmedKind.
 	fetched     map[string]spec.ID
@@ -67,7 +69,7 @@ type Entry struct {
 
 // empty drops all entries.
 func (j *Journal) empty() {
-	j.entries, j.size = map[scope]map[spec.ID]Entry{}, 0
+	j.entries, j.size = map[scope]map[spec.ID]*Entry{}, 0
 	j.fetched, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
 	j.names = map[observe.Identity]map[string]int{}
 }
@@ -77,10 +79,10 @@ func (j *Journal) set(id spec.ID, e Entry) {
 	s := scopeOf(id)
 	j.drop(id)
 	if j.entries[s] == nil {
-		j.entries[s] = map[spec.ID]Entry{}
+		j.entries[s] = map[spec.ID]*Entry{}
 	}
 	j.size++
-	j.entries[s][id] = e
+	j.entries[s][id] = &e
 	if j.names[e.Identity] == nil {
 		j.names[e.Identity] = map[string]int{}
 	}
@@ -99,8 +101,8 @@ func (j *Journal) set(id spec.ID, e Entry) {
 // drop removes an entry from memory and the indexes.
 func (j *Journal) drop(id spec.ID) (dropped bool) {
 	s := scopeOf(id)
-	e, dropped := j.entries[s][id]
-	if dropped {
+	e := j.entries[s][id]
+	if e != nil {
 		j.size--
 		names := j.names[e.Identity]
 		if names[id.NS]--; names[id.NS] == 0 {
@@ -120,7 +122,15 @@ func (j *Journal) drop(id spec.ID) (dropped bool) {
 			delete(j.entries, s)
 		}
 	}
-	return dropped
+	return e != nil
+}
+
+// get returns the entry of a resource.
+func (j *Journal) get(id spec.ID) (e Entry, remembered bool) {
+	if at := j.entries[scopeOf(id)][id]; at != nil {
+		return *at, true
+	}
+	return Entry{}, false
 }
 
 // all iterates over all entries.
@@ -129,7 +139,7 @@ func (j *Journal) all() iter.Seq2[spec.ID, Entry] {
 	return func(yield func(spec.ID, Entry) bool) {
 		for _, entries := range scopes {
 			for id, e := range entries {
-				if !yield(id, e) {
+				if !yield(id, *e) {
 					return
 				}
 			}
@@ -141,7 +151,7 @@ func (j *Journal) all() iter.Seq2[spec.ID, Entry] {
 func (j *Journal) Get(id spec.ID, ns observe.Identity) (Entry, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e, ok := j.entries[scopeOf(id)][id]
+	e, ok := j.get(id)
 	return e, ok && e.Identity == ns
 }
 
@@ -149,7 +159,7 @@ func (j *Journal) Get(id spec.ID, ns observe.Identity) (Entry, bool) {
 func (j *Journal) Put(id spec.ID, e Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.entries[scopeOf(id)][id] == e {
+	if before, _ := j.get(id); before == e {
 		return
 	}
 	j.set(id, e)
@@ -195,7 +205,11 @@ func (j *Journal) Scopes() []scope {
 func (j *Journal) In(s scope) map[spec.ID]Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return maps.Clone(j.entries[s])
+	in := make(map[spec.ID]Entry, len(j.entries[s]))
+	for id, e := range j.entries[s] {
+		in[id] = *e
+	}
+	return in
 }
 
 // Has reports whether a scope has entries.
@@ -209,8 +223,7 @@ func (j *Journal) Has(s scope) bool {
 func (j *Journal) Recall(id spec.ID) (e Entry, remembered bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e, remembered = j.entries[scopeOf(id)][id]
-	return e, remembered
+	return j.get(id)
 }
 
 // HasFetched reports whether linkd has fetched a resource of this kind and not put it back yet.
@@ -228,7 +241,8 @@ func (j *Journal) Made(ns string) (print string, made bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	id, made := j.makers[ns]
-	return j.entries[scopeOf(id)][id].Print, made
+	e, _ := j.get(id)
+	return e.Print, made
 }
 
 // MakerOf returns the resource that makes a namespace.

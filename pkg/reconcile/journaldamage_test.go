@@ -52,14 +52,14 @@ func (j *Journal) isAllBut(t *testing.T, all *Journal, lost []byte, why string) 
 	lostID, lostName := about(t, lost)
 	complete := true
 	for id, e := range all.all() {
-		got, known := j.entries[scopeOf(id)][id]
+		got, known := j.get(id)
 		complete = complete && known
 		if known && got != e || !known && id != lostID {
 			t.Fatalf("%s: of %s is remembered %v %+v, and %+v was written", why, id, known, got, e)
 		}
 	}
 	for id, e := range j.all() {
-		if _, is := all.entries[scopeOf(id)][id]; !is {
+		if _, is := all.get(id); !is {
 			t.Fatalf("%s: of %s, which was forgotten, is remembered %+v", why, id, e)
 		}
 	}

@@ -14,7 +14,7 @@ func (j *Journal) Namesakes(id spec.ID, ns observe.Identity) (namesakes []Entry)
 	defer j.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(j.names[ns])) {
 		other := spec.ID{NS: name, Kind: id.Kind, Key: id.Key}
-		if e, remembered := j.entries[scopeOf(other)][other]; remembered && other != id && e.Identity == ns {
+		if e, remembered := j.get(other); remembered && other != id && e.Identity == ns {
 			namesakes = append(namesakes, e)
 		}
 	}

@@ -130,7 +130,12 @@ func (s *Scope) look(ctx context.Context, ns *observe.NS) (observation, error) {
 			seen.memory.begin()
 			defer seen.memory.end()
 		}
-		seen.found, err = s.Kind.Observe(ctx, ns, Query[spec.Resource]{Wanted: s.wanted, Links: links, Memory: s.memory})
+		query := Query[spec.Resource]{Links: links, Memory: s.memory}
+		if links == nil {
+			// All there are may be many, and what is on a few links is found whether or not it is wanted.
+			query.Wanted = s.wanted
+		}
+		seen.found, err = s.Kind.Observe(ctx, ns, query)
 		return seen, err
 	}
 	wanted := s.wanted

@@ -25,13 +25,17 @@ var Kind = reconcile.Register[*Rule](kindName, kind{}, reconcile.Capabilities[*R
 type kind struct{}
 
 // Observe implements reconcile.Kind.
-func (kind) Observe(_ context.Context, ns *observe.NS, _ reconcile.Query[*Rule]) ([]*Rule, error) {
+func (k kind) Observe(_ context.Context, ns *observe.NS, query reconcile.Query[*Rule]) ([]*Rule, error) {
 	found, err := list(ns, unix.AF_UNSPEC)
 	if err != nil {
 		return nil, err
 	}
 	nameSiblings(found)
 	findVague(found)
+	if query.Purpose == reconcile.ToCompare && len(query.Wanted) == 0 {
+		// Every namespace has five of the kernel's own.
+		found = slices.DeleteFunc(found, func(r *Rule) bool { return !k.Owned(r) })
+	}
 	return found, nil
 }
 

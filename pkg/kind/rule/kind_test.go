@@ -81,7 +81,7 @@ func rules(t *testing.T) string {
 
 func find(t *testing.T, lab *conform.Lab, want *Rule) *Rule {
 	t.Helper()
-	found, err := kind{}.Observe(context.Background(), lab.NS, reconcile.Query[*Rule]{})
+	found, err := kind{}.Observe(context.Background(), lab.NS, reconcile.Query[*Rule]{Purpose: reconcile.ToSearch})
 	conform.Must(t, err)
 	for _, r := range found {
 		if r.ID() == want.ID() {
@@ -96,7 +96,7 @@ func TestForeignRules(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, others)
 	before, ctx, want := rules(t), context.Background(), read(t, "{priority: 100, from: 10.0.0.0/8, table: 200}")
-	found, err := kind{}.Observe(ctx, lab.NS, reconcile.Query[*Rule]{})
+	found, err := kind{}.Observe(ctx, lab.NS, reconcile.Query[*Rule]{Purpose: reconcile.ToSearch})
 	conform.Must(t, err)
 	ids := map[string]bool{}
 	for _, r := range found {
@@ -157,7 +157,7 @@ func deleteTheWidest(t *testing.T, entries []string) {
 	}
 	own := func(want ...*Rule) {
 		t.Helper()
-		found, err := kind{}.Observe(ctx, lab.NS, reconcile.Query[*Rule]{})
+		found, err := kind{}.Observe(ctx, lab.NS, reconcile.Query[*Rule]{Purpose: reconcile.ToSearch})
 		conform.Must(t, err)
 		got, there := map[string]bool{}, map[string]bool{}
 		for _, r := range found {
@@ -191,7 +191,7 @@ func TestAHalfChangedRule(t *testing.T) {
 	if have := find(t, lab, changed); len(Kind.Diff(changed, have)) > 0 {
 		t.Errorf("the new one is not the one meant: %+v", have)
 	}
-	found, err := kind{}.Observe(ctx, lab.NS, reconcile.Query[*Rule]{})
+	found, err := kind{}.Observe(ctx, lab.NS, reconcile.Query[*Rule]{Purpose: reconcile.ToSearch})
 	conform.Must(t, err)
 	for _, r := range found {
 		if r.ID().Key == "100 from 10.0.0.0/8 lookup 5 proto 108" && Kind.Owned(r) {
@@ -211,5 +211,22 @@ func TestTheSameRuleOfAnother(t *testing.T) {
 	err := Kind.Create(context.Background(), lab.NS, want)
 	if !errors.Is(err, unix.EEXIST) || err.Error() != "file exists: it is of the protocol static" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Where no rule is wanted, those of others and of the kernel do not matter: there are five in each of 10,000 namespaces.
+func TestForeignRulesAreNotKeptWhereNoneIsWanted(t *testing.T) {
+	lab := conform.Open(t)
+	lab.IP(t, others)
+	ctx, want := context.Background(), read(t, "{priority: 100, from: 10.0.0.0/8, table: 200, iif: lo}")
+	for _, ours := range []int{0, 1} {
+		if ours == 1 {
+			conform.Must(t, Kind.Create(ctx, lab.NS, want))
+		}
+		found, err := kind{}.Observe(ctx, lab.NS, reconcile.Query[*Rule]{})
+		conform.Must(t, err)
+		if len(found) != ours {
+			t.Errorf("found %d rules, and linkd has made %d", len(found), ours)
+		}
 	}
 }
