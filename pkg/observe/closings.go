@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// closings tells when a file is closed by somebody who had it open (inotify(7)). If the kernel has no inotify instance
-// left, it tells nothing.
+// closings reports when a process closes a file (inotify(7)). If the kernel has no inotify instance left, it reports
+// nothing.
 type closings struct {
-	// seen is readable when the file was closed since it was last read.
+	// seen is readable if the file was closed since the last read.
 	seen chan struct{}
 
 	path  string
@@ -35,7 +35,7 @@ func watchClosings(path string) *closings {
 	return c
 }
 
-// add begins to watch the file, if that is there and not watched yet. A file that takes its place is another one.
+// add starts to watch the file, if it exists and is not watched yet. A file that replaces it needs a new watch.
 func (c *closings) add() {
 	if c.file == nil {
 		return
@@ -63,7 +63,7 @@ func (c *closings) read() {
 		if err != nil {
 			return
 		}
-		// A watch of a file, not of a directory: no event has a name.
+		// The watch is on a file, not on a directory, so no event has a name.
 		for at := 0; at+unix.SizeofInotifyEvent <= n; at += unix.SizeofInotifyEvent {
 			if binary.NativeEndian.Uint32(buf[at+4:])&unix.IN_IGNORED != 0 {
 				c.mu.Lock()

@@ -6,11 +6,12 @@ import (
 	"slices"
 )
 
-// mostHeld is how many namespaces Holder opens at most to find one of which the inode is not known.
+// mostHeld is how many namespaces Holder opens to find one whose inode is not known.
 const mostHeld = 1024
 
-// Holder returns the lowest PID of the processes in a namespace that may have no name any more: ip-netns(8) deletes a name, and
-// the namespace lives on while a process is in it. It returns 0 if there is no such process, or none that linkd may look at.
+// Holder returns the lowest PID of the processes in a namespace that may have lost its name: ip-netns(8) deletes a
+// name, and the namespace lives on while a process is in it. It returns 0 if there is no such process, or none that
+// linkd may look at.
 func (w *World) Holder(was Location) (pid int) {
 	processes, err := scanNamespaces()
 	if err != nil {

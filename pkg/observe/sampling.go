@@ -12,49 +12,51 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Sampling finds changes that the kernel does not announce: linkd takes a sample of a namespace from time to time, and a sample
-// that differs from the one before is news of Topic.
+// Sampling finds changes that the kernel does not announce: linkd periodically takes a sample of a namespace, and
+// puts a notification about Topic into the inbox if the sample has changed.
 type Sampling struct {
 	Topic Topic
-	// Take returns a text that changes when what it stands for does. It runs on a thread in the namespace, and writes nothing.
+	// Take returns a text that changes with the sampled state. It runs on a thread in the namespace, and writes
+	// nothing.
 	Take func() (string, error)
-	// Known tells whether linkd has seen what the text of a sample of a namespace stands for when it last looked there. Judged
-	// is false where it cannot tell: then a sample is compared with the one before.
+	// Known reports whether the last look at a namespace saw the state that the text of a sample stands for. Judged
+	// is false if that is not known: then a sample is compared with the one before.
 	Known func(ns, text string) (known, judged bool)
-	// Often are the names of the namespaces in which a change matters at once.
+	// Often returns the names of the namespaces in which a change matters at once.
 	Often func() []string
-	// Lock is a file that whoever changes something opens and closes. When that happens, linkd takes samples.
+	// Lock is a file that every program that changes the state opens and closes. linkd takes samples after that.
 	Lock string
-	// Idle tells that there is nothing to sample in any namespace. It costs next to nothing.
+	// Idle reports whether no namespace has anything to sample. It is cheap.
 	Idle func() bool
 }
 
 const (
-	// oftenPause is how long it is between two samples of a namespace in which a change matters at once, at least. It is
-	// oftenShare times longer than such samples take together, but not above oftenLongest.
+	// oftenPause is the shortest time between two samples of a namespace in which a change matters at once. The pause
+	// is oftenShare times as long as all these samples take, up to oftenLongest.
 	oftenPause   = time.Second
 	oftenShare   = 4000
 	oftenLongest = 10 * time.Second
-	// seldomPause is the same of any other namespace, as long as these samples take less than one part in seldomShare of
-	// the time.
+	// seldomPause is the time between two samples of any other namespace, as long as these samples take less than one
+	// part in seldomShare of the time.
 	seldomPause = 30 * time.Second
 	seldomShare = 4000
-	// idlePause is how often linkd comes round if no change matters at once.
+	// idlePause is the time between rounds if no change matters at once.
 	idlePause = 4 * time.Second
-	// hurryTime is how long it takes at most to sample every namespace after the lock was used, and hurryEach how long for each.
+	// hurryTime is the longest time to sample every namespace after the lock was used, and hurryEach the time per
+	// namespace.
 	hurryTime = 20 * time.Second
 	hurryEach = 50 * time.Millisecond
-	// lockPause is how long linkd ignores the lock after it took samples because of it, at least, and lockShare how many times
-	// longer than these took.
+	// lockPause is the shortest time for which linkd ignores the lock after it took samples because of it, and
+	// lockShare the factor of the time that these took.
 	lockPause = 100 * time.Millisecond
 	lockShare = 20
 )
 
-// Sample takes samples until stop is called, and puts the news into the inbox.
+// Sample takes samples until stop is called, and puts notifications into the inbox.
 func (w *World) Sample(in *Inbox, s *Sampling) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	lock := watchClosings(s.Lock)
-	// It is open, so the kernel has an answer.
+	// The descriptor is open, so the call cannot fail.
 	own, _ := w.host.Inode()
 	sampler := &sampler{own: own, Sampling: s, world: w, inbox: in, known: map[string]sample{}, full: time.Now()}
 	go func() {
@@ -73,23 +75,24 @@ type sampler struct {
 	world *World
 	inbox *Inbox
 	known map[string]sample
-	// now is the time of this round, and full that of the last full one.
+	// now is the time of this round, and full that of the last full round.
 	now, full time.Time
-	// own is linkd's own namespace.
+	// own is the inode of linkd's own namespace.
 	own Inode
-	// credit is how long samples of namespaces in which no change matters at once may take now.
+	// credit is the time that samples of namespaces in which no change matters at once may take now.
 	credit time.Duration
-	// hurry is until when every namespace is sampled, because the lock was used; zero if it was not. Again: it was used since.
+	// hurry is the end of the time in which every namespace is sampled because the lock was used; zero if it was not.
+	// again: it was used since.
 	hurry time.Time
 	again bool
 }
 
-// sample is what was found in a namespace, and when the next one is due.
+// sample is the state of a namespace, and when to take the next sample.
 type sample struct {
 	of   Inode
 	text string
 	due  time.Time
-	// hurried: it is due because the lock was used, whatever it costs.
+	// hurried: the sample is due because the lock was used, whatever it costs.
 	hurried bool
 }
 
@@ -120,7 +123,7 @@ func (s *sampler) run(done <-chan struct{}, lock *closings) {
 	}
 }
 
-// round takes the samples that are due, and returns how long those took that are taken often.
+// round takes the samples that are due, and returns how long those of the namespaces in Often took.
 func (s *sampler) round(now time.Time, locked bool) (took time.Duration) {
 	s.now, s.again = now, s.again || locked
 	if s.Idle() {
@@ -137,7 +140,7 @@ func (s *sampler) round(now time.Time, locked bool) (took time.Duration) {
 	return took
 }
 
-// fullRound takes samples of the namespaces in which no change matters at once.
+// fullRound takes samples of the other namespaces.
 func (s *sampler) fullRound() {
 	s.credit = min(s.credit+s.now.Sub(s.full)/seldomShare, seldomPause/seldomShare)
 	s.full = s.now
@@ -145,7 +148,7 @@ func (s *sampler) fullRound() {
 	maps.DeleteFunc(s.known, func(name string, _ sample) bool { return there[name] == "" })
 	for name := range there {
 		if _, known := s.known[name]; !known {
-			// All at once would be a burst, after linkd has looked everywhere.
+			// Spread the first samples, because linkd has just looked everywhere.
 			s.known[name] = sample{due: s.now.Add(rand.N(seldomPause))}
 		}
 	}
@@ -167,7 +170,7 @@ func (s *sampler) fullRound() {
 	}
 }
 
-// due are the namespaces of which a sample is due, those first that have waited for the longest.
+// due returns the namespaces with a due sample, the longest due first.
 func (s *sampler) due() (names []string) {
 	for name, k := range s.known {
 		if !s.now.Before(k.due) {
@@ -178,15 +181,15 @@ func (s *sampler) due() (names []string) {
 	return names
 }
 
-// take takes a sample of a namespace, and returns how long that took. The first of one is news unless it is empty: nobody
-// knows what was there before.
+// take takes a sample of a namespace, and returns how long that took. The first sample is a change unless it is
+// empty, because the state before is not known.
 func (s *sampler) take(name, path string) time.Duration {
 	start, before := time.Now(), s.known[name]
 	next := sample{due: s.now.Add(seldomPause*3/4 + rand.N(seldomPause/2))}
 	var err error
 	next.of, next.text, err = sampleAt(path, s.own, s.Take)
 	if err != nil {
-		// It is gone, or somebody changes it at this moment.
+		// The namespace has ended, or somebody is changing it now.
 		before.due, before.hurried = next.due, false
 		s.known[name] = before
 		return time.Since(start)
@@ -202,8 +205,8 @@ func (s *sampler) take(name, path string) time.Duration {
 	return time.Since(start)
 }
 
-// sampleAt takes a sample of the namespace at a path, and says which that is. It is a mere hint, so that it may be of another
-// namespace than the files mean: to find that out would cost several times as much.
+// sampleAt takes a sample of the namespace at a path, and returns its inode. The namespace may be another one than
+// the files mean: a sample is only a hint, and the check would cost several times as much.
 func sampleAt(path string, own Inode, take func() (string, error)) (of Inode, text string, err error) {
 	fd, err := openNamespace(path)
 	if err != nil {
@@ -224,7 +227,7 @@ func sampleAt(path string, own Inode, take func() (string, error)) (of Inode, te
 	return of, text, err
 }
 
-// pathOf is where paths has a namespace; "" where it is not known to be there.
+// pathOf returns the path of a namespace; "" if it is not known to exist.
 func (w *World) pathOf(name string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -234,7 +237,7 @@ func (w *World) pathOf(name string) string {
 	return w.found[name]
 }
 
-// paths lead to the namespaces that are known to be there, as they did when these were last opened.
+// paths returns the paths of the namespaces that are known to exist, as of the last time that they were opened.
 func (w *World) paths() map[string]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -8,24 +8,23 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Announcing is the capability of a kind of resource of which neighbours keep what they have learned: after it has moved,
-// they have to be told. Readiness tells of a found resource that is as wanted whether it can be announced now; Announce
-// announces some of a namespace.
-//
-// A resource is announced when linkd has made it, or has changed one of those that it is reached by (spec.Relations.ReachedBy),
-// as soon as it and all of those are as wanted and ready. What linkd did not make is never announced.
+// Announcing is the capability of a kind whose resources neighbours cache: after a resource has moved, linkd must
+// announce it to them. Readiness reports whether an observed resource that is as desired can be announced now.
+// Announce announces some resources of one namespace.
+// linkd announces a resource after it has made it, or has changed a resource in its spec.Relations.ReachedBy, as soon
+// as all of these are as desired and ready. It never announces a resource that it did not make.
 type Announcing[R spec.Resource] interface {
 	Readiness(want, have R) Readiness
 	Announce(ctx context.Context, ns *observe.NS, have []R) error
 }
 
-// Announcement is found resources of one kind to be announced.
+// Announcement lists observed resources of one kind to announce.
 type Announcement struct {
 	Kind *Registered
 	Have []spec.Resource
 }
 
-// noteReach notes that an op has succeeded that may have moved resources for their neighbours.
+// noteReach records that an op has succeeded after which resources must be announced.
 func (c *Core) noteReach(op *Op) {
 	if op.Want == nil || op.forget {
 		return
@@ -38,7 +37,7 @@ func (c *Core) noteReach(op *Op) {
 	}
 }
 
-// readiness tells whether a resource can be announced.
+// readiness returns whether a resource can be announced.
 func (c *Core) readiness(id spec.ID) Readiness {
 	want := c.desired.set.Get(id)
 	if want == nil {
@@ -65,13 +64,14 @@ func (c *Core) readiness(id spec.ID) Readiness {
 	return ready
 }
 
-// isSettled tells whether nothing is to be done about a resource, and what was found of it is of after the last change in its lane.
+// isSettled reports whether no work is left for a resource, and the last look at its lane was after the last change
+// there.
 func (c *Core) isSettled(id spec.ID) bool {
 	l := c.laneOf(scopeOf(id))
 	return l != nil && (!l.asOf.IsZero() || l.clean()) && c.plan.tasks[id] == nil && c.plan.failures[id] == nil && !c.plan.todo.covers(id)
 }
 
-// announcesSoon tells whether something can be announced within a moment.
+// announcesSoon reports whether a resource can be announced within seconds.
 func (c *Core) announcesSoon() bool {
 	for id := range c.unannounced {
 		if c.readiness(id) >= ReadySoon {
@@ -81,7 +81,7 @@ func (c *Core) announcesSoon() bool {
 	return false
 }
 
-// dispatchAnnouncements begins the announcements that can be made.
+// dispatchAnnouncements begins the announcements that can begin.
 func (c *Core) dispatchAnnouncements(out []*Request) []*Request {
 	requests := map[scope]*Request{}
 	for _, id := range inOrder(c.unannounced, spec.ID.Compare) {
@@ -114,8 +114,8 @@ func (c *Core) dispatchAnnouncements(out []*Request) []*Request {
 	return out
 }
 
-// noteAnnounced takes in what came of an announcement. One that could not be sent is not sent again: the resource is as
-// wanted, and the neighbours find out by themselves after a while.
+// noteAnnounced takes the result of an announcement. It does not repeat a failed one: the resource is as desired, and
+// neighbours notice the change after a while.
 func (c *Core) noteAnnounced(r *Result) {
 	a := r.Request.Announce
 	level, message := slog.LevelDebug, "announced"
@@ -127,7 +127,7 @@ func (c *Core) noteAnnounced(r *Result) {
 	}
 }
 
-// announce makes the announcement of a request.
+// announce carries out an announcement.
 func (w *Worker) announce(ctx context.Context, session opener, out *Result) {
 	ns, err := session.Open(out.Request.NS)
 	if err == nil {

@@ -21,7 +21,7 @@ type attempts struct {
 	until        time.Time
 	verdict      Verdict
 	causedBy     string
-	// renewAt is when a resource that the kernel has given up is made again, and renewals how often it was.
+	// renewAt is when linkd makes a resource again that the kernel has given up, and renewals counts how often it did.
 	renewAt  time.Time
 	renewals int
 }
@@ -137,7 +137,7 @@ type verdicts struct {
 	wasOK map[spec.ID]bool
 	// notOK are the resources that are not as desired.
 	notOK idSet
-	// awaited are the resources that will work in a moment.
+	// awaited are the resources that will work within seconds.
 	awaited map[spec.ID]bool
 	// unannounced are the resources that linkd has to announce to neighbours.
 	unannounced map[spec.ID]bool

@@ -20,7 +20,7 @@ type comparison struct {
 	missing    func(ns string) error                 // why a namespace cannot be looked at
 	lookErrors map[scope]error                       // scopes that could not be looked at
 	held       func(id spec.ID) (v Verdict, is bool) // resources that must not be tried now, and their verdicts
-	dueRenewal func(id spec.ID) bool                 // whether a resource that does not work is to be made again now
+	dueRenewal func(id spec.ID) bool                 // whether to make a resource that does not work again now
 	ready      func(r spec.Resource) bool            // whether everything that an observed resource depends on is known
 	// isComplete reports whether a namespace has been looked at completely, as an op that may delete something there
 	// requires; if not, the resource waits for that look.

@@ -6,21 +6,24 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Condition is what Capabilities.Health says of a found resource that is as wanted. The zero value is of one that works.
+// Condition is the result of Capabilities.Health for an observed resource that is as desired. The zero value means
+// that it works.
 type Condition struct {
-	// Verdict is how it stands: OK with a remark for the user, about something that keeps it from working and that is not for
-	// linkd to change; Pending where it will be of use by itself; Failed where it is of no use. An empty State is OK.
+	// Verdict is OK, with a remark for the user about something that keeps the resource from working and that linkd
+	// must not change; Pending if the resource will work without a change; Failed if it does not work. An empty State
+	// is OK.
 	Verdict
-	// Soon: it will be of use within seconds, so it is worth waiting for.
+	// Soon: the resource will work within seconds, so that a command waits for it.
 	Soon bool
-	// Renew: the kernel has given it up and does not try again. linkd deletes and creates it again after a pause that grows.
+	// Renew: the kernel has given the resource up and does not try again. linkd deletes and creates it again after a
+	// growing pause.
 	Renew bool
 }
 
-// Readiness tells whether what is reached through a resource can be reached.
+// Readiness says whether what is reached through a resource can be reached.
 type Readiness int
 
-// The readinesses, from the least. Never is of a resource that nobody has to be told of.
+// The readinesses, in ascending order. Never means that the resource need not be announced.
 const (
 	Never Readiness = iota
 	NotReady
@@ -28,18 +31,18 @@ const (
 	Ready
 )
 
-// firstRenewal is the first pause before a resource that the kernel has given up is made again. Duplicate address detection
-// takes one to two seconds by itself.
+// firstRenewal is the first pause before linkd makes a resource again that the kernel has given up. Duplicate address
+// detection alone takes one to two seconds.
 const firstRenewal = time.Second
 
-// dueRenewal tells whether the time has come to make a resource again that the kernel has given up.
+// dueRenewal reports whether it is time to make a resource again that the kernel has given up.
 func (c *Core) dueRenewal(id spec.ID) bool {
 	t := c.attempts[id]
 	return t != nil && !t.renewAt.IsZero() && !c.Now.Before(t.renewAt)
 }
 
-// noteConditions notes what has to be waited for of the resources that were compared, and when those are made again that the
-// kernel has given up.
+// noteConditions records which of the compared resources will work soon, and when to make those again that the kernel
+// has given up.
 func (c *Core) noteConditions(verdicts map[spec.ID]Verdict, conditions map[spec.ID]Condition) {
 	for id, v := range verdicts {
 		condition := conditions[id]
@@ -56,7 +59,7 @@ func (c *Core) noteConditions(verdicts map[spec.ID]Verdict, conditions map[spec.
 		case c.dueRenewal(id):
 			t.renewAt = time.Time{}
 			t.renewals++
-			// Each time is another attempt, and not the same one that has no effect.
+			// Each renewal is a new attempt, not one without an effect.
 			delete(c.changes, id)
 		case t.renewAt.IsZero():
 			t.renewAt = c.Now.Add(min(firstRenewal<<min(t.renewals, 10), lastRetry))
@@ -66,10 +69,11 @@ func (c *Core) noteConditions(verdicts map[spec.ID]Verdict, conditions map[spec.
 	}
 }
 
-// AwaitsMoment tells whether something needs only a moment to be of use, or to be announced, so that it is worth waiting for.
+// AwaitsMoment reports whether a resource will work, or can be announced, within seconds, so that a command should
+// wait.
 func (c *Core) AwaitsMoment() bool { return len(c.awaited) > 0 || c.announcesSoon() }
 
-// LookAtAwaited makes dirty what AwaitsMoment tells of. It is for who hears no events.
+// LookAtAwaited makes dirty what AwaitsMoment waits for. It is for callers that get no events.
 func (c *Core) LookAtAwaited() {
 	for id := range c.awaited {
 		c.markScope(scopeOf(id))

@@ -76,7 +76,7 @@ type found struct {
 	lookErrors map[scope]error
 	// stale are the scopes that had events when nothing in them mattered.
 	stale map[scope]bool
-	// sought are the scopes in which something that linkd made may have come back, of those that do not matter.
+	// sought are the scopes without desired or recorded resources in which something that linkd made may have come back.
 	sought map[scope]bool
 	// unclear are the resources that an op was about to make; the next look finds out.
 	unclear idSet

@@ -102,8 +102,8 @@ func (c *comparison) refuseVictims() {
 	}
 }
 
-// refuseTwins drops the ops that would make a resource together with one that has to stay: what stands in the place of the other
-// end of a pair is deleted when the pair is made.
+// refuseTwins drops the ops that would make a resource together with one whose place is taken by a foreign resource:
+// making a pair would delete what has the name of the other end.
 func (c *comparison) refuseTwins(refused map[spec.ID]bool) {
 	for id, op := range c.ops {
 		twin, is := alsoMakes(op.Want)

@@ -7,11 +7,12 @@ import (
 	"linkd/pkg/spec"
 )
 
-// A name of a namespace can be deleted while processes are in the namespace (ip-netns(8)): then it lives on, with what linkd
-// made in it. linkd finds it by one of these processes, as a namespace that is in no file, and removes what it made there.
+// A namespace's name can be deleted while processes are in the namespace (ip-netns(8)). The namespace then lives on,
+// with what linkd made in it. linkd finds it by one of these processes, as a namespace that no file names, and
+// removes what it made.
 
-// lastLocation returns where a namespace was that a file's name led to and may not lead to any more. It is zero if that is not
-// known, or if the name is not one that somebody can delete.
+// lastLocation returns where a namespace was that a name led to before and may not lead to any more. It is zero if
+// that is not known, or if the name is not one that somebody can delete.
 func (c *Core) lastLocation(d *domain) observe.Location {
 	if scheme := c.desired.declared[d.name].Selector.Scheme; scheme != "name" && scheme != "path" {
 		return observe.Location{}
@@ -26,7 +27,8 @@ func (c *Core) lastLocation(d *domain) observe.Location {
 	return was
 }
 
-// keepHeld declares the namespace that a name led to before by a process in it, and moves the journal's entries there.
+// keepHeld declares the namespace that a name led to before by a process in it, and moves the journal's entries to
+// that name.
 func (c *Core) keepHeld(d *domain, was observe.Identity, pid int) {
 	selector := spec.Selector{Scheme: "pid", Value: fmt.Sprint(pid)}
 	name := selector.String()

@@ -25,7 +25,7 @@ type index struct {
 	takers       map[spec.ID]spec.ID
 	fetchedKinds map[string]bool
 
-	// reached are the wanted resources that are reached by one.
+	// reached are the desired resources that are reached by a resource (spec.Relations.ReachedBy).
 	reached map[spec.ID][]spec.ID
 
 	want       *spec.Set

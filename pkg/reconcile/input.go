@@ -227,7 +227,7 @@ func (c *Core) LookAtSilent() {
 	}
 }
 
-// LookForReturned searches everywhere for what linkd made and deleted, and what may have come back since.
+// LookForReturned makes linkd search everywhere for resources that it made and deleted, and that may have come back.
 func (c *Core) LookForReturned() {
 	for i := range c.kinds.list {
 		k := &c.kinds.list[i]
@@ -242,7 +242,7 @@ func (c *Core) LookForReturned() {
 	}
 }
 
-// seek has a kind search in a domain.
+// seek makes the next look at a kind in a domain a search.
 func (c *Core) seek(d *domain, k *Registered) {
 	c.found.sought[scope{d.name, k.Name}] = true
 	c.mark(d, k, wholeScope)

@@ -62,10 +62,10 @@ type Capabilities[R spec.Resource] struct {
 	// their own.
 	Programs bool
 
-	// Recurs: what linkd made of the kind and deleted can come back, because somebody restores a whole that he has saved. News
-	// of a namespace in which nothing of the kind is wanted or remembered has the kind search there.
+	// Recurs: resources of the kind that linkd made and deleted can come back, because a program restores a saved state. An
+	// event in a namespace in which nothing of the kind is desired or recorded makes linkd search there.
 	Recurs bool
-	// Samples are for a kind of which the kernel does not announce every change.
+	// Samples is for a kind of which the kernel does not announce every change.
 	Samples *observe.Sampling
 
 	// Same reports whether two observations of a resource are equal. For a kind with Same, linkd compares only the
@@ -106,7 +106,7 @@ type Capabilities[R spec.Resource] struct {
 	Health func(want, have R) Condition
 	// Announcing is for a kind whose resources linkd has to announce to neighbours.
 	Announcing Announcing[R]
-	// Carries reports whether what is reached through an observed resource (spec.Relations.ReachedBy) can be reached; nil is
+	// Carries reports whether resources behind an observed resource (spec.Relations.ReachedBy) can be reached; nil means
 	// always.
 	Carries func(have R) Readiness
 }
@@ -176,7 +176,7 @@ type Located func(ns string) (observe.Location, error)
 type Registered struct {
 	// Name is the middle part of an ID.
 	Name string
-	// Topics, Follows, Silent, Programs, Recurs and Samples are those of Capabilities; Silent is set where any resource can be.
+	// Topics, Follows, Silent, Programs, Recurs and Samples are those of Capabilities; Silent is set if any resource can be silent.
 	Topics   []observe.Topic
 	Follows  []observe.Topic
 	Silent   bool

@@ -50,7 +50,7 @@ func (c *Core) resolve(d *domain, at observe.Location) (err error) {
 		same := fmt.Errorf("%s and %s are the same namespace: declare it once", min(d.name, other), max(d.name, other))
 		mine, theirs := c.precedence(d.name), c.precedence(other)
 		if mine == theirs && (c.isOfTemplate(d.name) || c.isOfTemplate(other)) {
-			// Of containers that share a namespace, linkd cares for one.
+			// linkd configures one of the containers that share a namespace.
 			if mine = boolRank(c.yields(d, c.domain(other), at.Identity)); mine == 0 {
 				same = fmt.Errorf("%s is in the network namespace of %s, which linkd configures", other, d.name)
 			} else {
@@ -88,7 +88,7 @@ func (c *Core) moveEntries(one, two string, id observe.Identity) {
 	}
 }
 
-// isOfTemplate tells whether a namespace is that of a container in the place of a template.
+// isOfTemplate reports whether a namespace is that of a container of a template.
 func (c *Core) isOfTemplate(name string) bool { return c.desired.declared[name].Template != "" }
 
 // yields tells whether one of two names of a namespace, of which at least one is a template's, makes way for the other: to the

@@ -93,7 +93,7 @@ func (l *Loop) Run(ctx context.Context) {
 	// Run waits for outstanding requests: programs end with ctx.
 	defer e.finish()
 	l.load()
-	// It may have come back while no daemon ran.
+	// The resources may have come back while no daemon ran.
 	e.LookForReturned()
 	silent := time.Now().Add(jitter(silentPause))
 	for {

@@ -19,7 +19,7 @@ type Request struct {
 	// Announce is what to announce to neighbours; nil for a request that does something else.
 	Announce *Announcement
 
-	// was is where the namespace was when it was looked at last, if its name can be deleted and leave the namespace.
+	// was is where the namespace was at the last look, if its name can be deleted while the namespace lives on.
 	was        observe.Location
 	lanes      []*lane
 	tasks      []*task
@@ -63,7 +63,7 @@ type Result struct {
 	// Location is where the namespace is; Err says why it could not be looked at, or why nothing could be announced.
 	Location observe.Location
 	Err      error
-	// holder is the PID of a process in the namespace that the name led to before, if the name leads there no more.
+	// holder is the PID of a process in the namespace that the name led to before, if the name no longer leads there.
 	holder int
 	// observations are what was observed, and failed are the errors of kinds that could not be looked at.
 	observations []observation
@@ -79,5 +79,5 @@ type Result struct {
 // looks reports whether the request changes nothing: it is a look or an announcement. A nil request changes nothing.
 func (r *Request) looks() bool { return r == nil || r.Ops == nil }
 
-// isLook tells whether it is a request to look.
+// isLook reports whether the request is a look.
 func (r *Request) isLook() bool { return r.Ops == nil && r.Announce == nil }

@@ -107,7 +107,7 @@ func (c *Core) takeLookResult(r *Result) {
 	c.noteSpent(l, took)
 }
 
-// seekAgain has the next look at a scope search, if the last one was to and could not.
+// seekAgain makes the next look at a scope a search if the last one should have been a search and failed.
 func (c *Core) seekAgain(s scope, searched bool) {
 	if searched {
 		c.found.sought[s] = true

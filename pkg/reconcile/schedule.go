@@ -203,7 +203,8 @@ func (c *Core) look(l *lane) *Request {
 	return c.begin(r)
 }
 
-// isSought tells whether a look searches for what may have come back. What a search has found is searched for until it is gone.
+// isSought reports whether a look searches for resources that may have come back. After a search has found one, looks search
+// until it is gone.
 func (c *Core) isSought(k *Registered, s scope) bool {
 	return c.found.sought[s] || k.Recurs && !c.matters(s) && len(c.found.observed[s.ns][s.kind]) > 0
 }

@@ -87,7 +87,7 @@ func (c *Core) markLate(r *Request) {
 			delete(c.plan.notLooked, l)
 		}
 	}
-	// What waits for a lane that is late is not waited for.
+	// Do not wait for resources in a late lane.
 	c.plan.looks.unpark(func(l *lane) bool { return !l.due() })
 }
 

@@ -8,18 +8,18 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Desired is what all files together ask for. Namespaces is every namespace that is named, by name.
+// Desired is the desired state of all files. Namespaces are all namespaces that the files name, by name.
 type Desired struct {
 	Namespaces map[string]Namespace
 	Resources  *Set
-	// Templates are the namespaces that stand for many, Misfits the containers that they cannot stand for, and Unknown is
-	// why it cannot be said who all the others are: then this is not all that is wanted. Outdated is why they are those that
-	// an engine named last, and may be others now.
+	// Templates are the namespaces that stand for many containers, and Misfits the containers that do not fit their
+	// template. Unknown says why the containers of a template are not known: then the desired state is incomplete.
+	// Outdated says why they are those of an engine's last answer, which may have changed.
 	Templates []Template
 	Misfits   []Misfit
 	Unknown   error
 	Outdated  error
-	// Warnings name places that are valid and probably not meant so.
+	// Warnings are about places in the files that are valid and probably not intended.
 	Warnings Warnings
 }
 
@@ -28,14 +28,14 @@ type Namespace struct {
 	Name     string
 	Selector Selector
 	Source   Source
-	// Left: no file names it any more, but linkd has left something in it.
+	// Left: no file names the namespace any more, but linkd has left something in it.
 	Left bool
-	// Template is the template that stands for it; "" where a file names it.
+	// Template is the name of the template that stands for the namespace; "" if a file names it.
 	Template string
 }
 
-// Compile makes one desired state of the files, in their order, and says all that is wrong with them. What is wrong
-// is left out of the result.
+// Compile makes the desired state of the files, in their order, and reports all errors in them. The result does not
+// include what has an error.
 func Compile(lang Language, files []File) (*Desired, Errors) {
 	var sections []section
 	var errs Errors
@@ -54,7 +54,7 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 	}
 	full, blanks := expand(sections, many, samples)
 	if len(many) == 0 {
-		// Nobody reads the documents again, and they take more memory than what they say.
+		// Nobody reads the documents again, and they take more memory than the result.
 		sections = nil
 	}
 	c := lang.compile(full)
@@ -86,8 +86,8 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 	return c.desired, errs.sorted()
 }
 
-// compile reads the documents, and says all that is wrong with what is in them. The slice is its own: it lets go of each
-// document that it has read.
+// compile compiles the documents and reports all errors in them. It owns the slice, and releases each document after
+// it has read it.
 func (lang Language) compile(documents []section) *compiler {
 	c := &compiler{
 		lang: lang,
@@ -102,7 +102,7 @@ func (lang Language) compile(documents []section) *compiler {
 		suggestions: suggestions{left: mostComparisons},
 		tables:      sync.OnceValues(tableNames),
 	}
-	// A link may stand before the namespace that it names, and in another file, so namespaces come first.
+	// A link may name a namespace that a later document or file declares, so namespaces come first.
 	for i := range documents {
 		c.namespaces(&documents[i])
 	}
@@ -129,11 +129,11 @@ type compiler struct {
 	warnings   Warnings
 
 	suggestions suggestions
-	// tables are the names of routing tables, read when the first is needed.
+	// tables returns the names of routing tables, which are read on the first call.
 	tables func() (map[string]Table, error)
 }
 
-// section is one document, taken apart.
+// section is one document, split into its keys.
 type section struct {
 	file              string
 	namespaces, links *yaml.Node
@@ -163,7 +163,8 @@ func (lang Language) document(file string, root *yaml.Node) (section, Errors) {
 	return section{file: file, namespaces: parts["namespaces"], links: parts["links"]}, errs
 }
 
-// namespaces declares the namespaces of one document; their keys wait until all documents have declared theirs.
+// namespaces declares the namespaces of one document. Their keys are decoded after all documents have declared
+// theirs.
 func (c *compiler) namespaces(s *section) {
 	if s.namespaces == nil {
 		return
@@ -220,7 +221,7 @@ func (c *compiler) namespaces(s *section) {
 	}
 }
 
-// ValueOf is the value of a key in a mapping node, or nil.
+// ValueOf returns the value of a key in a mapping node, or nil.
 func ValueOf(mapping *yaml.Node, key string) *yaml.Node {
 	if mapping.Kind != yaml.MappingNode {
 		return nil
@@ -266,7 +267,7 @@ func (c *compiler) linkEntries(s section) {
 	}
 }
 
-// reference finds the namespace that text names, and declares the one that a selector in place stands for.
+// reference finds the namespace that text names, and declares the namespace of an inline selector.
 func (c *compiler) reference(text string, src Source) (string, error) {
 	if !isSelector(text) {
 		if _, declared := c.desired.Namespaces[text]; declared {

@@ -9,17 +9,17 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Context is where the decoder stands: which namespace, which device, which link of the file. Resources and errors
-// go through it.
+// Context is the position of the decoder: the namespace, the device and the link in the file. It collects resources
+// and errors.
 type Context struct {
-	// NS is the namespace's name, Device the interface's, Link the ID of the link; Device and Link are empty in a
-	// namespace's own keys.
+	// NS is the name of the namespace, Device that of the interface, and Link the ID of the link. Device and Link are
+	// empty for a key of the namespace itself.
 	NS, Device, Link string
-	// Kind is the kind of link that the interface is; empty where that is not known.
+	// Kind is the kind of link of the interface; empty if it is not known.
 	Kind string
-	// Adopt: the interface may be one that linkd did not make, and is taken over with what is declared on it.
+	// Adopt: linkd may take over an interface that it did not make, together with what is declared on it.
 	Adopt bool
-	// Quiet: what is declared on the interface is not announced to neighbours.
+	// Quiet: linkd does not announce to neighbours what is declared on the interface.
 	Quiet bool
 
 	file string
@@ -28,46 +28,46 @@ type Context struct {
 	c    *compiler
 }
 
-// At is the same context at another node.
+// At returns a copy of the context at another node.
 func (c *Context) At(n *yaml.Node) *Context {
 	here := *c
 	here.node = n
 	return &here
 }
 
-// On is the same context on an interface of a namespace.
+// On returns a copy of the context on an interface of a namespace.
 func (c *Context) On(ns, device string) *Context {
 	here := *c
 	here.NS, here.Device = ns, device
 	return &here
 }
 
-// Source is the place of the context's node.
+// Source returns the position of the context's node.
 func (c *Context) Source() Source { return at(c.file, c.node) }
 
-// Errorf reports that the node n is wrong.
+// Errorf reports an error at the node n.
 func (c *Context) Errorf(n *yaml.Node, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: at(c.file, n), Message: fmt.Sprintf(format, args...)})
 }
 
-// Warn reports that what was declared at src is valid, but probably not meant so.
+// Warn reports that the declaration at src is valid, but probably not intended.
 func (c *Context) Warn(src Source, format string, args ...any) {
 	if c.c != nil {
 		c.c.warnings = append(c.c.warnings, &Error{Source: src, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
-// WarnAt reports that the node n is valid, but probably not meant so.
+// WarnAt reports that the node n is valid, but probably not intended.
 func (c *Context) WarnAt(n *yaml.Node, format string, args ...any) {
 	c.Warn(at(c.file, n), format, args...)
 }
 
-// Reject reports that what was declared at src is wrong.
+// Reject reports an error in the declaration at src.
 func (c *Context) Reject(src Source, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: src, Message: fmt.Sprintf(format, args...)})
 }
 
-// Add makes r part of the desired state. A second claim on the same ID is an error that names both places.
+// Add adds r to the desired state. A second resource with the same ID is an error that names both positions.
 func (c *Context) Add(r Resource) {
 	if holder := c.c.desired.Resources.Add(r); holder != nil {
 		*c.errs = append(*c.errs, &Error{
@@ -78,25 +78,25 @@ func (c *Context) Add(r Resource) {
 	}
 }
 
-// Declared is the resource that the files declare with that ID, or nil. What another end declares is to be asked for
-// Later.
+// Declared returns the resource that the files declare with that ID, or nil. A resource of another end may be
+// declared later: ask in a function for Later.
 func (c *Context) Declared(id ID) Resource { return c.c.desired.Resources.Get(id) }
 
-// All is everything that the files declare. It is whole Later.
+// All returns all resources that the files declare. The set is complete in functions for Later.
 func (c *Context) All() *Set { return c.c.desired.Resources }
 
-// Later calls f when everything in all files has been read.
+// Later calls f after all files have been read.
 func (c *Context) Later(f func()) { c.c.later = append(c.c.later, f) }
 
-// Claim says that the context's node has what there is only one of. A second claim on it is an error that names both
-// places.
+// Claim reserves something unique for the context's node. A second claim is an error that names both positions.
 func (c *Context) Claim(what string) {
 	if before, taken := c.claim(what, ""); taken {
 		c.Conflict(before.source, "%s is claimed twice, first in %s", what, before.source)
 	}
 }
 
-// Agree says that what is shared by several has a value. Another value of it is an error that names both places.
+// Agree records the value of something that several nodes share. A different value is an error that names both
+// positions.
 func (c *Context) Agree(what, value string) {
 	if before, taken := c.claim(what, value); taken && before.value != value {
 		c.Conflict(before.source, "%s is %s here, and %s in %s", what, value, before.value, before.source)
@@ -115,12 +115,12 @@ func (c *Context) claim(what, value string) (before claim, taken bool) {
 	return before, taken
 }
 
-// Conflict reports that the context's node is wrong because of what was declared at other.
+// Conflict reports that the context's node conflicts with the declaration at other.
 func (c *Context) Conflict(other Source, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{other.File}})
 }
 
-// didYouMean suggests a known word in place of one that is not known. Without a compiler it has no limit.
+// didYouMean returns a suggestion for an unknown word. Without a compiler, the number of comparisons has no limit.
 func (c *Context) didYouMean(word string, known iter.Seq[string]) string {
 	if c.c == nil {
 		return (*suggestions)(nil).didYouMean(word, known)
@@ -128,7 +128,7 @@ func (c *Context) didYouMean(word string, known iter.Seq[string]) string {
 	return c.c.suggestions.didYouMean(word, known)
 }
 
-// tableNames are the names of routing tables on this machine.
+// tableNames returns the names of routing tables on this machine.
 func (c *Context) tableNames() (map[string]Table, error) {
 	if c.c == nil {
 		return tableNames()
@@ -136,7 +136,7 @@ func (c *Context) tableNames() (map[string]Table, error) {
 	return c.c.tables()
 }
 
-// Namespace finds the namespace that n refers to: host, a declared name, or a selector in place.
+// Namespace finds the namespace that n refers to: host, a declared name, or an inline selector.
 func (c *Context) Namespace(n *yaml.Node) (name string, ok bool) {
 	name, err := c.c.reference(n.Value, c.At(n).Source())
 	if n.Kind != yaml.ScalarNode {
@@ -149,8 +149,8 @@ func (c *Context) Namespace(n *yaml.Node) (name string, ok bool) {
 	return name, true
 }
 
-// Fields reads a mapping whose keys are partly those of the structs that own points to, and partly declared by
-// kinds: the former are decoded, and the latter returned for DecodeKeys, which may need to know what the former say.
+// Fields reads a mapping with keys of the structs that own points to and keys in declared. It decodes the former, and
+// returns the nodes of the latter for DecodeKeys, which may depend on the former.
 func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[string]*yaml.Node, ok bool) {
 	before := len(*c.errs)
 	rest = map[string]*yaml.Node{}
@@ -184,7 +184,7 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 	return rest, len(*c.errs) == before
 }
 
-// DecodeKeys hands each node to the key that declared it.
+// DecodeKeys passes each node to the key that declared it.
 func (c *Context) DecodeKeys(declared []Key, nodes map[string]*yaml.Node) {
 	for _, k := range declared {
 		if n := nodes[k.Name]; n != nil {
@@ -193,12 +193,11 @@ func (c *Context) DecodeKeys(declared []Key, nodes map[string]*yaml.Node) {
 	}
 }
 
-// HostNamespace makes sure that the host is among the namespaces, and returns its name: for what lives in the host
-// though it is written elsewhere.
+// HostNamespace declares the host and returns its name, for resources in the host that are declared elsewhere.
 func (c *Context) HostNamespace() string {
 	name, _ := c.c.reference(Host, c.Source())
 	return name
 }
 
-// Selector is how the context's namespace is found.
+// Selector returns the selector of the context's namespace.
 func (c *Context) Selector() Selector { return c.c.desired.Namespaces[c.NS].Selector }

@@ -11,31 +11,31 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// NodeDecoder is a value with its own way of reading a node, such as one of several forms. Its error is reported at the
+// NodeDecoder is a value that decodes a node itself, such as a value with several forms. Its error is reported at the
 // node; errors inside the node are reported through c.
 type NodeDecoder interface {
 	DecodeNode(c *Context, n *yaml.Node) error
 }
 
-// WordDecoder is a value that is written as one word with a syntax of its own. Its error is reported at the word, and a
-// field of type Source is given the word's place.
+// WordDecoder is a value that is written as one word with its own syntax. Its error is reported at the word. A field
+// of type Source gets the word's position.
 type WordDecoder interface {
 	DecodeWord(word string) error
 }
 
-// Decode reads n into the value that into points to, strictly: an unknown key, a missing required key, a wrong type, a
-// value that its Field does not allow and one that fails its NodeDecoder or WordDecoder are all reported, each where it
-// stands. A field of type Source is given the node's place. It reports whether nothing was wrong.
-//
-// yaml.v3 has the like, but its KnownFields is lost inside Node.Decode, and it reads 010 as 8 and yes as "yes".
+// Decode decodes n strictly into the value that into points to. It reports each unknown key, missing required key,
+// wrong type, value that its Field does not allow, and error of a NodeDecoder or WordDecoder at its position. A field
+// of type Source gets the node's position. It returns whether there was no error.
+// yaml.v3 has a similar function, but its KnownFields is lost inside Node.Decode, and it reads 010 as 8 and yes as
+// "yes".
 func (c *Context) Decode(n *yaml.Node, into any) bool {
 	before := len(*c.errs)
 	c.decode(n, reflect.ValueOf(into).Elem())
 	return len(*c.errs) == before
 }
 
-// DecodeMapping reads a mapping into the struct that into points to, by its tags alone: it is how a struct's own
-// DecodeNode reads its long form.
+// DecodeMapping decodes a mapping into the struct that into points to, only by its tags. A struct's own DecodeNode
+// uses it for the long form.
 func (c *Context) DecodeMapping(n *yaml.Node, into any) bool {
 	before := len(*c.errs)
 	c.decodeStructs(n, []reflect.Value{reflect.ValueOf(into).Elem()}, nil)
@@ -46,7 +46,7 @@ var sourceType = reflect.TypeFor[Source]()
 
 func (c *Context) decode(n *yaml.Node, v reflect.Value) {
 	if v.Kind() == reflect.Pointer {
-		// What could not be read stays nil: nothing is to be said of a value that is not there.
+		// A pointer to an invalid value stays nil, so that nothing else is reported about it.
 		value := reflect.New(v.Type().Elem())
 		if c.Decode(n, value.Interface()) {
 			v.Set(value)
@@ -78,14 +78,14 @@ func (c *Context) decodeWord(n *yaml.Node, d WordDecoder, v reflect.Value) error
 	return d.DecodeWord(word)
 }
 
-// place tells a struct where in the file it stands.
+// place sets the fields of type Source to the position of the node.
 func (c *Context) place(n *yaml.Node, v reflect.Value) {
 	for _, index := range layoutOf(v.Type()).sources {
 		v.FieldByIndex(index).Set(reflect.ValueOf(at(c.file, n)))
 	}
 }
 
-// decodePlain reads a value that is what its Go type says.
+// decodePlain decodes a value by its Go type.
 func (c *Context) decodePlain(n *yaml.Node, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -117,7 +117,8 @@ func (c *Context) decodePlain(n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// decodeStructs reads one mapping into the fields of several structs; also are names of keys that somebody else reads.
+// decodeStructs decodes one mapping into the fields of several structs; also are the names of keys that are decoded
+// elsewhere.
 func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []string) {
 	if n.Kind != yaml.MappingNode {
 		c.Errorf(n, "expected a mapping, found %s", describe(n))
@@ -152,7 +153,7 @@ func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []strin
 	}
 }
 
-// fieldNamed finds the field that a key is decoded into; of several, that of the last struct.
+// fieldNamed returns the field for a key, of the last struct that has one.
 func fieldNamed(name string, structs []reflect.Value) (f *Field, v reflect.Value, known bool) {
 	for _, v := range slices.Backward(structs) {
 		l := layoutOf(v.Type())
@@ -219,7 +220,8 @@ func decodeScalar(n *yaml.Node, v reflect.Value) error {
 	return fmt.Errorf("expected %s, found %s", typeName(v), describe(n))
 }
 
-// wholeNumber refuses a leading zero: YAML 1.1 reads 010 as 8, 1.2 as 10, and an author may mean either.
+// wholeNumber parses a number and refuses a leading zero: YAML 1.1 reads 010 as 8, 1.2 as 10, and an author may mean
+// either.
 func wholeNumber[N int64 | uint64](text string, parse func(digits string, base int) (N, error)) (N, error) {
 	digits, base := text, 10
 	if hex, ok := strings.CutPrefix(text, "0x"); ok {
@@ -254,7 +256,7 @@ func describe(n *yaml.Node) string {
 	return quoted(n.Value)
 }
 
-// quoted is what somebody wrote, in quotes, for an error: of a long text its beginning.
+// quoted returns text from a file in quotes, for an error; of a long text only its beginning.
 func quoted(text string) string {
 	const most = 60
 	characters := 0
@@ -266,7 +268,7 @@ func quoted(text string) string {
 	return strconv.Quote(text)
 }
 
-// OneOf checks a word against the ones allowed.
+// OneOf returns an error if word is not one of the allowed words.
 func OneOf(what, word string, allowed ...string) error {
 	if slices.Contains(allowed, word) {
 		return nil

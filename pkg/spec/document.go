@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/plain"
 )
 
-// Document is a file that is being written: what was found, in the language that Compile reads. Each kind says its part.
+// Document is a file to be written: observed resources in the language that Compile reads. Each kind writes its part.
 type Document struct {
 	lang       Language
 	namespaces map[string]*documentNamespace
@@ -21,51 +21,51 @@ type Document struct {
 	remarks    map[End]*remarks
 }
 
-// End is an interface's place: a namespace and a name in it. A namespace's own place has no name.
+// End is an interface: a namespace and a name in it. A namespace itself has no Dev.
 type End struct{ NS, Dev string }
 
 // LinkEntry is an entry of links.
 type LinkEntry struct {
-	// ID is what the link is called by its mark. Without one, or where others have the same, it gets the first of Names that
-	// no other link would like, or the last of them.
+	// ID is the link's ID from its mark. If the link has no mark, or several links have the same, it gets the first
+	// of Names that no other link can get, or else the last of them.
 	ID    string
 	Names []string
-	// Ends are its interfaces. The entry stands on the page if one of them is in a namespace that is shown.
+	// Ends are the link's interfaces. The entry is written if one of them is in a shown namespace.
 	Ends []End
-	// OnlyWithKeys: without a value for one of its end's keys there is no need for the entry.
+	// OnlyWithKeys: the entry is written only if one of its end's keys has a value.
 	OnlyWithKeys bool
-	// Write makes the entry, once its ID is settled.
+	// Write makes the entry after its ID has been decided.
 	Write func(id string) any
 }
 
 type documentNamespace struct {
 	selector Selector
 	shown    bool
-	// referenced: a key refers to it by its name, because a selector in place cannot say the user.
+	// referenced: a key refers to the namespace by its name, because an inline selector has no user.
 	referenced bool
 	keys       *Keys
 }
 
-// NewDocument is an empty page.
+// NewDocument returns an empty document.
 func NewDocument(lang Language) *Document {
 	return &Document{lang: lang, namespaces: map[string]*documentNamespace{}, ends: map[End]*Keys{}, remarks: map[End]*remarks{}}
 }
 
-// Declare makes a namespace known to the page; shown says whether its own keys are to be on it, and not only interfaces
-// of it that belong to links of others.
+// Declare adds a namespace; shown says whether its own keys are written, and not only its interfaces at the other end
+// of shown links.
 func (p *Document) Declare(ns Namespace, shown bool) {
 	p.namespaces[ns.Name] = &documentNamespace{selector: ns.Selector, shown: shown, keys: p.keys(p.lang.Namespace)}
 }
 
 func (p *Document) keys(order []Key) *Keys { return &Keys{order: order, values: map[string]any{}} }
 
-// Namespace are the keys of a namespace that was declared.
+// Namespace returns the keys of a declared namespace.
 func (p *Document) Namespace(name string) *Keys { return p.namespaces[name].keys }
 
-// Selector is how a namespace that was declared is found.
+// Selector returns the selector of a declared namespace.
 func (p *Document) Selector(name string) Selector { return p.namespaces[name].selector }
 
-// Reference is how a key names a namespace that was declared.
+// Reference returns the value of a key that names a declared namespace.
 func (p *Document) Reference(name string) string {
 	ns := p.namespaces[name]
 	if !ns.shown && ns.selector.User == "" {
@@ -75,7 +75,7 @@ func (p *Document) Reference(name string) string {
 	return name
 }
 
-// End are the keys of an interface, beside those that the link's own kind writes.
+// End returns the keys of an interface, except those that the link's kind writes.
 func (p *Document) End(ns, dev string) *Keys {
 	at := End{ns, dev}
 	if p.ends[at] == nil {
@@ -87,16 +87,16 @@ func (p *Document) End(ns, dev string) *Keys {
 // Link adds an entry to links.
 func (p *Document) Link(e LinkEntry) { p.links = append(p.links, e) }
 
-// LeaveOut notes something that is there and cannot or need not be said: 2 routes of bird. An interface that has no
-// entry has its namespace's.
+// LeaveOut counts something that exists and is not written, for a remark such as "2 routes of bird". The remark of an
+// interface without an entry is written at its namespace.
 func (p *Document) LeaveOut(ns, dev, noun, of string) { p.at(ns, dev).count(noun, of) }
 
-// Absent says that a namespace is not on the page, and why.
+// Absent adds a remark that a namespace is not shown, and why.
 func (p *Document) Absent(ns Namespace, why error) {
 	p.Remark(Host, "", "not shown: the namespace %s, because %v", ns.Name, why)
 }
 
-// Remark notes a sentence about an interface, or about a namespace where dev is "".
+// Remark adds a sentence about an interface, or about a namespace if dev is "".
 func (p *Document) Remark(ns, dev, format string, args ...any) {
 	r := p.at(ns, dev)
 	r.sentences = append(r.sentences, fmt.Sprintf(format, args...))
@@ -110,7 +110,7 @@ func (p *Document) at(ns, dev string) *remarks {
 	return p.remarks[at]
 }
 
-// remarks are what is said of a place in comments.
+// remarks are the comments about a namespace or an interface.
 type remarks struct {
 	sentences []string
 	counts    map[[2]string]int
@@ -137,7 +137,7 @@ func (r *remarks) lines() []string {
 	return lines
 }
 
-// document is the page as a tree, with the remarks as comments.
+// document returns the document as a tree, with the remarks as comments.
 func (p *Document) document() *yaml.Node {
 	said := map[End]bool{}
 	links := p.linkNodes(said)
@@ -174,7 +174,7 @@ func (p *Document) linkNodes(said map[End]bool) *yaml.Node {
 	return n
 }
 
-// nameAll settles the IDs, and puts the entries in their order.
+// nameAll decides the IDs and sorts the entries by them.
 func nameAll(entries []LinkEntry) {
 	dropWrongIDs(entries)
 	taken, asked := map[string]bool{}, map[string]int{}
@@ -184,7 +184,7 @@ func nameAll(entries []LinkEntry) {
 			asked[name]++
 		}
 	}
-	// What a link is called must depend neither on which comes first nor on which are linkd's already.
+	// The ID of a link must depend neither on the order of links nor on which of them linkd owns already.
 	for i := range entries {
 		e := &entries[i]
 		for n := 0; e.ID == ""; n++ {
@@ -205,8 +205,8 @@ func nameAll(entries []LinkEntry) {
 	slices.SortStableFunc(entries, func(a, b LinkEntry) int { return strings.Compare(a.ID, b.ID) })
 }
 
-// dropWrongIDs takes from entries the IDs that cannot be written, and those that several have: one with an end in linkd's own
-// namespace keeps it. Whoever is root in a namespace can set any mark there.
+// dropWrongIDs removes invalid IDs, and IDs that several entries have. An entry with an end in linkd's own namespace
+// keeps such an ID, because the root user of a namespace can set any mark there.
 func dropWrongIDs(entries []LinkEntry) {
 	count, hosts := map[string]int{}, map[string]int{}
 	inHost := func(e LinkEntry) bool {
@@ -256,12 +256,12 @@ func (p *Document) namespaceNodes(said map[End]bool) *yaml.Node {
 	return n
 }
 
-// Shown are the namespaces whose own keys are on the page, linkd's own first.
+// Shown returns the namespaces whose own keys are written, linkd's own first.
 func (p *Document) Shown() []string {
 	return p.names(func(ns *documentNamespace) bool { return ns.shown })
 }
 
-// names are the namespaces of which which is true, linkd's own first.
+// names returns the namespaces for which which is true, linkd's own first.
 func (p *Document) names(which func(ns *documentNamespace) bool) []string {
 	names := slices.SortedFunc(maps.Keys(p.namespaces), func(a, b string) int {
 		if a == Host || b == Host {
@@ -279,7 +279,7 @@ func b2i(b bool) int {
 	return 0
 }
 
-// comment puts lines above a key. What others named must not end a comment before its time.
+// comment puts lines above a key. plain.Text keeps names that others chose from ending a comment.
 func comment(key *yaml.Node, lines []string) {
 	for i, line := range lines {
 		lines[i] = "# " + plain.Text(line)

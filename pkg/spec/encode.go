@@ -12,12 +12,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// NodeEncoder is a value that is not written as its Go type would be: the other side of a NodeDecoder. That of a
-// WordDecoder is its String.
+// NodeEncoder is a value that is not written by its Go type: the counterpart of a NodeDecoder. The counterpart of a
+// WordDecoder is a String method.
 type NodeEncoder interface{ EncodeNode() *yaml.Node }
 
-// Encode writes a value so that Decode reads it back: a struct by its tags, without the fields that are zero; what has
-// a String as that word. It is nil where there is nothing to write.
+// Encode writes a value so that Decode can read it: a struct by its tags, without zero fields; a value with a String
+// method as that word. It returns nil if there is nothing to write.
 func Encode(value any) *yaml.Node {
 	switch v := value.(type) {
 	case nil:
@@ -71,15 +71,14 @@ func encode(v reflect.Value) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: fmt.Sprint(v.Interface())}
 }
 
-// EncodeMapping writes a struct by its tags alone: it is how a struct's own EncodeNode writes its long form.
+// EncodeMapping writes a struct only by its tags. A struct's own EncodeNode uses it for the long form.
 func EncodeMapping(value any) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	encodeFields(n, reflect.ValueOf(value))
 	return n
 }
 
-// encodeFields appends to a mapping what a struct says. A pointer that is not nil says something even where it leads to
-// zero.
+// encodeFields appends the fields of a struct to a mapping. A pointer to a zero value is written.
 func encodeFields(n *yaml.Node, v reflect.Value) {
 	for _, f := range layoutOf(v.Type()).fields {
 		if field := v.FieldByIndex(f.index); f.Required || !field.IsZero() {
@@ -88,17 +87,18 @@ func encodeFields(n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// Word is a scalar that is text, whatever it looks like.
+// Word returns a scalar that is text, whatever it looks like.
 func Word(text string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
 }
 
-// Number is a scalar that is a whole number.
+// Number returns a scalar that is a whole number.
 func Number(n uint64) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.FormatUint(n, 10)}
 }
 
-// Unwritable tells why a value would not be read as it is written, on an interface of a namespace; nil is that it would.
+// Unwritable returns why Decode would refuse a value that Encode writes, on an interface of a namespace; nil if it
+// would not.
 func Unwritable[T any](ns, device string, value T) error {
 	var errs Errors
 	var back T
@@ -109,10 +109,9 @@ func Unwritable[T any](ns, device string, value T) error {
 	return nil
 }
 
-// MergedMapping is one mapping made of several: structs, or pointers to them, and Keys.
+// MergedMapping is one mapping made of several parts: structs, pointers to structs, and Keys.
 type MergedMapping []any
 
-// EncodeNode implements NodeEncoder.
 func (m MergedMapping) EncodeNode() *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, part := range m {
@@ -123,25 +122,24 @@ func (m MergedMapping) EncodeNode() *yaml.Node {
 	return n
 }
 
-// Keys are values by the keys of the language that hold them, written in the order of the language.
+// Keys are the values of keys, written in the order of the language.
 type Keys struct {
 	order  []Key
 	values map[string]any
 }
 
-// Set gives a key its value.
+// Set sets the value of a key.
 func (k *Keys) Set(key string, value any) { k.values[key] = value }
 
-// Append adds an entry to the list that a key has as its value.
+// Append adds an entry to the list that is a key's value.
 func Append[E any](k *Keys, key string, entry E) {
 	list, _ := k.values[key].([]E)
 	k.values[key] = append(list, entry)
 }
 
-// Empty tells whether no key has a value.
+// Empty reports whether no key has a value.
 func (k *Keys) Empty() bool { return len(k.values) == 0 }
 
-// EncodeNode implements NodeEncoder.
 func (k *Keys) EncodeNode() *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, key := range k.order {

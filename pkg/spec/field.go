@@ -13,27 +13,27 @@ import (
 //
 //	MTU *int `yaml:"mtu" min:"68" max:"65535" doc:"largest packet in bytes"`
 //
-// yaml is the key's name and doc what it says. required:"true" wants it to be there. min and max bound a number, and
-// oneof:"inet inet6" lists the words that a string can be: the decoder checks them. default is the value that an absent
-// key stands for, and absent says what it means in words; an absent key with neither is not managed.
+// yaml is the name of the key and doc its meaning. required:"true" makes the key mandatory. The decoder checks min
+// and max of a number, and the words of a string in oneof:"inet inet6". default is the value of an absent key, and
+// absent describes its meaning in words. An absent key with neither is not managed.
 type Field struct {
 	Name, Doc string
 	Type      reflect.Type
 	Required  bool
-	// Default and Absent say what it means that the key is not there.
+	// Default and Absent say what an absent key means.
 	Default, Absent string
 	Words           []string
-	// Min and Max are nil where only the type bounds a number.
+	// Min and Max are nil if only the type limits a number.
 	Min, Max *int64
 
 	index []int
 }
 
-// FieldsOf are the keys that the struct type t declares, in their order, those of embedded structs included. It panics
-// where a tag says what its type cannot do.
+// FieldsOf returns the keys that the struct type t declares, in order, including those of embedded structs. It panics
+// if a tag does not fit its type.
 func FieldsOf(t reflect.Type) []Field { return layoutOf(t).fields }
 
-// layout is a struct type as the decoder needs to know it.
+// layout describes a struct type for the decoder.
 type layout struct {
 	fields []Field
 	byName map[string]int // the place of each in fields
@@ -96,7 +96,7 @@ func isNumber(t reflect.Type) bool {
 	return zero.CanInt() || zero.CanUint()
 }
 
-// ValueOr is what an optional field says, or what its absence stands for.
+// ValueOr returns the value of an optional field, or otherwise if it is absent.
 func ValueOr[T any](p *T, otherwise T) T {
 	if p != nil {
 		return *p
@@ -104,7 +104,7 @@ func ValueOr[T any](p *T, otherwise T) T {
 	return otherwise
 }
 
-// check says what is wrong with a value of the field that has the right type.
+// check returns what is wrong with a value of the right type.
 func (f Field) check(v reflect.Value) error {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()

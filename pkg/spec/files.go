@@ -13,24 +13,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// File is one file as it was read, or the reason why it could not be.
+// File is the content of a file, or the error of reading it.
 type File struct {
 	Path string
 	Text []byte
 	Err  error
 }
 
-// ReadFiles reads what each path names: a file, whatever its name, or a directory's *.yaml and *.yml files in name
-// order. A file that cannot be read is in the result with its error; only a path that cannot be looked at is an
-// error of the whole.
+// ReadFiles reads what each path names: a file with any name, or the *.yaml and *.yml files of a directory in name
+// order. A file that cannot be read is in the result with its error. The function fails only if a path itself cannot
+// be looked at.
 func ReadFiles(paths []string) ([]File, error) { return readFiles(paths, os.Open, os.Open) }
 
-// ReadTrusted is ReadFiles for who does what the files say: it refuses, with an Untrusted, each file that others than root
-// can have written. A directory that others can write is refused as a whole, and is in the result by its own name.
+// ReadTrusted does the same as ReadFiles for a caller that applies the files: it refuses, with an Untrusted, each
+// file that other users than root may have written. A directory that others can write is refused as a whole, and is
+// in the result with its own path.
 func ReadTrusted(paths []string) ([]File, error) { return readFiles(paths, openTrusted, openTrusted) }
 
-// ReadToLook is for who only says what would be done: it minds who can write a directory, as ReadTrusted does, but not of
-// a file that is named. To an ordinary user, for whom nothing is done, it is ReadFiles.
+// ReadToLook is for a caller that only shows what would be done: it checks who can write a directory, as ReadTrusted
+// does, but not who can write a file that a path names. For an ordinary user, who cannot apply anything, it is the
+// same as ReadFiles.
 func ReadToLook(paths []string) ([]File, error) {
 	if os.Geteuid() != 0 {
 		return ReadFiles(paths)
@@ -71,8 +73,8 @@ func readFiles(paths []string, openListed, openNamed opener) ([]File, error) {
 	return files, nil
 }
 
-// isRemoved reports whether a file that a directory listed was removed before it was read with this error. A symbolic link
-// whose target is missing is still there: the target may be on a file system that is not mounted now.
+// isRemoved reports whether a file in a directory listing was removed before it was read with this error. A symbolic
+// link with a missing target is still there: the target may be on a file system that is not mounted now.
 func isRemoved(name string, err error) bool {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return false
@@ -81,7 +83,7 @@ func isRemoved(name string, err error) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// namesAt are the files that a path stands for; listed are those of a directory.
+// namesAt returns the files of a path; listed says that it is a directory.
 func namesAt(path string, open opener) (names []string, listed bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
@@ -96,8 +98,8 @@ func namesAt(path string, open opener) (names []string, listed bool, err error) 
 	return configsOf(path, entries), true, err
 }
 
-// Stamp tells apart states of the files at the paths without reading them: it changes when one is written, replaced,
-// added or removed.
+// Stamp returns a text that changes when a file at the paths is written, replaced, added or removed. It does not read
+// the files.
 func Stamp(paths []string) string {
 	var b strings.Builder
 	for _, path := range paths {
@@ -119,7 +121,7 @@ func namesIn(dir string) ([]string, error) {
 	return configsOf(dir, entries), err
 }
 
-// configsOf are the paths of a directory's configuration files, in name order.
+// configsOf returns the paths of a directory's configuration files, in name order.
 func configsOf(dir string, entries []fs.DirEntry) (names []string) {
 	for _, e := range entries {
 		if IsConfigName(e.Name()) && !e.IsDir() {
@@ -130,8 +132,9 @@ func configsOf(dir string, entries []fs.DirEntry) (names []string) {
 	return names
 }
 
-// IsConfigName tells a configuration file from what editors, package managers and Ansible leave beside it. All of
-// those either start with a dot or end in something other than .yaml and .yml (x.yaml~, x.yaml.dpkg-new).
+// IsConfigName reports whether a file is a configuration file, and not one that an editor, a package manager or
+// Ansible has left. The names of such files start with a dot, or end in something other than .yaml and .yml (x.yaml~,
+// x.yaml.dpkg-new).
 func IsConfigName(name string) bool {
 	return !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "#") &&
 		(strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"))
@@ -146,7 +149,7 @@ func ReadFile(path string) File {
 	return readFile(path, os.Open, maxTotalSize)
 }
 
-// readFile reads a file, if it has not more than room bytes.
+// readFile reads a file of at most room bytes.
 func readFile(path string, open opener, room int) (f File) {
 	f.Path = path
 	if f.Err = checkReadable(path); f.Err != nil {
@@ -166,7 +169,7 @@ func readFile(path string, open opener, room int) (f File) {
 
 var errNotRegular = errors.New("not a regular file")
 
-// checkReadable returns why a file cannot be read. A named pipe cannot: open(2) would wait for somebody to write to it.
+// checkReadable returns why a file cannot be read. A named pipe cannot: open(2) would wait for a writer.
 func checkReadable(path string) error {
 	info, err := os.Stat(path)
 	if target, linkErr := os.Readlink(path); linkErr == nil && errors.Is(err, fs.ErrNotExist) {
@@ -178,7 +181,7 @@ func checkReadable(path string) error {
 	return errNotRegular
 }
 
-// readText reads no more than tells that there is too much.
+// readText reads at most one byte more than allowed.
 func readText(in io.Reader, room int) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(in, int64(min(maxFileSize, room)+1)))
 	switch {
@@ -192,12 +195,12 @@ func readText(in io.Reader, room int) ([]byte, error) {
 	return text, nil
 }
 
-// ErrBeingWritten says that somebody has the file open for writing: half of a file is often valid, and would undo
-// what the other half declares.
+// ErrBeingWritten says that a process has the file open for writing: a part of a file is often valid, and would
+// remove what the other part declares.
 var ErrBeingWritten = errors.New("the file is being written")
 
-// beingWritten asks for a read lease, which the kernel refuses with EAGAIN while anybody has the file open for
-// writing (fcntl(2), F_SETLEASE). Any other refusal (a file system without leases, a file that is not ours) says
+// beingWritten asks for a read lease, which the kernel refuses with EAGAIN while a process has the file open for
+// writing (fcntl(2), F_SETLEASE). Any other error (a file system without leases, a file of another user) says
 // nothing.
 func beingWritten(f *os.File) bool {
 	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)

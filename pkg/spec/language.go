@@ -6,52 +6,52 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Language is what can be said inside a namespace and about a link, as the kinds declare it.
+// Language is the set of keys of a namespace and of a link, as the kinds declare them.
 type Language struct {
 	Namespace []Key
 	Link      Link
-	// Instances are the containers that a template stands for now; nil where nobody asks.
+	// Instances returns the containers that a template stands for now; nil if nobody asks.
 	Instances func(template Selector) ([]Instance, error)
-	// Samples: each template stands for one made-up container, of which nothing is known but that it is there.
+	// Samples: each template stands for one example container, about which nothing is known.
 	Samples bool
 }
 
-// Link is what can be said of a link. Decode reads one entry of links, and Kinds says what it reads. End are the keys of
-// each end that it hands to the kinds that declared them.
+// Link describes the entries of links. Decode reads one entry, and Kinds describes what it reads. End are the keys of
+// each end, which Decode passes to the kinds that declared them.
 type Link struct {
 	Kinds  []LinkKind
 	End    []Key
 	Decode func(c *Context, id string, n *yaml.Node)
 }
 
-// LinkKind is what can be said of one kind of link. One of its keys is kind, with its name for a value.
+// LinkKind describes the entry of one kind of link. One of its keys is kind, with Name as its value.
 type LinkKind struct {
 	Name, Doc string
 	Mapping
 }
 
-// Mapping is what can stand in one mapping of a file: the keys that structs declare by their tags, those that kinds
-// declare, and those of other mappings.
+// Mapping describes one mapping of a file: the keys that structs declare by their tags, those that kinds declare, and
+// those of other mappings.
 type Mapping struct {
-	// Name is what the mapping is called in the reference: end, link.veth.
+	// Name is the name of the mapping in the reference: end, link.veth.
 	Name    string
 	Structs []any
 	Keys    []Key
 	With    []Mapping
 }
 
-// Key is one YAML key that a kind declares: its name, what it says, and how its value becomes resources.
+// Key is one YAML key that a kind declares: its name, its meaning, and a function that makes resources of its value.
 type Key struct {
 	Name, Doc string
-	// Required: it has to be there.
+	// Required: the key is mandatory.
 	Required bool
 	// Type is a value of the Go type that is decoded, for the reference and the schema. A Mapping stands for a struct
-	// of its keys, also as the element of another type, and a list of LinkKind for any of these.
+	// with its keys, also as the element of another type, and a list of LinkKind for any of these.
 	Type   any
 	Decode func(c *Context, n *yaml.Node)
 }
 
-// Document is what can stand in one document of a file.
+// Document returns the mapping of one document of a file.
 func (lang Language) Document() Mapping {
 	return Mapping{
 		Name:    "document",
@@ -69,14 +69,13 @@ func (lang Language) Document() Mapping {
 	}
 }
 
-// document are the keys of a document that are read at once; the others' values need all files.
+// document are the keys of a document that are decoded at once; the values of the others need all files.
 type document struct {
 	Version version `yaml:"version" default:"1" doc:"the version of the language"`
 }
 
 type version int
 
-// DecodeNode implements NodeDecoder.
 func (v *version) DecodeNode(c *Context, n *yaml.Node) error {
 	if c.Decode(n, (*int)(v)) && *v != 1 {
 		return fmt.Errorf("version %d is not known; 1 is the only version", *v)
@@ -84,7 +83,6 @@ func (v *version) DecodeNode(c *Context, n *yaml.Node) error {
 	return nil
 }
 
-// Syntax implements Described.
 func (version) Syntax() Syntax { return Syntax{Name: "version", Min: 1, Max: 1} }
 
 // namespace are the keys of a namespace that no kind declares.
@@ -93,7 +91,7 @@ type namespace struct {
 	User UserName     `yaml:"user" absent:"root" doc:"whose process it is, with \x60from: process:...\x60 only; processes of other users are ignored"`
 }
 
-// NewKey declares a key whose value has the type T; resources is called with the decoded value.
+// NewKey returns a key whose value has the type T. resources is called with the decoded value.
 func NewKey[T any](name, doc string, resources func(c *Context, value T)) Key {
 	var zero T
 	return Key{Name: name, Doc: doc, Type: zero, Decode: func(c *Context, n *yaml.Node) {

@@ -9,26 +9,26 @@ import (
 	"slices"
 )
 
-// FileState is what became of one file at a load: loaded; kept (it is not valid, and its last good content is in
-// force); or rejected (it is not valid, and nothing of it is in force).
+// FileState is the result of loading one file: loaded; kept (the file is not valid, and linkd uses its last valid
+// content); or rejected (the file is not valid, and linkd uses none of it).
 type FileState struct {
 	Path  string `json:"path"`
 	State string `json:"state"`
 	Error string `json:"error,omitempty"`
 }
 
-// Loader loads files and remembers the last content of each that was good, also over a restart.
+// Loader loads files and keeps the last valid content of each, also over a restart.
 type Loader struct {
 	lang Language
-	path string // where the last good content is kept
+	path string // the file with the last valid content
 	memory
 }
 
-// memory is what outlives the process.
+// memory is what a Loader saves for the next run.
 type memory struct {
-	// Good is the content in force.
+	// Good is the content in use.
 	Good []keptFile `json:"good"`
-	// Unknown are files that were not valid when there was no memory yet: what they asked for before is not known.
+	// Unknown are files that were invalid when nothing had been saved yet: what they declared before is not known.
 	Unknown map[string]bool `json:"unknown"`
 }
 
@@ -37,7 +37,7 @@ type keptFile struct {
 	Text string `json:"text"`
 }
 
-// NewLoader reads what an earlier run kept at path, a file; there may be none.
+// NewLoader reads what an earlier run saved in the file at path, if it exists.
 func NewLoader(lang Language, path string) *Loader {
 	k := &Loader{lang: lang, path: path}
 	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &k.memory) != nil {
@@ -46,11 +46,9 @@ func NewLoader(lang Language, path string) *Loader {
 	return k
 }
 
-// Load compiles the files. Those that are not valid are replaced by their last good content; where that does not fit
-// with the rest, all of the last good state stays in force. Errors are those of the files as they stand.
-//
-// Complete is false while a file is rejected of which it is not known what it asked for before: then nothing may be
-// taken for undeclared.
+// Load compiles the files. It replaces invalid files by their last valid content; if that does not fit the other
+// files, it uses the last valid content of all. Errors are those of the present files.
+// Complete is false while a file is rejected whose earlier content is not known: then nothing counts as undeclared.
 func (k *Loader) Load(files []File) (desired *Desired, states []FileState, complete bool, errs Errors) {
 	first := k.Unknown == nil
 	good := make([]File, len(k.Good))
@@ -65,7 +63,7 @@ func (k *Loader) Load(files []File) (desired *Desired, states []FileState, compl
 		next, changed := replace(inForce, good, tried.Files())
 		if work -= size(next); !changed || work < 0 {
 			changed = false
-			// What is left at fault has no other content to fall back to: the whole of the last good state is the one
+			// The files that are still invalid have no other content. The last valid content of all files is the only
 			// combination known to be valid.
 			next = good
 		}
@@ -80,12 +78,12 @@ func (k *Loader) Load(files []File) (desired *Desired, states []FileState, compl
 	return desired, states, len(k.Unknown) == 0, errs
 }
 
-// mostRecompiled is how many bytes of files may be compiled again to find out which of them are right without those that
-// are not: each that falls out may be what others need.
+// mostRecompiled is how many bytes of files Load may compile again to find the files that are valid without the
+// invalid ones: other files may need what a dropped file declared.
 const mostRecompiled = 4 * maxTotalSize
 
 func size(files []File) (total int) {
-	// A file takes a while however short it is.
+	// Each file takes some time, however short it is.
 	const perFile = 1 << 10
 	for _, f := range files {
 		total += perFile + len(f.Text)
@@ -93,9 +91,9 @@ func size(files []File) (total int) {
 	return total
 }
 
-// withoutFaulty leaves out what is not valid where the last good state is not valid any more either: another linkd has
-// another language, and what a file refers to outside of all files, a routing table by its name, may be gone. The last
-// good state stays remembered.
+// withoutFaulty drops the invalid files if even the last valid content is invalid now: another linkd may have another
+// language, and something outside the files, such as the name of a routing table, may be gone. The last valid content
+// stays saved.
 func (k *Loader) withoutFaulty(files []File) (*Desired, []File) {
 	for work := mostRecompiled; ; work -= size(files) {
 		if work < 0 {
@@ -110,8 +108,8 @@ func (k *Loader) withoutFaulty(files []File) (*Desired, []File) {
 	}
 }
 
-// withheld adds the files that were good and are in a directory that is refused: whether they are still there is not for
-// whoever can write it to say.
+// withheld adds the valid files of a directory that is refused: the users who can write that directory must not be
+// able to remove them.
 func withheld(files, good []File) []File {
 	listed := byPath(files)
 	for _, dir := range files {
@@ -131,8 +129,8 @@ func withheld(files, good []File) []File {
 	return files
 }
 
-// covered adds the files that were good and have a directory in their place: a container engine makes one where the file that
-// it is to mount is missing. Nobody removed the file.
+// covered adds the valid files that have a directory in their place: a container engine makes one if the file that it
+// should mount is missing. Nobody removed the file.
 func covered(files, good []File) []File {
 	listed := byPath(files)
 	for _, f := range good {
@@ -146,8 +144,8 @@ func covered(files, good []File) []File {
 	return files
 }
 
-// refuseTruncated makes an error of a file that lost all of its content: an editor or a full disk leaves that behind,
-// and whoever means it deletes the file.
+// refuseTruncated reports an error for a file that lost all of its content, because an editor or a full disk can
+// cause that. To remove what a file declared, delete the file.
 func refuseTruncated(files, good []File) []File {
 	files = slices.Clone(files)
 	goodAt := byPath(good)
@@ -173,7 +171,7 @@ func (k *Loader) remember(inForce []File, states []FileState, first bool) {
 	k.Unknown = unknown
 }
 
-// replace puts the last good content in place of the files at fault, or drops the file where there is none.
+// replace replaces each invalid file by its last valid content, or drops a file without one.
 func replace(files, good []File, atFault map[string]bool) (next []File, changed bool) {
 	goodAt := byPath(good)
 	for _, f := range files {
@@ -194,7 +192,7 @@ func replace(files, good []File, atFault map[string]bool) (next []File, changed 
 	return next, changed
 }
 
-// byPath are the files by their paths; of several at one, the first.
+// byPath returns the files by path; of several with one path, the first.
 func byPath(files []File) map[string]File {
 	at := make(map[string]File, len(files))
 	for _, f := range files {
@@ -233,7 +231,7 @@ func fileStates(files, inForce []File, errs Errors) (states []FileState) {
 	return states
 }
 
-// Save writes the content in force to where the next run finds it.
+// Save saves the content in use for the next run.
 func (k *Loader) Save() error {
 	text, err := json.Marshal(k.memory)
 	if err != nil {
@@ -245,8 +243,8 @@ func (k *Loader) Save() error {
 	return errors.Join(os.MkdirAll(filepath.Dir(k.path), 0o700), ReplaceFile(k.path, text))
 }
 
-// ReplaceFile makes text the content of a file of linkd's own at one stroke. Who is killed over it leaves a file that
-// the next one overwrites: a name made up for the purpose would stay forever.
+// ReplaceFile atomically replaces the content of one of linkd's own files. The temporary file has a fixed name, so
+// that the next call overwrites one that was left by a killed process.
 func ReplaceFile(path string, text []byte) error {
 	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
 		return err

@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxTotalSize bounds all files together in bytes. Compiling takes up to about 80 bytes of memory for each byte of them.
+// maxTotalSize limits all files together, in bytes. Compiling takes up to about 80 bytes of memory per byte.
 const maxTotalSize = 16 << 20
 
-// maxFileSize bounds a file in bytes. One file may have all that linkd reads.
+// maxFileSize limits one file, in bytes.
 const maxFileSize = maxTotalSize
 
 var (
@@ -19,7 +19,7 @@ var (
 	errTogether = fmt.Errorf("the files up to this one are larger than %d MiB together, and linkd reads no more: remove what is not needed", maxTotalSize>>20)
 )
 
-// boundTotal refuses each file with which those before it would be larger than maxTotalSize together.
+// boundTotal refuses each file with which the total would exceed maxTotalSize.
 func boundTotal(files []File) []File {
 	files = slices.Clone(files)
 	room := maxTotalSize
@@ -37,11 +37,12 @@ func boundTotal(files []File) []File {
 	return files
 }
 
-// maxValues bounds the lines and list items of a file: a node takes more memory than its bytes. Links in 16 MiB have less.
+// maxValues limits the lines and list items of a file, because a node takes more memory than its bytes. A file of 16
+// MiB with links has fewer.
 const maxValues = 1_000_000
 
-// checkText refuses what YAML would read in another way than its author meant it, and what would take long to read.
-// Line and column say where, as far as it is in one place.
+// checkText refuses text that YAML would read differently from what its author means, and text that would take long
+// to parse. Line and column are the position of the error, if it has one.
 func checkText(text []byte) (line, column int, err error) {
 	switch {
 	case len(text) > maxFileSize:
@@ -62,7 +63,7 @@ func checkText(text []byte) (line, column int, err error) {
 	return 0, 0, nil
 }
 
-// positionOf is the line and column, in characters, of a byte.
+// positionOf returns the line, and the column in characters, of a byte.
 func positionOf(text []byte, offset int) (line, column int) {
 	before := text[:offset]
 	start := bytes.LastIndexByte(before, '\n') + 1
@@ -83,7 +84,7 @@ func invalidAt(text []byte) int {
 // maxDepth is far above what the language needs; the parser's own limit of 10,000 takes seconds to reach.
 const maxDepth = 64
 
-// deepest is a cheap upper bound of how deep text nests: flow brackets, and the "- - -" of compact sequences.
+// deepest returns a cheap upper bound of the nesting depth: flow brackets, and the "- - -" of compact sequences.
 func deepest(text []byte) int {
 	deep, open := 0, 0
 	for line := range bytes.Lines(text) {

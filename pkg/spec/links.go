@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// linksTo returns the symbolic links that lead to a file, the file's own name and directories on its path included, and the
-// place they lead to at last. Whoever replaces one of these changes the file. A place that does not exist is returned as
-// well: the file comes back when the place does. Without a symbolic link there are none. It follows no more links than the
-// kernel does (path_resolution(7)).
+// linksTo returns the symbolic links on the path to a file, including the file itself and its directories, and their
+// final target. Whoever replaces one of these changes the file. The target is returned even if it does not exist,
+// because the file comes back with it. A path without symbolic links has none. It follows as many links as the kernel
+// does (path_resolution(7)).
 func linksTo(name string) (places []string) {
 	at, left := "/", strings.Split(name, "/")
 	for links := 0; len(left) > 0; {

@@ -10,10 +10,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// IfName is a network device's name.
+// IfName is the name of a network interface.
 type IfName string
 
-// DecodeNode implements NodeDecoder.
 func (name *IfName) DecodeNode(c *Context, n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode {
 		return fmt.Errorf("expected an interface name, found %s", describe(n))
@@ -26,8 +25,8 @@ func (name *IfName) DecodeNode(c *Context, n *yaml.Node) error {
 	return err
 }
 
-// hintAtName is what the author of an interface name with the characters of a pattern or a variable has to know; "" where
-// it has none. The kernel takes such a name as any other.
+// hintAtName returns a warning about an interface name with the characters of a pattern or a variable, or "". The
+// kernel accepts such a name like any other.
 func hintAtName(name string) string {
 	switch {
 	case strings.ContainsAny(name, "${}"):
@@ -38,10 +37,9 @@ func hintAtName(name string) string {
 	return ""
 }
 
-// IfNamePattern is what CheckIfName accepts, but for "." and "..".
+// IfNamePattern matches what CheckIfName accepts, and "." and "..".
 const IfNamePattern = `[!#$&-.0-9;-\[\]-~]{1,15}`
 
-// Syntax implements Described.
 func (IfName) Syntax() Syntax {
 	return Syntax{
 		Name:    "interface name",
@@ -50,9 +48,9 @@ func (IfName) Syntax() Syntax {
 	}
 }
 
-// CheckIfName refuses the names that the kernel would refuse (dev_valid_name in net/core/dev.c: empty, "." and "..",
-// 16 bytes and more, a slash, a colon, white space), the ones in which it would put a number (%d), and the ones that
-// would not print as they are.
+// CheckIfName refuses names that the kernel refuses (dev_valid_name in net/core/dev.c: empty, "." and "..", 16 bytes
+// and more, a slash, a colon, white space), names in which it would insert a number (%d), and names that cannot be
+// printed unchanged.
 func CheckIfName(name string) error {
 	switch {
 	case name == "":
@@ -74,7 +72,7 @@ func badInName(r rune) bool {
 	return r == '/' || r == ':' || r == '"' || r == '\\' || unicode.IsSpace(r) || r > unicode.MaxASCII || !unicode.IsPrint(r)
 }
 
-// CheckNSName accepts what can be a file in /run/netns, and in no other directory, and part of an ID.
+// CheckNSName accepts names that can be a file in /run/netns, and in no other directory, and part of an ID.
 func CheckNSName(name string) error {
 	switch {
 	case name == "" || name == "." || name == "..":
@@ -90,7 +88,8 @@ func CheckNSName(name string) error {
 	return nil
 }
 
-// checkLinkID accepts what fits, with linkd's prefix, into an interface's alias (IFALIASZ in linux/if.h: 256 bytes).
+// checkLinkID accepts IDs that fit, with linkd's prefix, into an interface's alias (IFALIASZ in linux/if.h: 256
+// bytes).
 func checkLinkID(id string) error {
 	if id == "" || len(id) > 128 {
 		return fmt.Errorf("a link's ID has 1 to 128 bytes, %q has %d", id, len(id))
@@ -104,7 +103,6 @@ func checkLinkID(id string) error {
 // MAC is a link-layer address in the kernel's notation: six lower-case bytes with colons.
 type MAC string
 
-// DecodeNode implements NodeDecoder.
 func (m *MAC) DecodeNode(_ *Context, n *yaml.Node) error {
 	hw, err := parseMAC(n)
 	switch {
@@ -121,7 +119,7 @@ func (m *MAC) DecodeNode(_ *Context, n *yaml.Node) error {
 
 func parseMAC(n *yaml.Node) (net.HardwareAddr, error) {
 	hw, err := net.ParseMAC(n.Value)
-	// Go reads twelve digits alone as an address, too; ip-link(8) does not, and in YAML they are a number.
+	// Go accepts twelve digits without separators, too; ip-link(8) does not, and in YAML they are a number.
 	bare := !strings.ContainsAny(n.Value, ":-.")
 	if n.Kind != yaml.ScalarNode || err != nil || len(hw) != 6 || bare {
 		return nil, fmt.Errorf("expected a MAC address, found %s", describe(n))
@@ -129,7 +127,6 @@ func parseMAC(n *yaml.Node) (net.HardwareAddr, error) {
 	return hw, nil
 }
 
-// Syntax implements Described.
 func (MAC) Syntax() Syntax {
 	return Syntax{
 		Name:    "MAC address",
@@ -138,35 +135,31 @@ func (MAC) Syntax() Syntax {
 	}
 }
 
-// AnyMAC is a link-layer address in the kernel's notation that need not be an interface's.
+// AnyMAC is a link-layer address in the kernel's notation that an interface need not be able to have.
 type AnyMAC string
 
-// ZeroMAC is the address of which all bytes are zero.
+// ZeroMAC is the address with zero bytes only.
 const ZeroMAC = "00:00:00:00:00:00"
 
-// DecodeNode implements NodeDecoder.
 func (m *AnyMAC) DecodeNode(_ *Context, n *yaml.Node) error {
 	hw, err := parseMAC(n)
 	*m = AnyMAC(hw.String())
 	return err
 }
 
-// Syntax implements Described.
 func (AnyMAC) Syntax() Syntax {
 	return Syntax{Name: "any MAC address", Doc: "Six bytes as `02:00:00:00:00:01`.", Pattern: MAC("").Syntax().Pattern}
 }
 
-// NSRef is the name of a namespace that the files refer to: host, a declared name, or a selector in place.
+// NSRef is the name of a namespace that the files refer to: host, a declared name, or an inline selector.
 type NSRef string
 
-// DecodeNode implements NodeDecoder.
 func (r *NSRef) DecodeNode(c *Context, n *yaml.Node) error {
 	name, _ := c.Namespace(n)
 	*r = NSRef(name)
 	return nil
 }
 
-// Syntax implements Described.
 func (NSRef) Syntax() Syntax {
 	return Syntax{
 		Name: "namespace reference",

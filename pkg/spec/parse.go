@@ -13,8 +13,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// parse splits a file into its documents' root nodes. What the language excludes everywhere is refused here, once:
-// aliases and anchors, nulls, duplicate keys, keys that are not plain words, tags of other types.
+// parse returns the root nodes of a file's documents. It refuses what the language never allows: aliases and anchors,
+// nulls, duplicate keys, keys that are not plain words, and tags of other types.
 func parse(f File) ([]*yaml.Node, Errors) {
 	fail := func(line, column int, err error) Errors {
 		return Errors{{Source: Source{File: f.Path, Line: line, Column: column}, Message: err.Error()}}
@@ -48,7 +48,7 @@ func parse(f File) ([]*yaml.Node, Errors) {
 	}
 }
 
-// isEmpty is a document that holds comments at most: yaml.v3 makes it a null with no text.
+// isEmpty reports whether a document has only comments: yaml.v3 makes it a null without text.
 func isEmpty(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == ""
 }
@@ -63,14 +63,14 @@ func unwrapPath(err error) error {
 
 var (
 	yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-	// grammarError is an error of yaml.v3's parser, which counts lines from 0 and leaves out line 0; its scanner's
-	// errors count from 1.
+	// grammarError matches errors of yaml.v3's parser, which counts lines from 0 and leaves out line 0; its scanner
+	// counts from 1.
 	grammarError = regexp.MustCompile(`^(?:did not find expected (?:<|node content|'-' indicator|key|',' or )|found (?:undefined|duplicate|incompatible) )`)
-	// aliasError is the one that has no line at all.
+	// aliasError matches the only error without a line.
 	aliasError = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
-// yamlPosition takes the line number out of a parser error. yaml.v3 gives it only as text; the text is kept.
+// yamlPosition returns the line number and the rest of a parser error. yaml.v3 has the number only in the text.
 func yamlPosition(text []byte, err error) (line int, msg string) {
 	m := yamlLine.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -92,7 +92,7 @@ func yamlPosition(text []byte, err error) (line int, msg string) {
 	return line, msg
 }
 
-// startsNoToken is what yaml.v3's scanner says of a tab, among others, which an editor shows like the spaces before it.
+// startsNoToken is the error of yaml.v3's scanner for a tab, among others. An editor shows a tab like spaces.
 const startsNoToken = "found character that cannot start any token"
 
 func tabIndents(text []byte, line int) bool {
@@ -111,8 +111,8 @@ func (w *walker) errorf(n *yaml.Node, format string, args ...any) {
 	w.errs = append(w.errs, &Error{Source: at(w.file, n), Message: fmt.Sprintf(format, args...)})
 }
 
-// walk reports whether n is fit to be read on. What is not has been reported, and is taken out of its parent, so that
-// the rest can be read and all errors be told at once.
+// walk reports whether n can be decoded. If not, it has reported the error, and the caller removes n, so that the
+// rest can be decoded and all errors are reported at once.
 func (w *walker) walk(n *yaml.Node, depth int) bool {
 	if depth > maxDepth {
 		w.errorf(n, "nested deeper than %d levels", maxDepth)

@@ -11,11 +11,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// pageWidth is how long a line may get, in characters, before a list or a mapping is spread over several.
+// pageWidth is the longest line, in characters, before a list or a mapping is written on several lines.
 const pageWidth = 110
 
-// YAML is the page as somebody would write it by hand: a blank line between the sections, a list on one line where it
-// fits, and a mapping too if it has nothing but words in it.
+// YAML returns the document as a user would write it: a blank line between the sections, a list on one line if it
+// fits, and a mapping too if it contains only words.
 func (p *Document) YAML() ([]byte, error) {
 	var out bytes.Buffer
 	doc := p.document()
@@ -46,10 +46,10 @@ func (p *Document) adopts(doc *yaml.Node) bool {
 	return links != nil && slices.ContainsFunc(links.Content, func(n *yaml.Node) bool { return ValueOf(n, "adopt") != nil })
 }
 
-// oldFlags are words that readers of YAML 1.1 take for true or false.
+// oldFlags are words that YAML 1.1 reads as true or false.
 var oldFlags = []string{"y", "n", "yes", "no", "on", "off"}
 
-// quote gives the words that need quotes the usual ones.
+// quote adds quotes to the words that need them.
 func quote(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && (slices.Contains(oldFlags, strings.ToLower(n.Value)) ||
 		strings.HasPrefix(oneLine(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{n}}), "['")) {
@@ -60,8 +60,8 @@ func quote(n *yaml.Node) {
 	}
 }
 
-// arrange chooses between one line, which would begin at the column start, and several, which begin at indent. The first
-// levels of a section are its entries, which have lines of their own however short they are.
+// arrange chooses between one line, which would begin at the column start, and several, which begin at indent. The
+// first levels of a section are its entries, which always have lines of their own.
 func arrange(n *yaml.Node, start, indent, levels int) {
 	if n.Kind == yaml.ScalarNode {
 		return
@@ -80,8 +80,8 @@ func arrange(n *yaml.Node, start, indent, levels int) {
 	}
 }
 
-// isSimple tells whether a tree can be read at a glance: a mapping of words, a list of words, or one such mapping in a
-// list.
+// isSimple reports whether a tree is short enough to read on one line: a mapping of words, a list of words, or a list
+// with one such mapping.
 func isSimple(n *yaml.Node) bool {
 	return !slices.ContainsFunc(n.Content, func(child *yaml.Node) bool {
 		return child.Kind != yaml.ScalarNode &&
@@ -89,7 +89,7 @@ func isSimple(n *yaml.Node) bool {
 	})
 }
 
-// oneLine is a tree on one line.
+// oneLine returns a tree on one line.
 func oneLine(n *yaml.Node) string {
 	flow := *n
 	flow.Style = yaml.FlowStyle
@@ -100,7 +100,7 @@ func oneLine(n *yaml.Node) string {
 	return strings.TrimSpace(string(text))
 }
 
-// JSON is the page without its remarks, and is YAML too.
+// JSON returns the document without remarks. The result is valid YAML, too.
 func (p *Document) JSON() ([]byte, error) {
 	var out bytes.Buffer
 	if err := writeJSON(&out, p.document()); err != nil {
@@ -110,7 +110,7 @@ func (p *Document) JSON() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// writeJSON keeps the order of keys, which a Go map would not.
+// writeJSON keeps the order of keys, which a Go map would lose.
 func writeJSON(out *bytes.Buffer, n *yaml.Node) error {
 	if n.Kind == yaml.ScalarNode && n.Tag != "!!str" {
 		if number, err := strconv.ParseUint(n.Value, 0, 64); err == nil {
@@ -146,7 +146,7 @@ func writeJSON(out *bytes.Buffer, n *yaml.Node) error {
 	return nil
 }
 
-// Remarks are the lines that YAML has in comments, each with the place that it is about.
+// Remarks returns the comments of YAML, each with the namespace or link that it is about.
 func (p *Document) Remarks() (lines []string) {
 	for name, section := range map[string]string{"namespaces": "", "links": "links/"} {
 		entries := ValueOf(p.document(), name)

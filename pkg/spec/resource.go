@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ID names a resource as an operator would say it: blue/link/vx10. It is comparable and never holds an ifindex.
+// ID is the printed name of a resource: blue/link/vx10. It is comparable and never contains an interface index.
 type ID struct{ NS, Kind, Key string }
 
 func (id ID) String() string { return id.NS + "/" + id.Kind + "/" + id.Key }
@@ -17,21 +17,21 @@ func (id ID) Compare(other ID) int {
 	return cmp.Or(strings.Compare(id.NS, other.NS), strings.Compare(id.Kind, other.Kind), strings.Compare(id.Key, other.Key))
 }
 
-// MarshalText writes the ID in its printed form.
+// MarshalText returns the ID in its printed form.
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
-// LinkID is the ID of the link called name in the namespace ns. It stands here because resources of every kind
-// need links.
+// LinkID returns the ID of the link called name in the namespace ns. It is here because resources of every kind need
+// links.
 func LinkID(ns, name string) ID { return ID{NS: ns, Kind: "link", Key: name} }
 
-// Resource is one thing that linkd can own. The same type says what is wanted and what is found.
+// Resource is one thing that linkd can own. Desired and observed resources have the same type.
 type Resource interface {
 	ID() ID
-	// Needs are the resources without which this one cannot be there. One that no file declares has to be found.
+	// Needs returns the resources without which this one cannot exist. One that no file declares must exist.
 	Needs() []ID
-	// Origin is where the resource was declared; it is zero for one that was found.
+	// Origin returns where the resource was declared; zero for an observed one.
 	Origin() Source
-	// Relations are all that the resource has to do with others beside that.
+	// Relations returns all other relations of the resource.
 	Relations() Relations
 }
 

@@ -12,8 +12,8 @@ import (
 // Host is the name of the namespace in which linkd itself runs.
 const Host = "host"
 
-// Selector says which network namespace: one of a few schemes and what it needs to know. User is whose processes the
-// scheme process finds, by name or ID; root's where it is empty.
+// Selector says how to find a network namespace: by a scheme and its value. For the scheme process, User is the name
+// or ID of the user who owns the process; "" is root.
 type Selector struct{ Scheme, Value, User string }
 
 func (s Selector) String() string {
@@ -23,7 +23,7 @@ func (s Selector) String() string {
 	return s.text()
 }
 
-// text is the selector as ParseSelector reads it, without the user.
+// text returns the selector in the form that ParseSelector reads, without the user.
 func (s Selector) text() string {
 	if s.Scheme == Host {
 		return Host
@@ -31,7 +31,7 @@ func (s Selector) text() string {
 	return s.Scheme + ":" + s.Value
 }
 
-// Notation are the selector's parts, for SelectorOf to put together again.
+// Notation returns the selector's parts, for SelectorOf.
 func (s Selector) Notation() []string {
 	if s.User == "" {
 		return []string{s.Scheme, s.Value}
@@ -39,7 +39,7 @@ func (s Selector) Notation() []string {
 	return []string{s.Scheme, s.Value, s.User}
 }
 
-// SelectorOf is the selector that has these Words; ok is false where no selector has.
+// SelectorOf returns the selector with these parts; ok is false for an invalid number of parts.
 func SelectorOf(words []string) (s Selector, ok bool) {
 	switch len(words) {
 	case 2:
@@ -61,10 +61,10 @@ func (s Selector) Engine() string {
 	return ""
 }
 
-// ByPID tells whether the namespace is that of a process, and so comes and goes with it.
+// ByPID reports whether the namespace is that of a process, and so ends with it.
 func (s Selector) ByPID() bool { return s.Scheme == "pid" || s.Scheme == "process" }
 
-// schemes are the ways to find a namespace, with what follows the colon.
+// schemes are the schemes of selectors, with the syntax of their values.
 var schemes = []struct{ name, value, doc string }{
 	{"name", "NAME", "the file `/run/netns/NAME`, as `ip netns add NAME` makes it"},
 	{"path", "/ABS", "a file on which a network namespace is mounted"},
@@ -90,13 +90,12 @@ var labelText = regexp.MustCompile(`^[^=\s]+(=.*)?$`)
 
 var serviceName = regexp.MustCompile(`^[a-zA-Z0-9:_.\\@-]+\.service$`)
 
-// isSelector tells a selector from a plain namespace name, which cannot hold a colon.
+// isSelector reports whether a text is a selector. The name of a namespace has no colon.
 func isSelector(text string) bool { return text == Host || strings.Contains(text, ":") }
 
 // selectorText is a selector in YAML.
 type selectorText string
 
-// Syntax implements Described.
 func (selectorText) Syntax() Syntax {
 	doc := "Which network namespace:\n\n- `host`: the one that linkd itself runs in"
 	for _, s := range schemes {
@@ -109,7 +108,7 @@ func (selectorText) Syntax() Syntax {
 	}
 }
 
-// ParseSelector reads SCHEME:VALUE or host.
+// ParseSelector parses SCHEME:VALUE or host.
 func ParseSelector(text string) (Selector, error) {
 	if text == Host {
 		return Selector{Scheme: Host}, nil
@@ -135,7 +134,7 @@ func ParseSelector(text string) (Selector, error) {
 			return s, fmt.Errorf("%q is not a process ID", value)
 		}
 	case "docker", "podman":
-		// What the engines let a container be called (RestrictedNameChars in moby/daemon/names); an ID is one, too.
+		// The names that engines allow for a container (RestrictedNameChars in moby/daemon/names); an ID is one, too.
 		if label, many := s.ManyByLabel(); many {
 			if !labelText.MatchString(label) {
 				return s, fmt.Errorf("%q is not a label: write label=KEY or label=KEY=VALUE", label)
@@ -156,7 +155,7 @@ func ParseSelector(text string) (Selector, error) {
 	return s, nil
 }
 
-// PlainName is a name to declare a namespace under that the selector finds, made of what the selector says.
+// PlainName returns a name for the declaration of the namespace that the selector finds, made from the selector.
 func (s Selector) PlainName() string {
 	text := s.Value
 	if s.Scheme == "pid" {
@@ -178,10 +177,10 @@ func (s Selector) PlainName() string {
 	return name
 }
 
-// longestPlainName keeps a long command line from being a name of that length.
+// longestPlainName limits the name that is made from a long command line.
 const longestPlainName = 40
 
-// CheckReference checks what may stand for a namespace: a name, or a selector.
+// CheckReference checks a reference to a namespace: a name or a selector.
 func CheckReference(text string) error {
 	if isSelector(text) {
 		_, err := ParseSelector(text)

@@ -5,9 +5,8 @@ import (
 	"slices"
 )
 
-// Set holds the wanted resources by ID. Every question but that for All costs the same however many resources there are.
-//
-// One goroutine fills a set. After All, any number may ask for Get, Len, All and In, until somebody adds to it.
+// Set holds the desired resources by ID. All methods except All take the same time for any number of resources.
+// One goroutine fills a set. After All, any number of goroutines may call Get, Len, All and In, until the next Add.
 type Set struct {
 	byID   map[ID]Resource
 	places map[place]*group
@@ -19,21 +18,21 @@ type place struct{ ns, kind string }
 
 // group are the resources of a place.
 type group struct {
-	// list has them in the order of their keys if sorted is set, and else in the order in which they came.
+	// list is in the order of the keys if sorted is set, and else in the order of Add.
 	list   []keyed
 	sorted bool
-	// resources are those of the list, and index is what IndexOf made of them; each is nil until somebody asks.
+	// resources are those of the list, and index is the result of IndexOf; each is nil until it is needed.
 	resources []Resource
 	index     any
 }
 
-// keyed keeps the key of a resource: the resource itself has to compose it anew for every question.
+// keyed caches the key of a resource, because ID composes it for every call.
 type keyed struct {
 	key      string
 	resource Resource
 }
 
-// Add puts r into the set, unless its ID is there already: then it returns the holder.
+// Add adds r to the set, unless its ID is taken: then it returns the holder.
 func (s *Set) Add(r Resource) (holder Resource) {
 	id := r.ID()
 	if have, taken := s.byID[id]; taken {
@@ -56,7 +55,7 @@ func (s *Set) Add(r Resource) (holder Resource) {
 	return nil
 }
 
-// Get is the resource with that ID, or nil.
+// Get returns the resource with that ID, or nil.
 func (s *Set) Get(id ID) Resource {
 	if s == nil {
 		return nil
@@ -64,7 +63,7 @@ func (s *Set) Get(id ID) Resource {
 	return s.byID[id]
 }
 
-// Len is the number of resources in the set.
+// Len returns the number of resources in the set.
 func (s *Set) Len() int {
 	if s == nil {
 		return 0
@@ -72,7 +71,7 @@ func (s *Set) Len() int {
 	return len(s.byID)
 }
 
-// All are the resources in ID order. The slice belongs to the set.
+// All returns the resources in ID order. The slice belongs to the set.
 func (s *Set) All() []Resource {
 	if s == nil {
 		return nil
@@ -97,7 +96,7 @@ func (s *Set) All() []Resource {
 	return s.all
 }
 
-// In are the resources of a kind in a namespace, in ID order. The slice belongs to the set.
+// In returns the resources of a kind in a namespace, in ID order. The slice belongs to the set.
 func (s *Set) In(ns, kind string) []Resource {
 	if g := s.places[place{ns, kind}]; g != nil {
 		return g.inOrder()
@@ -123,8 +122,9 @@ func (g *group) inOrder() []Resource {
 	return g.resources
 }
 
-// IndexOf is what build makes of the resources of a kind in a namespace, in ID order. It is made once, and again only when
-// there is another resource of that kind in that namespace. A kind has one index, so it always comes with the same build.
+// IndexOf returns the result of build for the resources of a kind in a namespace, in ID order. It caches the result
+// until a resource of that kind is added to that namespace. A kind has one index, so it must always pass the same
+// build.
 func IndexOf[T any](s *Set, ns, kind string, build func([]Resource) T) T {
 	g := s.places[place{ns, kind}]
 	if g == nil {

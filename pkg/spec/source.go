@@ -9,13 +9,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Source is a place in a file. Line and Column count from 1; 0 means that the place is the whole file.
+// Source is a position in a file. Line and Column count from 1; Line 0 is the whole file.
 type Source struct {
 	File         string
 	Line, Column int
 }
 
-// String is FILE:LINE, the form in which status and diff name a source.
+// String returns FILE:LINE, as status and diff print it.
 func (s Source) String() string {
 	if s.Line == 0 {
 		return s.File
@@ -23,16 +23,16 @@ func (s Source) String() string {
 	return fmt.Sprintf("%s:%d", s.File, s.Line)
 }
 
-// Compare orders places as a reader meets them.
+// Compare orders positions by file, line and column.
 func (s Source) Compare(other Source) int {
 	return cmp.Or(strings.Compare(s.File, other.File), cmp.Compare(s.Line, other.Line), cmp.Compare(s.Column, other.Column))
 }
 
-// Error is one thing wrong with the input.
+// Error is one error in the input.
 type Error struct {
 	Source
 	Message string
-	// Also names further files that are equally at fault (a second declaration, say).
+	// Also are other files that may be the cause, such as that of a first declaration.
 	Also []string
 }
 
@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-// Errors is everything wrong with the input, in the order in which a reader meets it.
+// Errors are all errors in the input, by position.
 type Errors []*Error
 
 func (es Errors) Error() string {
@@ -54,10 +54,10 @@ func (es Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Warnings name places in the files that are valid and probably not meant so, in the order in which a reader meets them.
+// Warnings are about positions in the files that are valid and probably not intended, by position.
 type Warnings Errors
 
-// Lines are the warnings as FILE:LINE:COLUMN: warning: MESSAGE.
+// Lines returns the warnings as FILE:LINE:COLUMN: warning: MESSAGE.
 func (ws Warnings) Lines() []string {
 	lines := make([]string, len(ws))
 	for i, w := range ws {
@@ -66,7 +66,7 @@ func (ws Warnings) Lines() []string {
 	return lines
 }
 
-// Files are the paths at fault.
+// Files returns the paths of the files that may be the cause.
 func (es Errors) Files() map[string]bool {
 	files := map[string]bool{}
 	for _, e := range es {
@@ -78,7 +78,7 @@ func (es Errors) Files() map[string]bool {
 	return files
 }
 
-// byFile are the errors that concern each file.
+// byFile returns the errors that concern each file.
 func (es Errors) byFile() map[string]Errors {
 	of := map[string]Errors{}
 	for _, e := range es {

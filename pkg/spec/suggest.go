@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// suggestions are the comparisons with known words that one reading of the files may still make for its suggestions.
-// Thousands of unknown names among thousands of known ones would otherwise take minutes, and nobody reads that many.
+// suggestions limits the comparisons with known words for one reading of the files. Thousands of unknown names among
+// thousands of known ones would otherwise take minutes.
 type suggestions struct{ left int }
 
 // mostComparisons is enough for twenty misspelt names among ten thousand.
 const mostComparisons = 200_000
 
-// didYouMean is a suggestion to append to an error, or nothing where no known word is near. A nil s has no limit.
+// didYouMean returns a suggestion to append to an error, or "" if no known word is similar. A nil s has no limit.
 func (s *suggestions) didYouMean(word string, known iter.Seq[string]) string {
 	best, distance := "", 2
 	for k := range known {
@@ -37,13 +37,13 @@ func didYouMean(word string, known []string) string {
 	return (*suggestions)(nil).didYouMean(word, slices.Values(known))
 }
 
-// editDistance counts the insertions, deletions, substitutions and swaps of neighbours between two words
-// (optimal string alignment). Where there are more than most, it returns a greater number than most.
+// editDistance counts the insertions, deletions, substitutions and swaps of neighbours between two words (optimal
+// string alignment). If there are more than most, it returns a number above most.
 func editDistance(a, b string, most int) int {
 	if max(len(a)-len(b), len(b)-len(a)) > most {
 		return most + 1
 	}
-	// The rows of the table for the last letters of a, the latest first.
+	// row, before and beforeThat are the rows of the table for the last letters of a, the latest first.
 	row, before, beforeThat := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -1,31 +1,31 @@
 package spec
 
-// Syntax says what a value may be, for the reference and the schema: any of the words, a number within the bounds, a
-// text that matches the pattern. With none of these it may be any text. It promises less than the decoder checks, never
-// more.
+// Syntax describes a value for the reference and the schema: one of the words, a number within the bounds, or a text
+// that matches the pattern. Without these any text is valid. It accepts everything that the decoder accepts, and
+// maybe more.
 type Syntax struct {
-	// Name is what such a value is called: "MAC address". Types that share a name are written in the same way.
+	// Name is the name of such a value: "MAC address". Types with the same name have the same syntax.
 	Name string
-	// Doc says how it is written, in Markdown; it may be left out where the words say all.
+	// Doc describes the syntax in Markdown; it may be empty if the words are enough.
 	Doc   string
 	Words []string
-	// Pattern is a regular expression of the whole text. It has to mean the same in RE2 and ECMA 262.
+	// Pattern is a regular expression for the whole text. It must mean the same in RE2 and ECMA 262.
 	Pattern string
-	// Min and Max bound a whole number. It cannot be one where both are 0.
+	// Min and Max limit a whole number. If both are 0, the value cannot be a number.
 	Min, Max int64
-	// List allows a list of such values as well.
+	// List: a list of such values is valid, too.
 	List bool
 }
 
-// Number tells whether the value can be a whole number.
+// Number reports whether the value can be a whole number.
 func (s Syntax) Number() bool { return s.Min != 0 || s.Max != 0 }
 
-// Described is a type that says how its values are written: what reads itself (NodeDecoder, WordDecoder) has to, except
-// for a struct that is read as a mapping only. A struct whose fields are keys and that is Described takes either form.
+// Described is a type that describes its syntax. A type that decodes itself (NodeDecoder, WordDecoder) must implement
+// it, unless it is a struct that is always a mapping. A struct with keys that is also Described has both forms.
 type Described interface{ Syntax() Syntax }
 
-// IPPattern and CIDRPattern match what looks like an IP address, the latter with or without a length: they tell one
-// from a word, not a right one from a wrong one.
+// IPPattern and CIDRPattern match what looks like an IP address, the latter with or without a prefix length. They
+// distinguish an address from a word, not a valid address from an invalid one.
 const (
 	IPPattern   = "([0-9]{1,3}([.][0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)"
 	CIDRPattern = IPPattern + "(/[0-9]{1,3})?"

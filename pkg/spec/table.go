@@ -19,7 +19,6 @@ import (
 // Table is the number of a routing table. In YAML it may be a name, which is looked up when the file is read.
 type Table uint32
 
-// Syntax implements Described.
 func (Table) Syntax() Syntax {
 	return Syntax{
 		Name: "routing table",
@@ -29,8 +28,8 @@ func (Table) Syntax() Syntax {
 	}
 }
 
-// DecodeNode implements NodeDecoder. A name stands for a number that is somebody's choice and known nowhere else, so
-// one that this machine does not know is an error.
+// DecodeNode decodes a number or a name. A name that this machine does not know is an error, because its number is
+// known nowhere else.
 func (t *Table) DecodeNode(c *Context, n *yaml.Node) error {
 	var text string
 	if !c.Decode(n, &text) {
@@ -54,7 +53,7 @@ func (t *Table) DecodeNode(c *Context, n *yaml.Node) error {
 	return nil
 }
 
-// EncodeNode implements NodeEncoder: a number is known everywhere, and so are these names.
+// EncodeNode returns a number, or one of the names that every machine knows.
 func (t Table) EncodeNode() *yaml.Node {
 	switch t {
 	case unix.RT_TABLE_MAIN:
@@ -67,12 +66,12 @@ func (t Table) EncodeNode() *yaml.Node {
 	return Number(uint64(t))
 }
 
-// tableDirs are where ip-route(8) has names for numbers. Since iproute2 6.5 the distribution's own are in the first, and
-// a file in the second stands in the place of one of the same name.
+// tableDirs are the directories in which ip-route(8) has names for numbers. Since iproute2 6.5 the distribution's
+// names are in the first; a file in the second replaces a file of the same name in the first.
 var tableDirs = []string{"/usr/share/iproute2", "/etc/iproute2"}
 
-// tableNames reads the names of tables: those that every system has, then rt_tables, then rt_tables.d/*.conf in the
-// order of their names. What is read later counts, as in rtnl_rttable_init of iproute2's lib/rt_names.c.
+// tableNames reads the names of tables: the built-in names, then rt_tables, then rt_tables.d/*.conf in name order.
+// Later names replace earlier ones, as in rtnl_rttable_init of iproute2's lib/rt_names.c.
 func tableNames() (map[string]Table, error) {
 	names := map[string]Table{"default": unix.RT_TABLE_DEFAULT, "main": unix.RT_TABLE_MAIN, "local": unix.RT_TABLE_LOCAL}
 	files := map[string]string{}
@@ -92,7 +91,7 @@ func tableNames() (map[string]Table, error) {
 	return names, nil
 }
 
-// readTables reads lines of a number and a name. Whatever else a line says is ip's to complain about.
+// readTables reads lines of a number and a name. It ignores other lines.
 func readTables(path string, names map[string]Table) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -10,29 +10,29 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// A namespace whose selector is one of labels is a template: it, and every link that refers to it, stands for as many
-// as there are containers with the label.
+// A namespace whose selector has labels is a template. The template, and every link that refers to it, stands for
+// each container with the label.
 
 // Instance is a container that a template stands for.
 type Instance struct {
 	Name, ID string
 	Labels   map[string]string
-	// Unsaid are labels of which it is not known yet whether there are such.
+	// Unsaid are labels that the container may have; the engine has not said yet.
 	Unsaid []string
-	// Selector means that container and no other.
+	// Selector finds this container and no other.
 	Selector Selector
-	// SharesWith is the container with the same label in whose network namespace this one is; "" where it has its own.
+	// SharesWith is the container with the same label whose network namespace this one uses; "" if it has its own.
 	SharesWith string
 }
 
-// Template is a namespace that stands for many.
+// Template is a namespace that stands for many containers.
 type Template struct {
 	Name     string
 	Selector Selector
 	Source   Source
 }
 
-// Misfit is a container that does not make what its template asks for, and why.
+// Misfit is a container with which its template is not valid, and the errors.
 type Misfit struct {
 	Template, Container string
 	Errors              Errors
@@ -42,10 +42,10 @@ func (m Misfit) String() string {
 	return fmt.Sprintf("container %s does not fit the template %s: %v", m.Container, m.Template, m.Errors)
 }
 
-// labelPrefix begins the value of a selector of labels: label=KEY or label=KEY=VALUE.
+// labelPrefix begins the value of a selector by label: label=KEY or label=KEY=VALUE.
 const labelPrefix = "label="
 
-// ManyByLabel tells whether the selector means every container with a label, and what label.
+// ManyByLabel reports whether the selector finds every container with a label, and returns the label.
 func (s Selector) ManyByLabel() (label string, many bool) {
 	if s.Scheme != "docker" && s.Scheme != "podman" {
 		return "", false
@@ -59,8 +59,8 @@ type expansion struct {
 	instance Instance
 }
 
-// expand makes the documents with the containers in place of the templates. Blanks are the places of
-// which nothing is known before there is a container: what it is called, say.
+// expand returns the documents with the containers in place of the templates. Blanks are the positions with
+// placeholders, whose values are not known before there is a container.
 func expand(sections []section, templates []Template, expansions []expansion) (full []section, blanks map[Source]bool) {
 	full, blanks = slices.Clone(sections), map[Source]bool{}
 	if len(templates) == 0 {
@@ -80,7 +80,7 @@ func expand(sections []section, templates []Template, expansions []expansion) (f
 	return full, blanks
 }
 
-// populator knows the templates by their names, as numbers, and the expansions by their templates.
+// expander knows the templates by their names, as numbers, and the expansions by their templates.
 type expander struct {
 	templates  []Template
 	named      map[string][]int
@@ -91,15 +91,15 @@ type expander struct {
 // entryNode is an entry of a mapping.
 type entryNode struct{ key, value *yaml.Node }
 
-// replace is a mapping in which each entry that is a template's stands once for each of its expansions. Names are the
-// namespaces that an entry is about.
+// replace returns a mapping in which each entry of a template is repeated for each of its expansions. names returns
+// the namespaces that an entry refers to.
 func (p *expander) replace(file string, mapping *yaml.Node, names func(entryNode) []string) *yaml.Node {
 	if mapping == nil {
 		return nil
 	}
 	out := *mapping
 	out.Content = make([]*yaml.Node, 0, len(mapping.Content))
-	// One entry can be of several templates: these take it in their order.
+	// An entry can refer to several templates. They are expanded in order.
 	var expand func(e entryNode, from int)
 	expand = func(e entryNode, from int) {
 		next := len(p.templates)
@@ -124,13 +124,13 @@ func (p *expander) replace(file string, mapping *yaml.Node, names func(entryNode
 	return &out
 }
 
-// fill is a template's entry as that of a expansion.
+// fill returns a template's entry for one expansion.
 func (p *expander) fill(file string, e entryNode, r expansion) entryNode {
 	f := fill{expansion: r, file: file, blanks: p.blanks}
 	title := *e.key
 	if title.Value = r.instance.Name; e.key.Value != r.template.Name || ValueOf(e.value, "kind") != nil {
 		if title.Value = f.scalar(e.key.Value); title.Value == e.key.Value {
-			// Every cable has an ID of its own.
+			// Each link needs an ID of its own.
 			title.Value += "." + r.instance.Name
 		}
 	}
@@ -148,17 +148,17 @@ func references(n *yaml.Node, names []string) []string {
 	return names
 }
 
-// fill puts what a container is in place of what its template says of it.
+// fill replaces placeholders by the values of a container.
 type fill struct {
 	expansion
 	file   string
 	blanks map[Source]bool
 }
 
-// Placeholder is {name}, {id} or {label:KEY}.
+// Placeholder matches {name}, {id} or {label:KEY}.
 var Placeholder = regexp.MustCompile(`\{(name|id|label:[^{}]+)\}`)
 
-// shortID is how much of an ID engines print, and enough to tell containers apart.
+// shortID is the length of the IDs that engines print, enough to distinguish containers.
 const shortID = 12
 
 func (f fill) scalar(text string) string {
@@ -171,7 +171,7 @@ func (f fill) scalar(text string) string {
 		}
 		key := strings.TrimPrefix(word, "label:")
 		if slices.Contains(f.instance.Unsaid, key) {
-			// No name and no address has that in it, so nothing is made of a guess.
+			// This text is invalid in every name and address, so that linkd does not act on a guess.
 			return "/\x00"
 		}
 		return f.instance.Labels[key]
@@ -193,14 +193,14 @@ func (f fill) copy(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.ScalarNode && Placeholder.MatchString(n.Value) {
 		f.blanks[at(f.file, n)] = true
 		if out.Value = f.scalar(n.Value); Placeholder.FindString(n.Value) == n.Value {
-			// It stands alone, so it may be a number.
+			// The placeholder is the whole value, so the value may be a number.
 			out.Style = 0
 		}
 	}
 	return &out
 }
 
-// templates are the namespaces of the documents that stand for many.
+// templates returns the namespaces of the documents that are templates.
 func templates(sections []section) (found []Template) {
 	for _, s := range sections {
 		if s.namespaces == nil {
@@ -221,18 +221,19 @@ func templates(sections []section) (found []Template) {
 	return found
 }
 
-// sample stands for a container that may come, so that a template can be checked before one does.
+// sample returns an example container, so that a template can be checked before there is one.
 func sample(t Template) expansion {
 	return expansion{t, Instance{Name: t.Name, ID: strings.Repeat("0", shortID), Selector: Selector{Scheme: t.Selector.Scheme, Value: t.Name}}}
 }
 
-// Outdated is an error of Language.Instances: an engine does not answer, and the containers are those that it named last.
+// Outdated is an error of Language.Instances: an engine does not answer, and the containers are those of its last
+// answer.
 type Outdated struct{ Err error }
 
 func (o *Outdated) Error() string { return o.Err.Error() }
 func (o *Outdated) Unwrap() error { return o.Err }
 
-// expansions are who the templates stand for now.
+// expansions returns the containers that the templates stand for now.
 func (lang Language) expansions(templates []Template, d *Desired) (all []expansion) {
 	if lang.Instances == nil {
 		return nil
@@ -257,15 +258,15 @@ func (lang Language) expansions(templates []Template, d *Desired) (all []expansi
 	return all
 }
 
-// fit finds the expansions of which the templates make what can be, and compiles with these. One that does not fit is no
-// fault of the files'.
+// fit finds the expansions with which the templates are valid, and compiles with these. A container that does not fit
+// is no error in the files.
 func (lang Language) fit(sections []section, templates []Template, all []expansion) (fitting *compiler, misfits []Misfit) {
 	with := func(p []expansion) *compiler {
 		full, _ := expand(sections, templates, p)
 		return lang.compile(full)
 	}
 	var in []expansion
-	// Halves of halves, in their order: of a hundred expansions one that does not fit is found by a dozen trials.
+	// It tries halves recursively: about twelve attempts find one misfit among a hundred containers.
 	var admit func(p []expansion)
 	admit = func(p []expansion) {
 		if len(p) == 0 {
@@ -289,7 +290,7 @@ func (lang Language) fit(sections []section, templates []Template, all []expansi
 	return fitting, misfits
 }
 
-// nameTemplates notes which namespaces are those of containers in the place of a template.
+// nameTemplates records which namespaces are those of containers of a template.
 func (d *Desired) nameTemplates(expansions []expansion) {
 	for _, e := range expansions {
 		if ns, declared := d.Namespaces[e.instance.Name]; declared && ns.Selector == e.instance.Selector {

@@ -14,25 +14,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Untrusted says why a file is not read: somebody else than root decides what is in it, and what is in it is done as root.
+// Untrusted says why a file is not read: other users than root can change it, and linkd acts on it as root.
 type Untrusted struct {
 	// Subject is the file or directory that others can change: a path, or "it".
 	Subject string
-	// Reason is how they can, and what to do about it.
+	// Reason is how they can change it, and what to do about it.
 	Reason string
 }
 
 func (e *Untrusted) Error() string { return e.Subject + " " + e.Reason }
 
-// opener opens a file or directory to be read.
+// opener opens a file or directory for reading.
 type opener func(name string) (*os.File, error)
 
-// openTrusted opens a file or directory that only root, or the user that linkd runs as, can have written or put there:
-// itself and each directory on the way to it, through all symbolic links, belongs to them, and nobody else may write it.
-// That is what sshd asks of a user's keys (StrictModes in sshd_config(5)) and sudo of its rules.
-//
-// Each step is opened from the one before, which others cannot change any more, and looked at when it is open; and what
-// is read is what was looked at.
+// openTrusted opens a file or directory that only root, or the user that linkd runs as, can have written or put
+// there: the file and each directory on the path, through all symbolic links, belongs to one of them, and nobody else
+// may write it. sshd requires the same of a user's keys (StrictModes in sshd_config(5)), and sudo of its rules.
+// It opens each step from the one before, which others cannot change any more, and checks it after opening. It reads
+// what it checked.
 func openTrusted(name string) (*os.File, error) {
 	if isUnnamedPipe(name) {
 		return os.Open(name)
@@ -59,7 +58,7 @@ func openTrusted(name string) (*os.File, error) {
 	return w.read()
 }
 
-// CheckTrusted tells, with an Untrusted, whether others than root can write a directory, or put another in its place.
+// CheckTrusted returns an Untrusted if other users than root can write a directory or replace it.
 func CheckTrusted(dir string) error {
 	f, err := openTrusted(dir)
 	if err != nil {
@@ -68,19 +67,19 @@ func CheckTrusted(dir string) error {
 	return f.Close()
 }
 
-// walk is on its way to a file.
+// walk is a walk along a path.
 type walk struct {
-	name  string   // what was asked for
-	at    string   // where it is, without any symbolic links
+	name  string   // the requested path
+	at    string   // the present path, without symbolic links
 	left  []string // the names to come
-	links int      // how many symbolic links it went through
-	fd    int      // what it has come to, opened with O_PATH: to look at, and to go on from
+	links int      // the number of symbolic links so far
+	fd    int      // the present file, opened with O_PATH: to check, and to continue from
 	stat  unix.Stat_t
 	// consequence says what others can do by changing the path.
 	consequence string
 }
 
-// mostLinks is what the kernel follows, too (path_resolution(7)).
+// mostLinks is the number of symbolic links that the kernel follows, too (path_resolution(7)).
 const mostLinks = 40
 
 func (w *walk) start() (err error) {
@@ -89,7 +88,7 @@ func (w *walk) start() (err error) {
 	return err
 }
 
-// open opens a name below dir to look at it.
+// open opens a name below dir with O_PATH.
 func (w *walk) open(dir int, name string) (fd int, stat unix.Stat_t, err error) {
 	if fd, err = unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err != nil {
 		return -1, stat, &os.PathError{Op: "open", Path: w.name, Err: err}
@@ -101,7 +100,7 @@ func (w *walk) open(dir int, name string) (fd int, stat unix.Stat_t, err error) 
 	return fd, stat, nil
 }
 
-// step goes on by one name, from what has to be a directory that others cannot change.
+// step continues by one name, from a directory that others must not be able to change.
 func (w *walk) step() error {
 	name := w.left[0]
 	w.left = w.left[1:]
@@ -124,7 +123,7 @@ func (w *walk) step() error {
 	return nil
 }
 
-// follow goes on by what a symbolic link says, in the directory in which it is.
+// follow continues at the target of a symbolic link, in the directory of the link.
 func (w *walk) follow(link int, at string, owner uint32) error {
 	if w.links++; w.links > mostLinks {
 		return &os.PathError{Op: "open", Path: w.name, Err: unix.ELOOP}
@@ -145,14 +144,14 @@ func (w *walk) follow(link int, at string, owner uint32) error {
 	return w.start()
 }
 
-// check looks at who may change what is open: onTheWay, a directory in which something is to be found.
+// check checks who may change the open file. onTheWay: it is a directory on the path.
 func (w *walk) check(onTheWay bool) error {
 	if err := w.checkOwner(onTheWay); err != nil {
 		return err
 	}
 	const sticky, others = unix.S_ISVTX, unix.S_IWGRP | unix.S_IWOTH
-	// Nobody can remove or rename what is another's in a directory with the sticky bit (unlink(2)), and what is found there
-	// has to be root's, too. But a directory of which all files are read must get none of others.
+	// In a directory with the sticky bit nobody can remove or rename a file of another user (unlink(2)), and the file
+	// itself must belong to root, too. But a directory whose files are all read must not get files of other users.
 	safe := onTheWay && w.stat.Mode&sticky != 0
 	if w.stat.Mode&others == 0 || safe || w.readOnly() {
 		return nil
@@ -160,8 +159,8 @@ func (w *walk) check(onTheWay bool) error {
 	return w.refuse(w.at, "can be written by others than its owner", "chmod go-w")
 }
 
-// checkOwner looks at who may change the mode of what is open. OnTheWay, the owner may also be somebody beyond the user
-// namespace that linkd is root of, most likely the machine's root.
+// checkOwner checks who may change the mode of the open file. The owner of a directory on the path may also be a user
+// outside the user namespace of linkd, most likely the machine's root.
 func (w *walk) checkOwner(onTheWay bool) error {
 	uid := w.stat.Uid
 	if trusted(uid) || onTheWay && IsNobodyKnown(uid) {
@@ -169,7 +168,7 @@ func (w *walk) checkOwner(onTheWay bool) error {
 	}
 	remedy := "chown root:"
 	if onTheWay {
-		// It may be somebody's home.
+		// It may be a home directory.
 		remedy = "keep the file in a directory of root's, or " + remedy
 	}
 	return w.refuse(w.at, "belongs to "+userName(uid), remedy)
@@ -185,15 +184,15 @@ func (w *walk) refuse(at, why, remedy string) error {
 	return &Untrusted{subject, fmt.Sprintf("%s, %s: %s %s", why, w.consequence, remedy, at)}
 }
 
-// readOnly tells whether the file system is mounted so that nothing can be written: Kubernetes mounts the directory of a
-// ConfigMap with mode 0777, and read-only.
+// readOnly reports whether the file system is mounted read-only: Kubernetes mounts the directory of a ConfigMap with
+// mode 0777, and read-only.
 func (w *walk) readOnly() bool {
 	var st unix.Statfs_t
 	return unix.Fstatfs(w.fd, &st) == nil && st.Flags&unix.ST_RDONLY != 0
 }
 
-// read opens the very thing that was looked at. Not a pipe or a device, for which the daemon would wait; nor, without
-// waiting for it either, what another process has a lease on (fcntl(2)).
+// read opens the checked file for reading. It refuses a pipe or a device, for which the daemon would wait, and does
+// not wait for a file on which another process has a lease (fcntl(2)).
 func (w *walk) read() (*os.File, error) {
 	if kind := w.stat.Mode & unix.S_IFMT; kind != unix.S_IFREG && kind != unix.S_IFDIR {
 		return nil, errNotRegular
@@ -208,8 +207,8 @@ func (w *walk) read() (*os.File, error) {
 	return os.NewFile(uintptr(fd), w.name), nil
 }
 
-// isUnnamedPipe tells what only the processes hold that were given it, as `linkd apply --config <(render)` does: it is in no
-// directory, and opening it waits for nobody.
+// isUnnamedPipe reports whether a file is a pipe that only the processes have to which it was passed, as in `linkd
+// apply --config <(render)`: it is in no directory, and opening it does not block.
 func isUnnamedPipe(name string) bool {
 	var at unix.Stat_t
 	var on unix.Statfs_t
@@ -217,15 +216,15 @@ func isUnnamedPipe(name string) bool {
 		unix.Statfs(name, &on) == nil && on.Type == unix.PIPEFS_MAGIC
 }
 
-// overflowUID is who a file belongs to whose owner has no ID in a user namespace (user_namespaces(7)).
+// overflowUID is the owner of a file whose owner has no ID in a user namespace (user_namespaces(7)).
 const overflowUID = 65534
 
-// IsNobodyKnown tells whether a user ID stands for all users whom linkd's own user namespace has no ID for, and so for no
-// user in particular.
+// IsNobodyKnown reports whether a user ID stands for all users without an ID in linkd's own user namespace, and so
+// for no particular user.
 func IsNobodyKnown(uid uint32) bool { return uid == overflowUID && hasUnmappedUsers() }
 
-// hasUnmappedUsers tells whether there are users whom linkd's own user namespace has no ID for, so that overflowUID is not one
-// of its own.
+// hasUnmappedUsers reports whether there are users without an ID in linkd's own user namespace, so that overflowUID
+// is none of its own.
 var hasUnmappedUsers = sync.OnceValue(func() bool {
 	f, err := os.Open("/proc/self/uid_map")
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenTrustedPath opens what is at an absolute path, to look at only (O_PATH), and refuses a path on which users other
-// than root, or the user that linkd runs as, can put another thing in its place: by writing a directory, or by owning a
-// directory or symbolic link. The error is then an Untrusted. What is at the path may be anything.
-//
-// In /proc, a process may end and another user's get its number. OpenTrustedPath follows /proc/PID/ns/TYPE as the last
-// step of the path, reports it by ofProcess, and leaves it to the caller to check whose namespace that is.
+// OpenTrustedPath opens the file at an absolute path with O_PATH, and refuses, with an Untrusted, a path at which
+// other users than root, or than the user that linkd runs as, can replace the file: by writing a directory, or by
+// owning a directory or symbolic link. The file may be of any type.
+// In /proc, another user's process may get the number of a process that ended. OpenTrustedPath follows
+// /proc/PID/ns/TYPE as the last step of the path and reports that by ofProcess. The caller must check the owner of
+// that namespace.
 func OpenTrustedPath(name string) (fd int, ofProcess bool, err error) {
 	w := walk{name: name, left: strings.Split(name, "/"), consequence: "who could put another namespace there"}
 	if err := w.start(); err != nil {
@@ -36,17 +36,17 @@ func OpenTrustedPath(name string) (fd int, ofProcess bool, err error) {
 	return w.fd, ofProcess, nil
 }
 
-// inProc tells whether the walk has come into a procfs.
+// inProc reports whether the walk is in a procfs.
 func (w *walk) inProc() bool {
 	var fs unix.Statfs_t
 	return unix.Fstatfs(w.fd, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC
 }
 
-// jumps are the links below /proc/PID that lead to a process's files, wherever the text of the link would lead.
+// jumps are the links below /proc/PID that lead to a process's files, whatever the text of the link is.
 var jumps = []string{"root", "cwd", "exe"}
 
-// stepInProc is step in a procfs, where who owns a directory says nothing of who can change it. The last step to a
-// namespace is the whole walk's, and then arrived is true.
+// stepInProc is step in a procfs, where the owner of a directory does not say who can change it. The step to a
+// namespace is the last one; then arrived is true.
 func (w *walk) stepInProc() (arrived bool, err error) {
 	name := w.left[0]
 	above := path.Base(w.at)
@@ -68,7 +68,7 @@ func (w *walk) stepInProc() (arrived bool, err error) {
 	}
 	w.left = w.left[1:]
 	fd, stat, err := w.open(w.fd, name)
-	// A process that ends takes its directory with it.
+	// The directory of a process disappears when the process ends.
 	if errors.Is(err, unix.ESRCH) {
 		err = &os.PathError{Op: "open", Path: w.name, Err: unix.ENOENT}
 	}
@@ -77,7 +77,7 @@ func (w *walk) stepInProc() (arrived bool, err error) {
 	}
 	if stat.Mode&unix.S_IFMT == unix.S_IFLNK {
 		defer unix.Close(fd)
-		// /proc/self and /proc/mounts are links as everywhere, and root's.
+		// /proc/self and /proc/mounts are ordinary links that belong to root.
 		return false, w.follow(fd, path.Join(w.at, name), 0)
 	}
 	unix.Close(w.fd)

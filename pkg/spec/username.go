@@ -10,11 +10,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// UserName is a user's name, or a user ID in decimal, as User= of systemd.exec(5) takes them. The name is looked up when
-// a process is looked for, so a user who does not exist yet is no error.
+// UserName is the name of a user, or a user ID in decimal, as User= of systemd.exec(5). linkd looks the name up when
+// it looks for a process, so a user who does not exist yet is no error.
 type UserName string
 
-// Syntax implements Described.
 func (UserName) Syntax() Syntax {
 	return Syntax{
 		Name: "user",
@@ -25,13 +24,12 @@ func (UserName) Syntax() Syntax {
 	}
 }
 
-// maxUID is the highest user ID: the kernel takes the next number, -1, for none (uid_valid in linux/uidgid.h).
+// maxUID is the highest user ID: the kernel uses the next number, -1, for none (uid_valid in linux/uidgid.h).
 const maxUID = 1<<32 - 2
 
 // longestUserName is LOGIN_NAME_MAX of limits.h.
 const longestUserName = 256
 
-// DecodeNode implements NodeDecoder.
 func (u *UserName) DecodeNode(_ *Context, n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode {
 		return fmt.Errorf("expected a user, found %s", describe(n))
@@ -55,7 +53,8 @@ func checkUserName(name string) error {
 	return nil
 }
 
-// ParseUID reads a user ID. isNumber tells whether the text is one, and not a name; an error is that it is not valid.
+// ParseUID parses a user ID. isNumber reports whether the text is a number and not a name; the error says that the
+// number is not valid.
 func ParseUID(text string) (uid uint32, isNumber bool, err error) {
 	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' }) {
 		return 0, false, nil

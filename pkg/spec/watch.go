@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// settlePause is how long the files have to be left alone before they are read: an editor writes a file in steps,
-	// and a package or a playbook writes several files.
+	// settlePause is how long the files must be unchanged before they are read: an editor writes a file in steps, and
+	// a package or a playbook writes several files.
 	settlePause = 50 * time.Millisecond
-	// settleLimit is the longest that a directory in which something changes all the time is waited for.
+	// settleLimit is the longest wait for a directory that changes all the time.
 	settleLimit = time.Second
-	// pollPause is how often the files are read where the kernel has no watch left to give (fs.inotify.max_user_watches),
-	// and how soon it is noticed that a directory, or the target of a symbolic link, has been mounted or unmounted, of which
-	// inotify says nothing.
+	// pollPause is how often the files are read if the kernel has no watch left (fs.inotify.max_user_watches), and
+	// how often linkd checks whether a directory, or the target of a symbolic link, has been mounted or unmounted,
+	// for which inotify has no event.
 	pollPause = 5 * time.Second
 )
 
-// Watch reports on changed that files at the paths may have changed, until stop is called. A directory is watched
-// itself and through its parent: a watch ends with the directory that it is on, without a word, and a directory can be
-// mounted over or come back later. Where a file is a symbolic link, or is reached through one, each link and the target are
-// watched in their directories.
+// Watch reports on changed that files at the paths may have changed, until stop is called. It watches a directory
+// itself and its parent: a watch ends silently with its directory, and a directory can be mounted over or come back
+// later. If a file is a symbolic link, or is reached through one, Watch watches the directories of each link and of
+// the target.
 func Watch(paths []string) (changed <-chan struct{}, stop func(), err error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -45,7 +45,7 @@ type fileWatch struct {
 	watcher *fsnotify.Watcher
 	paths   []string
 	places  string
-	// links are the symbolic links on the way to files, and their targets, wherever they are.
+	// links are the symbolic links on the paths to files, and their targets.
 	links map[string]bool
 	// linked are the files that are reached through symbolic links.
 	linked  []string
@@ -54,15 +54,15 @@ type fileWatch struct {
 	done    chan struct{}
 }
 
-// add watches what is there; a watch that is there already stays as it is.
+// add watches what exists; existing watches stay as they are.
 func (w *fileWatch) add() {
 	w.blind = false
 	for _, path := range w.paths {
-		// The parent always exists or is as unreachable as the directory itself.
+		// The parent always exists, or is as unreachable as the directory itself.
 		if w.watcher.Add(filepath.Dir(filepath.Clean(path))) != nil {
 			w.blind = true
 		}
-		// A new directory under the same name needs a new watch, which Add alone would take for the old one.
+		// A new directory with the same name needs a new watch, which Add alone would take for the old one.
 		_ = w.watcher.Remove(path)
 		_ = w.watcher.Add(path)
 	}
@@ -70,7 +70,7 @@ func (w *fileWatch) add() {
 	w.places = w.identify()
 }
 
-// addLinks watches the directories of symbolic links and of their targets, and no others any more.
+// addLinks watches the directories of symbolic links and of their targets, and removes watches of other directories.
 func (w *fileWatch) addLinks() {
 	before := w.links
 	w.links, w.linked = map[string]bool{}, nil
@@ -85,7 +85,7 @@ func (w *fileWatch) addLinks() {
 		}
 	}
 	for dir := range dirs {
-		// A place that is missing is waited for in the nearest directory that exists.
+		// linkd waits for a missing directory in the nearest one that exists.
 		for w.watcher.Add(dir) != nil && dir != "/" {
 			w.links[dir] = true
 			dir = filepath.Dir(dir)
@@ -106,7 +106,7 @@ func (w *fileWatch) isOwn(dir string) bool {
 	})
 }
 
-// absolute is a clean path from the root. The name stays where the working directory is unknown.
+// absolute returns a clean absolute path, or the path itself if the working directory is unknown.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
@@ -126,7 +126,7 @@ func configFiles(paths []string) (files []string) {
 	return files
 }
 
-// identify tells apart the files that stand at the paths, and at the targets of symbolic links.
+// identify returns a text that changes when another file is at one of the paths, or at the target of a symbolic link.
 func (w *fileWatch) identify() string {
 	var b strings.Builder
 	for _, path := range slices.Concat(w.paths, w.linked) {
@@ -161,7 +161,7 @@ func (w *fileWatch) run() {
 			if !open {
 				return
 			}
-			// Events were lost: what is there now counts.
+			// Events were lost, so look at everything.
 			settle.Reset(settlePause)
 		case <-poll.C:
 			if w.blind || w.identify() != w.places {
@@ -178,10 +178,11 @@ func (w *fileWatch) run() {
 	}
 }
 
-// concerns tells the events that can matter: about a path itself, or about a file in it that is not debris. Who may write
-// a file matters as much as what is in it. A ConfigMap's files are links through ..data, and its swap names only that.
+// concerns reports whether an event matters: it is about a path itself, or about a configuration file in it. A change
+// of permissions matters as much as one of content. The files of a ConfigMap are links through ..data, and its update
+// only names that.
 func (w *fileWatch) concerns(e fsnotify.Event) bool {
-	// In the watched directory "." a file is called "./NAME".
+	// In the watched directory "." a file has the name "./NAME".
 	name := filepath.Clean(e.Name)
 	for _, path := range w.paths {
 		path = filepath.Clean(path)
