@@ -80,8 +80,8 @@ func (announcing) Announce(ctx context.Context, ns *observe.NS, have []*Address)
 	return errors.Join(errs...)
 }
 
-// closing is how many packet sockets are being closed at the most.
-var closing = make(chan struct{}, 32)
+// closing limits how many packet sockets are being closed, for each of them takes a thread (FAULTS 38).
+var closing = make(chan struct{}, 12)
 
 // closeSoon closes a packet socket without waiting for it: the kernel waits until no processor uses the socket any more, which takes
 // 10 ms and more (synchronize_net in packet_release, net/packet/af_packet.c).

@@ -26,7 +26,8 @@ func health(want, have *Address) reconcile.Condition {
 	case have.device&unix.IFF_UP == 0:
 		return condition(reconcile.Pending, "the address is tentative: "+want.Dev+" is down")
 	case have.device&unix.IFF_LOWER_UP == 0:
-		return condition(reconcile.Pending, "the address is tentative: "+want.Dev+" has no carrier")
+		// It may never have one: a bridge without ports, a card without a cable. Nothing that linkd does would end the wait.
+		return condition(reconcile.OK, "not usable until "+want.Dev+" has a carrier")
 	}
 	c := condition(reconcile.Pending, "the address is tentative: duplicate address detection is not over yet")
 	c.Soon = true
