@@ -67,6 +67,7 @@ var faults = map[int]string{
 	50: "a container of a template does not fit",
 	51: "an IPv6 address is tentative",
 	53: "linkd's rules come back, by a restore of others, where no file has any",
+	54: "others drop in nftables what the files accept",
 	55: "the machine boots again",
 	56: "a line of the journal is damaged",
 	57: "a namespace is deleted by its name while a process is in it",

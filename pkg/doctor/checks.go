@@ -16,6 +16,7 @@ var Checks = []Check{
 	otherManagers,
 	iptablesPrograms,
 	iptablesBackends,
+	otherNftables,
 	forwarding,
 	forwardDrop,
 	bridgeNetfilter,

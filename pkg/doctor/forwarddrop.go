@@ -15,7 +15,7 @@ import (
 )
 
 var forwardDrop = newCheck("docker-forward-drop", "what is to be forwarded is not dropped",
-	"Docker sets the policy of FORWARD to DROP when it turns forwarding on, and accepts what its own networks need. What linkd\nwires beside those is dropped, unless the files accept it. The rules are followed with the files' own in place, and by the\ninterface alone: where more of a packet decides, nothing is said.",
+	"Docker sets the policy of FORWARD to DROP when it turns forwarding on, and accepts what its own networks need. What linkd\nwires beside those is dropped, unless the files accept it. The rules are followed with the files' own in place, and by the\ninterface alone: where more of a packet decides, nothing is said. Of an interface that an entry of `forward` names, what else is\ndropped is meant to be.",
 	func(ctx context.Context, m *Machine) (lost []dropped, err error) {
 		relays, err := m.relays(ctx)
 		for ns, in := range relays {
@@ -33,7 +33,7 @@ var forwardDrop = newCheck("docker-forward-drop", "what is to be forwarded is no
 						return nil, err
 					}
 				}
-				if verdict, by := s.Verdict(r.dev, out); verdict == iptables.Dropped {
+				if verdict, by := s.Verdict(r.dev, out); verdict == iptables.Dropped && !s.Considers(r.dev) {
 					lost = append(lost, dropped{r, by})
 				}
 			}

@@ -81,7 +81,7 @@ func TestThoseBesideATarget(t *testing.T) {
 // What keeps rules from working, and is not for linkd to change, is said.
 func TestRemarks(t *testing.T) {
 	onEachBackend(t, func(l lab) {
-		const policy = "the policy of FORWARD is DROP, as Docker sets it, so only what a rule accepts is forwarded: see forward, or policies"
+		const policy = "the policy of FORWARD is DROP, so only what a rule accepts is forwarded: see forward, or policies"
 		l.sh("iptables -P FORWARD DROP; echo 1 >/proc/sys/net/ipv4/ip_forward")
 		for keys, want := range map[string]string{
 			"masquerade: [{out: eth0}]":                                  "lab/iptables/nat/LINKD-POSTROUTING ok: " + policy + "\n",

@@ -64,7 +64,10 @@ func (c *Chain) remark(have Resource) string {
 		remarks = append(remarks, "nothing is forwarded: "+strings.ReplaceAll(familyNamed(c.Family).forwarding, "/", ".")+" is 0")
 	}
 	if c.unforwarded && around.ForwardPolicy == "DROP" {
-		remarks = append(remarks, policyDrops+", so only what a rule accepts is forwarded: see forward, or policies")
+		remarks = append(remarks, policyDrops(around.Docker)+", so only what a rule accepts is forwarded: see forward, or policies")
+	}
+	if by := c.droppedByOthers(around.others); by != "" {
+		remarks = append(remarks, by)
 	}
 	for _, r := range c.leftOut(around) {
 		remarks = append(remarks, "left out, because a rule in "+c.hook()+" itself does it: "+r.text())
@@ -72,7 +75,13 @@ func (c *Chain) remark(have Resource) string {
 	return strings.Join(remarks, "; ")
 }
 
-const policyDrops = "the policy of FORWARD is DROP, as Docker sets it"
+// policyDrops says that the policy of FORWARD is DROP, and who sets it to that.
+func policyDrops(docker bool) string {
+	if docker {
+		return "the policy of FORWARD is DROP, as Docker sets it"
+	}
+	return "the policy of FORWARD is DROP"
+}
 
 // forwards tells whether the chain is for packets that go through the namespace. A user's own rules are for any.
 func (c *Chain) forwards() bool {

@@ -40,6 +40,13 @@ func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set
 	if s.view, err = (kind{s.family}).look(ctx, ns, subnets); err != nil {
 		return nil, err
 	}
+	err = ns.Do(func() (err error) {
+		s.around.others, err = s.family.others(s.wanted)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	if policy != "" {
 		s.around.ForwardPolicy = policy
 	}
@@ -119,6 +126,24 @@ func (t *table) decidedBefore(place string, c *Chain) (Rule, bool) {
 		}
 	}
 	return Rule{}, false
+}
+
+// Considers tells whether the files say of an interface what is forwarded from it or to it: what else is dropped there is
+// meant to be.
+func (s *Firewall) Considers(dev string) bool {
+	for _, c := range s.wanted {
+		if !c.LetsThrough() {
+			continue
+		}
+		for _, r := range c.Rules {
+			for i, arg := range r.Args[:len(r.Args)-1] {
+				if (arg == "-i" || arg == "-o") && named(r.Args[i+1], dev) == yes && !(i > 0 && r.Args[i-1] == "!") {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // LetsThrough tells whether the chain is for what goes through the namespace: what forward and publish let through.

@@ -86,7 +86,10 @@ func (k kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Resour
 	var v *view
 	err = k.in(ctx, ns, func(b *backend) error {
 		stamp := k.stampBefore()
-		if v, err = b.look(ctx, subnets); err == nil {
+		if v, err = b.look(ctx, subnets); err != nil {
+			return err
+		}
+		if v.around.others, err = k.others(chains); err == nil {
 			legacyLooks.note(ns.Name, k.family, stamp, v.around.Legacy || v.around.Other != "")
 		}
 		return err

@@ -32,6 +32,10 @@ func (b backends) remarks() (remarks []string) {
 // surroundings are what the rules of a namespace depend on, and what may keep them from working.
 type surroundings struct {
 	backends
+	// others is what others filter with nf_tables beside iptables; nil where nobody looked.
+	others *nftFilter
+	// Docker: there are chains of Docker's in the table filter.
+	Docker bool
 	// Forwarding: the namespace forwards packets at all.
 	Forwarding bool
 	// ForwardPolicy is that of FORWARD.
@@ -55,6 +59,7 @@ func (b *backend) look(ctx context.Context, subnets []netip.Prefix) (v *view, er
 	if v.tables, err = b.tables(ctx); err != nil {
 		return nil, err
 	}
+	v.around.Docker = v.table(filter).hasDocker()
 	v.around.ForwardPolicy = v.table(filter).policy("FORWARD")
 	if o := b.other(); o != nil {
 		tables, err := o.tables(ctx)

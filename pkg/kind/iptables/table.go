@@ -131,6 +131,16 @@ func (t *table) policy(chain string) string {
 	return "ACCEPT"
 }
 
+// hasDocker tells whether Docker has chains in a table.
+func (t *table) hasDocker() bool {
+	for name := range t.chains {
+		if name == "DOCKER" || strings.HasPrefix(name, "DOCKER-") {
+			return true
+		}
+	}
+	return false
+}
+
 // resources are what of the table is of linkd's business.
 func (t *table) resources(ns string, f family, around surroundings) (found []Resource) {
 	if t.name == filter {

@@ -23,7 +23,7 @@ func (t *table) verdict(in, out string) (verdict Verdict, by string) {
 	verdict, by = w.through("FORWARD", 0)
 	if verdict == Unsure {
 		if verdict = Accepted; t.policy("FORWARD") == "DROP" {
-			verdict, by = Dropped, policyDrops
+			verdict, by = Dropped, policyDrops(t.hasDocker())
 		}
 	}
 	if verdict == Accepted && w.mayDrop || verdict == Dropped && w.mayAccept {

@@ -46,16 +46,16 @@ const (
 func TestFate(t *testing.T) {
 	for _, test := range []struct{ name, rules, in, out, want string }{
 		{"nothing", ":FORWARD ACCEPT [0:0]", "br0", "", "accepted"},
-		{"a policy", ":FORWARD DROP [0:0]", "br0", "", "dropped: " + policyDrops},
+		{"a policy", ":FORWARD DROP [0:0]", "br0", "", "dropped: " + policyDrops(false)},
 		{"Docker 20.10, from docker0", docker20, "docker0", "", "accepted"},
 		{"Docker 20.10, within docker0", docker20, "docker0", "docker0", "accepted"},
 		{"Docker 20.10, from another", docker20, "br0", "", "unsure"},
-		{"Docker 20.10, from another to beyond", docker20, "br0", "eth0", "dropped: " + policyDrops},
-		{"Docker 20.10, within another", docker20, "br0", "br0", "dropped: " + policyDrops},
+		{"Docker 20.10, from another to beyond", docker20, "br0", "eth0", "dropped: " + policyDrops(true)},
+		{"Docker 20.10, within another", docker20, "br0", "br0", "dropped: " + policyDrops(true)},
 		{"Docker 28, from docker0", docker28, "docker0", "", "accepted"},
 		{"Docker 28, within docker0", docker28, "docker0", "docker0", "accepted"},
-		{"Docker 28, from another", docker28, "br0", "", "dropped: " + policyDrops},
-		{"established ones begin nothing", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "br0", "", "dropped: " + policyDrops},
+		{"Docker 28, from another", docker28, "br0", "", "dropped: " + policyDrops(true)},
+		{"established ones begin nothing", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "br0", "", "dropped: " + policyDrops(false)},
 		{"all but established ones", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -m conntrack ! --ctstate RELATED,ESTABLISHED -j ACCEPT", "br0", "", "accepted"},
 		{"new ones", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -m state --state NEW,ESTABLISHED -j ACCEPT", "br0", "", "accepted"},
 		{"some of them accepted", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -s 10.8.0.0/24 -j ACCEPT", "br0", "", "unsure"},
@@ -66,9 +66,9 @@ func TestFate(t *testing.T) {
 		{"one behind an accept", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -i br+ -j ACCEPT\n[0:0] -A FORWARD -j DROP", "br0", "", "accepted"},
 		{"not out again", ":FORWARD ACCEPT [0:0]\n[0:0] -A FORWARD -o br0 -j DROP", "br0", "", "accepted"},
 		{"maybe out there", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -i br0 -o eth0 -j ACCEPT", "br0", "", "unsure"},
-		{"not out there", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -i br0 -o eth0 -j ACCEPT", "br0", "br0", "dropped: " + policyDrops},
+		{"not out there", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -i br0 -o eth0 -j ACCEPT", "br0", "br0", "dropped: " + policyDrops(false)},
 		{"a chain that some leave", ":FORWARD DROP [0:0]\n:C - [0:0]\n[0:0] -A FORWARD -j C\n[0:0] -A C -p udp -j RETURN\n[0:0] -A C -j DROP", "br0", "", "unsure"},
-		{"what only counts", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -p tcp\n[0:0] -A FORWARD -j LOG", "br0", "", "dropped: " + policyDrops},
+		{"what only counts", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -p tcp\n[0:0] -A FORWARD -j LOG", "br0", "", "dropped: " + policyDrops(false)},
 		{"a comment", ":FORWARD DROP [0:0]\n[0:0] -A FORWARD -i br0 -m comment --comment \"! -i br0\" -j ACCEPT", "br0", "", "accepted"},
 	} {
 		tables, err := readTables(strings.NewReader("*filter\n" + strings.ReplaceAll(test.rules, "\t", "") + "\nCOMMIT\n"))

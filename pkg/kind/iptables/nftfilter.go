@@ -1,0 +1,141 @@
+package iptables
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// nftFilter is what others filter with nf_tables beside iptables: firewalld, ufw, or an administrator's /etc/nftables.conf. A
+// packet has to be accepted by each base chain of its hook, so what one of them drops, no rule of iptables lets through.
+type nftFilter struct {
+	// bases are the chains that the kernel calls, and chains the rules of all chains of their tables.
+	bases  []nftBase
+	chains map[nftChain][]nftRule
+}
+
+// nftChain names a chain: the family is as nft(8) writes it.
+type nftChain struct{ family, table, name string }
+
+func (c nftChain) String() string {
+	return fmt.Sprintf("the chain %s of the nftables table %s %s", c.name, c.family, c.table)
+}
+
+type nftBase struct {
+	nftChain
+	// hook is the built-in chain of iptables that is called at the same place.
+	hook  string
+	drops bool
+}
+
+// mostNftRules is how many rules of a table linkd reads. Of a table with more it says nothing.
+const mostNftRules = 10_000
+
+// mostStateSets is how many sets of states of a table linkd looks up. A rule with another is one that it cannot follow.
+const mostStateSets = 32
+
+// nftHooks are the hooks that matter (enum nf_inet_hooks in linux/netfilter.h).
+var nftHooks = map[uint32]string{1: "INPUT", 2: "FORWARD"}
+
+const (
+	// protoInet is NFPROTO_INET in linux/netfilter.h: the tables for IPv4 and IPv6.
+	protoInet = 1
+	// dormant is NFT_TABLE_F_DORMANT: the chains of such a table are not called.
+	dormant = 1
+)
+
+// nftFilter reads what others filter in the thread's namespace.
+func (f family) nftFilter() (*nftFilter, error) {
+	found := &nftFilter{chains: map[nftChain][]nftRule{}}
+	if observe.Unloaded("nf_tables") {
+		// To ask for it would load it.
+		return found, nil
+	}
+	names := map[int]string{protoInet: "inet", unix.AF_INET: "ip", unix.AF_INET6: "ip6"}
+	for _, proto := range []int{protoInet, f.inet} {
+		asleep := map[string]bool{}
+		err := eachNft(unix.NFT_MSG_GETTABLE, proto, func(attrs map[uint16][]byte) bool {
+			if bigEndian(attrs[unix.NFTA_TABLE_FLAGS])&dormant != 0 {
+				asleep[unix.ByteSliceToString(attrs[unix.NFTA_TABLE_NAME])] = true
+			}
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+		tables := map[string]bool{}
+		err = eachNft(unix.NFT_MSG_GETCHAIN, proto, func(attrs map[uint16][]byte) bool {
+			base, is := parseNftBase(names[proto], attrs)
+			if is && !asleep[base.table] && !(proto != protoInet && slices.Contains(hooks[base.table], base.name)) {
+				found.bases = append(found.bases, base)
+				tables[base.table] = true
+			}
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, table := range slices.Sorted(maps.Keys(tables)) {
+			if err := found.readRules(proto, names[proto], table); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// parseNftBase reads a chain; is is false for one that is not called at a hook that matters, or does not filter.
+func parseNftBase(family string, attrs map[uint16][]byte) (b nftBase, is bool) {
+	const accept = 1 // NF_ACCEPT in linux/netfilter.h
+	hook, err := observe.Attrs(attrs[unix.NFTA_CHAIN_HOOK])
+	if err != nil || attrs[unix.NFTA_CHAIN_HOOK] == nil || unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_TYPE]) != "filter" {
+		return b, false
+	}
+	b.nftChain = nftChain{family, unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_TABLE]), unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_NAME])}
+	b.hook = nftHooks[bigEndian(hook[unix.NFTA_HOOK_HOOKNUM])]
+	b.drops = bigEndian(attrs[unix.NFTA_CHAIN_POLICY]) != accept
+	return b, b.hook != ""
+}
+
+// readRules reads the rules of a table. A table with too many is left out.
+func (n *nftFilter) readRules(proto int, family, table string) error {
+	req := nl.NewNetlinkRequest(nftMessage(unix.NFT_MSG_GETRULE), unix.NLM_F_DUMP)
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(proto), Version: nl.NFNETLINK_V0})
+	req.AddRawData(nl.NewRtAttr(unix.NFTA_RULE_TABLE, nl.ZeroTerminated(table)).Serialize())
+	count := 0
+	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
+		if count++; count > mostNftRules || len(msg) < nl.SizeofNfgenmsg {
+			return false
+		}
+		attrs, err := observe.Attrs(msg[nl.SizeofNfgenmsg:])
+		if err == nil && unix.ByteSliceToString(attrs[unix.NFTA_RULE_TABLE]) == table {
+			at := nftChain{family, table, unix.ByteSliceToString(attrs[unix.NFTA_RULE_CHAIN])}
+			n.chains[at] = append(n.chains[at], parseNftRule(attrs))
+		}
+		return true
+	})
+	if count > mostNftRules || errors.Is(err, unix.ENOENT) {
+		n.bases = slices.DeleteFunc(n.bases, func(b nftBase) bool { return b.family == family && b.table == table })
+		return nil
+	}
+	looked := 0
+	for at, rules := range n.chains {
+		for i := range rules {
+			if at.family != family || at.table != table || rules[i].states == "" {
+				continue
+			}
+			if looked++; looked > mostStateSets {
+				rules[i].tests, rules[i].does = append(rules[i].tests, nftTest{field: fieldOther}), nftUnknown
+				continue
+			}
+			rules[i].resolveStates(proto, table)
+		}
+	}
+	return err
+}

@@ -1,0 +1,247 @@
+package iptables
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// drops tells what drops all packets like p that come to a hook, in the words of a message; "" where nothing does for
+// certain.
+func (n *nftFilter) drops(hook string, p nftPacket) (by string) {
+	for _, b := range n.bases {
+		if b.hook != hook {
+			continue
+		}
+		w := nftWalk{filter: n, packet: p, steps: mostNftRules}
+		verdict, by := w.through(b.nftChain, 0)
+		if verdict == Unsure && b.drops && !w.returned {
+			verdict, by = Dropped, "the policy of "+b.String()+" is drop"
+		}
+		if verdict == Dropped && !w.mayAccept {
+			return by
+		}
+	}
+	return ""
+}
+
+// nftWalk is the way of a packet through the chains of a table.
+type nftWalk struct {
+	filter *nftFilter
+	packet nftPacket
+	// steps is how many more rules are looked at.
+	steps int
+	// mayAccept: a rule that may be for the packet accepts it, or does what linkd cannot follow.
+	mayAccept bool
+	// returned: nobody knows how the walk goes on.
+	returned bool
+}
+
+// through is what a chain decides; Unsure where a packet comes out of its end.
+func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
+	for _, r := range w.filter.chains[at] {
+		if w.steps--; w.steps < 0 || depth > deepest {
+			w.mayAccept = true
+			return Unsure, ""
+		}
+		meets, apart := r.meets(w.packet)
+		if meets == no || apart {
+			// What it is for is a part of the packets only, and there are others.
+			continue
+		}
+		does, why := Unsure, ""
+		switch r.does {
+		case nftAccept:
+			does = Accepted
+		case nftDrop:
+			does, why = Dropped, fmt.Sprintf("the rule with the handle %d in %s drops it", r.handle, at)
+		case nftReturn:
+			if meets == yes {
+				return Unsure, ""
+			}
+			w.mayAccept = true
+		case nftJump, nftGoto:
+			does, why = w.through(nftChain{at.family, at.table, r.chain}, depth+1)
+			if does == Unsure && r.does == nftGoto && meets == yes {
+				return Unsure, ""
+			}
+		case nftUnknown:
+			w.mayAccept = true
+		}
+		if does == Unsure {
+			continue
+		}
+		if meets == yes {
+			return does, why
+		}
+		w.mayAccept = w.mayAccept || does == Accepted
+	}
+	return Unsure, ""
+}
+
+// nftPacket is a packet that begins a connection, as far as it is known. An empty field may be anything.
+type nftPacket struct {
+	in, out  string
+	protocol uint8
+	port     uint16
+	// family is the one of its addresses, unix.AF_INET or unix.AF_INET6.
+	family uint8
+	// translated: a rule has given it another destination.
+	translated bool
+}
+
+// what a rule does at its end.
+type nftDoes int
+
+const (
+	nftContinue nftDoes = iota
+	nftAccept
+	nftDrop
+	nftReturn
+	nftJump
+	nftGoto
+	nftUnknown
+)
+
+// nftRule is a rule with its conditions.
+type nftRule struct {
+	handle uint64
+	tests  []nftTest
+	does   nftDoes
+	chain  string
+	// states is the set or map of the states of connections that the rule asks; notStates: it is for all others.
+	states    string
+	notStates bool
+	// never: it is for no packet that begins a connection.
+	never bool
+}
+
+// nftTest compares a field of a packet, with the bits of mask, to a value.
+type nftTest struct {
+	field nftField
+	mask  []byte
+	not   bool
+	value []byte
+}
+
+// nftField is a field of a packet that a test is about.
+type nftField int
+
+const (
+	fieldOther nftField = iota
+	fieldIn
+	fieldOut
+	fieldInIndex
+	fieldOutIndex
+	fieldFamily
+	fieldProtocol
+	fieldPort
+	fieldState
+	fieldStatus
+)
+
+// meets tells whether a rule is for a packet; apart: it is for some of such packets only, of a protocol or a port, and
+// there are others.
+func (r nftRule) meets(p nftPacket) (result answer, apart bool) {
+	if r.never {
+		return no, false
+	}
+	result = yes
+	for _, t := range r.tests {
+		one, open := t.meets(p)
+		result, apart = min(result, one), apart || open
+	}
+	return result, apart && result != no
+}
+
+const (
+	stateNew          = 8      // NF_CT_STATE_BIT(IP_CT_NEW) in linux/netfilter/nf_conntrack_common.h
+	statusTranslated  = 1 << 5 // IPS_DST_NAT
+	statusMayBe       = 0x1f   // the bits below it: what they are depends on more than is known
+	indexOfLoopback   = 1      // LOOPBACK_IFINDEX in include/net/flow.h, in every namespace
+	longestDeviceName = unix.IFNAMSIZ
+)
+
+func (t nftTest) meets(p nftPacket) (one answer, open bool) {
+	switch t.field {
+	case fieldIn, fieldOut:
+		name := p.in
+		if t.field == fieldOut {
+			name = p.out
+		}
+		one = t.isDevice(name)
+	case fieldInIndex, fieldOutIndex:
+		name := p.in
+		if t.field == fieldOutIndex {
+			name = p.out
+		}
+		if len(t.value) != 4 || t.mask != nil || binary.NativeEndian.Uint32(t.value) != indexOfLoopback {
+			return maybe, false
+		}
+		one = meetsIf((name == "lo") != t.not)
+	case fieldFamily:
+		one = t.compare([]byte{p.family})
+	case fieldProtocol:
+		if p.protocol == 0 {
+			return maybe, len(t.value) == 1
+		}
+		one = t.compare([]byte{p.protocol})
+	case fieldPort:
+		if p.port == 0 {
+			return maybe, true
+		}
+		one = t.compare(binary.BigEndian.AppendUint16(nil, p.port))
+	case fieldState:
+		one = t.compare(binary.NativeEndian.AppendUint32(nil, stateNew))
+	case fieldStatus:
+		status := uint32(0)
+		if p.translated {
+			status = statusTranslated
+		}
+		if len(t.mask) != 4 || binary.NativeEndian.Uint32(t.mask)&statusMayBe != 0 {
+			return maybe, false
+		}
+		one = t.compare(binary.NativeEndian.AppendUint32(nil, status))
+	default:
+		return maybe, false
+	}
+	return one, false
+}
+
+// isDevice tells whether an interface is the one of the test. A packet that may come in by any does not come from lo.
+func (t nftTest) isDevice(name string) answer {
+	pattern := unix.ByteSliceToString(t.value)
+	one := no
+	switch {
+	case t.mask != nil || len(pattern) == 0 || name == "" && pattern != "lo":
+		return maybe
+	case name != "" && len(t.value) < longestDeviceName && len(pattern) == len(t.value):
+		// Without a zero at its end it is the beginning of a name.
+		one = meetsIf(len(name) >= len(pattern) && name[:len(pattern)] == pattern)
+	case name != "":
+		one = meetsIf(name == pattern)
+	}
+	if t.not {
+		return yes - one
+	}
+	return one
+}
+
+// compare compares a value that is known.
+func (t nftTest) compare(have []byte) answer {
+	if len(have) != len(t.value) {
+		return maybe
+	}
+	have = slices.Clone(have)
+	if t.mask != nil {
+		if len(t.mask) != len(have) {
+			return maybe
+		}
+		for i := range have {
+			have[i] &= t.mask[i]
+		}
+	}
+	return meetsIf(slices.Equal(have, t.value) != t.not)
+}

@@ -1,0 +1,111 @@
+package iptables
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+)
+
+// others reads what others filter with nf_tables beside linkd's chains. It runs in the namespace. While somebody changes that,
+// it returns nil, and the news of the change has linkd look again.
+func (f family) others(wanted []*Chain) (*nftFilter, error) {
+	if !slices.ContainsFunc(wanted, func(c *Chain) bool { return c.Table == filter }) {
+		return nil, nil
+	}
+	found, err := f.nftFilter()
+	if errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at the tables of nftables: %w", err)
+	}
+	return found, nil
+}
+
+// droppedByOthers says what of the packets that the chain accepts others drop, "" where that is nothing for certain.
+func (c *Chain) droppedByOthers(others *nftFilter) string {
+	if others == nil || len(others.bases) == 0 || c.Table != filter {
+		return ""
+	}
+	var first string
+	count := 0
+	for _, r := range c.Rules {
+		p, accepts := r.accepts(familyNamed(c.Family))
+		if !accepts {
+			continue
+		}
+		if by := others.drops(c.hook(), p); by != "" {
+			if count++; count == 1 {
+				first = fmt.Sprintf("%s, so that %s does not let packets through", by, r.text())
+			}
+		}
+	}
+	if count > 1 {
+		first += fmt.Sprintf(", nor do %d other rules", count-1)
+	}
+	return first
+}
+
+// accepts returns what is known of the packets that begin a connection and that the rule accepts; ok is false where it
+// accepts none.
+func (r Rule) accepts(f family) (p nftPacket, ok bool) {
+	if r.targets() != "ACCEPT" {
+		return p, false
+	}
+	p.family = uint8(f.inet)
+	for i := 0; i+1 < len(r.Args); i++ {
+		value := r.Args[i+1]
+		if r.Args[i] == "!" {
+			// What is not meant leaves the field open.
+			i += 2
+			continue
+		}
+		switch r.Args[i] {
+		case "-i", "--in-interface":
+			p.in = exactly(value)
+		case "-o", "--out-interface":
+			p.out = exactly(value)
+		case "-p", "--protocol":
+			p.protocol = uint8(protocolNumber(protocolName(value)))
+		case "--ctproto":
+			number, _ := strconv.ParseUint(value, 10, 8)
+			p.protocol = uint8(number)
+		case "--dport", "--destination-port", "--ctreplsrcport":
+			number, _ := strconv.ParseUint(value, 10, 16)
+			p.port = uint16(number)
+		case "--ctstate", "--state":
+			states := strings.Split(value, ",")
+			p.translated = slices.Contains(states, "DNAT")
+			if !p.translated && !slices.Contains(states, "NEW") {
+				return p, false
+			}
+		default:
+			continue
+		}
+		i++
+	}
+	return p, true
+}
+
+// exactly is the name of an interface, and "" for a pattern.
+func exactly(name string) string {
+	if strings.HasSuffix(name, "+") {
+		return ""
+	}
+	return name
+}
+
+// DroppedByOthers are linkd's chains that accept packets which others drop with nf_tables, with what drops them.
+func (s *Firewall) DroppedByOthers() map[*Chain]string {
+	by := map[*Chain]string{}
+	for _, c := range s.wanted {
+		if text := c.droppedByOthers(s.around.others); text != "" {
+			by[c] = text
+		}
+	}
+	return by
+}

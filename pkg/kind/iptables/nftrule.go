@@ -1,0 +1,191 @@
+package iptables
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// parseNftRule reads a rule of nf_tables. A condition that linkd does not know is one that may hold.
+func parseNftRule(attrs map[uint16][]byte) (r nftRule) {
+	if handle := attrs[unix.NFTA_RULE_HANDLE]; len(handle) == 8 {
+		r.handle = binary.BigEndian.Uint64(handle)
+	}
+	registers := map[uint32]nftTest{}
+	err := observe.EachAttr(attrs[unix.NFTA_RULE_EXPRESSIONS], func(_ uint16, element []byte) error {
+		expression, err := observe.Attrs(element)
+		if err != nil {
+			return err
+		}
+		data, err := observe.Attrs(expression[unix.NFTA_EXPR_DATA])
+		if err != nil {
+			return err
+		}
+		r.add(unix.ByteSliceToString(expression[unix.NFTA_EXPR_NAME]), data, registers)
+		return nil
+	})
+	if err != nil {
+		r.does = nftUnknown
+	}
+	return r
+}
+
+// add takes in an expression. Registers are the fields that earlier ones have loaded (net/netfilter/nft_*.c).
+func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]nftTest) {
+	switch name {
+	case "meta":
+		field, known := map[uint32]nftField{
+			unix.NFT_META_IIF: fieldInIndex, unix.NFT_META_OIF: fieldOutIndex, unix.NFT_META_IIFNAME: fieldIn, unix.NFT_META_OIFNAME: fieldOut, unix.NFT_META_NFPROTO: fieldFamily, unix.NFT_META_L4PROTO: fieldProtocol,
+		}[bigEndian(data[unix.NFTA_META_KEY])]
+		if !known {
+			field = fieldOther
+		}
+		registers[bigEndian(data[unix.NFTA_META_DREG])] = nftTest{field: field}
+	case "ct":
+		field := fieldOther
+		switch bigEndian(data[unix.NFTA_CT_KEY]) {
+		case unix.NFT_CT_STATE:
+			field = fieldState
+		case unix.NFT_CT_STATUS:
+			field = fieldStatus
+		}
+		registers[bigEndian(data[unix.NFTA_CT_DREG])] = nftTest{field: field}
+	case "payload":
+		field := fieldOther
+		// The destination port is the second number of a header of TCP, UDP and SCTP.
+		if bigEndian(data[unix.NFTA_PAYLOAD_BASE]) == unix.NFT_PAYLOAD_TRANSPORT_HEADER && bigEndian(data[unix.NFTA_PAYLOAD_OFFSET]) == 2 && bigEndian(data[unix.NFTA_PAYLOAD_LEN]) == 2 {
+			field = fieldPort
+		}
+		registers[bigEndian(data[unix.NFTA_PAYLOAD_DREG])] = nftTest{field: field}
+	case "bitwise":
+		t := registers[bigEndian(data[unix.NFTA_BITWISE_SREG])]
+		mask, xor := nftValue(data[unix.NFTA_BITWISE_MASK]), nftValue(data[unix.NFTA_BITWISE_XOR])
+		if t.mask = mask; mask == nil || slices.ContainsFunc(xor, func(b byte) bool { return b != 0 }) {
+			t.field = fieldOther
+		}
+		registers[bigEndian(data[unix.NFTA_BITWISE_DREG])] = t
+	case "cmp":
+		t := registers[bigEndian(data[unix.NFTA_CMP_SREG])]
+		t.value = nftValue(data[unix.NFTA_CMP_DATA])
+		switch bigEndian(data[unix.NFTA_CMP_OP]) {
+		case unix.NFT_CMP_EQ:
+		case unix.NFT_CMP_NEQ:
+			t.not = true
+		default:
+			t.field = fieldOther
+		}
+		r.tests = append(r.tests, t)
+	case "immediate":
+		r.decide(data)
+	case "reject":
+		r.does = nftDrop
+	case "counter", "log":
+	case "lookup":
+		const inverted = 1 // NFT_LOOKUP_F_INV
+		if t := registers[bigEndian(data[unix.NFTA_LOOKUP_SREG])]; t.field == fieldState && t.mask == nil && r.states == "" {
+			r.states = unix.ByteSliceToString(data[unix.NFTA_LOOKUP_SET])
+			r.notStates = bigEndian(data[unix.NFTA_LOOKUP_FLAGS])&inverted != 0
+			return
+		}
+		r.tests = append(r.tests, nftTest{field: fieldOther})
+		if data[unix.NFTA_LOOKUP_DREG] != nil {
+			// A map may have a verdict.
+			r.does = nftUnknown
+		}
+	default:
+		r.tests = append(r.tests, nftTest{field: fieldOther})
+		if r.does == nftContinue {
+			r.does = nftUnknown
+		}
+	}
+}
+
+// decide takes in a verdict (enum nft_verdicts in linux/netfilter/nf_tables.h).
+func (r *nftRule) decide(data map[uint16][]byte) {
+	value, err := observe.Attrs(data[unix.NFTA_IMMEDIATE_DATA])
+	if err != nil || value[unix.NFTA_DATA_VERDICT] == nil {
+		return
+	}
+	r.setVerdict(value[unix.NFTA_DATA_VERDICT])
+}
+
+func (r *nftRule) setVerdict(data []byte) {
+	verdict, err := observe.Attrs(data)
+	if err != nil {
+		r.does = nftUnknown
+		return
+	}
+	const drop, accept = 0, 1
+	r.chain = unix.ByteSliceToString(verdict[unix.NFTA_VERDICT_CHAIN])
+	switch int32(bigEndian(verdict[unix.NFTA_VERDICT_CODE])) {
+	case drop:
+		r.does = nftDrop
+	case accept:
+		r.does = nftAccept
+	case unix.NFT_RETURN:
+		r.does = nftReturn
+	case unix.NFT_JUMP:
+		r.does = nftJump
+	case unix.NFT_GOTO:
+		r.does = nftGoto
+	case unix.NFT_CONTINUE:
+	default:
+		r.does = nftUnknown
+	}
+}
+
+// nftValue is the value in an attribute with data.
+func nftValue(data []byte) []byte {
+	attrs, err := observe.Attrs(data)
+	if err != nil {
+		return nil
+	}
+	return attrs[unix.NFTA_DATA_VALUE]
+}
+
+// mostStates is above the number of states that a connection can have.
+const mostStates = 32
+
+// resolveStates looks up what the set or map of states that a rule asks has for a packet that begins a connection.
+func (r *nftRule) resolveStates(proto int, table string) {
+	var verdict []byte
+	found, known, count := false, true, 0
+	req := nl.NewNetlinkRequest(nftMessage(unix.NFT_MSG_GETSETELEM), unix.NLM_F_DUMP)
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(proto), Version: nl.NFNETLINK_V0})
+	req.AddRawData(nl.NewRtAttr(unix.NFTA_SET_ELEM_LIST_TABLE, nl.ZeroTerminated(table)).Serialize())
+	req.AddRawData(nl.NewRtAttr(unix.NFTA_SET_ELEM_LIST_SET, nl.ZeroTerminated(r.states)).Serialize())
+	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
+		attrs, err := observe.Attrs(msg[min(nl.SizeofNfgenmsg, len(msg)):])
+		if err != nil {
+			known = false
+			return false
+		}
+		err = observe.EachAttr(attrs[unix.NFTA_SET_ELEM_LIST_ELEMENTS], func(_ uint16, element []byte) error {
+			count++
+			parts, err := observe.Attrs(element)
+			key := nftValue(parts[unix.NFTA_SET_ELEM_KEY])
+			if err != nil || len(key) != 4 || parts[unix.NFTA_SET_ELEM_FLAGS] != nil || count > mostStates {
+				// An end of a range, or the verdict for everything else.
+				known = false
+			} else if binary.NativeEndian.Uint32(key) == stateNew {
+				data, err := observe.Attrs(parts[unix.NFTA_SET_ELEM_DATA])
+				found, known, verdict = true, known && err == nil, data[unix.NFTA_DATA_VERDICT]
+			}
+			return nil
+		})
+		known = known && err == nil
+		return known
+	})
+	switch {
+	case err != nil || !known:
+		r.tests, r.does = append(r.tests, nftTest{field: fieldOther}), nftUnknown
+	case found == r.notStates:
+		r.never = true
+	case verdict != nil:
+		r.setVerdict(verdict)
+	}
+}
