@@ -21,8 +21,10 @@ type Link struct {
 	FirstName   string
 	Flags       uint32
 	MTU, TxQLen int
-	Data        map[uint16][]byte
-	Port        []byte
+	// Group is the number of the group (ip-link(8), group); 0 is the default one.
+	Group int
+	Data  map[uint16][]byte
+	Port  []byte
 }
 
 // Up reports whether the link is administratively up.
@@ -160,6 +162,8 @@ func parseLink(msg []byte) (*Link, error) {
 			l.Alias = nl.BytesToString(value)
 		case unix.IFLA_ADDRESS:
 			l.MAC = HardwareAddr(value)
+		case unix.IFLA_GROUP:
+			l.Group = int(Number(value))
 		case unix.IFLA_MTU:
 			l.MTU = int(Number(value))
 		case unix.IFLA_TXQLEN:

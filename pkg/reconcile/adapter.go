@@ -23,6 +23,7 @@ type erased interface {
 	taken(want, have spec.Resource, engine string) string
 	adopts(want, have spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
+	unfinished(have spec.Resource) bool
 	separate() bool
 	complete(at Located, want spec.Resource) (spec.Resource, error)
 	isSelective() bool
@@ -151,6 +152,10 @@ func (a adapter[R]) fingerprint(have spec.Resource) (print string, unmarked bool
 		print = a.can.Ownership.Fingerprint(have.(R))
 	}
 	return print, unmarked
+}
+
+func (a adapter[R]) unfinished(have spec.Resource) bool {
+	return a.can.Ownership.Unfinished == nil || a.can.Ownership.Unfinished(have.(R))
 }
 
 func (a adapter[R]) separate() bool { return a.can.Ownership.Separate }

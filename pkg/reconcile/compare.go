@@ -275,7 +275,13 @@ func (c *comparison) owned(kind *Registered, have spec.Resource) bool {
 	}
 	print, unmarked := kind.fingerprint(have)
 	e, remembered := c.journal.Get(have.ID(), c.identity(have.ID().NS))
-	return unmarked && remembered && !e.Set && !e.Fetched && (e.Print == "" || print == "" || e.Print == print)
+	if !unmarked || !remembered || e.Set || e.Fetched {
+		return false
+	}
+	if e.Print == "" {
+		return kind.unfinished(have)
+	}
+	return print == "" || e.Print == print
 }
 
 // claimed reports whether linkd made a resource, or made the one that somebody replaced it with, and so may repair

@@ -137,6 +137,9 @@ type Ownership[R spec.Resource] struct {
 	// Fingerprint is for a kind whose resources have no room for a mark in the kernel: a resource is linkd's if the
 	// journal has an entry with the same fingerprint. An empty fingerprint matches any.
 	Fingerprint func(have R) string
+	// Unfinished reports whether a resource without a fingerprint in the journal can be one that linkd was making when it
+	// ended. It is nil for a kind that cannot tell: then any resource in that place can be.
+	Unfinished func(have R) bool
 	// Adopts reports whether a file tells linkd to take over have, which linkd did not make.
 	Adopts func(want, have R) bool
 	// Taken says what to do about have, which linkd did not make and which has the place of want. Engine is the name of the

@@ -14,8 +14,8 @@ func (c *Core) noteUnclear(op *Op) {
 }
 
 // forgetUnmade drops the journal entries of resources that an op was about to make and that the first look afterwards
-// does not find, and records the fingerprints of those that it finds: a resource that replaces one of them later is
-// foreign. First: this is the first look at the scope, so it also decides about ops of the last run of linkd.
+// does not find or finds made by others, and records the fingerprints of those that it finds: a resource that replaces one
+// of them later is foreign. First: this is the first look at the scope, so it also decides about ops of the last run of linkd.
 func (c *Core) forgetUnmade(s *observation, first bool) {
 	if first {
 		for id, e := range c.journal.In(s.scope) {
@@ -50,11 +50,11 @@ func (c *Core) forgetIfUnmade(id spec.ID) {
 	if !remembered || e.Set || e.Fetched || e.Print != "" {
 		return
 	}
-	have := c.found.get(id)
-	if have == nil {
+	have, kind := c.found.get(id), c.kinds.byName[id.Kind]
+	if have == nil || !kind.Owned(have) && !kind.unfinished(have) {
 		c.journal.Forget(id)
 		return
 	}
-	e.Print, _ = c.kinds.byName[id.Kind].fingerprint(have)
+	e.Print, _ = kind.fingerprint(have)
 	c.journal.Put(id, e)
 }

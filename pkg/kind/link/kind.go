@@ -23,6 +23,7 @@ var capabilities = reconcile.Capabilities[*Link]{
 	Fill:     kind{}.Fill,
 	Ownership: reconcile.Ownership[*Link]{
 		Fingerprint: kind{}.Fingerprint,
+		Unfinished:  func(have *Link) bool { return have.found.link.Group == birthGroup },
 		Adopts:      func(want, _ *Link) bool { return want.Adopt },
 		Taken:       taken,
 		AdoptKey:    true,
