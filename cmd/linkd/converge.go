@@ -17,7 +17,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// garbageLimit is how much memory a command may take, in bytes, before garbage is collected.
+// garbageLimit is how much memory a command may use, in bytes, before the garbage collector runs.
 const garbageLimit = 256 << 20
 
 // tentativePause is how long apply waits, unasked, for what only needs a moment: an IPv6 address is tentative for up
@@ -49,7 +49,7 @@ func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, again
 	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
 	defer journal.Close()
 	if o.logLevel == "info" {
-		// What a command did is its output.
+		// The output of the command lists what it did.
 		log = slog.New(quiet{log.Handler()})
 	}
 	engine, world, err := o.newEngine(kind.All(), journal, log)
@@ -131,7 +131,7 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 	}
 }
 
-// quiet lets only warnings through.
+// quiet passes only warnings and errors.
 type quiet struct{ slog.Handler }
 
 func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {

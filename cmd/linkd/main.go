@@ -1,4 +1,5 @@
-// Command linkd wires network namespaces, the host's, named ones and containers', as YAML files say, and keeps them so.
+// Command linkd configures network namespaces from YAML files: the host's, named ones and those of containers. It
+// keeps them as the files declare.
 package main
 
 import (
@@ -22,7 +23,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// The exit codes that the commands promise.
+// The exit codes of the commands.
 const (
 	exitOK       = 0
 	exitFailed   = 1
@@ -30,7 +31,7 @@ const (
 	exitNoDaemon = 3
 )
 
-// exitError ends the program with a code; a nil err has been said already.
+// exitError ends the program with a code; if err is nil, the message has been printed already.
 type exitError struct {
 	code int
 	err  error
@@ -75,7 +76,7 @@ func execute() int {
 	return exitInvalid
 }
 
-// options are the flags that every command takes.
+// options are the flags of every command.
 type options struct {
 	config     []string
 	runtimeDir string
@@ -87,7 +88,7 @@ type options struct {
 	finders []observe.Finder
 }
 
-// language is that of the files, with what the templates in them stand for now.
+// language returns the language of the files, with the containers that templates stand for now.
 func (o *options) language() spec.Language {
 	lang := kind.Language()
 	lang.Instances = func(template spec.Selector) ([]spec.Instance, error) { return observe.Instances(o.finders, template) }
@@ -125,7 +126,7 @@ func newRoot(o *options) *cobra.Command {
 	return root
 }
 
-// takesNone refuses arguments. A file is what they are meant to be, as a rule.
+// takesNone refuses arguments. Most users mean a file.
 func takesNone(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -140,7 +141,8 @@ func (o *options) level(v *slog.LevelVar) error {
 	return nil
 }
 
-// logger writes to w. The journal takes a priority at the start of a line (sd-daemon(3)) and keeps its own time.
+// logger returns a logger that writes to w. The journal of systemd reads a priority at the start of a line
+// (sd-daemon(3)) and adds the time itself.
 func (o *options) logger(w io.Writer) *slog.Logger {
 	level := new(slog.LevelVar)
 	_ = o.level(level)
@@ -166,7 +168,7 @@ const (
 	lastGoodFile = "files.json"
 )
 
-// newWorld opens linkd's own namespace. The runtime directory tells this linkd from others on the machine.
+// newWorld opens linkd's own namespace. The runtime directory identifies this linkd among several on the machine.
 func (o *options) newWorld() (*observe.World, error) {
 	instance, err := filepath.Abs(o.runtimeDir)
 	if err != nil {

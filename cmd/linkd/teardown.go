@@ -27,7 +27,7 @@ func newTeardown(o *options) *cobra.Command {
 	}
 }
 
-// namedNamespaces are all in /run/netns: linkd's mark may be in one that no journal speaks of any more.
+// namedNamespaces returns all namespaces in /run/netns: one may have linkd's mark without an entry in any journal.
 func namedNamespaces() (map[string]spec.Namespace, error) {
 	named := map[string]spec.Namespace{}
 	entries, err := os.ReadDir(observe.NetnsDir)
@@ -35,7 +35,7 @@ func namedNamespaces() (map[string]spec.Namespace, error) {
 		return named, nil
 	}
 	for _, e := range entries {
-		// A symbolic link shows a namespace that has another, proper selector.
+		// A symbolic link shows a namespace that has another selector.
 		if e.Type().IsRegular() {
 			named[e.Name()] = spec.Namespace{Name: e.Name(), Selector: spec.Selector{Scheme: "name", Value: e.Name()}}
 		}

@@ -148,7 +148,7 @@ func (o *options) compileValid(files []spec.File) (*spec.Desired, error) {
 		fmt.Fprintln(stderr, plain.Text(m.String()))
 	}
 	if desired.Unknown != nil {
-		fmt.Fprintln(stderr, "nothing is taken away for now:", desired.Unknown)
+		fmt.Fprintln(stderr, "linkd removes nothing for now:", desired.Unknown)
 	}
 	return desired, o.invalid(errs)
 }

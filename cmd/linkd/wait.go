@@ -65,10 +65,10 @@ func newWait(o *options) *cobra.Command {
 	return cmd
 }
 
-// daemonPause is how often wait looks for a daemon that is not there yet: it may just be starting.
+// daemonPause is how often wait looks for a daemon that is not running yet: it may be starting.
 const daemonPause = 20 * time.Millisecond
 
-// pause waits, and reports whether there is time left.
+// pause waits, and reports whether time is left.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-time.After(d):

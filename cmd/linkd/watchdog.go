@@ -8,16 +8,16 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// watchdog tells systemd that the loop gets on. Nothing else may feed it: a loop that hangs is to be found out.
+// watchdog tells systemd that the loop is running. Nothing else may do so, so that systemd detects a loop that hangs.
 type watchdog struct {
 	start time.Time
-	// period is how long systemd waits for a sign of life before it restarts linkd (WatchdogSec= in systemd.service(5));
-	// 0: it does not wait for any.
+	// period is how long systemd waits for a message before it restarts linkd (WatchdogSec= in systemd.service(5));
+	// 0: systemd does not wait.
 	period time.Duration
 	ready  atomic.Bool
-	// summary is what was last said of how everything stands.
+	// summary is the last reported state.
 	summary string
-	fed     atomic.Int64 // when, in nanoseconds since the start
+	fed     atomic.Int64 // the time of the last message, in nanoseconds since the start
 }
 
 func newWatchdog() (*watchdog, error) {
@@ -26,17 +26,17 @@ func newWatchdog() (*watchdog, error) {
 }
 
 const (
-	// feedPause is how often systemd is told at most that the first pass gets on.
+	// feedPause is the shortest time between two messages during the first pass.
 	feedPause = time.Second
-	// stepTime is more than any one step of a pass may take: iptables waits for its lock for two seconds.
+	// stepTime is longer than any step of a pass may take: iptables waits for its lock for two seconds.
 	stepTime = 30 * time.Second
 )
 
-// rhythm is how often the loop has to come round: sd_watchdog_enabled(3) wants a sign of life in half of the time.
+// rhythm returns how often the loop must run: sd_watchdog_enabled(3) recommends half of the period.
 func (w *watchdog) rhythm() time.Duration { return w.period / 2 }
 
-// progress is called after each step of the loop, by several goroutines. systemd watches only what is ready; until then
-// there is a timeout, which is put off for as long as the first pass gets on.
+// progress is called after each step of the loop, by several goroutines. systemd watches a service only after it is
+// ready; until then there is a start timeout, which progress extends during the first pass.
 func (w *watchdog) progress() {
 	pause, message := w.period/4, daemon.SdNotifyWatchdog
 	switch {
@@ -51,8 +51,8 @@ func (w *watchdog) progress() {
 	}
 }
 
-// passed is called after every pass with what is to be said of it. After the first, whoever waits for linkd goes on: what
-// is pending then may stay so for long.
+// passed is called after every pass with a summary. After the first one, units that wait for linkd can start: what is
+// pending then may stay pending for long.
 func (w *watchdog) passed(summary string) {
 	if w.ready.Load() && summary == w.summary {
 		return

@@ -44,7 +44,7 @@ func TestEventsUntilTheDaemonStops(t *testing.T) {
 	conform.Must(t, err)
 	d.stop()
 	made := []string{"op create lab/link/br1 " + d.file + ":3", "state lab/link/br1 is ok " + d.file + ":3"}
-	end := []string{"stopping the daemon; the wiring stays", "the daemon has stopped"}
+	end := []string{"stopping the daemon; everything stays configured", "the daemon has stopped"}
 	for _, test := range []struct {
 		heard <-chan string
 		want  []string

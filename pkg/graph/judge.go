@@ -82,7 +82,7 @@ func (s *Sketch) undrawn(b *drawnBox) Mark {
 	case !b.there:
 		return Mark{Pending, "its namespace is not there"}
 	}
-	return Mark{Pending, "it is not there, and no file declares it"}
+	return Mark{Pending, "it does not exist, and no file declares it"}
 }
 
 // boxMark is how a namespace stands. One that linkd makes is a resource itself.

@@ -1,4 +1,4 @@
-// Package kind is the one list of the kinds of resource.
+// Package kind lists all kinds of resource.
 package kind
 
 import (
@@ -18,10 +18,10 @@ import (
 	"linkd/pkg/spec"
 )
 
-// All is every kind, in the order in which a plan prefers them. Ports come after links, for a frame that floods a bridge
-// costs by the number of its ports, and interfaces that come up flood (neighbour discovery, multicast listener reports);
-// and before addresses, for who gets one begins to send, and a first question that meets no port yet is asked again after
-// a second (retrans_time_ms in arp(7)).
+// All returns every kind, in the order in which a plan prefers them. Ports come after links, because the cost of a
+// frame that floods a bridge depends on the number of its ports, and interfaces that come up flood (neighbour
+// discovery, multicast listener reports). Ports come before addresses, because an interface with an address begins to
+// send, and a first request without a port is repeated only after a second (retrans_time_ms in arp(7)).
 func All() []reconcile.Registered {
 	return []reconcile.Registered{
 		netns.Kind,
@@ -38,7 +38,7 @@ func All() []reconcile.Registered {
 	}
 }
 
-// Language is all that can be written in a file, in the order in which it is best read.
+// Language returns all keys of a file, in the order in which they are easiest to read.
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{route.NamespaceKey(), rule.Key()}),

@@ -257,7 +257,7 @@ func TestABridgeWithAPortOfAnothersStays(t *testing.T) {
 	d := newDaemon(t)
 	d.wants("namespaces: {lab: {}}\nlinks: {br0: {kind: bridge, netns: lab}}\n", "+ lab/link/br0\n")
 	d.lab.IP(t, "link add eth0 type veth peer name eth9\nlink set eth0 master br0")
-	d.wants("namespaces: {lab: {}}\n", "lab/link/br0 failed: to delete it would end what linkd did not make, so it stays: lab/port/eth0\n")
+	d.wants("namespaces: {lab: {}}\n", "lab/link/br0 failed: linkd does not delete it, because that would delete resources that it did not make: lab/port/eth0\n")
 	d.lab.IP(t, "link set eth0 nomaster")
 	d.wants("namespaces: {lab: {}}\n", "- lab/link/br0\n")
 }
@@ -361,7 +361,7 @@ links:
 	d.wants("", `
 - host/link/eth7
 - new/link/eth0
-host/netns/new failed: to delete it would end what linkd did not make, so it stays: new/link/eth5, new/link/eth6
+host/netns/new failed: linkd does not delete it, because that would delete resources that it did not make: new/link/eth5, new/link/eth6
 `)
 	conform.IP(t, "-n new link del eth5")
 	d.wants("", "- host/netns/new\n")

@@ -80,9 +80,9 @@ func (w *World) checkPin(ns *NS) error {
 	case !pinned || pin == ns.Identity:
 		return nil
 	case w.declared[ns.Name].Left:
-		return Pendingf("the process in which linkd wired %s has ended", ns.Name)
+		return Pendingf("the process that linkd configured as %s has ended", ns.Name)
 	}
-	return fmt.Errorf("%s is not the process any more in which linkd wired %s: take %[2]s out of the files, reload, and declare it anew",
+	return fmt.Errorf("%s is now another process than the one that linkd configured as %s: remove %[2]s from the files, reload, and declare it again",
 		w.declared[ns.Name].Selector, ns.Name)
 }
 

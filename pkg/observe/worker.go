@@ -30,7 +30,7 @@ func inNamespace(fd int, job func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := unix.Setns(fd, unix.CLONE_NEWNET); errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("enter the namespace: %w: it takes CAP_SYS_ADMIN, as root has it", err)
+		return fmt.Errorf("enter the namespace: %w: run linkd as root", err)
 	} else if err != nil {
 		return fmt.Errorf("enter the namespace: %w", err)
 	}

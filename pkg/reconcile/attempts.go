@@ -105,7 +105,7 @@ func (c *Core) noteCorrections(plan Plan) (rest Plan) {
 		}
 		if extra := len(t.corrections) - flapCount; extra > 0 {
 			c.postpone(id, t, now.Add(min(time.Second<<min(extra, 6), lastRetry)))
-			t.verdict = Verdict{Flapping, fmt.Sprintf("corrected %d times within a minute, and undone again%s", len(t.corrections)-1, t.causedBy)}
+			t.verdict = Verdict{Flapping, fmt.Sprintf("repaired %d times within a minute, and changed again%s", len(t.corrections)-1, t.causedBy)}
 			if c.setVerdict(id, t.verdict) {
 				c.noteChange(id)
 			}
@@ -168,7 +168,7 @@ func (v *verdicts) forget(id spec.ID) {
 const mostTries = 5
 
 func errNoEffect(op *Op) error {
-	return fmt.Errorf("%s %s: the kernel took it, and yet it is not so (%s)", op.Verb, op.ID(), op.reason())
+	return fmt.Errorf("%s %s: the kernel accepted the change without effect (%s)", op.Verb, op.ID(), op.reason())
 }
 
 // worthRetrying is how often a command tries a failed resource again: the next pass repairs what one op takes from

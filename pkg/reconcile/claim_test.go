@@ -28,7 +28,7 @@ func TestAMarkAloneMovesNothing(t *testing.T) {
 ~ lab/box/w  (from: host/h -> lab/w, value: 1 -> 2)
 `},
 		{"nor is it, while nothing is at home", situation{want: want, have: "host/box/other\nevil/box/pwn claim=host/box/h device=6 value=2"}, `
-lab/box/w pending: there is no host/h yet, and linkd does not make it
+lab/box/w pending: host/h does not exist yet, and linkd does not create it
 `},
 		{"nor while what the journal knows is away", situation{want: want, journal: recorded,
 			have: "blue/box/x claim=host/box/h device=7 value=2\nevil/box/pwn claim=host/box/h device=6 value=2"}, `
@@ -42,10 +42,10 @@ remembered:
 host/away/box/h device=7
 `},
 		{"and is not taken for it while that is declared", situation{want: want, have: "host/box/other\nlab/box/w claim=host/box/h device=6", journal: recorded}, `
-lab/box/w failed: one is there already, and linkd did not fetch it from host/h, so it is left alone; remove it, or write adopt: true
+lab/box/w failed: the name is taken by one that linkd did not fetch from host/h: remove it, or write adopt: true
 `},
 		{"not even where linkd was told to adopt what is there", situation{want: want + " adopt", have: "host/box/other\nlab/box/w claim=host/box/h device=6", journal: recorded}, `
-lab/box/w failed: one is there already, and linkd did not fetch it from host/h, so it is left alone; remove it, or write adopt: true
+lab/box/w failed: the name is taken by one that linkd did not fetch from host/h: remove it, or write adopt: true
 `},
 		{"without a journal it is right where a file says", situation{want: want, have: "host/box/other\nlab/box/w claim=host/box/h device=7 value=2"}, ""},
 		{"and is put back only after it was adopted", situation{want: want + " adopt", have: "host/box/other\nlab/box/w claim=host/box/h device=7 value=2"}, `

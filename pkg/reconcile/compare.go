@@ -163,7 +163,7 @@ func (c *comparison) compare(w *wanted) {
 	}
 	have := c.found.get(id)
 	if have == nil && w.Resource.Relations().OnlyFound {
-		c.verdicts[id] = Verdict{Pending, "there is none yet, and linkd does not make it"}
+		c.verdicts[id] = Verdict{Pending, "it does not exist yet, and linkd does not create it"}
 		return
 	}
 	if origin, fetched := fetchedFrom(have); fetched && !w.Resource.Relations().OnlyFound {

@@ -311,8 +311,8 @@ lab/knob/k set before=0 wrote=1
 - lab/note/old
 - lab/box/old
 - lab/box/c
-lab/box/a failed: to replace it would end what linkd did not make, so it stays: lab/box/theirs, lab/note/theirs
-lab/box/b failed: to delete it would end what linkd did not make, so it stays: lab/box/other
+lab/box/a failed: linkd does not replace it, because that would delete resources that it did not make: lab/box/theirs, lab/note/theirs
+lab/box/b failed: linkd does not delete it, because that would delete resources that it did not make: lab/box/other
 `},
 
 		{"what needs something that has to be replaced, and cannot be now, is right as it is", situation{
@@ -320,7 +320,7 @@ lab/box/b failed: to delete it would end what linkd did not make, so it stays: l
 			have:    "lab/box/a frame=x mark\nlab/box/b needs=lab/box/a mark",
 			journal: "lab/box/b made",
 		}, `
-lab/box/a pending: waits for lab/box/nobody: it is not there, and no file declares it
+lab/box/a pending: waits for lab/box/nobody: it does not exist, and no file declares it
 `},
 
 		{"what was to be made, and is not there, is forgotten", situation{want: "lab/note/n", journal: "lab/note/n made"}, `
@@ -384,9 +384,9 @@ remembered:
 			have: "lab/box/theirs",
 		}, `
 + lab/box/i
-lab/box/a pending: waits for lab/box/nobody: it is not there, and no file declares it
-lab/box/b pending: waits for lab/box/nobody: it is not there, and no file declares it
-lab/box/c pending: waits for lab/box/nobody: it is not there, and no file declares it
+lab/box/a pending: waits for lab/box/nobody: it does not exist, and no file declares it
+lab/box/b pending: waits for lab/box/nobody: it does not exist, and no file declares it
+lab/box/c pending: waits for lab/box/nobody: it does not exist, and no file declares it
 lab/box/d pending: not yet
 lab/box/e pending: waits for lab/box/d: not yet
 lab/box/f failed: never
@@ -415,8 +415,8 @@ lab/box/c pending: gone
 		{"what linkd does not make is waited for", situation{
 			want: "lab/box/a only value=2\nlab/box/b needs=lab/box/a",
 		}, `
-lab/box/a pending: there is none yet, and linkd does not make it
-lab/box/b pending: waits for lab/box/a: there is none yet, and linkd does not make it
+lab/box/a pending: it does not exist yet, and linkd does not create it
+lab/box/b pending: waits for lab/box/a: it does not exist yet, and linkd does not create it
 `},
 
 		{"namespaces that are not there are waited for, and what is wrong with one is said", situation{

@@ -97,7 +97,7 @@ func (c *comparison) refuseVictims() {
 			slices.Sort(foreign)
 			delete(c.ops, id)
 			refused[id] = true
-			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("to %s would end what linkd did not make, so it stays: %s", op.phrase(), strings.Join(foreign, ", "))}
+			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("linkd does not %s, because that would delete resources that it did not make: %s", op.phrase(), strings.Join(foreign, ", "))}
 		}
 	}
 }
@@ -240,7 +240,7 @@ func (c *comparison) waitForNeeds(id spec.ID) Verdict {
 			v = c.waitForNeeds(need)
 			why = v.Reason
 		} else if c.found.get(need) == nil {
-			v, why = Verdict{State: Pending}, "it is not there, and no file declares it"
+			v, why = Verdict{State: Pending}, "it does not exist, and no file declares it"
 		}
 		switch v.State {
 		case OK, Flapping:

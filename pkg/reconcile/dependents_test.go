@@ -14,7 +14,7 @@ func TestOthersInThePlaceOfWhatWaits(t *testing.T) {
 	m := newMachine(t, "host/box/a mark\nhost/box/x needs=host/box/a", "host/box/x within=far", "far=name:far")
 	m.at["far"] = ""
 	m.answer()
-	if m.kernel.things[parseID("host/box/x")] == nil || !strings.Contains(m.stands(), "host/box/a failed to delete it would end what linkd did not make, so it stays: host/box/x") {
+	if m.kernel.things[parseID("host/box/x")] == nil || !strings.Contains(m.stands(), "host/box/a failed linkd does not delete it, because that would delete resources that it did not make: host/box/x") {
 		t.Errorf("there is\n%s\nand it stands\n%s", m.kernel, m.stands())
 	}
 }
@@ -27,7 +27,7 @@ func TestAnEndLooksWhereItReaches(t *testing.T) {
 	m.Notify([]observe.Notification{{NS: "lab", Topic: observe.RouteTopic}})
 	m.WantTemplates(m.wantsHere("lab/box/b needs=host/box/a"), true)
 	m.answer()
-	if !strings.Contains(m.stands(), "host/box/a failed to delete it would end what linkd did not make, so it stays: lab/note/x") {
+	if !strings.Contains(m.stands(), "host/box/a failed linkd does not delete it, because that would delete resources that it did not make: lab/note/x") {
 		t.Errorf("it stands\n%s", m.stands())
 	}
 }

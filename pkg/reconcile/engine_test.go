@@ -264,7 +264,7 @@ func TestWhatIsUndoneAgainAndAgainIsLeftForAWhile(t *testing.T) {
 	}
 	const who = ", perhaps by process 1 (in?it)"
 	undo()
-	flapping := fmt.Sprintf("host/box/a flapping: corrected 5 times within a minute, and undone again%s\n", who)
+	flapping := fmt.Sprintf("host/box/a flapping: repaired 5 times within a minute, and changed again%s\n", who)
 	b.pass(time.Second, flapping)
 	// What needs it is looked after all the same.
 	b.things[parseID("host/box/b")].value = "7"
@@ -272,7 +272,7 @@ func TestWhatIsUndoneAgainAndAgainIsLeftForAWhile(t *testing.T) {
 	b.pass(time.Second, "update host/box/a\n")
 	// It is not over yet: the next time it has to wait longer.
 	undo()
-	flapping = fmt.Sprintf("host/box/a flapping: corrected 6 times within a minute, and undone again%s\n", who)
+	flapping = fmt.Sprintf("host/box/a flapping: repaired 6 times within a minute, and changed again%s\n", who)
 	b.pass(time.Second, flapping)
 	b.pass(4*time.Second-1, flapping)
 	b.pass(1, "update host/box/a\n")
@@ -298,8 +298,8 @@ func TestAKernelThatOnlySaysItDid(t *testing.T) {
 	b := newBench(t, "")
 	b.deaf[parseID("host/box/a")] = true
 	b.want("host/box/a")
-	b.pass(0, strings.Repeat("create host/box/a\n", mostTries)+"host/box/a failed: create host/box/a: the kernel took it, and yet it is not so ()\n")
-	b.pass(firstRetry-1, "host/box/a failed: create host/box/a: the kernel took it, and yet it is not so ()\n")
+	b.pass(0, strings.Repeat("create host/box/a\n", mostTries)+"host/box/a failed: create host/box/a: the kernel accepted the change without effect ()\n")
+	b.pass(firstRetry-1, "host/box/a failed: create host/box/a: the kernel accepted the change without effect ()\n")
 }
 
 func TestWhatCannotBeDeletedIsSaid(t *testing.T) {
@@ -307,7 +307,7 @@ func TestWhatCannotBeDeletedIsSaid(t *testing.T) {
 	b.refuses[parseID("host/box/b")] = unix.EBUSY
 	b.want("")
 	b.pass(0, `
-host/box/a failed: to delete it would end what linkd did not make, so it stays: host/box/theirs
+host/box/a failed: linkd does not delete it, because that would delete resources that it did not make: host/box/theirs
 host/box/b failed: delete host/box/b: device or resource busy
 `)
 	must(t, b.kernel.delete(parseID("host/box/theirs")))
@@ -453,7 +453,7 @@ func TestStatusAsJSONPromisesIt(t *testing.T) {
 		Files: []spec.FileState{{Path: "a.yaml", State: "loaded"}},
 		Resources: []ResourceStatus{
 			{ID: "host/box/a", State: Failed, Reason: "create host/box/a: say?[31m?no", Source: "a.yaml:1", Kind: "box"},
-			{ID: "host/box/b", State: Pending, Reason: "waits for host/box/nobody: it is not there, and no file declares it", Source: "a.yaml:2", Kind: "box"},
+			{ID: "host/box/b", State: Pending, Reason: "waits for host/box/nobody: it does not exist, and no file declares it", Source: "a.yaml:2", Kind: "box"},
 			{ID: "host/box/c", State: OK, Source: "a.yaml:3", Kind: "box"},
 		},
 		Counts: map[State]int{OK: 1, Pending: 1, Failed: 1},

@@ -121,7 +121,7 @@ func (ev *Event) String() string {
 	case Missed:
 		fmt.Fprintf(&b, "%d events: this reader is too slow", ev.Count)
 	case Stopping:
-		b.WriteString("the daemon; the wiring stays")
+		b.WriteString("the daemon; everything stays configured")
 	}
 	why := briefly(ev.Fields)
 	if ev.Reason != "" {

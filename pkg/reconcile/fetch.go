@@ -68,10 +68,10 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin
 			// The foreign one took its name after it had been put back.
 			c.planReturn(source, kind, origin, putBackNote)
 		}
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("another has its name there, which linkd did not make, so %s is left alone", place(source.ID()))}
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("the name is taken by one that linkd did not make, so %s stays where it is", place(source.ID()))}
 		return
 	case foreign:
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("one is there already, and linkd did not fetch it from %s, so it is left alone; remove it, or write adopt: true", place(origin))}
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("the name is taken by one that linkd did not fetch from %s: remove it, or write adopt: true", place(origin))}
 		return
 	case source == nil:
 		if have != nil {
@@ -112,11 +112,11 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin
 func (c *comparison) compareWithFetched(want, have spec.Resource, kind *Registered, origin spec.ID) {
 	id := want.ID()
 	if taker, wanted := c.all.takers[origin]; wanted && c.whyUnavailable(scopeOf(taker)) == nil {
-		c.verdicts[id] = Verdict{Pending, fmt.Sprintf("waits for %s, which is still called so", taker)}
+		c.verdicts[id] = Verdict{Pending, fmt.Sprintf("waits for %s, which still has that name", taker)}
 		return
 	}
 	if why := c.whyNotReturn(have, origin); why != "" {
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("what was fetched from %s has its name, but %s: it stays where it is", place(origin), why)}
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("the name is taken by one that was fetched from %s, but %s: it stays where it is", place(origin), why)}
 		return
 	}
 	c.verdicts[id] = Verdict{State: OK}
@@ -159,7 +159,7 @@ func (c *comparison) verdictOfAbsent(origin spec.ID) Verdict {
 	if err := c.whyUnavailable(scopeOf(origin)); err != nil {
 		return verdictOf(err)
 	}
-	return Verdict{Pending, fmt.Sprintf("there is no %s yet, and linkd does not make it", place(origin))}
+	return Verdict{Pending, fmt.Sprintf("%s does not exist yet, and linkd does not create it", place(origin))}
 }
 
 // addFetched adds the resources that linkd fetches from the workset's places, or that were found there.

@@ -24,8 +24,8 @@ func TestCompareFetched(t *testing.T) {
 ~ lab/box/w  (from: host/h -> lab/w, value: 1 -> 2)
 `},
 		{"and waited for", situation{want: want + "\nlab/note/n needs=lab/box/w", have: "host/box/other"}, `
-lab/box/w pending: there is no host/h yet, and linkd does not make it
-lab/note/n pending: waits for lab/box/w: there is no host/h yet, and linkd does not make it
+lab/box/w pending: host/h does not exist yet, and linkd does not create it
+lab/note/n pending: waits for lab/box/w: host/h does not exist yet, and linkd does not create it
 `},
 		{"so is its home", situation{want: want, missing: map[string]error{"host": observe.Pendingf("no host")}}, `
 lab/box/w pending: no host
@@ -42,10 +42,10 @@ lab/box/w fetched
 ~ lab/box/w  (from: blue/x -> lab/w)
 `},
 		{"what another made in its place is left alone", situation{want: want, have: "host/box/h value=1\nlab/box/w value=2"}, `
-lab/box/w failed: another has its name there, which linkd did not make, so host/h is left alone
+lab/box/w failed: the name is taken by one that linkd did not make, so host/h stays where it is
 `},
 		{"and so is one that another brought there", situation{want: want, have: "lab/box/w value=2"}, `
-lab/box/w failed: one is there already, and linkd did not fetch it from host/h, so it is left alone; remove it, or write adopt: true
+lab/box/w failed: the name is taken by one that linkd did not fetch from host/h: remove it, or write adopt: true
 `},
 		{"unless the file says otherwise", situation{want: want + " adopt", have: "lab/box/w value=1"}, `
 ~ lab/box/w  (value: 1 -> 2)
@@ -54,15 +54,15 @@ lab/box/w failed: one is there already, and linkd did not fetch it from host/h, 
 ± lab/box/w  (from: host/h -> lab/w, value: 1 -> 2)
 `},
 		{"and what it had fetched from elsewhere", situation{want: want, have: "host/box/h value=2\nlab/box/w home=host/box/x"}, `
-± lab/box/w  (from: host/h -> lab/w, the present one goes back to host/x)
+± lab/box/w  (from: host/h -> lab/w, the present one is put back as host/x)
 `},
 		{"also while there is nothing to fetch", situation{want: want, have: "lab/box/w home=host/box/x"}, `
 - lab/box/w  (from: lab/w -> host/x, put back)
-lab/box/w pending: there is no host/h yet, and linkd does not make it
+lab/box/w pending: host/h does not exist yet, and linkd does not create it
 `},
 		{"what linkd made is not to be fetched", situation{want: want, have: "host/box/h mark"}, `
 - host/box/h
-lab/box/w pending: there is no host/h yet, and linkd does not make it
+lab/box/w pending: host/h does not exist yet, and linkd does not create it
 `},
 		{"what it has at home is told, and what would end stops it", situation{want: want,
 			have: "host/box/h value=2\nhost/note/n needs=host/box/h\nhost/note/o needs=host/box/h print=1", journal: "host/note/o made print=1"}, `
@@ -70,7 +70,7 @@ lab/box/w pending: there is no host/h yet, and linkd does not make it
 ~ lab/box/w  (from: host/h -> lab/w, on it host/note/n)
 `},
 		{"what would end stops it", situation{want: want, have: "host/box/h value=2\nhost/box/on needs=host/box/h"}, `
-lab/box/w failed: to fetch it would end what linkd did not make, so it stays: host/box/on
+lab/box/w failed: linkd does not fetch it, because that would delete resources that it did not make: host/box/on
 `},
 		{"unless it stays in its namespace", situation{want: "host/box/w home=host/box/h", have: "host/box/h\nhost/box/on needs=host/box/h\nhost/note/n needs=host/box/h"}, `
 ~ host/box/w  (from: host/h -> host/w)
@@ -102,8 +102,8 @@ remembered:
 		{"where its name is taken, it stays, and so does the namespace", situation{
 			have:    "host/space/lab makes=lab mark\nlab/box/w home=host/box/h needs=host/space/lab\nhost/box/h",
 			journal: "lab/box/w fetched\nhost/away/box/h set before=1"}, `
-host/space/lab failed: to delete it would end what linkd did not make, so it stays: lab/box/w
-lab/box/w failed: it was fetched from host/h, but another has that name by now: it stays where it is
+host/space/lab failed: linkd does not delete it, because that would delete resources that it did not make: lab/box/w
+lab/box/w failed: it was fetched from host/h, but that name is taken: it stays where it is
 `},
 		{"and where there is no home", situation{have: "lab/box/w home=host/box/h", missing: map[string]error{"host": observe.Pendingf("no host")}}, `
 lab/box/w failed: it was fetched from host/h, but no host: it stays where it is
@@ -126,14 +126,14 @@ remembered:
 `},
 		{"what is nowhere may come back yet", situation{have: "host/box/x", journal: "host/away/box/h set before=1"}, ""},
 		{"what has the name of something that is made goes home before", situation{want: "lab/box/w value=2", have: "lab/box/w home=host/box/h value=1"}, `
-± lab/box/w  (from: lab/w -> host/h, the present one goes back to host/h)
+± lab/box/w  (from: lab/w -> host/h, the present one is put back as host/h)
 `},
 		{"or where it is wanted", situation{want: "lab/box/v home=host/box/h\nlab/box/w value=2", have: "lab/box/w home=host/box/h value=1"}, `
 ~ lab/box/v  (from: lab/w -> lab/v)
-lab/box/w pending: waits for lab/box/v, which is still called so
+lab/box/w pending: waits for lab/box/v, which still has that name
 `},
 		{"or stays in the way", situation{want: "lab/box/w value=2", have: "lab/box/w home=host/box/h value=1\nhost/box/h"}, `
-lab/box/w failed: what was fetched from host/h has its name, but another has that name by now: it stays where it is
+lab/box/w failed: the name is taken by one that was fetched from host/h, but that name is taken: it stays where it is
 `},
 		{"what still is declared, if not as fetched, stays", situation{want: "lab/box/w only value=2", have: "lab/box/w home=host/box/h value=2"}, `
 remembered:
@@ -180,7 +180,7 @@ func TestALifeOfWhatIsFetched(t *testing.T) {
 	delete(b.refuses, parseID("host/box/w"))
 	b.pass(time.Minute, "fetch host/box/h host/box/w\n")
 	b.want("host/box/theirs home=host/box/nowhere")
-	b.pass(0, "put back host/box/w host/box/h\nhost/box/theirs failed: one is there already, and linkd did not fetch it from host/nowhere, so it is left alone; remove it, or write adopt: true\n")
+	b.pass(0, "put back host/box/w host/box/h\nhost/box/theirs failed: the name is taken by one that linkd did not fetch from host/nowhere: remove it, or write adopt: true\n")
 	b.has(strings.Replace(origin, "value=1", "value=4", 1))
 	if left := b.engine.journal.text(); left != "" {
 		t.Errorf("remembered:\n%s", left)

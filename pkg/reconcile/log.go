@@ -47,10 +47,10 @@ func logEvent(log *slog.Logger, ev *Event) {
 		switch message = "the files were read"; ev.State {
 		case "invalid":
 			// The line of each file has the error.
-			level, message = slog.LevelWarn, "the files were read, and are not all valid"
+			level, message = slog.LevelWarn, "some files are not valid"
 			ev = &Event{}
 		case "failed":
-			level, message = slog.LevelWarn, "the files cannot be read: the state stays"
+			level, message = slog.LevelWarn, "cannot read the files: linkd keeps the present state"
 		}
 	case Overrun:
 		level, message = slog.LevelWarn, "the kernel dropped events: looking at everything"

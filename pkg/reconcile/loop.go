@@ -228,7 +228,7 @@ func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 		l.warnings = append(l.warnings, m.String())
 	}
 	if unknown := loaded.Desired.Unknown; unknown != nil {
-		l.warnings = append(l.warnings, "nothing is taken away for now: "+unknown.Error())
+		l.warnings = append(l.warnings, "linkd removes nothing for now: "+unknown.Error())
 	}
 	if outdated := loaded.Desired.Outdated; outdated != nil {
 		l.warnings = append(l.warnings, "containers that start or end are not noticed for now: "+outdated.Error())

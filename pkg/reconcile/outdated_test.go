@@ -21,7 +21,7 @@ func TestSomethingIsPutOnWhatIsToEnd(t *testing.T) {
 	m.Notify([]observe.Notification{{NS: "host", Topic: observe.LinkTopic}, {NS: "host", Topic: observe.RouteTopic}})
 	m.answer("evil")
 	m.answer()
-	if m.kernel.things[parseID("host/note/x")] == nil || !strings.Contains(m.stands(), "host/box/a failed to delete it would end what linkd did not make, so it stays: host/note/x") {
+	if m.kernel.things[parseID("host/note/x")] == nil || !strings.Contains(m.stands(), "host/box/a failed linkd does not delete it, because that would delete resources that it did not make: host/note/x") {
 		t.Errorf("there is\n%s\nand it stands\n%s", m.kernel, m.stands())
 	}
 }

@@ -47,7 +47,7 @@ func (c *comparison) whyNotReturn(have spec.Resource, origin spec.ID) (why strin
 	case c.identity(origin.NS) == "":
 		return "no file names that namespace any more"
 	case there != nil && there.ID() != have.ID():
-		return "another has that name by now"
+		return "that name is taken"
 	}
 	return ""
 }
@@ -204,7 +204,7 @@ func (c *comparison) explainReturns() {
 		case fetched && op.Verb == Delete:
 			leaves = op.Have
 		case fetched && op.Verb == Replace:
-			op.Because = "the present one goes back to " + place(origin)
+			op.Because = "the present one is put back as " + place(origin)
 		}
 		if leaves == nil || !op.leaves(leaves) {
 			continue

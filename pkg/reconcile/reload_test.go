@@ -125,7 +125,7 @@ func TestAnEndLooksAtWhatDidNotMatter(t *testing.T) {
 	d.Namespaces = map[string]spec.Namespace{}
 	m.WantTemplates(d, true)
 	m.answer()
-	m.want("what stays", "host/box/a failed to delete it would end what linkd did not make, so it stays: host/note/theirs\n")
+	m.want("what stays", "host/box/a failed linkd does not delete it, because that would delete resources that it did not make: host/note/theirs\n")
 	if m.kernel.things[parseID("host/note/theirs")] == nil {
 		t.Error("what others made went with it")
 	}

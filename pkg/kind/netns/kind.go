@@ -15,7 +15,7 @@ import (
 
 type kind struct{}
 
-// Observe has nothing to search for: only the names of interest are looked at.
+// Observe looks only at the wanted names; a name carries no mark to search for.
 func (k kind) Observe(_ context.Context, ns *observe.NS, query reconcile.Query[*Name]) ([]*Name, error) {
 	switch query.Purpose {
 	case reconcile.ToShow:
@@ -26,7 +26,7 @@ func (k kind) Observe(_ context.Context, ns *observe.NS, query reconcile.Query[*
 	return k.observeWanted(ns, query.Wanted)
 }
 
-// FromID is the name that an ID stands for. An ID that a damaged journal tells of must not lead out of the directory.
+// FromID returns the name with an ID. An ID from a damaged journal must not lead out of the directory.
 func (kind) FromID(id spec.ID) (*Name, bool) {
 	return &Name{Host: id.NS, Name: id.Key}, spec.CheckNSName(id.Key) == nil
 }
@@ -87,11 +87,11 @@ func describeFile(path string, info fs.FileInfo) string {
 	return plainFile
 }
 
-// Owned: a name carries no mark; the journal knows which ones linkd made.
+// Owned returns false: a name carries no mark, and the journal knows which names linkd made.
 func (kind) Owned(*Name) bool { return false }
 
-// Fingerprint is what stands under the name: a namespace that somebody else made under the same name is another one.
-// The empty file is what a kill leaves between it and the mount, on the way up or down.
+// Fingerprint identifies the entry: a namespace that somebody else made under the same name has another one. A killed
+// linkd may leave an empty file before the mount or after the unmount.
 func (kind) Fingerprint(have *Name) string {
 	switch {
 	case have.mounted():
@@ -104,7 +104,7 @@ func (kind) Fingerprint(have *Name) string {
 	return have.Target
 }
 
-// Complete finds the target: a name shows a namespace where it was found.
+// Complete fills in the target: the place where the namespace was found.
 func (kind) Complete(at reconcile.Located, want *Name) (*Name, error) {
 	if want.Made {
 		return want, nil
@@ -122,7 +122,7 @@ func (kind) Diff(want, have *Name) []reconcile.Field {
 	var fs reconcile.Fields
 	if w, h := want.describe(), have.describe(); w != h {
 		fs.Differ("file", h, w)
-		// An engine tells later than the kernel where a namespace is, and a path ends with a process.
+		// An engine reports the place of a namespace later than the kernel, and a path ends with a process.
 		fs[0].Moved = want.Target != "" && have.Target != "" && (have.leads == want.leads || have.leads == file{})
 	}
 	return fs

@@ -1,5 +1,5 @@
-// Package netns is the names of namespaces in /run/netns: those of namespaces that linkd makes, and those under which
-// it shows namespaces found elsewhere.
+// Package netns manages the names of namespaces in /run/netns: those of namespaces that linkd makes, and those under
+// which linkd shows namespaces that it found elsewhere.
 package netns
 
 import (
@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Kind is names in /run/netns. They are things of linkd's own namespace.
+// Kind is the kind of names in /run/netns. They are resources of linkd's own namespace.
 var Kind = reconcile.Register[*Name]("netns", kind{}, reconcile.Capabilities[*Name]{
 	Topics:    []observe.Topic{observe.NamespaceTopic},
 	FromID:    kind{}.FromID,
@@ -23,7 +23,7 @@ var Kind = reconcile.Register[*Name]("netns", kind{}, reconcile.Capabilities[*Na
 
 const createKey, exposeKey, loopbackKey = "create", "expose", "loopback"
 
-// Keys are what a namespace says of its name.
+// Keys returns the keys of a namespace about its name.
 func Keys() []spec.Key {
 	return []spec.Key{
 		spec.NewKey(createKey, "linkd makes /run/netns/NAME, and removes it once it is not declared", func(c *spec.Context, create bool) {
@@ -60,26 +60,27 @@ func add(c *spec.Context, n *Name) {
 
 // Name is an entry of /run/netns.
 type Name struct {
-	// Host is where the name is: linkd's own namespace.
+	// Host is the namespace of the entry: linkd's own.
 	Host, Name string
-	// Made: a namespace is mounted there. Otherwise it is a symbolic link to Target.
+	// Made: a namespace is mounted on the entry. Otherwise the entry is a symbolic link to Target.
 	Made   bool
 	Target string
-	// loopbackDown: lo stays down in the namespace when it is made.
+	// loopbackDown: linkd leaves lo down when it makes the namespace.
 	loopbackDown bool
 	Source       spec.Source
 
-	// identity is the mounted namespace's; stray says what is there if it is neither.
+	// identity is that of the mounted namespace; stray describes an entry that is neither a namespace nor a symbolic
+	// link.
 	identity observe.Identity
 	stray    string
 	// exposes: it is a symbolic link to where the namespace is found. inhabited: processes are in the mounted namespace. Only
 	// a survey tells.
 	exposes, inhabited bool
-	// leads is what a symbolic link leads to, or has to.
+	// leads is the file that a symbolic link leads to, or should lead to.
 	leads file
 }
 
-// file is a file, by whatever path; zero for none.
+// file identifies a file, whatever its path; zero for none.
 type file struct{ dev, inode uint64 }
 
 func fileAt(path string) file {
@@ -90,16 +91,12 @@ func fileAt(path string) file {
 	return file{st.Dev, st.Ino}
 }
 
-// ID implements spec.Resource.
 func (n *Name) ID() spec.ID { return spec.ID{NS: n.Host, Kind: "netns", Key: n.Name} }
 
-// Needs implements spec.Resource.
 func (n *Name) Needs() []spec.ID { return nil }
 
-// Origin implements spec.Resource.
 func (n *Name) Origin() spec.Source { return n.Source }
 
-// Relations implements spec.Resource.
 func (n *Name) Relations() spec.Relations {
 	if !n.Made {
 		return spec.Relations{}

@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// survey finds the name of the namespace itself.
+// survey returns the names of the namespace.
 func (kind) survey(ns *observe.NS) ([]*Name, error) {
 	if ns.IsPartial() || ns.Name == spec.Host {
 		return nil, nil

@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Create makes the file, and the namespace if it is to be made.
+// Create makes the file, and the namespace if linkd makes it.
 func (kind) Create(_ context.Context, ns *observe.NS, want *Name) error {
 	if err := makeDir(); err != nil {
 		return err
@@ -36,7 +36,8 @@ func (kind) Create(_ context.Context, ns *observe.NS, want *Name) error {
 	return want.mount(ns.World())
 }
 
-// makeDir makes the directory as ip-netns(8) does, for everybody to list. A service's umask is not an administrator's.
+// makeDir makes the directory as ip-netns(8) does, so that every user can list it, whatever the umask of the service
+// is.
 func makeDir() error {
 	err := os.Mkdir(observe.NetnsDir, 0o755)
 	if errors.Is(err, fs.ErrExist) {
@@ -79,8 +80,8 @@ func setLoopbackUp() error {
 	return unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, lo)
 }
 
-// share makes mounts of names appear in the other mount namespaces, and disappear from them: without that a
-// namespace unmounted here would live on in them (ip-netns(8) does the same).
+// share makes mounts of names appear in other mount namespaces, and disappear from them. Without it, a namespace that
+// is unmounted here would live on there (ip-netns(8) does the same).
 func share() error {
 	const dir = observe.NetnsDir
 	err := unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
@@ -94,7 +95,7 @@ func share() error {
 	return unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
 }
 
-// Update points a symbolic link at where the namespace is now, or finishes what a kill left half made.
+// Update points a symbolic link to the present place of the namespace, or completes what a killed linkd left.
 func (kind) Update(_ context.Context, ns *observe.NS, want, have *Name) error {
 	if want.Made && have.stray == emptyFile {
 		if err := ns.World().Mounting(share); err != nil {
@@ -105,15 +106,15 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Name) error {
 	if want.Made || have.Made || have.stray != "" {
 		return fmt.Errorf("%s is %s, and would have to be %s: remove it", want.path(), have.describe(), want.describe())
 	}
-	// Not by renaming one over the other: who is killed over that would leave a name nobody knows of.
+	// A rename would leave an unknown file if linkd were killed before it.
 	if err := os.Remove(want.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return os.Symlink(want.Target, want.path())
 }
 
-// Delete takes the name away. A namespace lives on for as long as a process is in it. A file with something in it is
-// not what a kill left behind.
+// Delete removes the name. The namespace lives on as long as a process is in it. Delete refuses a file with content,
+// which linkd did not leave.
 func (kind) Delete(ctx context.Context, ns *observe.NS, have *Name) error {
 	if have.stray == plainFile {
 		return nil
@@ -144,8 +145,8 @@ func (kind) Delete(ctx context.Context, ns *observe.NS, have *Name) error {
 	return nil
 }
 
-// refuseForeign is the last look for what would be lost with the namespace: it may have come since, or be known under another
-// name of the namespace.
+// refuseForeign looks a last time for resources that would be lost with the namespace: they may be new, or known
+// under another name of the namespace.
 func refuseForeign(ctx context.Context, ns *observe.NS) error {
 	links, err := ns.Links(ctx)
 	if err != nil {
