@@ -65,6 +65,7 @@ var faults = map[int]string{
 	49: "a container restarts ten times in a minute",
 	50: "a container of a template does not fit",
 	51: "an IPv6 address is tentative",
+	52: "two interfaces of one broadcast domain have the same address",
 	53: "linkd's rules come back, by a restore of others, where no file has any",
 	55: "the machine boots again",
 	56: "a line of the journal is damaged",
