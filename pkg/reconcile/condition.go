@@ -15,6 +15,8 @@ type Condition struct {
 	Verdict
 	// Soon: the resource will work within seconds, so that a command waits for it.
 	Soon bool
+	// Unannounced: no event says when, so that linkd looks at the resource again after a pause.
+	Unannounced bool
 	// Renew: the kernel has given the resource up and does not try again. linkd deletes and creates it again after a
 	// growing pause.
 	Renew bool
@@ -35,6 +37,19 @@ const (
 // detection alone takes one to two seconds.
 const firstRenewal = time.Second
 
+// unannouncedPause is the pause before linkd looks again at a resource of which no event says when it will work.
+const unannouncedPause = 250 * time.Millisecond
+
+// wakeUnannounced looks again at the resources of which no event says when they will work.
+func (c *Core) wakeUnannounced() {
+	for id, at := range c.lookAgain {
+		if !c.Now.Before(at) {
+			delete(c.lookAgain, id)
+			c.markScope(scopeOf(id))
+		}
+	}
+}
+
 // dueRenewal reports whether it is time to make a resource again that the kernel has given up.
 func (c *Core) dueRenewal(id spec.ID) bool {
 	t := c.attempts[id]
@@ -50,6 +65,9 @@ func (c *Core) noteConditions(verdicts map[spec.ID]Verdict, conditions map[spec.
 			c.awaited[id] = true
 		} else {
 			delete(c.awaited, id)
+		}
+		if condition.Unannounced {
+			c.lookAgain[id] = c.Now.Add(unannouncedPause)
 		}
 		if !condition.Renew {
 			continue

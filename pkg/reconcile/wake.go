@@ -47,6 +47,7 @@ func (c *Core) wake() {
 			}
 		}
 	}
+	c.wakeUnannounced()
 	for id, t := range c.postponed {
 		switch {
 		case c.attempts[id] != t:
@@ -105,6 +106,9 @@ func (c *Core) NextTry() (next time.Time, ok bool) {
 		}
 	}
 	for _, at := range c.plan.retries {
+		earliest(at)
+	}
+	for _, at := range c.lookAgain {
 		earliest(at)
 	}
 	return next, ok

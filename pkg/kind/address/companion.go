@@ -33,6 +33,9 @@ func (c companion) place() companion {
 }
 
 func (c companion) String() string {
+	if c.kind == linkLocal {
+		return "the link-local address"
+	}
 	if name := map[uint8]string{unix.RTN_LOCAL: "local ", unix.RTN_BROADCAST: "broadcast ", unix.RTN_MULTICAST: "multicast "}[c.kind]; name != "" {
 		return name + c.to.String()
 	}
@@ -70,7 +73,7 @@ func (a *Address) companions(primary *Address, vrf uint32) (all []companion) {
 	if b := a.Broadcast; b != nil && *b != netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		add(local, unix.RTN_BROADCAST, netip.PrefixFrom(*b, 32), 0, source)
 	}
-	if a != primary || subnet.Addr() == ip && subnet.Bits() == 32 {
+	if a != primary || subnet.Addr() == ip && subnet.Bits() == 32 || subnet.Addr().As4()[0] == 0 {
 		return all
 	}
 	if withSubnet && a.device&unix.IFF_LOOPBACK != 0 {
@@ -132,7 +135,7 @@ func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link
 			break
 		}
 	}
-	return missing, nil
+	return missing, noteLinkLocal(ns, found, links, chosen, missing)
 }
 
 // noteLacks notes, with the places of found addresses, which companions of the wanted ones are not there.
@@ -147,6 +150,13 @@ func noteLacks(ns *observe.NS, found []*Address, links func(index int) *observe.
 	missing, err := lacks(ns, found, links, func(a *Address) bool { return declared[a.Dev][a.Prefix] })
 	for a, cs := range missing {
 		p := at[a]
+		if a.Prefix.Addr().Is6() && lacksOwnRoute(cs) {
+			if young, err := a.isYoung(); err != nil || young {
+				p.unrouted = true
+				at[a] = p
+				continue
+			}
+		}
 		p.lacks = lackText(cs)
 		at[a] = p
 	}
@@ -201,59 +211,75 @@ func lackText(missing []companion) string {
 	return strings.Join(texts, ", ")
 }
 
-// restore makes the companions of an address that are not there.
-func restore(ns *observe.NS, dev string, index int, prefix netip.Prefix) error {
+// lackedBy are the companions that the address of an interface lacks now, and the address as it was found; nil where it is not there.
+func lackedBy(ns *observe.NS, want *Address, index int) (a *Address, missing []companion, err error) {
 	ns.Forget()
 	links, err := ns.Some(map[int]bool{index: true}, nil)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	link := links.ByIndex(index)
 	if link == nil {
-		return fmt.Errorf("look up %s: %w", dev, unix.ENODEV)
+		return nil, nil, fmt.Errorf("look up %s: %w", want.Dev, unix.ENODEV)
 	}
-	found, err := listOn(ns, &Address{Dev: dev, Prefix: prefix}, index)
+	found, err := listOn(ns, want, index)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	for _, a := range found {
-		a.index, a.device = index, link.Flags&deviceFlags
-	}
-	missing, err := lacks(ns, found, links.ByIndex, func(a *Address) bool { return a.Prefix == prefix })
-	if err != nil {
-		return err
-	}
-	for a, cs := range missing {
-		if err := makeCompanions(ns, a, cs); err != nil {
-			return err
+	for _, there := range found {
+		there.index, there.device = index, link.Flags&deviceFlags
+		if there.Prefix == want.Prefix {
+			a = there
 		}
 	}
-	return nil
+	all, err := lacks(ns, found, links.ByIndex, func(other *Address) bool { return other == a })
+	return a, all[a], err
 }
 
-// settling is how long the kernel may take to make the route to an IPv6 address of which it needs no duplicate address detection: it
-// does that in a worker of its own, which waits for the lock of all interfaces (addrconf_dad_work in net/ipv6/addrconf.c).
-const settling = 5 * time.Second
-
-// makeCompanions makes routes as the kernel does, so that it deletes them with the address. The route to an IPv6 address itself it
-// makes only with the address: that is added again, and comes with all of them.
-func makeCompanions(ns *observe.NS, a *Address, missing []companion) error {
-	if a.Prefix.Addr().Is6() && slices.ContainsFunc(missing, func(c companion) bool { return c.kind == unix.RTN_LOCAL }) {
-		var now unix.Timespec
-		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+// restore makes the companions of an address that are not there. Had tells whether the route to the address itself is known to have
+// been there.
+func restore(ns *observe.NS, want *Address, index int, had bool) error {
+	a, missing, err := lackedBy(ns, want, index)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	if ownRoute := lacksOwnRoute(missing); ownRoute && a.Prefix.Addr().Is6() {
+		// The kernel makes it only with the address: that is added again, and comes with all of them.
+		young, err := a.isYoung()
+		if err != nil || young && !had {
 			return err
-		}
-		if time.Duration(now.Nano())-a.made < settling {
-			return observe.Pendingf("the kernel has not made the route to the address yet")
 		}
 		return sparingRoutes(ns, []*Address{a}, func() error { return addOnceMore(ns, a) })
 	}
 	for _, c := range missing {
+		if c.kind == linkLocal {
+			if err := makeLinkLocal(ns, a.Dev); err != nil {
+				return fmt.Errorf("restore the link-local address: %w", err)
+			}
+			continue
+		}
 		if err := ns.Change(c.request()); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("restore the route %s: %w", c, err)
 		}
 	}
 	return nil
+}
+
+func lacksOwnRoute(missing []companion) bool {
+	return slices.ContainsFunc(missing, func(c companion) bool { return c.kind == unix.RTN_LOCAL })
+}
+
+// settling is how long the kernel may take to make the route to an IPv6 address of which it needs no duplicate address detection: it
+// does that in a worker of its own, which waits for the lock of all interfaces (addrconf_dad_work in net/ipv6/addrconf.c).
+const settling = 3 * time.Second
+
+// isYoung tells whether the kernel may not have made the route to the found IPv6 address yet.
+func (a *Address) isYoung() (bool, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return false, err
+	}
+	return time.Duration(now.Nano())-a.made < settling, nil
 }
 
 // request is the request to make the route (fib_magic in net/ipv4/fib_frontend.c, addrconf_prefix_route and

@@ -21,6 +21,10 @@ func health(want, have *Address) reconcile.Condition {
 			"linkd tries again from time to time")
 		c.Renew = true
 		return c
+	case have.unrouted:
+		c := condition(reconcile.Pending, "the kernel has not made the route to the address yet")
+		c.Soon, c.Unannounced = true, true
+		return c
 	case !have.Tentative:
 		return condition(reconcile.OK, cmp.Or(want.collision, have.place.remark()))
 	case have.device&unix.IFF_UP == 0 && want.onDown:

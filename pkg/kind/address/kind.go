@@ -199,16 +199,17 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error
 	whole.PreferredLft = cmp.Or(want.PreferredLft, have.PreferredLft)
 	whole.flags = have.flags
 	return OnDevice(ns, want.Dev, func(index int) error {
-		stays := len(difference(want, have)) == 0 && have.Proto == Mark
-		if !stays {
+		changes := len(difference(want, have)) > 0 || have.Proto != Mark
+		if changes && want.Prefix.Addr().Is6() {
+			return changeSparingRoute(ns, want, index, func() error { return ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE)) })
+		}
+		if changes {
 			if err := ns.Change(newAddress(&whole, index, unix.NLM_F_REPLACE)); err != nil {
 				return err
 			}
 		}
-		if !stays && want.Prefix.Addr().Is6() || have.lacks != "" {
-			// A change can cost an IPv6 address in a VRF the route to itself: the kernel finds that where it looks for the one to the
-			// subnet, a /128 (addrconf_get_prefix_route in net/ipv6/addrconf.c).
-			if err := restore(ns, want.Dev, index, want.Prefix); err != nil {
+		if have.lacks != "" {
+			if err := restore(ns, want, index, false); err != nil {
 				return err
 			}
 		}
@@ -217,6 +218,19 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error
 		}
 		return nil
 	})
+}
+
+// changeSparingRoute changes an IPv6 address, and restores the route to it. The kernel takes that for the one to the subnet, a /128,
+// when both are in the table of a VRF (addrconf_get_prefix_route in net/ipv6/addrconf.c).
+func changeSparingRoute(ns *observe.NS, want *Address, index int, change func() error) error {
+	_, before, err := lackedBy(ns, want, index)
+	if err == nil {
+		err = change()
+	}
+	if err != nil {
+		return err
+	}
+	return restore(ns, want, index, !lacksOwnRoute(before))
 }
 
 // Delete implements reconcile.Kind. The device is the one on which the address was found, by its index: on another one

@@ -33,10 +33,12 @@ type place struct {
 	primary netip.Prefix
 	// lacks are the routes that the kernel made with the address and that are not there any more, in words.
 	lacks string
+	// unrouted: the kernel has not made the route to the new address yet.
+	unrouted bool
 }
 
 func (p place) equal(other place) bool {
-	return p.behind == other.behind && p.primary == other.primary && p.lacks == other.lacks && slices.Equal(p.again, other.again)
+	return p.behind == other.behind && p.primary == other.primary && p.lacks == other.lacks && p.unrouted == other.unrouted && slices.Equal(p.again, other.again)
 }
 
 // remark is why the file's order cannot be had.

@@ -225,5 +225,12 @@ func Differences(want, got any) string {
 		cmp.Exporter(func(reflect.Type) bool { return true }),
 		cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
 		cmpopts.IgnoreTypes(spec.Source{}),
+		cmp.FilterPath(isTransient, cmp.Ignore()),
 	)
+}
+
+// isTransient tells whether a field says what the kernel is still about to do with a new address and its device.
+func isTransient(path cmp.Path) bool {
+	field, is := path.Last().(cmp.StructField)
+	return is && slices.Contains([]string{"unrouted", "device", "made"}, field.Name())
 }
