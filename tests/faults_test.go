@@ -66,6 +66,7 @@ var faults = map[int]string{
 	49: "a container restarts ten times in a minute",
 	50: "a container of a template does not fit",
 	51: "an IPv6 address is tentative",
+	52: "two interfaces of one broadcast domain have the same address",
 	53: "linkd's rules come back, by a restore of others, where no file has any",
 	54: "others drop in nftables what the files accept",
 	55: "the machine boots again",

@@ -27,6 +27,9 @@ func judgeFiles(files *spec.Desired, saw fileTrouble) (findings []Finding) {
 			Advice: "mend it: the daemon notices by itself",
 		})
 	}
+	for _, w := range files.Warnings {
+		findings = append(findings, Finding{Level: Warning, Text: w.Message, Source: w.Source.String(), Advice: "change the file, unless it is meant so"})
+	}
 	for _, m := range files.Misfits {
 		findings = append(findings, Finding{Level: Warning, Text: m.String(), Advice: "start it with what the template asks for, or without the label"})
 	}

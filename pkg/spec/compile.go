@@ -111,8 +111,8 @@ func (lang Language) compile(documents []section) *compiler {
 		c.linkEntries(documents[i])
 		documents[i] = section{}
 	}
-	for _, f := range c.later {
-		f()
+	for i := 0; i < len(c.later); i++ {
+		c.later[i]()
 	}
 	c.errs = append(c.errs, c.desired.Resources.cycles()...)
 	return c
@@ -125,6 +125,7 @@ type compiler struct {
 	links      map[string]Source
 	claims     map[string]claim
 	later      []func()
+	collisions []collision
 	errs       Errors
 	warnings   Warnings
 

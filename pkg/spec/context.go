@@ -88,6 +88,27 @@ func (c *Context) All() *Set { return c.c.desired.Resources }
 // Later calls f after all files have been read.
 func (c *Context) Later(f func()) { c.c.later = append(c.c.later, f) }
 
+// Once calls f when everything has been read and each function given to Later before that has returned, once for all calls with
+// the same name.
+func (c *Context) Once(name string, f func()) {
+	if _, taken := c.claim("once: "+name, ""); !taken {
+		c.Later(func() { c.Later(f) })
+	}
+}
+
+// Collide warns that what was declared at src gets in the way of what was declared at other. A container in the place of a
+// template that does so is left out.
+func (c *Context) Collide(src, other Source, format string, args ...any) {
+	c.Warn(src, format, args...)
+	c.c.collisions = append(c.c.collisions, collision{other, &Error{Source: src, Message: fmt.Sprintf(format, args...)}})
+}
+
+// collision is a warning about a place and another one.
+type collision struct {
+	other Source
+	*Error
+}
+
 // Claim reserves something unique for the context's node. A second claim is an error that names both positions.
 func (c *Context) Claim(what string) {
 	if before, taken := c.claim(what, ""); taken {

@@ -262,8 +262,14 @@ func (lang Language) expansions(templates []Template, d *Desired) (all []expansi
 // is no error in the files.
 func (lang Language) fit(sections []section, templates []Template, all []expansion) (fitting *compiler, misfits []Misfit) {
 	with := func(p []expansion) *compiler {
-		full, _ := expand(sections, templates, p)
-		return lang.compile(full)
+		full, blanks := expand(sections, templates, p)
+		c := lang.compile(full)
+		for _, collision := range c.collisions {
+			if blanks[collision.Source] || blanks[collision.other] {
+				c.errs = append(c.errs, collision.Error)
+			}
+		}
+		return c
 	}
 	var in []expansion
 	// It tries halves recursively: about twelve attempts find one misfit among a hundred containers.

@@ -49,6 +49,8 @@ type Address struct {
 	// down.
 	referred, reachedBy []spec.ID
 	onDown              bool
+	// collision says who else in the broadcast domain has the address, as far as the files tell.
+	collision string
 	// rank is its place in the file's list for the device. ordered: that has others of its subnet, and after is the one that
 	// has to be added before it.
 	rank int

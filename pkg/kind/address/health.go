@@ -1,6 +1,8 @@
 package address
 
 import (
+	"cmp"
+
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/reconcile"
@@ -20,7 +22,7 @@ func health(want, have *Address) reconcile.Condition {
 		c.Renew = true
 		return c
 	case !have.Tentative:
-		return condition(reconcile.OK, have.place.remark())
+		return condition(reconcile.OK, cmp.Or(want.collision, have.place.remark()))
 	case have.device&unix.IFF_UP == 0 && want.onDown:
 		return condition(reconcile.OK, "not usable while "+want.Dev+" is down, as the file has it")
 	case have.device&unix.IFF_UP == 0:

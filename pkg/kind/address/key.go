@@ -18,6 +18,9 @@ func Key() spec.Key {
 		func(c *spec.Context, entries []entry) {
 			lengths := map[netip.Addr]*spread{}
 			last := map[group]*Address{}
+			if len(entries) > 0 {
+				c.Once("addresses that collide", func() { reportCollisions(c) })
+			}
 			for rank, e := range entries {
 				if other := twice(lengths, e); other != nil {
 					c.Reject(e.Source, "%s has %s already, and IPv6 takes an address once, whatever its length", c.Device, other)

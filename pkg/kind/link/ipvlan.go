@@ -10,7 +10,9 @@ var ipvlan = &Type{
 	Name:   "ipvlan",
 	Doc:    "an interface with IP addresses of its own behind the MAC address of its parent (ip-link(8), ipvlan)",
 	Parent: NeedsParent,
-	New:    func() Options { return &ipvlanOptions{} },
+
+	SharesParent: true,
+	New:          func() Options { return &ipvlanOptions{} },
 	// All of a parent have one mode and one flag: to set them for one is to set them for all (struct ipvl_port in
 	// drivers/net/ipvlan/ipvlan.h).
 	Claims: func(c *spec.Context, l *Link) {

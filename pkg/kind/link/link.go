@@ -210,3 +210,15 @@ func (l *Link) peerID() (id spec.ID) {
 	}
 	return id
 }
+
+// SharesParent reports whether the link is in the broadcast domain of its parent.
+func (l *Link) SharesParent() bool {
+	t := typeNamed(l.Type)
+	return t != nil && t.SharesParent
+}
+
+// ConnectsPorts reports whether the ports of the link are in its broadcast domain.
+func (l *Link) ConnectsPorts() bool {
+	options, is := l.Options.(*bridgeOptions)
+	return l.Type == existing || is && !spec.ValueOr(options.VLANFiltering, false)
+}

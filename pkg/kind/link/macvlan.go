@@ -11,7 +11,9 @@ var macvlan = &Type{
 	Doc:    "an interface with a MAC address of its own on the wire of its parent (ip-link(8), macvlan)",
 	OwnMAC: true,
 	Parent: NeedsParent,
-	New:    func() Options { return &macvlanOptions{} },
+
+	SharesParent: true,
+	New:          func() Options { return &macvlanOptions{} },
 }
 
 type macvlanOptions struct {

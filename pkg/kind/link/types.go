@@ -37,6 +37,8 @@ type Type struct {
 	OwnMAC bool
 	// ResetsPorts: an interface that becomes a port of it is set down and up, and loses its routes and IPv6 addresses.
 	ResetsPorts bool
+	// SharesParent: it is in the broadcast domain of its parent.
+	SharesParent bool
 	// Attach makes the attributes that only creation knows; nil where there are none.
 	Attach func(ns *observe.NS, want *Link) ([]*nl.RtAttr, error)
 	// Further checks what the fields of an entry say together, and adds the resources of other kinds that they stand for;

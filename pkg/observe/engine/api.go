@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
 	messages "github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 
@@ -50,6 +53,10 @@ func (a api) labelled(ctx context.Context, label string) (found []spec.Instance,
 	filters := make(client.Filters).Add("label", label)
 	answer, err := a.ContainerList(ctx, client.ContainerListOptions{Filters: filters})
 	owners := map[string]string{}
+	// The oldest comes first: of two that cannot be there both, a newcomer is left out.
+	slices.SortStableFunc(answer.Items, func(a, b container.Summary) int {
+		return cmp.Or(cmp.Compare(a.Created, b.Created), slices.Compare(a.Names, b.Names))
+	})
 	for _, c := range answer.Items {
 		if len(c.Names) > 0 {
 			found = append(found, spec.Instance{Name: strings.TrimPrefix(c.Names[0], "/"), ID: c.ID, Labels: c.Labels})
@@ -58,7 +65,6 @@ func (a api) labelled(ctx context.Context, label string) (found []spec.Instance,
 			}
 		}
 	}
-	sortByName(found)
 	if err != nil || len(owners) == 0 {
 		return found, err
 	}

@@ -115,7 +115,6 @@ func (f *Finder) applyLabels(e event) (news bool) {
 			}
 			delete(c.ended, e.id)
 			others = append(others, f.named([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels, Unsaid: hiddenLabels}})...)
-			sortByName(others)
 		default:
 			continue
 		}
@@ -142,6 +141,14 @@ func (c *labelCount) running(list []spec.Instance) []spec.Instance {
 		listed[i.ID] = true
 	}
 	maps.DeleteFunc(c.ended, func(id string, _ bool) bool { return !listed[id] })
+	// Those that were there first come first: of two that cannot be there both, a newcomer is left out.
+	place := map[string]int{}
+	for at, i := range c.instances {
+		place[i.ID] = at + 1
+	}
+	slices.SortStableFunc(list, func(a, b spec.Instance) int {
+		return cmp.Compare(cmp.Or(place[a.ID], len(c.instances)+1), cmp.Or(place[b.ID], len(c.instances)+1))
+	})
 	return slices.DeleteFunc(list, func(i spec.Instance) bool { return c.ended[i.ID] })
 }
 

@@ -36,10 +36,10 @@ func TestEventsTellWhoHasALabel(t *testing.T) {
 		news := f.applyLabels(e)
 		fmt.Fprintf(&told, "%s %s: news %t, tier %s, front %s\n", e.action, e.name, news, names(known), names(exact))
 	}
-	const want = `start ape: news true, tier [ape docker:2 db docker:1], front [ape docker:2]
-start ape: news false, tier [ape docker:2 db docker:1], front [ape docker:2]
-start plain: news false, tier [ape docker:2 db docker:1], front [ape docker:2]
-start late: news false, tier [ape docker:2 db docker:1], front [ape docker:2]
+	const want = `start ape: news true, tier [db docker:1 ape docker:2], front [ape docker:2]
+start ape: news false, tier [db docker:1 ape docker:2], front [ape docker:2]
+start plain: news false, tier [db docker:1 ape docker:2], front [ape docker:2]
+start late: news false, tier [db docker:1 ape docker:2], front [ape docker:2]
 die db: news true, tier [ape docker:2], front [ape docker:2]
 die plain: news false, tier [ape docker:2], front [ape docker:2]
 rename bee: news false, tier [ape docker:2], front [ape docker:2]
