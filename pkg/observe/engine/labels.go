@@ -96,6 +96,10 @@ func (f *Finder) applyLabels(e event) (news bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for label, c := range f.counts {
+		if e.action == "start" || e.action == "restart" {
+			// podman's events do not tell the labels.
+			delete(c.ended, e.id)
+		}
 		if !closed(c.answered) {
 			continue
 		}
@@ -113,7 +117,6 @@ func (f *Finder) applyLabels(e event) (news bool) {
 			if has, labelled := e.labels[key]; !labelled || exact && has != value {
 				continue
 			}
-			delete(c.ended, e.id)
 			others = append(others, f.named([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels, Unsaid: hiddenLabels}})...)
 		default:
 			continue
