@@ -83,6 +83,10 @@ func (c *Core) announcesSoon() bool {
 
 // dispatchAnnouncements begins the announcements that can begin.
 func (c *Core) dispatchAnnouncements(out []*Request) []*Request {
+	if !c.hasSlotToAnnounce() {
+		// With 10,000 namespaces there may be as many that wait, and mostly no slot.
+		return out
+	}
 	requests := map[scope]*Request{}
 	for _, id := range inOrder(c.unannounced, spec.ID.Compare) {
 		ready := c.readiness(id)
@@ -112,6 +116,16 @@ func (c *Core) dispatchAnnouncements(out []*Request) []*Request {
 		}
 	}
 	return out
+}
+
+// hasSlotToAnnounce reports whether an announcement of some kind could begin.
+func (c *Core) hasSlotToAnnounce() bool {
+	for i := range c.kinds.list {
+		if k := &c.kinds.list[i]; k.announces() && c.plan.free[boolRank(k.Programs)].prompt > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // noteAnnounced takes the result of an announcement. It does not repeat a failed one: the resource is as desired, and
