@@ -91,8 +91,9 @@ func (c *Core) moveEntries(one, two string, id observe.Identity) {
 // isOfTemplate reports whether a namespace is that of a container of a template.
 func (c *Core) isOfTemplate(name string) bool { return c.desired.declared[name].Template != "" }
 
-// yields tells whether one of two names of a namespace, of which at least one is a template's, makes way for the other: to the
-// one that a file gives, else to the one under which linkd has configured the namespace, else to the one that came first.
+// yields reports whether the name of d gives up a namespace that the name of other leads to as well. At least one of the two
+// is the name of a template's container. The name in a file keeps the namespace; otherwise the name under which linkd has
+// configured it, and otherwise the name that found it first.
 func (c *Core) yields(d, other *domain, id observe.Identity) bool {
 	if mine, theirs := c.isOfTemplate(d.name), c.isOfTemplate(other.name); mine != theirs {
 		return mine
