@@ -66,7 +66,7 @@ func (c *Chain) remark(have Resource) string {
 	if c.unforwarded && around.ForwardPolicy == "DROP" {
 		remarks = append(remarks, policyDrops(around.Docker)+", so only what a rule accepts is forwarded: see forward, or policies")
 	}
-	if by := c.droppedByOthers(around.others); by != "" {
+	if by := around.dropped[c.Name]; by != "" && c.Table == filter {
 		remarks = append(remarks, by)
 	}
 	for _, r := range c.leftOut(around) {

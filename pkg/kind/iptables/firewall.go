@@ -41,7 +41,7 @@ func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set
 		return nil, err
 	}
 	err = ns.Do(func() (err error) {
-		s.around.others, err = s.family.others(s.wanted)
+		s.around.dropped, err = s.family.others(s.wanted)
 		return err
 	})
 	if err != nil {

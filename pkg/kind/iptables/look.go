@@ -32,8 +32,9 @@ func (b backends) remarks() (remarks []string) {
 // surroundings are what the rules of a namespace depend on, and what may keep them from working.
 type surroundings struct {
 	backends
-	// others is what others filter with nf_tables beside iptables; nil where nobody looked.
-	others *nftFilter
+	// dropped is what others drop with nf_tables of the packets that linkd's chains accept, by the names of these chains of the
+	// table filter; nil where nobody looked.
+	dropped map[string]string
 	// Docker: there are chains of Docker's in the table filter.
 	Docker bool
 	// Forwarding: the namespace forwards packets at all.

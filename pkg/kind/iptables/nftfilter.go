@@ -18,6 +18,8 @@ type nftFilter struct {
 	// bases are the chains that the kernel calls, and chains the rules of all chains of their tables.
 	bases  []nftBase
 	chains map[nftChain][]nftRule
+	// count is the number of rules that were read, and sets that of sets of states.
+	count, sets int
 }
 
 // nftChain names a chain: the family is as nft(8) writes it.
@@ -34,10 +36,11 @@ type nftBase struct {
 	drops bool
 }
 
-// mostNftRules is how many rules of a table linkd reads. Of a table with more it says nothing.
+// mostNftRules is how many rules linkd reads of all tables together. Whoever is root in the namespace can make any number
+// of them: if there are more, linkd says nothing.
 const mostNftRules = 10_000
 
-// mostStateSets is how many sets of states of a table linkd looks up. A rule with another is one that it cannot follow.
+// mostStateSets is how many sets of states of all tables linkd looks up. A rule with another is one that it cannot follow.
 const mostStateSets = 32
 
 // nftHooks are the hooks that matter (enum nf_inet_hooks in linux/netfilter.h).
@@ -82,8 +85,8 @@ func (f family) nftFilter() (*nftFilter, error) {
 			return nil, err
 		}
 		for _, table := range slices.Sorted(maps.Keys(tables)) {
-			if err := found.readRules(proto, names[proto], table); err != nil {
-				return nil, err
+			if err := found.readRules(proto, names[proto], table); err != nil || found.count > mostNftRules {
+				return found, err
 			}
 		}
 	}
@@ -103,14 +106,13 @@ func parseNftBase(family string, attrs map[uint16][]byte) (b nftBase, is bool) {
 	return b, b.hook != ""
 }
 
-// readRules reads the rules of a table. A table with too many is left out.
+// readRules reads the rules of a table. A table that is gone is left out.
 func (n *nftFilter) readRules(proto int, family, table string) error {
 	req := nl.NewNetlinkRequest(nftMessage(unix.NFT_MSG_GETRULE), unix.NLM_F_DUMP)
 	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(proto), Version: nl.NFNETLINK_V0})
 	req.AddRawData(nl.NewRtAttr(unix.NFTA_RULE_TABLE, nl.ZeroTerminated(table)).Serialize())
-	count := 0
 	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
-		if count++; count > mostNftRules || len(msg) < nl.SizeofNfgenmsg {
+		if n.count++; n.count > mostNftRules || len(msg) < nl.SizeofNfgenmsg {
 			return false
 		}
 		attrs, err := observe.Attrs(msg[nl.SizeofNfgenmsg:])
@@ -120,17 +122,20 @@ func (n *nftFilter) readRules(proto int, family, table string) error {
 		}
 		return true
 	})
-	if count > mostNftRules || errors.Is(err, unix.ENOENT) {
+	if n.count > mostNftRules {
+		n.bases, n.chains = nil, nil
+		return nil
+	}
+	if errors.Is(err, unix.ENOENT) {
 		n.bases = slices.DeleteFunc(n.bases, func(b nftBase) bool { return b.family == family && b.table == table })
 		return nil
 	}
-	looked := 0
 	for at, rules := range n.chains {
 		for i := range rules {
 			if at.family != family || at.table != table || rules[i].states == "" {
 				continue
 			}
-			if looked++; looked > mostStateSets {
+			if n.sets++; n.sets > mostStateSets {
 				rules[i].tests, rules[i].does = append(rules[i].tests, nftTest{field: fieldOther}), nftUnknown
 				continue
 			}

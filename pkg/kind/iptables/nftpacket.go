@@ -8,14 +8,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// mostNftSteps is how many rules of others linkd follows for one chain of its own: a microsecond each at most.
+const mostNftSteps = 100_000
+
 // drops tells what drops all packets like p that come to a hook, in the words of a message; "" where nothing does for
-// certain.
-func (n *nftFilter) drops(hook string, p nftPacket) (by string) {
+// certain. It takes what it follows off steps, and says nothing once there are none left.
+func (n *nftFilter) drops(hook string, p nftPacket, steps *int) (by string) {
 	for _, b := range n.bases {
 		if b.hook != hook {
 			continue
 		}
-		w := nftWalk{filter: n, packet: p, steps: mostNftRules}
+		if *steps--; *steps < 0 {
+			return ""
+		}
+		w := nftWalk{filter: n, packet: p, steps: steps}
 		verdict, by := w.through(b.nftChain, 0)
 		if verdict == Unsure && b.drops && !w.returned {
 			verdict, by = Dropped, "the policy of "+b.String()+" is drop"
@@ -31,8 +37,8 @@ func (n *nftFilter) drops(hook string, p nftPacket) (by string) {
 type nftWalk struct {
 	filter *nftFilter
 	packet nftPacket
-	// steps is how many more rules are looked at.
-	steps int
+	// steps is how many more rules are followed.
+	steps *int
 	// mayAccept: a rule that may be for the packet accepts it, or does what linkd cannot follow.
 	mayAccept bool
 	// returned: nobody knows how the walk goes on.
@@ -42,7 +48,7 @@ type nftWalk struct {
 // through is what a chain decides; Unsure where a packet comes out of its end.
 func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 	for _, r := range w.filter.chains[at] {
-		if w.steps--; w.steps < 0 || depth > deepest {
+		if *w.steps--; *w.steps < 0 || depth > deepest {
 			w.mayAccept = true
 			return Unsure, ""
 		}

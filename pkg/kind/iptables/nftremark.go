@@ -10,9 +10,10 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// others reads what others filter with nf_tables beside linkd's chains. It runs in the namespace. While somebody changes that,
-// it returns nil, and the news of the change has linkd look again.
-func (f family) others(wanted []*Chain) (*nftFilter, error) {
+// others says what others drop with nf_tables of the packets that linkd's chains accept, by the names of these. It runs in the
+// namespace, where it may take its time. While somebody changes what others filter, it returns nil, and the news of the
+// change has linkd look again.
+func (f family) others(wanted []*Chain) (dropped map[string]string, err error) {
 	if !slices.ContainsFunc(wanted, func(c *Chain) bool { return c.Table == filter }) {
 		return nil, nil
 	}
@@ -23,22 +24,28 @@ func (f family) others(wanted []*Chain) (*nftFilter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the tables of nftables: %w", err)
 	}
-	return found, nil
+	dropped = map[string]string{}
+	for _, c := range wanted {
+		if by := c.droppedByOthers(found); by != "" {
+			dropped[c.Name] = by
+		}
+	}
+	return dropped, nil
 }
 
 // droppedByOthers says what of the packets that the chain accepts others drop, "" where that is nothing for certain.
 func (c *Chain) droppedByOthers(others *nftFilter) string {
-	if others == nil || len(others.bases) == 0 || c.Table != filter {
+	if len(others.bases) == 0 || c.Table != filter {
 		return ""
 	}
 	var first string
-	count := 0
+	count, steps := 0, mostNftSteps
 	for _, r := range c.Rules {
 		p, accepts := r.accepts(familyNamed(c.Family))
 		if !accepts {
 			continue
 		}
-		if by := others.drops(c.hook(), p); by != "" {
+		if by := others.drops(c.hook(), p, &steps); by != "" {
 			if count++; count == 1 {
 				first = fmt.Sprintf("%s, so that %s does not let packets through", by, r.text())
 			}
@@ -103,7 +110,7 @@ func exactly(name string) string {
 func (s *Firewall) DroppedByOthers() map[*Chain]string {
 	by := map[*Chain]string{}
 	for _, c := range s.wanted {
-		if text := c.droppedByOthers(s.around.others); text != "" {
+		if text := s.around.dropped[c.Name]; text != "" && c.Table == filter {
 			by[c] = text
 		}
 	}

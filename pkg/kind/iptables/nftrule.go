@@ -1,6 +1,7 @@
 package iptables
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -28,11 +29,14 @@ func parseNftRule(attrs map[uint16][]byte) (r nftRule) {
 		r.add(unix.ByteSliceToString(expression[unix.NFTA_EXPR_NAME]), data, registers)
 		return nil
 	})
-	if err != nil {
-		r.does = nftUnknown
+	if err != nil || len(r.tests) > mostNftTests {
+		r.tests, r.does = []nftTest{{field: fieldOther}}, nftUnknown
 	}
 	return r
 }
+
+// mostNftTests is how many conditions of a rule linkd follows; nft(8) makes a few for each that it is given.
+const mostNftTests = 32
 
 // add takes in an expression. Registers are the fields that earlier ones have loaded (net/netfilter/nft_*.c).
 func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]nftTest) {
@@ -144,7 +148,8 @@ func nftValue(data []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	return attrs[unix.NFTA_DATA_VALUE]
+	// A copy does not keep the buffer that the message came in.
+	return bytes.Clone(attrs[unix.NFTA_DATA_VALUE])
 }
 
 // mostStates is above the number of states that a connection can have.
