@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,8 +76,13 @@ func (c *closings) read() {
 		case c.seen <- struct{}{}:
 		default:
 		}
+		// Whoever may read the file can close it half a million times a second. The kernel joins equal events that wait.
+		time.Sleep(closingsPause)
 	}
 }
+
+// closingsPause is the shortest time between two reads of events.
+const closingsPause = 20 * time.Millisecond
 
 func (c *closings) close() {
 	if c.file != nil {

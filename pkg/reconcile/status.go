@@ -215,7 +215,7 @@ func (s *Status) Only(ids []string) (only *Status, unknown []string) {
 	}
 	selected := *s
 	selected.Resources = nil
-	const none = -1
+	const none, done = -1, -2
 	at := make(map[string]int, len(ids))
 	for _, id := range ids {
 		at[id] = none
@@ -226,12 +226,15 @@ func (s *Status) Only(ids []string) (only *Status, unknown []string) {
 		}
 	}
 	for _, id := range ids {
-		i := at[id]
-		if i == none {
+		switch i := at[id]; i {
+		case none:
 			unknown = append(unknown, id)
-			continue
+		case done:
+			// It was asked for twice.
+		default:
+			selected.Resources = append(selected.Resources, s.Resources[i])
+			at[id] = done
 		}
-		selected.Resources = append(selected.Resources, s.Resources[i])
 	}
 	selected.Counts = nil
 	selected.Counts = selected.Count()
