@@ -17,7 +17,7 @@ import (
 func main() {
 	day := time.Now()
 	if epoch, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
-		day = time.Unix(epoch, 0)
+		day = time.Unix(epoch, 0).UTC()
 	}
 	if err := pages.Write(newRoot(&options{}), kind.Language(), day, os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
