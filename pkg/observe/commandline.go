@@ -59,12 +59,17 @@ func (r *commandLineReader) missed(uid uint32) error {
 	if r.misses[uid] == 0 {
 		return nil
 	}
+	lowest := 0
 	for pid, user := range r.hung {
-		if user == uid {
-			return Pendingf("%d processes of user %d do not let their command line be read, one of them is process %d: end it", r.misses[uid], uid, pid)
+		if user == uid && (lowest == 0 || pid < lowest) {
+			lowest = pid
 		}
 	}
-	return Pendingf("%d processes of user %d did not let their command line be read in time", r.misses[uid], uid)
+	// The text is the same at each scan as long as nothing changes: each new reason is a line of the log.
+	if lowest != 0 {
+		return Pendingf("processes of user %d do not let their command line be read, one of them is process %d: end it", uid, lowest)
+	}
+	return Pendingf("processes of user %d did not let their command line be read in time", uid)
 }
 
 type lineResult struct {
