@@ -71,47 +71,28 @@ func (r Rule) destination(f flow) (to netip.AddrPort, decides, understood bool) 
 // translates tells whether a rule of the table nat is for the packet that begins a flow. Of what the flow does not tell,
 // such as the interface, it may be.
 func (r Rule) translates(f flow, local func(netip.Addr) bool) answer {
-	result, not := yes, false
-	for i := 0; i < len(r.Args); i++ {
-		word, value := r.Args[i], ""
-		if i+1 < len(r.Args) {
-			value = r.Args[i+1]
-		}
-		one := yes
-		switch word {
-		case "!":
-			not = true
-			continue
-		case "-j", "-g", "--jump", "--goto":
-			return result
+	return r.meetsAll(func(option, value string) (one answer, known bool) {
+		switch option {
 		case "-m", "--match", "--comment":
+			return yes, true
 		case "-p", "--protocol":
-			one = meetsIf(protocolNumber(protocolName(value)) == int(f.protocol))
+			return meetsIf(protocolNumber(protocolName(value)) == int(f.protocol)), true
 		case "-d", "--destination":
-			one = isWithin(f.to.Addr(), value)
+			return isWithin(f.to.Addr(), value), true
 		case "-s", "--source":
-			one = isWithin(f.from.Addr(), value)
+			return isWithin(f.from.Addr(), value), true
 		case "--dport", "--destination-port":
-			one = isInPorts(f.to.Port(), value)
+			return isInPorts(f.to.Port(), value), true
 		case "--sport", "--source-port":
-			one = isInPorts(f.from.Port(), value)
+			return isInPorts(f.from.Port(), value), true
 		case "--dst-type":
-			one = maybe
 			if value == "LOCAL" {
-				one = meetsIf(local(f.to.Addr()))
+				return meetsIf(local(f.to.Addr())), true
 			}
-		default:
-			// An option without a value, or with several, leaves words that are no options: they change nothing.
-			result, not = min(result, maybe), false
-			continue
+			return maybe, true
 		}
-		if not && one != maybe {
-			one = yes - one
-		}
-		result, not = min(result, one), false
-		i++
-	}
-	return result
+		return maybe, false
+	}, "-j", "-g", "--jump", "--goto")
 }
 
 func meetsIf(is bool) answer {

@@ -88,43 +88,26 @@ const (
 	yes
 )
 
-// meets tells whether a rule is for the packet of a walk. A match that is not known may be.
-func (r Rule) meets(in, out string) answer {
+// meetsAll asks about each condition of a rule, and returns whether the rule is for a packet. Condition gets an option with the word
+// after it; known is false for an option of which it cannot tell. The options of the target, which comes with one of targets,
+// are no conditions.
+func (r Rule) meetsAll(condition func(option, value string) (one answer, known bool), targets ...string) answer {
 	result, not := yes, false
 	for i := 0; i < len(r.Args); i++ {
-		one := yes
-		argument := ""
+		option, value := r.Args[i], ""
 		if i+1 < len(r.Args) {
-			argument = r.Args[i+1]
+			value = r.Args[i+1]
 		}
-		switch r.Args[i] {
-		case "!":
+		if option == "!" {
 			not = true
 			continue
-		case "-j", "-g":
-			// The rest are options of the target.
+		}
+		if slices.Contains(targets, option) {
 			return result
-		case "-m":
-			if !slices.Contains([]string{"comment", "conntrack", "state"}, argument) {
-				one = maybe
-			}
-		case "--comment":
-		case "-i":
-			one = named(argument, in)
-		case "-o":
-			switch {
-			case out != "":
-				one = named(argument, out)
-			case named(argument, in) == yes && !strings.HasSuffix(argument, "+"):
-				one = no
-			default:
-				one = maybe
-			}
-		case "--ctstate", "--state":
-			if one = no; slices.Contains(strings.Split(argument, ","), "NEW") {
-				one = yes
-			}
-		default:
+		}
+		one, known := condition(option, value)
+		if !known {
+			// An option without a value, or with several, leaves words that are no options: they change nothing.
 			result, not = min(result, maybe), false
 			continue
 		}
@@ -135,6 +118,34 @@ func (r Rule) meets(in, out string) answer {
 		i++
 	}
 	return result
+}
+
+// meets tells whether a rule is for the packet of a walk. A match that is not known may be.
+func (r Rule) meets(in, out string) answer {
+	return r.meetsAll(func(option, value string) (one answer, known bool) {
+		switch option {
+		case "-m":
+			if !slices.Contains([]string{"comment", "conntrack", "state"}, value) {
+				return maybe, true
+			}
+		case "--comment":
+		case "-i":
+			return named(value, in), true
+		case "-o":
+			switch {
+			case out != "":
+				return named(value, out), true
+			case named(value, in) == yes && !strings.HasSuffix(value, "+"):
+				return no, true
+			}
+			return maybe, true
+		case "--ctstate", "--state":
+			return meetsIf(slices.Contains(strings.Split(value, ","), "NEW")), true
+		default:
+			return maybe, false
+		}
+		return yes, true
+	}, "-j", "-g")
 }
 
 // named tells whether a name is what a rule asks for; + at the end of that stands for anything (iptables(8)).
