@@ -130,7 +130,7 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, _ Sysctl) error {
 				return err
 			}
 		}
-		return write(pathIn(ns, want), want.Value)
+		return atPath(ns, want, func(path string) error { return write(path, want.Value) })
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -182,15 +182,24 @@ var modules = []struct{ path, name string }{
 const root = "/proc/sys/net"
 
 // readFrom reads a setting of a namespace.
-func readFrom(ns *observe.NS, s Sysctl) (string, error) {
-	value, err := read(s.Path)
+func readFrom(ns *observe.NS, s Sysctl) (value string, err error) {
+	err = atPath(ns, s, func(path string) error {
+		value, err = read(path)
+		return err
+	})
+	return value, err
+}
+
+// atPath does something with the file of a setting.
+func atPath(ns *observe.NS, s Sysctl, do func(path string) error) error {
+	err := do(s.Path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return value, err
+		return err
 	}
 	if path := pathIn(ns, s); path != s.Path {
-		return read(path)
+		return do(path)
 	}
-	return value, err
+	return err
 }
 
 // pathIn is where a setting is. Those of a device are under its first name, and the files may know it by an alternative one
