@@ -8,19 +8,8 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
-	"linkd/pkg/kind/address"
 	"linkd/pkg/observe"
 )
-
-// isAdministrators tells whether an administrator made the route, or linkd: the other protocol numbers are those of programs that
-// keep their routes themselves, and of the kernel (RTPROT_* in linux/rtnetlink.h).
-func (r *Route) isAdministrators() bool {
-	switch r.Proto {
-	case unix.RTPROT_UNSPEC, unix.RTPROT_BOOT, unix.RTPROT_STATIC, address.Mark:
-		return true
-	}
-	return false
-}
 
 // whyNotInFiles is what keeps the route from being said in the files; "" is nothing.
 func (r *Route) whyNotInFiles() string {

@@ -137,7 +137,7 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 // ComesWith tells whether a file asks to take over have with its link: a route that leads elsewhere is another's, though it
 // has the same ID, and one of which linkd does not know everything would lose that by being replaced.
 func (kind) ComesWith(want, have *Route) bool {
-	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.whyNotInFiles() == "" && have.isAdministrators()
+	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.whyNotInFiles() == "" && Protocol(have.Proto).IsAdministrators()
 }
 
 // compareWhere compares where the packets go. The kernel's word on a way, that it is dead or has no carrier, is not of

@@ -1,6 +1,12 @@
 package route
 
-import "strconv"
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/address"
+)
 
 // Protocol is who made a route or a rule (rtnetlink(7), rtm_protocol).
 type Protocol uint8
@@ -17,4 +23,14 @@ func (p Protocol) String() string {
 		return name
 	}
 	return strconv.Itoa(int(p))
+}
+
+// IsAdministrators reports whether an administrator made what has the number, or linkd: the others are those of programs that
+// keep their routes and rules themselves, and of the kernel (RTPROT_* in linux/rtnetlink.h).
+func (p Protocol) IsAdministrators() bool {
+	switch p {
+	case unix.RTPROT_UNSPEC, unix.RTPROT_BOOT, unix.RTPROT_STATIC, address.Mark:
+		return true
+	}
+	return false
 }

@@ -36,7 +36,7 @@ func (r *Route) withheld() string {
 	switch {
 	case r.Proto == unix.RTPROT_KERNEL:
 		return byItself
-	case !r.isAdministrators():
+	case !Protocol(r.Proto).IsAdministrators():
 		return "of " + Protocol(r.Proto).String() + ", which looks after them itself"
 	case r.whyNotInFiles() != "":
 		return r.whyNotInFiles() + ", which cannot be written"

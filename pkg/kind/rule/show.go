@@ -6,7 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 	"gopkg.in/yaml.v3"
 
-	"linkd/pkg/kind/address"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -18,7 +17,7 @@ func (kind) Show(doc *spec.Document, found []*Rule, _ reconcile.JournalLookup) {
 		err := spec.Unwritable(r.NS, "", e)
 		switch {
 		case r.Proto == unix.RTPROT_KERNEL:
-		case !r.byHand():
+		case !r.Proto.IsAdministrators():
 			doc.LeaveOut(r.NS, "", "policy rule", "of "+r.Proto.String()+", which looks after them itself")
 		case r.Extra != "":
 			doc.LeaveOut(r.NS, "", "policy rule", "with"+r.Extra+", which cannot be written")
@@ -30,15 +29,6 @@ func (kind) Show(doc *spec.Document, found []*Rule, _ reconcile.JournalLookup) {
 			spec.Append(doc.Namespace(r.NS), keyName, e)
 		}
 	}
-}
-
-// byHand tells whether an administrator made the rule, or linkd, and not a program that looks after its rules itself.
-func (r *Rule) byHand() bool {
-	switch r.Proto {
-	case unix.RTPROT_UNSPEC, unix.RTPROT_BOOT, unix.RTPROT_STATIC, address.Mark:
-		return true
-	}
-	return false
 }
 
 func (r *Rule) entry() entry {
