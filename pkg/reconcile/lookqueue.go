@@ -11,7 +11,7 @@ type lookQueue struct {
 	// lanes are by programs, and by late. n counts them, and those that are parked.
 	lanes [2][2][]*lane
 	n     int
-	// parked are those in which something is to be changed first, nil where one was, and gaps counts these.
+	// parked are the lanes that have an op to carry out first. A lane that leaves it leaves nil behind; gaps counts these.
 	parked []*lane
 	gaps   int
 }
@@ -128,7 +128,7 @@ func (q *lookQueue) take(programs, late int, free *int, choose func(*lane) choic
 	q.lanes[programs][late] = lanes[first:]
 }
 
-// dispatchLooks begins the looks that can be. What is to be changed first, or is being changed, waits.
+// dispatchLooks begins looks as far as there are slots. A lane with an op to carry out first, or with a request, waits.
 func (c *Core) dispatchLooks(out []*Request) []*Request {
 	for programs := range c.plan.looks.lanes {
 		free := &c.plan.free[programs]

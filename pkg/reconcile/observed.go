@@ -91,7 +91,7 @@ func alsoMakes(r spec.Resource) (twin spec.ID, is bool) {
 // losses indexes the observed resources of all namespaces by the resources whose deletion deletes them.
 type losses struct {
 	found []spec.Resource
-	// resourcesOn are the resources that stand on a resource; in are those that end with a namespace.
+	// resourcesOn lists, by resource, the resources that end with it; in lists, by namespace, those that end with that.
 	resourcesOn map[spec.ID][]spec.ID
 	in          map[string][]spec.ID
 	// ends are the ends of pairs, by their own place and the place they refer to.

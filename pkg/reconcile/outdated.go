@@ -20,8 +20,8 @@ func (c *Core) dropEnds(todo workset) (dropped []*task) {
 	return dropped
 }
 
-// protect marks the deleting tasks for a new decision that would delete a resource which is new or stands on another
-// one now.
+// protect has linkd decide again about tasks that delete something. It does so if a resource is new, or stands on another one
+// now, and the task would delete it.
 func (c *Core) protect(before, now map[spec.ID]spec.Resource) {
 	if len(c.plan.tasks) == 0 {
 		return

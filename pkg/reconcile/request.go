@@ -32,7 +32,7 @@ type Request struct {
 type Scope struct {
 	Kind   *Registered
 	covers coverage
-	// only are the desired resources to look at, unless everything is to be looked at.
+	// only limits the look to these desired resources; nil is no limit.
 	only []spec.Resource
 	// known: the whole scope was observed before. wanted are the desired resources; for a selective kind, also those
 	// in the journal.
