@@ -19,24 +19,24 @@ import (
 	"linkd/pkg/program"
 )
 
-// The tests have less patience.
+// Tests lower them one at a time: where a program is meant to answer, its limit stays out of reach on any machine.
 var (
-	// saveTime is how long a program may take to list rules, or to set a policy.
+	// saveTime is how long a program may take to list rules.
 	saveTime = 10 * time.Second
+	// policyTime is how long a program may take to set a policy, or to answer go-iptables at all.
+	policyTime = 10 * time.Second
 	// restoreTime is how long one may take to change rules: the nft backend lists all of them before. A restore that is
 	// killed has been done or has not, never in part.
 	restoreTime = 20 * time.Second
 	// versionTime is how long a program that gave no answer may take to print its version.
 	versionTime = 2 * time.Second
-)
-
-const (
 	// mostRules is how many bytes of rules linkd reads in a namespace: some 900,000 rules, for which it takes 0.3 GB of
 	// memory.
-	mostRules = 64 << 20
-	// mostPrinted is how many bytes any other program may print.
-	mostPrinted = 64 << 10
+	mostRules int64 = 64 << 20
 )
+
+// mostPrinted is how many bytes a program may print that does not list rules.
+const mostPrinted = 64 << 10
 
 // read runs a program, and has f read what it prints. A program that gave no answer in this namespace, or printed
 // without end, is not run there again before a pause is over.
@@ -57,7 +57,7 @@ func (b *backend) change(ctx context.Context, input, name string, args ...string
 // command has go-iptables run a command in a namespace.
 func (b *backend) command(ctx context.Context, ns *observe.NS, run func(one *goiptables.IPTables) error) error {
 	return b.attempt(ctx, b.prefix, func() error {
-		err := program.Call{Name: b.prefix, Within: saveTime, Most: mostPrinted}.Do(ctx, func() error {
+		err := program.Call{Name: b.prefix, Within: policyTime, Most: mostPrinted}.Do(ctx, func() error {
 			return ns.Do(func() error { return run(b.one) })
 		})
 		if failed := (*goiptables.Error)(nil); errors.As(err, &failed) {
@@ -233,7 +233,7 @@ func (c *probeCache) of(ctx context.Context, f family, path string) (probe, erro
 // probe asks a program for its version: linkd itself does first, which a program that hangs or prints without end harms
 // least, and only it learns the backend; then go-iptables, for what it knows to depend on the version.
 func (f family) probe(ctx context.Context, path string) (probe, error) {
-	text, err := program.Run{Name: path, Args: []string{"--version"}, Within: saveTime, Most: mostPrinted}.Output(ctx)
+	text, err := program.Run{Name: path, Args: []string{"--version"}, Within: policyTime, Most: mostPrinted}.Output(ctx)
 	if err != nil {
 		return probe{}, err
 	}
@@ -241,7 +241,7 @@ func (f family) probe(ctx context.Context, path string) (probe, error) {
 		return probe{}, fmt.Errorf("%s --version prints no version, but %q", f.name, text)
 	}
 	p := probe{legacy: !strings.Contains(string(text), "nf_tables")}
-	err = program.Call{Name: path, Within: saveTime, Most: mostPrinted}.Do(ctx, func() (err error) {
+	err = program.Call{Name: path, Within: policyTime, Most: mostPrinted}.Do(ctx, func() (err error) {
 		p.one, err = goiptables.New(goiptables.IPFamily(f.protocol), goiptables.Timeout(lockWait), goiptables.Path(path))
 		return err
 	})
