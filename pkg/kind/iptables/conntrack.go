@@ -20,8 +20,6 @@ import (
 // stays, and the packets of UDP from one port go where the first one went.
 
 const (
-	// subsysConntrack is NFNL_SUBSYS_CTNETLINK in linux/netfilter/nfnetlink.h.
-	subsysConntrack = 1
 	// trackTime is how long linkd reads the entries of a namespace.
 	trackTime = 10 * time.Second
 	// answerTime is how long linkd waits for answers that are on their way.
@@ -89,43 +87,30 @@ func (k kind) deleteTracked(ctx context.Context, chosen func(flow) bool) (delete
 
 // tracks returns the entries of a family that are chosen, of a great many the first; more tells that there are others.
 func tracks(ctx context.Context, family int, chosen func(flow) bool) (found []tracked, more bool, err error) {
-	req := trackRequest(nl.IPCTNL_MSG_CT_GET, unix.NLM_F_DUMP, family)
 	var wrong error
-	err = req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
+	err = eachAnswer(netfilterRequest(unix.NFNL_SUBSYS_CTNETLINK, nl.IPCTNL_MSG_CT_GET, unix.NLM_F_DUMP, family), func(attrs map[uint16][]byte) bool {
 		if wrong = ctx.Err(); wrong != nil {
-			wrong = fmt.Errorf("read the entries of connection tracking: %w", wrong)
 			return false
 		}
 		if more = len(found) == mostAtOnce; more {
 			return false
 		}
-		t, ok := parseTracked(msg)
+		t, ok := parseTracked(attrs)
 		if ok && (chosen(t.flow) || t.backwards != nil && chosen(*t.backwards)) {
 			found = append(found, t)
 		}
 		return true
 	})
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT) {
-		// The kernel tracks no connections, or tells of none (nfnetlink_rcv_msg in net/netfilter/nfnetlink.c).
-		return nil, false, nil
-	}
-	if err != nil {
+	if err = errors.Join(err, wrong); err != nil {
 		err = fmt.Errorf("read the entries of connection tracking: %w", err)
 	}
-	return found, more, errors.Join(err, wrong)
-}
-
-func trackRequest(message, flags, family int) *nl.NetlinkRequest {
-	req := nl.NewNetlinkRequest(subsysConntrack<<8|message, flags)
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(family), Version: nl.NFNETLINK_V0})
-	return req
+	return found, more, err
 }
 
 // delete deletes the very entry that was found: its id is not given to another connection between the same ends
 // (ctnetlink_del_conntrack in net/netfilter/nf_conntrack_netlink.c).
 func (t tracked) delete(family int) error {
-	req := trackRequest(nl.IPCTNL_MSG_CT_DELETE, unix.NLM_F_ACK, family)
-	req.AddRawData(t.attributes)
+	req := netfilterRequest(unix.NFNL_SUBSYS_CTNETLINK, nl.IPCTNL_MSG_CT_DELETE, unix.NLM_F_ACK, family, t.attributes)
 	_, err := req.Execute(unix.NETLINK_NETFILTER, 0)
 	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("delete the entry of connection tracking from %s to %s: %w", t.from, t.to, err)
@@ -134,15 +119,7 @@ func (t tracked) delete(family int) error {
 }
 
 // parseTracked reads an entry; ok is false for one without addresses.
-func parseTracked(msg []byte) (t tracked, ok bool) {
-	if len(msg) < nl.SizeofNfgenmsg {
-		return t, false
-	}
-	body := msg[nl.SizeofNfgenmsg:]
-	attrs, err := observe.Attrs(body)
-	if err != nil {
-		return t, false
-	}
+func parseTracked(attrs map[uint16][]byte) (t tracked, ok bool) {
 	var source netip.AddrPort
 	if t.protocol, t.from, t.to, ok = parseTuple(attrs[nl.CTA_TUPLE_ORIG]); !ok {
 		return t, false

@@ -1,6 +1,7 @@
 package iptables
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,55 +9,30 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
-
-	"linkd/pkg/observe"
 )
 
-// nftMessage is the type of a message of nf_tables.
-func nftMessage(message int) int { return unix.NFNL_SUBSYS_NFTABLES<<8 | message }
-
-// nftRequest is a request to nf_tables about the tables of the family.
-func (b *backend) nftRequest(message, flags int, attrs []byte) *nl.NetlinkRequest {
-	req := nl.NewNetlinkRequest(nftMessage(message), flags|unix.NLM_F_ACK)
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(b.family.inet), Version: nl.NFNETLINK_V0})
-	req.AddRawData(attrs)
-	return req
+// nftRequest is a request to nf_tables about the tables of a family.
+func nftRequest(message, flags, family int, attrs ...[]byte) *nl.NetlinkRequest {
+	return netfilterRequest(unix.NFNL_SUBSYS_NFTABLES, message, flags, family, attrs...)
 }
 
 // eachNft visits what a request of nf_tables lists of a family, until visit returns false. It visits nothing where the kernel
 // has no nf_tables.
-func eachNft(message, family int, visit func(attrs map[uint16][]byte) (more bool)) error {
-	req := nl.NewNetlinkRequest(nftMessage(message), unix.NLM_F_DUMP)
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(family), Version: nl.NFNETLINK_V0})
-	var wrong error
-	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
-		if len(msg) < nl.SizeofNfgenmsg {
-			return true
-		}
-		attrs, err := observe.Attrs(msg[nl.SizeofNfgenmsg:])
-		if err != nil {
-			wrong = err
-			return false
-		}
-		return visit(attrs)
-	})
-	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
-		// To nfnetlink that is no subsystem it knows (nfnetlink_rcv_msg).
-		return nil
-	}
-	return errors.Join(err, wrong)
+func eachNft(message, family int, visit func(attrs map[uint16][]byte) (more bool), attrs ...[]byte) error {
+	return eachAnswer(nftRequest(message, unix.NLM_F_DUMP, family, attrs...), visit)
 }
 
 // nftGeneration is the number of the present rules, as the kernel writes it. Each change of them has another one.
 func nftGeneration() ([]byte, error) {
-	req := nl.NewNetlinkRequest(nftMessage(unix.NFT_MSG_GETGEN), 0)
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
-	msgs, err := req.Execute(unix.NETLINK_NETFILTER, 0)
-	if err != nil || len(msgs) == 0 || len(msgs[0]) < nl.SizeofNfgenmsg {
-		return nil, errors.Join(fmt.Errorf("ask nf_tables for its generation"), err)
+	var number []byte
+	err := eachAnswer(nftRequest(unix.NFT_MSG_GETGEN, 0, unix.AF_UNSPEC), func(attrs map[uint16][]byte) bool {
+		number = bytes.Clone(attrs[unix.NFTA_GEN_ID])
+		return true
+	})
+	if err != nil || number == nil {
+		return nil, errors.Join(errors.New("ask nf_tables for its generation"), err)
 	}
-	attrs, err := observe.Attrs(msgs[0][nl.SizeofNfgenmsg:])
-	return attrs[unix.NFTA_GEN_ID], err
+	return number, nil
 }
 
 // sendBatch has nf_tables carry out requests, all of them or none (nfnetlink_rcv_batch in net/netfilter/nfnetlink.c). With a

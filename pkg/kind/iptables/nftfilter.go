@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -108,20 +107,16 @@ func parseNftBase(family string, attrs map[uint16][]byte) (b nftBase, is bool) {
 
 // readRules reads the rules of a table. A table that is gone is left out.
 func (n *nftFilter) readRules(proto int, family, table string) error {
-	req := nl.NewNetlinkRequest(nftMessage(unix.NFT_MSG_GETRULE), unix.NLM_F_DUMP)
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(proto), Version: nl.NFNETLINK_V0})
-	req.AddRawData(nl.NewRtAttr(unix.NFTA_RULE_TABLE, nl.ZeroTerminated(table)).Serialize())
-	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
-		if n.count++; n.count > mostNftRules || len(msg) < nl.SizeofNfgenmsg {
+	err := eachNft(unix.NFT_MSG_GETRULE, proto, func(attrs map[uint16][]byte) bool {
+		if n.count++; n.count > mostNftRules {
 			return false
 		}
-		attrs, err := observe.Attrs(msg[nl.SizeofNfgenmsg:])
-		if err == nil && unix.ByteSliceToString(attrs[unix.NFTA_RULE_TABLE]) == table {
+		if unix.ByteSliceToString(attrs[unix.NFTA_RULE_TABLE]) == table {
 			at := nftChain{family, table, unix.ByteSliceToString(attrs[unix.NFTA_RULE_CHAIN])}
 			n.chains[at] = append(n.chains[at], parseNftRule(attrs))
 		}
 		return true
-	})
+	}, textAttr(unix.NFTA_RULE_TABLE, table))
 	if n.count > mostNftRules {
 		n.bases, n.chains = nil, nil
 		return nil

@@ -8,9 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostNftSteps is how many rules of others linkd follows for one chain of its own: a microsecond each at most.
-const mostNftSteps = 100_000
-
 // drops tells what drops all packets like p that come to a hook, in the words of a message; "" where nothing does for
 // certain. It takes what it follows off steps, and says nothing once there are none left.
 func (n *nftFilter) drops(hook string, p nftPacket, steps *int) (by string) {

@@ -19,13 +19,13 @@ func TestRulesOfOthersAreFollowedUpToALimit(t *testing.T) {
 	last := nftChain{"inet", "w", "last"}
 	n.bases = append(n.bases, nftBase{nftChain: last, hook: "FORWARD"})
 	n.chains[last] = []nftRule{{handle: 7, does: nftDrop}}
-	steps := mostNftSteps
+	steps := mostSteps
 	if by := n.drops("FORWARD", nftPacket{}, &steps); by != "" || steps >= 0 {
 		t.Errorf("with %d steps left: %q", steps, by)
 	}
 	n.bases = n.bases[bases:]
-	steps = mostNftSteps
-	if by := n.drops("FORWARD", nftPacket{}, &steps); by == "" || steps != mostNftSteps-2 {
+	steps = mostSteps
+	if by := n.drops("FORWARD", nftPacket{}, &steps); by == "" || steps != mostSteps-2 {
 		t.Errorf("with %d steps left: %q", steps, by)
 	}
 }

@@ -39,7 +39,7 @@ func (c *Chain) droppedByOthers(others *nftFilter) string {
 		return ""
 	}
 	var first string
-	count, steps := 0, mostNftSteps
+	count, steps := 0, mostSteps
 	for _, r := range c.Rules {
 		p, accepts := r.accepts(familyNamed(c.Family))
 		if !accepts {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -159,17 +158,8 @@ const mostStates = 32
 func (r *nftRule) resolveStates(proto int, table string) {
 	var verdict []byte
 	found, known, count := false, true, 0
-	req := nl.NewNetlinkRequest(nftMessage(unix.NFT_MSG_GETSETELEM), unix.NLM_F_DUMP)
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: uint8(proto), Version: nl.NFNETLINK_V0})
-	req.AddRawData(nl.NewRtAttr(unix.NFTA_SET_ELEM_LIST_TABLE, nl.ZeroTerminated(table)).Serialize())
-	req.AddRawData(nl.NewRtAttr(unix.NFTA_SET_ELEM_LIST_SET, nl.ZeroTerminated(r.states)).Serialize())
-	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
-		attrs, err := observe.Attrs(msg[min(nl.SizeofNfgenmsg, len(msg)):])
-		if err != nil {
-			known = false
-			return false
-		}
-		err = observe.EachAttr(attrs[unix.NFTA_SET_ELEM_LIST_ELEMENTS], func(_ uint16, element []byte) error {
+	err := eachNft(unix.NFT_MSG_GETSETELEM, proto, func(attrs map[uint16][]byte) bool {
+		err := observe.EachAttr(attrs[unix.NFTA_SET_ELEM_LIST_ELEMENTS], func(_ uint16, element []byte) error {
 			count++
 			parts, err := observe.Attrs(element)
 			key := nftValue(parts[unix.NFTA_SET_ELEM_KEY])
@@ -184,9 +174,9 @@ func (r *nftRule) resolveStates(proto int, table string) {
 		})
 		known = known && err == nil
 		return known
-	})
+	}, textAttr(unix.NFTA_SET_ELEM_LIST_TABLE, table), textAttr(unix.NFTA_SET_ELEM_LIST_SET, r.states))
 	switch {
-	case err != nil || !known:
+	case err != nil || !known || count == 0:
 		r.tests, r.does = append(r.tests, nftTest{field: fieldOther}), nftUnknown
 	case found == r.notStates:
 		r.never = true

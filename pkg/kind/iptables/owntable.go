@@ -36,8 +36,9 @@ func (b *backend) inOwnTable(name string, change func() error) error {
 	if err != nil || slices.Contains(born, name) {
 		return errors.Join(err, change())
 	}
-	attrs := slices.Concat(nl.NewRtAttr(unix.NFTA_TABLE_NAME, nl.ZeroTerminated(name)).Serialize(), nl.NewRtAttr(tableUserdata, ownTable).Serialize())
-	if err := sendBatch(nil, b.nftRequest(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, attrs)); err != nil {
+	request := nftRequest(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK, b.family.inet,
+		textAttr(unix.NFTA_TABLE_NAME, name), nl.NewRtAttr(tableUserdata, ownTable).Serialize())
+	if err := sendBatch(nil, request); err != nil {
 		// iptables-nft makes it as well, or says why that cannot be.
 		return change()
 	}
@@ -76,14 +77,12 @@ func (b *backend) tryDeleteEmptyTable(name string) error {
 	if err != nil || !empty {
 		return err
 	}
-	inTable := nl.NewRtAttr(unix.NFTA_CHAIN_TABLE, nl.ZeroTerminated(name)).Serialize()
+	const flags = unix.NLM_F_NONREC | unix.NLM_F_ACK
 	var requests []*nl.NetlinkRequest
 	for _, chain := range chains {
-		attrs := slices.Concat(inTable, nl.NewRtAttr(unix.NFTA_CHAIN_NAME, nl.ZeroTerminated(chain)).Serialize())
-		requests = append(requests, b.nftRequest(unix.NFT_MSG_DELCHAIN, unix.NLM_F_NONREC, attrs))
+		requests = append(requests, nftRequest(unix.NFT_MSG_DELCHAIN, flags, b.family.inet, textAttr(unix.NFTA_CHAIN_TABLE, name), textAttr(unix.NFTA_CHAIN_NAME, chain)))
 	}
-	attrs := nl.NewRtAttr(unix.NFTA_TABLE_NAME, nl.ZeroTerminated(name)).Serialize()
-	requests = append(requests, b.nftRequest(unix.NFT_MSG_DELTABLE, unix.NLM_F_NONREC, attrs))
+	requests = append(requests, nftRequest(unix.NFT_MSG_DELTABLE, flags, b.family.inet, textAttr(unix.NFTA_TABLE_NAME, name)))
 	switch err := sendBatch(generation, requests...); {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.ENOENT):
 		// There is something else in it, or somebody has deleted it.

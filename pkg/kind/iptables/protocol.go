@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"gopkg.in/yaml.v3"
 
+	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
 
@@ -26,14 +28,21 @@ type protocol struct {
 
 // protocols are those of /etc/protocols that are forwarded often enough to be had by name. AH is an extension header to
 // IPv6, which -p does not look at (ip6tables(8)).
-var protocols = []protocol{
-	{name: "tcp", number: 6, ported: true},
-	{name: "udp", number: 17, ported: true},
-	{name: "sctp", number: 132, ported: true},
-	{name: "icmp", number: 1, bits: 32},
-	{name: "ipv6-icmp", number: 58, bits: 128},
-	{name: "gre", number: 47},
-	{name: "esp", number: 50},
+var protocols = withNames([]protocol{
+	{number: unix.IPPROTO_TCP, ported: true},
+	{number: unix.IPPROTO_UDP, ported: true},
+	{number: unix.IPPROTO_SCTP, ported: true},
+	{number: unix.IPPROTO_ICMP, bits: 32},
+	{number: unix.IPPROTO_ICMPV6, bits: 128},
+	{number: unix.IPPROTO_GRE},
+	{number: unix.IPPROTO_ESP},
+})
+
+func withNames(protocols []protocol) []protocol {
+	for i := range protocols {
+		protocols[i].name = observe.Protocols[uint8(protocols[i].number)]
+	}
+	return protocols
 }
 
 // aliases are other names of protocols.

@@ -19,8 +19,11 @@ const (
 // verdict follows a packet that begins a connection through FORWARD, by the interfaces alone: in, and out, or "" for any other
 // than in. By is what drops it.
 func (t *table) verdict(in, out string) (verdict Verdict, by string) {
-	w := walk{table: t, in: in, out: out}
+	w := walk{table: t, in: in, out: out, steps: mostSteps}
 	verdict, by = w.through("FORWARD", 0)
+	if w.steps < 0 {
+		return Unsure, ""
+	}
 	if verdict == Unsure {
 		if verdict = Accepted; t.policy("FORWARD") == "DROP" {
 			verdict, by = Dropped, policyDrops(t.hasDocker())
@@ -38,7 +41,13 @@ type walk struct {
 	in, out string
 	// mayAccept and mayDrop: a rule that it has come by does so, maybe to it.
 	mayAccept, mayDrop bool
+	// steps is how many more rules are followed; below 0 the walk was given up.
+	steps int
 }
+
+// mostSteps is how many rules linkd follows for one answer, of a microsecond each at most. Chains that jump to each other
+// twice lead a packet past the same rules millions of times.
+const mostSteps = 100_000
 
 // deepest is how many jumps deep a walk goes: the kernel has no loops, but what was read may have changed meanwhile.
 const deepest = 16
@@ -46,6 +55,9 @@ const deepest = 16
 // through is what a chain decides; Unsure where a packet comes out of its end.
 func (w *walk) through(chain string, depth int) (verdict Verdict, by string) {
 	for _, r := range w.chains[chain] {
+		if w.steps--; w.steps < 0 {
+			return Unsure, ""
+		}
 		meets := r.meets(w.in, w.out)
 		if meets == no {
 			continue

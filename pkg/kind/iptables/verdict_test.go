@@ -1,6 +1,7 @@
 package iptables
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -41,6 +42,21 @@ const (
 		[0:0] -A DOCKER-FORWARD -j DOCKER-BRIDGE
 		[0:0] -A DOCKER-FORWARD -i docker0 -j ACCEPT`
 )
+
+// Chains that jump to each other several times are not followed to their end: that would take 4^16 steps.
+func TestVerdictIsBounded(t *testing.T) {
+	rules := ":FORWARD DROP [0:0]\n:C0 - [0:0]\n[0:0] -A FORWARD -j C0\n"
+	for i := range deepest {
+		rules += fmt.Sprintf(":C%d - [0:0]\n", i+1) + strings.Repeat(fmt.Sprintf("[0:0] -A C%d -p tcp -j C%d\n", i, i+1), 4)
+	}
+	tables, err := readTables(strings.NewReader("*filter\n" + rules + "COMMIT\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if verdict, by := tables[filter].verdict("br0", ""); verdict != Unsure || by != "" {
+		t.Errorf("have %v, %q", verdict, by)
+	}
+}
 
 // Only what certainly becomes of a packet is said.
 func TestFate(t *testing.T) {

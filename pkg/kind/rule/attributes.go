@@ -20,13 +20,6 @@ const (
 	fraDSCPMask      = 30
 )
 
-// protocols are the names that ip-rule(8) has for the protocols of a packet.
-var protocols = map[uint8]string{
-	unix.IPPROTO_ICMP: "icmp", unix.IPPROTO_TCP: "tcp", unix.IPPROTO_UDP: "udp", unix.IPPROTO_DCCP: "dccp",
-	unix.IPPROTO_GRE: "gre", unix.IPPROTO_ESP: "esp", unix.IPPROTO_AH: "ah", unix.IPPROTO_ICMPV6: "ipv6-icmp",
-	unix.IPPROTO_SCTP: "sctp", unix.IPPROTO_UDPLITE: "udplite",
-}
-
 // attributeText is an attribute that the files cannot express, in the words of ip-rule(8), with a blank before it; "" where
 // it says nothing. The layouts are those of fib_rule_policy and fib_nl_fill_rule in net/core/fib_rules.c.
 func attributeText(attr uint16, value []byte) string {
@@ -51,7 +44,7 @@ func attributeText(attr uint16, value []byte) string {
 		}
 		return fmt.Sprintf(" realms %d", number)
 	case unix.FRA_IP_PROTO:
-		if name, named := protocols[uint8(number)]; named {
+		if name, named := observe.Protocols[uint8(number)]; named {
 			return " ipproto " + name
 		}
 	case unix.FRA_SPORT_RANGE, unix.FRA_DPORT_RANGE:
