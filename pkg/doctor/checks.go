@@ -17,6 +17,8 @@ var Checks = []Check{
 	iptablesPrograms,
 	iptablesBackends,
 	otherNftables,
+	publishedPorts,
+	publishedListeners,
 	forwarding,
 	forwardDrop,
 	bridgeNetfilter,

@@ -69,6 +69,9 @@ func (c *Chain) remark(have Resource) string {
 	if by := around.dropped[c.Name]; by != "" && c.Table == filter {
 		remarks = append(remarks, by)
 	}
+	if text := capturedText(around.captured[c.ID().Key]); text != "" {
+		remarks = append(remarks, text)
+	}
 	for _, r := range c.leftOut(around) {
 		remarks = append(remarks, "left out, because a rule in "+c.hook()+" itself does it: "+r.text())
 	}

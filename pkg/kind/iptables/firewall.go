@@ -40,11 +40,7 @@ func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set
 	if s.view, err = (kind{s.family}).look(ctx, ns, subnets); err != nil {
 		return nil, err
 	}
-	err = ns.Do(func() (err error) {
-		s.around.dropped, err = s.family.others(s.wanted)
-		return err
-	})
-	if err != nil {
+	if err := ns.Do(func() error { return s.family.lookAtOthers(ns, s.view, s.wanted) }); err != nil {
 		return nil, err
 	}
 	if policy != "" {

@@ -89,7 +89,7 @@ func (k kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Resour
 		if v, err = b.look(ctx, subnets); err != nil {
 			return err
 		}
-		if v.around.dropped, err = k.others(chains); err == nil {
+		if err = k.lookAtOthers(ns, v, chains); err == nil {
 			legacyLooks.note(ns.Name, k.family, stamp, v.around.Legacy || v.around.Other != "")
 		}
 		return err

@@ -35,6 +35,8 @@ type surroundings struct {
 	// dropped is what others drop with nf_tables of the packets that linkd's chains accept, by the names of these chains of the
 	// table filter; nil where nobody looked.
 	dropped map[string]string
+	// captured is what others translate of the packets for ports that linkd's chains publish, by the keys of these chains.
+	captured map[string][]Captured
 	// Docker: there are chains of Docker's in the table filter.
 	Docker bool
 	// Forwarding: the namespace forwards packets at all.
@@ -51,6 +53,8 @@ type surroundings struct {
 type view struct {
 	tables map[string]*table
 	around surroundings
+	// others are the tables of the other backend.
+	others map[string]*table
 }
 
 // look reads all tables of the backend, and what is around them. It runs one program, if any, unless the other backend
@@ -63,11 +67,10 @@ func (b *backend) look(ctx context.Context, subnets []netip.Prefix) (v *view, er
 	v.around.Docker = v.table(filter).hasDocker()
 	v.around.ForwardPolicy = v.table(filter).policy("FORWARD")
 	if o := b.other(); o != nil {
-		tables, err := o.tables(ctx)
-		if err != nil {
+		if v.others, err = o.tables(ctx); err != nil {
 			return nil, fmt.Errorf("look at the other backend: %w", err)
 		}
-		for _, t := range tables {
+		for _, t := range v.others {
 			if t.isUsed() {
 				v.around.Other = o.String()
 			}

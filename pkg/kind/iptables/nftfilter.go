@@ -11,8 +11,9 @@ import (
 	"linkd/pkg/observe"
 )
 
-// nftFilter is what others filter with nf_tables beside iptables: firewalld, ufw, or an administrator's /etc/nftables.conf. A
-// packet has to be accepted by each base chain of its hook, so what one of them drops, no rule of iptables lets through.
+// nftFilter is what others filter and translate with nf_tables beside iptables: firewalld, ufw, or an administrator's
+// /etc/nftables.conf. A packet has to be accepted by each base chain of its hook that filters, so what one of them drops, no
+// rule of iptables lets through. Of those that translate, the first one that does so decides.
 type nftFilter struct {
 	// bases are the chains that the kernel calls, and chains the rules of all chains of their tables.
 	bases  []nftBase
@@ -33,6 +34,8 @@ type nftBase struct {
 	// hook is the built-in chain of iptables that is called at the same place.
 	hook  string
 	drops bool
+	// priority is its place among the base chains of the hook: lower ones are called before.
+	priority int32
 }
 
 // mostNftRules is how many rules linkd reads of all tables together. Whoever is root in the namespace can make any number
@@ -42,8 +45,11 @@ const mostNftRules = 10_000
 // mostStateSets is how many sets of states of all tables linkd looks up. A rule with another is one that it cannot follow.
 const mostStateSets = 32
 
-// nftHooks are the hooks that matter (enum nf_inet_hooks in linux/netfilter.h).
-var nftHooks = map[uint32]string{1: "INPUT", 2: "FORWARD"}
+// nftHooks are the hooks that matter, by the types of chains (enum nf_inet_hooks in linux/netfilter.h).
+var nftHooks = map[string]map[uint32]string{
+	filter: {1: "INPUT", 2: "FORWARD"},
+	nat:    {0: "PREROUTING", 3: "OUTPUT"},
+}
 
 const (
 	// protoInet is NFPROTO_INET in linux/netfilter.h: the tables for IPv4 and IPv6.
@@ -52,7 +58,7 @@ const (
 	dormant = 1
 )
 
-// nftFilter reads what others filter in the thread's namespace.
+// nftFilter reads what others filter and translate in the thread's namespace.
 func (f family) nftFilter() (*nftFilter, error) {
 	found := &nftFilter{chains: map[nftChain][]nftRule{}}
 	if observe.Unloaded("nf_tables") {
@@ -92,15 +98,16 @@ func (f family) nftFilter() (*nftFilter, error) {
 	return found, nil
 }
 
-// parseNftBase reads a chain; is is false for one that is not called at a hook that matters, or does not filter.
+// parseNftBase reads a chain; is is false for one that is not called at a hook that matters, or does something else.
 func parseNftBase(family string, attrs map[uint16][]byte) (b nftBase, is bool) {
 	const accept = 1 // NF_ACCEPT in linux/netfilter.h
 	hook, err := observe.Attrs(attrs[unix.NFTA_CHAIN_HOOK])
-	if err != nil || attrs[unix.NFTA_CHAIN_HOOK] == nil || unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_TYPE]) != "filter" {
+	if err != nil || attrs[unix.NFTA_CHAIN_HOOK] == nil {
 		return b, false
 	}
 	b.nftChain = nftChain{family, unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_TABLE]), unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_NAME])}
-	b.hook = nftHooks[bigEndian(hook[unix.NFTA_HOOK_HOOKNUM])]
+	b.hook = nftHooks[unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_TYPE])][bigEndian(hook[unix.NFTA_HOOK_HOOKNUM])]
+	b.priority = int32(bigEndian(hook[unix.NFTA_HOOK_PRIORITY]))
 	b.drops = bigEndian(attrs[unix.NFTA_CHAIN_POLICY]) != accept
 	return b, b.hook != ""
 }

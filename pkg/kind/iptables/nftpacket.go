@@ -70,7 +70,7 @@ func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 			if does == Unsure && r.does == nftGoto && meets == yes {
 				return Unsure, ""
 			}
-		case nftUnknown:
+		case nftUnknown, nftTranslate:
 			w.mayAccept = true
 		}
 		if does == Unsure {
@@ -105,6 +105,7 @@ const (
 	nftReturn
 	nftJump
 	nftGoto
+	nftTranslate
 	nftUnknown
 )
 
@@ -114,6 +115,8 @@ type nftRule struct {
 	tests  []nftTest
 	does   nftDoes
 	chain  string
+	// to is the new destination that the rule gives: ADDRESS:PORT or ADDRESS; "" if that is not known.
+	to string
 	// states is the set or map of the states of connections that the rule asks; notStates: it is for all others.
 	states    string
 	notStates bool
@@ -143,6 +146,11 @@ const (
 	fieldPort
 	fieldState
 	fieldStatus
+	fieldDestination4
+	fieldDestination6
+	fieldDestinationType
+	// fieldConstant is a value of the rule itself.
+	fieldConstant
 )
 
 // meets tells whether a rule is for a packet; apart: it is for some of such packets only, of a protocol or a port, and

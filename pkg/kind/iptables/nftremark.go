@@ -8,29 +8,32 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+
+	"linkd/pkg/observe"
 )
 
-// others says what others drop with nf_tables of the packets that linkd's chains accept, by the names of these. It runs in the
-// namespace, where it may take its time. While somebody changes what others filter, it returns nil, and the news of the
-// change has linkd look again.
-func (f family) others(wanted []*Chain) (dropped map[string]string, err error) {
-	if !slices.ContainsFunc(wanted, func(c *Chain) bool { return c.Table == filter }) {
-		return nil, nil
+// lookAtOthers notes what others drop with nf_tables of the packets that linkd's chains accept, and what they translate of
+// those for published ports. It runs in the namespace, where it may take its time. While somebody changes what others have, it
+// notes nothing, and the news of the change has linkd look again.
+func (f family) lookAtOthers(ns *observe.NS, v *view, wanted []*Chain) error {
+	if !slices.ContainsFunc(wanted, func(c *Chain) bool { return c.Table == filter || c.publishes() }) {
+		return nil
 	}
 	found, err := f.nftFilter()
 	if errors.Is(err, netlink.ErrDumpInterrupted) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look at the tables of nftables: %w", err)
+		return fmt.Errorf("look at the tables of nftables: %w", err)
 	}
-	dropped = map[string]string{}
+	v.around.dropped = map[string]string{}
 	for _, c := range wanted {
 		if by := c.droppedByOthers(found); by != "" {
-			dropped[c.Name] = by
+			v.around.dropped[c.Name] = by
 		}
 	}
-	return dropped, nil
+	v.around.captured, err = f.captured(ns, v, wanted, found)
+	return err
 }
 
 // droppedByOthers says what of the packets that the chain accepts others drop, "" where that is nothing for certain.

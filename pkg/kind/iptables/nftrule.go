@@ -3,6 +3,7 @@ package iptables
 import (
 	"bytes"
 	"encoding/binary"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -57,10 +58,27 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 			field = fieldStatus
 		}
 		registers[bigEndian(data[unix.NFTA_CT_DREG])] = nftTest{field: field}
+	case "fib":
+		const typeOfDestination = unix.NFTA_FIB_F_DADDR
+		field := fieldOther
+		if bigEndian(data[unix.NFTA_FIB_RESULT]) == unix.NFT_FIB_RESULT_ADDRTYPE && bigEndian(data[unix.NFTA_FIB_FLAGS]) == typeOfDestination {
+			field = fieldDestinationType
+		}
+		registers[bigEndian(data[unix.NFTA_FIB_DREG])] = nftTest{field: field}
 	case "payload":
 		field := fieldOther
+		offset, length := bigEndian(data[unix.NFTA_PAYLOAD_OFFSET]), bigEndian(data[unix.NFTA_PAYLOAD_LEN])
+		if bigEndian(data[unix.NFTA_PAYLOAD_BASE]) == unix.NFT_PAYLOAD_NETWORK_HEADER {
+			// daddr of struct iphdr, and of struct ipv6hdr. A network may have its first bytes only.
+			switch {
+			case offset == 16 && length <= 4:
+				field = fieldDestination4
+			case offset == 24 && length <= 16:
+				field = fieldDestination6
+			}
+		}
 		// The destination port is the second number of a header of TCP, UDP and SCTP.
-		if bigEndian(data[unix.NFTA_PAYLOAD_BASE]) == unix.NFT_PAYLOAD_TRANSPORT_HEADER && bigEndian(data[unix.NFTA_PAYLOAD_OFFSET]) == 2 && bigEndian(data[unix.NFTA_PAYLOAD_LEN]) == 2 {
+		if bigEndian(data[unix.NFTA_PAYLOAD_BASE]) == unix.NFT_PAYLOAD_TRANSPORT_HEADER && offset == 2 && length == 2 {
 			field = fieldPort
 		}
 		registers[bigEndian(data[unix.NFTA_PAYLOAD_DREG])] = nftTest{field: field}
@@ -84,6 +102,15 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 		r.tests = append(r.tests, t)
 	case "immediate":
 		r.decide(data)
+		registers[bigEndian(data[unix.NFTA_IMMEDIATE_DREG])] = nftTest{field: fieldConstant, value: nftValue(data[unix.NFTA_IMMEDIATE_DATA])}
+	case "nat":
+		r.does = nftUnknown
+		if bigEndian(data[unix.NFTA_NAT_TYPE]) == unix.NFT_NAT_DNAT {
+			r.does = nftTranslate
+			r.to = destinationText(registers[bigEndian(data[unix.NFTA_NAT_REG_ADDR_MIN])], registers[bigEndian(data[unix.NFTA_NAT_REG_PROTO_MIN])])
+		}
+	case "redir":
+		r.does = nftTranslate
 	case "reject":
 		r.does = nftDrop
 	case "counter", "log":
@@ -105,6 +132,18 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 			r.does = nftUnknown
 		}
 	}
+}
+
+// destinationText is a new destination as iptables writes it; "" if it is not one address, with or without a port.
+func destinationText(address, port nftTest) string {
+	ip, ok := netip.AddrFromSlice(address.value)
+	if !ok || address.field != fieldConstant {
+		return ""
+	}
+	if port.field != fieldConstant || len(port.value) != 2 {
+		return ip.String()
+	}
+	return netip.AddrPortFrom(ip, binary.BigEndian.Uint16(port.value)).String()
 }
 
 // decide takes in a verdict (enum nft_verdicts in linux/netfilter/nf_tables.h).

@@ -3,7 +3,6 @@ package iptables
 import (
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -115,16 +114,11 @@ func isWithin(ip netip.Addr, network string) answer {
 
 // isInPorts tells whether a port is in a range as iptables writes it.
 func isInPorts(port uint16, text string) answer {
-	first, last, isRange := strings.Cut(text, ":")
-	if !isRange {
-		last = first
-	}
-	low, err := strconv.ParseUint(first, 10, 16)
-	high, err2 := strconv.ParseUint(last, 10, 16)
-	if err != nil || err2 != nil {
+	first, last, ok := portRange(text)
+	if !ok {
 		return maybe
 	}
-	return meetsIf(uint64(port) >= low && uint64(port) <= high)
+	return meetsIf(port >= first && port <= last)
 }
 
 // retarget is a change of linkd's rules in the table nat, which decide where the packets of a connection are sent on to:

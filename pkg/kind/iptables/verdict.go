@@ -100,11 +100,10 @@ const (
 	yes
 )
 
-// meetsAll asks about each condition of a rule, and returns whether the rule is for a packet. Condition gets an option with the word
-// after it; known is false for an option of which it cannot tell. The options of the target, which comes with one of targets,
-// are no conditions.
-func (r Rule) meetsAll(condition func(option, value string) (one answer, known bool), targets ...string) answer {
-	result, not := yes, false
+// eachCondition visits the conditions of a rule: an option, the word after it, and whether it is turned round. Visit returns
+// false for an option of which it knows nothing. The options of the target, which comes with one of targets, are no conditions.
+func (r Rule) eachCondition(visit func(option, value string, not bool) (known bool), targets ...string) {
+	not := false
 	for i := 0; i < len(r.Args); i++ {
 		option, value := r.Args[i], ""
 		if i+1 < len(r.Args) {
@@ -115,20 +114,29 @@ func (r Rule) meetsAll(condition func(option, value string) (one answer, known b
 			continue
 		}
 		if slices.Contains(targets, option) {
-			return result
+			return
 		}
+		// An option without a value, or with several, leaves words that are no options, and that nobody knows either.
+		if visit(option, value, not) {
+			i++
+		}
+		not = false
+	}
+}
+
+// meetsAll asks about each condition of a rule, and returns whether the rule is for a packet. See eachCondition.
+func (r Rule) meetsAll(condition func(option, value string) (one answer, known bool), targets ...string) answer {
+	result := yes
+	r.eachCondition(func(option, value string, not bool) bool {
 		one, known := condition(option, value)
 		if !known {
-			// An option without a value, or with several, leaves words that are no options: they change nothing.
-			result, not = min(result, maybe), false
-			continue
-		}
-		if not && one != maybe {
+			one = maybe
+		} else if not && one != maybe {
 			one = yes - one
 		}
-		result, not = min(result, one), false
-		i++
-	}
+		result = min(result, one)
+		return known
+	}, targets...)
 	return result
 }
 

@@ -1,0 +1,134 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/iptables"
+	"linkd/pkg/spec"
+)
+
+var publishedListeners = newCheck("published-listeners", "no process waits on a port that the files publish",
+	"What comes for a published port is sent on before the kernel looks for a process that waits on it. So such a process is no longer\nreached from elsewhere, be it sshd, nor by what the namespace itself sends to its own addresses. It still gets what is sent to a\nloopback address, if it waits there. A process that waits on other addresses only is not in the way. Nothing is said of a port\nfor which others have a rule as well: that is what `published-ports` is about.",
+	func(ctx context.Context, m *Machine) ([]listener, error) {
+		ruled, err := m.ruled(ctx)
+		if err != nil {
+			return nil, err
+		}
+		open, err := m.namespaces()
+		if err != nil {
+			return nil, err
+		}
+		var found []listener
+		for at, s := range ruled {
+			there, err := address.On(ctx, open[at.ns])
+			if err != nil {
+				return nil, err
+			}
+			var own []netip.Addr
+			for _, prefix := range slices.Concat(slices.Collect(maps.Values(there))...) {
+				own = append(own, prefix.Addr())
+			}
+			published := s.Published(own)
+			if len(published) == 0 {
+				continue
+			}
+			var waiting []socket
+			err = open[at.ns].Do(func() (err error) {
+				waiting, err = sockets()
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			ephemeral, err := setting(open[at.ns], "net/ipv4/ip_local_port_range")
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, listenersOn(at, published, withoutClients(waiting, ephemeral))...)
+		}
+		inodes := map[uint32]bool{}
+		for _, l := range found {
+			inodes[l.inode] = true
+		}
+		if len(inodes) > 0 {
+			who := holders(inodes)
+			for i := range found {
+				found[i].who = who[found[i].inode]
+			}
+		}
+		return found, nil
+	}, judgePublishedListeners)
+
+// listener is a socket on a published port, and the process that has it; "" if that cannot be seen.
+type listener struct {
+	socket
+	place place
+	port  iptables.Published
+	who   string
+}
+
+// withoutClients leaves the sockets of UDP out that may be those of clients: their ports are ones that the kernel chooses, and
+// answers come to them whatever is published.
+func withoutClients(waiting []socket, ephemeral string) []socket {
+	var first, last uint16
+	if _, err := fmt.Sscan(ephemeral, &first, &last); err != nil {
+		return waiting
+	}
+	return slices.DeleteFunc(waiting, func(s socket) bool {
+		return s.protocol == unix.IPPROTO_UDP && first <= s.at.Port() && s.at.Port() <= last
+	})
+}
+
+// mostListeners is how many findings of a namespace are worth reading.
+const mostListeners = 16
+
+func listenersOn(at place, published []iptables.Published, waiting []socket) (found []listener) {
+	for _, s := range waiting {
+		for _, p := range published {
+			shadowed := s.protocol == p.Protocol && p.First <= s.at.Port() && s.at.Port() <= p.Last && slices.ContainsFunc(p.At, s.takes)
+			// Several processes may wait on one port together, and one process with several sockets.
+			again := slices.ContainsFunc(found, func(l listener) bool { return l.at == s.at && l.protocol == s.protocol })
+			if shadowed && !again && len(found) < mostListeners {
+				found = append(found, listener{socket: s, place: at, port: p})
+			}
+		}
+	}
+	return found
+}
+
+func judgePublishedListeners(files *spec.Desired, saw []listener) (findings []Finding) {
+	slices.SortFunc(saw, func(a, b listener) int { return a.at.Compare(b.at) })
+	for _, l := range saw {
+		c := files.Resources.Get(l.port.Chain)
+		if c == nil {
+			continue
+		}
+		who := l.who
+		if who == "" {
+			who = "a process that linkd cannot see"
+		}
+		rest := "nobody reaches it there"
+		if l.at.Addr().IsUnspecified() && !l.port.Loopback {
+			rest = "it is reached by a loopback address alone"
+		}
+		findings = append(findings, Finding{
+			Level: Warning, Text: fmt.Sprintf("in %s, %s waits on %s, and what comes there goes to %s: %s", l.place.ns, who, l.describe(), l.port.To, rest),
+			Advice: "publish another port, or have the process wait on another one; publish on one address, if it is to keep the others",
+		}.of(c))
+	}
+	return findings
+}
+
+func (l listener) describe() string {
+	if l.at.Addr().IsUnspecified() {
+		return fmt.Sprintf("%s port %d", l.port.Name, l.at.Port())
+	}
+	return fmt.Sprintf("%s port %d of %s", l.port.Name, l.at.Port(), l.at.Addr())
+}

@@ -1,0 +1,73 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"linkd/pkg/kind/iptables"
+	"linkd/pkg/spec"
+)
+
+var publishedPorts = newCheck("published-ports", "nobody else has a rule for a port that the files publish",
+	"Of two rules that send what comes for a port on to somewhere, the first one decides. Docker makes such rules for `docker run -p`,\nfirewalld for its forwarded ports, Kubernetes and podman for theirs. Where one of them stands before linkd's rule, what the files\npublish is never reached. linkd follows the rules of both backends of iptables and of tables of nftables by the port, the protocol,\nthe address and the interface. Where more decides, such as the source of a packet, it says nothing.",
+	func(ctx context.Context, m *Machine) (rivals, error) {
+		ruled, err := m.ruled(ctx)
+		saw := rivals{ports: map[place]map[*iptables.Chain][]iptables.Captured{}}
+		some := false
+		for at, s := range ruled {
+			saw.ports[at] = s.Captured()
+			for _, all := range saw.ports[at] {
+				some = some || len(all) > 0
+			}
+		}
+		if some {
+			saw.containers = m.containers(ctx)
+		}
+		return saw, err
+	}, judgePublishedPorts)
+
+// rivals are the rules that others have for published ports, and which container has an address.
+type rivals struct {
+	ports      map[place]map[*iptables.Chain][]iptables.Captured
+	containers map[netip.Addr]string
+}
+
+// containers are the names of what has an address of Docker's networks; none where Docker does not answer.
+func (m *Machine) containers(ctx context.Context) map[netip.Addr]string {
+	named := map[netip.Addr]string{}
+	for _, e := range m.Engines {
+		if e.Schemes()[0] != "docker" {
+			continue
+		}
+		networks, err := e.Networks(ctx)
+		if err != nil {
+			continue
+		}
+		for _, n := range networks {
+			for ip, who := range n.Taken {
+				named[ip] = who
+			}
+		}
+	}
+	return named
+}
+
+func judgePublishedPorts(files *spec.Desired, saw rivals) (findings []Finding) {
+	for _, at := range byPlace(saw.ports) {
+		for _, c := range chainsOf(files, at) {
+			for _, port := range saw.ports[at][c] {
+				text := fmt.Sprintf("in %s, %s", at.ns, port.Text)
+				if who, known := saw.containers[port.To.Addr()]; known {
+					text += fmt.Sprintf(" (%s is %s)", port.To.Addr(), who)
+				}
+				f := Finding{Level: Warning, Text: text, Advice: "publish one of the two on another port, or on another address"}
+				if port.Lost {
+					f.Level = Error
+				}
+				findings = append(findings, f.of(c))
+			}
+		}
+	}
+	return findings
+}

@@ -1,0 +1,214 @@
+package iptables
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/observe"
+)
+
+// Captured is a published port for which others have a rule as well: of two that translate a packet, the first decides.
+type Captured struct {
+	// Text says what becomes of the packets.
+	Text string
+	// To is the other destination; the zero AddrPort if that is not known.
+	To netip.AddrPort
+	// Lost: the packets do not come to linkd's rule. Open: nobody knows whether they do. Otherwise they do now, and may not once
+	// somebody has made his rules again.
+	Lost, Open bool
+	// path is that of the entry of publish.
+	path string
+}
+
+// order is which of two rules the kernel asks first.
+type order int
+
+const (
+	linkdFirst order = iota
+	othersFirst
+	// eitherFirst: that depends on which of two tables was made later.
+	eitherFirst
+)
+
+// priorityOfNat is NF_IP_PRI_NAT_DST in linux/netfilter_ipv4.h, with which iptables has PREROUTING and OUTPUT of the table nat
+// called. For OUTPUT it is the same.
+const priorityOfNat = -100
+
+// mostOwnAddresses is how many addresses of a namespace linkd considers. If there are more, it says nothing.
+const mostOwnAddresses = 256
+
+// rival is a chain with rules of others beside linkd's.
+type rival struct {
+	order  order
+	follow func(p arriving, steps *int) *capture
+}
+
+// captured says what others translate of the packets for the ports that linkd's chains publish, by the keys of the chains' IDs.
+// It runs in the namespace.
+func (f family) captured(ns *observe.NS, v *view, wanted []*Chain, nft *nftFilter) (map[string][]Captured, error) {
+	var own []netip.Addr
+	found := map[string][]Captured{}
+	for _, c := range wanted {
+		if !c.publishes() {
+			continue
+		}
+		rivals := v.rivals(c, nft)
+		if len(rivals) == 0 {
+			continue
+		}
+		if own == nil {
+			addresses, err := address.Own(ns, f.inet)
+			if err != nil {
+				return nil, err
+			}
+			if own = slices.SortedFunc(maps.Keys(addresses), netip.Addr.Compare); len(own) > mostOwnAddresses {
+				return found, nil
+			}
+		}
+		steps := mostSteps
+		for _, r := range c.Rules {
+			if !r.publishes() {
+				continue
+			}
+			if one, is := r.capturedBy(rivals, c.hook(), own, &steps); is {
+				key := c.ID().Key
+				found[key] = append(found[key], one)
+			}
+		}
+	}
+	return found, nil
+}
+
+// publishes tells whether the chain translates what an entry of publish is for.
+func (c *Chain) publishes() bool {
+	return c.Table == nat && slices.Contains(translators, c.hook()) && slices.ContainsFunc(c.Rules, Rule.publishes)
+}
+
+// publishes tells whether the rule translates what an entry of publish is for.
+func (r Rule) publishes() bool { return !r.Verbatim && r.targets() == "DNAT" }
+
+// rivals are the chains in which others may translate what a chain of linkd's does.
+func (v *view) rivals(c *Chain, nft *nftFilter) (rivals []rival) {
+	add := func(o order, t *table, rules []Rule) {
+		if len(rules) > 0 {
+			rivals = append(rivals, rival{o, func(p arriving, steps *int) *capture { return t.captures(c.hook(), rules, p, steps) }})
+		}
+	}
+	t := v.table(nat)
+	before := t.before(c)
+	add(othersFirst, t, before)
+	for _, b := range nft.bases {
+		if b.hook != c.hook() || b.priority > priorityOfNat {
+			// What linkd translates it does not see.
+			continue
+		}
+		o := othersFirst
+		if b.priority == priorityOfNat {
+			o = eitherFirst
+		}
+		rivals = append(rivals, rival{o, func(p arriving, steps *int) *capture { return nft.captures(b, p, steps) }})
+	}
+	if other := v.others[nat]; other != nil {
+		add(eitherFirst, other, other.chains[c.hook()])
+	}
+	add(linkdFirst, t, slices.DeleteFunc(slices.Clone(t.chains[c.hook()][len(before):]), c.isJump))
+	slices.SortStableFunc(rivals, func(a, b rival) int { return a.order.rank() - b.order.rank() })
+	return rivals
+}
+
+// rank sorts what is worse before.
+func (o order) rank() int { return slices.Index([]order{othersFirst, eitherFirst, linkdFirst}, o) }
+
+// captures follows packets for a published port through rules of a built-in chain; nil where these capture none for certain.
+func (t *table) captures(hook string, rules []Rule, p arriving, steps *int) *capture {
+	w := natWalk{final: true, steps: steps, chain: func(name string) (found []natRule, known bool) {
+		in, known := t.chains[name]
+		if name == hook {
+			in = rules
+		}
+		for _, r := range in {
+			found = append(found, r)
+		}
+		return found, known
+	}}
+	by, _ := w.through(hook, p, 0)
+	if w.lost {
+		return nil
+	}
+	return by
+}
+
+// named implements natRule.
+func (r Rule) named(chain string) string {
+	if chain == "DOCKER" {
+		return "Docker's rule in " + chain + ": " + r.text()
+	}
+	return "a rule in " + chain + ": " + r.text()
+}
+
+// capturedBy finds the first of the rivals that takes packets for the port that the rule publishes.
+func (r Rule) capturedBy(rivals []rival, hook string, own []netip.Addr, steps *int) (found Captured, is bool) {
+	p, target := r.arrives(hook, own)
+	if p.none() {
+		return found, false
+	}
+	for _, rival := range rivals {
+		by := rival.follow(p, steps)
+		if by == nil || by.to != "" && sameTarget(by.first, by.to, target) || by.to == "" && rival.order == linkdFirst {
+			continue
+		}
+		found.path = r.path
+		found.Lost, found.Open = rival.order == othersFirst, rival.order == eitherFirst
+		found.To, _ = netip.ParseAddrPort(by.to)
+		if ip, err := netip.ParseAddr(by.to); err == nil {
+			found.To = netip.AddrPortFrom(ip, by.first)
+		}
+		what := "what comes for "
+		if hook == "OUTPUT" {
+			what = "what the namespace itself sends to "
+		}
+		found.Text = what + by.describe(p, observe.Protocols[p.protocol]) + rival.order.outcome(by, target)
+		return found, true
+	}
+	return found, false
+}
+
+// outcome says which of two destinations the packets have.
+func (o order) outcome(by *capture, target string) string {
+	to := "does not go to " + target
+	if by.to != "" {
+		to = fmt.Sprintf("goes to %s and not to %s", by.to, target)
+	}
+	switch o {
+	case eitherFirst:
+		return fmt.Sprintf(" may not go to %s: the kernel may ask another table before linkd's, which has %s", target, by.by)
+	case linkdFirst:
+		return fmt.Sprintf(" goes to %s and not to %s, as long as linkd's rule stands before %s", target, by.to, by.by)
+	}
+	return fmt.Sprintf(" %s, because linkd's rule stands behind %s", to, by.by)
+}
+
+// capturedText is what there is to say of a chain of linkd's beside what others capture.
+func capturedText(all []Captured) string {
+	all = slices.DeleteFunc(slices.Clone(all), func(c Captured) bool { return !c.Lost && !c.Open })
+	if len(all) == 0 {
+		return ""
+	}
+	text := all[0].Text
+	if more := len(all) - 1; more > 0 {
+		text += fmt.Sprintf(" (the same of %d other published ports)", more)
+	}
+	return text
+}
+
+// Captured are the published ports of linkd's chains for which others have a rule as well.
+func (s *Firewall) Captured() map[*Chain][]Captured {
+	by := map[*Chain][]Captured{}
+	for _, c := range s.wanted {
+		by[c] = s.around.captured[c.ID().Key]
+	}
+	return by
+}
