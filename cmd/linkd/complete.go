@@ -13,11 +13,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// completionPatience is how long a shell waits for the daemon, at most: whoever pressed the key does.
-const completionPatience = time.Second
+// completionTimeout limits how long a completion waits for the daemon, because the user waits meanwhile.
+const completionTimeout = time.Second
 
-// completeFlags lets a shell complete the values of the flags that every command takes, and has it offer files only
-// where a command takes them.
+// completeFlags registers completions for the values of the global flags. It turns off the shell's own completion of
+// file names, except where a command takes files.
 func completeFlags(root *cobra.Command) {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for flag, words := range map[string][]cobra.Completion{
@@ -31,9 +31,10 @@ func completeFlags(root *cobra.Command) {
 	cobra.CheckErr(root.MarkPersistentFlagDirname("runtime-dir"))
 }
 
-// completeIDs are the resources that the daemon knows, each with its state, but for those named already.
+// completeIDs returns the IDs of the daemon's resources, each with its state, without those that are named already. It
+// returns none if the daemon does not answer.
 func (o *options) completeIDs(cmd *cobra.Command, named []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
 	status, err := control.NewClient(o.runtimeDir).Status(ctx)
 	if err != nil {
@@ -48,15 +49,15 @@ func (o *options) completeIDs(cmd *cobra.Command, named []string, _ string) ([]c
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeNamespaces are the host's, those in /run/netns, and those that the files name.
+// completeNamespaces returns host, the names in /run/netns, and those in the files, without those that are named already.
 func (o *options) completeNamespaces(_ *cobra.Command, named []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	names := map[string]bool{"host": true}
-	if there, err := namedNamespaces(); err == nil {
-		for name := range there {
+	if existing, err := namedNamespaces(); err == nil {
+		for name := range existing {
 			names[name] = true
 		}
 	}
-	// Of a template, whose containers an engine would have to be asked for, it is the template's own name.
+	// A template is completed by its own name: for the names of its containers, linkd would have to ask an engine.
 	if files, err := spec.ReadFiles(o.config); err == nil {
 		desired, _ := spec.Compile(kind.Language(), files)
 		for name := range desired.Namespaces {
@@ -69,7 +70,7 @@ func (o *options) completeNamespaces(_ *cobra.Command, named []string, _ string)
 	return slices.Sorted(maps.Keys(names)), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeFiles has the shell offer YAML files.
+// completeFiles makes the shell complete the names of YAML files.
 func completeFiles(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return []cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }

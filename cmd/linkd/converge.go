@@ -17,33 +17,36 @@ import (
 	"linkd/pkg/spec"
 )
 
-// garbageLimit is how much memory a command may use, in bytes, before the garbage collector runs.
+// garbageLimit is the memory, in bytes, that a command uses before the garbage collector runs.
 const garbageLimit = 256 << 20
 
-// tentativePause is how long apply waits, unasked, for what only needs a moment: an IPv6 address is tentative for up
-// to two seconds (RFC 4862, 5.4), and until then nothing can use it. tentativeLook is how often it looks meanwhile.
+// tentativePause is how long apply waits without --wait for resources that will be usable in a moment: an IPv6 address
+// is tentative for up to two seconds (RFC 4862, 5.4), and nothing can use it until then. tentativeLook is the time between
+// two looks at it.
 const (
 	tentativePause = 3 * time.Second
 	tentativeLook  = 50 * time.Millisecond
 )
 
-// applyDesired converges what is desired; again tells what that is when templates have come to stand for others, and is nil where
-// there are none. Beside says what to do where a daemon runs.
-func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, again func() (*spec.Desired, error), wait time.Duration, search bool, beside string) error {
+// applyDesired converges to the desired state and prints the status. It calls recompile for a new desired state when the
+// containers of a template changed; recompile may be nil if there are no templates. wait is that of --wait. With search,
+// it also looks for linkd's marks where no file declares anything. The advice is printed if another linkd uses the runtime
+// directory.
+func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, recompile func() (*spec.Desired, error), wait time.Duration, search bool, advice string) error {
 	log := o.logger(stderr)
 	release, err := control.Lock(o.runtimeDir)
 	if errors.Is(err, control.ErrLocked) {
-		return exit(exitFailed, fmt.Errorf("%w (%s): %s", err, o.runtimeDir, beside))
+		return exit(exitFailed, fmt.Errorf("%w (%s)\n%s", err, o.runtimeDir, advice))
 	}
 	if errors.As(err, new(*spec.Untrusted)) {
 		return exit(exitFailed, err)
 	}
 	if err != nil {
-		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
+		log.Warn(noLockWarning, "error", err)
 	} else {
 		defer release()
 	}
-	// The process ends before there is much to collect.
+	// The process ends before there is much garbage.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(garbageLimit)
 	journal := reconcile.OpenJournal(o.inRuntimeDir(journalFile))
@@ -74,7 +77,7 @@ func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, again
 		}
 		defer stopPaths()
 	}
-	status, err := converge(ctx, engine, inbox, again, wait)
+	status, err := converge(ctx, engine, inbox, recompile, wait)
 	o.printStatus(os.Stdout, status)
 	if err != nil {
 		return err
@@ -85,8 +88,8 @@ func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, again
 	return nil
 }
 
-// converge makes passes until everything is as wanted, nothing can be expected to change, or the time is up.
-func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbox, again func() (*spec.Desired, error), wait time.Duration) (*reconcile.Status, error) {
+// converge makes passes until the engine has converged, until it has nothing to wait for, or until the time is up.
+func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbox, recompile func() (*spec.Desired, error), wait time.Duration) (*reconcile.Status, error) {
 	start := time.Now()
 	for {
 		engine.Converge(ctx)
@@ -112,13 +115,13 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 		select {
 		case <-ctx.Done():
 		case <-inbox.Ready:
-			news, overruns := inbox.Take()
-			engine.Notify(news)
+			notifications, overruns := inbox.Take()
+			engine.Notify(notifications)
 			if overruns > 0 {
 				engine.LookAtAll()
 			}
-			if slices.ContainsFunc(news, func(n observe.Notification) bool { return n.Topic == observe.TemplateTopic }) {
-				desired, err := again()
+			if slices.ContainsFunc(notifications, func(n observe.Notification) bool { return n.Topic == observe.TemplateTopic }) {
+				desired, err := recompile()
 				if err != nil {
 					return status, err
 				}
@@ -131,7 +134,10 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 	}
 }
 
-// quiet passes only warnings and errors.
+// noLockWarning is logged if linkd cannot lock its runtime directory.
+const noLockWarning = "cannot lock the runtime directory: linkd cannot tell whether another linkd is running"
+
+// quiet is a log handler that drops everything below a warning.
 type quiet struct{ slog.Handler }
 
 func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {

@@ -17,11 +17,11 @@ import (
 func newDiff(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff",
-		Short: "Print what would change; nothing is written",
-		Long: "Compare the files with what there is, and print what apply or the daemon would do: + is made, ~ " +
-			"changed, - deleted. The exit status is 0 where that is nothing, 1 where it is something, 2 where it " +
-			"cannot be told.",
-		Args: takesNone,
+		Short: "Print what apply would change, without changing it",
+		Long: "Compare the files with the system, and print what apply or the daemon would do: + create, ~ change, " +
+			"- delete. The exit status is 0 if they would do nothing, 1 if they would do something, 2 if linkd " +
+			"cannot tell.",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			desired, err := o.loadValid(cmd.Context(), spec.ReadToLook)
 			if err != nil {
@@ -43,10 +43,10 @@ func newDiff(o *options) *cobra.Command {
 				err = printChanges(os.Stdout, plan, status)
 			} else {
 				_, err = fmt.Fprint(stdout, plan)
-				for _, line := range troubleLines(status) {
+				for _, line := range problemLines(status) {
 					fmt.Fprintln(stderr, line)
 				}
-				o.printTrouble(stderr, status)
+				o.printNotOK(stderr, status)
 			}
 			switch {
 			case err != nil:
@@ -61,6 +61,7 @@ func newDiff(o *options) *cobra.Command {
 	}
 }
 
+// change is one op of the plan in the JSON form of `linkd diff`.
 type change struct {
 	Op     reconcile.Verb    `json:"op"`
 	ID     string            `json:"id"`
@@ -68,6 +69,7 @@ type change struct {
 	Source string            `json:"source"`
 }
 
+// printChanges writes the plan as JSON. Resources that are not ok and that no op changes are in "unplanned".
 func printChanges(w io.Writer, plan reconcile.Plan, status *reconcile.Status) error {
 	out := struct {
 		Version   int                        `json:"version"`

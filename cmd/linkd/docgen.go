@@ -13,7 +13,7 @@ import (
 )
 
 // main writes the manual pages and completions of the commands below the directory that is its argument. internal/docgen
-// builds it with the tag docgen: only this package has the commands, and nobody can import it.
+// builds it with the tag docgen, because only this package has the commands, and a main package cannot be imported.
 func main() {
 	day := time.Now()
 	if epoch, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil {

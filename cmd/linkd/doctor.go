@@ -18,10 +18,10 @@ import (
 func newDoctor(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Say what of this machine keeps the files from working, and what to do",
-		Long: "Look at the machine and the files, and say what keeps these from working, and what to do. It needs no daemon and changes " +
-			"nothing. The exit status is 0, or 1 where there is something to do.",
-		Args: takesNone,
+		Short: "Check the machine for problems, and print what to do about them",
+		Long: "Check this machine and the files, and print what keeps the files from working and what to do about it. doctor needs no " +
+			"daemon and changes nothing. The exit status is 0, or 1 if there is something to do.",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			findings := o.examine(cmd.Context())
 			var err error
@@ -46,6 +46,7 @@ func newDoctor(o *options) *cobra.Command {
 	}
 }
 
+// examine collects what the checks need and runs them. An error on the way becomes a finding.
 func (o *options) examine(ctx context.Context) []doctor.Finding {
 	m := &doctor.Machine{Engines: o.engines, RuntimeDir: o.runtimeDir, Version: version}
 	var files []spec.File
@@ -59,7 +60,7 @@ func (o *options) examine(ctx context.Context) []doctor.Finding {
 	return doctor.Examine(ctx, m)
 }
 
-// groups are how findings are printed, the gravest first.
+// groups are the groups of findings in the order in which they are printed, the most serious one first.
 var groups = []struct {
 	level  doctor.Level
 	title  string
@@ -71,7 +72,7 @@ var groups = []struct {
 	{doctor.Skipped, "skipped", text.Faint},
 }
 
-// printFindings writes a line for each finding, and below one with something to do what that is, and where it is declared.
+// printFindings writes each finding with, on lines of their own, its advice and the line of a file that it is about.
 func printFindings(w io.Writer, findings []doctor.Finding) error {
 	colour := coloured(w)
 	for _, g := range groups {
@@ -89,11 +90,11 @@ func printFindings(w io.Writer, findings []doctor.Finding) error {
 			if f.Advice != "" {
 				fmt.Fprintf(w, "         %s\n", plain.Text(f.Advice))
 			}
-			if where := f.Source; where != "" {
+			if source := f.Source; source != "" {
 				if f.Resource != "" {
-					where += ": " + f.Resource
+					source += ": " + f.Resource
 				}
-				fmt.Fprintf(w, "         %s\n", plain.Text(where))
+				fmt.Fprintf(w, "         %s\n", plain.Text(source))
 			}
 		}
 	}

@@ -22,18 +22,20 @@ func newEvents(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "events [ID...]",
-		Short: "Print what happens, as it happens",
-		Long: "Print what the daemon does and finds from now on, all of it or what is about the resources with these IDs: what was " +
-			"changed, what others changed and who that may have been, how resources and files stand. With -o json each event is " +
-			"a line of JSON. It ends with the exit status 3 when the daemon does.",
+		Short: "Print events as they happen",
+		Long: "Print the daemon's events from now on, all of them or those about the resources with the given IDs: its changes, drift " +
+			"and the program that may have caused it, and new states of resources and files. With -o json each event is one line " +
+			"of JSON. When the daemon stops, events ends with the exit status 3.",
 		ValidArgsFunction: o.completeIDs,
 		RunE:              func(cmd *cobra.Command, ids []string) error { return o.events(cmd.Context(), ids, count, timeout) },
 	}
-	cmd.Flags().IntVar(&count, "count", 0, "end after `N` events; 0 goes on for ever")
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "end after this long, with 1 where there were fewer than --count events; 0 goes on for ever")
+	cmd.Flags().IntVar(&count, "count", 0, "exit after `N` events; 0 means no limit")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "exit after this long, with the exit status 1 if there were fewer than --count events; 0 means no limit")
 	return cmd
 }
 
+// events prints events until there were count of them, until the timeout, or until the daemon stops. The messages that
+// begin the stream or say that events were lost do not count.
 func (o *options) events(ctx context.Context, ids []string, count int, timeout time.Duration) error {
 	limited := ctx
 	if timeout > 0 {
@@ -67,7 +69,7 @@ func (o *options) events(ctx context.Context, ids []string, count int, timeout t
 	return daemonError(err)
 }
 
-// eventColours are those of what is worth a look, on a terminal.
+// eventColours are the colours on a terminal of the events that deserve attention.
 var eventColours = map[reconcile.EventKind]text.Colors{
 	reconcile.Drift:    {text.FgYellow},
 	reconcile.Overrun:  {text.FgYellow},

@@ -22,11 +22,11 @@ func newGraph(o *options) *cobra.Command {
 	var wanted bool
 	cmd := &cobra.Command{
 		Use:   "graph [NETNS...]",
-		Short: "Draw the wiring, as it is and as it should be",
-		Long: "Print a picture of namespaces and what joins them: what there is, whoever made it, and over that, in colours, " +
-			"what the files want of it. NETNS is host, a name in /run/netns or in the files, or a selector, such as pid:4711; " +
-			"without one it is the host, all of /run/netns, and what the files name. With --wanted it is the files alone: " +
-			"neither root nor the kernel is needed.",
+		Short: "Draw namespaces and the links between them",
+		Long: "Print a picture of namespaces and the links between them. It shows what exists, whoever made it, and in colours how " +
+			"that differs from the files. NETNS is host, a name in /run/netns or in the files, or a selector such as pid:4711. " +
+			"Without NETNS, the picture has the host, all namespaces in /run/netns and those in the files. With --wanted, it " +
+			"shows only the files, and needs neither root nor the kernel.",
 		ValidArgsFunction: o.completeNamespaces,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := spec.OneOf("--format", format, graph.FormatNames()...); err != nil {
@@ -53,15 +53,15 @@ func newGraph(o *options) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", graph.DOT, "`FORMAT` of the picture: dot (Graphviz), mermaid or svg")
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(graph.FormatNames(), cobra.ShellCompDirectiveNoFileComp)))
-	cmd.Flags().BoolVar(&wanted, "wanted", false, "draw what the files want, without a look at what there is")
+	cmd.Flags().BoolVar(&wanted, "wanted", false, "draw only what the files declare, without looking at the system")
 	return cmd
 }
 
-func complain(remark string) { fmt.Fprintln(stderr, plain.Text(remark)) }
+func printRemark(remark string) { fmt.Fprintln(stderr, plain.Text(remark)) }
 
-// drawWanted draws the files.
+// drawWanted draws what the files declare.
 func (o *options) drawWanted(ctx context.Context, args []string) (*graph.Picture, error) {
-	files, err := reading(ctx, func() ([]spec.File, error) { return spec.ReadFiles(o.config) })
+	files, err := readInterruptibly(ctx, func() ([]spec.File, error) { return spec.ReadFiles(o.config) })
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}
@@ -71,12 +71,12 @@ func (o *options) drawWanted(ctx context.Context, args []string) (*graph.Picture
 	if err := o.invalid(errs); err != nil {
 		return nil, err
 	}
-	sketch := graph.NewSketch(complain)
+	sketch := graph.NewSketch(printRemark)
 	sketch.Want(desired)
 	return only(sketch, args)
 }
 
-// only is the picture of some namespaces.
+// only returns the picture of the namespaces that args name, or of all if there are no args.
 func only(sketch *graph.Sketch, args []string) (*graph.Picture, error) {
 	names, err := sketch.Names(args)
 	if err != nil {
@@ -85,7 +85,7 @@ func only(sketch *graph.Sketch, args []string) (*graph.Picture, error) {
 	return sketch.Picture().Only(names), nil
 }
 
-// drawAll draws what there is, and how the files want it. What they want is compared as diff does it.
+// drawAll draws what exists and how it differs from the files. It compares them as diff does.
 func (o *options) drawAll(ctx context.Context, args []string) (*graph.Picture, error) {
 	for _, arg := range args {
 		if err := spec.CheckReference(arg); err != nil {
@@ -107,13 +107,13 @@ func (o *options) drawAll(ctx context.Context, args []string) (*graph.Picture, e
 	}
 	engine.Want(desired, desired.Unknown == nil)
 	plan := engine.Plan(ctx)
-	sketch := graph.NewSketch(complain)
+	sketch := graph.NewSketch(printRemark)
 	sketch.Want(desired)
 	sketch.Judge(plan, engine.Status(nil))
 	if err := reconcile.SelectNamespaces(world, sketch, desired.Namespaces, args); err != nil {
 		return nil, exit(exitFailed, err)
 	}
-	found, err := reconcile.Find(ctx, drawn(), world, journal, sketch)
+	found, err := reconcile.Find(ctx, drawnKinds(), world, journal, sketch)
 	if err != nil {
 		return nil, exit(exitFailed, err)
 	}
@@ -124,8 +124,8 @@ func (o *options) drawAll(ctx context.Context, args []string) (*graph.Picture, e
 	return only(sketch, args)
 }
 
-// drawn are the kinds of which something is to be seen: the others need not be looked at.
-func drawn() []reconcile.Registered {
+// drawnKinds returns the kinds whose resources are drawn. linkd need not look at the others.
+func drawnKinds() []reconcile.Registered {
 	return slices.DeleteFunc(kind.All(), func(k reconcile.Registered) bool {
 		_, is := k.Sample().(graph.Drawn)
 		return !is

@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/plain"
 )
 
-// journalHandler sends log records to systemd's journal, with each attribute as a field of its own: LINKD_ID,
+// journalHandler is a slog.Handler that sends records to systemd's journal, with each attribute as a field: LINKD_ID,
 // LINKD_FILE and so on (systemd.journal-fields(7)).
 type journalHandler struct {
 	level  slog.Leveler
@@ -30,8 +30,8 @@ func (h *journalHandler) Handle(_ context.Context, r slog.Record) error {
 	return journal.Send(text, priority(r.Level), fields)
 }
 
-// entry is what the journal is told: the message with all that belongs to it, for who reads it, and the fields, for who
-// searches.
+// entry returns a record as the journal gets it: the message with all attributes as text for people, and the same
+// attributes as fields for searches.
 func (h *journalHandler) entry(r slog.Record) (text string, fields map[string]string) {
 	text, fields = r.Message, maps.Clone(h.fields)
 	r.Attrs(func(a slog.Attr) bool {
@@ -52,8 +52,8 @@ func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h *journalHandler) WithGroup(string) slog.Handler { return h }
 
-// setField makes a field of an attribute. A place in a file is two, so that all that is about a file can be searched for,
-// as with the journal's own CODE_FILE and CODE_LINE.
+// setField adds an attribute to the fields. FILE:LINE becomes two fields, as the journal's own CODE_FILE and CODE_LINE,
+// so that one can search for all entries about a file.
 func setField(fields map[string]string, a slog.Attr) {
 	name, value := "LINKD_"+strings.ToUpper(strings.ReplaceAll(a.Key, "-", "_")), plain.Text(a.Value.String())
 	if at := strings.LastIndexByte(value, ':'); a.Key == "file" && at >= 0 {

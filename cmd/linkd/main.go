@@ -31,7 +31,7 @@ const (
 	exitNoDaemon = 3
 )
 
-// exitError ends the program with a code; if err is nil, the message has been printed already.
+// exitError is an error with the exit code of the program. If err is nil, the command has printed its message already.
 type exitError struct {
 	code int
 	err  error
@@ -48,6 +48,7 @@ func (e *exitError) Unwrap() error { return e.err }
 
 func exit(code int, err error) error { return &exitError{code, err} }
 
+// daemonError gives the error of a request to the daemon its exit code.
 func daemonError(err error) error {
 	if errors.Is(err, control.ErrNoDaemon) {
 		return exit(exitNoDaemon, err)
@@ -55,6 +56,7 @@ func daemonError(err error) error {
 	return exit(exitFailed, err)
 }
 
+// execute runs the command that the arguments name, and returns the exit code.
 func execute() int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
@@ -76,7 +78,7 @@ func execute() int {
 	return exitInvalid
 }
 
-// options are the flags of every command.
+// options are the global flags, and the container engines that commands ask.
 type options struct {
 	config     []string
 	runtimeDir string
@@ -88,7 +90,7 @@ type options struct {
 	finders []observe.Finder
 }
 
-// language returns the language of the files, with the containers that templates stand for now.
+// language returns the language of the files, with a function that asks the engines for the containers of a template.
 func (o *options) language() spec.Language {
 	lang := kind.Language()
 	lang.Instances = func(template spec.Selector) ([]spec.Instance, error) { return observe.Instances(o.finders, template) }
@@ -98,7 +100,7 @@ func (o *options) language() spec.Language {
 func newRoot(o *options) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "linkd",
-		Short:         "Wire network namespaces from YAML files, and keep them so",
+		Short:         "Configure network namespaces from YAML files",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version,
@@ -110,13 +112,13 @@ func newRoot(o *options) *cobra.Command {
 			)
 		},
 	}
-	// Usage, and the words that a shell completes with: names of namespaces are among them.
+	// Completions contain names of namespaces, which other users may have chosen.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	flags := root.PersistentFlags()
-	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "`PATH` of a file, or of a directory of YAML files; may be given again")
-	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "`DIR` of the control socket, the journal and the lock")
-	flags.StringVarP(&o.output, "output", "o", "text", "`FORMAT` of what is printed: text or json")
+	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "`PATH` of a YAML file, or of a directory of them; may be repeated")
+	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "`DIR` with the control socket, the journal and the lock")
+	flags.StringVarP(&o.output, "output", "o", "text", "`FORMAT` of the output: text or json")
 	flags.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or journal")
 	completeFlags(root)
@@ -126,14 +128,15 @@ func newRoot(o *options) *cobra.Command {
 	return root
 }
 
-// takesNone refuses arguments. Most users mean a file.
-func takesNone(cmd *cobra.Command, args []string) error {
+// noArguments refuses arguments. A user who gives one usually means a file.
+func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s takes no argument %q; a file is named with --config", cmd.CommandPath(), args[0])
+	return fmt.Errorf("%s takes no argument, and got %q\nName a file with --config", cmd.CommandPath(), args[0])
 }
 
+// level sets v to the log level of the flags.
 func (o *options) level(v *slog.LevelVar) error {
 	if err := v.UnmarshalText([]byte(o.logLevel)); err != nil {
 		return fmt.Errorf("--log-level %q is not one of debug, info, warn, error", o.logLevel)
@@ -141,8 +144,7 @@ func (o *options) level(v *slog.LevelVar) error {
 	return nil
 }
 
-// logger returns a logger that writes to w. The journal of systemd reads a priority at the start of a line
-// (sd-daemon(3)) and adds the time itself.
+// logger returns a logger in the format of the flags. It writes to w, or to systemd's journal for the format journal.
 func (o *options) logger(w io.Writer) *slog.Logger {
 	level := new(slog.LevelVar)
 	_ = o.level(level)
@@ -154,7 +156,7 @@ func (o *options) logger(w io.Writer) *slog.Logger {
 		if journal.Enabled() {
 			return slog.New(newJournalHandler(level))
 		}
-		fmt.Fprintln(stderr, "the journal does not answer: logging as text")
+		fmt.Fprintln(stderr, "systemd's journal is not available: linkd logs as text")
 	}
 	return slog.New(slog.NewTextHandler(w, opts))
 }
@@ -163,12 +165,14 @@ func (o *options) json() bool { return o.output == "json" }
 
 func (o *options) inRuntimeDir(name string) string { return filepath.Join(o.runtimeDir, name) }
 
+// Files in the runtime directory.
 const (
 	journalFile  = "journal.jsonl"
 	lastGoodFile = "files.json"
 )
 
-// newWorld opens linkd's own namespace. The runtime directory identifies this linkd among several on the machine.
+// newWorld opens linkd's own namespace. The caller closes the World. The runtime directory tells this linkd from others on
+// the machine.
 func (o *options) newWorld() (*observe.World, error) {
 	instance, err := filepath.Abs(o.runtimeDir)
 	if err != nil {
@@ -181,11 +185,11 @@ func (o *options) newWorld() (*observe.World, error) {
 	return world, err
 }
 
-// newEngine makes an engine with the journal of the runtime directory.
+// newEngine returns an engine and the World in which it works. The caller closes the World.
 func (o *options) newEngine(kinds []reconcile.Registered, journal *reconcile.Journal, log *slog.Logger) (*reconcile.Engine, *observe.World, error) {
 	world, err := o.newWorld()
 	if err != nil {
-		return nil, nil, fmt.Errorf("open linkd's own namespace: %w", err)
+		return nil, nil, err
 	}
 	return reconcile.NewEngine(kinds, world, journal, log), world, nil
 }

@@ -15,10 +15,10 @@ import (
 func newMetrics(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "metrics",
-		Short: "Print what the daemon has counted, as Prometheus reads it",
-		Long: "Print the daemon's metrics in Prometheus' text format, for whoever has no `linkd run --metrics` to scrape: into a " +
-			"file of node_exporter's textfile collector, say.",
-		Args: takesNone,
+		Short: "Print the daemon's metrics in the Prometheus text format",
+		Long: "Print the daemon's metrics in the Prometheus text format. Use it if Prometheus cannot scrape `linkd run --metrics`, " +
+			"for example to write a file for node_exporter's textfile collector.",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text, err := control.NewClient(o.runtimeDir).Metrics(cmd.Context())
 			if err != nil {
@@ -32,7 +32,7 @@ func newMetrics(o *options) *cobra.Command {
 	}
 }
 
-// newMeter counts what the loop does.
+// newMeter returns the daemon's counters. They read the states of resources and files from the loop's status.
 func newMeter(loop *reconcile.Loop) *metrics.Meter {
 	var kinds []string
 	for _, k := range kind.All() {
@@ -44,15 +44,15 @@ func newMeter(loop *reconcile.Loop) *metrics.Meter {
 	})
 }
 
-// serveMetrics answers on a port, where one is asked for. The wiring matters more than who watches it, so a port that is
-// taken is said, and no reason to stop.
+// serveMetrics serves the metrics on an ADDRESS:PORT; "" serves none. If it cannot listen there, it logs a warning, and the
+// daemon goes on without.
 func serveMetrics(address string, meter *metrics.Meter, log *slog.Logger) (stop func()) {
 	if address == "" {
 		return func() {}
 	}
 	stop, err := metrics.Serve(address, meter.Handler(), log)
 	if err != nil {
-		log.Warn("the metrics are not to be had on a port", "error", err)
+		log.Warn("cannot serve the metrics", "error", err)
 		return func() {}
 	}
 	return stop

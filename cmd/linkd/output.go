@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/plain"
 )
 
-// Where text for people goes. Whoever may name an interface, start a process or write a comment into iptables could
-// otherwise have root's terminal do things.
+// stdout and stderr print text for people without control characters. Other users choose the names of interfaces and
+// processes, and comments in iptables; with control characters in them they could control root's terminal.
 var (
 	stdout = plain.Writer(os.Stdout)
 	stderr = plain.Writer(os.Stderr)
@@ -21,6 +21,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
+// coloured reports whether w is a terminal on which the user wants colours (https://no-color.org).
 func coloured(w io.Writer) bool {
 	f, is := w.(*os.File)
 	return is && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(f)

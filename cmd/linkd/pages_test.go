@@ -22,7 +22,7 @@ func writePages(t *testing.T) (dir string) {
 	return dir
 }
 
-// Every command and the file format have a page, and every shell has a completion that asks linkd.
+// Every command and the file format have a manual page, and every shell has a completion that calls linkd.
 func TestPages(t *testing.T) {
 	dir := writePages(t)
 	for _, name := range []string{"linkd.8", "linkd-apply.8", "linkd-validate.8", "linkd.yaml.5"} {
@@ -33,15 +33,15 @@ func TestPages(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		text, err := os.ReadFile(filepath.Join(dir, "linkd."+shell))
 		if err != nil || !strings.Contains(string(text), "__complete") {
-			t.Errorf("%s does not ask linkd: %v", shell, err)
+			t.Errorf("the completion for %s does not call linkd: %v", shell, err)
 		}
 	}
 }
 
-// man(1) takes the pages without a warning.
+// man(1) formats the manual pages without a warning.
 func TestPagesCanBeRead(t *testing.T) {
 	if _, err := exec.LookPath("man"); err != nil {
-		t.Skip("there is no man(1) to read the pages")
+		t.Skip("needs man(1)")
 	}
 	paths, err := filepath.Glob(filepath.Join(writePages(t), "man", "*"))
 	if err != nil || len(paths) == 0 {
@@ -50,10 +50,10 @@ func TestPagesCanBeRead(t *testing.T) {
 	for _, page := range paths {
 		cmd := exec.Command("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page)
 		cmd.Env = append(os.Environ(), "MANROFFSEQ=", "MANWIDTH=80", "LC_ALL=C.UTF-8")
-		var said bytes.Buffer
-		cmd.Stderr = &said
-		if err := cmd.Run(); err != nil || said.Len() > 0 {
-			t.Errorf("%s: %v\n%s", filepath.Base(page), err, &said)
+		var warnings bytes.Buffer
+		cmd.Stderr = &warnings
+		if err := cmd.Run(); err != nil || warnings.Len() > 0 {
+			t.Errorf("%s: %v\n%s", filepath.Base(page), err, &warnings)
 		}
 	}
 }

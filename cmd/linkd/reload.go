@@ -15,11 +15,11 @@ import (
 func newReload(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "Have the daemon read the files again, and wait until it has converged",
-		Long: "Have the daemon read the files again, and wait until it has acted upon them. The exit status is 0 " +
-			"where everything is as wanted, or pending; 1 where something failed; 2 where a file is not valid, " +
-			"and then its last good content stays in force; 3 where no daemon answers.",
-		Args: takesNone,
+		Short: "Make the daemon read the files again, and wait until it has applied them",
+		Long: "Make the daemon read the files again, and wait until it has applied them. The exit status is 0 " +
+			"if every resource is ok or pending; 1 if a resource failed; 2 if a file is invalid, and then its last " +
+			"valid content stays in force; 3 if no daemon is running.",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			reloaded, err := control.NewClient(o.runtimeDir).Reload(cmd.Context())
 			if err != nil {
@@ -30,7 +30,7 @@ func newReload(o *options) *cobra.Command {
 					return exit(exitFailed, err)
 				}
 			} else {
-				o.printTrouble(stderr, reloaded.Status)
+				o.printNotOK(stderr, reloaded.Status)
 			}
 			switch {
 			case len(reloaded.Errors) > 0:

@@ -22,32 +22,33 @@ import (
 )
 
 func newRun(o *options) *cobra.Command {
-	var metricsAt, mounts string
+	var metricsAddress, mountsFile string
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Run the daemon: watch the files and the kernel, converge, repair",
-		Long: "Run the daemon, in the foreground: it applies the files and each change of them, and puts right what " +
-			"others undo. SIGHUP reloads; SIGTERM ends it with the exit status 0, and leaves the wiring.",
-		Args: takesNone,
+		Short: "Run the daemon: apply the files, and revert drift",
+		Long: "Run the daemon in the foreground. It applies the files, applies them again when they change, and reverts " +
+			"drift. SIGHUP makes it read the files again. SIGTERM stops it with the exit status 0; everything that it " +
+			"configured stays.",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if metricsAt != "" {
-				if _, err := metrics.ParseLoopback(metricsAt); err != nil {
+			if metricsAddress != "" {
+				if _, err := metrics.ParseLoopback(metricsAddress); err != nil {
 					return fmt.Errorf("--metrics: %w", err)
 				}
 			}
-			return o.run(cmd.Context(), metricsAt, mounts)
+			return o.run(cmd.Context(), metricsAddress, mountsFile)
 		},
 	}
-	cmd.Flags().StringVar(&metricsAt, "metrics", "", "loopback `ADDRESS:PORT` on which Prometheus may fetch /metrics, such as 127.0.0.1:9108")
-	cmd.Flags().StringVar(&mounts, "mount-namespace", "", "mount namespace (a `FILE`) to name network namespaces in, if not its own")
+	cmd.Flags().StringVar(&metricsAddress, "metrics", "", "loopback `ADDRESS:PORT` on which Prometheus can scrape /metrics, such as 127.0.0.1:9108")
+	cmd.Flags().StringVar(&mountsFile, "mount-namespace", "", "mount namespace, as a `FILE` such as /proc/1/ns/mnt, in which to name network namespaces (default linkd's own)")
 	return cmd
 }
 
-// garbagePercent is how much garbage, in percent of what is in use, the daemon lets come together.
+// garbagePercent is the garbage, in percent of the memory in use, at which the daemon collects it (debug.SetGCPercent).
 const garbagePercent = 50
 
-func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
-	// A daemon is there to be small: what a pass of everything leaves behind is soon gone, and passes are rare.
+func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) error {
+	// The daemon uses little memory rather than little time: passes over everything are rare.
 	debug.SetGCPercent(garbagePercent)
 	limit := reconcile.NewLogLimit(o.logger(stderr).Handler())
 	defer limit.Flush()
@@ -55,11 +56,11 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	release, err := control.Lock(o.runtimeDir)
 	switch {
 	case errors.Is(err, control.ErrLocked):
-		return exit(exitFailed, fmt.Errorf("%w (%s)", err, o.runtimeDir))
+		return exit(exitFailed, fmt.Errorf("%w (%s)\nRun `linkd status` to see whether it is the daemon", err, o.runtimeDir))
 	case errors.As(err, new(*spec.Untrusted)):
 		return exit(exitFailed, err)
 	case err != nil:
-		log.Warn("the runtime directory cannot be used: nothing keeps another linkd away", "error", err)
+		log.Warn(noLockWarning, "error", err)
 	default:
 		defer release()
 	}
@@ -75,24 +76,24 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	}
 	defer world.Close()
 	mountNamespace := ""
-	if mounts != "" {
-		if mountNamespace, err = world.MountIn(mounts); err != nil {
-			return exit(exitFailed, fmt.Errorf("where to name network namespaces: %w", err))
+	if mountsFile != "" {
+		if mountNamespace, err = world.MountIn(mountsFile); err != nil {
+			return exit(exitFailed, fmt.Errorf("--mount-namespace: %w", err))
 		}
 	}
 
 	inbox := observe.NewInbox()
-	deafen, err := world.Listen(inbox, engine.Topics())
+	stopListening, err := world.Listen(inbox, engine.Topics())
 	if err != nil {
 		return exit(exitFailed, err)
 	}
-	defer deafen()
+	defer stopListening()
 	for _, k := range kind.All() {
 		if k.Samples != nil {
 			defer world.Sample(inbox, k.Samples)()
 		}
 	}
-	rewatch, stopPaths, err := world.WatchPaths(inbox)
+	watchPaths, stopPaths, err := world.WatchPaths(inbox)
 	if err != nil {
 		return exit(exitFailed, fmt.Errorf("watch for namespaces: %w", err))
 	}
@@ -108,14 +109,14 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	loop.Log = log
 	loop.Inbox = inbox
 	loop.FilesChanged = changed
-	loop.Declared = rewatch
+	loop.Declared = watchPaths
 	loop.Stamp = func() string { return spec.Stamp(o.config) }
 	loop.Load = func() reconcile.Loaded { return o.load(loader, log) }
 	meter := newMeter(loop)
 	loop.OnEvents = meter.Note
 	watchdog, err := newWatchdog()
 	if err != nil {
-		log.Warn("systemd's watchdog is not fed", "error", err)
+		log.Warn("cannot notify systemd's watchdog", "error", err)
 	}
 	engine.Worker.Progress = watchdog.progress
 	loop.Heartbeat = watchdog.rhythm()
@@ -125,11 +126,11 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	}
 	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, meter.Handler(), log)
 	if err != nil {
-		log.Warn("there is no control socket: no command can ask this daemon", "error", err)
+		log.Warn("cannot open the control socket: commands cannot reach this daemon", "error", err)
 	} else {
 		defer stopServing()
 	}
-	defer serveMetrics(metricsAt, meter, log)()
+	defer serveMetrics(metricsAddress, meter, log)()
 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -146,11 +147,11 @@ func (o *options) run(ctx context.Context, metricsAt, mounts string) error {
 	}()
 	loop.Run(ctx)
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
-	log.Info("stopped: the wiring stays")
+	log.Info("linkd has stopped; everything that it configured stays")
 	return nil
 }
 
-// load reads the files and keeps what of them is good.
+// load reads the files. For an invalid file it uses the last valid content.
 func (o *options) load(loader *spec.Loader, log *slog.Logger) reconcile.Loaded {
 	files, err := spec.ReadTrusted(o.config)
 	if err != nil {
@@ -162,12 +163,12 @@ func (o *options) load(loader *spec.Loader, log *slog.Logger) reconcile.Loaded {
 	}
 	l.Desired, l.Files, l.Complete, l.Errors = loader.Load(files)
 	if err := loader.Save(); err != nil {
-		log.Warn("the last good files cannot be kept over a restart", "error", err)
+		log.Warn("cannot save the last valid files for the next start", "error", err)
 	}
 	return l
 }
 
-// summary is a line about the whole.
+// summary returns the state and the number of resources in each state, in one line.
 func summary(s *reconcile.Status) string {
 	counts := s.Count()
 	text := fmt.Sprintf("%s: %d ok", s.State, counts[reconcile.OK])

@@ -12,8 +12,8 @@ import (
 func newSchema() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
-		Short: "Print the JSON Schema of the files, for editors",
-		Args:  takesNone,
+		Short: "Print the JSON Schema of the files, for use in editors",
+		Args:  noArguments,
 		RunE:  func(*cobra.Command, []string) error { return reference.Write(os.Stdout, kind.Language()) },
 	}
 }

@@ -15,10 +15,10 @@ import (
 func newShow(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [NETNS...]",
-		Short: "Print the live state of namespaces as a file, whoever made it",
-		Long: "Print what there is in namespaces as a file that changes nothing but ownership marks when it is applied. NETNS is " +
-			"host, a name in /run/netns or in the files, or a selector, such as pid:4711. Without one it is the host, all of " +
-			"/run/netns, and what the files name.",
+		Short: "Print the configuration of namespaces as a YAML file",
+		Long: "Print how namespaces are configured now, whoever did it, as a file for linkd. Applying this file changes nothing but " +
+			"ownership marks. NETNS is host, a name in /run/netns or in the files, or a selector such as pid:4711. Without NETNS, " +
+			"show prints the host, all namespaces in /run/netns and those in the files.",
 		ValidArgsFunction: o.completeNamespaces,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.show(cmd.Context(), args) },
 	}
@@ -38,18 +38,18 @@ func (o *options) show(ctx context.Context, args []string) error {
 	if err := world.LookOnly(ctx); err != nil {
 		return exit(exitFailed, err)
 	}
-	page := spec.NewDocument(kind.Language())
-	if err := reconcile.SelectNamespaces(world, page, o.declared(), args); err != nil {
+	document := spec.NewDocument(kind.Language())
+	if err := reconcile.SelectNamespaces(world, document, o.declared(), args); err != nil {
 		return exit(exitFailed, err)
 	}
 	journal := reconcile.ReadJournal(o.inRuntimeDir(journalFile))
-	if err := reconcile.Show(ctx, kind.All(), world, journal, page); err != nil {
+	if err := reconcile.Show(ctx, kind.All(), world, journal, document); err != nil {
 		return exit(exitFailed, err)
 	}
-	text, err := page.YAML()
+	text, err := document.YAML()
 	if o.json() {
-		if text, err = page.JSON(); err == nil {
-			for _, remark := range page.Remarks() {
+		if text, err = document.JSON(); err == nil {
+			for _, remark := range document.Remarks() {
 				fmt.Fprintln(stderr, plain.Text(remark))
 			}
 		}
@@ -63,7 +63,8 @@ func (o *options) show(ctx context.Context, args []string) error {
 	return nil
 }
 
-// declared are the namespaces that the files name, as far as they are valid: show is for machines without any, too.
+// declared returns the namespaces of the valid files. It returns none if there are no files, because show has to work on a
+// machine without any.
 func (o *options) declared() map[string]spec.Namespace {
 	files, err := spec.ReadFiles(o.config)
 	if err != nil {

@@ -5,8 +5,8 @@ package main
 import "os"
 
 func main() {
-	// The main goroutine is bound to the main thread (see package observe), and every switch to it costs; the work is
-	// done on others.
+	// Package observe binds the main goroutine to the main thread, and every switch to that thread costs time. So the work
+	// is done on another goroutine.
 	code := make(chan int, 1)
 	go func() { code <- execute() }()
 	os.Exit(<-code)

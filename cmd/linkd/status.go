@@ -20,10 +20,10 @@ func newStatus(o *options) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use:   "status [ID...]",
-		Short: "Print how each resource stands",
-		Long: "Print a line for each resource, or for those with these IDs: how it stands, its ID, the line of a " +
-			"file that asks for it, and the reason where it is not as wanted. The exit status is 0 where " +
-			"everything is as wanted, 1 where it is not, 3 where no daemon answers.",
+		Short: "Show the state of each resource",
+		Long: "Print a line for each resource, or for those with the given IDs: its state, its ID, the line of the " +
+			"file that declares it, and the reason for its state. The exit status is 0 if all of them have " +
+			"converged, 1 if not, 3 if no daemon is running.",
 		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			client := control.NewClient(o.runtimeDir)
@@ -45,11 +45,11 @@ func newStatus(o *options) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&watch, "watch", false, "go on showing it whenever it changes; in place, on a terminal")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again whenever it changes; on a terminal, redraw it in place")
 	return cmd
 }
 
-// colours of the states, on a terminal.
+// colours are the colours of the states on a terminal.
 var colours = map[reconcile.State]text.Colors{
 	reconcile.OK:       {text.FgGreen},
 	reconcile.Pending:  {text.FgYellow},
@@ -58,7 +58,7 @@ var colours = map[reconcile.State]text.Colors{
 	reconcile.Flapping: {text.FgMagenta},
 }
 
-// printStatus writes the status as a table, or as the JSON that is promised.
+// printStatus writes the status as a table with problems and a summary below, or as JSON.
 func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
 	if o.json() {
 		_ = json.NewEncoder(w).Encode(s)
@@ -67,18 +67,18 @@ func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
 	colour := coloured(w)
 	for _, line := range tableLines(s) {
 		if colour {
-			line = painted(line)
+			line = colourState(line)
 		}
 		fmt.Fprintln(w, line)
 	}
-	for _, line := range troubleLines(s) {
+	for _, line := range problemLines(s) {
 		fmt.Fprintln(w, line)
 	}
 	fmt.Fprintln(w, summary(s))
 }
 
-// painted is a line of the table with its state in colour.
-func painted(line string) string {
+// colourState returns a line of the table with its state in colour.
+func colourState(line string) string {
 	state, _, _ := strings.Cut(line, " ")
 	if c := colours[reconcile.State(state)]; len(c) > 0 {
 		return c.Sprint(state) + line[len(state):]
@@ -86,7 +86,7 @@ func painted(line string) string {
 	return line
 }
 
-// tableLines are a line for each resource.
+// tableLines returns one line for each resource.
 func tableLines(s *reconcile.Status) (lines []string) {
 	if len(s.Resources) == 0 {
 		return nil
@@ -102,8 +102,8 @@ func tableLines(s *reconcile.Status) (lines []string) {
 	return lines
 }
 
-// troubleLines are a line for each file that is not in force as it is, and for each warning.
-func troubleLines(s *reconcile.Status) (lines []string) {
+// problemLines returns the errors of files whose present content is not in force, and the warnings.
+func problemLines(s *reconcile.Status) (lines []string) {
 	for _, f := range s.Files {
 		if f.State != "loaded" {
 			for line := range strings.Lines(fmt.Sprintf("%s: %s: %s", f.State, plain.Text(f.Path), f.Error)) {
@@ -117,7 +117,7 @@ func troubleLines(s *reconcile.Status) (lines []string) {
 	return lines
 }
 
-// columns is a table of columns with nothing drawn between them.
+// columns is the style of a table without lines, with two spaces between its columns.
 var columns = func() table.Style {
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
@@ -125,8 +125,8 @@ var columns = func() table.Style {
 	return style
 }()
 
-// printTrouble writes a line for each resource that is not as wanted.
-func (o *options) printTrouble(w io.Writer, s *reconcile.Status) {
+// printNotOK writes one line for each resource that is not ok.
+func (o *options) printNotOK(w io.Writer, s *reconcile.Status) {
 	for _, r := range s.Resources {
 		if r.State != reconcile.OK {
 			fmt.Fprintf(w, "%s: %s %s: %s\n", r.Source, r.ID, r.State, r.Reason)

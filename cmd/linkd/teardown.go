@@ -13,21 +13,22 @@ import (
 func newTeardown(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "teardown",
-		Short: "Remove all that linkd made, and only that",
-		Long: "Remove all that linkd made, and put back what it changed. The files stay, so stop the daemon first. " +
-			"The exit status is 0, or 1 where something could not be removed.",
-		Args: takesNone,
+		Short: "Remove everything that linkd made, and nothing else",
+		Long: "Remove everything that linkd made, and restore what it changed. Stop the daemon first: the files stay, " +
+			"and it would apply them again. The exit status is 0, or 1 if something could not be removed.",
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			named, err := namedNamespaces()
 			if err != nil {
 				return exit(exitFailed, err)
 			}
-			return o.applyDesired(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, nil, 0, true, "stop the daemon first, it would put back what this removes")
+			return o.applyDesired(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, nil, 0, true, "If it is the daemon, stop it first: it would apply the files again")
 		},
 	}
 }
 
-// namedNamespaces returns all namespaces in /run/netns: one may have linkd's mark without an entry in any journal.
+// namedNamespaces returns all namespaces in /run/netns. teardown looks at all of them, because linkd's marks can be where
+// no journal has an entry.
 func namedNamespaces() (map[string]spec.Namespace, error) {
 	named := map[string]spec.Namespace{}
 	entries, err := os.ReadDir(observe.NetnsDir)
@@ -35,7 +36,7 @@ func namedNamespaces() (map[string]spec.Namespace, error) {
 		return named, nil
 	}
 	for _, e := range entries {
-		// A symbolic link shows a namespace that has another selector.
+		// A symbolic link there belongs to a namespace with another selector, see the key expose.
 		if e.Type().IsRegular() {
 			named[e.Name()] = spec.Namespace{Name: e.Name(), Selector: spec.Selector{Scheme: "name", Value: e.Name()}}
 		}

@@ -19,13 +19,13 @@ func newValidate(o *options) *cobra.Command {
 	var replacing string
 	cmd := &cobra.Command{
 		Use:   "validate [FILE...]",
-		Short: "Check files; needs neither root, nor a daemon, nor the kernel",
-		Long: "Check files, those of --config where none is named. With --replacing PATH, the one FILE is checked as if it " +
-			"stood at PATH among those of --config. Each error is printed as FILE:LINE:COLUMN: message, and what is valid but " +
-			"probably not meant so as FILE:LINE:COLUMN: warning: message. The exit status is 0 where all are valid, else 2.",
+		Short: "Check files, without root, daemon or kernel",
+		Long: "Check the named files, or those of --config if none is named. With --replacing PATH, check the one FILE together with " +
+			"those of --config, as if it were at PATH. validate prints each error as FILE:LINE:COLUMN: message, and what is valid " +
+			"but probably a mistake as FILE:LINE:COLUMN: warning: message. The exit status is 0 if all files are valid, else 2.",
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			files, err := reading(cmd.Context(), func() ([]spec.File, error) { return o.filesToCheck(args, replacing) })
+			files, err := readInterruptibly(cmd.Context(), func() ([]spec.File, error) { return o.filesToCheck(args, replacing) })
 			if err != nil {
 				return exit(exitInvalid, err)
 			}
@@ -37,14 +37,14 @@ func newValidate(o *options) *cobra.Command {
 			return o.invalid(errs)
 		},
 	}
-	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it stood at this `PATH`")
+	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it were at this `PATH`")
 	cobra.CheckErr(cmd.MarkFlagFilename("replacing", "yaml", "yml"))
 	return cmd
 }
 
-// reading reads files until the user interrupts it: a pipe can be waited for without end. The goroutine that then still
-// reads ends with the program.
-func reading(ctx context.Context, read func() ([]spec.File, error)) (files []spec.File, err error) {
+// readInterruptibly calls read, and returns early when ctx ends: reading a pipe may block forever. read then continues on
+// its goroutine until the program exits.
+func readInterruptibly(ctx context.Context, read func() ([]spec.File, error)) (files []spec.File, err error) {
 	done := make(chan struct{})
 	go func() {
 		files, err = read()
@@ -58,6 +58,8 @@ func reading(ctx context.Context, read func() ([]spec.File, error)) (files []spe
 	}
 }
 
+// filesToCheck returns the files that args name or, if there are none, those of --config. With replacing, it returns those
+// of --config with the one named file in the place of that path.
 func (o *options) filesToCheck(args []string, replacing string) ([]spec.File, error) {
 	if replacing == "" {
 		if len(args) > 0 {
@@ -88,7 +90,8 @@ func (o *options) filesToCheck(args []string, replacing string) ([]spec.File, er
 	return append(files, candidate), nil
 }
 
-// invalid says what is wrong with the files, and is nil where nothing is.
+// invalid returns the errors of the files as an error with its exit code; nil if there are none. With -o json it prints
+// them.
 func (o *options) invalid(errs spec.Errors) error {
 	switch {
 	case len(errs) == 0:
@@ -105,7 +108,7 @@ func printWarnings(warnings spec.Warnings) {
 	}
 }
 
-// printChecked writes what is wrong with files as JSON, and returns an error where something is.
+// printChecked writes errors and warnings as JSON. It returns an error without a message if there are errors.
 func printChecked(warnings spec.Warnings, errs spec.Errors) error {
 	type located struct {
 		File    string `json:"file"`
@@ -131,16 +134,17 @@ func printChecked(warnings spec.Warnings, errs spec.Errors) error {
 	return nil
 }
 
-// loadValid reads the files; none of them may have an error.
+// loadValid reads and compiles the files. It fails if one of them is invalid.
 func (o *options) loadValid(ctx context.Context, read func(paths []string) ([]spec.File, error)) (*spec.Desired, error) {
-	files, err := reading(ctx, func() ([]spec.File, error) { return read(o.config) })
+	files, err := readInterruptibly(ctx, func() ([]spec.File, error) { return read(o.config) })
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}
 	return o.compileValid(files)
 }
 
-// compileValid is what valid files ask for now, and says what of it cannot be.
+// compileValid compiles the files. It prints warnings, the containers that do not fit their template, and why linkd removes
+// nothing for now. It fails if one of the files is invalid.
 func (o *options) compileValid(files []spec.File) (*spec.Desired, error) {
 	desired, errs := spec.Compile(o.language(), files)
 	printWarnings(desired.Warnings)

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// These are set by the linker: the name of this version, and the commit that it is made of and its date (RFC 3339, UTC),
-// which are empty where it was built outside of a checkout.
+// The linker sets these: the name of this version, its commit, and the date of that commit (RFC 3339, UTC). The last two are
+// empty if linkd was built outside a checkout.
 var (
 	version = "development"
 	commit  string
@@ -22,7 +22,7 @@ func newVersion(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this program",
-		Args:  takesNone,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if o.json() {
 				return json.NewEncoder(os.Stdout).Encode(map[string]string{

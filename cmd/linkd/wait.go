@@ -16,10 +16,10 @@ func newWait(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "wait [ID...]",
-		Short: "Block until everything, or what is named, is as wanted",
-		Long: "Have the daemon look at the files and the kernel, and block until everything is as wanted, or the " +
-			"resources with these IDs are. A daemon that does not run yet is waited for, too. The exit status is " +
-			"0, or 1 where that was not so within --timeout.",
+		Short: "Wait until all resources, or those named, have converged",
+		Long: "Make the daemon look at the files and the kernel, and wait until all resources, or those with the given " +
+			"IDs, have converged. If no daemon is running yet, wait for it first. The exit status is 0, or 1 if they " +
+			"have not converged within --timeout.",
 		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx := cmd.Context()
@@ -53,7 +53,7 @@ func newWait(o *options) *cobra.Command {
 				for _, id := range unknown {
 					fmt.Fprintf(stderr, "%s: no file declares it\n", id)
 				}
-				o.printTrouble(stderr, only)
+				o.printNotOK(stderr, only)
 			}
 			if err != nil {
 				fmt.Fprintln(stderr, err)
@@ -61,14 +61,14 @@ func newWait(o *options) *cobra.Command {
 			return exit(exitFailed, fmt.Errorf("not converged after %s", timeout))
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long; 0 waits for ever")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long; 0 means never")
 	return cmd
 }
 
-// daemonPause is how often wait looks for a daemon that is not running yet: it may be starting.
+// daemonPause is the time between two attempts to reach a daemon that is not running yet.
 const daemonPause = 20 * time.Millisecond
 
-// pause waits, and reports whether time is left.
+// pause waits for d, or until ctx ends. It reports whether ctx goes on.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-time.After(d):

@@ -21,21 +21,21 @@ import (
 )
 
 const (
-	// redrawPause is how long a picture is left alone: nobody reads faster, and a status of thousands of lines costs the
-	// daemon something.
+	// redrawPause is the shortest time between two statuses. Nobody reads faster, and a status of thousands of lines costs
+	// the daemon time.
 	redrawPause = 100 * time.Millisecond
-	// reconnectPause is how often a daemon that has gone away is looked for.
+	// reconnectPause is the time between two attempts to reach a daemon that stopped.
 	reconnectPause = 200 * time.Millisecond
 )
 
-// update is the last that is known: how everything stood, and why that may not be so any more.
+// update is the last known status, and the error because of which it may be out of date; nil if the daemon answers.
 type update struct {
-	status  *reconcile.Status
-	trouble error
+	status *reconcile.Status
+	err    error
 }
 
-// watch shows the status again whenever it changes, until it is interrupted: in place on a terminal, and else one after
-// the other. A daemon that goes away is waited for.
+// watch prints the status again whenever it changes, until ctx ends. On a terminal it redraws the status in place; elsewhere
+// it prints one below the other. When the daemon stops, watch waits for the next one.
 func (o *options) watch(ctx context.Context, client *control.Client, ids []string) error {
 	first, err := client.Status(ctx)
 	if err != nil {
@@ -46,23 +46,23 @@ func (o *options) watch(ctx context.Context, client *control.Client, ids []strin
 	if isTerminal(os.Stdout) && os.Getenv("TERM") != "dumb" && !o.json() {
 		return o.watchInPlace(ctx, ids, updates)
 	}
-	for g := range updates {
-		if g.trouble != nil {
-			fmt.Fprintf(stderr, "%v: waiting for it to come back\n", g.trouble)
+	for u := range updates {
+		if u.err != nil {
+			fmt.Fprintf(stderr, "%v: waiting for it to come back\n", u.err)
 			continue
 		}
-		only, _ := g.status.Only(ids)
+		only, _ := u.status.Only(ids)
 		o.printStatus(os.Stdout, only)
 	}
 	return nil
 }
 
-// follow sends what is known whenever it is something else, until ctx ends.
+// follow sends an update for each new status, and one when the daemon stops. It closes the channel when ctx ends.
 func follow(ctx context.Context, client *control.Client, status *reconcile.Status, to chan<- update) {
 	defer close(to)
-	send := func(g update) bool {
+	send := func(u update) bool {
 		select {
-		case to <- g:
+		case to <- u:
 			return pause(ctx, redrawPause)
 		case <-ctx.Done():
 			return false
@@ -73,7 +73,7 @@ func follow(ctx context.Context, client *control.Client, status *reconcile.Statu
 		next, err := client.Changed(ctx, status)
 		gone := false
 		for err != nil && ctx.Err() == nil {
-			// A connection that breaks is not the end of the daemon; that nobody answers is.
+			// A broken connection does not mean that the daemon has stopped; a refused one does.
 			if errors.Is(err, control.ErrNoDaemon) && !gone {
 				gone = true
 				send(update{status, err})
@@ -84,21 +84,21 @@ func follow(ctx context.Context, client *control.Client, status *reconcile.Statu
 		if err != nil {
 			return
 		}
-		if gone || !sameStanding(status, next) {
+		if gone || !sameStates(status, next) {
 			more = send(update{status: next})
 		}
 		status = next
 	}
 }
 
-// sameStanding tells whether two statuses differ in nothing but how much was done.
-func sameStanding(a, b *reconcile.Status) bool {
+// sameStates reports whether two statuses differ only in their counters and times.
+func sameStates(a, b *reconcile.Status) bool {
 	return a.State == b.State && slices.Equal(a.Resources, b.Resources) && slices.Equal(a.Files, b.Files) &&
 		reflect.DeepEqual(a.Warnings, b.Warnings)
 }
 
-// What a terminal is told (ECMA-48; xterm's control sequences): another screen that leaves what was on this one as it
-// was, without a cursor; and to draw over what is there instead of clearing it first, which flickers.
+// Control sequences of terminals (ECMA-48; xterm's "XTerm Control Sequences"). watch draws on the alternate screen, so that
+// the terminal shows its earlier content afterwards. It draws over the old text, because clearing the screen flickers.
 const (
 	enterScreen = "\x1b[?1049h\x1b[?25l"
 	leaveScreen = "\x1b[?25h\x1b[?1049l"
@@ -107,6 +107,7 @@ const (
 	clearBelow  = "\x1b[J"
 )
 
+// watchInPlace redraws the terminal for each update, and when its size changes.
 func (o *options) watchInPlace(ctx context.Context, ids []string, updates <-chan update) error {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH, syscall.SIGCONT)
@@ -127,13 +128,14 @@ func (o *options) watchInPlace(ctx context.Context, ids []string, updates <-chan
 		}
 		only, _ := last.status.Only(ids)
 		rows, columns := screenSize(os.Stdout)
-		picture := o.picture(update{only, last.trouble}, rows, columns, coloured(os.Stdout))
-		if _, err := os.Stdout.WriteString(picture); err != nil {
+		screen := o.screen(update{only, last.err}, rows, columns, coloured(os.Stdout))
+		if _, err := os.Stdout.WriteString(screen); err != nil {
 			return exit(exitFailed, err)
 		}
 	}
 }
 
+// screenSize returns the size of the terminal f; 24 by 80 if the kernel does not know it.
 func screenSize(f *os.File) (rows, columns int) {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil || size.Row == 0 || size.Col == 0 {
@@ -142,17 +144,17 @@ func screenSize(f *os.File) (rows, columns int) {
 	return int(size.Row), int(size.Col)
 }
 
-// picture is what to write to a terminal of that size: first how the whole stands, and what is not as wanted before what
-// is. What does not fit is counted.
-func (o *options) picture(g update, rows, columns int, colour bool) string {
-	status := *g.status
+// screen returns what to write to a terminal of that size: the summary, the problems, and the resources with those that need
+// attention first. If not all lines fit, the last one says how many are left out.
+func (o *options) screen(u update, rows, columns int, colour bool) string {
+	status := *u.status
 	status.Resources = slices.Clone(status.Resources)
 	slices.SortStableFunc(status.Resources, func(a, b reconcile.ResourceStatus) int { return rank(a.State) - rank(b.State) })
 	lines := []string{summary(&status)}
-	if g.trouble != nil {
-		lines = append(lines, "as it last was: "+g.trouble.Error())
+	if u.err != nil {
+		lines = append(lines, "last known state: "+u.err.Error())
 	}
-	lines = append(lines, troubleLines(&status)...)
+	lines = append(lines, problemLines(&status)...)
 	top := len(lines)
 	lines = append(lines, tableLines(&status)...)
 	if len(lines) > rows {
@@ -165,10 +167,10 @@ func (o *options) picture(g update, rows, columns int, colour bool) string {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		// In the last column some terminals wrap, and others clear it with what is right of it.
+		// In the last column some terminals wrap the line, and others clear that column together with the rest.
 		line = strings.TrimRight(text.Trim(plain.Text(line), max(columns-1, 1)), " ")
 		if colour && i >= top {
-			line = painted(line)
+			line = colourState(line)
 		}
 		b.WriteString(line + clearLine)
 	}
@@ -176,7 +178,7 @@ func (o *options) picture(g update, rows, columns int, colour bool) string {
 	return b.String()
 }
 
-// rank puts first what somebody has to do something about.
+// rank returns the place of a state in the order of the screen: states that need attention come first.
 func rank(s reconcile.State) int {
 	return slices.Index([]reconcile.State{reconcile.Failed, reconcile.Flapping, reconcile.Blocked, reconcile.Pending, reconcile.OK}, s)
 }

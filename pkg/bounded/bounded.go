@@ -1,5 +1,5 @@
-// Package bounded reads files, pipes and program output that other users or programs can fill, up to a stated limit.
-// Beyond the limit a read fails with a TooLarge, and memory stays bounded.
+// Package bounded reads files, pipes and connections that other users or programs fill, up to a stated limit. If there is more
+// to read, it returns a TooLarge error instead of using more memory.
 package bounded
 
 import (
@@ -8,19 +8,19 @@ import (
 	"os"
 )
 
-// TooLarge is the error of a read that reached its limit.
+// TooLarge is the error of a read that exceeded its limit.
 type TooLarge struct {
-	// What is the file, program or connection that was read.
-	What string
-	// Limit is the number of bytes that linkd reads of it at most.
+	// Name is the name of what was read, as messages begin with it: a path, or "the answer of Docker".
+	Name string
+	// Limit is the largest size in bytes that linkd reads.
 	Limit int64
 }
 
 func (e *TooLarge) Error() string {
-	return fmt.Sprintf("%s is too large: linkd reads at most %s", e.What, Size(e.Limit))
+	return fmt.Sprintf("%s is too large: linkd reads at most %s", e.Name, Size(e.Limit))
 }
 
-// Size is a number of bytes in the largest unit that divides it.
+// Size returns a number of bytes as text, in the largest unit that divides it: "2 KiB", "1025 bytes".
 func Size(n int64) string {
 	switch {
 	case n >= 1<<20 && n%(1<<20) == 0:
@@ -31,16 +31,16 @@ func Size(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// ReadAll reads r to its end. It returns a TooLarge about what as soon as r has more than limit bytes.
-func ReadAll(r io.Reader, what string, limit int64) ([]byte, error) {
+// ReadAll reads r to its end. It returns a *TooLarge with this name as soon as r has more than limit bytes.
+func ReadAll(r io.Reader, name string, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(text)) > limit {
-		return nil, &TooLarge{what, limit}
+		return nil, &TooLarge{name, limit}
 	}
 	return text, err
 }
 
-// ReadFile reads a file of at most limit bytes.
+// ReadFile reads a file of at most limit bytes. It returns a *TooLarge for a larger one.
 func ReadFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -19,19 +19,20 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// ErrNoDaemon says that no daemon answers on the socket.
+// ErrNoDaemon means that nothing listens on the control socket.
 var ErrNoDaemon = errors.New("no daemon is running")
 
-// errDenied says that the socket's mode keeps out who asks.
+// errDenied means that the mode of the socket's file does not let this user connect.
 var errDenied = errors.New("permission denied")
 
-// Client asks the daemon behind the socket in a runtime directory.
+// Client sends requests to the daemon behind the control socket of a runtime directory. Its methods return ErrNoDaemon if no
+// daemon is running. They may be called from several goroutines.
 type Client struct {
 	http *http.Client
 	path string
 }
 
-// NewClient makes a client; it connects when it is used.
+// NewClient returns a client for the runtime directory dir. It does not connect before the first request.
 func NewClient(dir string) *Client {
 	path := filepath.Join(dir, SocketName)
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -47,36 +48,37 @@ func NewClient(dir string) *Client {
 	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, path: path}
 }
 
-// Status is how everything stands.
+// Status returns the daemon's last status. If there is none yet, it waits for the first.
 func (c *Client) Status(ctx context.Context) (*reconcile.Status, error) {
-	return ask[reconcile.Status](ctx, c, http.MethodGet, "status", nil)
+	return request[reconcile.Status](ctx, c, http.MethodGet, "status", nil)
 }
 
-// Identity is which program the daemon is.
+// Identity returns which program the daemon is.
 func (c *Client) Identity(ctx context.Context) (*Identity, error) {
-	return ask[Identity](ctx, c, http.MethodGet, "identity", nil)
+	return request[Identity](ctx, c, http.MethodGet, "identity", nil)
 }
 
-// Changed is how everything stands once that is another status than the one that is known, or than none.
+// Changed waits for a status other than the known one, and returns it. With nil it waits for the next status.
 func (c *Client) Changed(ctx context.Context, known *reconcile.Status) (*reconcile.Status, error) {
 	query := url.Values{}
 	if known != nil {
 		query.Set("after", strconv.Itoa(known.Counters.Passes))
 	}
-	return ask[reconcile.Status](ctx, c, http.MethodGet, "changed", query)
+	return request[reconcile.Status](ctx, c, http.MethodGet, "changed", query)
 }
 
-// Wait returns when the resources, or all, are as wanted.
+// Wait makes the daemon look at everything, and returns once the resources with these IDs have converged; all, if there are
+// no IDs.
 func (c *Client) Wait(ctx context.Context, ids []string) (*reconcile.Status, error) {
-	return ask[reconcile.Status](ctx, c, http.MethodGet, "wait", url.Values{"id": ids})
+	return request[reconcile.Status](ctx, c, http.MethodGet, "wait", url.Values{"id": ids})
 }
 
-// Reload has the files read again, and returns when that has been acted upon.
+// Reload makes the daemon read the files again, and returns when it has applied them.
 func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
-	return ask[Reloaded](ctx, c, http.MethodPost, "reload", nil)
+	return request[Reloaded](ctx, c, http.MethodPost, "reload", nil)
 }
 
-// Metrics is what the daemon has counted, in Prometheus' text format.
+// Metrics returns the daemon's metrics in the Prometheus text format.
 func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
 	resp, err := c.send(ctx, http.MethodGet, "/metrics", nil)
 	if err != nil {
@@ -86,31 +88,32 @@ func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// deniedHere says what the daemon would say if it could be asked.
-func deniedHere(method, what string) string {
+// localRefusal returns the refusal that the daemon would send if this user could connect.
+func localRefusal(method, command string) string {
 	if method != http.MethodGet {
-		return refusal(what, "")
+		return refusal(command, "")
 	}
-	return refusal(what, Group)
+	return refusal(command, Group)
 }
 
-// longestReason bounds, in bytes, what is read of an answer that is a refusal.
-const longestReason = 1 << 10
+// maxReasonSize is the number of bytes that the client reads of an error message of the daemon.
+const maxReasonSize = 1 << 10
 
-func ask[T any](ctx context.Context, c *Client, method, what string, query url.Values) (*T, error) {
-	resp, err := c.send(ctx, method, "/v1/"+what, query)
+// request sends a request to a command of the API, and decodes the answer from JSON.
+func request[T any](ctx context.Context, c *Client, method, command string, query url.Values) (*T, error) {
+	resp, err := c.send(ctx, method, "/v1/"+command, query)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	var v T
 	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		return nil, fmt.Errorf("the daemon's answer to %s: %w", what, err)
+		return nil, fmt.Errorf("the daemon's answer to %s: %w", command, err)
 	}
 	return &v, nil
 }
 
-// send asks, and returns an answer that is a good one.
+// send sends a request, and returns the answer if its status is OK. The caller closes the body.
 func (c *Client) send(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
 	target := url.URL{Scheme: "http", Host: "linkd", Path: path, RawQuery: query.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
@@ -123,10 +126,10 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 			return nil, fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
 		}
 		if errors.Is(err, errDenied) {
-			return nil, fmt.Errorf("%s: %w: %s", c.path, errDenied, deniedHere(method, strings.TrimPrefix(path, "/v1/")))
+			return nil, fmt.Errorf("%s (%s)", localRefusal(method, strings.TrimPrefix(path, "/v1/")), c.path)
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
-			err = closed(err)
+			err = connectionClosed(err)
 		}
 		return nil, err
 	}
@@ -136,11 +139,11 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusForbidden, http.StatusServiceUnavailable:
-		why, err := io.ReadAll(io.LimitReader(resp.Body, longestReason))
+		reason, err := io.ReadAll(io.LimitReader(resp.Body, maxReasonSize))
 		if err != nil {
 			return nil, err
 		}
-		return nil, errors.New(strings.TrimSpace(string(why)))
+		return nil, errors.New(strings.TrimSpace(string(reason)))
 	}
 	return nil, fmt.Errorf("the daemon answers %s to %s", resp.Status, path)
 }

@@ -12,18 +12,18 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// mostMembers is how many that are not root may listen to events at a time: half of all, so that root can.
-const mostMembers = 8
+// maxNonRootStreams is the number of event streams of users other than root at a time. It is half of all, so that root can
+// always listen.
+const maxNonRootStreams = 8
 
-// stream answers with a line of JSON for each event, from one that says how everything stands to one that says that the
-// daemon stops. A reader that does not read is left behind, and holds nobody up.
-//
-// Members are those of its readers who are not root.
-func stream(w http.ResponseWriter, r *http.Request, d Daemon, members chan struct{}) {
+// stream answers with one line of JSON for each event. The first line has the present state, and the last one says that the
+// daemon stops. A client that does not read loses events, and delays nobody. nonRoot has an element for each stream of a user
+// other than root.
+func stream(w http.ResponseWriter, r *http.Request, d Daemon, nonRoot chan struct{}) {
 	if p, _ := r.Context().Value(peerKey{}).(peer); p.uid != 0 {
 		select {
-		case members <- struct{}{}:
-			defer func() { <-members }()
+		case nonRoot <- struct{}{}:
+			defer func() { <-nonRoot }()
 		default:
 			http.Error(w, reconcile.ErrTooMany.Error(), http.StatusServiceUnavailable)
 			return
@@ -41,7 +41,7 @@ func stream(w http.ResponseWriter, r *http.Request, d Daemon, members chan struc
 	}
 	w.Header().Set("Content-Type", "application/jsonl")
 	out, flush := json.NewEncoder(w), http.NewResponseController(w)
-	// What was asked before on this connection may have left a deadline. Somebody who reads on after hours is welcome.
+	// An earlier request on this connection may have set a deadline. A stream has none: it may last for days.
 	if flush.SetWriteDeadline(time.Time{}) != nil {
 		return
 	}
@@ -59,9 +59,10 @@ func stream(w http.ResponseWriter, r *http.Request, d Daemon, members chan struc
 	}
 }
 
-// Events calls heard with each event, of all or of the resources with these IDs, until that returns false. It ends with
-// reconcile.ErrEnded when the daemon stops, and with ErrNoDaemon where there is none or it was killed.
-func (c *Client) Events(ctx context.Context, ids []string, heard func(*reconcile.Event) (more bool)) error {
+// Events calls handle with each event about the resources with these IDs, or with all events if there are no IDs, until
+// handle returns false. The error is reconcile.ErrEnded when the daemon stops, and ErrNoDaemon if no daemon is running or it
+// was killed.
+func (c *Client) Events(ctx context.Context, ids []string, handle func(*reconcile.Event) (more bool)) error {
 	resp, err := c.send(ctx, http.MethodGet, "/v1/events", url.Values{"id": ids})
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (c *Client) Events(ctx context.Context, ids []string, heard func(*reconcile
 			}
 			return fmt.Errorf("%w any more (%s): %w", ErrNoDaemon, c.path, err)
 		}
-		if !heard(&ev) {
+		if !handle(&ev) {
 			return nil
 		}
 		if ev.Event == reconcile.Stopping {

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peer is who is at the other end of a connection, as the kernel noted it when that was made (SO_PEERCRED in unix(7)).
-// What a process of another user namespace is there does not count: its IDs are those that they stand for here.
+// peer has the IDs of the process at the other end of a connection when it connected (SO_PEERCRED in unix(7)). The kernel
+// translates the IDs of a process in another user namespace to those in linkd's.
 type peer struct {
 	uid    uint32
 	groups []uint32
@@ -24,9 +24,9 @@ type peer struct {
 
 type peerKey struct{}
 
-// withPeer is an http.Server's ConnContext.
+// withPeer adds the peer of a connection to its context. It is an http.Server's ConnContext.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	if c, is := conn.(*caller); is {
+	if c, is := conn.(*userConn); is {
 		return context.WithValue(ctx, peerKey{}, c.peer)
 	}
 	return ctx
@@ -52,13 +52,13 @@ func peerAt(fd int) (peer, error) {
 	if err != nil {
 		return peer{}, err
 	}
-	further, err := furtherGroups(fd)
-	return peer{uid: cred.Uid, groups: append(further, cred.Gid)}, err
+	supplementary, err := supplementaryGroups(fd)
+	return peer{uid: cred.Uid, groups: append(supplementary, cred.Gid)}, err
 }
 
-// furtherGroups are the supplementary groups of who connected. SO_PEERCRED tells of the first group alone, and nobody is
-// in linkd's as their first; and a look into the group database would not say what the process has.
-func furtherGroups(fd int) ([]uint32, error) {
+// supplementaryGroups returns the supplementary groups of the process at the other end. SO_PEERCRED has only its primary
+// group, which is seldom Group, and the group database does not say which groups a process has.
+func supplementaryGroups(fd int) ([]uint32, error) {
 	groups := make([]uint32, 32)
 	for {
 		size := uint32(len(groups)) * uint32(unsafe.Sizeof(groups[0]))
@@ -69,7 +69,7 @@ func furtherGroups(fd int) ([]uint32, error) {
 		case errno == 0:
 			return groups[:count], nil
 		case errno == unix.ERANGE && int(count) > len(groups):
-			// The kernel says how many there are (sk_getsockopt in net/core/sock.c).
+			// The kernel returns the number of groups (sk_getsockopt in net/core/sock.c).
 			groups = make([]uint32, count)
 		default:
 			return nil, errno
@@ -77,9 +77,9 @@ func furtherGroups(fd int) ([]uint32, error) {
 	}
 }
 
-// guard lets root do everything, and the readers' group all that changes nothing: what is asked with GET. That includes
-// to wait, for which the daemon looks at everything: a member of the group can keep it busy, and do no more with that
-// than have it find out sooner what it would have found out anyhow.
+// guard passes all requests of root to next, and GET requests of the group's members. It refuses all others. GET requests
+// change nothing. One of them is wait, which makes the daemon look at everything: a member of the group can keep the daemon
+// busy, but it only finds earlier what it would find anyway.
 func guard(next http.Handler, group *atomic.Int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		readers := group.Load()
@@ -97,14 +97,15 @@ func guard(next http.Handler, group *atomic.Int64) http.Handler {
 	})
 }
 
-// refusal says for whom something is; group is "" where it is for root alone.
-func refusal(what, group string) string {
+// refusal returns the message for a user who may not run a command. If group is "", only root may run it.
+func refusal(command, group string) string {
 	if group == "" {
-		return what + " is for root"
+		return fmt.Sprintf("%v: run %s as root", errDenied, command)
 	}
-	return fmt.Sprintf("%s is for root and the group %s", what, group)
+	return fmt.Sprintf("%v: run %s as root or as a member of the group %s", errDenied, command, group)
 }
 
+// groupName returns the name of a group, or its number if it has none.
 func groupName(gid int64) string {
 	if group, err := user.LookupGroupId(strconv.FormatInt(gid, 10)); err == nil {
 		return group.Name

@@ -1,4 +1,5 @@
-// Package control is how the commands talk to the daemon: HTTP with JSON on a Unix socket in the runtime directory.
+// Package control connects the commands with the daemon: HTTP with JSON over a Unix socket in the runtime directory. It also
+// locks that directory, so that only one linkd uses it.
 package control
 
 import (
@@ -23,33 +24,37 @@ import (
 // SocketName is the socket's name in the runtime directory.
 const SocketName = "linkd.sock"
 
-// Daemon is what the server asks of the daemon.
+// Daemon is the daemon as the server uses it. reconcile.Loop implements it. All methods may be called from any goroutine.
 type Daemon interface {
+	// Status returns the last status, nil if there is none yet, and a channel that is closed at the next one.
 	Status() (*reconcile.Status, <-chan struct{})
+	// Check looks at everything and returns the status after that; nil if ctx ended before.
 	Check(ctx context.Context) *reconcile.Status
+	// Reload reads the files again, and returns what was loaded and the status after it was applied.
 	Reload(ctx context.Context) (reconcile.Loaded, *reconcile.Status, error)
+	// Listen subscribes to the events about the resources with these IDs; to all events if there are no IDs.
 	Listen(ids []string) (*reconcile.Listener, error)
 }
 
-// Reloaded is the answer to a reload: what was wrong with the files, and how everything stands after it.
+// Reloaded is the answer to a reload: the errors of the files, and the status after the reload.
 type Reloaded struct {
 	Errors []string          `json:"errors"`
 	Status *reconcile.Status `json:"status"`
 }
 
-// Identity says which program a daemon is.
+// Identity tells which program a daemon is.
 type Identity struct {
 	Version string `json:"version"`
 	PID     int    `json:"pid"`
-	// MountNamespace is the mount namespace in which the daemon names network namespaces, as a link of /proc/PID/ns has it, if
-	// that is not its own.
+	// MountNamespace is the mount namespace in which the daemon names network namespaces, in the form of /proc/PID/ns/mnt;
+	// "" if that is the daemon's own.
 	MountNamespace string `json:"mount_namespace,omitempty"`
 }
 
-// Serve answers until stop is called: on the socket that systemd passes, or on one of its own in dir. The identity is that of
-// this process, and metrics answers who asks for those.
+// Serve answers requests until stop is called: on the socket that systemd passes or, if there is none, on one that it creates
+// in the runtime directory dir. metrics answers requests for /metrics.
 func Serve(dir string, identity Identity, d Daemon, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
-	door, err := open(dir, log)
+	socket, err := open(dir, log)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +68,7 @@ func Serve(dir string, identity Identity, d Daemon, metrics http.Handler, log *s
 		answer(w, identity)
 	})
 	mux.HandleFunc("GET /v1/changed", func(w http.ResponseWriter, r *http.Request) {
-		// Who has seen the status of a pass wants that of another, which may have been made since.
+		// The client knows the status of one pass, and a later pass may have ended already.
 		after := r.URL.Query().Get("after")
 		if last, changed := d.Status(); last == nil || after == "" || after == strconv.Itoa(last.Counters.Passes) {
 			select {
@@ -95,61 +100,61 @@ func Serve(dir string, identity Identity, d Daemon, metrics http.Handler, log *s
 		}
 		answer(w, reply)
 	})
-	members := make(chan struct{}, mostMembers)
-	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { stream(w, r, d, members) })
+	nonRoot := make(chan struct{}, maxNonRootStreams)
+	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { stream(w, r, d, nonRoot) })
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		hurry(w)
+		setWriteDeadline(w)
 		metrics.ServeHTTP(w, r)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	server := &http.Server{
-		Handler: guard(mux, &door.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: longestQuestion,
+		Handler: guard(mux, &socket.readers), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: maxRequestSize,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	go door.watch()
+	go socket.watch()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(&crowd{Listener: door, count: map[uint32]int{}})
+		_ = server.Serve(&limitedListener{Listener: socket, byUser: map[uint32]int{}})
 	}()
 	return func() {
 		cancel()
-		// Who listens to events is still told that this was the last of them.
-		parting, end := context.WithTimeout(context.Background(), parting)
-		defer end()
-		if server.Shutdown(parting) != nil {
+		// Clients that listen to events still receive the last one.
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
 			_ = server.Close()
 		}
 		<-done
-		door.shut()
+		socket.shutDown()
 	}, nil
 }
 
-// parting is how long a daemon that stops waits for those who listen to take what it still has to say.
-const parting = time.Second
+// shutdownTime is how long a daemon that stops waits for clients to read their last answers.
+const shutdownTime = time.Second
 
 const (
-	// longestQuestion bounds, in bytes, what somebody can ask: a wait for a few thousand resources.
-	longestQuestion = 256 << 10
-	// readTime is how long an answer is kept for somebody who does not read it.
-	readTime = 30 * time.Second
+	// maxRequestSize limits a request, in bytes. It is enough to wait for a few thousand resources.
+	maxRequestSize = 256 << 10
+	// writeTimeout is how long a client may take to read an answer.
+	writeTimeout = 30 * time.Second
 )
 
-// hurry gives who asked readTime to take the answer. That counts from when there is one, which may be hours after the
-// question.
-func hurry(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(readTime))
+// setWriteDeadline gives the client writeTimeout to read the answer. It is called when there is an answer, which may be hours
+// after the request.
+func setWriteDeadline(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
 }
 
 func answer(w http.ResponseWriter, v any) {
-	hurry(w)
+	setWriteDeadline(w)
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// current is the status, once there is one.
+// current returns the last status. It waits for the first one; nil if ctx ended before.
 func current(ctx context.Context, d Daemon) *reconcile.Status {
 	for {
 		status, changed := d.Status()
@@ -164,7 +169,8 @@ func current(ctx context.Context, d Daemon) *reconcile.Status {
 	}
 }
 
-// waitFor waits until the resources are as wanted, all of them where no ID is given.
+// waitFor waits until the resources with these IDs have converged; all of them if there are no IDs. It returns nil if ctx ends
+// before.
 func waitFor(ctx context.Context, d Daemon, ids []string) *reconcile.Status {
 	_, changed := d.Status()
 	for status := d.Check(ctx); status != nil; status, changed = d.Status() {
@@ -180,12 +186,12 @@ func waitFor(ctx context.Context, d Daemon, ids []string) *reconcile.Status {
 	return nil
 }
 
-// lockName is the file in the runtime directory that is locked.
+// lockName is the name of the locked file in the runtime directory.
 const lockName = "lock"
 
-// Lock takes the runtime directory for one writer, making it if need be. It is given back by release or by the end of
-// the process. ErrLocked says that another has it, and a spec.Untrusted that others than root can write it: in the journal
-// is what linkd puts back, and takes away.
+// Lock locks the runtime directory, and creates it if it does not exist. The lock ends with release or with the process. The
+// error is ErrLocked if another process has the lock, and a *spec.Untrusted if users other than root can write the directory:
+// they could write the journal, which says what linkd restores and deletes.
 func Lock(dir string) (release func(), err error) {
 	dir = filepath.Clean(dir)
 	file, err := lockFile(dir)
@@ -198,7 +204,7 @@ func Lock(dir string) (release func(), err error) {
 	return func() {
 		locks.mu.Lock()
 		defer locks.mu.Unlock()
-		// It may be another file by now: see keepLock.
+		// restoreLock may have replaced the file.
 		locks.held[dir].Close()
 		delete(locks.held, dir)
 	}, nil
@@ -215,8 +221,8 @@ func lockFile(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A record lock, unlike one of flock(2), is the process's own: a child that linkd forks does not hold it on, not even
-	// for the moment before it becomes another program (fcntl(2)).
+	// A record lock belongs to the process (fcntl(2)), unlike one of flock(2): a forked child does not have it, not even before
+	// its exec.
 	err = unix.FcntlFlock(f.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		f.Close()
@@ -229,5 +235,5 @@ func lockFile(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// ErrLocked says that another linkd works with the same runtime directory.
-var ErrLocked = errors.New("another linkd is at work with this runtime directory")
+// ErrLocked means that another linkd uses the same runtime directory.
+var ErrLocked = errors.New("another linkd is using this runtime directory")

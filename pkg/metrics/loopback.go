@@ -12,24 +12,24 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// mostScrapers is how many connections there may be at a time. On a loopback address any user of the machine can open some,
-// and each takes a descriptor, and where linkd has none left it can open no namespace.
-const mostScrapers = 16
+// maxScrapers limits the connections at a time. Every user of the machine can connect to a loopback address. Each connection
+// takes a descriptor, and without a free descriptor linkd cannot open a namespace.
+const maxScrapers = 16
 
-// ParseLoopback reads ADDRESS:PORT, and refuses an address that others can reach: there is neither a password nor
-// encryption, and who wants to read the metrics from afar has a proxy with both.
+// ParseLoopback parses ADDRESS:PORT. It refuses an address that other machines can reach, because linkd serves metrics without
+// password and encryption. For access from other machines, use a proxy that has both.
 func ParseLoopback(text string) (netip.AddrPort, error) {
 	at, err := netip.ParseAddrPort(text)
 	if err != nil {
 		return at, fmt.Errorf("%q is not ADDRESS:PORT, such as 127.0.0.1:9108 or [::1]:9108", text)
 	}
 	if !at.Addr().IsLoopback() {
-		return at, fmt.Errorf("%s is not a loopback address: whoever reaches it could read the metrics, which nothing protects", at.Addr())
+		return at, fmt.Errorf("%s is not a loopback address: other machines could read the metrics without a password. Use 127.0.0.1 or ::1", at.Addr())
 	}
 	return at, nil
 }
 
-// Serve answers on a loopback ADDRESS:PORT of linkd's own network namespace until stop is called.
+// Serve serves the metrics on a loopback ADDRESS:PORT of linkd's own network namespace until stop is called.
 func Serve(address string, handler http.Handler, log *slog.Logger) (stop func(), err error) {
 	at, err := ParseLoopback(address)
 	if err != nil {
@@ -45,8 +45,8 @@ func Serve(address string, handler http.Handler, log *slog.Logger) (stop func(),
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.Serve(netutil.LimitListener(listener, mostScrapers)); !errors.Is(err, http.ErrServerClosed) {
-			log.Warn("the metrics are no longer to be had on a port", "address", at.String(), "error", err)
+		if err := server.Serve(netutil.LimitListener(listener, maxScrapers)); !errors.Is(err, http.ErrServerClosed) {
+			log.Warn("linkd no longer serves metrics", "address", at.String(), "error", err)
 		}
 	}()
 	return func() {

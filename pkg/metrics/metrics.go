@@ -1,5 +1,6 @@
-// Package metrics counts what the daemon does, for Prometheus. What can be told from the status is only looked at when
-// somebody asks; no label has more values than the program has words for, however much is declared.
+// Package metrics counts what the daemon does, for Prometheus. Metrics about resources and files are computed from the status
+// when Prometheus scrapes them. The labels have a fixed set of values (verbs, kinds, states), so the number of series does not
+// grow with the number of resources.
 package metrics
 
 import (
@@ -14,7 +15,7 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// Meter counts.
+// Meter has the daemon's counters. Its methods may be called from any goroutine.
 type Meter struct {
 	registry *prometheus.Registry
 
@@ -26,45 +27,45 @@ type Meter struct {
 	reloadTime  prometheus.Gauge
 }
 
-// results of an op.
+// The results of an op, as values of the label "result".
 const (
 	succeeded = "success"
 	failed    = "error"
 )
 
-// passBuckets are upper bounds in seconds: from a repair, of a millisecond or two, to a first pass over thousands of
-// namespaces.
+// passBuckets are upper bounds in seconds. A repair takes one or two milliseconds; a first pass over thousands of namespaces
+// takes many seconds.
 var passBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// New makes a meter for resources of these kinds; status is how everything stands when somebody asks, or nil.
+// New returns a meter for resources of these kinds. At each scrape it calls status, which returns the last status or nil.
 func New(version string, kinds []string, status func() *reconcile.Status) *Meter {
 	m := &Meter{
 		registry: prometheus.NewRegistry(),
 		passes: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "linkd_pass_duration_seconds", Help: "How long it took to look, compare and put right.", Buckets: passBuckets,
+			Name: "linkd_pass_duration_seconds", Help: "Duration of a pass: looking, comparing and changing.", Buckets: passBuckets,
 		}),
 		ops: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "linkd_ops_total", Help: "Steps of plans that were tried.",
+			Name: "linkd_ops_total", Help: "Ops that linkd has tried.",
 		}, []string{"verb", "kind", "result"}),
 		corrections: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "linkd_drift_corrections_total", Help: "Resources that were found changed by others.",
+			Name: "linkd_drift_corrections_total", Help: "Resources whose drift linkd has found.",
 		}, []string{"kind"}),
 		overruns: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "linkd_netlink_overruns_total", Help: "How often the kernel dropped messages, after which everything is looked at.",
+			Name: "linkd_netlink_overruns_total", Help: "Times that the kernel dropped events; linkd then looks at everything.",
 		}),
 		reloadGood: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "linkd_config_last_reload_successful", Help: "Whether all files were valid when they were last read.",
+			Name: "linkd_config_last_reload_successful", Help: "Whether all files were valid at the last reload.",
 		}),
 		reloadTime: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "linkd_config_last_reload_success_timestamp_seconds", Help: "When the files were last read and were all valid.",
+			Name: "linkd_config_last_reload_success_timestamp_seconds", Help: "Time of the last reload with valid files only.",
 		}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "linkd_build_info", Help: "Always 1; the labels say what is running.",
+		Name: "linkd_build_info", Help: "Always 1; the labels have the running version.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	// A series that begins with its first event has no increase to alert on.
+	// Create all series at the start: an alert on an increase misses the first event of a series that begins with it.
 	for _, kind := range kinds {
 		m.corrections.WithLabelValues(kind)
 		for _, verb := range reconcile.Verbs() {
@@ -73,12 +74,12 @@ func New(version string, kinds []string, status func() *reconcile.Status) *Meter
 		}
 	}
 	m.registry.MustRegister(m.passes, m.ops, m.corrections, m.overruns, m.reloadGood, m.reloadTime, build,
-		&standing{kinds: kinds, status: status},
+		&statusCollector{kinds: kinds, status: status},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// Note counts what has happened.
+// Note counts events.
 func (m *Meter) Note(events []reconcile.Event) {
 	for i := range events {
 		switch ev := &events[i]; ev.Event {
@@ -103,10 +104,10 @@ func (m *Meter) Note(events []reconcile.Event) {
 	}
 }
 
-// Passed counts a pass.
+// Passed records the duration of a pass.
 func (m *Meter) Passed(took time.Duration) { m.passes.Observe(took.Seconds()) }
 
-// Handler answers with the metrics.
+// Handler returns the handler for /metrics.
 func (m *Meter) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 }

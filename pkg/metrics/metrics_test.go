@@ -133,9 +133,9 @@ func TestOnlyLoopbackIsListenedOn(t *testing.T) {
 		"127.9.9.9:1":             "",
 		"[::1]:9108":              "",
 		"[::ffff:127.0.0.1]:9108": "",
-		"0.0.0.0:9108":            "0.0.0.0 is not a loopback address: whoever reaches it could read the metrics, which nothing protects",
-		"[::]:9108":               ":: is not a loopback address: whoever reaches it could read the metrics, which nothing protects",
-		"192.0.2.1:9108":          "192.0.2.1 is not a loopback address: whoever reaches it could read the metrics, which nothing protects",
+		"0.0.0.0:9108":            "0.0.0.0 is not a loopback address: other machines could read the metrics without a password. Use 127.0.0.1 or ::1",
+		"[::]:9108":               ":: is not a loopback address: other machines could read the metrics without a password. Use 127.0.0.1 or ::1",
+		"192.0.2.1:9108":          "192.0.2.1 is not a loopback address: other machines could read the metrics without a password. Use 127.0.0.1 or ::1",
 		":9108":                   `":9108" is not ADDRESS:PORT, such as 127.0.0.1:9108 or [::1]:9108`,
 		"localhost:9108":          `"localhost:9108" is not ADDRESS:PORT, such as 127.0.0.1:9108 or [::1]:9108`,
 		"127.0.0.1":               `"127.0.0.1" is not ADDRESS:PORT, such as 127.0.0.1:9108 or [::1]:9108`,
@@ -178,7 +178,7 @@ func TestScrapersAreCounted(t *testing.T) {
 	defer stop()
 	before := descriptors(t)
 	var held []net.Conn
-	for range 4 * mostScrapers {
+	for range 4 * maxScrapers {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
@@ -187,14 +187,14 @@ func TestScrapersAreCounted(t *testing.T) {
 		held = append(held, conn)
 	}
 	// One that is accepted is answered. Those that wait behind them are the kernel's.
-	for _, conn := range held[:mostScrapers] {
+	for _, conn := range held[:maxScrapers] {
 		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: linkd\r\n\r\n")
 		if _, err := conn.Read(make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if taken := descriptors(t) - before - len(held); taken != mostScrapers {
-		t.Errorf("%d connections take %d descriptors, want %d", len(held), taken, mostScrapers)
+	if taken := descriptors(t) - before - len(held); taken != maxScrapers {
+		t.Errorf("%d connections take %d descriptors, want %d", len(held), taken, maxScrapers)
 	}
 }
 

@@ -3,6 +3,7 @@ package observe
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"sync"
@@ -30,7 +31,7 @@ func inNamespace(fd int, job func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := unix.Setns(fd, unix.CLONE_NEWNET); errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("enter the namespace: %w: run linkd as root", err)
+		return fmt.Errorf("%w: run linkd as root", fs.ErrPermission)
 	} else if err != nil {
 		return fmt.Errorf("enter the namespace: %w", err)
 	}

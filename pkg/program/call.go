@@ -13,101 +13,101 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Call is one call of a function that runs programs itself, through a package that sets them no bounds. go-iptables is
-// one: its exec.Cmd has no context, and it keeps all that the program complains of. Call gives the programs the bounds of
-// Run, from outside.
+// Call is one call of a function that runs programs through a package without limits. go-iptables is such a package: its
+// exec.Cmd has no context, and it keeps the whole standard error. Call applies the limits of Run from outside.
 //
-// Prefer Run. A program of a Call has linkd's process group, and lives on when linkd is killed.
+// Prefer Run. A program of a Call is in linkd's process group, and continues when linkd is killed.
 type Call struct {
 	// Name is the program's path or name, for errors.
 	Name string
-	// Within is how long the call may take; 0 is as long as its context lasts.
-	Within time.Duration
-	// Most is how many bytes the programs may write, wherever to; 0 is any number. They are counted every checkTime, and not
-	// at all where the kernel does not (CONFIG_TASK_IO_ACCOUNTING).
-	Most int64
+	// Timeout is how long the call may take; 0 means as long as its context.
+	Timeout time.Duration
+	// MaxOutput is the number of bytes that the programs may write to all files and pipes together; 0 means no limit. Call
+	// counts them every checkInterval, and only if the kernel does (CONFIG_TASK_IO_ACCOUNTING).
+	MaxOutput int64
 }
 
-// checkTime is how often the bytes of a Call are counted, and its programs are killed once it has to end. An endless
-// printer writes some 10 MB meanwhile.
-const checkTime = 10 * time.Millisecond
+// checkInterval is the time between two counts of the bytes of a Call, and between two attempts to kill its programs. A
+// program that prints without end writes about 10 MB in that time.
+const checkInterval = 10 * time.Millisecond
 
-// mostAbandoned bounds the calls that have not returned though their programs were killed. Each keeps a thread and a pipe.
-const mostAbandoned = 8
+// maxAbandoned limits the calls that have not returned although linkd killed their programs. Each keeps a thread and a pipe.
+const maxAbandoned = 8
 
+// abandoned is the number of such calls.
 var abandoned atomic.Int32
 
-// Do calls f on another thread, which is in linkd's own namespaces, and kills the programs that f starts there, and all
-// that these started, when the bounds are exceeded. f has to start them on its own goroutine. The error is f's,
-// ErrNoAnswer, ErrTooMuch, or that of the context.
+// Do calls f on another thread, in linkd's own namespaces. If f exceeds the limits, Do kills the programs that f started, and
+// all programs that those started. f must start its programs on its own goroutine. The error is that of f, ErrNoAnswer,
+// ErrTooMuch, or that of the context.
 //
-// f usually returns as soon as its program is dead. It may not, where the kernel holds the program up, or where something
-// that outlived the program holds its output: then Do returns without it, and f ends later.
+// f usually returns as soon as its program is dead. If the kernel does not end the program, or another process holds its
+// output open, Do returns before f, and f ends later.
 func (c Call) Do(ctx context.Context, f func() error) error {
-	if n := abandoned.Load(); n >= mostAbandoned {
+	if n := abandoned.Load(); n >= maxAbandoned {
 		return fmt.Errorf("%s: %w to %d earlier calls, which still wait", base(c.Name), ErrNoAnswer, n)
 	}
-	within := c.Within
-	if c.Within > 0 {
+	timeout := c.Timeout
+	if c.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Within)
+		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
-		within = remaining(ctx)
+		timeout = remaining(ctx)
 	}
 	starter := newStarter()
 	returned := make(chan error, 1)
-	starts, over := make(chan int), make(chan struct{})
+	threadID, release := make(chan int), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		starts <- unix.Gettid()
+		threadID <- unix.Gettid()
 		returned <- f()
-		// The thread is nobody else's before its children are looked at for the last time.
-		<-over
+		// Another goroutine must not start programs on this thread before starter has listed its children for the last time.
+		<-release
 	}()
-	starter.thread = <-starts
+	starter.thread = <-threadID
 	end := func() {
-		close(over)
+		close(release)
 		starter.release()
 	}
 
-	check := time.NewTicker(checkTime)
+	check := time.NewTicker(checkInterval)
 	defer check.Stop()
-	var why error
-	for why == nil {
+	var err error
+	for err == nil {
 		select {
-		case err := <-returned:
+		case result := <-returned:
 			end()
-			return err
+			return result
 		case <-check.C:
-			if c.Most > 0 && starter.written() > c.Most {
-				why = tooMuch(c.Name, c.Most)
+			if c.MaxOutput > 0 && starter.written() > c.MaxOutput {
+				err = tooMuch(c.Name, c.MaxOutput)
 			}
 		case <-ctx.Done():
-			if why = ctx.Err(); errors.Is(why, context.DeadlineExceeded) {
-				why = noAnswer(c.Name, within)
+			if err = ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
+				err = noAnswer(c.Name, timeout)
 			} else {
-				why = fmt.Errorf("%s: %w", base(c.Name), why)
+				err = fmt.Errorf("%s: %w", base(c.Name), err)
 			}
 		}
 	}
-	patience := time.After(killTime)
+	giveUp := time.After(killTime)
 	for {
-		// f may start another program when one is dead.
+		// f may start another program after the first one is dead.
 		starter.kill()
 		select {
 		case <-returned:
 			end()
-			return why
+			return err
 		case <-check.C:
-		case <-patience:
+		case <-giveUp:
 			abandoned.Add(1)
 			go func() {
 				defer abandoned.Add(-1)
 				defer end()
 				starter.killUntil(returned)
 			}()
-			return why
+			return err
 		}
 	}
 }
@@ -115,25 +115,25 @@ func (c Call) Do(ctx context.Context, f func() error) error {
 // starter is a thread that starts programs.
 type starter struct {
 	thread int
-	// before are linkd's children that were there before, where the kernel does not tell those of a thread. Nobody else has
-	// a starter as long as it is set.
+	// before has linkd's earlier children, if the kernel does not list the children of a thread; otherwise it is nil. Only one
+	// starter at a time has it set, see exclusive.
 	before map[int]bool
 }
 
-// tellsChildren: the kernel tells the children of a thread (CONFIG_PROC_CHILDREN).
-var tellsChildren = sync.OnceValue(func() bool {
+// listsChildren reports whether the kernel lists the children of a thread (CONFIG_PROC_CHILDREN).
+var listsChildren = sync.OnceValue(func() bool {
 	_, err := os.Stat("/proc/thread-self/children")
 	return err == nil
 })
 
-// alone lets one Call run at a time where the kernel does not tell the children of a thread: linkd's new children in its
-// own process group are those of the Call then, for Run makes groups of its own.
-var alone sync.Mutex
+// exclusive limits linkd to one Call at a time if the kernel does not list the children of a thread. Then all new children in
+// linkd's process group are those of the Call, because a Run has a process group of its own.
+var exclusive sync.Mutex
 
 func newStarter() *starter {
 	s := &starter{}
-	if !tellsChildren() {
-		alone.Lock()
+	if !listsChildren() {
+		exclusive.Lock()
 		s.before = map[int]bool{}
 		for _, pid := range inGroup(os.Getpid()) {
 			s.before[pid] = true
@@ -142,34 +142,35 @@ func newStarter() *starter {
 	return s
 }
 
+// release lets the next Call begin.
 func (s *starter) release() {
 	if s.before != nil {
-		alone.Unlock()
+		exclusive.Unlock()
 		s.before = nil
 	}
 }
 
-// visit goes through the programs that the thread started, and all that these started: parents come first.
+// visit calls f for each program that the thread started and for all their descendants, parents first.
 func (s *starter) visit(f func(pid int)) {
-	var next []int
+	var queue []int
 	if s.before == nil {
-		next = childrenOfThread(os.Getpid(), s.thread)
+		queue = childrenOfThread(os.Getpid(), s.thread)
 	} else {
 		for _, pid := range inGroup(os.Getpid()) {
 			if !s.before[pid] {
-				next = append(next, pid)
+				queue = append(queue, pid)
 			}
 		}
 	}
-	for len(next) > 0 {
-		pid := next[0]
+	for len(queue) > 0 {
+		pid := queue[0]
 		f(pid)
-		next = append(next[1:], childrenOf(pid)...)
+		queue = append(queue[1:], childrenOf(pid)...)
 	}
 }
 
-// kill ends them all. None can start another meanwhile: a stopped parent does not, and stays the parent of those that it
-// started. What lost its parent before that is not found.
+// kill kills all of them. It stops each parent before it lists the children, so that none can start another program and no
+// child loses its parent. It does not find processes that lost their parent before.
 func (s *starter) kill() {
 	var all []int
 	s.visit(func(pid int) {
@@ -181,8 +182,8 @@ func (s *starter) kill() {
 	}
 }
 
-// killUntil goes on killing what a call starts that was left behind, until the call has returned. Where the kernel does
-// not tell what the thread started, the next call may begin instead.
+// killUntil kills the programs that an abandoned call still starts, until the call returns. If the kernel does not list the
+// children of a thread, it kills nothing and lets the next call begin.
 func (s *starter) killUntil(returned <-chan error) {
 	if s.before != nil {
 		s.release()
@@ -199,7 +200,8 @@ func (s *starter) killUntil(returned <-chan error) {
 	}
 }
 
-// written is how many bytes they have written. A parent counts for the children that it has waited for.
+// written returns the number of bytes that the programs have written. The count of a parent includes the children that it has
+// waited for.
 func (s *starter) written() (bytes int64) {
 	s.visit(func(pid int) { bytes += writtenBy(pid) })
 	return bytes

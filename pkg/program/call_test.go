@@ -76,7 +76,7 @@ func TestCall(t *testing.T) {
 				path, dir := script(t, test.commands)
 				var err error
 				run := func(within time.Duration) {
-					err = program.Call{Name: path, Within: within, Most: 64 << 10}.Do(t.Context(), func() error { return unbounded(path) })
+					err = program.Call{Name: path, Timeout: within, MaxOutput: 64 << 10}.Do(t.Context(), func() error { return unbounded(path) })
 				}
 				if errors.Is(test.is, program.ErrNoAnswer) {
 					within := longEnough(t, dir, test.gone, run)
@@ -101,7 +101,7 @@ func TestCallKeepsLittle(t *testing.T) {
 	path, _ := script(t, "dd if=/dev/zero bs=1M status=none >&2")
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	err := program.Call{Name: path, Within: time.Minute, Most: 64 << 10}.Do(t.Context(), func() error { return unbounded(path) })
+	err := program.Call{Name: path, Timeout: time.Minute, MaxOutput: 64 << 10}.Do(t.Context(), func() error { return unbounded(path) })
 	runtime.ReadMemStats(&after)
 	if !errors.Is(err, program.ErrTooMuch) {
 		t.Errorf("error: %v", err)
@@ -120,13 +120,13 @@ func TestCallKillsItsOwn(t *testing.T) {
 		others := make(chan error)
 		// With the kernel's files calls are made side by side, and without one after the other.
 		go func() {
-			others <- program.Call{Name: ends, Within: time.Hour}.Do(t.Context(), func() error { return unbounded(ends) })
+			others <- program.Call{Name: ends, Timeout: time.Hour}.Do(t.Context(), func() error { return unbounded(ends) })
 		}()
 		go func() {
-			_, err := program.Run{Name: ends, Within: time.Hour}.Output(t.Context())
+			_, err := program.Run{Name: ends, Timeout: time.Hour}.Output(t.Context())
 			others <- err
 		}()
-		err := program.Call{Name: hangs, Within: 500 * time.Millisecond}.Do(t.Context(), func() error { return unbounded(hangs) })
+		err := program.Call{Name: hangs, Timeout: 500 * time.Millisecond}.Do(t.Context(), func() error { return unbounded(hangs) })
 		if !errors.Is(err, program.ErrNoAnswer) {
 			t.Errorf("error: %v", err)
 		}
@@ -141,7 +141,7 @@ func TestCallKillsItsOwn(t *testing.T) {
 func TestCallStartsTheNextAlso(t *testing.T) {
 	path, _ := script(t, "exec sleep 1000")
 	runs := 0
-	err := program.Call{Name: path, Within: 200 * time.Millisecond}.Do(t.Context(), func() error {
+	err := program.Call{Name: path, Timeout: 200 * time.Millisecond}.Do(t.Context(), func() error {
 		for range 3 {
 			_ = unbounded(path)
 			runs++
@@ -172,20 +172,20 @@ func TestCallIsAbandoned(t *testing.T) { onEachKernel(t, isAbandoned) }
 func isAbandoned(t *testing.T) {
 	path, dir := script(t, "setsid sh -c 'echo $$ >>pids; exec sleep 1000' >/dev/null & exit 0")
 	call := func(within time.Duration) error {
-		return program.Call{Name: path, Within: within}.Do(t.Context(), func() error { return unbounded(path) })
+		return program.Call{Name: path, Timeout: within}.Do(t.Context(), func() error { return unbounded(path) })
 	}
 	// A slow machine may take longer to start a program that outlives its parent.
 	for within := 100 * time.Millisecond; ; within *= 2 {
 		done := make(chan error)
-		for range program.MostAbandoned {
+		for range program.MaxAbandoned {
 			go func() { done <- call(within) }()
 		}
-		for range program.MostAbandoned {
+		for range program.MaxAbandoned {
 			if err := <-done; !errors.Is(err, program.ErrNoAnswer) {
 				t.Errorf("error: %v", err)
 			}
 		}
-		all := program.Abandoned() == program.MostAbandoned
+		all := program.Abandoned() == program.MaxAbandoned
 		if all {
 			if err := call(time.Hour); !errors.Is(err, program.ErrNoAnswer) || err.Error() != "fake: no answer to 8 earlier calls, which still wait" {
 				t.Errorf("error: %v", err)

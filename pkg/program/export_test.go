@@ -2,14 +2,14 @@ package program
 
 import "testing"
 
-// WithoutChildren lets linkd do without the files in which the kernel tells the children of a thread.
+// WithoutChildren runs a test as on a kernel that does not list the children of a thread.
 func WithoutChildren(t *testing.T) {
-	tells := tellsChildren
-	tellsChildren = func() bool { return false }
-	t.Cleanup(func() { tellsChildren = tells })
+	original := listsChildren
+	listsChildren = func() bool { return false }
+	t.Cleanup(func() { listsChildren = original })
 }
 
-// Abandoned is how many calls have not returned.
+// Abandoned returns the number of abandoned calls.
 func Abandoned() int { return int(abandoned.Load()) }
 
-const MostAbandoned = mostAbandoned
+const MaxAbandoned = maxAbandoned

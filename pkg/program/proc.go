@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/bounded"
 )
 
-// childrenOfThread are the processes that a thread of a process started and that were not waited for yet (proc(5)).
+// childrenOfThread returns the processes that a thread of a process started and has not waited for yet (proc(5)).
 func childrenOfThread(pid, thread int) (children []int) {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, thread))
 	for _, word := range strings.Fields(string(text)) {
@@ -24,8 +24,9 @@ func childrenOfThread(pid, thread int) (children []int) {
 	return children
 }
 
+// childrenOf returns the processes that any thread of a process started and has not waited for yet.
 func childrenOf(pid int) (children []int) {
-	if !tellsChildren() {
+	if !listsChildren() {
 		return processes(func(_, parent, _ int) bool { return parent == pid })
 	}
 	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
@@ -37,13 +38,13 @@ func childrenOf(pid int) (children []int) {
 	return children
 }
 
-// inGroup are the children of a process that are in its process group.
+// inGroup returns the children of a process that are in its process group.
 func inGroup(pid int) []int {
 	own, _ := unix.Getpgid(pid)
 	return processes(func(_, parent, group int) bool { return parent == pid && group == own })
 }
 
-// processes looks through all processes.
+// processes returns the PIDs of all processes for which wanted returns true.
 func processes(wanted func(pid, parent, group int) bool) (found []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
@@ -61,12 +62,13 @@ func processes(wanted func(pid, parent, group int) bool) (found []int) {
 	return found
 }
 
-// statLimit is far above the 52 numbers and one name of 64 bytes in /proc/PID/stat.
+// statLimit is the number of bytes that linkd reads of /proc/PID/stat. Its 52 numbers and a name of at most 64 bytes need far
+// less.
 const statLimit = 8 << 10
 
-// StatFields are the fields of /proc/PID/stat from the third on (proc_pid_stat(5)): state, PID of the parent, process group
-// and so on. The second field is the name of the program in parentheses, which may hold any character, so they begin
-// after the last parenthesis.
+// StatFields returns the fields of /proc/PID/stat from the third on (proc_pid_stat(5)): state, PID of the parent, process group
+// and so on. The second field is the name of the program in parentheses. A name can contain any character, so the third field
+// begins after the last parenthesis.
 func StatFields(pid int) ([]string, error) {
 	text, err := bounded.ReadFile(fmt.Sprintf("/proc/%d/stat", pid), statLimit)
 	if err != nil {
@@ -75,8 +77,8 @@ func StatFields(pid int) ([]string, error) {
 	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])), nil
 }
 
-// writtenBy is how many bytes a process has written to files and pipes, with those of its children that it has waited
-// for; 0 where the kernel does not tell.
+// writtenBy returns the number of bytes that a process has written to files and pipes, including those of children that it has
+// waited for; 0 if the kernel does not count them.
 func writtenBy(pid int) (written int64) {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
 	for line := range strings.Lines(string(text)) {

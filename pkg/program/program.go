@@ -1,7 +1,7 @@
-// Package program runs external programs within bounds: a deadline, a limit to what they print, and an end to all that
-// they started. What a program printed counts only if it ended well, within these bounds.
+// Package program runs external programs with a deadline and an output limit. It kills a program that exceeds them, together
+// with all programs that it started. The output counts only if the program succeeded within its limits.
 //
-//	out, err := program.Run{Name: "iptables-save", Within: 10 * time.Second, Most: 64 << 20}.Output(ctx)
+//	out, err := program.Run{Name: "iptables-save", Timeout: 10 * time.Second, MaxOutput: 64 << 20}.Output(ctx)
 //
 // Call does the same for a package that runs programs itself.
 package program
@@ -33,48 +33,48 @@ type Run struct {
 	Args []string
 	// Input is its standard input.
 	Input string
-	// Within is how long the run may take; 0 is as long as its context lasts, for a program that tells of events.
-	Within time.Duration
-	// Most is how many bytes the program may print; 0 is any number, for a program that tells of events.
-	Most int64
+	// Timeout is how long the run may take; 0 means as long as its context, for a program that reports events.
+	Timeout time.Duration
+	// MaxOutput is the number of bytes that the program may print; 0 means no limit, for a program that reports events.
+	MaxOutput int64
 }
 
-// mostComplaint is how many bytes of the standard error are kept. The rest is read and dropped, so that a program is not
-// held up by its own complaints.
-const mostComplaint = 64 << 10
+// maxStderr is the number of bytes of the standard error that linkd keeps. It reads and drops the rest, so that the program
+// does not block.
+const maxStderr = 64 << 10
 
-// killTime is how long a killed program is waited for. One that the kernel holds up (state D in ps(1)) ends later: it is
-// left behind then, and reaped whenever it ends.
+// killTime is how long linkd waits for a killed program. If the kernel does not end it in that time (state D in ps(1)), linkd
+// continues, and reaps the program when it ends.
 const killTime = time.Second
 
 var (
-	// ErrNoAnswer says that a program was killed, because it had not ended in time.
+	// ErrNoAnswer means that linkd killed a program because it exceeded its timeout.
 	ErrNoAnswer = errors.New("no answer")
-	// ErrTooMuch says that a program was killed, because it printed more than it may.
+	// ErrTooMuch means that linkd killed a program because it printed more than MaxOutput.
 	ErrTooMuch = errors.New("too much output")
 )
 
-// Failure is a program that ended by itself, and not well.
+// Failure is the error of a program that ended with an exit status other than 0, or by a signal that linkd did not send.
 type Failure struct {
 	Program string // without its directory
 	State   *os.ProcessState
-	// Complaint is what it printed to its standard error.
-	Complaint string
+	// Stderr is what the program printed to its standard error, up to maxStderr bytes.
+	Stderr string
 }
 
 func (f *Failure) Error() string {
-	if f.Complaint == "" {
+	if f.Stderr == "" {
 		return fmt.Sprintf("%s: %v", f.Program, f.State)
 	}
-	return fmt.Sprintf("%s: %v: %s", f.Program, f.State, strings.TrimSpace(f.Complaint))
+	return fmt.Sprintf("%s: %v: %s", f.Program, f.State, strings.TrimSpace(f.Stderr))
 }
 
-// Output runs the program and returns all that it printed. The error is a *Failure, ErrNoAnswer, ErrTooMuch, or that of
-// exec.Cmd.Start: exec.ErrNotFound where there is no such program.
+// Output runs the program and returns its output. The error is a *Failure, ErrNoAnswer, ErrTooMuch, that of the context, or
+// that of exec.Cmd.Start, such as exec.ErrNotFound.
 func (r Run) Output(ctx context.Context) ([]byte, error) {
 	var out bytes.Buffer
-	err := r.Read(ctx, func(from io.Reader) error {
-		_, err := out.ReadFrom(from)
+	err := r.Read(ctx, func(output io.Reader) error {
+		_, err := out.ReadFrom(output)
 		return err
 	})
 	if err != nil {
@@ -83,23 +83,23 @@ func (r Run) Output(ctx context.Context) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Read runs the program and has read take what it prints, as it comes. What read made of that counts only if the error
-// is nil. An error of read's own ends the run, and is returned.
+// Read runs the program and passes its output to read while it runs. Use what read has read only if Read returns nil. If read
+// returns an error, Read kills the program and returns that error. The other errors are those of Output.
 //
-// The program is the leader of a process group of its own, and is killed with all of it. What it starts in another
-// session lives on, but holds nobody up.
+// The program leads a process group of its own, and Read kills the whole group. A process that the program starts in another
+// session continues, but Read does not wait for it.
 func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
-	if r.Most == 0 {
-		r.Most = math.MaxInt64
+	if r.MaxOutput == 0 {
+		r.MaxOutput = math.MaxInt64
 	}
-	within, attr := r.Within, &syscall.SysProcAttr{Setpgid: true}
-	if r.Within > 0 {
+	timeout, attr := r.Timeout, &syscall.SysProcAttr{Setpgid: true}
+	if r.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.Within)
+		ctx, cancel = context.WithTimeout(ctx, r.Timeout)
 		defer cancel()
-		within = remaining(ctx)
-		// A program started by linkd must not change anything after linkd was killed and the next one has looked. The signal is
-		// for the end of the thread that started the program (PR_SET_PDEATHSIG in prctl(2)), which therefore has to stay.
+		timeout = remaining(ctx)
+		// If linkd is killed, its programs must not change anything after the next linkd has looked. So the kernel kills the
+		// program when the thread that started it ends (PR_SET_PDEATHSIG in prctl(2)), and that thread has to stay until then.
 		attr.Pdeathsig = syscall.SIGKILL
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -109,11 +109,11 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 		return fmt.Errorf("%s: %w", base(r.Name), err)
 	}
 	defer out.Close()
-	complaint := &headBuffer{left: mostComplaint}
+	stderr := &headBuffer{left: maxStderr}
 	cmd := exec.Command(r.Name, r.Args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(r.Input), in, complaint
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(r.Input), in, stderr
 	cmd.SysProcAttr = attr
-	// Whoever else holds the pipes of a program that has ended does not hold up the wait for it.
+	// Wait does not wait longer if another process holds the pipes of the program open.
 	cmd.WaitDelay = killTime
 	err = cmd.Start()
 	in.Close()
@@ -125,20 +125,20 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 		ended <- cmd.Wait()
 		_ = out.SetReadDeadline(time.Now().Add(killTime))
 	}()
-	// A read that waits ends when the time is up, whoever holds the other end of the pipe.
+	// At the timeout a blocked read ends, also if another process holds the other end of the pipe open.
 	stop := context.AfterFunc(ctx, func() { _ = out.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	limited := &limited{from: out, left: r.Most}
+	limited := &limited{from: out, left: r.MaxOutput}
 	err = read(limited)
 	if err == nil {
-		// What read does not want is part of the answer all the same: the program is to end by itself.
+		// Read the rest of the output, too, so that the program can end normally.
 		_, err = io.Copy(io.Discard, limited)
 	}
 	if err == nil {
 		select {
 		case err = <-ended:
-			return r.explain(err, cmd, complaint)
+			return r.exitError(err, cmd, stderr)
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
@@ -150,9 +150,9 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 	}
 	switch {
 	case limited.exceeded:
-		return tooMuch(r.Name, r.Most)
+		return tooMuch(r.Name, r.MaxOutput)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return noAnswer(r.Name, within)
+		return noAnswer(r.Name, timeout)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", base(r.Name), ctx.Err())
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -161,13 +161,13 @@ func (r Run) Read(ctx context.Context, read func(io.Reader) error) error {
 	return err
 }
 
-// explain is the error for a program that ended by itself.
-func (r Run) explain(err error, cmd *exec.Cmd, complaint *headBuffer) error {
+// exitError returns the error of a program that linkd did not kill; err is that of exec.Cmd.Wait.
+func (r Run) exitError(err error, cmd *exec.Cmd, stderr *headBuffer) error {
 	switch {
 	case errors.As(err, new(*exec.ExitError)):
-		return &Failure{base(r.Name), cmd.ProcessState, complaint.text.String()}
+		return &Failure{base(r.Name), cmd.ProcessState, stderr.text.String()}
 	case errors.Is(err, exec.ErrWaitDelay):
-		// It ended well; something that it started still holds its standard error.
+		// The program succeeded; a process that it started still holds its standard error open.
 		return nil
 	case err != nil:
 		return fmt.Errorf("%s: %w", base(r.Name), err)
@@ -177,28 +177,29 @@ func (r Run) explain(err error, cmd *exec.Cmd, complaint *headBuffer) error {
 
 func base(name string) string { return filepath.Base(name) }
 
-// remaining is how long a context with a deadline lasts.
+// remaining returns the time until the deadline of a context, rounded for messages.
 func remaining(ctx context.Context) time.Duration {
 	end, _ := ctx.Deadline()
 	return time.Until(end).Round(100 * time.Millisecond)
 }
 
-func noAnswer(name string, within time.Duration) error {
-	return fmt.Errorf("%s: %w within %s, so linkd stopped it", base(name), ErrNoAnswer, span(within))
+func noAnswer(name string, timeout time.Duration) error {
+	return fmt.Errorf("%s: %w within %s, so linkd stopped it", base(name), ErrNoAnswer, seconds(timeout))
 }
 
-func tooMuch(name string, most int64) error {
-	return fmt.Errorf("%s: %w: more than %s, so linkd stopped it", base(name), ErrTooMuch, bounded.Size(most))
+func tooMuch(name string, maxOutput int64) error {
+	return fmt.Errorf("%s: %w: more than %s, so linkd stopped it", base(name), ErrTooMuch, bounded.Size(maxOutput))
 }
 
-func span(d time.Duration) string {
+// seconds returns a duration as text, whole seconds as "10 s".
+func seconds(d time.Duration) string {
 	if d%time.Second == 0 {
 		return fmt.Sprintf("%d s", d/time.Second)
 	}
 	return d.String()
 }
 
-// limited reads up to a limit, and fails beyond it.
+// limited reads up to a limit. After that it fails with ErrTooMuch.
 type limited struct {
 	from     io.Reader
 	left     int64
@@ -218,7 +219,7 @@ func (l *limited) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// headBuffer keeps the beginning of what is written to it.
+// headBuffer keeps the first bytes that are written to it, and drops the rest.
 type headBuffer struct {
 	text bytes.Buffer
 	left int

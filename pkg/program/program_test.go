@@ -133,7 +133,7 @@ func TestBounds(t *testing.T) {
 			var out []byte
 			var err error
 			run := func(within time.Duration) {
-				out, err = program.Run{Name: path, Input: "input", Within: within, Most: 64 << 10}.Output(t.Context())
+				out, err = program.Run{Name: path, Input: "input", Timeout: within, MaxOutput: 64 << 10}.Output(t.Context())
 			}
 			if strings.Contains(test.err, soonest.String()) {
 				within := longEnough(t, dir, test.gone, run)
@@ -162,7 +162,7 @@ func TestBounds(t *testing.T) {
 // The reader may have had enough, or not like what it reads.
 func TestReadOnly(t *testing.T) {
 	path, _ := script(t, "seq 1000")
-	run := program.Run{Name: path, Within: time.Hour, Most: 64 << 10}
+	run := program.Run{Name: path, Timeout: time.Hour, MaxOutput: 64 << 10}
 	first := ""
 	if err := run.Read(t.Context(), func(from io.Reader) (err error) {
 		first, err = bufio.NewReaderSize(from, 16).ReadString('\n')
@@ -179,7 +179,7 @@ func TestReadOnly(t *testing.T) {
 func TestReadEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	path, dir := script(t, "echo $$ >pid; echo ready; sleep 1000")
-	err := program.Run{Name: path, Within: time.Hour, Most: 64 << 10}.Read(ctx, func(from io.Reader) error {
+	err := program.Run{Name: path, Timeout: time.Hour, MaxOutput: 64 << 10}.Read(ctx, func(from io.Reader) error {
 		_, err := from.Read(make([]byte, 8))
 		cancel()
 		return err
@@ -192,7 +192,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 
 func TestNoProgram(t *testing.T) {
 	for _, name := range []string{"no-such-program-anywhere", "/no/such/program"} {
-		_, err := program.Run{Name: name, Within: time.Second, Most: 64 << 10}.Output(t.Context())
+		_, err := program.Run{Name: name, Timeout: time.Second, MaxOutput: 64 << 10}.Output(t.Context())
 		if !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -1,5 +1,5 @@
-// Package pages makes the manual pages and the shell completions that are installed with linkd. linkd itself does not
-// contain it: every start would pay for what only packages need.
+// Package pages writes the manual pages and the shell completions that are installed with linkd. The linkd binary does not
+// contain it, because only packages need it and it would slow each start down.
 package pages
 
 import (
@@ -21,12 +21,12 @@ import (
 	"linkd/pkg/spec"
 )
 
-// manual is what linkd.8 says beside the commands.
+// manual is the text of linkd(8) before the list of commands.
 //
 //go:embed manual.md
 var manual string
 
-// Write writes the pages below DIR/man and the completions as DIR/linkd.SHELL. Day is the date of the pages.
+// Write writes the pages to DIR/man and the completions to DIR/linkd.SHELL. Day is the date of the pages.
 func Write(root *cobra.Command, lang spec.Language, day time.Time, dir string) error {
 	man := filepath.Join(dir, "man")
 	if err := os.MkdirAll(man, 0o755); err != nil {
@@ -68,5 +68,5 @@ func writeCommands(root *cobra.Command, day time.Time, dir string) error {
 	return nil
 }
 
-// flagLine is what cobra writes of a flag, with a tab for what other pages have as a list.
+// flagLine matches a flag in a page of cobra's. cobra indents its description with a tab; other pages use a list.
 var flagLine = regexp.MustCompile(`(?m)^(?:\.PP\n)?(\\fB-.*?)(?:\[=false\])?\n\t(.*)\n\n?`)

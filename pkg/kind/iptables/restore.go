@@ -46,7 +46,7 @@ func (b *backend) restore(ctx context.Context, s *script) error {
 // noteLocked makes the failure of a program that waited for the lock in vain an errLocked, and remembers that the lock is
 // taken. Any other error it returns as it is.
 func noteLocked(err error) error {
-	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Complaint, "xtables lock") {
+	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Stderr, "xtables lock") {
 		lock.waitedInVain()
 		return fmt.Errorf("%s: %w", failed.Program, errLocked)
 	}
@@ -122,7 +122,7 @@ var (
 
 // explain says in one line what a program did not like, and where that is declared. Nothing of the script was done.
 func (s *script) explain(e *program.Failure) error {
-	stderr := e.Complaint
+	stderr := e.Stderr
 	culprit := line{}
 	for _, m := range lineNumber.FindAllStringSubmatch(stderr, -1) {
 		// The first line of the script is the table's.

@@ -42,14 +42,14 @@ const mostPrinted = 64 << 10
 // without end, is not run there again before a pause is over.
 func (b *backend) read(ctx context.Context, name string, args []string, f func(io.Reader) error) error {
 	return b.attempt(ctx, name, func() error {
-		return program.Run{Name: name, Args: args, Within: saveTime, Most: mostRules}.Read(ctx, f)
+		return program.Run{Name: name, Args: args, Timeout: saveTime, MaxOutput: mostRules}.Read(ctx, f)
 	})
 }
 
 // change runs a program that changes something by what it reads.
 func (b *backend) change(ctx context.Context, input, name string, args ...string) error {
 	return b.attempt(ctx, name, func() error {
-		_, err := program.Run{Name: name, Args: args, Input: input, Within: restoreTime, Most: mostPrinted}.Output(ctx)
+		_, err := program.Run{Name: name, Args: args, Input: input, Timeout: restoreTime, MaxOutput: mostPrinted}.Output(ctx)
 		return err
 	})
 }
@@ -57,12 +57,12 @@ func (b *backend) change(ctx context.Context, input, name string, args ...string
 // command has go-iptables run a command in a namespace.
 func (b *backend) command(ctx context.Context, ns *observe.NS, run func(one *goiptables.IPTables) error) error {
 	return b.attempt(ctx, b.prefix, func() error {
-		err := program.Call{Name: b.prefix, Within: policyTime, Most: mostPrinted}.Do(ctx, func() error {
+		err := program.Call{Name: b.prefix, Timeout: policyTime, MaxOutput: mostPrinted}.Do(ctx, func() error {
 			return ns.Do(func() error { return run(b.one) })
 		})
 		if failed := (*goiptables.Error)(nil); errors.As(err, &failed) {
 			_, complaint, _ := strings.Cut(failed.Error(), fmt.Sprintf("]: exit status %d: ", failed.ExitStatus()))
-			return &program.Failure{Program: b.prefix, State: failed.ProcessState, Complaint: complaint}
+			return &program.Failure{Program: b.prefix, State: failed.ProcessState, Stderr: complaint}
 		}
 		return err
 	})
@@ -95,7 +95,7 @@ func (b *backend) attempt(ctx context.Context, name string, run func() error) er
 func isHung(ctx context.Context, name string) bool {
 	hung := make(chan bool, 1)
 	go func() {
-		_, err := program.Run{Name: name, Args: []string{"--version"}, Within: versionTime, Most: mostPrinted}.Output(ctx)
+		_, err := program.Run{Name: name, Args: []string{"--version"}, Timeout: versionTime, MaxOutput: mostPrinted}.Output(ctx)
 		hung <- isBeyondBounds(err)
 	}()
 	return <-hung
@@ -233,7 +233,7 @@ func (c *probeCache) of(ctx context.Context, f family, path string) (probe, erro
 // probe asks a program for its version: linkd itself does first, which a program that hangs or prints without end harms
 // least, and only it learns the backend; then go-iptables, for what it knows to depend on the version.
 func (f family) probe(ctx context.Context, path string) (probe, error) {
-	text, err := program.Run{Name: path, Args: []string{"--version"}, Within: policyTime, Most: mostPrinted}.Output(ctx)
+	text, err := program.Run{Name: path, Args: []string{"--version"}, Timeout: policyTime, MaxOutput: mostPrinted}.Output(ctx)
 	if err != nil {
 		return probe{}, err
 	}
@@ -241,7 +241,7 @@ func (f family) probe(ctx context.Context, path string) (probe, error) {
 		return probe{}, fmt.Errorf("%s --version prints no version, but %q", f.name, text)
 	}
 	p := probe{legacy: !strings.Contains(string(text), "nf_tables")}
-	err = program.Call{Name: path, Within: policyTime, Most: mostPrinted}.Do(ctx, func() (err error) {
+	err = program.Call{Name: path, Timeout: policyTime, MaxOutput: mostPrinted}.Do(ctx, func() (err error) {
 		p.one, err = goiptables.New(goiptables.IPFamily(f.protocol), goiptables.Timeout(lockWait), goiptables.Path(path))
 		return err
 	})

@@ -45,7 +45,7 @@ func (c *meteredConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if c.meter.read.Add(int64(n)) > c.limit {
 		c.Close()
-		return 0, &bounded.TooLarge{What: c.what, Limit: c.limit}
+		return 0, &bounded.TooLarge{Name: c.what, Limit: c.limit}
 	}
 	return n, err
 }

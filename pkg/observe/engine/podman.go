@@ -86,13 +86,13 @@ const (
 )
 
 func runPodman(ctx context.Context, args ...string) ([]byte, error) {
-	out, err := program.Run{Name: "podman", Args: args, Within: podmanTime, Most: longestAnswer}.Output(ctx)
+	out, err := program.Run{Name: "podman", Args: args, Timeout: podmanTime, MaxOutput: longestAnswer}.Output(ctx)
 	return out, failure(err)
 }
 
 func (command) ask(ctx context.Context, value string) (state, error) {
 	out, err := runPodman(ctx, "container", "inspect", "--", value)
-	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Complaint, "no such container") {
+	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Stderr, "no such container") {
 		return state{}, errUnknown
 	}
 	if err != nil {
@@ -196,7 +196,7 @@ type unfit struct{ *program.Failure }
 func (u *unfit) Unwrap() error { return u.Failure }
 
 func (u *unfit) Error() string {
-	text := strings.TrimSpace(u.Complaint)
+	text := strings.TrimSpace(u.Stderr)
 	if text == "" {
 		text = u.State.String()
 	}

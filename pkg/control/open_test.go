@@ -187,8 +187,8 @@ func TestServeTakesNothingElseOfSystemd(t *testing.T) {
 	defer r.Close()
 	defer w.Close()
 	for want, files := range map[string][]*os.File{
-		"systemd passes 1 files, and what is wanted is one Unix stream socket": {r},
-		"systemd passes 2 files, and what is wanted is one Unix stream socket": {r, w},
+		"systemd passes 1 files, but linkd takes one Unix stream socket": {r},
+		"systemd passes 2 files, but linkd takes one Unix stream socket": {r, w},
 	} {
 		said, end := passed(t, t.TempDir(), files...)
 		if said != want {
