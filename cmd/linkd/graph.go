@@ -71,18 +71,18 @@ func (o *options) drawWanted(ctx context.Context, args []string) (*graph.Picture
 	if err := o.invalid(errs); err != nil {
 		return nil, err
 	}
-	sketch := graph.NewSketch(printRemark)
-	sketch.Want(desired)
-	return only(sketch, args)
+	builder := graph.NewBuilder(printRemark)
+	builder.AddDesired(desired)
+	return only(builder, args)
 }
 
 // only returns the picture of the namespaces that args name, or of all if there are no args.
-func only(sketch *graph.Sketch, args []string) (*graph.Picture, error) {
-	names, err := sketch.Names(args)
+func only(builder *graph.Builder, args []string) (*graph.Picture, error) {
+	names, err := builder.Names(args)
 	if err != nil {
 		return nil, exit(exitFailed, err)
 	}
-	return sketch.Picture().Only(names), nil
+	return builder.Picture().Only(names), nil
 }
 
 // drawAll draws what exists and how it differs from the files. It compares them as diff does.
@@ -107,21 +107,21 @@ func (o *options) drawAll(ctx context.Context, args []string) (*graph.Picture, e
 	}
 	engine.Want(desired, desired.Unknown == nil)
 	plan := engine.Plan(ctx)
-	sketch := graph.NewSketch(printRemark)
-	sketch.Want(desired)
-	sketch.Judge(plan, engine.Status(nil))
-	if err := reconcile.SelectNamespaces(world, sketch, desired.Namespaces, args); err != nil {
+	builder := graph.NewBuilder(printRemark)
+	builder.AddDesired(desired)
+	builder.SetStates(plan, engine.Status(nil))
+	if err := reconcile.SelectNamespaces(world, builder, desired.Namespaces, args); err != nil {
 		return nil, exit(exitFailed, err)
 	}
-	found, err := reconcile.Find(ctx, drawnKinds(), world, journal, sketch)
+	found, err := reconcile.Find(ctx, drawnKinds(), world, journal, builder)
 	if err != nil {
 		return nil, exit(exitFailed, err)
 	}
-	sketch.Find(found)
+	builder.AddFound(found)
 	if len(args) > 0 {
-		args = sketch.Shown()
+		args = builder.Shown()
 	}
-	return only(sketch, args)
+	return only(builder, args)
 }
 
 // drawnKinds returns the kinds whose resources are drawn. linkd need not look at the others.

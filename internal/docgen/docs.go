@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// generate makes the generated files of the directory docs, by their names. Root is the project's directory.
+// generate returns the generated files of the directory docs by their names. Root is the project's directory.
 func generate(root string) (map[string]string, error) {
 	lang := kind.Language()
 	var schema bytes.Buffer
@@ -31,16 +31,16 @@ func generate(root string) (map[string]string, error) {
 	}, nil
 }
 
-// draw makes the picture with which the README opens.
+// draw returns the picture at the beginning of the README, as SVG.
 func draw(lang spec.Language, example string) (string, error) {
 	desired, errs := spec.Compile(lang, []spec.File{spec.ReadFile(example)})
 	if len(errs) > 0 {
 		return "", errs
 	}
 	var remarks []string
-	sketch := graph.NewSketch(func(remark string) { remarks = append(remarks, remark) })
-	sketch.Want(desired)
-	picture := graph.Formats[graph.SVG](sketch.Picture())
+	builder := graph.NewBuilder(func(remark string) { remarks = append(remarks, remark) })
+	builder.AddDesired(desired)
+	picture := graph.Formats[graph.SVG](builder.Picture())
 	if len(remarks) > 0 {
 		return "", fmt.Errorf("picture of %s: %q", example, remarks)
 	}

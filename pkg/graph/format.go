@@ -6,27 +6,28 @@ import (
 	"slices"
 )
 
-// The formats.
+// The names of the formats.
 const (
 	DOT     = "dot"
 	Mermaid = "mermaid"
 	SVG     = "svg"
 )
 
-// Formats write a picture, each in a language.
+// Formats returns a picture as text, by the name of the format.
 var Formats = map[string]func(*Picture) string{DOT: dot, Mermaid: mermaid, SVG: svg}
 
-// FormatNames are the names of the formats.
+// FormatNames returns the names of the formats in alphabetical order.
 func FormatNames() []string { return slices.Sorted(maps.Keys(Formats)) }
 
-// paint is what a state looks like: its lines and the text of its notes, and what a shape is filled with. The colours are
-// told apart by who cannot tell red from green (the palette of Okabe and Ito), and dashes say what is not there.
-type paint struct {
+// style is how a state is drawn: the colour of its lines and notes, the colour that fills its shapes, and whether its lines are
+// dashed, which stands for something that does not exist. The colours can be distinguished with a red-green deficiency (the
+// palette of Okabe and Ito).
+type style struct {
 	line, fill string
 	dashed     bool
 }
 
-var paints = map[State]paint{
+var styles = map[State]style{
 	OK:      {"#00775a", "#e8f6f1", false},
 	Wanted:  {"#1c5d99", "#eaf2fa", false},
 	Foreign: {"#6b7280", "#f3f4f6", false},
@@ -38,23 +39,24 @@ var paints = map[State]paint{
 }
 
 const (
-	ink    = "#1f2937" // text
-	shade  = "#6b7280" // text of less weight
-	paper  = "#ffffff"
-	inside = "#fafafa" // of a namespace
+	ink           = "#1f2937" // text
+	mutedInk      = "#6b7280" // text of less weight
+	paper         = "#ffffff"
+	namespaceFill = "#fafafa" // of a namespace
 )
 
-// notesShown is how many addresses and routes of an interface or a namespace are drawn.
-const notesShown = 8
+// maxNotes is the number of notes of an interface or a namespace that are drawn.
+const maxNotes = 8
 
-// firstNotes are the notes that are drawn, the last of which says how many others there are.
-func firstNotes(notes []Note) []Note {
-	if len(notes) <= notesShown {
+// limitNotes returns the notes to draw. If there are more than maxNotes, the last one says how many are left out, and has the
+// worst of their states.
+func limitNotes(notes []Note) []Note {
+	if len(notes) <= maxNotes {
 		return notes
 	}
-	some := slices.Clone(notes[:notesShown-1])
-	rest := Note{Mark: Mark{State: OK}}
-	for _, n := range notes[notesShown-1:] {
+	some := slices.Clone(notes[:maxNotes-1])
+	rest := Note{Status: Status{State: OK}}
+	for _, n := range notes[maxNotes-1:] {
 		if n.State.rank() >= rest.State.rank() {
 			rest.State = n.State
 		}

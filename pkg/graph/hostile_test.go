@@ -14,23 +14,23 @@ import (
 	"unicode/utf8"
 )
 
-// hostile are names that others may have given, in which every language would find something of its own.
+// hostile are names that contain special characters of the three languages. Other users can choose such names.
 var hostile = []string{
 	`"]; x -- y; n0 [label="`, `</text><script>alert(1)</script>`, `&amp;&lt;`, "two\nlines", "\x1b[31mred", "\x00\xff", `back\slash\`, `\N\G\l`,
 	`{a|b}`, `#quot;#35;`, "`*code*`", "%%comment", "1. one", "- item", "end", "ünter", "包", "<b>", "a]b)c}", "\u2028\u202e", "--> n9",
 }
 
-// picture has all of them in every place where there is text.
+// hostilePicture returns a picture with the hostile names wherever a picture has text.
 func hostilePicture() *Picture {
 	p := &Picture{Version: 1}
 	for i, name := range hostile {
 		state := States[i%len(States)].State
-		mark := Mark{state, name}
-		p.Namespaces = append(p.Namespaces, &Box{
-			Name: name, Selector: name, Mark: mark, Notes: []Note{{name, mark}},
-			Interfaces: []*Interface{{Name: name, Kind: name, Mark: mark, Details: []string{name}, Notes: []Note{{name, Mark{State: OK}}}}},
+		mark := Status{state, name}
+		p.Namespaces = append(p.Namespaces, &Node{
+			Name: name, Selector: name, Status: mark, Notes: []Note{{name, mark}},
+			Interfaces: []*Interface{{Name: name, Kind: name, Status: mark, Details: []string{name}, Notes: []Note{{name, Status{State: OK}}}}},
 		})
-		p.Remotes = append(p.Remotes, &Box{Name: name, Mark: mark})
+		p.Remotes = append(p.Remotes, &Node{Name: name, Status: mark})
 		p.Lines = append(p.Lines, &Line{Tunnel, End{name, name}, End{Name: name}, mark})
 		if i > 0 {
 			p.Lines = append(p.Lines, &Line{Cable, End{hostile[i-1], hostile[i-1]}, End{name, name}, mark})
@@ -39,7 +39,7 @@ func hostilePicture() *Picture {
 	return p
 }
 
-// texts are what has to be read in each picture: what can be printed of the names.
+// texts returns the hostile names as each drawing has to show them: with question marks for unprintable characters.
 func texts() (words []string) {
 	for _, name := range hostile {
 		words = append(words, printed(name))
@@ -68,7 +68,7 @@ func TestHostileNamesInSVG(t *testing.T) {
 	}
 }
 
-// read is what stands in an SVG as text, and which elements there are.
+// read returns the texts in an SVG, and the names of its elements.
 func read(t *testing.T, drawing string) (words, elements []string) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(drawing))
@@ -104,13 +104,13 @@ func TestHostileNamesInDOT(t *testing.T) {
 	}
 	run := exec.Command(program, "-Tsvg")
 	run.Stdin = strings.NewReader(dot(hostilePicture()))
-	var complaints strings.Builder
-	run.Stderr = &complaints
+	var warnings strings.Builder
+	run.Stderr = &warnings
 	out, err := run.Output()
-	if err != nil || complaints.Len() > 0 {
-		t.Fatalf("dot: %v: %s", err, complaints.String())
+	if err != nil || warnings.Len() > 0 {
+		t.Fatalf("dot: %v: %s", err, warnings.String())
 	}
-	// It has a blank be one that stays.
+	// Graphviz writes a space as a no-break space.
 	words, _ := read(t, strings.ReplaceAll(string(out), "&#160;", " "))
 	for _, name := range texts() {
 		if !slices.Contains(words, name) {
@@ -122,7 +122,7 @@ func TestHostileNamesInDOT(t *testing.T) {
 	}
 }
 
-// Each line of a flowchart is one of those that are written, whatever the names are.
+// A hostile name cannot add a line to a flowchart, or change one.
 func TestHostileNamesInMermaid(t *testing.T) {
 	const text = `"(?:[0-9A-Za-z ./:,_()#;<>-]|[^\x00-\x9f])*"`
 	line := regexp.MustCompile(`^(?:flowchart LR|  subgraph s\d+\[(` + text + `)\]|    n\d+\[(` + text + `)\]|    n\d+\(\[(` + text + `)\]\)|  end` +

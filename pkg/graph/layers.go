@@ -8,27 +8,28 @@ import (
 	"linkd/pkg/spec"
 )
 
-// layer puts the frames into layers by how many lines away they are from the root, which is linkd's own namespace, or else
-// that with the most lines. The hosts beyond the root's tunnels are on its other side.
-func (d *drawing) layer() {
-	near := map[*frame][]*frame{}
+// assignLayers puts the frames into layers, from left to right, by the number of lines between them and the root. The root is
+// the host, or the namespace with most lines if the host is not in the picture. Remote ends of the root's tunnels are at its
+// left.
+func (d *drawing) assignLayers() {
+	neighbours := map[*frame][]*frame{}
 	for _, w := range d.wires {
 		if !w.inside() {
-			near[w.a.frame] = append(near[w.a.frame], w.b.frame)
-			near[w.b.frame] = append(near[w.b.frame], w.a.frame)
+			neighbours[w.a.frame] = append(neighbours[w.a.frame], w.b.frame)
+			neighbours[w.b.frame] = append(neighbours[w.b.frame], w.a.frame)
 		}
 	}
-	left := slices.Clone(d.frames)
-	slices.SortStableFunc(left, func(a, b *frame) int {
+	remaining := slices.Clone(d.frames)
+	slices.SortStableFunc(remaining, func(a, b *frame) int {
 		if host := (a.Name == spec.Host) != (b.Name == spec.Host); host {
 			return compareNamespaces(a.Name, b.Name)
 		}
-		return cmp.Compare(len(near[b]), len(near[a]))
+		return cmp.Compare(len(neighbours[b]), len(neighbours[a]))
 	})
-	d.root = left[0]
+	d.root = remaining[0]
 	layers := map[int][]*frame{}
 	placed := map[*frame]bool{}
-	for _, first := range left {
+	for _, first := range remaining {
 		if placed[first] {
 			continue
 		}
@@ -41,18 +42,18 @@ func (d *drawing) layer() {
 			var next []*frame
 			for _, f := range wave {
 				f.layer = depth
-				if f.remote && depth == 1 && onlyNear(near[f], d.root) {
+				if f.remote && depth == 1 && onlyNeighbour(neighbours[f], d.root) {
 					f.layer = -1
 				}
 				layers[f.layer] = append(layers[f.layer], f)
-				for _, n := range near[f] {
+				for _, n := range neighbours[f] {
 					if !placed[n] {
 						placed[n] = true
 						next = append(next, n)
 					}
 				}
 			}
-			wave = together(next, wave)
+			wave = sortLayer(next, wave)
 		}
 	}
 	for depth := -1; depth < len(layers); depth++ {
@@ -65,16 +66,16 @@ func (d *drawing) layer() {
 			f.layer = i
 		}
 	}
-	d.lead()
+	d.setDirections()
 }
 
-func onlyNear(frames []*frame, root *frame) bool {
+func onlyNeighbour(frames []*frame, root *frame) bool {
 	return !slices.ContainsFunc(frames, func(f *frame) bool { return f != root })
 }
 
-// together orders frames of one layer: those beside each other that are joined to one frame of the layer before, which is
-// wave, and there to ports of one bridge.
-func together(frames, wave []*frame) []*frame {
+// sortLayer sorts the frames of a layer so that those joined to the same frame of the previous layer, wave, and there to ports
+// of the same bridge, are side by side.
+func sortLayer(frames, wave []*frame) []*frame {
 	first, hub := map[*frame]int{}, map[*frame]string{}
 	for _, f := range frames {
 		first[f] = len(wave)
@@ -91,7 +92,7 @@ func together(frames, wave []*frame) []*frame {
 	return frames
 }
 
-// master is the name of the interface that the card's is a port of; "" for none.
+// master returns the name of the card's master; "" if it has none.
 func (c *card) master() string {
 	if c == nil {
 		return ""
@@ -104,8 +105,8 @@ func (c *card) master() string {
 	return ""
 }
 
-// lead notes to which side the lines leave their cards.
-func (d *drawing) lead() {
+// setDirections sets at which side the lines leave their cards and frames, and makes each wire lead from left to right.
+func (d *drawing) setDirections() {
 	for _, w := range d.wires {
 		if w.inside() {
 			continue
@@ -125,21 +126,21 @@ func (d *drawing) lead() {
 	}
 }
 
-// fewFrames stand in one column.
-const fewFrames = 6
+// maxColumnFrames is the number of frames in a layer up to which they are in one column.
+const maxColumnFrames = 6
 
-// grid wraps each layer into rows and columns.
-func (d *drawing) grid() {
+// wrapLayers arranges the frames of each layer in rows and columns.
+func (d *drawing) wrapLayers() {
 	for _, layer := range d.layers {
 		rows := len(layer)
-		if rows > fewFrames {
+		if rows > maxColumnFrames {
 			// Frames are about twice as wide as they are high.
 			rows = int(math.Ceil(math.Sqrt(2 * float64(len(layer)))))
 		}
 		across := (len(layer) + rows - 1) / rows
 		for i, f := range layer {
-			f.row, f.in = i/across, i%across
-			f.column = len(d.columns) + f.in
+			f.row, f.gridColumn = i/across, i%across
+			f.column = len(d.columns) + f.gridColumn
 		}
 		for range across {
 			d.columns = append(d.columns, &column{channel: &channel{}})
@@ -150,7 +151,7 @@ func (d *drawing) grid() {
 	}
 }
 
-// last tells whether there is no further column in the frame's layer.
-func (d *drawing) last(f *frame) bool {
-	return !slices.ContainsFunc(d.layers[f.layer], func(o *frame) bool { return o.in > f.in })
+// inLastColumn reports whether the frame's layer has no further column.
+func (d *drawing) inLastColumn(f *frame) bool {
+	return !slices.ContainsFunc(d.layers[f.layer], func(o *frame) bool { return o.gridColumn > f.gridColumn })
 }

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// The measures of a drawing, in pixels. Text is drawn in a font of fixed width, so that its length is known wherever it
-// is drawn: a character is 0.6 times as wide as the font is high in all that are in use.
+// The dimensions of a drawing, in pixels. Text has a font of fixed width, so that linkd knows its length: in all common ones,
+// the width of a character is 0.6 times the font size.
 const (
 	headSize, textSize = 12, 11
 	headStep, textStep = 22, 15
@@ -15,22 +15,22 @@ const (
 	cardGap            = 8
 	framePad           = 14
 	margin             = 20
-	overlap            = 9  // by how much what leads out of a namespace stands over its edge
-	laneStep           = 7  // between lines that run side by side
-	channelPad         = 18 // between a box and the first line beside it
+	edgeOverlap        = 9  // how far an interface with lines to other namespaces extends over the edge of its namespace
+	laneStep           = 7  // between parallel lines
+	channelPad         = 18 // between a frame or card and the first line beside it
 	rowGap             = 18
-	longest            = 46 // characters of a line of text
+	maxTextLength      = 46 // characters in a line of text
 )
 
-// drawing is a picture with a place for everything.
+// drawing is a picture with positions.
 type drawing struct {
 	picture *Picture
 	frames  []*frame
-	byEnd   map[End]*frame // by the end that is the whole of it: a namespace, or a host beyond
+	byEnd   map[End]*frame // by the End that stands for the whole frame: a namespace or a remote end
 	cards   map[End]*card
 	wires   []*wire
 
-	layers  [][]*frame // from left to right; the first are the hosts beyond the root's tunnels
+	layers  [][]*frame // from left to right; the first one has the remote ends of the root's tunnels
 	root    *frame
 	columns []*column
 	rows    map[rowKey]*row
@@ -38,46 +38,47 @@ type drawing struct {
 	width, height int
 }
 
-// frame is a box in the drawing. It is in a row and a column of its layer's grid, and in a column of the drawing.
+// frame is the rectangle of a namespace or of a remote end. It has a row and a column in the grid of its layer, and a column in
+// the drawing.
 type frame struct {
-	*Box
-	remote                 bool
-	head                   []string
-	cards                  []*card
-	wires                  []*wire
-	inner                  [][]*card  // by columns
-	channels               []*channel // left of each inner column
-	layer, row, in, column int
-	x, y, w, h             int
-	leadsLeft, leadsRight  bool
+	*Node
+	remote                         bool
+	head                           []string
+	cards                          []*card
+	wires                          []*wire
+	columns                        [][]*card  // by columns
+	channels                       []*channel // left of each inner column
+	layer, row, gridColumn, column int
+	x, y, w, h                     int
+	leadsLeft, leadsRight          bool
 }
 
-// card is an interface in the drawing. Its y is within its frame.
+// card is the rectangle of an interface. Its coordinates are relative to its frame.
 type card struct {
 	*Interface
 	frame                 *frame
 	text                  []text
-	inner                 int
+	column                int
 	x, y, w, h            int
 	leadsLeft, leadsRight bool
 	wires                 []*wire
 }
 
-// text is a line on a card or under the name of a frame.
+// text is a line of text on a card or under the name of a frame.
 type text struct {
 	words string
 	state State
 }
 
-// wire is a line in the drawing. A whole frame may be an end, and then a card has no part in it.
+// wire is a line in the drawing. It leads from a to b through path.
 type wire struct {
 	*Line
 	a, b   anchor
-	path   []*stretch
+	path   []*segment
 	points []point
 }
 
-// anchor is where a wire begins or ends: a card, or a frame with none.
+// anchor is an end of a wire: a card, or a whole frame if card is nil.
 type anchor struct {
 	frame *frame
 	card  *card
@@ -85,7 +86,7 @@ type anchor struct {
 
 type point struct{ x, y int }
 
-// anchorHeight is where wires meet a card, below its upper edge.
+// anchorHeight is the distance between a card's upper edge and its wires.
 const anchorHeight = headStep / 2
 
 func (a anchor) y() int {
@@ -119,8 +120,8 @@ func (a anchor) right() int {
 	return a.left() + a.frame.w
 }
 
-// lay gives everything in the picture a place.
-func lay(p *Picture) *drawing {
+// layOut computes the positions of everything in the picture.
+func layOut(p *Picture) *drawing {
 	d := &drawing{picture: p, byEnd: map[End]*frame{}, cards: map[End]*card{}, rows: map[rowKey]*row{}}
 	for _, b := range p.Namespaces {
 		f := d.frame(b, End{Namespace: b.Name})
@@ -153,19 +154,19 @@ func lay(p *Picture) *drawing {
 	if len(d.frames) == 0 {
 		return d
 	}
-	d.layer()
-	d.grid()
+	d.assignLayers()
+	d.wrapLayers()
 	for _, f := range d.frames {
-		f.split()
+		f.splitColumns()
 	}
 	d.route()
-	d.stackAll()
-	d.spread()
+	d.placeRows()
+	d.placeColumns()
 	return d
 }
 
-func (d *drawing) frame(b *Box, end End) *frame {
-	f := &frame{Box: b}
+func (d *drawing) frame(b *Node, end End) *frame {
+	f := &frame{Node: b}
 	d.frames, d.byEnd[end] = append(d.frames, f), f
 	return f
 }
@@ -177,7 +178,7 @@ func (d *drawing) anchor(e End) anchor {
 	return anchor{frame: d.byEnd[e]}
 }
 
-// other is the end of the wire that is not the given one.
+// other returns the other end of the wire.
 func (w *wire) other(end *frame) anchor {
 	if w.a.frame == end {
 		return w.b
@@ -185,7 +186,7 @@ func (w *wire) other(end *frame) anchor {
 	return w.a
 }
 
-// inside tells whether both ends of the wire are in one frame.
+// inside reports whether both ends of the wire are in the same frame.
 func (w *wire) inside() bool { return w.a.frame == w.b.frame }
 
 func cardText(i *Interface) (lines []text) {
@@ -194,18 +195,18 @@ func cardText(i *Interface) (lines []text) {
 			lines = append(lines, text{l, Foreign})
 		}
 	}
-	for _, n := range firstNotes(i.Notes) {
+	for _, n := range limitNotes(i.Notes) {
 		lines = append(lines, text{clip([]string{n.line(i.State)})[0], n.State})
 	}
 	return lines
 }
 
-// clip shortens lines that are longer than a card should be wide.
+// clip shortens lines to maxTextLength characters.
 func clip(lines []string) []string {
 	short := slices.Clone(lines)
 	for i, l := range lines {
-		if runes := []rune(l); len(runes) > longest {
-			short[i] = string(runes[:longest-1]) + "…"
+		if runes := []rune(l); len(runes) > maxTextLength {
+			short[i] = string(runes[:maxTextLength-1]) + "…"
 		}
 	}
 	return short

@@ -8,35 +8,35 @@ import (
 	"pgregory.net/rapid"
 )
 
-// somePicture is any wiring: cables, ports, parents and tunnels between interfaces of some namespaces.
+// somePicture returns a random picture: cables, ports, parents and tunnels between interfaces of some namespaces.
 func somePicture(t *rapid.T) *Picture {
 	p := &Picture{Version: 1}
 	var ends []End
-	for b := range rapid.IntRange(1, 30).Draw(t, "boxes") {
-		box := &Box{Name: fmt.Sprint("ns", b), Mark: Mark{State: OK}}
+	for b := range rapid.IntRange(1, 30).Draw(t, "namespaces") {
+		node := &Node{Name: fmt.Sprint("ns", b), Status: Status{State: OK}}
 		if b == 0 && rapid.Bool().Draw(t, "host") {
-			box.Name = "host"
+			node.Name = "host"
 		}
 		for i := range rapid.IntRange(0, 4).Draw(t, "interfaces") {
 			notes := make([]Note, rapid.IntRange(0, 3).Draw(t, "notes"))
 			for n := range notes {
-				notes[n] = Note{"10.0.0.1/24", Mark{State: OK}}
+				notes[n] = Note{"10.0.0.1/24", Status{State: OK}}
 			}
-			box.Interfaces = append(box.Interfaces, &Interface{Name: fmt.Sprint("eth", i), Kind: "veth", Mark: Mark{State: OK}, Notes: notes})
-			ends = append(ends, End{box.Name, fmt.Sprint("eth", i)})
+			node.Interfaces = append(node.Interfaces, &Interface{Name: fmt.Sprint("eth", i), Kind: "veth", Status: Status{State: OK}, Notes: notes})
+			ends = append(ends, End{node.Name, fmt.Sprint("eth", i)})
 		}
-		p.Namespaces = append(p.Namespaces, box)
+		p.Namespaces = append(p.Namespaces, node)
 	}
 	if len(ends) == 0 {
 		return p
 	}
 	end := rapid.SampledFrom(ends)
 	for i := range rapid.IntRange(0, 40).Draw(t, "lines") {
-		l := &Line{Cable, end.Draw(t, "from"), end.Draw(t, "to"), Mark{State: OK}}
+		l := &Line{Cable, end.Draw(t, "from"), end.Draw(t, "to"), Status{State: OK}}
 		switch kind := rapid.IntRange(0, 9).Draw(t, "join"); {
 		case kind == 0:
 			l.Join, l.To = Tunnel, End{Name: fmt.Sprint("192.0.2.", i)}
-			p.Remotes = append(p.Remotes, &Box{Name: l.To.Name, Mark: Mark{State: OK}})
+			p.Remotes = append(p.Remotes, &Node{Name: l.To.Name, Status: Status{State: OK}})
 		case kind < 4:
 			l.Join = Parent
 		}
@@ -56,32 +56,32 @@ func (c *card) rect() rect {
 	return rect{x, y, x + c.w, y + c.h}
 }
 
-// meets tells whether two rectangles have more than their edges in common.
-func (r rect) meets(o rect) bool {
+// overlaps reports whether two rectangles have more than their edges in common.
+func (r rect) overlaps(o rect) bool {
 	return r.left < o.right && o.left < r.right && r.top < o.bottom && o.top < r.bottom
 }
 
-func TestNothingLiesOverAnything(t *testing.T) {
+func TestNothingOverlaps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := somePicture(t)
-		d := lay(p)
+		d := layOut(p)
 		all := rect{0, 0, d.width + 1, d.height + 1}
 		for i, f := range d.frames {
-			if r := f.rect(); !all.meets(r) || r.left < 0 || r.top < 0 || r.right > d.width || r.bottom > d.height {
+			if r := f.rect(); !all.overlaps(r) || r.left < 0 || r.top < 0 || r.right > d.width || r.bottom > d.height {
 				t.Fatalf("%s is at %v, in a drawing of %d by %d", f.Name, r, d.width, d.height)
 			}
 			for _, o := range d.frames[:i] {
-				if f.rect().meets(o.rect()) {
+				if f.rect().overlaps(o.rect()) {
 					t.Fatalf("%s at %v lies over %s at %v", f.Name, f.rect(), o.Name, o.rect())
 				}
 			}
 			for k, c := range f.cards {
 				own := c.rect()
-				if own.left < f.x-overlap || own.right > f.x+f.w+overlap || own.top < f.y || own.bottom > f.y+f.h {
+				if own.left < f.x-edgeOverlap || own.right > f.x+f.w+edgeOverlap || own.top < f.y || own.bottom > f.y+f.h {
 					t.Fatalf("%s at %v is not in %s at %v", c.Name, own, f.Name, f.rect())
 				}
 				for _, o := range f.cards[:k] {
-					if own.meets(o.rect()) {
+					if own.overlaps(o.rect()) {
 						t.Fatalf("in %s, %s at %v lies over %s at %v", f.Name, c.Name, own, o.Name, o.rect())
 					}
 				}
@@ -91,12 +91,13 @@ func TestNothingLiesOverAnything(t *testing.T) {
 			checkWire(t, d, w)
 		}
 		if first, again := svg(p), svg(p); first != again {
-			t.Fatal("it is not drawn the same each time")
+			t.Fatal("two drawings of the same picture differ")
 		}
 	})
 }
 
-// checkWire holds a line to begin and end at its cards, to run across or up and down, and to cross no other namespace.
+// checkWire checks that a line begins and ends at its cards, is horizontal or vertical everywhere, and crosses no other
+// namespace.
 func checkWire(t *rapid.T, d *drawing, w *wire) {
 	t.Helper()
 	for i, end := range []anchor{w.a, w.b} {
@@ -108,34 +109,33 @@ func checkWire(t *rapid.T, d *drawing, w *wire) {
 	for i, to := range w.points[1:] {
 		from := w.points[i]
 		if from.x != to.x && from.y != to.y {
-			t.Fatalf("the line from %v to %v is askew", from, to)
+			t.Fatalf("the line from %v to %v is neither horizontal nor vertical", from, to)
 		}
 		run := rect{min(from.x, to.x), min(from.y, to.y), max(from.x, to.x) + 1, max(from.y, to.y) + 1}
 		if run.left < 0 || run.top < 0 || run.right > d.width || run.bottom > d.height {
 			t.Fatalf("the line from %v to %v leaves the drawing", from, to)
 		}
 		for _, f := range d.frames {
-			if f != w.a.frame && f != w.b.frame && run.meets(f.rect()) {
+			if f != w.a.frame && f != w.b.frame && run.overlaps(f.rect()) {
 				t.Fatalf("the line of %s and %s, from %v to %v, crosses %s at %v", w.a.end(), w.b.end(), from, to, f.Name, f.rect())
 			}
 		}
 	}
 }
 
-// The drawing of a thing does not depend on the order of what is found.
-func TestManyWrapToAGrid(t *testing.T) {
-	p := &Picture{Namespaces: []*Box{{Name: "host", Interfaces: []*Interface{{Name: "br0", Kind: "bridge"}}}}}
+func TestManyNamespacesAreDrawnInAGrid(t *testing.T) {
+	p := &Picture{Namespaces: []*Node{{Name: "host", Interfaces: []*Interface{{Name: "br0", Kind: "bridge"}}}}}
 	for i := range 50 {
 		dev, ns := fmt.Sprint("ve", i), fmt.Sprint("c", i)
 		p.Namespaces[0].Interfaces = append(p.Namespaces[0].Interfaces, &Interface{Name: dev, Kind: "veth"})
-		p.Namespaces = append(p.Namespaces, &Box{Name: ns, Interfaces: []*Interface{{Name: "eth0", Kind: "veth", Notes: []Note{{Text: "10.0.0.2/24"}}}}})
+		p.Namespaces = append(p.Namespaces, &Node{Name: ns, Interfaces: []*Interface{{Name: "eth0", Kind: "veth", Notes: []Note{{Text: "10.0.0.2/24"}}}}})
 		p.Lines = append(p.Lines, &Line{Join: Port, From: End{"host", dev}, To: End{"host", "br0"}}, &Line{Join: Cable, From: End{"host", dev}, To: End{ns, "eth0"}})
 	}
-	d := lay(p)
+	d := layOut(p)
 	if d.width > 2*d.height || d.height > 2*d.width {
 		t.Errorf("the drawing is %d by %d", d.width, d.height)
 	}
-	// No two cables lie over each other, where they run up and down.
+	// The vertical parts of two cables do not overlap.
 	type run struct{ x, top, bottom int }
 	var runs []run
 	for _, w := range d.wires {

@@ -8,41 +8,41 @@ import (
 	"linkd/pkg/plain"
 )
 
-// mermaid writes the picture as a flowchart (https://mermaid.js.org/syntax/flowchart.html), which many forges and wikis
-// draw where it stands in a page.
+// mermaid returns the picture as a flowchart (https://mermaid.js.org/syntax/flowchart.html). Many forges and wikis draw such a
+// flowchart inside a page.
 func mermaid(p *Picture) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("flowchart LR")
 	nodes, classes := map[End]string{}, map[State][]string{}
-	node := func(end End, open, shut string, m Mark, text []string) {
+	node := func(end End, opening, closing string, m Status, text []string) {
 		id := fmt.Sprintf("n%d", len(nodes))
 		nodes[end] = id
 		classes[m.State] = append(classes[m.State], id)
-		line(`    %s%s"%s"%s`, id, open, mermaidLines(text), shut)
+		line(`    %s%s"%s"%s`, id, opening, mermaidLines(text), closing)
 	}
-	for i, box := range p.Namespaces {
-		line(`  subgraph s%d["%s"]`, i, mermaidLines(box.title()))
-		for _, c := range box.Interfaces {
-			node(End{box.Name, c.Name}, "[", "]", c.Mark, append([]string{c.heading()}, c.lines()...))
+	for i, namespace := range p.Namespaces {
+		line(`  subgraph s%d["%s"]`, i, mermaidLines(namespace.title()))
+		for _, c := range namespace.Interfaces {
+			node(End{namespace.Name, c.Name}, "[", "]", c.Status, append([]string{c.heading()}, c.lines()...))
 		}
 		line(`  end`)
-		classes[box.State] = append(classes[box.State], fmt.Sprintf("s%d", i))
+		classes[namespace.State] = append(classes[namespace.State], fmt.Sprintf("s%d", i))
 	}
 	for _, r := range p.Remotes {
-		node(End{Name: r.Name}, "([", "])", r.Mark, []string{r.Name})
+		node(End{Name: r.Name}, "([", "])", r.Status, []string{r.Name})
 	}
-	for i, w := range lay(p).wires {
+	for i, w := range layOut(p).wires {
 		line(`  %s %s %s`, nodes[w.a.end()], mermaidLinks[w.Join], nodes[w.b.end()])
-		style := "stroke:" + paints[w.State].line
-		if paints[w.State].dashed {
+		style := "stroke:" + styles[w.State].line
+		if styles[w.State].dashed {
 			style += ",stroke-dasharray:6 4"
 		}
 		line(`  linkStyle %d %s`, i, style)
 	}
-	for _, s := range p.In() {
-		style := fmt.Sprintf("stroke:%s,fill:%s,color:%s", paints[s].line, paints[s].fill, ink)
-		if paints[s].dashed {
+	for _, s := range p.UsedStates() {
+		style := fmt.Sprintf("stroke:%s,fill:%s,color:%s", styles[s].line, styles[s].fill, ink)
+		if styles[s].dashed {
 			style += ",stroke-dasharray:6 4"
 		}
 		line(`  classDef %s %s`, s, style)
@@ -55,13 +55,13 @@ func mermaid(p *Picture) string {
 
 var mermaidLinks = map[Join]string{Cable: "===", Port: "---", Parent: "-.-", Tunnel: "-.-"}
 
-// mermaidPlain are the characters that mean nothing but themselves to Mermaid, to HTML and to Markdown, wherever they
-// stand in a line but at its start, where they could make it one of a list.
+// mermaidPlain are the characters beside letters and digits that have no special meaning in Mermaid, HTML and Markdown, except
+// at the start of a line, where some of them begin a list.
 const mermaidPlain = " ./:,_-()"
 
 var listNumber = regexp.MustCompile(`^[0-9]+[.)] `)
 
-// mermaidLines are lines of text in a quoted label. Mermaid has numbered entities for all other characters.
+// mermaidLines escapes lines of text for a quoted label. Mermaid has a numbered entity for each special character.
 func mermaidLines(lines []string) string {
 	var b strings.Builder
 	for i, l := range lines {

@@ -6,72 +6,72 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Drawn is a resource that is to be seen in a picture. Wanted or found, it draws itself with the pen.
+// Drawn is a resource that pictures show. Draw draws a desired resource in the same way as an observed one.
 type Drawn interface{ Draw(p *Pen) }
 
-// Pen draws one resource: what it draws stands as the resource does.
+// Pen draws one resource. What it draws has the status of the resource.
 type Pen struct {
-	sketch *Sketch
-	id     spec.ID
-	found  bool
-	// loose: what is found says better what it is.
-	loose bool
+	builder *Builder
+	id      spec.ID
+	found   bool
+	// onlyFound: linkd configures the interface but does not make it, so only the observed one says what it is.
+	onlyFound bool
 }
 
-// Interface draws the resource itself as an interface of a kind, of which details say more in a few words each.
+// Interface draws the resource as an interface of this kind. Each of the details is a few words.
 func (p *Pen) Interface(kind string, details ...string) {
-	_, card := p.sketch.at(p.id)
-	if !card.wanted || card.loose {
-		card.kind, card.details, card.loose = kind, details, p.loose
+	_, card := p.builder.iface(p.id)
+	if !card.declared || card.onlyFound {
+		card.kind, card.details, card.onlyFound = kind, details, p.onlyFound
 	}
 	card.add(p.found)
-	card.from = p.sketch.canonical(p.id)
+	card.resource = p.builder.canonical(p.id)
 }
 
-// Note writes something on an interface, or, where dev is "", in its namespace.
+// Note adds text to the interface dev, or to the namespace if dev is "".
 func (p *Pen) Note(dev, text string) {
 	ns := p.id
 	ns.Key = dev
-	id := p.sketch.canonical(p.id)
-	n := p.sketch.notes[id.String()]
+	id := p.builder.canonical(p.id)
+	n := p.builder.notes[id.String()]
 	switch {
 	case n == nil:
-		n = &drawnNote{box: id.NS, card: dev, text: text, from: id}
-		p.sketch.notes[id.String()] = n
-	case n.card == "":
-		// By which interface a route leaves, only the kernel may tell.
-		n.card = dev
+		n = &noteBuilder{node: id.NS, iface: dev, text: text, resource: id}
+		p.builder.notes[id.String()] = n
+	case n.iface == "":
+		// Only the observed route may have its interface: the kernel chooses it.
+		n.iface = dev
 	}
 	n.add(p.found)
-	if n.card != "" {
-		p.sketch.at(ns)
+	if n.iface != "" {
+		p.builder.iface(ns)
 	}
 }
 
-// Line joins two interfaces.
+// Line draws a line between two interfaces.
 func (p *Pen) Line(join Join, from, to spec.ID) {
-	a, _ := p.sketch.at(from)
-	b, _ := p.sketch.at(to)
+	a, _ := p.builder.iface(from)
+	b, _ := p.builder.iface(to)
 	if join == Cable && less(b, a) {
 		a, b = b, a
 	}
 	p.line(lineKey{join, a, b})
 }
 
-// Tunnel joins an interface and the host, or the group of hosts, at an address beyond it.
+// Tunnel draws a line from an interface to the remote end of its tunnel, a unicast or multicast address.
 func (p *Pen) Tunnel(from spec.ID, address string) {
-	a, _ := p.sketch.at(from)
+	a, _ := p.builder.iface(from)
 	p.line(lineKey{Tunnel, a, End{Name: address}})
 }
 
 func (p *Pen) line(key lineKey) {
-	l := p.sketch.lines[key]
+	l := p.builder.lines[key]
 	if l == nil {
-		l = &drawnLine{}
-		p.sketch.lines[key] = l
+		l = &lineBuilder{}
+		p.builder.lines[key] = l
 	}
 	l.add(p.found)
-	if id := p.sketch.canonical(p.id); !slices.Contains(l.from, id) {
-		l.from = append(l.from, id)
+	if id := p.builder.canonical(p.id); !slices.Contains(l.resources, id) {
+		l.resources = append(l.resources, id)
 	}
 }

@@ -1,21 +1,22 @@
-// Package graph draws the wiring: which interfaces are in which namespaces, and how they are joined. It draws what the
-// files want, what there is, or both in one picture, and knows no kind of resource by name: each draws itself.
+// Package graph draws the interfaces of namespaces and the links between them: the desired state, the observed state, or both
+// in one picture. It knows no kind of resource by name: each resource draws itself, see Drawn.
+//
+// A Builder collects what resources draw and makes a Picture, and Formats write a Picture as text.
 package graph
 
-// Picture is what is drawn, in the JSON form that `linkd graph -o json` prints. Its lists are in an order that depends
-// on nothing but what is in them.
+// Picture is what `linkd graph -o json` prints. The order of its lists depends only on their elements.
 type Picture struct {
 	Version    int     `json:"version"`
-	Namespaces []*Box  `json:"namespaces"`
-	Remotes    []*Box  `json:"remotes,omitempty"`
+	Namespaces []*Node `json:"namespaces"`
+	Remotes    []*Node `json:"remotes,omitempty"`
 	Lines      []*Line `json:"lines"`
 }
 
-// State is how a thing in the picture stands.
+// State is the state of something in the picture.
 type State string
 
-// The states, from the best to the worst. Wanted is everything in a picture of the files alone; Foreign is what the files
-// do not name and linkd did not make.
+// The states, from the best to the worst. In a picture of the files alone, everything is Wanted. Foreign is what the files do
+// not declare and linkd did not make.
 const (
 	OK      State = "ok"
 	Wanted  State = "wanted"
@@ -27,7 +28,7 @@ const (
 	Failed  State = "failed"
 )
 
-// States are all states, and what each is called below a picture.
+// States are all states in order, each with its text in the legend.
 var States = []struct {
 	State  State
 	Legend string
@@ -42,42 +43,42 @@ var States = []struct {
 	{Failed, "failed"},
 }
 
-// Mark is a state and why.
-type Mark struct {
+// Status is a state and the reason for it.
+type Status struct {
 	State  State  `json:"state"`
 	Reason string `json:"reason,omitempty"`
 }
 
-// Box is a namespace, or a host beyond a tunnel.
-type Box struct {
+// Node is a namespace, or the remote end of a tunnel.
+type Node struct {
 	Name string `json:"name"`
-	// Selector is how the namespace is found, where its name does not tell.
+	// Selector says how linkd finds the namespace; "" if that follows from its name.
 	Selector string `json:"selector,omitempty"`
-	Mark
+	Status
 	Notes      []Note       `json:"notes,omitempty"`
 	Interfaces []*Interface `json:"interfaces,omitempty"`
 }
 
-// Interface is a network interface. Details are what it is beside its kind, in a few words each.
+// Interface is a network interface. Details are its properties beside its kind, each in a few words.
 type Interface struct {
 	Name string `json:"name"`
 	Kind string `json:"kind,omitempty"`
-	Mark
+	Status
 	Details []string `json:"details,omitempty"`
 	Notes   []Note   `json:"notes,omitempty"`
 }
 
-// Note is something on an interface, or in a namespace, that has a state of its own: an address, a route.
+// Note is something on an interface or in a namespace with a status of its own, such as an address or a route.
 type Note struct {
 	Text string `json:"text"`
-	Mark
+	Status
 }
 
-// Join is what a line stands for.
+// Join is the kind of a line.
 type Join string
 
-// The joins. A Port leads from an interface to its master, a Parent from an interface to the one that it stands on, and a
-// Tunnel to a host beyond; a Cable has two equal ends.
+// The kinds of lines. A Cable has two equal ends, as a veth has. A Port leads from an interface to its master, a Parent to its
+// parent, and a Tunnel to the remote end of its tunnel.
 const (
 	Cable  Join = "cable"
 	Port   Join = "port"
@@ -85,25 +86,25 @@ const (
 	Tunnel Join = "tunnel"
 )
 
-// Line joins two interfaces, or an interface and a host beyond a tunnel.
+// Line is a line between two interfaces, or between an interface and the remote end of its tunnel.
 type Line struct {
 	Join Join `json:"join"`
 	From End  `json:"from"`
 	To   End  `json:"to"`
-	Mark
+	Status
 }
 
-// End is an interface in a namespace, or, without a namespace, a host beyond a tunnel.
+// End is an interface in a namespace or, without a namespace, the remote end of a tunnel.
 type End struct {
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
 }
 
-// In are the states that occur in the picture, in the order of States.
-func (p *Picture) In() (states []State) {
+// UsedStates returns the states that occur in the picture, in the order of States.
+func (p *Picture) UsedStates() (states []State) {
 	seen := map[State]bool{}
-	for _, boxes := range [][]*Box{p.Namespaces, p.Remotes} {
-		for _, b := range boxes {
+	for _, nodes := range [][]*Node{p.Namespaces, p.Remotes} {
+		for _, b := range nodes {
 			seen[b.State] = true
 			noteStates(seen, b.Notes)
 			for _, i := range b.Interfaces {
@@ -129,7 +130,7 @@ func noteStates(seen map[State]bool, notes []Note) {
 	}
 }
 
-// legend is what a state is called below a picture.
+// legend returns the text for a state in the legend.
 func (s State) legend() string {
 	for _, known := range States {
 		if known.State == s {
@@ -139,7 +140,7 @@ func (s State) legend() string {
 	return string(s)
 }
 
-// rank is the state's place in States: the worst is the last.
+// rank returns the index of the state in States: a higher rank is worse.
 func (s State) rank() int {
 	for i, known := range States {
 		if known.State == s {

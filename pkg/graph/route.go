@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// column is a column of frames, with the channel that is left of it.
+// column is a column of frames, with the channel at its left.
 type column struct {
 	channel *channel
 	frames  []*frame
@@ -15,21 +15,21 @@ type column struct {
 // rowKey names a row of the grid of a layer.
 type rowKey struct{ layer, row int }
 
-// row is the lines that run across, above the frames of a row.
+// row has the lines that run horizontally above the frames of a row.
 type row struct {
-	y     int // of the first of them
+	y     int // of the first line
 	lanes []*lane
 }
 
-// lane is where a line runs across. Lines of one card share it.
+// lane is the place of a horizontal line. Lines of the same card share it.
 type lane struct {
-	of *card
-	// to is the furthest column to which it leads.
+	card *card
+	// to is the rightmost column to which it leads.
 	to    int
 	index int
 }
 
-// route decides between which columns and above which rows each line runs. How high that is turns out later.
+// route decides in which channels and above which rows each line runs. The coordinates follow later.
 func (d *drawing) route() {
 	for _, w := range d.wires {
 		if w.inside() {
@@ -46,20 +46,20 @@ func (d *drawing) route() {
 	}
 }
 
-// routeInside leads a line from card to card in the channel left of the one that is further to the right.
+// routeInside routes a line between two cards of a frame, through the channel left of the right one.
 func (w *wire) routeInside() {
-	if w.a.card.inner > w.b.card.inner {
+	if w.a.card.column > w.b.card.column {
 		w.a, w.b = w.b, w.a
 	}
 	hub := w.a.card
-	if inner(w.b.card) > inner(hub) {
+	if innerLines(w.b.card) > innerLines(hub) {
 		hub = w.b.card
 	}
-	w.path = []*stretch{w.b.frame.channels[w.b.card.inner].add(hub, w.a.y, w.b.y)}
+	w.path = []*segment{w.b.frame.channels[w.b.card.column].add(hub, w.a.y, w.b.y)}
 }
 
-// inner is how many lines within its frame a card has.
-func inner(c *card) (n int) {
+// innerLines returns the number of a card's lines within its frame.
+func innerLines(c *card) (n int) {
 	for _, w := range c.wires {
 		if w.inside() {
 			n++
@@ -68,10 +68,10 @@ func inner(c *card) (n int) {
 	return n
 }
 
-// routeOutside leads a line from frame to frame. Where there are frames in between, it runs above a row of them.
+// routeOutside routes a line between two frames. If there are frames between them, the line runs above a row of these.
 func (d *drawing) routeOutside(w *wire) {
 	hub := w.a.card
-	if hub == nil || w.b.card != nil && outer(w.b.card) > outer(hub) {
+	if hub == nil || w.b.card != nil && outerLines(w.b.card) > outerLines(hub) {
 		hub = w.b.card
 	}
 	a, b := w.a.frame, w.b.frame
@@ -82,10 +82,10 @@ func (d *drawing) routeOutside(w *wire) {
 	}
 	across := func(f *frame, column int) func() int {
 		r := d.rowOf(f)
-		i := slices.IndexFunc(r.lanes, func(l *lane) bool { return l.of == hub })
+		i := slices.IndexFunc(r.lanes, func(l *lane) bool { return l.card == hub })
 		if i < 0 {
 			i = len(r.lanes)
-			r.lanes = append(r.lanes, &lane{of: hub})
+			r.lanes = append(r.lanes, &lane{card: hub})
 		}
 		l := r.lanes[i]
 		l.to = max(l.to, column)
@@ -99,17 +99,17 @@ func (d *drawing) routeOutside(w *wire) {
 		return
 	}
 	next := d.layers[b.layer][0].column
-	if !d.last(a) {
+	if !d.inLastColumn(a) {
 		turn(a.column+1, across(a, next))
 	}
-	if b.in > 0 {
+	if b.gridColumn > 0 {
 		turn(next, across(b, b.column))
 	}
 	turn(b.column, w.b.y)
 }
 
-// outer is how many lines of a card leave its frame.
-func outer(c *card) int { return len(c.wires) - inner(c) }
+// outerLines returns the number of a card's lines to other frames.
+func outerLines(c *card) int { return len(c.wires) - innerLines(c) }
 
 func (d *drawing) rowOf(f *frame) *row {
 	key := rowKey{f.layer, f.row}
@@ -119,13 +119,14 @@ func (d *drawing) rowOf(f *frame) *row {
 	return d.rows[key]
 }
 
-// height is the room that the lines above a row take.
+// height returns the height of the lines above a row.
 func (r *row) height() int { return len(r.lanes) * laneStep }
 
-// spread gives everything its place from left to right, now that it is known how many lines run side by side.
-func (d *drawing) spread() {
+// placeColumns sets all horizontal coordinates, and the corners of the lines. It needs the lines' routes, because the width of
+// a channel depends on the number of lines in it.
+func (d *drawing) placeColumns() {
 	for _, f := range d.frames {
-		f.spread()
+		f.placeCards()
 	}
 	x := margin
 	for i, c := range d.columns {
@@ -148,17 +149,17 @@ func (d *drawing) spread() {
 	}
 	d.width = x + margin
 	for _, w := range d.wires {
-		d.draw(w)
+		d.setPoints(w)
 	}
 	for _, f := range d.frames {
 		d.height = max(d.height, f.y+f.h+margin)
 	}
 }
 
-// spread gives the cards of a frame their places in it. What leads out stands over the edge.
-func (f *frame) spread() {
+// placeCards sets the horizontal coordinates of the cards in a frame. Cards with lines to other frames extend over the edge.
+func (f *frame) placeCards() {
 	x := 0
-	for i, cards := range f.inner {
+	for i, cards := range f.columns {
 		ch := f.channels[i]
 		ch.assign()
 		switch {
@@ -169,7 +170,7 @@ func (f *frame) spread() {
 			ch.x = cardPad
 			x = cardPad + ch.width(cardPad, 0)
 		case f.leadsLeft:
-			x = -overlap
+			x = -edgeOverlap
 		default:
 			x = framePad
 		}
@@ -185,16 +186,16 @@ func (f *frame) spread() {
 		x += w
 	}
 	if f.leadsRight && !f.remote {
-		f.w = x - overlap
+		f.w = x - edgeOverlap
 	} else {
 		f.w = x + framePad
 	}
 	if room := f.headWidth(); len(f.cards) == 0 {
 		f.w = room
 	} else if room > f.w {
-		// What leads out to the right goes on standing over the edge.
+		// Keep the cards at the right edge there.
 		for _, c := range f.cards {
-			if c.inner == len(f.inner)-1 && f.leadsRight {
+			if c.column == len(f.columns)-1 && f.leadsRight {
 				c.x += room - f.w
 			}
 		}
@@ -202,24 +203,25 @@ func (f *frame) spread() {
 	}
 }
 
-// inset is how far a card is from the edges of its column: only what leads out stands over the edge of its frame.
+// inset returns the distances between a card and the edges of its column: cards without lines to other frames do not extend over
+// the edge of their frame.
 func (f *frame) inset(c *card) (before, after int) {
-	if c.inner == 0 && f.leadsLeft && f.channels[0].lanes == 0 && !c.leadsLeft {
-		before = overlap + cardPad
+	if c.column == 0 && f.leadsLeft && f.channels[0].lanes == 0 && !c.leadsLeft {
+		before = edgeOverlap + cardPad
 	}
-	if c.inner == len(f.inner)-1 && f.leadsRight && !c.leadsRight {
-		after = overlap + cardPad
+	if c.column == len(f.columns)-1 && f.leadsRight && !c.leadsRight {
+		after = edgeOverlap + cardPad
 	}
 	return before, after
 }
 
-// draw finds the corners of a line.
-func (d *drawing) draw(w *wire) {
+// setPoints sets the corners of a line.
+func (d *drawing) setPoints(w *wire) {
 	offset, x, y := 0, w.a.right(), w.a.y()
 	if w.inside() {
 		offset = w.a.frame.x
 	}
-	if w.inside() && w.a.card.inner == w.b.card.inner || !w.inside() && w.a.frame.layer == w.b.frame.layer {
+	if w.inside() && w.a.card.column == w.b.card.column || !w.inside() && w.a.frame.layer == w.b.frame.layer {
 		x = w.a.left()
 	}
 	w.points = []point{{x, y}}

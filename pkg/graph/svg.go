@@ -9,10 +9,10 @@ import (
 	"linkd/pkg/plain"
 )
 
-// svg writes the picture as a drawing of its own (https://www.w3.org/TR/SVG2/), in need of nothing else: no style sheet, no
-// script, no font but one of fixed width, and with a background, for what it is shown on may be dark.
+// svg returns the picture as an SVG (https://www.w3.org/TR/SVG2/). It needs no style sheet, no script, and no font but one of
+// fixed width. It has a background, because the page around it may be dark.
 func svg(p *Picture) string {
-	d := lay(p)
+	d := layOut(p)
 	var b strings.Builder
 	w := &canvas{out: &b}
 	legend := p.legend()
@@ -23,12 +23,12 @@ func svg(p *Picture) string {
 	across := max(d.width, legendWidth(legend))
 	w.line(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="%d">`,
 		across, height, across, height, textSize)
-	w.line(`<title>%s</title>`, escaped(plural(len(p.Namespaces), "network namespace", "network namespaces")+", "+plural(len(p.Lines), "line", "lines")))
+	w.line(`<title>%s</title>`, escape(plural(len(p.Namespaces), "network namespace", "network namespaces")+", "+plural(len(p.Lines), "line", "lines")))
 	w.line(`<rect width="%d" height="%d" rx="8" fill="%s"/>`, across, height, paper)
 	for _, f := range d.frames {
 		w.frame(f)
 	}
-	// What is not well is drawn last, over the rest.
+	// Draw lines with worse states over those with better ones.
 	for _, s := range States {
 		for _, wire := range d.wires {
 			if wire.State == s.State {
@@ -46,51 +46,52 @@ func svg(p *Picture) string {
 	return b.String()
 }
 
+// canvas writes the elements of an SVG.
 type canvas struct{ out *strings.Builder }
 
 func (w *canvas) line(format string, args ...any) { fmt.Fprintf(w.out, format+"\n", args...) }
 
-// stroke is what the outline of a thing looks like.
+// stroke returns the attributes of an outline in the style of a state.
 func stroke(s State) string {
-	look := fmt.Sprintf(`stroke="%s"`, paints[s].line)
-	if paints[s].dashed {
-		look += ` stroke-dasharray="5 3"`
+	attributes := fmt.Sprintf(`stroke="%s"`, styles[s].line)
+	if styles[s].dashed {
+		attributes += ` stroke-dasharray="5 3"`
 	}
-	return look
+	return attributes
 }
 
 func (w *canvas) frame(f *frame) {
-	w.line(`<g><title>%s</title>`, escaped(f.hint(f.Name)))
+	w.line(`<g><title>%s</title>`, escape(f.tooltip(f.Name)))
 	if f.remote {
-		w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="%d" fill="%s" %s/>`, f.x, f.y, f.w, f.h, f.h/2, paints[f.State].fill, stroke(f.State))
+		w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="%d" fill="%s" %s/>`, f.x, f.y, f.w, f.h, f.h/2, styles[f.State].fill, stroke(f.State))
 		w.text(f.x+f.w/2, f.y+f.h/2+4, ink, `text-anchor="middle"`, f.head[0])
 		w.line(`</g>`)
 		return
 	}
-	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="10" fill="%s" stroke-width="1.5" %s/>`, f.x, f.y, f.w, f.h, inside, stroke(f.State))
+	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="10" fill="%s" stroke-width="1.5" %s/>`, f.x, f.y, f.w, f.h, namespaceFill, stroke(f.State))
 	y := f.y + framePad + headSize - 2
 	w.text(f.x+framePad, y, ink, fmt.Sprintf(`font-size="%d" font-weight="bold"`, headSize+1), f.head[0])
 	for _, l := range f.head[1:] {
 		y += textStep
-		w.text(f.x+framePad, y, shade, "", l)
+		w.text(f.x+framePad, y, mutedInk, "", l)
 	}
 	w.line(`</g>`)
 }
 
 func (w *canvas) card(c *card) {
 	x, y := c.frame.x+c.x, c.frame.y+c.y
-	w.line(`<g><title>%s</title>`, escaped(c.hint(c.frame.Name+"/"+c.Name)))
-	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="%s" %s/>`, x, y, c.w, c.h, paints[c.State].fill, stroke(c.State))
+	w.line(`<g><title>%s</title>`, escape(c.tooltip(c.frame.Name+"/"+c.Name)))
+	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="%s" %s/>`, x, y, c.w, c.h, styles[c.State].fill, stroke(c.State))
 	w.text(x+cardPad, y+anchorHeight+4, ink, fmt.Sprintf(`font-size="%d" font-weight="bold"`, headSize), c.Name)
 	if c.Kind != "" {
-		w.text(x+c.w-cardPad, y+anchorHeight+4, shade, `text-anchor="end"`, c.Kind)
+		w.text(x+c.w-cardPad, y+anchorHeight+4, mutedInk, `text-anchor="end"`, c.Kind)
 	}
 	for i, l := range c.text {
 		colour := ink
 		switch l.state {
 		case OK, Wanted:
 		default:
-			colour = paints[l.state].line
+			colour = styles[l.state].line
 		}
 		w.text(x+cardPad, y+headStep+textStep*i+textSize-1, colour, "", l.words)
 	}
@@ -101,10 +102,10 @@ func (w *canvas) text(x, y int, colour, more, words string) {
 	if more != "" {
 		more = " " + more
 	}
-	w.line(`<text x="%d" y="%d" fill="%s"%s>%s</text>`, x, y, colour, more, escaped(words))
+	w.line(`<text x="%d" y="%d" fill="%s"%s>%s</text>`, x, y, colour, more, escape(words))
 }
 
-// lineWidths and dashes are what tells the joins apart.
+// lineWidths and dashes distinguish the kinds of lines.
 var (
 	lineWidths = map[Join]string{Cable: "2.5", Port: "1.5", Parent: "1.5", Tunnel: "2.5"}
 	dashes     = map[Join]string{Parent: "6 3", Tunnel: "2 4"}
@@ -112,7 +113,7 @@ var (
 
 func (w *canvas) wire(l *wire) {
 	dash := dashes[l.Join]
-	if paints[l.State].dashed {
+	if styles[l.State].dashed {
 		dash = "5 3"
 	}
 	if dash != "" {
@@ -120,13 +121,13 @@ func (w *canvas) wire(l *wire) {
 	}
 	ends := l.From.Name + " - " + l.To.Name
 	w.line(`<path d="%s" fill="none" stroke="%s" stroke-width="%s"%s><title>%s</title></path>`, corners(l.points),
-		paints[l.State].line, lineWidths[l.Join], dash, escaped(l.hint(string(l.Join)+" "+ends)))
+		styles[l.State].line, lineWidths[l.Join], dash, escape(l.tooltip(string(l.Join)+" "+ends)))
 }
 
-// bend is how round the corners of lines are.
-const bend = 6
+// cornerRadius is the radius of the corners of lines.
+const cornerRadius = 6
 
-// corners is the path along points, with round corners.
+// corners returns the path along points, with rounded corners.
 func corners(points []point) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "M%d %d", points[0].x, points[0].y)
@@ -137,20 +138,20 @@ func corners(points []point) string {
 			break
 		}
 		before, after := points[i-1], points[i+1]
-		r := min(bend, reach(before, at)/2, reach(at, after)/2)
+		r := min(cornerRadius, distance(before, at)/2, distance(at, after)/2)
 		if r == 0 {
 			continue
 		}
-		in, out := toward(at, before, r), toward(at, after, r)
+		in, out := pointToward(at, before, r), pointToward(at, after, r)
 		fmt.Fprintf(&b, "L%d %dQ%d %d %d %d", in.x, in.y, at.x, at.y, out.x, out.y)
 	}
 	return b.String()
 }
 
-func reach(a, b point) int { return max(a.x-b.x, b.x-a.x, a.y-b.y, b.y-a.y) }
+func distance(a, b point) int { return max(a.x-b.x, b.x-a.x, a.y-b.y, b.y-a.y) }
 
-// toward is the point at a distance from one point in the direction of another, across or up and down.
-func toward(from, to point, distance int) point {
+// pointToward returns the point at a distance from one point in the horizontal or vertical direction of another.
+func pointToward(from, to point, distance int) point {
 	sign := func(n int) int { return max(-1, min(1, n)) }
 	return point{from.x + sign(to.x-from.x)*distance, from.y + sign(to.y-from.y)*distance}
 }
@@ -171,16 +172,16 @@ func legendWidth(states []State) int {
 func (w *canvas) legend(states []State, y int) {
 	x := margin
 	for _, s := range states {
-		w.line(`<rect x="%d" y="%d" width="%d" height="12" rx="3" fill="%s" %s/>`, x, y, swatch, paints[s].fill, stroke(s))
+		w.line(`<rect x="%d" y="%d" width="%d" height="12" rx="3" fill="%s" %s/>`, x, y, swatch, styles[s].fill, stroke(s))
 		x += swatch + cardPad
-		w.text(x, y+10, shade, "", s.legend())
+		w.text(x, y+10, mutedInk, "", s.legend())
 		x += width(s.legend(), textSize) + cardPad
 	}
 }
 
-func escaped(text string) string {
+func escape(text string) string {
 	var b bytes.Buffer
-	// A buffer takes all that is written.
+	// Writing to a buffer does not fail.
 	_ = xml.EscapeText(&b, []byte(plain.Text(text)))
 	return b.String()
 }

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// split puts the cards of a frame into columns: those that lead out of it on the sides to which they lead, and what these
-// are joined to by lines within the frame the further in, the more lines away it is.
-func (f *frame) split() {
+// splitColumns puts the cards of a frame into columns. Cards with lines that leave the frame are at the side to which those
+// lines lead. The others are the further inside, the more lines are between them and such a card.
+func (f *frame) splitColumns() {
 	left := f.distances(func(c *card) bool { return c.leadsLeft })
 	right := f.distances(func(c *card) bool { return c.leadsRight && !c.leadsLeft })
 	if len(left)+len(right) == 0 {
@@ -36,57 +36,57 @@ func (f *frame) split() {
 		r, hasRight := right[c]
 		switch {
 		case hasLeft && hasRight && l+r > 0:
-			c.inner = (l*span + (l+r)/2) / (l + r)
+			c.column = (l*span + (l+r)/2) / (l + r)
 		case hasLeft:
-			c.inner = l
+			c.column = l
 		case hasRight:
-			c.inner = span - r
+			c.column = span - r
 		}
 	}
-	f.inner = make([][]*card, span+1)
+	f.columns = make([][]*card, span+1)
 	f.channels = make([]*channel, span+1)
 	for i := range f.channels {
 		f.channels[i] = &channel{}
 	}
 	for _, c := range f.cards {
-		f.inner[c.inner] = append(f.inner[c.inner], c)
+		f.columns[c.column] = append(f.columns[c.column], c)
 	}
 }
 
-// distances are how many lines within the frame lead from each card to one of the first ones.
-func (f *frame) distances(first func(*card) bool) map[*card]int {
-	away := map[*card]int{}
-	var wave []*card
+// distances returns, for each card, the number of lines within the frame to the nearest card for which isStart is true.
+func (f *frame) distances(isStart func(*card) bool) map[*card]int {
+	distance := map[*card]int{}
+	var queue []*card
 	for _, c := range f.cards {
-		if first(c) {
-			away[c] = 0
-			wave = append(wave, c)
+		if isStart(c) {
+			distance[c] = 0
+			queue = append(queue, c)
 		}
 	}
-	for len(wave) > 0 {
-		c := wave[0]
-		wave = wave[1:]
+	for len(queue) > 0 {
+		c := queue[0]
+		queue = queue[1:]
 		for _, w := range c.wires {
 			if !w.inside() {
 				continue
 			}
 			for _, n := range []*card{w.a.card, w.b.card} {
-				if _, seen := away[n]; !seen {
-					away[n] = away[c] + 1
-					wave = append(wave, n)
+				if _, seen := distance[n]; !seen {
+					distance[n] = distance[c] + 1
+					queue = append(queue, n)
 				}
 			}
 		}
 	}
-	return away
+	return distance
 }
 
-// stack gives the cards of a frame their heights: first those in the column at the given place, each as near as can be to
-// where wish would have it, and then, column by column, the others beside what they are joined to.
-func (f *frame) stack(first int, wish func(*card) (y int, some bool)) {
+// stackCards sets the heights of the cards of a frame: first those of the column with index first, as near as possible to the
+// preferred heights, and then, column by column, the others, each at the mean height of the cards that it is joined to.
+func (f *frame) stackCards(first int, preferred func(*card) (y int, ok bool)) {
 	top := f.headHeight()
 	placed := map[*card]bool{}
-	beside := func(c *card) (int, bool) {
+	nextToPlaced := func(c *card) (int, bool) {
 		sum, n := 0, 0
 		for _, w := range c.wires {
 			for _, o := range []*card{w.a.card, w.b.card} {
@@ -104,15 +104,15 @@ func (f *frame) stack(first int, wish func(*card) (y int, some bool)) {
 	for i := first - 1; i >= 0; i-- {
 		order = append(order, i)
 	}
-	for i := first + 1; i < len(f.inner); i++ {
+	for i := first + 1; i < len(f.columns); i++ {
 		order = append(order, i)
 	}
 	for n, i := range order {
 		if n > 0 {
-			wish = beside
+			preferred = nextToPlaced
 		}
-		pile(f.inner[i], top, wish)
-		for _, c := range f.inner[i] {
+		stackColumn(f.columns[i], top, preferred)
+		for _, c := range f.columns[i] {
 			placed[c] = true
 		}
 	}
@@ -122,28 +122,29 @@ func (f *frame) stack(first int, wish func(*card) (y int, some bool)) {
 	}
 }
 
-// pile puts cards one below the other, from top on. Those without a wish come last.
-func pile(cards []*card, top int, wish func(*card) (y int, some bool)) {
-	wishes, some := map[*card]int{}, map[*card]bool{}
+// stackColumn places cards one below the other, from top on. Those without a preferred height come last.
+func stackColumn(cards []*card, top int, preferred func(*card) (y int, hasPreference bool)) {
+	preferredY, hasPreference := map[*card]int{}, map[*card]bool{}
 	for _, c := range cards {
-		wishes[c], some[c] = wish(c)
+		preferredY[c], hasPreference[c] = preferred(c)
 	}
 	slices.SortStableFunc(cards, func(a, b *card) int {
-		if some[a] != some[b] {
-			if some[a] {
+		if hasPreference[a] != hasPreference[b] {
+			if hasPreference[a] {
 				return -1
 			}
 			return 1
 		}
-		return cmp.Compare(wishes[a], wishes[b])
+		return cmp.Compare(preferredY[a], preferredY[b])
 	})
 	y := top
 	for _, c := range cards {
-		c.y = max(y, wishes[c])
+		c.y = max(y, preferredY[c])
 		y = c.y + c.h + cardGap
 	}
 }
 
+// headHeight returns the height of the text above the cards.
 func (f *frame) headHeight() int {
 	if f.remote {
 		return headStep + 2*cardPad
@@ -151,7 +152,7 @@ func (f *frame) headHeight() int {
 	return framePad + headStep + (len(f.head)-1)*textStep
 }
 
-// headWidth is how wide a frame has to be for what stands above its cards.
+// headWidth returns the width that the text above the cards needs.
 func (f *frame) headWidth() (w int) {
 	for i, l := range f.head {
 		size := textSize

@@ -8,7 +8,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-func TestNamesAreOrderedByTheirNumbers(t *testing.T) {
+func TestNaturalOrder(t *testing.T) {
 	want := strings.Fields("host 1 2 10 a a1 a01 a2b a10 a10b b c1x2 c1x10")
 	have := slices.Clone(want)
 	slices.Reverse(have)
@@ -18,23 +18,23 @@ func TestNamesAreOrderedByTheirNumbers(t *testing.T) {
 	}
 }
 
-// toy is a resource that draws an address.
-type toy struct{ id spec.ID }
+// fakeResource is a resource that draws an address.
+type fakeResource struct{ id spec.ID }
 
-func (r toy) ID() spec.ID               { return r.id }
-func (r toy) Needs() []spec.ID          { return nil }
-func (r toy) Origin() spec.Source       { return spec.Source{} }
-func (r toy) Relations() spec.Relations { return spec.Relations{} }
-func (r toy) Draw(p *Pen)               { p.Note("eth0", r.id.Key) }
+func (r fakeResource) ID() spec.ID               { return r.id }
+func (r fakeResource) Needs() []spec.ID          { return nil }
+func (r fakeResource) Origin() spec.Source       { return spec.Source{} }
+func (r fakeResource) Relations() spec.Relations { return spec.Relations{} }
+func (r fakeResource) Draw(p *Pen)               { p.Note("eth0", r.id.Key) }
 
-func TestOfManyAddressesTheFirstAreDrawn(t *testing.T) {
-	s := NewSketch(func(string) {})
+func TestOnlyTheFirstAddressesAreDrawn(t *testing.T) {
+	s := NewBuilder(func(string) {})
 	s.Declare(spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}, true)
 	var all []spec.Resource
 	for _, key := range strings.Fields("10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 10.0.0.6 10.0.0.7 10.0.0.8 10.0.0.9") {
-		all = append(all, toy{spec.ID{NS: spec.Host, Kind: "toy", Key: key}})
+		all = append(all, fakeResource{spec.ID{NS: spec.Host, Kind: "toy", Key: key}})
 	}
-	s.Find(all)
+	s.AddFound(all)
 	p := s.Picture()
 	card := p.Namespaces[0].Interfaces[0]
 	if len(card.Notes) != 9 {

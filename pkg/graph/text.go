@@ -5,36 +5,36 @@ import (
 	"strings"
 )
 
-// title is what stands above a namespace, and what there is in it that is on no interface.
-func (b *Box) title() []string {
+// title returns the lines above the interfaces of a namespace: its name, its selector, and its notes.
+func (b *Node) title() []string {
 	lines := []string{b.Name}
 	if b.Selector != "" {
 		lines = append(lines, b.Selector)
 	}
-	for _, n := range firstNotes(b.Notes) {
+	for _, n := range limitNotes(b.Notes) {
 		lines = append(lines, n.line(b.State))
 	}
 	return lines
 }
 
-// heading is the interface's name and kind.
+// heading returns the interface's name and kind.
 func (i *Interface) heading() string { return strings.TrimSpace(i.Name + "  " + i.Kind) }
 
-// lines are what is drawn below the heading.
+// lines returns the text below the heading.
 func (i *Interface) lines() (lines []string) {
 	if len(i.Details) > 0 {
 		lines = append(lines, strings.Join(i.Details, ", "))
 	}
-	for _, n := range firstNotes(i.Notes) {
+	for _, n := range limitNotes(i.Notes) {
 		lines = append(lines, n.line(i.State))
 	}
 	return lines
 }
 
-// signs are those of `linkd diff`, and two for what is not as wanted.
+// signs are those of `linkd diff`, and two for pending and failed.
 var signs = map[State]string{Leaving: "- ", Pending: "? ", Missing: "+ ", Differs: "~ ", Failed: "! "}
 
-// line is the note as it is drawn on a thing. How it stands is said where it stands otherwise than that.
+// line returns the note as a line of text, with a sign if its state differs from that of the thing it is on.
 func (n Note) line(on State) string {
 	if n.State == on {
 		return n.Text
@@ -42,8 +42,8 @@ func (n Note) line(on State) string {
 	return signs[n.State] + n.Text
 }
 
-// hint is what is said of a thing when it is pointed at: how it stands, and why.
-func (m Mark) hint(of string) string {
+// tooltip returns the text that a viewer shows when the mouse points at something: its state and the reason.
+func (m Status) tooltip(of string) string {
 	text := of + ": " + m.State.legend()
 	if m.Reason != "" {
 		text += " (" + m.Reason + ")"
@@ -51,9 +51,9 @@ func (m Mark) hint(of string) string {
 	return text
 }
 
-// legend are the states that have to be explained: not those of a picture in which all is the same.
+// legend returns the states that the legend explains; none if there is only one.
 func (p *Picture) legend() []State {
-	if states := p.In(); len(states) > 1 {
+	if states := p.UsedStates(); len(states) > 1 {
 		return states
 	}
 	return nil
