@@ -1,5 +1,6 @@
-// Package plain keeps what others have named, interfaces, processes, containers and files, from writing to a terminal or a
-// log in any way but as text: no colours, no lines of its own, and no other order of what is there to be read.
+// Package plain removes control characters from text before linkd prints it. Other users choose the names of interfaces,
+// processes, containers and files. With control characters in them they could change colours, add lines to a log, or reorder
+// what a terminal shows.
 package plain
 
 import (
@@ -9,8 +10,8 @@ import (
 	"unicode"
 )
 
-// Text is s as one line of text, with a question mark for each character that would not print: control characters, those
-// that turn the direction of writing (https://unicode.org/reports/tr9), and bytes that are not UTF-8.
+// Text returns s as one line of text, with a question mark for each character that is not printable: control characters, those
+// that change the direction of writing (https://unicode.org/reports/tr9), and bytes that are not UTF-8.
 func Text(s string) string { return strings.Map(printable, strings.ToValidUTF8(s, "?")) }
 
 func printable(r rune) rune {
@@ -20,7 +21,8 @@ func printable(r rune) rune {
 	return '?'
 }
 
-// Writer passes text on to w like Text, but for line feeds and tabs. Each Write is taken for whole characters.
+// Writer returns a writer that writes to w what Text returns, but keeps line feeds and tabs. Each Write must contain whole
+// characters.
 func Writer(w io.Writer) io.Writer { return writer{w} }
 
 type writer struct{ to io.Writer }
