@@ -169,6 +169,9 @@ func (s *causeFinder) readRoute(in *Inbox, id int, b []byte) {
 		if port != 0 && isKernelRouteDeleted(messageType, body) {
 			in.put(Notification{NS: ns, Topic: AddressTopic, By: s.causeOf(port, id)})
 		}
+		if index, is := multicastRouteOn(body); topic == RouteTopic && is {
+			in.put(Notification{NS: ns, Topic: LinkTopic, Links: []int{index}})
+		}
 		n := Notification{NS: ns, Topic: topic}
 		if n.Foreign = topic == RouteTopic && s.world.isForeign(ns, body); n.Foreign {
 			in.put(n)
@@ -190,6 +193,26 @@ func (s *causeFinder) readRoute(in *Inbox, id int, b []byte) {
 		}
 		in.put(n)
 	})
+}
+
+// multicastRouteOn returns the interface of the IPv6 multicast route that a message is about. The kernel makes this route when IPv6
+// begins on an interface, and deletes it when IPv6 ends there (addrconf_add_dev and addrconf_ifdown in net/ipv6/addrconf.c). The
+// settings all.disable_ipv6 and DEV.disable_ipv6 do both, and the kernel announces their values by nothing else.
+func multicastRouteOn(body []byte) (index int, is bool) {
+	if len(body) < unix.SizeofRtMsg {
+		return 0, false
+	}
+	head := nl.DeserializeRtMsg(body)
+	if head.Family != unix.AF_INET6 || head.Type != unix.RTN_MULTICAST || head.Protocol != unix.RTPROT_KERNEL {
+		return 0, false
+	}
+	err := EachAttr(body[unix.SizeofRtMsg:], func(kind uint16, value []byte) error {
+		if kind == unix.RTA_OIF && len(value) == 4 {
+			index, is = int(Number(value)), true
+		}
+		return nil
+	})
+	return index, is && err == nil
 }
 
 // ended returns the namespace that has ended according to a message from the namespace with that ID; "" if the files

@@ -44,6 +44,9 @@ func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)
 			if s.opensForwarding("ipv6") {
 				s.acceptRA = new([]spec.ID)
 			}
+			if s.Dev != "" && len(overwriters(s.Path)) > 0 {
+				s.overwritten = new([]spec.ID)
+			}
 			c.At(name).Later(func() { s.order(c.At(name)) })
 			checkAlias(c.At(name), s)
 			c.Add(s)

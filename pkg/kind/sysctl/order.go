@@ -1,6 +1,7 @@
 package sysctl
 
 import (
+	"slices"
 	"strings"
 
 	"linkd/pkg/kind/link"
@@ -29,6 +30,40 @@ func (s Sysctl) order(c *spec.Context) {
 	if s.acceptRA != nil {
 		s.forwardAfter(c)
 	}
+	if s.overwritten != nil {
+		for _, path := range overwriters(s.Path) {
+			if id := (Sysctl{NS: s.NS, Path: path}).ID(); c.Declared(id) != nil {
+				*s.overwritten = append(*s.overwritten, id)
+			}
+		}
+	}
+}
+
+// overwriters returns the settings of all interfaces whose writing sets a setting of one, by the path of that. Measured with
+// every setting of Linux 6.18; the other settings of conf/all count beside those of an interface.
+//
+// The kernel announces what these do, with a message for each interface (RTM_NEWNETCONF), except disable_ipv6, which shows in the
+// routes that go and come, and addr_gen_mode, of which linkd learns at its next look.
+//
+// A write to a setting of ipv4/conf/default sets those of the interfaces on which nobody has set it yet
+// (devinet_copy_dflt_conf in net/ipv4/devinet.c): if it takes place in the same plan, the look after it shows that.
+func overwriters(path string) []string {
+	parts := strings.Split(path, "/")
+	name := parts[len(parts)-1]
+	switch family := parts[1]; {
+	case family == "ipv4" && name == "forwarding":
+		// inet_forward_change in net/ipv4/devinet.c.
+		return []string{"net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding"}
+	case family == "ipv6" && slices.Contains([]string{"addr_gen_mode", "disable_ipv6", "force_forwarding", "forwarding", "ignore_routes_with_linkdown"}, name):
+		// The handlers addrconf_sysctl_* and addrconf_disable_ipv6 in net/ipv6/addrconf.c.
+		all := []string{"net/ipv6/conf/all/" + name}
+		if name == "addr_gen_mode" {
+			// addrconf_sysctl_stable_secret.
+			all = append(all, "net/ipv6/conf/default/stable_secret", "net/ipv6/conf/"+parts[3]+"/stable_secret")
+		}
+		return all
+	}
+	return nil
 }
 
 // forwardAfter has the setting, which lets IPv6 forward, written after the settings accept_ra of the files.

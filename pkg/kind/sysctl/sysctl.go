@@ -34,6 +34,9 @@ type Sysctl struct {
 	// acceptRA are the settings accept_ra of interfaces that forward because of this setting; nil of any other setting. It is
 	// set until all files are read.
 	acceptRA *[]spec.ID
+	// overwritten are the settings of the files whose writing sets this one, which is an interface's; nil of one that no other
+	// setting sets. It is set until all files are read.
+	overwritten *[]spec.ID
 }
 
 // opensForwarding reports whether the setting lets a namespace, or one of its devices, forward packets of a family, which is
@@ -64,9 +67,8 @@ func (s Sysctl) ID() spec.ID {
 
 // Needs implements spec.Resource.
 //
-// A write to ip_forward or conf/all/forwarding sets forwarding of every device (inet_forward_change in
-// net/ipv4/devinet.c), but that is no need: either may be declared alone. Where both are, the next look finds what the
-// one has undone of the other. (ip_forward and conf/all/forwarding themselves are one value, see aliases.)
+// What sets a setting as well, as conf/all/forwarding does with that of every interface, is no need: either may be declared
+// alone. Where both are, the interface's comes after. (ip_forward and conf/all/forwarding themselves are one value, see aliases.)
 func (s Sysctl) Needs() []spec.ID {
 	var needs []spec.ID
 	if s.Dev != "" {
@@ -80,10 +82,13 @@ func (s Sysctl) Needs() []spec.ID {
 
 // Relations implements spec.Resource.
 func (s Sysctl) Relations() spec.Relations {
-	if s.acceptRA == nil {
-		return spec.Relations{}
+	var after []spec.ID
+	for _, ids := range []*[]spec.ID{s.acceptRA, s.overwritten} {
+		if ids != nil {
+			after = append(after, *ids...)
+		}
 	}
-	return spec.Relations{After: *s.acceptRA}
+	return spec.Relations{After: after}
 }
 
 // Origin implements spec.Resource.
