@@ -40,6 +40,9 @@ func (ns *NS) idOf(fd int) (int, error) {
 	return ns.askID(unix.RTM_GETNSID, 0, nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(fd))))
 }
 
+// IDOf returns the ID that messages from ns use for another open namespace, or -1 if there is none.
+func (ns *NS) IDOf(other *NS) (int, error) { return ns.idOf(other.fd) }
+
 // translate does the work of NamespaceIDs for the open namespaces that have an ID in ns.
 func (w *World) translate(ns *NS) (map[int]int, error) {
 	ns.session.mu.Lock()

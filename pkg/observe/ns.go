@@ -249,6 +249,15 @@ func (ns *NS) LinkByName(name string) (*Link, error) {
 	return ns.parseLink(msg)
 }
 
+// LinkByIndex asks the kernel for the present state of a link. The error is ENODEV if there is no such link.
+func (ns *NS) LinkByIndex(index int) (*Link, error) {
+	msg, err := ns.LinkMessage(index)
+	if err != nil {
+		return nil, err
+	}
+	return ns.parseLink(msg)
+}
+
 // LinkMessage returns the kernel's message about the link with an index, without its counters: an ifinfomsg and its
 // attributes (rtnetlink(7)). The error is ENODEV if there is no such link.
 func (ns *NS) LinkMessage(index int) ([]byte, error) { return ns.link(indexed(index)) }

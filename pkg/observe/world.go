@@ -39,6 +39,7 @@ type World struct {
 	destinations atomic.Pointer[Destinations]
 	existing     atomic.Pointer[Existing]
 	echoes       echoes
+	surveys      surveys
 
 	listening atomic.Bool
 	lookOnly  bool

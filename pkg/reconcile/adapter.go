@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"slices"
+	"time"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -44,6 +45,8 @@ type erased interface {
 	leaves(have spec.Resource, found []spec.Resource) (ends, loses []spec.ID)
 	confirm(have spec.Resource, origin spec.ID, from spec.Selector)
 	advice(have spec.Resource) string
+	looksForUnseen() bool
+	unseen(ns *observe.NS, ends, moved []spec.Resource, asOf time.Time) ([]string, error)
 	shownResources(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
 	show(doc *spec.Document, found []spec.Resource, kept JournalLookup)
 	health(want, have spec.Resource) Condition
@@ -231,6 +234,12 @@ func (a adapter[R]) leaves(have spec.Resource, found []spec.Resource) (ends, los
 
 func (a adapter[R]) confirm(have spec.Resource, origin spec.ID, from spec.Selector) {
 	a.can.Fetching.Confirm(have.(R), origin, from)
+}
+
+func (a adapter[R]) looksForUnseen() bool { return a.can.Unseen != nil }
+
+func (a adapter[R]) unseen(ns *observe.NS, ends, moved []spec.Resource, asOf time.Time) ([]string, error) {
+	return a.can.Unseen(ns, specialise[R](ends), specialise[R](moved), asOf)
 }
 
 func (a adapter[R]) advice(have spec.Resource) string { return a.can.Fetching.Advice(have.(R)) }

@@ -94,11 +94,12 @@ func (c *comparison) refuseVictims() {
 			continue
 		}
 		if len(foreign) > 0 {
-			slices.Sort(foreign)
 			delete(c.ops, id)
 			refused[id] = true
-			c.verdicts[id] = Verdict{Failed, fmt.Sprintf("linkd does not %s, because that would delete resources that it did not make: %s", op.phrase(), strings.Join(foreign, ", "))}
+			c.verdicts[id] = Verdict{Failed, op.wouldDelete(foreign)}
+			continue
 		}
+		c.noteLeaving(op, victims)
 	}
 }
 

@@ -65,7 +65,7 @@ func (c *Core) nextOps(l *lane) *Request {
 	}
 	for _, t := range r.tasks {
 		job := c.job(t.op)
-		job.at = t.at
+		job.at, job.since = t.at, t.since
 		for _, first := range r.tasks[:at[t]] {
 			if slices.Contains(first.next, t) && c.buildsOn(t.op, first.op) {
 				job.after = append(job.after, at[first])

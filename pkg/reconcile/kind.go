@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"time"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -94,6 +95,10 @@ type Capabilities[R spec.Resource] struct {
 	// Fill is for Settings with several attributes of which a file may manage some: Before returns those that want
 	// manages, as a JSON object. Fill returns want with its open attributes as in prior.
 	Fill func(want, prior R) R
+	// Unseen names what the kernel would delete together with observed resources and no look has found, because it is in
+	// another namespace. Ends are the resources that would be deleted, and moved those that would leave their namespace. What is
+	// in a namespace after asOf counts. An error means that Unseen could not look everywhere.
+	Unseen func(ns *observe.NS, ends, moved []R, asOf time.Time) ([]string, error)
 	// Ownership says which resources are linkd's in addition to those with its mark.
 	Ownership Ownership[R]
 	// Fetching is for a kind of which linkd takes some resources from other places.

@@ -42,6 +42,8 @@ type Op struct {
 	source spec.Resource
 	// forget: the op restores a setting; its journal entry is dropped afterwards.
 	forget bool
+	// leaving are the resources that leave with the op, by kind.
+	leaving []leaving
 	// after are the ops of the plan that must come before this one.
 	after []*Op
 	// onlyMarked: the only evidence that Have is linkd's is a mark that somebody else can have set. If it cannot be

@@ -53,6 +53,8 @@ type Job struct {
 	Twins []spec.ID
 	// at are the namespaces that the op was planned for. A namespace that did not exist then has no identity.
 	at []located
+	// since is when the op was planned.
+	since time.Time
 	// after are the indexes of the jobs in the same request that must succeed first.
 	after []int
 }

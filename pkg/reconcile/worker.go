@@ -163,6 +163,9 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) (made [
 			return nil, errReplaced
 		}
 	}
+	if err := op.refuseUnseen(ns, job.since); err != nil {
+		return nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(job.Selectors)) {
 		w.Journal.Remember(name, job.Selectors[name])
 	}

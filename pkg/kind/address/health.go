@@ -33,7 +33,7 @@ func health(want, have *Address) reconcile.Condition {
 		return condition(reconcile.Pending, "the address is tentative: "+want.Dev+" is down")
 	case have.device&unix.IFF_LOWER_UP == 0:
 		// It may never have one: a bridge without ports, a card without a cable. Nothing that linkd does would end the wait.
-		return condition(reconcile.OK, "")
+		return condition(reconcile.OK, "not usable until "+want.Dev+" has a carrier: duplicate address detection cannot end before")
 	}
 	c := condition(reconcile.Pending, "the address is tentative: duplicate address detection is not over yet")
 	c.Soon = true

@@ -29,6 +29,7 @@ var capabilities = reconcile.Capabilities[*Link]{
 		AdoptKey:    true,
 	},
 	Fetching: kind{},
+	Unseen:   kind{}.Unseen,
 	Show:     kind{}.Show,
 	Carries:  (*Link).carries,
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -105,7 +107,11 @@ func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool,
 	if err != nil {
 		return false, err
 	}
+	s := search{world: ns.World(), asOf: time.Now(), lowers: []lower{{ns: far, index: l.Index}}}
 	for _, other := range links.All {
+		if other.Index == l.Parent && l.ParentNS == here || Marked(other) && tiedTo(other) == l.Index && other.ParentNS == here {
+			s.lowers = append(s.lowers, lower{ns: far, index: other.Index})
+		}
 		switch isPeer := other.Index == l.Parent && l.ParentNS == here; {
 		case Marked(other) || isPeer:
 		case other.Master == l.Index:
@@ -113,6 +119,13 @@ func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool,
 		case tiedTo(other) == l.Index && other.ParentNS == here:
 			return false, fmt.Errorf("%s is in its place in %s, with %s on it, which linkd did not make", l.Name, want.NS, other.Name)
 		}
+	}
+	unseen, err := s.run()
+	if err != nil {
+		return false, err
+	}
+	if len(unseen) > 0 {
+		return false, fmt.Errorf("%s is in its place in %s, and linkd does not delete it, because that would delete resources that it did not make: %s", l.Name, want.NS, strings.Join(unseen, ", "))
 	}
 	return true, deleteIndex(far, l.Index)
 }

@@ -43,8 +43,11 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 	}
 	if errors.Is(err, unix.EEXIST) && want.Peer != nil {
 		// The name of the other end is still held by what linkd made for an earlier form of this pair.
-		if stale, staleErr := removeStale(ctx, ns, want.Peer); staleErr != nil || !stale {
-			return errors.Join(err, staleErr)
+		switch stale, staleErr := removeStale(ctx, ns, want.Peer); {
+		case staleErr != nil:
+			return fmt.Errorf("%w: %w", err, staleErr)
+		case !stale:
+			return err
 		}
 		err = k.addMarked(ns, want)
 	}

@@ -1,0 +1,203 @@
+package address
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+)
+
+// lacks are, of linkd's addresses among found ones, the companions that are not there. Chosen tells which addresses are of
+// interest.
+func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link, chosen func(*Address) bool) (map[*Address][]companion, error) {
+	primary := map[group]*Address{}
+	missing := map[*Address][]companion{}
+	wanted := map[companion]bool{}
+	families := map[int]bool{}
+	for _, a := range found {
+		at := groupOf(a)
+		if primary[at] == nil {
+			primary[at] = a
+		}
+		if !chosen(a) || !(kind{}).Owned(a) || a.device&unix.IFF_UP == 0 || a.Tentative || a.DADFailed {
+			continue
+		}
+		missing[a] = a.companions(primary[at], vrfOf(links, a.index))
+		for _, c := range missing[a] {
+			wanted[c.place()] = true
+		}
+		families[familyOf(a.Prefix.Addr())] = true
+	}
+	// Most of the time the kernel's own are all there.
+	for _, protocol := range []uint8{unix.RTPROT_KERNEL, unix.RTPROT_UNSPEC} {
+		for family := range families {
+			there, err := routesAt(ns, family, protocol, wanted)
+			if err != nil {
+				return nil, err
+			}
+			for a, cs := range missing {
+				missing[a] = slices.DeleteFunc(cs, func(c companion) bool { return there[c.place()] })
+				if len(missing[a]) == 0 {
+					delete(missing, a)
+				}
+			}
+		}
+		if len(missing) == 0 {
+			break
+		}
+	}
+	return missing, noteLinkLocal(ns, found, links, chosen, missing)
+}
+
+// noteLacks notes, with the places of found addresses, which companions of the wanted ones are not there.
+func noteLacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link, wanted []*Address, at map[*Address]place) error {
+	declared := make(map[string]map[netip.Prefix]bool)
+	for _, w := range wanted {
+		if declared[w.Dev] == nil {
+			declared[w.Dev] = map[netip.Prefix]bool{}
+		}
+		declared[w.Dev][w.Prefix] = true
+	}
+	missing, err := lacks(ns, found, links, func(a *Address) bool { return declared[a.Dev][a.Prefix] })
+	for a, cs := range missing {
+		p := at[a]
+		if a.Prefix.Addr().Is6() && lacksOwnRoute(cs) {
+			if young, err := a.isYoung(); err != nil || young {
+				p.unrouted = true
+				at[a] = p
+				continue
+			}
+		}
+		p.lacks = lackText(cs)
+		at[a] = p
+	}
+	return err
+}
+
+// vrfOf is the table of the VRF that an interface is in, or is itself; 0 for none (l3mdev_fib_table in net/l3mdev/l3mdev.c).
+func vrfOf(links func(index int) *observe.Link, index int) uint32 {
+	link := links(index)
+	if link != nil && link.Kind != "vrf" && link.Master != 0 {
+		link = links(link.Master)
+	}
+	if link == nil || link.Kind != "vrf" {
+		return 0
+	}
+	return uint32(observe.Number(link.Data[nl.IFLA_VRF_TABLE]))
+}
+
+// routesAt finds which routes of a family are there. Protocol is that of the routes to look at, RTPROT_UNSPEC for all.
+func routesAt(ns *observe.NS, family int, protocol uint8, wanted map[companion]bool) (map[companion]bool, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: protocol}})
+	there := map[companion]bool{}
+	_, err := ns.RequestSome(req, unix.RTM_NEWROUTE, func(msg []byte) bool {
+		head := nl.DeserializeRtMsg(msg)
+		attrs, err := observe.Attrs(msg[unix.SizeofRtMsg:])
+		if err != nil || head.Flags&unix.RTM_F_CLONED != 0 {
+			return false
+		}
+		to, has := netip.AddrFromSlice(attrs[unix.RTA_DST])
+		if !has {
+			return false
+		}
+		c := companion{
+			index: int(observe.Number(attrs[unix.RTA_OIF])), table: uint32(observe.Number(attrs[unix.RTA_TABLE])),
+			kind: head.Type, to: netip.PrefixFrom(to, int(head.Dst_len)),
+		}
+		if wanted[c] {
+			there[c] = true
+		}
+		return false
+	})
+	return there, err
+}
+
+// lackText is what Diff says of companions that are not there.
+func lackText(missing []companion) string {
+	texts := make([]string, len(missing))
+	for i, c := range missing {
+		texts[i] = c.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// lackedBy are the companions that the address of an interface lacks now, and the address as it was found; nil where it is not there.
+func lackedBy(ns *observe.NS, want *Address, index int) (a *Address, missing []companion, err error) {
+	ns.Forget()
+	links, err := ns.Some(map[int]bool{index: true}, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	link := links.ByIndex(index)
+	if link == nil {
+		return nil, nil, fmt.Errorf("look up %s: %w", want.Dev, unix.ENODEV)
+	}
+	found, err := listOn(ns, want, index)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, there := range found {
+		there.index, there.device = index, link.Flags&deviceFlags
+		if there.Prefix == want.Prefix {
+			a = there
+		}
+	}
+	all, err := lacks(ns, found, links.ByIndex, func(other *Address) bool { return other == a })
+	return a, all[a], err
+}
+
+// restore makes the companions of an address that are not there. Had tells whether the route to the address itself is known to have
+// been there.
+func restore(ns *observe.NS, want *Address, index int, had bool) error {
+	a, missing, err := lackedBy(ns, want, index)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	if ownRoute := lacksOwnRoute(missing); ownRoute && a.Prefix.Addr().Is6() {
+		// The kernel makes it only with the address: that is added again, and comes with all of them.
+		young, err := a.isYoung()
+		if err != nil || young && !had {
+			return err
+		}
+		return sparingRoutes(ns, []*Address{a}, func() error { return addOnceMore(ns, a) })
+	}
+	for _, c := range missing {
+		if c.kind == linkLocal {
+			if err := makeLinkLocal(ns, a.Dev); err != nil {
+				return fmt.Errorf("restore the link-local address: %w", err)
+			}
+			continue
+		}
+		if err := ns.Change(c.request()); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("restore the route %s: %w", c, err)
+		}
+	}
+	return nil
+}
+
+func lacksOwnRoute(missing []companion) bool {
+	return slices.ContainsFunc(missing, func(c companion) bool { return c.kind == unix.RTN_LOCAL })
+}
+
+// settling is how long the kernel may take to make the route to an IPv6 address of which it needs no duplicate address detection: it
+// does that in a worker of its own, which waits for the lock of all interfaces (addrconf_dad_work in net/ipv6/addrconf.c).
+const settling = 3 * time.Second
+
+// isYoung tells whether the kernel may not have made the route to the found IPv6 address yet.
+func (a *Address) isYoung() (bool, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return false, err
+	}
+	return time.Duration(now.Nano())-a.made < settling, nil
+}
+
+// request is the request to make the route (fib_magic in net/ipv4/fib_frontend.c, addrconf_prefix_route and
