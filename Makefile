@@ -76,6 +76,7 @@ bench: build ## how long linkd takes, and others
 	engines=$$(tests/install-engines) && go run ./tests/bench -linkd $(LINKD) -engines "$$engines"
 	go run ./tests/bench/isolation -linkd $(LINKD)
 	go run ./tests/bench/cost -linkd $(LINKD)
+	go run ./tests/bench/bulk -linkd $(LINKD)
 
 FUZZTIME := 10s
 fuzz: ## every fuzz test for $(FUZZTIME)

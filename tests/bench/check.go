@@ -59,15 +59,18 @@ func (g *ground) check() error {
 	if err != nil {
 		return err
 	}
-	if want := len(g.wires) + 2; len(links) != want {
-		return fmt.Errorf("the host has %d links, not the loopback, the bridge and %d ports", len(links), len(g.wires))
+	bridges := map[string]int{}
+	for _, b := range job.Bridges(len(g.wires)) {
+		bridges[b.Name] = 0
 	}
-	bridge := 0
+	if want := 1 + len(bridges) + len(g.wires); len(links) != want {
+		return fmt.Errorf("the host has %d links, not the loopback, %d bridges and %d ports", len(links), len(bridges), len(g.wires))
+	}
 	byIndex := map[int]netlink.Link{}
 	for _, l := range links {
 		byIndex[l.Attrs().Index] = l
-		if l.Attrs().Name == job.Bridge {
-			bridge = l.Attrs().Index
+		if _, is := bridges[l.Attrs().Name]; is {
+			bridges[l.Attrs().Name] = l.Attrs().Index
 		}
 	}
 	for i, w := range g.wires {
@@ -77,8 +80,8 @@ func (g *ground) check() error {
 		case err != nil:
 		case outer == nil:
 			err = fmt.Errorf("%s does not lead to a link of the host that no other namespace has", job.Inside)
-		case outer.Attrs().MasterIndex != bridge:
-			err = fmt.Errorf("%s is not in %s", outer.Attrs().Name, job.Bridge)
+		case outer.Attrs().MasterIndex != bridges[w.Bridge.Name]:
+			err = fmt.Errorf("%s is not in %s", outer.Attrs().Name, w.Bridge.Name)
 		case outer.Attrs().RawFlags&unix.IFF_UP == 0:
 			err = fmt.Errorf("%s is down", outer.Attrs().Name)
 		}
@@ -129,13 +132,13 @@ func checkInside(h *netlink.Handle, w job.Wire) (port int, err error) {
 	}
 	defaults := 0
 	for _, r := range routes {
-		if ones, _ := r.Dst.Mask.Size(); ones == 0 && r.Gw.Equal(job.Gateway.Addr().AsSlice()) && r.LinkIndex == inside.Attrs().Index {
+		if ones, _ := r.Dst.Mask.Size(); ones == 0 && r.Gw.Equal(w.Bridge.Gateway.Addr().AsSlice()) && r.LinkIndex == inside.Attrs().Index {
 			defaults++
 		}
 	}
 	// The other one is the kernel's own, to the network of the address.
 	if defaults != 1 || len(routes) != 2 {
-		wrong = append(wrong, fmt.Errorf("routes %v, not a default route via %s", routes, job.Gateway.Addr()))
+		wrong = append(wrong, fmt.Errorf("routes %v, not a default route via %s", routes, w.Bridge.Gateway.Addr()))
 	}
 	return inside.Attrs().ParentIndex, errors.Join(wrong...)
 }

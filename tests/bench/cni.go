@@ -24,11 +24,11 @@ func cni(_ string, wires []job.Wire) ([]*exec.Cmd, error) {
 			"cniVersion": "1.0.0",
 			"name":       "bench",
 			"type":       "bridge",
-			"bridge":     job.Bridge,
+			"bridge":     w.Bridge.Name,
 			"isGateway":  false,
 			"ipam": object{
 				"type":      "static",
-				"addresses": []object{{"address": w.Address.String(), "gateway": job.Gateway.Addr().String()}},
+				"addresses": []object{{"address": w.Address.String(), "gateway": w.Bridge.Gateway.Addr().String()}},
 				"routes":    []object{{"dst": "0.0.0.0/0"}},
 			},
 		})

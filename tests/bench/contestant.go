@@ -22,7 +22,8 @@ type contestant struct {
 	what    string // as the table calls it
 	missing string // why it cannot take part here
 	slow    bool   // so slow that it runs once where there are many namespaces
-	repeat  bool   // the same commands again are time spent on nothing to do, and measured too
+	repeat  bool   // a second run, with nothing to do, is measured too
+	learns  bool   // it does the job once before the run that is measured, and keeps its files
 
 	// commands writes what files they need to dir, outside the time that is measured.
 	commands func(dir string, wires []job.Wire) ([]*exec.Cmd, error)
@@ -31,6 +32,8 @@ type contestant struct {
 const (
 	floorName  = "floor"
 	linkdName  = "linkd"
+	knowsName  = "linkd-journal"
+	queuesName = "linkd-queues"
 	shellName  = "shell"
 	daemonName = "daemon"
 )
@@ -38,7 +41,9 @@ const (
 func contestants(s settings) []contestant {
 	return []contestant{
 		{name: floorName, what: "floor: straight netlink", commands: floor(s.floor)},
-		{name: linkdName, what: "`linkd apply`", missing: absent(s.linkd), repeat: true, commands: linkdApply(s.linkd)},
+		{name: linkdName, what: "`linkd apply`", missing: absent(s.linkd), repeat: true, commands: linkdApply(s.linkd, "")},
+		{name: knowsName, what: "`linkd apply`, with a journal", missing: absent(s.linkd), learns: true, commands: linkdApply(s.linkd, "")},
+		{name: queuesName, what: "`linkd apply`, `queues: {tx: 1, rx: 1}`", missing: absent(s.linkd), repeat: true, commands: linkdApply(s.linkd, "    queues: {tx: 1, rx: 1}\n")},
 		{name: "ip-batch", what: "`ip -batch`, one per namespace", slow: true, commands: ipBatch},
 		{name: shellName, what: "shell, one `ip` per step", slow: true, commands: shell},
 		{name: "cni", what: "CNI `bridge` plugin", missing: absent(cniBridge), slow: true, commands: cni},
@@ -86,7 +91,7 @@ func race(s settings, g *ground, r *report) error {
 				r.fail("%s at N=%d: %v", c.name, len(g.wires), err)
 				continue
 			}
-			fmt.Fprintf(os.Stderr, "N=%d run %d: %-8s %.3f s\n", len(g.wires), run+1, c.name, t.done.Seconds())
+			fmt.Fprintf(os.Stderr, "N=%d run %d: %-13s %.3f s, CPU %.3f s\n", len(g.wires), run+1, c.name, t.first.wall.Seconds(), t.first.cpu.Seconds())
 			r.add(c.name, len(g.wires), t)
 		}
 	}
@@ -95,9 +100,15 @@ func race(s settings, g *ground, r *report) error {
 
 // timing is one run of one contestant.
 type timing struct {
-	done    time.Duration // all its processes have ended
-	passing time.Duration // and every port forwards; counted from the start too
-	repeat  time.Duration // the same again
+	first   spent
+	passing time.Duration // from the start until every port forwards
+	repeat  spent         // the same again
+}
+
+// spent is what processes took until the last of them ended.
+type spent struct {
+	wall time.Duration
+	cpu  time.Duration // user and system time, with that of their children (getrusage(2))
 }
 
 func once(c contestant, g *ground) (timing, error) {
@@ -111,11 +122,21 @@ func once(c contestant, g *ground) (timing, error) {
 	if err != nil {
 		return t, err
 	}
+	if c.learns {
+		if _, err := runAll(commands); err != nil {
+			return t, err
+		}
+		if err := g.reset(); err != nil {
+			return t, err
+		}
+		if commands, err = c.commands(dir, g.wires); err != nil {
+			return t, err
+		}
+	}
 	start := time.Now()
-	if err := runAll(commands); err != nil {
+	if t.first, err = runAll(commands); err != nil {
 		return t, err
 	}
-	t.done = time.Since(start)
 	late := g.waitForwarding()
 	t.passing = time.Since(start)
 	if err := errors.Join(g.check(), late); err != nil {
@@ -127,24 +148,26 @@ func once(c contestant, g *ground) (timing, error) {
 	if commands, err = c.commands(dir, g.wires); err != nil {
 		return t, err
 	}
-	start = time.Now()
-	if err := runAll(commands); err != nil {
+	if t.repeat, err = runAll(commands); err != nil {
 		return t, fmt.Errorf("the second time: %w", err)
 	}
-	t.repeat = time.Since(start)
 	if err := g.check(); err != nil {
 		return t, fmt.Errorf("not the state that was asked for, the second time: %w", err)
 	}
 	return t, nil
 }
 
-func runAll(commands []*exec.Cmd) error {
+func runAll(commands []*exec.Cmd) (spent, error) {
+	var s spent
+	start := time.Now()
 	for _, c := range commands {
 		if err := runOne(c); err != nil {
-			return err
+			return s, err
 		}
+		s.cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	}
-	return nil
+	s.wall = time.Since(start)
+	return s, nil
 }
 
 // runOne gives the end of what the command said if it fails, and an end to one that hangs.

@@ -20,7 +20,7 @@ const (
 // daemonNumbers is what `linkd run` costs and does at one size.
 type daemonNumbers struct {
 	n         int
-	converged time.Duration // from start to the end of `linkd wait`, the links not there before
+	converged spent         // from the start to the end of `linkd wait`, with no links at the start
 	resident  int64         // bytes: the most seen
 	threads   int           // the most seen
 	settling  time.Duration // CPU time from converged until the kernel had no more news of the new links
@@ -38,7 +38,7 @@ func measureDaemon(binary string, g *ground) (daemonNumbers, error) {
 		return d, err
 	}
 	defer os.RemoveAll(dir)
-	config, runtimeDir, err := writeConfig(dir, g.wires)
+	config, runtimeDir, err := writeConfig(dir, g.wires, "")
 	if err != nil {
 		return d, err
 	}
@@ -72,9 +72,9 @@ func observe(d *daemonNumbers, g *ground, pid int, start time.Time, wait func() 
 	if err := wait(); err != nil {
 		return err
 	}
-	d.converged = time.Since(start)
-	spent, err := cpuTime(pid)
-	if err != nil {
+	d.converged.wall = time.Since(start)
+	var err error
+	if d.converged.cpu, err = cpuTime(pid); err != nil {
 		return err
 	}
 	if err := g.check(); err != nil {
@@ -88,7 +88,7 @@ func observe(d *daemonNumbers, g *ground, pid int, start time.Time, wait func() 
 	if err != nil {
 		return err
 	}
-	d.settling = before - spent
+	d.settling = before - d.converged.cpu
 	from := time.Now()
 	time.Sleep(idleSpan)
 	after, err := cpuTime(pid)

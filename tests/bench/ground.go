@@ -15,7 +15,7 @@ import (
 	"linkd/tests/bench/job"
 )
 
-// ground is what every contestant finds: the namespaces, and the bridge in the namespace around them.
+// ground is what every contestant finds: the namespaces, and the bridges in the namespace around them.
 type ground struct {
 	dir    string // scratch files
 	host   *netlink.Handle
@@ -76,8 +76,8 @@ func makeNamespaces(wires []job.Wire) error {
 	return nil
 }
 
-// reset takes away all that a contestant made and puts up a new bridge. Deleting an outer end takes the inner
-// one, its address and its routes along.
+// reset deletes all that a contestant made and creates new bridges. Deleting an outer end deletes the inner one, its
+// address and its routes with it.
 func (g *ground) reset() error {
 	const doomed = 77
 	links, err := dump(g.host.LinkList)
@@ -103,19 +103,21 @@ func (g *ground) reset() error {
 	if err := g.checkEmpty(); err != nil {
 		return err
 	}
-	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: job.Bridge}}
-	if err := g.host.LinkAdd(bridge); err != nil {
-		return fmt.Errorf("add %s: %w", job.Bridge, err)
-	}
-	address, err := netlink.ParseAddr(job.Gateway.String())
-	if err != nil {
-		return err
-	}
-	if err := g.host.AddrAdd(bridge, address); err != nil {
-		return fmt.Errorf("address of %s: %w", job.Bridge, err)
-	}
-	if err := g.host.LinkSetUp(bridge); err != nil {
-		return fmt.Errorf("set %s up: %w", job.Bridge, err)
+	for _, b := range job.Bridges(len(g.wires)) {
+		bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: b.Name}}
+		if err := g.host.LinkAdd(bridge); err != nil {
+			return fmt.Errorf("add %s: %w", b.Name, err)
+		}
+		address, err := netlink.ParseAddr(b.Gateway.String())
+		if err != nil {
+			return err
+		}
+		if err := g.host.AddrAdd(bridge, address); err != nil {
+			return fmt.Errorf("address of %s: %w", b.Name, err)
+		}
+		if err := g.host.LinkSetUp(bridge); err != nil {
+			return fmt.Errorf("set %s up: %w", b.Name, err)
+		}
 	}
 	// The kernel goes on with the deleted and the new links for as long as duplicate address detection takes;
 	// that must not be charged to whoever comes next.

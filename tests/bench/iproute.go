@@ -17,7 +17,7 @@ func ipBatch(dir string, wires []job.Wire) ([]*exec.Cmd, error) {
 	for _, w := range wires {
 		fmt.Fprintf(&add, "link add %s type veth peer name %s netns %s\n", w.Host, job.Inside, w.Namespace)
 		fmt.Fprintf(&up, "link set %s up\n", w.Host)
-		fmt.Fprintf(&join, "link set %s master %s\n", w.Host, job.Bridge)
+		fmt.Fprintf(&join, "link set %s master %s\n", w.Host, w.Bridge.Name)
 	}
 	host := filepath.Join(dir, "host")
 	if err := os.WriteFile(host, []byte(add.String()+up.String()+join.String()), 0o644); err != nil {
@@ -27,7 +27,7 @@ func ipBatch(dir string, wires []job.Wire) ([]*exec.Cmd, error) {
 	for _, w := range wires {
 		inside := filepath.Join(dir, w.Namespace)
 		lines := fmt.Sprintf("link set %s up\naddr add %s dev %s\nroute add default via %s\n",
-			job.Inside, w.Address, job.Inside, job.Gateway.Addr())
+			job.Inside, w.Address, job.Inside, w.Bridge.Gateway.Addr())
 		if err := os.WriteFile(inside, []byte(lines), 0o644); err != nil {
 			return nil, err
 		}
@@ -45,8 +45,8 @@ func shell(dir string, wires []job.Wire) ([]*exec.Cmd, error) {
 		fmt.Fprintf(&b, "ip link set %s netns %s\n", peer, w.Namespace)
 		fmt.Fprintf(&b, "ip -n %s link set %s name %s up\n", w.Namespace, peer, job.Inside)
 		fmt.Fprintf(&b, "ip -n %s addr add %s dev %s\n", w.Namespace, w.Address, job.Inside)
-		fmt.Fprintf(&b, "ip link set %s master %s up\n", w.Host, job.Bridge)
-		fmt.Fprintf(&b, "ip -n %s route add default via %s\n", w.Namespace, job.Gateway.Addr())
+		fmt.Fprintf(&b, "ip link set %s master %s up\n", w.Host, w.Bridge.Name)
+		fmt.Fprintf(&b, "ip -n %s route add default via %s\n", w.Namespace, w.Bridge.Gateway.Addr())
 	}
 	script := filepath.Join(dir, "wire.sh")
 	if err := os.WriteFile(script, []byte(b.String()), 0o644); err != nil {

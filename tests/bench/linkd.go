@@ -10,11 +10,11 @@ import (
 	"linkd/tests/bench/job"
 )
 
-// linkdApply keeps the runtime directory beside the file, so that a second apply in the same directory knows
-// what the first one made.
-func linkdApply(binary string) func(string, []job.Wire) ([]*exec.Cmd, error) {
+// linkdApply keeps the runtime directory next to the file, so that a second apply in the same directory has the journal of
+// the first one. Each link has the extra lines.
+func linkdApply(binary, extra string) func(string, []job.Wire) ([]*exec.Cmd, error) {
 	return func(dir string, wires []job.Wire) ([]*exec.Cmd, error) {
-		config, runtimeDir, err := writeConfig(dir, wires)
+		config, runtimeDir, err := writeConfig(dir, wires, extra)
 		if err != nil {
 			return nil, err
 		}
@@ -22,12 +22,12 @@ func linkdApply(binary string) func(string, []job.Wire) ([]*exec.Cmd, error) {
 	}
 }
 
-func writeConfig(dir string, wires []job.Wire) (config, runtimeDir string, err error) {
+func writeConfig(dir string, wires []job.Wire, extra string) (config, runtimeDir string, err error) {
 	config, runtimeDir = filepath.Join(dir, "links.yaml"), filepath.Join(dir, "run")
-	return config, runtimeDir, os.WriteFile(config, []byte(desired(wires)), 0o644)
+	return config, runtimeDir, os.WriteFile(config, []byte(desired(wires, extra)), 0o644)
 }
 
-func desired(wires []job.Wire) string {
+func desired(wires []job.Wire, extra string) string {
 	var b strings.Builder
 	b.WriteString("namespaces:\n")
 	for _, w := range wires {
@@ -37,13 +37,13 @@ func desired(wires []job.Wire) string {
 	for _, w := range wires {
 		fmt.Fprintf(&b, `  %s:
     kind: veth
-    ends:
+%s    ends:
       - {netns: host, name: %s, master: %s}
       - netns: %s
         name: %s
         addresses: [%s]
         routes: [{to: default, via: %s}]
-`, w.Host, w.Host, job.Bridge, w.Namespace, job.Inside, w.Address, job.Gateway.Addr())
+`, w.Host, extra, w.Host, w.Bridge.Name, w.Namespace, job.Inside, w.Address, w.Bridge.Gateway.Addr())
 	}
 	return b.String()
 }

@@ -20,7 +20,7 @@ import (
 
 // settings are the command line, and what the first process hands to itself inside the sandbox.
 type settings struct {
-	linkd, out                    string
+	linkd, out, chart             string
 	floor, probe, chaser, engines string
 	sizes                         []int
 	runs                          int
@@ -58,6 +58,7 @@ func parse() (settings, error) {
 	flag.IntVar(&s.runs, "runs", 3, "runs of each contestant; slow ones run once from 300 namespaces on")
 	flag.StringVar(&only, "only", "", "measure only these of "+strings.Join(names(), ","))
 	flag.StringVar(&s.out, "out", "", "write the tables to this file too")
+	flag.StringVar(&s.chart, "chart", "", "write a picture (SVG) of the times to this file")
 	flag.StringVar(&s.engines, "engines", "", "what tests/install-engines prints: where container engines are")
 	flag.StringVar(&s.floor, "floor", "", "set by the bench itself")
 	flag.StringVar(&s.probe, "probe", "", "set by the bench itself")
@@ -130,5 +131,5 @@ func measureAll(s settings) error {
 	if err := r.containers(s, dir); err != nil {
 		r.fail("%v", err)
 	}
-	return r.write(s.out)
+	return errors.Join(r.chart(s.chart), r.write(s.out))
 }

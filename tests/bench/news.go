@@ -73,13 +73,15 @@ func isAddress(kind uint16, w job.Wire) matcher {
 	}}
 }
 
-var isDefaultRoute = matcher{"the default route", func(m syscall.NetlinkMessage) bool {
-	if m.Header.Type != unix.RTM_NEWROUTE || nl.DeserializeRtMsg(m.Data).Dst_len != 0 {
-		return false
-	}
-	gateway, ok := attribute(m, unix.SizeofRtMsg, unix.RTA_GATEWAY)
-	return ok && string(gateway) == string(job.Gateway.Addr().AsSlice())
-}}
+func isDefaultRoute(w job.Wire) matcher {
+	return matcher{"the default route", func(m syscall.NetlinkMessage) bool {
+		if m.Header.Type != unix.RTM_NEWROUTE || nl.DeserializeRtMsg(m.Data).Dst_len != 0 {
+			return false
+		}
+		gateway, ok := attribute(m, unix.SizeofRtMsg, unix.RTA_GATEWAY)
+		return ok && string(gateway) == string(w.Bridge.Gateway.Addr().AsSlice())
+	}}
+}
 
 // isGone is not fooled by the message of the same type that says that a port has left its bridge: that one
 // comes in the family AF_BRIDGE.

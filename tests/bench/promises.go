@@ -20,12 +20,23 @@ type promise struct {
 var told = math.NaN()
 
 var promises = []promise{
-	{"apply, times the floor", "x", "%.2f", 1.3, told, 0, func(r *report, n int) float64 { return r.against(n, linkdName, floorName) }},
-	{"apply, times faster than the shell", "x", "%.1f", told, 15, 1000, func(r *report, n int) float64 { return r.against(n, shellName, linkdName) }},
-	{"second apply, nothing to do", " s", "%.3f", 0.6, told, 0, func(r *report, n int) float64 {
-		return orNothing(collect(r.timings[linkdName][n], func(t timing) time.Duration { return t.repeat }), 0.5, time.Second)
+	{"first apply, no journal: CPU, times the floor", "x", "%.2f", 1.6, told, 0, floors(linkdName, firstCPU)},
+	{"first apply, no journal: wall time, times the floor", "x", "%.2f", 1.2, told, 0, floors(linkdName, firstWall)},
+	{"first apply, with a journal: CPU, times the floor", "x", "%.2f", 1.5, told, 0, floors(knowsName, firstCPU)},
+	{"first apply, with a journal: wall time, times the floor", "x", "%.2f", 1.15, told, 0, floors(knowsName, firstWall)},
+	{"second apply, nothing to do: CPU, times the floor", "x", "%.2f", 0.4, told, 0, floors(linkdName, repeatCPU)},
+	{"first apply with `queues`: CPU, times the floor without", "x", "%.2f", 1, told, 0, floors(queuesName, firstCPU)},
+	{"first apply with `queues`: wall time, times the floor without", "x", "%.2f", 1, told, 0, floors(queuesName, firstWall)},
+	{"first apply, times faster than the shell", "x", "%.1f", told, 15, 1000, func(r *report, n int) float64 {
+		return r.median(n, shellName, wallOf) / r.median(n, linkdName, wallOf)
 	}},
-	{"daemon: start to converged", " s", "%.3f", told, told, 0, ofDaemon(func(d daemonNumbers) float64 { return d.converged.Seconds() })},
+	{"daemon: start to converged: CPU, times the floor", "x", "%.2f", 2, told, 0, func(r *report, n int) float64 {
+		return ofDaemon(func(d daemonNumbers) float64 { return d.converged.cpu.Seconds() })(r, n) / r.median(n, floorName, cpuOf)
+	}},
+	{"daemon: start to converged: wall time, times the floor", "x", "%.2f", 1.5, told, 0, func(r *report, n int) float64 {
+		return ofDaemon(func(d daemonNumbers) float64 { return d.converged.wall.Seconds() })(r, n) / r.median(n, floorName, wallOf)
+	}},
+	{"daemon: memory for each namespace, over that of the smallest N", " KB", "%.0f", 25, told, 0, perNamespace},
 	{fmt.Sprintf("daemon: CPU time in the %.0f s after", settle.Seconds()), " s", "%.3f", told, told, 0, ofDaemon(func(d daemonNumbers) float64 { return d.settling.Seconds() })},
 	{"daemon: resident memory, the most seen", " MB", "%.1f", 80, told, 0, ofDaemon(func(d daemonNumbers) float64 { return float64(d.resident) / 1e6 })},
 	{"daemon: threads, the most seen", "", "%.0f", 25, told, 0, ofDaemon(func(d daemonNumbers) float64 { return float64(d.threads) })},
@@ -85,11 +96,41 @@ func (p promise) wanted() string {
 	return text
 }
 
-// against is how many times longer one contestant took than another.
-func (r *report) against(n int, name, other string) float64 {
-	done := func(t timing) time.Duration { return t.done }
-	return orNothing(collect(r.timings[name][n], done), 0.5, time.Second) /
-		orNothing(collect(r.timings[other][n], done), 0.5, time.Second)
+// measure is one number of a run, and the one of the floor that it is compared with: the floor has no second run.
+type measure struct {
+	of, floor func(timing) time.Duration
+}
+
+var (
+	firstWall = measure{wallOf, wallOf}
+	firstCPU  = measure{cpuOf, cpuOf}
+	repeatCPU = measure{func(t timing) time.Duration { return t.repeat.cpu }, cpuOf}
+	forwards  = measure{passingOf, passingOf}
+)
+
+func wallOf(t timing) time.Duration    { return t.first.wall }
+func cpuOf(t timing) time.Duration     { return t.first.cpu }
+func passingOf(t timing) time.Duration { return t.passing }
+
+// floors is what a contestant took, as a multiple of what the floor took for its first run.
+func floors(name string, m measure) func(*report, int) float64 {
+	return func(r *report, n int) float64 { return r.median(n, name, m.of) / r.median(n, floorName, m.floor) }
+}
+
+// median is that of all runs of a contestant, in seconds.
+func (r *report) median(n int, name string, of func(timing) time.Duration) float64 {
+	return orNothing(collect(r.timings[name][n], of), 0.5, time.Second)
+}
+
+// perNamespace is how much more memory the daemon has than at the smallest size, for each further namespace.
+func perNamespace(r *report, n int) float64 {
+	if len(r.daemon) == 0 || r.daemon[0].n >= n {
+		return math.NaN()
+	}
+	base := r.daemon[0]
+	return ofDaemon(func(d daemonNumbers) float64 {
+		return float64(d.resident-base.resident) / 1e3 / float64(d.n-base.n)
+	})(r, n)
 }
 
 func ofDaemon(of func(daemonNumbers) float64) func(*report, int) float64 {

@@ -59,7 +59,7 @@ func (r *repairs) loseAddress(g *ground, i int) error {
 		return err
 	}
 	defer listener.close()
-	heard := listener.expect(isAddress(unix.RTM_DELADDR, w), isAddress(unix.RTM_NEWADDR, w), isDefaultRoute)
+	heard := listener.expect(isAddress(unix.RTM_DELADDR, w), isAddress(unix.RTM_NEWADDR, w), isDefaultRoute(w))
 	address := &netlink.Addr{IPNet: &net.IPNet{IP: w.Address.Addr().AsSlice(), Mask: net.CIDRMask(w.Address.Bits(), 32)}}
 	if err := s.handle.AddrDel(inside, address); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (r *repairs) loseWire(g *ground, i int) error {
 	}
 	defer within.close()
 	port := outside.expect(isGone(w), isPort(w, outer.Attrs().MasterIndex))
-	rest := within.expect(isAddress(unix.RTM_NEWADDR, w), isDefaultRoute)
+	rest := within.expect(isAddress(unix.RTM_NEWADDR, w), isDefaultRoute(w))
 	if err := g.host.LinkDel(outer); err != nil {
 		return err
 	}

@@ -59,10 +59,10 @@ func (r *report) write(path string) error {
 func (r *report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", r.machine)
-	done := func(t timing) time.Duration { return t.done }
-	passing := func(t timing) time.Duration { return t.passing }
-	r.race(&b, "seconds until the last process ended", done)
-	r.race(&b, "seconds until every port forwards too", passing)
+	r.race(&b, "seconds until the last process ended", firstWall)
+	r.race(&b, "seconds of CPU", firstCPU)
+	r.race(&b, "seconds of CPU of a second run, with nothing to do", repeatCPU)
+	r.race(&b, "seconds until every port forwards too", forwards)
 	r.promises(&b)
 	r.containerTable(&b)
 	for _, c := range append(contestants(settings{}), contestant{name: daemonName, what: "`linkd run`"}, contestant{name: containersName, what: "containers"}) {
@@ -77,24 +77,24 @@ func (r *report) String() string {
 }
 
 // race is one table: a row for each contestant that ran.
-func (r *report) race(b *strings.Builder, what string, of func(timing) time.Duration) {
+func (r *report) race(b *strings.Builder, what string, m measure) {
 	if len(r.timings) == 0 {
 		return
 	}
 	header(b, "median "+what, r.sizes)
 	for _, c := range contestants(settings{}) {
-		if len(r.timings[c.name]) == 0 {
+		if !r.has(c.name, m) {
 			continue
 		}
 		fmt.Fprintf(b, "| %s |", c.what)
 		for _, n := range r.sizes {
-			all := collect(r.timings[c.name][n], of)
+			all := collect(r.timings[c.name][n], m.of)
 			if len(all) == 0 {
 				b.WriteString(" failed |")
 				continue
 			}
 			fmt.Fprintf(b, " %.3f s", median(all).Seconds())
-			if base := collect(r.timings[floorName][n], of); len(base) > 0 {
+			if base := collect(r.timings[floorName][n], m.floor); len(base) > 0 {
 				fmt.Fprintf(b, ", %.2fx", ratio(median(all), median(base)))
 			}
 			fmt.Fprintf(b, ", %s |", runs(all))
@@ -102,6 +102,16 @@ func (r *report) race(b *strings.Builder, what string, of func(timing) time.Dura
 		b.WriteString("\n")
 	}
 	b.WriteString("\n")
+}
+
+// has reports whether there is a run of a contestant with this number.
+func (r *report) has(name string, m measure) bool {
+	for _, all := range r.timings[name] {
+		if len(collect(all, m.of)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func header(b *strings.Builder, first string, sizes []int) {

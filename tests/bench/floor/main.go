@@ -41,9 +41,11 @@ func run(wires []job.Wire) error {
 	if err != nil {
 		return err
 	}
-	bridge, err := host.index(job.Bridge)
-	if err != nil {
-		return err
+	bridges := map[string]int{}
+	for _, b := range job.Bridges(len(wires)) {
+		if bridges[b.Name], err = host.index(b.Name); err != nil {
+			return err
+		}
 	}
 	namespaces := make([]int, len(wires))
 	pairs := make([]*nl.NetlinkRequest, len(wires))
@@ -54,7 +56,7 @@ func run(wires []job.Wire) error {
 			return fmt.Errorf("open %s: %w", path, err)
 		}
 		pairs[i] = newPair(w, namespaces[i])
-		ports[i] = setMaster(w.Host, bridge)
+		ports[i] = setMaster(w.Host, bridges[w.Bridge.Name])
 	}
 	if err := host.send(pairs); err != nil {
 		return fmt.Errorf("create pairs: %w", err)
@@ -65,7 +67,7 @@ func run(wires []job.Wire) error {
 		}
 	}
 	if err := host.send(ports); err != nil {
-		return fmt.Errorf("join %s: %w", job.Bridge, err)
+		return fmt.Errorf("join the bridges: %w", err)
 	}
 	return nil
 }
@@ -85,5 +87,5 @@ func configure(namespace int, w job.Wire) error {
 	if err != nil {
 		return err
 	}
-	return s.send([]*nl.NetlinkRequest{setUp(inside), newAddress(inside, w.Address), newDefaultRoute(inside)})
+	return s.send([]*nl.NetlinkRequest{setUp(inside), newAddress(inside, w.Address), newDefaultRoute(inside, w.Bridge.Gateway.Addr())})
 }

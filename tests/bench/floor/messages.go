@@ -53,12 +53,12 @@ func newAddress(index int, p netip.Prefix) *nl.NetlinkRequest {
 	return r
 }
 
-func newDefaultRoute(index int) *nl.NetlinkRequest {
+func newDefaultRoute(index int, gateway netip.Addr) *nl.NetlinkRequest {
 	r := nl.NewNetlinkRequest(unix.RTM_NEWROUTE, create)
 	m := nl.NewRtMsg()
 	m.Family = unix.AF_INET
 	r.AddData(m)
-	r.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, job.Gateway.Addr().AsSlice()))
+	r.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, gateway.AsSlice()))
 	r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
 	return r
 }
