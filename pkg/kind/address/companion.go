@@ -93,6 +93,7 @@ func lastOf(subnet netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(all)
 }
 
+// request is the request to make the route (fib_magic in net/ipv4/fib_frontend.c, addrconf_prefix_route and
 // addrconf_add_mroute in net/ipv6/addrconf.c).
 func (c companion) request() *nl.NetlinkRequest {
 	flags, scope := unix.NLM_F_CREATE, uint8(unix.RT_SCOPE_UNIVERSE)

@@ -188,5 +188,3 @@ func restore(ns *observe.NS, want *Address, index int, had bool) error {
 func (a *Address) lacksOwnRoute(missing []companion) bool {
 	return slices.ContainsFunc(missing, func(c companion) bool { return c.kind == unix.RTN_LOCAL && c.to.Addr() == a.Prefix.Addr() })
 }
-
-// request is the request to make the route (fib_magic in net/ipv4/fib_frontend.c, addrconf_prefix_route and
