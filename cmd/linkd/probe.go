@@ -184,6 +184,11 @@ func printReport(w io.Writer, r *probe.Report) {
 	if advice != "" {
 		fmt.Fprintln(w, "  "+plain.Text(advice))
 	}
+	if r.Path != nil && r.Path.Obstacle != nil {
+		for _, doubt := range r.Path.Doubts() {
+			fmt.Fprintln(w, "  see also "+plain.Text(doubt))
+		}
+	}
 }
 
 // printHops writes the steps in each namespace. It numbers the namespaces, and returns the last number.

@@ -25,21 +25,20 @@ func (w *walk) checkSource(at place, vrf int) {
 		return
 	}
 	mode, err := at.ns.ReversePathFilter(at.in.Index)
-	if err != nil || mode == 0 {
+	if err != nil {
+		w.note(Forwarding, Doubtful, "%v", err)
+		return
+	}
+	w.note(Forwarding, "", "rp_filter is %d", mode)
+	if mode == 0 {
 		return
 	}
 	back, err := ask(at.ns, query{dst: source, vrf: vrf})
-	name := "strictly"
-	if mode == 2 {
-		name = "loosely"
-	}
 	switch {
 	case isRefusal(err):
 		w.stop(Routing, fmt.Sprintf("rp_filter is %d, and there is no route back to %s: the kernel drops the packet", mode, source),
 			fmt.Sprintf("declare a route to %s in %s", source, at.ns.Name))
-	case err != nil || mode != 1 || back.out == at.in.Index:
-		w.note(Routing, "", "rp_filter checks the source %s: it has a route back", name)
-	default:
+	case err == nil && mode == 1 && back.out != at.in.Index:
 		w.stop(Routing, fmt.Sprintf("rp_filter is 1, and the route back to %s leaves by %s, not by %s, by which the packet comes in: the kernel drops it", source, back.dev, at.in.Name),
 			fmt.Sprintf("declare a route to %s by %s in %s, or sysctls: {ipv4.rp_filter: 2} on %[2]s (and net.ipv4.conf.all.rp_filter not 1)", source, at.in.Name, at.ns.Name))
 	}
@@ -63,22 +62,16 @@ func (w *walk) checkForwarding(at place) {
 }
 
 func (w *walk) unforwarded(at place, setting string) {
-	what := fmt.Sprintf("%s is 0: it does not forward the packet to %s", setting, w.to.Addr())
-	advice := fmt.Sprintf("declare sysctls: {%s: 1} in the namespace %s, if it is meant to be a router", setting, at.ns.Name)
-	if w.translated != "" {
-		advice += fmt.Sprintf("; %s sent it to %s by the rule %s", w.translatedIn, w.to, w.translated)
-	}
+	what := fmt.Sprintf("%s is no address of %s, and %s is 0: the packet is not forwarded", w.to.Addr(), at.ns.Name, setting)
+	advice := fmt.Sprintf("give %s to %s, or, if that is meant to be a router, declare sysctls: {%s: 1} there", w.to.Addr(), at.ns.Name, setting)
 	w.stop(Forwarding, what, advice)
 }
 
 // noWayBack stops the answer. If a namespace on the way was meant to masquerade the packet and does not, that is the cause.
 func (w *walk) noWayBack(ns *observe.NS, what, advice string) {
 	for _, t := range slices.SortedFunc(maps.Values(w.tracks), func(a, b *track) int { return strings.Compare(a.ns.Name, b.ns.Name) }) {
-		if t.out == "" || t.ns.Identity == w.origin.Identity || t.first.Source != t.answer.Destination {
-			continue
-		}
 		if rule, missing := w.wouldMasquerade(t); missing != "" {
-			w.stop(Routing, fmt.Sprintf("%s, the address of %s: %s did not masquerade the packet, because its rule is for %s, %s (%s)", what, w.origin.Name, t.ns.Name, missing, "and the packet left by "+t.out, rule),
+			w.stop(Routing, fmt.Sprintf("%s, the address of %s: %s did not masquerade the packet, which left by %s, because its rule is for %s (%s)", what, w.origin.Name, t.ns.Name, t.out, missing, rule),
 				fmt.Sprintf("write out: %s in masquerade of the namespace %s", t.out, t.ns.Name))
 			return
 		}
@@ -87,8 +80,12 @@ func (w *walk) noWayBack(ns *observe.NS, what, advice string) {
 		advice+fmt.Sprintf("; or masquerade what %s sends, in a namespace between the two", w.origin.Name))
 }
 
-// wouldMasquerade is a rule of a namespace that masquerades by an interface that does not exist, and what is wrong with it.
+// wouldMasquerade is a rule of a namespace that masquerades by an interface that does not exist, and what is wrong with it; "" if
+// the namespace did not forward the packet, or gave it another source.
 func (w *walk) wouldMasquerade(t *track) (rule, missing string) {
+	if t.out == "" || t.ns.Identity == w.origin.Identity || t.first.Source != t.answer.Destination {
+		return "", ""
+	}
 	look := w.rules(t.ns)
 	if look.err != nil {
 		return "", ""

@@ -36,7 +36,7 @@ func (w *walk) cross(ns *observe.NS, out *observe.Link, next netip.Addr) (*place
 	}
 	to, err := w.choose(s, n, next, noARP)
 	switch {
-	case err != nil:
+	case err != nil || w.stopped():
 		return nil, err
 	case to != nil:
 		return w.take(s, *to, next)
@@ -65,7 +65,7 @@ func (w *walk) take(s *segment, to endpoint, next netip.Addr) (*place, error) {
 		w.stop(Wire, to.blocked, to.advice)
 		return nil, nil
 	}
-	w.note(Wire, "", "to %s", to.through())
+	w.note(Wire, "", "%s", to.through())
 	if to.doubt != "" {
 		w.note(Wire, Doubtful, "%s", to.doubt)
 	}
@@ -96,10 +96,12 @@ func (w *walk) choose(s *segment, n neighbour, next netip.Addr, noARP bool) (*en
 			return &s.ends[i], nil
 		}
 		if len(holders) > 0 && len(s.outside) == 0 {
-			w.note(Neighbour, Doubtful, "%s of the neighbour is the address of no interface of this network; %s has %s, with %s", n.mac, holders[0], next, holders[0].link.MAC)
+			text := fmt.Sprintf("the entry for the neighbour %s has %s, the address of no interface of this network; %s has %s, with %s", next, n.mac, holders[0], next, holders[0].link.MAC)
 			if n.state&unix.NUD_PERMANENT != 0 {
+				w.stop(Neighbour, text, "correct that entry, or remove it: it is permanent, so the kernel does not ask")
 				return nil, nil
 			}
+			w.note(Neighbour, Doubtful, "%s", text)
 		}
 	}
 	if noARP && len(s.ends) == 1 {
@@ -140,24 +142,11 @@ func (s *segment) holders(ip netip.Addr) (found []endpoint, err error) {
 // learnedElsewhere tells whether a bridge on the way to an endpoint has learned the link-layer address behind another port.
 func (s *segment) learnedElsewhere(e endpoint, mac []byte) bool {
 	for i := 1; i+1 < len(e.by); i++ {
-		name := e.by[i]
-		at := strings.LastIndexByte(name, '/')
-		ns, dev := name[:at], name[at+1:]
-		open, err := e.ns.Other(ns)
-		if err != nil {
-			continue
-		}
-		links, err := open.Links(s.w.ctx)
-		if err != nil {
-			continue
-		}
-		l := links.ByName(dev)
-		if l == nil || l.Kind != "bridge" {
-			continue
-		}
-		port, err := portOf(open, l.Index, mac)
-		if after := links.ByName(e.by[i+1][strings.LastIndexByte(e.by[i+1], '/')+1:]); err == nil && port != 0 && after != nil && port != after.Index {
-			return true
+		if at := e.by[i]; at.link.Kind == "bridge" && e.by[i+1].ns == at.ns {
+			port, err := portOf(at.ns, at.link.Index, mac)
+			if err == nil && port != 0 && port != e.by[i+1].link.Index {
+				return true
+			}
 		}
 	}
 	return false
@@ -198,8 +187,6 @@ func (w *walk) absentAdvice(ns *observe.NS, s *segment, out *observe.Link, next 
 			text += ": of its subnet there is " + there
 		}
 		advice = append(advice, text)
-	} else if w.translated != "" && !w.reply {
-		advice = append(advice, fmt.Sprintf("%s sends the packet to %s by the rule %s: correct its target, or start what is meant to have that address", w.translatedIn, w.to, w.translated))
 	} else if len(advice) == 0 {
 		advice = append(advice, fmt.Sprintf("start what is meant to have %s, or correct the address", next))
 	}

@@ -68,7 +68,7 @@ func (w *walk) pass(ns *observe.NS, hook, in, out string) {
 		p.First, p.Answer = t.first, t.answer
 	}
 	for _, d := range known.Follow(hook, p) {
-		w.decide(ns, d, out)
+		w.decide(ns, d, in, out)
 	}
 }
 
@@ -85,7 +85,7 @@ func (w *walk) translateBack(t *track, hook string) {
 }
 
 // decide takes in what a table does.
-func (w *walk) decide(ns *observe.NS, d iptables.Decision, out string) {
+func (w *walk) decide(ns *observe.NS, d iptables.Decision, in, out string) {
 	where := d.Table + " " + d.Chain
 	for _, r := range d.Doubtful {
 		w.note(Firewall, Doubtful, "linkd cannot tell whether a rule of the table %s is for the packet: %s", d.Table, r)
@@ -98,20 +98,24 @@ func (w *walk) decide(ns *observe.NS, d iptables.Decision, out string) {
 		if d.Table != "nftables" {
 			what = fmt.Sprintf("%s drops it: %s", where, d.Rule)
 		}
-		w.stop(Firewall, what, dropAdvice(ns, d))
+		w.stop(Firewall, what, w.dropAdvice(ns, d, in, out))
 	case iptables.Translated:
 		w.translate(ns, d, where, out)
 	}
 }
 
-func dropAdvice(ns *observe.NS, d iptables.Decision) string {
+func (w *walk) dropAdvice(ns *observe.NS, d iptables.Decision, in, out string) string {
 	switch {
 	case d.Table == "nftables":
 		return "change that table, or whoever makes it (firewalld, ufw, /etc/nftables.conf): what it drops, no rule of linkd's lets through"
 	case isOwnChain(d.Chain):
 		return fmt.Sprintf("the files say so: change forward or rules of the namespace %s", ns.Name)
-	case d.Chain == "FORWARD":
-		return fmt.Sprintf("declare forward: [{in: DEV, out: DEV}] or policies: {FORWARD: ACCEPT} in the namespace %s, or remove what drops it", ns.Name)
+	case in != "" && out != "":
+		kind := iptables.Kind.Name
+		if !w.to.Addr().Is4() {
+			kind = iptables.Kind6.Name
+		}
+		return fmt.Sprintf("declare %s: {forward: [{in: %s, out: %s}]} in the namespace %s, or remove what drops it", kind, in, out, ns.Name)
 	}
 	return "remove that rule or policy, or have rules before it accept the packet"
 }

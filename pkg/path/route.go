@@ -233,6 +233,10 @@ func (w *walk) unroutable(ns *observe.NS, q query, err error) error {
 	}
 	what := fmt.Sprintf("there is no route to %s", q.dst)
 	advice := fmt.Sprintf("declare a route to it in %s: routes: [{to: %s, via: GATEWAY}], or a default route", ns.Name, q.dst)
+	if down := w.downIn(ns); down != "" {
+		what += ", and " + down + " is down: an interface that is down has no routes"
+		advice = fmt.Sprintf("set %s up, or %s", down, advice)
+	}
 	switch {
 	case errors.Is(err, unix.EACCES):
 		what, advice = fmt.Sprintf("a route or rule of the type prohibit refuses packets to %s", q.dst), "remove that route or rule, or declare a more specific route"
@@ -250,4 +254,22 @@ func (w *walk) unroutable(ns *observe.NS, q query, err error) error {
 	}
 	w.stop(Routing, what, advice)
 	return nil
+}
+
+// downIn is the first interface of a namespace that has addresses and is down; "" if there is none.
+func (w *walk) downIn(ns *observe.NS) string {
+	links, err := ns.Links(w.ctx)
+	if err != nil {
+		return ""
+	}
+	on, err := subnetsOn(w.ctx, ns)
+	if err != nil {
+		return ""
+	}
+	for _, l := range links.All {
+		if !l.Up() && len(on[l.Name]) > 0 {
+			return l.Name
+		}
+	}
+	return ""
 }

@@ -17,15 +17,23 @@ import (
 type endpoint struct {
 	ns   *observe.NS
 	link *observe.Link
-	// by are the interfaces on the way there, as NETNS/NAME.
-	by []string
+	// by are the interfaces on the way there, from the one that the packet leaves by to this one.
+	by []station
 	// blocked is what keeps frames from it, and advice what to do; "" if nothing does.
 	blocked, advice string
 	// doubt is what may stop some frames only.
 	doubt string
 }
 
-func (e endpoint) String() string { return e.ns.Name + "/" + e.link.Name }
+func (e endpoint) String() string { return station{e.ns, e.link}.String() }
+
+// station is an interface on the way of a frame.
+type station struct {
+	ns   *observe.NS
+	link *observe.Link
+}
+
+func (s station) String() string { return s.ns.Name + "/" + s.link.Name }
 
 // segment is what a frame that leaves by an interface comes to.
 type segment struct {
@@ -47,9 +55,8 @@ const mostInterfaces = 2048
 
 // frame is where a frame is on its way.
 type frame struct {
-	ns                     *observe.NS
-	link                   *observe.Link
-	by                     []string
+	station
+	by                     []station
 	blocked, advice, doubt string
 	// tag is the VLAN that the frame is in, or 0.
 	tag uint16
@@ -63,11 +70,12 @@ func (f frame) block(advice, format string, args ...any) frame {
 	return f
 }
 
-func (f frame) name() string { return f.ns.Name + "/" + f.link.Name }
+// via is the way of the frame with one more interface.
+func (f frame) via(next station) []station { return append(f.by[:len(f.by):len(f.by)], next) }
 
 func (w *walk) segmentOf(ns *observe.NS, out *observe.Link) *segment {
 	s := &segment{w: w, size: w.packet.Size, seen: map[*observe.Link]bool{}, left: mostInterfaces}
-	s.leave(frame{ns: ns, link: out})
+	s.leave(frame{station: station{ns, out}})
 	return s
 }
 
@@ -78,12 +86,12 @@ func (s *segment) leave(f frame) {
 	}
 	s.left--
 	s.seen[f.link] = true
-	f.by = append(f.by[:len(f.by):len(f.by)], f.name())
+	f.by = f.via(f.station)
 	switch {
 	case !f.link.Up():
 		f = f.down()
 	case f.link.Flags&unix.IFF_LOWER_UP == 0:
-		f = f.block("set its other end up, or connect the cable", "%s has no carrier: its other end is down", f.name())
+		f = f.noCarrier()
 	}
 	switch f.link.Kind {
 	case "veth", "netkit", "vxcan":
@@ -109,9 +117,9 @@ func (s *segment) outsideOf(f frame) {
 	}
 	switch f.link.Kind {
 	case "":
-		s.outside = append(s.outside, f.name())
+		s.outside = append(s.outside, f.station.String())
 	default:
-		s.outside = append(s.outside, f.name()+", an interface of the kind "+f.link.Kind)
+		s.outside = append(s.outside, f.station.String()+", an interface of the kind "+f.link.Kind)
 	}
 }
 
@@ -126,12 +134,12 @@ func (s *segment) toPeer(f frame) {
 	peer := f.ns
 	switch {
 	case f.link.ParentNS == observe.NoID:
-		s.blockedBefore(f.block("", "the other end of %s is in a namespace that linkd cannot see", f.name()))
+		s.blockedBefore(f.block("", "the other end of %s is in a namespace that linkd cannot see", f.station))
 		return
 	case f.link.ParentNS >= 0:
 		var err error
 		if peer, err = s.w.peers.Open(f.ns, f.link.ParentNS); err != nil {
-			s.outside = append(s.outside, fmt.Sprintf("%s (%v)", f.name(), err))
+			s.outside = append(s.outside, fmt.Sprintf("%s (%v)", f.station, err))
 			return
 		}
 	}
@@ -142,13 +150,13 @@ func (s *segment) toPeer(f frame) {
 	}
 	to := links.ByIndex(f.link.Parent)
 	if to == nil {
-		s.outside = append(s.outside, f.name()+", whose other end has just gone")
+		s.outside = append(s.outside, f.station.String()+", whose other end has just gone")
 		return
 	}
 	if f.link.MTU != to.MTU && f.doubt == "" {
-		f.doubt = fmt.Sprintf("the ends of a link have different MTUs: %s %d, %s/%s %d: packets larger than the smaller one get lost", f.name(), f.link.MTU, peer.Name, to.Name, to.MTU)
+		f.doubt = fmt.Sprintf("the ends of a link have different MTUs: %s %d, %s/%s %d: packets larger than the smaller one get lost", f.station, f.link.MTU, peer.Name, to.Name, to.MTU)
 	}
-	f.ns, f.link = peer, to
+	f.station = station{peer, to}
 	s.enter(f)
 }
 
@@ -162,13 +170,13 @@ func (s *segment) enter(f frame) {
 	}
 	s.left--
 	s.seen[f.link] = true
-	f.by = append(f.by[:len(f.by):len(f.by)], f.name())
+	f.by = f.via(f.station)
 	if !f.link.Up() {
 		f = f.down()
 	}
 	if s.size > f.link.MTU+vlanRoom {
-		f = f.block(fmt.Sprintf("set the same mtu on both ends, %s and %s", f.by[max(0, len(f.by)-2)], f.name()),
-			"the packet has %d bytes, and %s takes %d: the kernel drops it without a message to the sender", s.size, f.name(), f.link.MTU)
+		f = f.block(fmt.Sprintf("set the same mtu on both ends, %s and %s", f.by[max(0, len(f.by)-2)], f.station),
+			"the packet has %d bytes, and %s takes %d: the kernel drops it without a message to the sender", s.size, f.station, f.link.MTU)
 	}
 	links, err := f.ns.Links(s.w.ctx)
 	if err != nil {
@@ -182,7 +190,7 @@ func (s *segment) enter(f frame) {
 	if f.tag != 0 {
 		for _, l := range links.All {
 			if l.Kind == "vlan" && l.Parent == f.link.Index && l.ParentNS == -1 && vlanID(l) == f.tag {
-				s.end(frame{ns: f.ns, link: l, by: append(f.by, f.ns.Name+"/"+l.Name), blocked: f.blocked, advice: f.advice, doubt: f.doubt})
+				s.end(frame{station: station{f.ns, l}, by: f.via(station{f.ns, l}), blocked: f.blocked, advice: f.advice, doubt: f.doubt})
 			}
 		}
 		return
@@ -192,11 +200,8 @@ func (s *segment) enter(f frame) {
 
 // bridge has a frame come into a bridge by one of its ports.
 func (s *segment) bridge(f frame, master *observe.Link) {
-	f = f.port()
-	own := frame{ns: f.ns, link: master, by: append(f.by[:len(f.by):len(f.by)], f.ns.Name+"/"+master.Name), blocked: f.blocked, advice: f.advice, doubt: f.doubt, tag: f.tag}
-	if !master.Up() {
-		own = own.block(fmt.Sprintf("run: ip link set %s up in %s", master.Name, f.ns.Name), "the bridge %s is down", own.name())
-	}
+	f = f.port(master)
+	own := frame{station: station{f.ns, master}, by: f.via(station{f.ns, master}), blocked: f.blocked, advice: f.advice, doubt: f.doubt, tag: f.tag}
 	if !s.seen[master] {
 		s.seen[master] = true
 		s.end(own)
@@ -215,12 +220,12 @@ func (s *segment) toPorts(f frame, from *observe.Link) {
 		if l.Master != f.link.Index || l == from {
 			continue
 		}
-		out := frame{ns: f.ns, link: l, by: f.by, blocked: f.blocked, advice: f.advice, doubt: f.doubt, tag: f.tag}.port()
+		out := frame{station: station{f.ns, l}, by: f.by, blocked: f.blocked, advice: f.advice, doubt: f.doubt, tag: f.tag}.port(f.link)
 		if from != nil && portIsolated(from) && portIsolated(l) {
 			out = out.block("remove isolated from one of the two ports", "the ports %s and %s are both isolated from each other", from.Name, l.Name)
 		}
 		if s.size > l.MTU+vlanRoom {
-			out = out.block(fmt.Sprintf("set the same mtu on all ports of %s", f.name()), "the packet has %d bytes, and the port %s takes %d: the bridge drops it", s.size, out.name(), l.MTU)
+			out = out.block(fmt.Sprintf("set the same mtu on all ports of %s", f.station), "the packet has %d bytes, and the port %s takes %d: the bridge drops it", s.size, out.station, l.MTU)
 		}
 		s.leave(out)
 	}
@@ -232,7 +237,7 @@ func (s *segment) toParent(f frame) {
 	if f.link.ParentNS >= 0 {
 		var err error
 		if parent, err = s.w.peers.Open(f.ns, f.link.ParentNS); err != nil {
-			s.outside = append(s.outside, fmt.Sprintf("%s (%v)", f.name(), err))
+			s.outside = append(s.outside, fmt.Sprintf("%s (%v)", f.station, err))
 			return
 		}
 	}
@@ -242,11 +247,11 @@ func (s *segment) toParent(f frame) {
 		return
 	}
 	if to := links.ByIndex(f.link.Parent); to != nil && f.link.ParentNS != observe.NoID {
-		f.ns, f.link = parent, to
+		f.station = station{parent, to}
 		s.leave(f)
 		return
 	}
-	s.outside = append(s.outside, f.name()+", whose parent is in a namespace that linkd cannot see")
+	s.outside = append(s.outside, f.station.String()+", whose parent is in a namespace that linkd cannot see")
 }
 
 // toSiblings sends a frame to the other interfaces of its namespace that stand on the same one. Those of other namespaces are
@@ -259,7 +264,7 @@ func (s *segment) toSiblings(f frame) {
 	}
 	for _, l := range links.All {
 		if l != f.link && l.Kind == f.link.Kind && l.Parent == f.link.Parent && l.ParentNS == f.link.ParentNS {
-			s.end(frame{ns: f.ns, link: l, by: append(f.by[:len(f.by):len(f.by)], f.ns.Name+"/"+l.Name), blocked: f.blocked, advice: f.advice, doubt: f.doubt})
+			s.end(frame{station: station{f.ns, l}, by: f.via(station{f.ns, l}), blocked: f.blocked, advice: f.advice, doubt: f.doubt})
 		}
 	}
 }
@@ -277,10 +282,27 @@ func vlanID(l *observe.Link) uint16 {
 	return 0
 }
 
-// through says by which interfaces a frame came.
+// through says by which interfaces a frame comes to the endpoint.
 func (e endpoint) through() string {
-	if len(e.by) <= 2 {
-		return e.String()
+	texts := make([]string, len(e.by))
+	for i, at := range e.by {
+		texts[i] = at.describe(i == 0)
 	}
-	return e.String() + " by way of " + strings.Join(e.by[1:len(e.by)-1], ", ")
+	return strings.Join(texts, " -> ")
+}
+
+// describe says what there is to say about an interface: its MTU, and of a port of a bridge, whether the bridge forwards by it.
+func (s station) describe(first bool) string {
+	text := s.String()
+	if first {
+		text = s.link.Name
+	}
+	if s.link.PortKind == "bridge" {
+		state, forwards := portForwarding(s.link)
+		if forwards {
+			state = "forwarding"
+		}
+		return fmt.Sprintf("%s (%s port, MTU %d)", text, state, s.link.MTU)
+	}
+	return fmt.Sprintf("%s (MTU %d)", text, s.link.MTU)
 }

@@ -90,9 +90,6 @@ func (w *walk) listens(ns *observe.NS) error {
 		what += ", only on " + strings.Join(slices.Compact(elsewhere), ", ")
 		advice = fmt.Sprintf("have the service listen on %s, or on all addresses", w.to.Addr())
 	}
-	if w.translated != "" {
-		advice += fmt.Sprintf("; %s sent the packet here by the rule %s", w.translatedIn, w.translated)
-	}
 	w.stop(Socket, what, advice)
 	return nil
 }

@@ -59,6 +59,9 @@ func (w *walk) note(kind Kind, mark Mark, format string, args ...any) {
 // stop adds a step that stops the packet.
 func (w *walk) stop(kind Kind, text, advice string) {
 	w.note(kind, Stops, "%s", text)
+	if w.translated != "" && !w.reply {
+		advice += fmt.Sprintf("; %s has sent the packet to %s by the rule %s", w.translatedIn, endText(w.to), w.translated)
+	}
 	hops := *w.hops
 	w.path.Obstacle = &Obstacle{Netns: hops[len(hops)-1].Netns, Text: plain.Text(text), Advice: plain.Text(advice), Answer: w.reply}
 }
@@ -172,6 +175,9 @@ func (w *walk) leave(ns *observe.NS, r *route) (*place, error) {
 	}
 	if t := w.tracks[ns.Identity]; t != nil && !w.reply {
 		t.out = r.dev
+		if rule, missing := w.wouldMasquerade(t); missing != "" {
+			w.note(Firewall, Doubtful, "the packet leaves by %s and is not masqueraded: the rule is for %s (%s)", r.dev, missing, rule)
+		}
 	}
 	links, err := ns.Links(w.ctx)
 	if err != nil {

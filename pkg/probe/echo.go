@@ -126,7 +126,9 @@ func (p *pinger) ask(ctx context.Context, payload int) error {
 	buf := make([]byte, longestPacket+header6)
 	for {
 		p.seq++
-		if _, err := unix.Write(p.fd, p.request(payload)); err != nil {
+		// A socket that wants to know errors is told with ENOBUFS that an interface has dropped the packet (net_xmit_errno in
+		// linux/netdevice.h).
+		if _, err := unix.Write(p.fd, p.request(payload)); err != nil && !errors.Is(err, unix.ENOBUFS) {
 			return p.explain(err)
 		}
 		err := p.answer(ctx, buf)

@@ -95,6 +95,8 @@ func why(err error, within time.Duration) string {
 	var timeout net.Error
 	var errno syscall.Errno
 	switch {
+	case errors.As(err, new(*tooLarge)):
+		return err.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout() && !errors.As(err, &errno):
 		return fmt.Sprintf("no answer within %v", within)
 	case errors.As(err, &errno) && errno == unix.EPERM:
