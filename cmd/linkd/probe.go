@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -89,6 +91,9 @@ func (o *options) probe(ctx context.Context, from string, place probe.Place, wit
 	found, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	ip, err := probe.Locate(found, desired, ns, place.Host)
+	if unknown := (*net.DNSError)(nil); errors.As(err, &unknown) && unknown.IsNotFound {
+		return r, exit(exitInvalid, fmt.Errorf("%q is no address, no link and no namespace of the files, and no name that can be looked up from %s", place.Host, from))
+	}
 	if err != nil {
 		return r, exit(exitFailed, fmt.Errorf("find the address of %s: %w", place.Host, err))
 	}
