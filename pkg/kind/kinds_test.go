@@ -395,5 +395,5 @@ func TestANamespaceIsExposedAndHidden(t *testing.T) {
 	conform.Must(t, os.WriteFile(path, []byte("mine"), 0o644))
 	t.Cleanup(func() { os.Remove(path) })
 	d.wants("namespaces: {shown: {from: path:/run/netns/lab, expose: true}}\n",
-		"host/netns/shown failed: it is there already, and linkd did not make it, so it is left alone (file: a plain file -> -> /run/netns/lab)\n")
+		"host/netns/shown failed: host already has a namespace named \"shown\" that linkd did not create (file: a plain file -> -> /run/netns/lab). linkd leaves it alone\n")
 }

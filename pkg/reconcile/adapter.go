@@ -22,6 +22,7 @@ type erased interface {
 	fill(want, prior spec.Resource) spec.Resource
 	adoptable() bool
 	taken(want, have spec.Resource, engine string) string
+	noun(have spec.Resource) string
 	adopts(want, have spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
 	unfinished(have spec.Resource) bool
@@ -144,6 +145,13 @@ func (a adapter[R]) taken(want, have spec.Resource, engine string) string {
 		return ""
 	}
 	return a.can.Ownership.Taken(want.(R), have.(R), engine)
+}
+
+func (a adapter[R]) noun(have spec.Resource) string {
+	if a.can.Ownership.Noun == nil {
+		return ""
+	}
+	return a.can.Ownership.Noun(have.(R))
 }
 
 func (a adapter[R]) adopts(want, have spec.Resource) bool {

@@ -42,10 +42,10 @@ remembered:
 host/away/box/h device=7
 `},
 		{"and is not taken for it while that is declared", situation{want: want, have: "host/box/other\nlab/box/w claim=host/box/h device=6", journal: recorded}, `
-lab/box/w failed: the name is taken by one that linkd did not fetch from host/h: remove it, or write adopt: true
+lab/box/w failed: lab already has the box "w", which linkd did not fetch from host/h. Remove it, or write adopt: true
 `},
 		{"not even where linkd was told to adopt what is there", situation{want: want + " adopt", have: "host/box/other\nlab/box/w claim=host/box/h device=6", journal: recorded}, `
-lab/box/w failed: the name is taken by one that linkd did not fetch from host/h: remove it, or write adopt: true
+lab/box/w failed: lab already has the box "w", which linkd did not fetch from host/h. Remove it, or write adopt: true
 `},
 		{"without a journal it is right where a file says", situation{want: want, have: "host/box/other\nlab/box/w claim=host/box/h device=7 value=2"}, ""},
 		{"and is put back only after it was adopted", situation{want: want + " adopt", have: "host/box/other\nlab/box/w claim=host/box/h device=7 value=2"}, `
@@ -77,7 +77,7 @@ func TestAMarkAloneEndsNothingElsewhere(t *testing.T) {
 		{"but not in one that somebody made in the place of that", situation{have: "lab/box/w mark half\nhost/space/lab", journal: "host/space/lab made makes=lab print=8"}, "remembered:\n"},
 		{"nor with what needs it elsewhere", situation{want: "host/box/on needs=evil/box/pwn", have: "evil/box/pwn mark\nhost/box/on needs=evil/box/pwn mark"}, ""},
 		{"nor with what others have on it, of which nothing is said", situation{have: "evil/box/pwn mark\nevil/box/on needs=evil/box/pwn"}, ""},
-		{"nor is it replaced", situation{want: "evil/box/w frame=1", have: "evil/box/w mark half frame=2"}, "evil/box/w failed: it is there already, and linkd did not make it, so it is left alone (frame: 2 -> 1); remove it\n"},
+		{"nor is it replaced", situation{want: "evil/box/w frame=1", have: "evil/box/w mark half frame=2"}, "evil/box/w failed: evil already has a box \"w\" that linkd did not create. Rename this box, or remove the box\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := test.compare()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"strings"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -261,24 +260,6 @@ func verdictOf(err error) Verdict {
 		return Verdict{Pending, err.Error()}
 	}
 	return Verdict{Failed, err.Error()}
-}
-
-func (c *comparison) conflict(kind *Registered, op *Op) string {
-	why, engine := op.Why, ""
-	if c.engine != nil {
-		engine = c.engine(op.ID().NS)
-	}
-	if advice := kind.taken(op.Want, op.Have, engine); advice != "" {
-		return advice
-	}
-	text := "it is there already, and linkd did not make it, so it is left alone (" + strings.Join(Strings(why), ", ") + ")"
-	switch replace := slices.ContainsFunc(why, func(f Field) bool { return f.Replace }); {
-	case kind.adoptable() && replace:
-		text += "; remove it"
-	case kind.adoptable():
-		text += "; remove it, or write adopt: true"
-	}
-	return text
 }
 
 // owned reports whether linkd made a resource, and so may delete it.

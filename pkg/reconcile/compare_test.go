@@ -180,9 +180,9 @@ lab/box/a made
 			have: "lab/box/a value=1",
 		}, `
 + lab/box/d
-lab/box/a failed: it is there already, and linkd did not make it, so it is left alone (value: 1 -> 2); remove it, or write adopt: true
-lab/box/b blocked: blocked by lab/box/a: it is there already, and linkd did not make it, so it is left alone (value: 1 -> 2); remove it, or write adopt: true
-lab/box/c blocked: blocked by lab/box/a: it is there already, and linkd did not make it, so it is left alone (value: 1 -> 2); remove it, or write adopt: true
+lab/box/a failed: lab already has a box "a" that linkd did not create (value: 1 -> 2). Remove the box, or write adopt: true
+lab/box/b blocked: blocked by lab/box/a: lab already has a box "a" that linkd did not create (value: 1 -> 2). Remove the box, or write adopt: true
+lab/box/c blocked: blocked by lab/box/a: lab already has a box "a" that linkd did not create (value: 1 -> 2). Remove the box, or write adopt: true
 `},
 
 		{"a file may ask to take over what somebody else made, but not to replace it", situation{
@@ -190,7 +190,7 @@ lab/box/c blocked: blocked by lab/box/a: it is there already, and linkd did not 
 			have: "lab/box/a value=1\nlab/box/b frame=x",
 		}, `
 ~ lab/box/a  (value: 1 -> 2)
-lab/box/b failed: it is there already, and linkd did not make it, so it is left alone (frame: x -> y); remove it
+lab/box/b failed: lab already has a box "b" that linkd did not create. Rename this box, or remove the box
 `},
 
 		{"what stands in the place of what linkd made is put right", situation{
@@ -200,7 +200,7 @@ lab/box/b failed: it is there already, and linkd did not make it, so it is left 
 		}, `
 ~ lab/box/a  (value: 1 -> 2)
 ± lab/box/b  (frame: x -> y)
-lab/box/c failed: it is there already, and linkd did not make it, so it is left alone (value: 1 -> 2); remove it, or write adopt: true
+lab/box/c failed: lab already has a box "c" that linkd did not create (value: 1 -> 2). Remove the box, or write adopt: true
 `},
 
 		{"without room for a mark only that is linkd's which is the very thing that it made", situation{
@@ -211,8 +211,8 @@ lab/box/c failed: it is there already, and linkd did not make it, so it is left 
 ~ lab/note/a  (value: 1 -> 2)
 - lab/note/d
 - lab/note/f
-lab/note/b failed: it is there already, and linkd did not make it, so it is left alone (value: 1 -> 2)
-lab/note/c failed: it is there already, and linkd did not make it, so it is left alone (value: 1 -> 2)
+lab/note/b failed: lab already has a note "b" that linkd did not create (value: 1 -> 2). linkd leaves it alone
+lab/note/c failed: lab already has a note "c" that linkd did not create (value: 1 -> 2). linkd leaves it alone
 remembered:
 lab/note/a made print=1
 lab/note/b made print=1
@@ -399,7 +399,7 @@ lab/box/h blocked: blocked by lab/box/f: never
 			have:    "lab/box/a value=1\nlab/box/b needs=lab/box/a mark",
 			journal: "lab/box/b made",
 		}, `
-lab/box/a failed: it is there already, and linkd did not make it, so it is left alone (value: 1 -> 2); remove it, or write adopt: true
+lab/box/a failed: lab already has a box "a" that linkd did not create (value: 1 -> 2). Remove the box, or write adopt: true
 `},
 
 		{"what cannot be completed any more does not stay behind", situation{
@@ -449,8 +449,8 @@ lab/box/d pending: waits for lab/box/b: there is no namespace at /run/netns/away
 			have:    "host/space/new value=1",
 			missing: map[string]error{"new": observe.Pendingf("there is no namespace at /run/netns/new")},
 		}, `
-host/space/new failed: it is there already, and linkd did not make it, so it is left alone (value: 1 -> 2); remove it, or write adopt: true
-new/box/b blocked: blocked by host/space/new: it is there already, and linkd did not make it, so it is left alone (value: 1 -> 2); remove it, or write adopt: true
+host/space/new failed: host already has a space "new" that linkd did not create (value: 1 -> 2). Remove the space, or write adopt: true
+new/box/b blocked: blocked by host/space/new: host already has a space "new" that linkd did not create (value: 1 -> 2). Remove the space, or write adopt: true
 `},
 
 		{"what is in a namespace is deleted before the namespace", situation{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 )
 
@@ -68,10 +69,10 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin
 			// The foreign one took its name after it had been put back.
 			c.planReturn(source, kind, origin, putBackNote)
 		}
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("the name is taken by one that linkd did not make, so %s stays where it is", place(source.ID()))}
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("%s, so %s stays there", describeForeign(kind, have), place(source.ID()))}
 		return
 	case foreign:
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("the name is taken by one that linkd did not fetch from %s: remove it, or write adopt: true", place(origin))}
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("%s already has the %s %q, which linkd did not fetch from %s. Remove it, or write adopt: true", id.NS, nounOf(kind, have), plain.Text(id.Key), place(origin))}
 		return
 	case source == nil:
 		if have != nil {
@@ -116,7 +117,7 @@ func (c *comparison) compareWithFetched(want, have spec.Resource, kind *Register
 		return
 	}
 	if why := c.whyNotReturn(have, origin); why != "" {
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("the name is taken by one that was fetched from %s, but %s: it stays where it is", place(origin), why)}
+		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("%s already has the %s %q, and linkd cannot put it back to %s: %s", id.NS, nounOf(kind, have), plain.Text(id.Key), place(origin), why)}
 		return
 	}
 	c.verdicts[id] = Verdict{State: OK}

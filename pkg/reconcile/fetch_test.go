@@ -42,10 +42,10 @@ lab/box/w fetched
 ~ lab/box/w  (from: blue/x -> lab/w)
 `},
 		{"what another made in its place is left alone", situation{want: want, have: "host/box/h value=1\nlab/box/w value=2"}, `
-lab/box/w failed: the name is taken by one that linkd did not make, so host/h stays where it is
+lab/box/w failed: lab already has a box "w" that linkd did not create, so host/h stays there
 `},
 		{"and so is one that another brought there", situation{want: want, have: "lab/box/w value=2"}, `
-lab/box/w failed: the name is taken by one that linkd did not fetch from host/h: remove it, or write adopt: true
+lab/box/w failed: lab already has the box "w", which linkd did not fetch from host/h. Remove it, or write adopt: true
 `},
 		{"unless the file says otherwise", situation{want: want + " adopt", have: "lab/box/w value=1"}, `
 ~ lab/box/w  (value: 1 -> 2)
@@ -133,7 +133,7 @@ remembered:
 lab/box/w pending: waits for lab/box/v, which still has that name
 `},
 		{"or stays in the way", situation{want: "lab/box/w value=2", have: "lab/box/w home=host/box/h value=1\nhost/box/h"}, `
-lab/box/w failed: the name is taken by one that was fetched from host/h, but that name is taken: it stays where it is
+lab/box/w failed: lab already has the box "w", and linkd cannot put it back to host/h: that name is taken
 `},
 		{"what still is declared, if not as fetched, stays", situation{want: "lab/box/w only value=2", have: "lab/box/w home=host/box/h value=2"}, `
 remembered:
@@ -180,7 +180,7 @@ func TestALifeOfWhatIsFetched(t *testing.T) {
 	delete(b.refuses, parseID("host/box/w"))
 	b.pass(time.Minute, "fetch host/box/h host/box/w\n")
 	b.want("host/box/theirs home=host/box/nowhere")
-	b.pass(0, "put back host/box/w host/box/h\nhost/box/theirs failed: the name is taken by one that linkd did not fetch from host/nowhere: remove it, or write adopt: true\n")
+	b.pass(0, "put back host/box/w host/box/h\nhost/box/theirs failed: host already has the box \"theirs\", which linkd did not fetch from host/nowhere. Remove it, or write adopt: true\n")
 	b.has(strings.Replace(origin, "value=1", "value=4", 1))
 	if left := b.engine.journal.text(); left != "" {
 		t.Errorf("remembered:\n%s", left)

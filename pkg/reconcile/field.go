@@ -7,13 +7,15 @@ import (
 )
 
 // Field is one difference between a desired and an observed resource. Replace: the kernel cannot change the field in
-// place. Moved: the desired value has changed because something else changed, so this is no drift.
+// place. Moved: the desired value has changed because something else changed, so this is no drift. Mark: the field says
+// who made the resource.
 type Field struct {
 	Path    string `json:"path"`
 	Have    string `json:"have"`
 	Want    string `json:"want"`
 	Replace bool   `json:"-"`
 	Moved   bool   `json:"-"`
+	Mark    bool   `json:"-"`
 }
 
 func (f Field) String() string {
@@ -58,6 +60,11 @@ func Compare[T comparable](fs *Fields, path string, want *T, have T) {
 // Differ adds a difference.
 func (fs *Fields) Differ(path, have, want string) {
 	*fs = append(*fs, Field{Path: path, Have: have, Want: want})
+}
+
+// DifferMark adds a difference in the field that says who made the resource.
+func (fs *Fields) DifferMark(path, have, want string) {
+	*fs = append(*fs, Field{Path: path, Have: have, Want: want, Mark: true})
 }
 
 // DifferReplace adds a difference that the kernel cannot change in place.

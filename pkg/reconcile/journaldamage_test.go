@@ -134,7 +134,7 @@ func TestDamageIsToldOnceAndKept(t *testing.T) {
 	must(t, os.WriteFile(path, damaged, 0o600))
 	j := OpenJournal(path)
 	defer j.Close()
-	want := "lines of the journal are damaged (1), and lost: linkd neither deletes nor puts back what only they say; the damaged journal is kept as " + path + ".damaged"
+	want := "the journal is damaged (lines lost: 1): linkd does not delete or restore what only these lines record; linkd saved the damaged journal as " + path + ".damaged"
 	if err := j.Broken(); err == nil || err.Error() != want {
 		t.Errorf("broken: %v, want %s", err, want)
 	}
@@ -168,7 +168,7 @@ func TestJournalOfAnEarlierLinkd(t *testing.T) {
 	must(t, os.WriteFile(path, append(damaged, `{"ns":`...), 0o600))
 	j = ReadJournal(path)
 	want := regexp.MustCompile(`(?m)^lab/box/f .*\n`).ReplaceAllString(all.text(), "")
-	if d := cmp.Diff(want, j.text()); d != "" || j.Broken() == nil || !strings.Contains(j.Broken().Error(), "damaged (1)") {
+	if d := cmp.Diff(want, j.text()); d != "" || j.Broken() == nil || !strings.Contains(j.Broken().Error(), "damaged (lines lost: 1)") {
 		t.Errorf("read (-want +got):\n%s%v", d, j.Broken())
 	}
 	// Without the first line nobody knows of which boot it is.
@@ -233,7 +233,7 @@ func TestJournalThatIsNotRead(t *testing.T) {
 			must(t, err)
 			j := OpenJournal(path)
 			kept := path + []string{".unread", ".unread-2"}[n]
-			want := "the journal is not read, so linkd does not know what to put back: " + path + " " + name + "; it is kept as " + kept
+			want := "cannot read the journal, so linkd does not know what to restore: " + path + " " + name + "; linkd renamed it to " + kept
 			if err := j.Broken(); err == nil || err.Error() != want {
 				t.Errorf("broken: %v, want %s", err, want)
 			}
@@ -254,7 +254,7 @@ func TestJournalThatIsNotRead(t *testing.T) {
 	j := OpenJournal(path)
 	defer j.Close()
 	j.Put(parseID("lab/box/a"), Entry{Identity: instance})
-	if err := j.Broken(); err == nil || !strings.HasSuffix(err.Error(), "it stays as it is, and linkd writes no journal until it is started again") {
+	if err := j.Broken(); err == nil || !strings.HasSuffix(err.Error(), "linkd leaves it alone, and writes no journal until its next start") {
 		t.Errorf("broken: %v", err)
 	}
 	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != os.ModeSymlink {

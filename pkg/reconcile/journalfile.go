@@ -21,18 +21,18 @@ func OpenJournal(path string) *Journal {
 		name, failed := setAside(path)
 		if failed != nil {
 			j.readOnly = true
-			j.damage = fmt.Errorf("%w; it cannot be kept under another name, so linkd writes no journal: %w", j.damage, failed)
+			j.damage = fmt.Errorf("%w; linkd cannot rename it, so it writes no journal: %w", j.damage, failed)
 			return j
 		}
-		j.damage = fmt.Errorf("%w; it is kept as %s", j.damage, name)
+		j.damage = fmt.Errorf("%w; linkd renamed it to %s", j.damage, name)
 	case err != nil:
 		// The cause may be gone at the next start.
 		j.readOnly = true
-		j.damage = fmt.Errorf("%w; it stays as it is, and linkd writes no journal until it is started again", j.damage)
+		j.damage = fmt.Errorf("%w; linkd leaves it alone, and writes no journal until its next start", j.damage)
 		return j
 	case j.damage != nil:
 		if name, err := keepCopy(path); err == nil {
-			j.damage = fmt.Errorf("%w; the damaged journal is kept as %s", j.damage, name)
+			j.damage = fmt.Errorf("%w; linkd saved the damaged journal as %s", j.damage, name)
 		}
 	}
 	j.broken = j.compact()
@@ -90,13 +90,13 @@ func (j *Journal) load() error {
 	}
 	if err != nil {
 		j.Fresh = true
-		j.damage = fmt.Errorf("the journal is not read, so linkd does not know what to put back: %w", err)
+		j.damage = fmt.Errorf("cannot read the journal, so linkd does not know what to restore: %w", err)
 		return err
 	}
 	if damaged := j.readEntries(text); damaged > 0 {
 		// The resource of a lost line may carry a mark, so linkd looks for marks as it does without a journal.
 		j.Fresh, j.Lost = true, true
-		j.damage = fmt.Errorf("lines of the journal are damaged (%d), and lost: linkd neither deletes nor puts back what only they say", damaged)
+		j.damage = fmt.Errorf("the journal is damaged (lines lost: %d): linkd does not delete or restore what only these lines record", damaged)
 	}
 	return nil
 }

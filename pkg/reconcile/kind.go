@@ -150,6 +150,8 @@ type Ownership[R spec.Resource] struct {
 	// Taken says what to do about have, which linkd did not make and which has the place of want. Engine is the name of the
 	// container engine that made the namespace, "" if none did. Taken may be nil, and return "".
 	Taken func(want, have R, engine string) string
+	// Noun returns what a message calls have, such as "bridge". It is nil for a kind whose name is the noun.
+	Noun func(have R) string
 	// AdoptKey: the resource itself has the key "adopt", not the link that it stands on.
 	AdoptKey bool
 	// Separate: the kernel never changes or replaces a resource of the kind in place. So a foreign resource with an

@@ -27,7 +27,7 @@ func logEvent(log *slog.Logger, ev *Event) {
 		case State(ev.State) == OK && ev.Reason != "":
 			level = slog.LevelWarn
 		case State(ev.State) == OK && ev.Was != "" && State(ev.Was) != OK:
-			message = "as wanted"
+			message = "resource is ok"
 		case State(ev.State) == OK, State(ev.State) == Gone:
 			return
 		case State(ev.State) != Pending:

@@ -119,7 +119,7 @@ func TestAPlaceThatIsTakenIsLookedAt(t *testing.T) {
 	m.answer()
 	m.want("with another's in its place", `
 lab/note/a ok
-lab/note/b failed it is there already, and linkd did not make it, so it is left alone (value: 2 -> 1)
+lab/note/b failed lab already has a note "b" that linkd did not create (value: 2 -> 1). linkd leaves it alone
 lab/note/c ok
 `)
 }

@@ -81,7 +81,7 @@ op        create host/box/c  a.yaml:3
 state     host/box/c was failed, is ok  a.yaml:3
 `, `
 level=INFO msg=create id=host/box/c op=create file=a.yaml:3
-level=INFO msg="as wanted" id=host/box/c state=ok file=a.yaml:3
+level=INFO msg="resource is ok" id=host/box/c state=ok file=a.yaml:3
 `)
 	w.tells("nothing", "", "")
 

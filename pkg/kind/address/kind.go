@@ -57,7 +57,7 @@ func (kind) Owned(have *Address) bool { return have.Proto == Mark }
 func (k kind) Diff(want, have *Address) []reconcile.Field {
 	fs := difference(want, have)
 	if k.ComesWith(want, have) && !k.Owned(have) {
-		fs.Differ("mark", "", "linkd")
+		fs.DifferMark("mark", "", "linkd")
 	}
 	if have.behind.IsValid() {
 		fs.Differ("position", "before "+have.behind.String(), "behind "+have.behind.String())

@@ -20,6 +20,7 @@ var Kind = reconcile.Register[*Entry](kindName, kind{}, reconcile.Capabilities[*
 	FromID: kind{}.FromID,
 	Link:   kind{}.OnLink,
 	Ownership: reconcile.Ownership[*Entry]{
+		Noun: func(*Entry) string { return "forwarding entry" },
 		// Nothing tells linkd's entry from the same one made by another.
 		Fingerprint: func(*Entry) string { return "" },
 		Adopts:      kind{}.ComesWith,

@@ -26,6 +26,7 @@ var capabilities = reconcile.Capabilities[*Link]{
 		Unfinished:  func(have *Link) bool { return have.found.link.Group == birthGroup },
 		Adopts:      func(want, _ *Link) bool { return want.Adopt },
 		Taken:       taken,
+		Noun:        func(have *Link) string { return cmp.Or(have.Type, "interface") },
 		AdoptKey:    true,
 	},
 	Fetching: kind{},
@@ -46,7 +47,7 @@ func taken(want, have *Link, engine string) string {
 		number, _ := strconv.Atoi(want.Name[len(base):])
 		name = base + strconv.Itoa(number+1)
 	}
-	return fmt.Sprintf("%s already has an interface %s (%s's): start it with --network none, or name this end %s", want.NS, have.Name, engine, name)
+	return fmt.Sprintf("%s already has an interface named %q that %s created. Start the container with --network none, or name this end %s", want.NS, have.Name, engine, name)
 }
 
 func (kind) Owned(have *Link) bool {
@@ -63,11 +64,11 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 	var fs reconcile.Fields
 	l := have.found.link
 	if mark := want.fetchMark(); mark != "" && mark != have.found.mark && have.ID() == want.ID() {
-		fs.Differ("mark", have.found.mark, mark)
+		fs.DifferMark("mark", have.found.mark, mark)
 	}
 	if want.Type != existing {
 		if mark := markPrefix + want.Cable; l.Alias != mark {
-			fs.Differ("mark", l.Alias, mark)
+			fs.DifferMark("mark", l.Alias, mark)
 		}
 		if want.Type != have.Type {
 			fs.DifferReplace("kind", have.Type, want.Type)

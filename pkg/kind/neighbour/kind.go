@@ -107,7 +107,7 @@ func (k kind) Diff(want, have *Neighbour) []reconcile.Field {
 		}
 	}
 	if k.ComesWith(want, have) && !k.Owned(have) {
-		fs.Differ("mark", "", "linkd")
+		fs.DifferMark("mark", "", "linkd")
 	}
 	return fs
 }

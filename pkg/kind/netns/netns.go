@@ -17,7 +17,7 @@ var Kind = reconcile.Register[*Name]("netns", kind{}, reconcile.Capabilities[*Na
 	Topics:    []observe.Topic{observe.NamespaceTopic},
 	FromID:    kind{}.FromID,
 	Complete:  kind{}.Complete,
-	Ownership: reconcile.Ownership[*Name]{Fingerprint: kind{}.Fingerprint},
+	Ownership: reconcile.Ownership[*Name]{Fingerprint: kind{}.Fingerprint, Noun: func(*Name) string { return "namespace" }},
 	Show:      kind{}.Show,
 })
 

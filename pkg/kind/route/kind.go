@@ -28,7 +28,7 @@ func taken(want, have *Route, engine string) string {
 	if engine == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s already has a route to %s (%s's): start it with --network none, or give this route a metric", want.NS, want.ID().Key, engine)
+	return fmt.Sprintf("%s already has a route to %s that %s created. Start the container with --network none, or give this route a metric", want.NS, want.ID().Key, engine)
 }
 
 // Observe finds all routes, or, to compare, those that matter for what is wanted.
@@ -127,9 +127,9 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 	switch {
 	case k.Owned(have):
 	case k.ComesWith(want, have):
-		fs.Differ("mark", "", "linkd")
+		fs.DifferMark("mark", "", "linkd")
 	case len(fs) > 0:
-		fs.Differ("proto", Protocol(have.Proto).String(), Protocol(address.Mark).String())
+		fs.DifferMark("proto", Protocol(have.Proto).String(), Protocol(address.Mark).String())
 	}
 	return fs
 }

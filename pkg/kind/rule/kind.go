@@ -134,7 +134,7 @@ func (k kind) Diff(want, have *Rule) []reconcile.Field {
 		fs.Differ("table", tableText(have), tableText(want))
 	}
 	if len(fs) > 0 && !k.Owned(have) {
-		fs.Differ("proto", have.Proto.String(), route.Protocol(address.Mark).String())
+		fs.DifferMark("proto", have.Proto.String(), route.Protocol(address.Mark).String())
 	}
 	return fs
 }
