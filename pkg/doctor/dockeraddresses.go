@@ -44,7 +44,7 @@ func (m *Machine) addGateways(ctx context.Context, networks []engine.Network) er
 	there, err := address.On(ctx, m.World.Host())
 	for _, n := range networks {
 		for _, at := range there[n.Bridge] {
-			n.Taken[at.Addr()] = "the gateway"
+			n.Used[at.Addr()] = "the gateway"
 		}
 	}
 	return err
@@ -62,7 +62,7 @@ func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findi
 			continue
 		}
 		n, ip := networks[at], a.Prefix.Addr()
-		if who, taken := n.Taken[ip]; taken {
+		if who, taken := n.Used[ip]; taken {
 			findings = append(findings, Finding{
 				Level: Error, Text: fmt.Sprintf("%s in %s is %s of Docker's network %s already", ip, a.NS, who, n.Name),
 				Advice: "give it another one, and keep Docker to a range without that: " + ranged(n, ip),
@@ -70,7 +70,7 @@ func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findi
 			continue
 		}
 		for _, p := range n.Pools {
-			if p.Range.Contains(ip) && !slices.Contains(p.Aside, ip) {
+			if p.Range.Contains(ip) && !slices.Contains(p.Reserved, ip) {
 				findings = append(findings, Finding{
 					Level:  Warning,
 					Text:   fmt.Sprintf("%s in %s is in the range from which Docker gives addresses of its network %s, so a container may come to have it too", ip, a.NS, n.Name),

@@ -45,7 +45,7 @@ func (m *Machine) containers(ctx context.Context) map[netip.Addr]string {
 			continue
 		}
 		for _, n := range networks {
-			for ip, who := range n.Taken {
+			for ip, who := range n.Used {
 				named[ip] = who
 			}
 		}

@@ -15,19 +15,20 @@ import (
 	"linkd/pkg/spec"
 )
 
-// api is an engine that is asked by the Docker Engine API (https://docs.docker.com/reference/api/engine).
+// api is an engine with the Docker Engine API (https://docs.docker.com/reference/api/engine).
 type api struct {
 	*client.Client
 	host string
 }
 
-// newAPI is the API at host, a URL; "" is what the environment says (DOCKER_HOST and its like), or Docker's own socket.
+// newAPI returns the API at host, a URL. If host is "", it is that of the environment (DOCKER_HOST and similar variables) or
+// Docker's own socket.
 func newAPI(host string) (api, error) {
 	c, err := newClient(host, nil)
 	return api{c, host}, err
 }
 
-func (a api) ask(ctx context.Context, value string) (state, error) {
+func (a api) inspect(ctx context.Context, value string) (state, error) {
 	answer, err := a.ContainerInspect(ctx, value, client.ContainerInspectOptions{})
 	if errdefs.IsNotFound(err) {
 		return state{}, errUnknown
@@ -36,9 +37,9 @@ func (a api) ask(ctx context.Context, value string) (state, error) {
 		return state{}, err
 	}
 	now := answer.Container
-	s := state{id: now.ID, name: strings.TrimPrefix(now.Name, "/"), is: "not running"}
+	s := state{id: now.ID, name: strings.TrimPrefix(now.Name, "/"), status: "not running"}
 	if now.State != nil {
-		s.is, s.started = string(now.State.Status), now.State.StartedAt
+		s.status, s.started = string(now.State.Status), now.State.StartedAt
 		if now.State.Running {
 			s.pid = now.State.Pid
 		}
@@ -49,11 +50,11 @@ func (a api) ask(ctx context.Context, value string) (state, error) {
 	return s, nil
 }
 
-func (a api) labelled(ctx context.Context, label string) (found []spec.Instance, err error) {
+func (a api) withLabel(ctx context.Context, label string) (found []spec.Instance, err error) {
 	filters := make(client.Filters).Add("label", label)
 	answer, err := a.ContainerList(ctx, client.ContainerListOptions{Filters: filters})
 	owners := map[string]string{}
-	// The oldest comes first: of two that cannot be there both, a newcomer is left out.
+	// The oldest comes first: if two containers conflict, linkd leaves the newer one out.
 	slices.SortStableFunc(answer.Items, func(a, b container.Summary) int {
 		return cmp.Or(cmp.Compare(a.Created, b.Created), slices.Compare(a.Names, b.Names))
 	})
@@ -68,7 +69,7 @@ func (a api) labelled(ctx context.Context, label string) (found []spec.Instance,
 	if err != nil || len(owners) == 0 {
 		return found, err
 	}
-	// A container that has ended gets another network namespace when it starts again, and the address that is its own.
+	// An owner that has ended counts, too: when it starts again, it gets a new namespace, and needs its addresses.
 	all, err := a.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
 	for i := range found {
 		for _, owner := range all.Items {
@@ -80,10 +81,10 @@ func (a api) labelled(ctx context.Context, label string) (found []spec.Instance,
 	return found, err
 }
 
-// follow returns once the engine has begun to send: what happens after that is heard, and what was before has to be
-// asked for.
-func (a api) follow(ctx context.Context) (<-chan event, <-chan error) {
-	events := &meter{limit: eventLimit, what: "an event from " + a.DaemonHost()}
+// events returns when the engine has begun to send. The channel has all events from then on; for earlier ones, ask the engine
+// afterwards.
+func (a api) events(ctx context.Context) (<-chan event, <-chan error) {
+	events := &meter{limit: eventLimit, name: "an event from " + a.DaemonHost()}
 	c, err := newClient(a.host, events)
 	if err != nil {
 		broken := make(chan error, 1)
@@ -92,7 +93,7 @@ func (a api) follow(ctx context.Context) (<-chan event, <-chan error) {
 	}
 	context.AfterFunc(ctx, func() { _ = c.Close() })
 	from := c.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("type", string(messages.ContainerEventType))})
-	return translate(ctx, from.Messages, from.Err, func(m messages.Message) event {
+	return convertEvents(ctx, from.Messages, from.Err, func(m messages.Message) event {
 		events.reset()
 		labels := maps.Clone(m.Actor.Attributes)
 		for _, hidden := range hiddenLabels {
@@ -112,12 +113,12 @@ func (a api) ping(ctx context.Context) error {
 
 func (a api) close() { _ = a.Close() }
 
-// translate hands on messages as events until they end.
-func translate[M any](ctx context.Context, messages <-chan M, errs <-chan error, read func(M) event) (<-chan event, <-chan error) {
+// convertEvents converts messages to events until ctx or the messages end.
+func convertEvents[M any](ctx context.Context, messages <-chan M, errs <-chan error, read func(M) event) (<-chan event, <-chan error) {
 	out, broken := make(chan event), make(chan error, 1)
 	select {
 	case err := <-errs:
-		// It has broken off before it began.
+		// The stream failed before its first message.
 		broken <- err
 		return out, broken
 	default:
@@ -140,5 +141,5 @@ func translate[M any](ctx context.Context, messages <-chan M, errs <-chan error,
 	return out, broken
 }
 
-// hiddenLabels are those that an event does not tell: what it says of the container has the same names, and their place.
+// hiddenLabels are labels that an event cannot contain: attributes of the event have these names.
 var hiddenLabels = []string{"image", "name"}

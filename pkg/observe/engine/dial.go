@@ -15,29 +15,30 @@ import (
 )
 
 const (
-	// answerLimit is how much of one answer of an engine linkd reads: 10,000 containers with 6 KiB each.
+	// answerLimit is the largest answer of an engine, in bytes. 10,000 containers with 6 KiB each fit into it.
 	answerLimit = 64 << 20
-	// eventLimit is how much of one event linkd reads. Most of it are the container's labels.
+	// eventLimit is the largest event, in bytes. Most of an event is the container's labels.
 	eventLimit = 4 << 20
-	// dialPatience is how long an engine on the network may take to accept a connection.
-	dialPatience = 2 * time.Second
+	// dialTimeout is how long an engine may take to accept a connection.
+	dialTimeout = 2 * time.Second
 )
 
-// meter counts the bytes that an engine sends, and fails a read beyond the limit. Everything that is sent on one
-// connection after a request is one answer.
+// meter counts the bytes of one answer or event of an engine. A read beyond the limit fails. All bytes that come on one
+// connection after a request are one answer.
 type meter struct {
 	read  atomic.Int64
 	limit int64
-	what  string
+	name  string
 }
 
-// reset begins the count anew: what is read from now on is another answer, or another event of the same.
+// reset sets the count to 0 for the next answer or event.
 func (m *meter) reset() { m.read.Store(0) }
 
+// meteredConn is a connection to an engine whose reads are counted.
 type meteredConn struct {
 	net.Conn
 	*meter
-	// perRequest: each request begins the count anew.
+	// perRequest: each request resets the count.
 	perRequest bool
 }
 
@@ -45,7 +46,7 @@ func (c *meteredConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if c.meter.read.Add(int64(n)) > c.limit {
 		c.Close()
-		return 0, &bounded.TooLarge{Name: c.what, Limit: c.limit}
+		return 0, &bounded.TooLarge{Name: c.name, Limit: c.limit}
 	}
 	return n, err
 }
@@ -57,12 +58,11 @@ func (c *meteredConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// newClient returns a client of the engine at host, a URL; "" is what the environment says (DOCKER_HOST and its like), or
-// Docker's own socket. Events is nil for a client that asks, each answer of which has a limit of its own; of a client
-// that follows events it is the meter of the events.
+// newClient returns a client for the engine at host, see newAPI. For a client that reads events, events is their meter. With
+// nil, each answer has its own limit.
 func newClient(host string, events *meter) (*client.Client, error) {
-	// Compression would hide the size of an answer from the meter, and HTTP/2 where it begins. The other values are those
-	// of the client's own.
+	// With compression, the meter would not see the size of an answer, and with HTTP/2 not its beginning. The other values
+	// are those of the client's own transport.
 	transport := &http.Transport{
 		DisableCompression: true, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
 		MaxIdleConns: 6, IdleConnTimeout: 30 * time.Second,
@@ -85,13 +85,13 @@ func newClient(host string, events *meter) (*client.Client, error) {
 		if path, isUnix := strings.CutPrefix(daemon, "unix://"); isUnix {
 			network, address = "unix", path
 		}
-		conn, err := (&net.Dialer{Timeout: dialPatience}).DialContext(ctx, network, address)
+		conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
 		if events != nil {
 			return &meteredConn{conn, events, false}, nil
 		}
-		return &meteredConn{conn, &meter{limit: answerLimit, what: "an answer from " + daemon}, true}, nil
+		return &meteredConn{conn, &meter{limit: answerLimit, name: "an answer from " + daemon}, true}, nil
 	}))...)
 }

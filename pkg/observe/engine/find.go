@@ -1,5 +1,6 @@
-// Package engine finds namespaces by asking who started what is in them, Docker, podman or systemd, and follows what these
-// do with it.
+// Package engine finds the namespaces of containers and services by asking Docker, podman or systemd, and follows their events.
+//
+// A Finder implements observe.Finder for one of them.
 package engine
 
 import (
@@ -17,35 +18,35 @@ import (
 )
 
 const (
-	// patience bounds what the engine may take for one answer. It is asked for a container in a millisecond or two.
-	patience = 2 * time.Second
-	// newcomerPatience bounds how long a pass waits for what the engine says of a container that was not asked for before.
-	newcomerPatience = 500 * time.Millisecond
-	// inquiries is how many containers are asked for side by side.
-	inquiries = 4
+	// answerTimeout is how long an engine may take for one answer. It usually takes one or two milliseconds.
+	answerTimeout = 2 * time.Second
+	// firstAnswerTimeout is how long a pass waits for the first answer about a newly declared container.
+	firstAnswerTimeout = 500 * time.Millisecond
+	// maxInquiries is the number of concurrent requests to an engine.
+	maxInquiries = 4
 )
 
-// engine is what runs containers.
+// engine is Docker, podman or systemd. For systemd, a container is a service.
 type engine interface {
-	// ask tells how a container stands, by its name or ID; errUnknown is that there is none.
-	ask(ctx context.Context, value string) (state, error)
-	// follow tells what happens from now on, until ctx ends, or an error.
-	follow(ctx context.Context) (<-chan event, <-chan error)
-	// labelled are the running containers with a label, KEY or KEY=VALUE.
-	labelled(ctx context.Context, label string) ([]spec.Instance, error)
-	// ping returns why the engine cannot be asked; nil where it can.
+	// inspect returns the state of a container, by its name or ID. The error is errUnknown if there is none.
+	inspect(ctx context.Context, value string) (state, error)
+	// events returns all events from now on until ctx ends. The second channel gets the error that ends the first.
+	events(ctx context.Context) (<-chan event, <-chan error)
+	// withLabel returns the running containers with a label, KEY or KEY=VALUE.
+	withLabel(ctx context.Context, label string) ([]spec.Instance, error)
+	// ping returns why the engine does not answer; nil if it does.
 	ping(ctx context.Context) error
 	close()
 }
 
 var errUnknown = errors.New("no such container")
 
-// state is how a container stands. Pid is 0 unless it runs; the sandbox is where some engines keep its namespace. One that
-// is unconfirmed is known by its control group, and the engine has not answered yet.
+// state is the state of a container. The pid is 0 unless it runs. The sandbox is a file that stands for its network namespace; some
+// engines have none. unconfirmed: linkd found the container by its control group, and the engine has not answered yet.
 type state struct {
-	id, name, is, sandbox, started string
-	pid                            int
-	unconfirmed                    bool
+	id, name, status, sandbox, started string
+	pid                                int
+	unconfirmed                        bool
 }
 
 // event is something that happened to a container.
@@ -54,56 +55,56 @@ type event struct {
 	labels                    map[string]string
 }
 
-// Finder finds the namespaces of what an engine started: containers, or units. While it watches, it knows from the engine's events how each of
-// them stands, and nobody waits for an engine that does not answer.
+// Finder finds the namespaces of an engine's containers or services. While it watches, it knows their states from the engine's
+// events, so that nobody waits for an engine that does not answer. Its methods may be called from any goroutine.
 type Finder struct {
-	scheme, name, thing string
-	engine              engine
-	misused             error // why there is no engine: DOCKER_HOST is not right
-	groups              groups
+	scheme, name, noun string
+	engine             engine
+	configErr          error // why there is no engine: DOCKER_HOST is invalid
+	cgroups            cgroups
 
-	mu       sync.Mutex
-	targets  map[string]*target     // by the name of the namespace
-	counts   map[string]*labelCount // by the label
-	watching bool
-	down     error         // why the engine cannot be asked
-	added    chan struct{} // there are targets, or labels, that nothing is known of
+	mu          sync.Mutex
+	targets     map[string]*target       // by the name of the namespace
+	labels      map[string]*labelMembers // by the label
+	watching    bool
+	unreachable error         // why the engine does not answer; nil if it does
+	added       chan struct{} // signals new targets or labels
 }
 
-// target is a declared namespace, and what is known of its container.
+// target is a declared namespace with the state of its container.
 type target struct {
-	value    string // a name, an ID, or the beginning of one
-	answered chan struct{}
-	turn     sync.Mutex // one inquiry at a time, so that a late answer is no older one
-	starts   int        // how often an event showed that it started; an answer asked for before that is too old
-	asked    bool       // somebody asks for it, or has asked, since it was declared
+	value      string // a name, an ID, or the beginning of one
+	answered   chan struct{}
+	refreshing sync.Mutex // held during a request, so that no older answer comes after a newer one
+	starts     int        // the number of starts known from events; the answer to an earlier request is out of date
+	requested  bool       // the engine was asked for it since it was declared
 	state
 	err error
 }
 
-// Docker is the finder of Docker's containers. It honours DOCKER_HOST.
+// Docker returns the finder of Docker's containers. It uses DOCKER_HOST.
 func Docker() *Finder {
 	engine, err := newAPI("")
 	return newFinder("docker", "Docker", "container", engine, err)
 }
 
-// Podman is the finder of podman's containers. It honours CONTAINER_HOST.
+// Podman returns the finder of podman's containers. It uses CONTAINER_HOST.
 func Podman() *Finder { return newFinder("podman", "podman", "container", podman{}, nil) }
 
-// Systemd is the finder of the main processes of services.
+// Systemd returns the finder of the main processes of services.
 func Systemd() *Finder { return newFinder("unit", "systemd", "unit", systemd{}, nil) }
 
-func newFinder(scheme, name, thing string, engine engine, misused error) *Finder {
+func newFinder(scheme, name, noun string, engine engine, configErr error) *Finder {
 	return &Finder{
-		scheme: scheme, name: name, thing: thing, engine: engine, misused: misused,
-		targets: map[string]*target{}, counts: map[string]*labelCount{}, added: make(chan struct{}, 1),
+		scheme: scheme, name: name, noun: noun, engine: engine, configErr: configErr,
+		targets: map[string]*target{}, labels: map[string]*labelMembers{}, added: make(chan struct{}, 1),
 	}
 }
 
-// Schemes implements observe.Finder.
+// Schemes returns the scheme of the finder's selectors.
 func (f *Finder) Schemes() []string { return []string{f.scheme} }
 
-// SetDeclared implements observe.Finder.
+// SetDeclared sets the namespaces to find.
 func (f *Finder) SetDeclared(declared map[string]spec.Namespace) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -124,18 +125,18 @@ func (f *Finder) SetDeclared(declared map[string]spec.Namespace) {
 	}
 }
 
-// wake tells who watches that there is something new to ask for.
-func (f *Finder) wake() { nudge(f.added) }
+// wake makes the watching goroutine look for new targets and labels.
+func (f *Finder) wake() { signalOnce(f.added) }
 
-// nudge leaves one word for whoever listens, unless there is one already.
-func nudge(listener chan struct{}) {
+// signalOnce sends to a channel with room for one signal, unless it has one already.
+func signalOnce(listener chan struct{}) {
 	select {
 	case listener <- struct{}{}:
 	default:
 	}
 }
 
-func closed(c chan struct{}) bool {
+func isClosed(c chan struct{}) bool {
 	select {
 	case <-c:
 		return true
@@ -144,25 +145,26 @@ func closed(c chan struct{}) bool {
 	}
 }
 
-// Find implements observe.Finder.
+// Find returns the file of a namespace. Call check with the opened file: it returns an error if the container has ended
+// meanwhile. The errors are observe.ErrPending.
 func (f *Finder) Find(ns spec.Namespace) (path string, check func(netns int) error, err error) {
-	if f.misused != nil {
-		return "", nil, fmt.Errorf("%s: %w", f.name, f.misused)
+	if f.configErr != nil {
+		return "", nil, fmt.Errorf("%s: %w", f.name, f.configErr)
 	}
 	f.mu.Lock()
-	t, watching, down := f.targets[ns.Name], f.watching, f.down
+	t, watching, unreachable := f.targets[ns.Name], f.watching, f.unreachable
 	f.mu.Unlock()
 	if t == nil {
 		return "", nil, observe.Pendingf("%s was not asked for %s", f.name, ns.Selector.Value)
 	}
 	switch {
-	case t.known():
-	case down != nil:
-		return "", nil, f.silent(down)
+	case t.isKnown():
+	case unreachable != nil:
+		return "", nil, f.noAnswer(unreachable)
 	case watching:
-		f.await(t)
+		f.awaitAnswer(t)
 	default:
-		_, _ = f.inquire(context.Background(), t)
+		_, _ = f.refresh(context.Background(), t)
 	}
 	f.mu.Lock()
 	c, err := t.state, t.err
@@ -170,81 +172,85 @@ func (f *Finder) Find(ns spec.Namespace) (path string, check func(netns int) err
 	if err != nil {
 		return "", nil, err
 	}
-	return f.open(c)
+	return f.locate(c)
 }
 
-// await gives the engine a moment to tell of what it was just asked for. If it does not, nobody else waits for it.
-func (f *Finder) await(t *target) {
-	timer := time.NewTimer(newcomerPatience)
+// awaitAnswer waits up to firstAnswerTimeout for the first answer about a target. After that the engine counts as unreachable, and
+// nobody waits for it.
+func (f *Finder) awaitAnswer(t *target) {
+	timer := time.NewTimer(firstAnswerTimeout)
 	defer timer.Stop()
 	select {
 	case <-t.answered:
 	case <-timer.C:
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if !t.known() {
-			f.down = errSilent
-			t.err = f.silent(f.down)
+		if !t.isKnown() {
+			f.unreachable = errNoAnswerYet
+			t.err = f.noAnswer(f.unreachable)
 		}
 	}
 }
 
-var errSilent = fmt.Errorf("nothing was heard of it for %v", newcomerPatience)
+var errNoAnswerYet = fmt.Errorf("no answer for %v", firstAnswerTimeout)
 
-func (f *Finder) silent(why error) error {
-	// What the client says around it is advice for people who type docker.
-	if dial := (*net.OpError)(nil); errors.As(why, &dial) {
-		why = dial
+// noAnswer returns the error of a namespace whose engine does not answer, and why.
+
+func (f *Finder) noAnswer(reason error) error {
+	// The client adds advice for users of the docker command.
+	if dial := (*net.OpError)(nil); errors.As(reason, &dial) {
+		reason = dial
 	}
-	return observe.Pendingf("%s does not answer: %v", f.name, why)
+	return observe.Pendingf("%s does not answer: %v", f.name, reason)
 }
 
-// open is where a container's namespace is. The sandbox is a file of the engine's, and needs no right to look into other
-// users' processes; where it cannot be seen, as with an engine in a mount namespace of its own, there is the process.
-func (f *Finder) open(c state) (path string, check func(netns int) error, err error) {
+// locate returns the file of a container's namespace, see Find. It prefers the sandbox, because that needs no permission for
+// other users' processes. If linkd cannot see the sandbox, because the engine has a mount namespace of its own, it uses the
+// process.
+func (f *Finder) locate(c state) (path string, check func(netns int) error, err error) {
 	var fs unix.Statfs_t
 	if c.sandbox != "" && unix.Statfs(c.sandbox, &fs) == nil && fs.Type == unix.NSFS_MAGIC {
 		return c.sandbox, func(int) error { return nil }, nil
 	}
 	fd, err := unix.PidfdOpen(c.pid, 0)
 	if err != nil {
-		return "", nil, observe.Pendingf("%s %s has just ended", f.thing, c.name)
+		return "", nil, observe.Pendingf("%s %s has just ended", f.noun, c.name)
 	}
 	return fmt.Sprintf("/proc/%d/ns/net", c.pid), func(int) error {
 		defer unix.Close(fd)
 		if c.unconfirmed {
-			if !f.groups.has(c.id, c.pid) {
-				return observe.Pendingf("%s %s has just ended", f.thing, c.name)
+			if !f.cgroups.contains(c.id, c.pid) {
+				return observe.Pendingf("%s %s has just ended", f.noun, c.name)
 			}
 			return nil
 		}
-		// If it still runs, as the same process, then the PID was nobody else's in between.
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		// If the container still runs as the same process, the PID had no other owner in between.
+		ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 		defer cancel()
-		now, err := f.ask(ctx, c.id)
+		now, err := f.inspect(ctx, c.id)
 		if err == nil && (now.pid != c.pid || now.started != c.started) {
-			err = observe.Pendingf("%s %s has just been restarted", f.thing, c.name)
+			err = observe.Pendingf("%s %s has just been restarted", f.noun, c.name)
 		}
 		return err
 	}, nil
 }
 
-// Release implements observe.Finder: who does not watch asks anew in the next pass.
+// Release drops what is known, so that the next pass asks again. It does nothing while the finder watches.
 func (f *Finder) Release() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.watching {
 		return
 	}
-	f.down = nil
+	f.unreachable = nil
 	for _, t := range f.targets {
 		t.answered = make(chan struct{})
 	}
 }
 
-// Close implements observe.Finder.
+// Close closes the connection to the engine.
 func (f *Finder) Close() {
-	if f.misused == nil {
+	if f.configErr == nil {
 		f.engine.close()
 	}
 }

@@ -13,63 +13,64 @@ import (
 	"linkd/pkg/spec"
 )
 
-// labelCount is who has a label.
-type labelCount struct {
-	instances []spec.Instance
-	answered  chan struct{}
-	missed    bool // somebody has gone on without the answer, or with an outdated one
-	updates   int  // how often an event changed who has the label; a list asked for before that is too old
-	// ended are the IDs of those that an event has told the end of. Docker tells that before its lists show it
-	// (handleContainerExit in daemon/monitor.go of moby).
+// labelMembers has the running containers with a label.
+type labelMembers struct {
+	instances  []spec.Instance
+	answered   chan struct{}
+	unreported bool // Instances returned no list or an outdated one since the last call of populated
+	updates    int  // the number of changes by events; the answer to an earlier request is out of date
+	// ended has the IDs of containers whose end an event announced. Docker sends that event before it removes the container
+	// from its list (handleContainerExit in daemon/monitor.go of moby).
 	ended map[string]bool
 }
 
-// Instances implements observe.InstanceFinder. Who watches knows it already, but for a label that nobody has asked for before.
+// Instances returns the running containers that match a template. While the finder watches, it knows them already, except for a
+// label that it is asked for the first time.
 func (f *Finder) Instances(template spec.Selector) ([]spec.Instance, error) {
 	label, _ := template.ManyByLabel()
-	if f.misused != nil {
-		return nil, f.misused
+	if f.configErr != nil {
+		return nil, f.configErr
 	}
 	f.mu.Lock()
-	c, watching, down := f.counts[label], f.watching, f.down
+	c, watching, unreachable := f.labels[label], f.watching, f.unreachable
 	if c == nil {
-		// Who asks before anybody watches is told directly, and has to be told of what changed until that began.
-		c = &labelCount{answered: make(chan struct{}), missed: !watching}
-		f.counts[label] = c
+		// Without watching, Instances asks the engine directly. What changes before the watching begins has to be reported then.
+		c = &labelMembers{answered: make(chan struct{}), unreported: !watching}
+		f.labels[label] = c
 		f.wake()
 	}
 	f.mu.Unlock()
 	if !watching {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 		defer cancel()
-		instances, err := f.engine.labelled(ctx, label)
+		instances, err := f.engine.withLabel(ctx, label)
 		if err != nil {
-			err = f.silent(err)
+			err = f.noAnswer(err)
 		}
-		return f.named(instances), err
+		return f.withSelectors(instances), err
 	}
-	if down == nil {
+	if unreachable == nil {
 		select {
 		case <-c.answered:
-		case <-time.After(newcomerPatience):
+		case <-time.After(firstAnswerTimeout):
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !closed(c.answered) {
-		// Nobody else waits for it, neither for another label.
-		c.missed = true
-		f.down = cmp.Or(f.down, errSilent)
-		return nil, observe.Pendingf("%s has not told yet who has the label %s", f.name, label)
+	if !isClosed(c.answered) {
+		// From now on nobody waits for this engine, nor for its other labels.
+		c.unreported = true
+		f.unreachable = cmp.Or(f.unreachable, errNoAnswerYet)
+		return nil, observe.Pendingf("%s has not answered yet which containers have the label %s", f.name, label)
 	}
-	if f.down != nil {
-		c.missed = true
-		return c.instances, &spec.Outdated{Err: f.silent(f.down)}
+	if f.unreachable != nil {
+		c.unreported = true
+		return c.instances, &spec.Outdated{Err: f.noAnswer(f.unreachable)}
 	}
 	return c.instances, nil
 }
 
-// SetTemplates implements observe.InstanceFinder.
+// SetTemplates sets the templates whose containers the finder watches.
 func (f *Finder) SetTemplates(templates []spec.Selector) {
 	wanted := map[string]bool{}
 	for _, t := range templates {
@@ -79,28 +80,28 @@ func (f *Finder) SetTemplates(templates []spec.Selector) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	maps.DeleteFunc(f.counts, func(label string, _ *labelCount) bool { return !wanted[label] })
+	maps.DeleteFunc(f.labels, func(label string, _ *labelMembers) bool { return !wanted[label] })
 }
 
-// named gives instances the selectors by which this finder finds them.
-func (f *Finder) named(instances []spec.Instance) []spec.Instance {
+// withSelectors sets the selectors by which this finder finds the instances.
+func (f *Finder) withSelectors(instances []spec.Instance) []spec.Instance {
 	for i := range instances {
 		instances[i].Selector = spec.Selector{Scheme: f.scheme, Value: instances[i].ID}
 	}
 	return instances
 }
 
-// applyLabels takes from an event who has come to have a label, or has gone, and reports whether somebody has. The list that is
-// asked for in any case can take an engine long while it starts many containers.
-func (f *Finder) applyLabels(e event) (news bool) {
+// applyLabels updates the members of labels by an event, and reports whether they have changed. linkd asks the engine for the list
+// as well, but the answer can take seconds while the engine starts many containers.
+func (f *Finder) applyLabels(e event) (changed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for label, c := range f.counts {
+	for label, c := range f.labels {
 		if e.action == "start" || e.action == "restart" {
-			// podman's events do not tell the labels.
+			// Do this for all labels: the events of podman contain no labels.
 			delete(c.ended, e.id)
 		}
-		if !closed(c.answered) {
+		if !isClosed(c.answered) {
 			continue
 		}
 		others := slices.DeleteFunc(slices.Clone(c.instances), func(i spec.Instance) bool { return i.ID == e.id })
@@ -117,34 +118,34 @@ func (f *Finder) applyLabels(e event) (news bool) {
 			if has, labelled := e.labels[key]; !labelled || exact && has != value {
 				continue
 			}
-			others = append(others, f.named([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels, Unsaid: hiddenLabels}})...)
+			others = append(others, f.withSelectors([]spec.Instance{{Name: e.name, ID: e.id, Labels: e.labels, Unsaid: hiddenLabels}})...)
 		default:
 			continue
 		}
 		c.updates++
-		news = news || !same(c.instances, others)
+		changed = changed || !sameInstances(c.instances, others)
 		c.instances = others
 	}
-	return news
+	return changed
 }
 
-// forgetEnded forgets what an earlier stream of events told of the end of containers: they may have started since.
+// forgetEnded drops the ended containers of an earlier stream of events. They may have started again since.
 func (f *Finder) forgetEnded() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, c := range f.counts {
+	for _, c := range f.labels {
 		c.ended = nil
 	}
 }
 
-// running are those of a list that have not ended, as far as the events tell.
-func (c *labelCount) running(list []spec.Instance) []spec.Instance {
+// running returns the containers of a list without those whose end an event announced.
+func (c *labelMembers) running(list []spec.Instance) []spec.Instance {
 	listed := map[string]bool{}
 	for _, i := range list {
 		listed[i.ID] = true
 	}
 	maps.DeleteFunc(c.ended, func(id string, _ bool) bool { return !listed[id] })
-	// Those that were there first come first: of two that cannot be there both, a newcomer is left out.
+	// Containers that are known already come first: if two containers conflict, linkd leaves the newer one out.
 	place := map[string]int{}
 	for at, i := range c.instances {
 		place[i.ID] = at + 1
@@ -155,8 +156,8 @@ func (c *labelCount) running(list []spec.Instance) []spec.Instance {
 	return slices.DeleteFunc(list, func(i spec.Instance) bool { return c.ended[i.ID] })
 }
 
-// same tells whether two counts are of the same containers with the same labels, as far as both were told.
-func same(some, others []spec.Instance) bool {
+// sameInstances reports whether two lists have the same containers with the same known labels.
+func sameInstances(some, others []spec.Instance) bool {
 	return slices.EqualFunc(some, others, func(a, b spec.Instance) bool {
 		a.Unsaid, b.Unsaid = nil, nil
 		return reflect.DeepEqual(a, b)
@@ -167,41 +168,41 @@ func sortByName(instances []spec.Instance) {
 	slices.SortFunc(instances, func(a, b spec.Instance) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// refreshLabels asks who has the labels, and calls populated if those are others than before.
+// refreshLabels asks the engine for the members of all labels, and calls populated if they have changed.
 func (f *Finder) refreshLabels(ctx context.Context, populated func()) error {
 	f.mu.Lock()
-	counts := maps.Clone(f.counts)
+	labels := maps.Clone(f.labels)
 	f.mu.Unlock()
-	news := false
-	for label, c := range counts {
+	changed := false
+	for label, c := range labels {
 		f.mu.Lock()
 		updates := c.updates
 		f.mu.Unlock()
-		asking, cancel := context.WithTimeout(ctx, patience)
-		instances, err := f.engine.labelled(asking, label)
+		limited, cancel := context.WithTimeout(ctx, answerTimeout)
+		instances, err := f.engine.withLabel(limited, label)
 		cancel()
 		if err != nil {
 			return err
 		}
 		f.mu.Lock()
-		f.down = nil
-		if f.counts[label] != c || c.updates != updates {
-			// It is not wanted any more, or there is another count after this one.
+		f.unreachable = nil
+		if f.labels[label] != c || c.updates != updates {
+			// The label is no longer declared, or another request follows.
 			f.mu.Unlock()
 			continue
 		}
 		before := c.instances
-		c.instances = f.named(c.running(instances))
-		if closed(c.answered) {
-			news = news || c.missed || !same(before, c.instances)
+		c.instances = f.withSelectors(c.running(instances))
+		if isClosed(c.answered) {
+			changed = changed || c.unreported || !sameInstances(before, c.instances)
 		} else {
 			close(c.answered)
-			news = news || c.missed
+			changed = changed || c.unreported
 		}
-		c.missed = false
+		c.unreported = false
 		f.mu.Unlock()
 	}
-	if news {
+	if changed {
 		populated()
 	}
 	return nil

@@ -15,13 +15,13 @@ import (
 // gone is not, and what is no news is not told as such.
 func TestEventsTellWhoHasALabel(t *testing.T) {
 	f := newFinder("docker", "Docker", "container", nil, nil)
-	known := &labelCount{answered: make(chan struct{}), instances: f.named([]spec.Instance{{Name: "db", ID: "1", Labels: map[string]string{"tier": "back"}}})}
+	known := &labelMembers{answered: make(chan struct{}), instances: f.withSelectors([]spec.Instance{{Name: "db", ID: "1", Labels: map[string]string{"tier": "back"}}})}
 	close(known.answered)
-	f.counts["tier"] = known
-	exact := &labelCount{answered: make(chan struct{})}
+	f.labels["tier"] = known
+	exact := &labelMembers{answered: make(chan struct{})}
 	close(exact.answered)
-	f.counts["tier=front"] = exact
-	f.counts["never-answered"] = &labelCount{answered: make(chan struct{})}
+	f.labels["tier=front"] = exact
+	f.labels["never-answered"] = &labelMembers{answered: make(chan struct{})}
 
 	var told strings.Builder
 	for _, e := range []event{
@@ -61,12 +61,12 @@ func TestAllLabelsWaitTogether(t *testing.T) {
 		}
 	}
 	// Together takes a fortieth of one after the other.
-	if took := time.Since(began); took >= labels*newcomerPatience/2 {
+	if took := time.Since(began); took >= labels*firstAnswerTimeout/2 {
 		t.Errorf("%d labels took %v", labels, took)
 	}
 }
 
-func names(c *labelCount) []string {
+func names(c *labelMembers) []string {
 	var all []string
 	for _, i := range c.instances {
 		all = append(all, i.Name+" "+i.Selector.String())

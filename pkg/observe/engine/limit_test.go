@@ -63,11 +63,11 @@ func TestAnAnswerWithoutEnd(t *testing.T) {
 		ask   func(engine api) error
 		limit int64
 	}{
-		"a container": {`{"Id": "`, func(engine api) error { _, err := engine.ask(ctx, "web"); return err }, answerLimit},
-		"containers":  {`[{"Id": "`, func(engine api) error { _, err := engine.labelled(ctx, "role"); return err }, answerLimit},
-		"blanks":      {strings.Repeat(" ", 1<<20), func(engine api) error { _, err := engine.labelled(ctx, "role"); return err }, answerLimit},
+		"a container": {`{"Id": "`, func(engine api) error { _, err := engine.inspect(ctx, "web"); return err }, answerLimit},
+		"containers":  {`[{"Id": "`, func(engine api) error { _, err := engine.withLabel(ctx, "role"); return err }, answerLimit},
+		"blanks":      {strings.Repeat(" ", 1<<20), func(engine api) error { _, err := engine.withLabel(ctx, "role"); return err }, answerLimit},
 		"an event": {`{"Type": "container", "id": "`, func(engine api) error {
-			heard, broken := engine.follow(ctx)
+			heard, broken := engine.events(ctx)
 			select {
 			case <-heard:
 				return errors.New("an event was heard")
@@ -115,7 +115,7 @@ func TestManyEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(engine.close)
-	heard, broken := engine.follow(t.Context())
+	heard, broken := engine.events(t.Context())
 	for n := range count {
 		select {
 		case <-heard:

@@ -16,81 +16,82 @@ import (
 	"linkd/pkg/spec"
 )
 
-// podmanSocket is where podman-system-service(1) listens for the administrator.
+// podmanSocket is the socket of root's podman-system-service(1).
 const podmanSocket = "/run/podman/podman.sock"
 
-// podman is asked by its Docker-compatible API where its service runs, or CONTAINER_HOST names one, and else by its
-// program: podman needs no daemon.
+// podman uses podman's Docker-compatible API if its service runs or CONTAINER_HOST is set. Otherwise it runs the podman program,
+// because podman needs no daemon.
 type podman struct{}
 
-func (podman) way() (engine, error) {
+// client returns the API or the program. The caller closes it.
+func (podman) client() (engine, error) {
 	host := os.Getenv("CONTAINER_HOST")
 	if host == "" {
 		if _, err := os.Stat(podmanSocket); err != nil {
-			return command{}, nil
+			return podmanCLI{}, nil
 		}
 		host = "unix://" + podmanSocket
 	}
 	return newAPI(host)
 }
 
-func (p podman) ask(ctx context.Context, value string) (state, error) {
-	way, err := p.way()
+func (p podman) inspect(ctx context.Context, value string) (state, error) {
+	client, err := p.client()
 	if err != nil {
 		return state{}, err
 	}
-	defer way.close()
-	return way.ask(ctx, value)
+	defer client.close()
+	return client.inspect(ctx, value)
 }
 
-func (p podman) labelled(ctx context.Context, label string) ([]spec.Instance, error) {
-	way, err := p.way()
+func (p podman) withLabel(ctx context.Context, label string) ([]spec.Instance, error) {
+	client, err := p.client()
 	if err != nil {
 		return nil, err
 	}
-	defer way.close()
-	return way.labelled(ctx, label)
+	defer client.close()
+	return client.withLabel(ctx, label)
 }
 
-func (p podman) follow(ctx context.Context) (<-chan event, <-chan error) {
-	way, err := p.way()
+func (p podman) events(ctx context.Context) (<-chan event, <-chan error) {
+	client, err := p.client()
 	if err != nil {
 		broken := make(chan error, 1)
 		broken <- err
 		return nil, broken
 	}
-	context.AfterFunc(ctx, way.close)
-	return way.follow(ctx)
+	context.AfterFunc(ctx, client.close)
+	return client.events(ctx)
 }
 
 func (p podman) ping(ctx context.Context) error {
-	way, err := p.way()
+	client, err := p.client()
 	if err != nil {
 		return err
 	}
-	defer way.close()
-	return way.ping(ctx)
+	defer client.close()
+	return client.ping(ctx)
 }
 
 func (podman) close() {}
 
-// command is podman(1).
-type command struct{}
+// podmanCLI runs podman(1).
+type podmanCLI struct{}
 
 const (
-	// podmanTime is how long podman(1) may take for an answer.
-	podmanTime = 10 * time.Second
-	// longestAnswer is how many bytes that may have, and longestEvent those of one event.
-	longestAnswer = 16 << 20
-	longestEvent  = 1 << 20
+	// podmanTimeout is how long podman(1) may take for an answer.
+	podmanTimeout = 10 * time.Second
+	// maxOutput is the largest answer in bytes, and maxEventSize the largest event.
+	maxOutput    = 16 << 20
+	maxEventSize = 1 << 20
 )
 
 func runPodman(ctx context.Context, args ...string) ([]byte, error) {
-	out, err := program.Run{Name: "podman", Args: args, Timeout: podmanTime, MaxOutput: longestAnswer}.Output(ctx)
-	return out, failure(err)
+	out, err := program.Run{Name: "podman", Args: args, Timeout: podmanTimeout, MaxOutput: maxOutput}.Output(ctx)
+	return out, asPodmanError(err)
 }
 
-func (command) ask(ctx context.Context, value string) (state, error) {
+func (podmanCLI) inspect(ctx context.Context, value string) (state, error) {
 	out, err := runPodman(ctx, "container", "inspect", "--", value)
 	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Stderr, "no such container") {
 		return state{}, errUnknown
@@ -110,17 +111,17 @@ func (command) ask(ctx context.Context, value string) (state, error) {
 		NetworkSettings struct{ SandboxKey string }
 	}
 	if err := json.Unmarshal(out, &found); err != nil || len(found) != 1 {
-		return state{}, fmt.Errorf("podman inspect %s: not what was expected: %w", value, err)
+		return state{}, fmt.Errorf("podman inspect %s: unexpected output: %w", value, err)
 	}
 	now := found[0]
-	s := state{id: now.ID, name: now.Name, is: now.State.Status, started: now.State.StartedAt.String()}
+	s := state{id: now.ID, name: now.Name, status: now.State.Status, started: now.State.StartedAt.String()}
 	if now.State.Running {
 		s.pid, s.sandbox = now.State.Pid, now.NetworkSettings.SandboxKey
 	}
 	return s, nil
 }
 
-func (command) labelled(ctx context.Context, label string) (found []spec.Instance, err error) {
+func (podmanCLI) withLabel(ctx context.Context, label string) (found []spec.Instance, err error) {
 	out, err := runPodman(ctx, "ps", "--no-trunc", "--format", "json", "--filter", "label="+label)
 	if err != nil {
 		return nil, err
@@ -131,7 +132,7 @@ func (command) labelled(ctx context.Context, label string) (found []spec.Instanc
 		Labels map[string]string
 	}
 	if err := json.Unmarshal(out, &running); err != nil {
-		return nil, fmt.Errorf("podman ps: not what was expected: %w", err)
+		return nil, fmt.Errorf("podman ps: unexpected output: %w", err)
 	}
 	for _, c := range running {
 		if len(c.Names) > 0 {
@@ -142,8 +143,8 @@ func (command) labelled(ctx context.Context, label string) (found []spec.Instanc
 	return found, nil
 }
 
-// follow reads what podman-events(1) prints, from this moment on, however long it takes podman to start.
-func (command) follow(ctx context.Context) (<-chan event, <-chan error) {
+// events reads the output of podman-events(1), beginning with the present time, also if podman takes long to start.
+func (podmanCLI) events(ctx context.Context) (<-chan event, <-chan error) {
 	messages, broken := make(chan podmanEvent), make(chan error, 1)
 	now := time.Now().Format(time.RFC3339Nano)
 	events := program.Run{Name: "podman", Args: []string{
@@ -154,7 +155,7 @@ func (command) follow(ctx context.Context) (<-chan event, <-chan error) {
 			one := &io.LimitedReader{R: out}
 			from := json.NewDecoder(one)
 			for {
-				one.N = longestEvent
+				one.N = maxEventSize
 				var m podmanEvent
 				if err := from.Decode(&m); errors.Is(err, io.EOF) && one.N > 0 {
 					return nil
@@ -168,41 +169,42 @@ func (command) follow(ctx context.Context) (<-chan event, <-chan error) {
 				}
 			}
 		})
-		broken <- failure(cmp.Or(err, io.EOF))
+		broken <- asPodmanError(cmp.Or(err, io.EOF))
 	}()
-	return translate(ctx, messages, broken, func(m podmanEvent) event {
+	return convertEvents(ctx, messages, broken, func(m podmanEvent) event {
 		return event{action: m.Status, id: m.ID, name: m.Name}
 	})
 }
 
-func (command) ping(context.Context) error {
+func (podmanCLI) ping(context.Context) error {
 	_, err := exec.LookPath("podman")
 	return err
 }
 
-// failure says why podman failed, and what does without the program. That opens its database to be written whatever it is
-// asked, and to a service almost all files are read-only (ProtectSystem= in systemd.exec(5)).
-func failure(err error) error {
+// asPodmanError adds advice to the error of a failed podman program. The program opens its database for writing whatever its
+// command is. As a systemd service linkd has almost no writable files (ProtectSystem= in systemd.exec(5)), so the program can
+// fail there.
+func asPodmanError(err error) error {
 	failed := (*program.Failure)(nil)
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return &unfit{failed}
+	return &podmanError{failed}
 }
 
-// unfit is podman(1) that failed.
-type unfit struct{ *program.Failure }
+// podmanError is the error of a podman(1) that failed.
+type podmanError struct{ *program.Failure }
 
-func (u *unfit) Unwrap() error { return u.Failure }
+func (u *podmanError) Unwrap() error { return u.Failure }
 
-func (u *unfit) Error() string {
+func (u *podmanError) Error() string {
 	text := strings.TrimSpace(u.Stderr)
 	if text == "" {
 		text = u.State.String()
 	}
-	return text + " (linkd asks podman's service instead where there is one: systemctl enable --now podman.socket)"
+	return text + " (linkd needs podman's service here: systemctl enable --now podman.socket)"
 }
 
-func (command) close() {}
+func (podmanCLI) close() {}
 
 type podmanEvent struct{ ID, Name, Status string }

@@ -16,27 +16,27 @@ import (
 	"linkd/pkg/spec"
 )
 
-var containerID = strings.Repeat("c0", idLen/2)
+var containerID = strings.Repeat("c0", idLength/2)
 
 // groupOf is a control group of the one container as the kernel shows it, with the processes that a test puts there.
-func groupOf(t *testing.T, pids ...int) place {
+func newGroup(t *testing.T, pids ...int) pathPattern {
 	t.Helper()
 	root := t.TempDir()
-	p := place{before: root + "/engine-", after: ".scope"}
-	if err := os.Mkdir(p.of(containerID), 0o755); err != nil {
+	p := pathPattern{before: root + "/engine-", after: ".scope"}
+	if err := os.Mkdir(p.path(containerID), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p.put(t, pids...)
+	p.setProcesses(t, pids...)
 	return p
 }
 
-func (p place) put(t *testing.T, pids ...int) {
+func (p pathPattern) setProcesses(t *testing.T, pids ...int) {
 	t.Helper()
 	var text strings.Builder
 	for _, pid := range pids {
 		text.WriteString(strconv.Itoa(pid) + "\n")
 	}
-	if err := os.WriteFile(filepath.Join(p.of(containerID), "cgroup.procs"), []byte(text.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(p.path(containerID), "cgroup.procs"), []byte(text.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -88,14 +88,14 @@ func TestOtherProcessesDoNotHideAContainer(t *testing.T) {
 		{"two, and some that have ended", []int{ended(t), first, ended(t), second, ended(t)}, first},
 		{"two with a network each", []int{first, apart}, 0},
 	} {
-		g := groups{where: []place{groupOf(t, test.pids...)}}
+		g := cgroups{paths: []pathPattern{newGroup(t, test.pids...)}}
 		pid, ok := g.process(containerID)
 		if pid != test.pid || ok != (test.pid != 0) {
 			t.Errorf("%s: found %d, %t; want %d", test.name, pid, ok, test.pid)
 		}
 	}
-	g := groups{where: []place{groupOf(t, apart, first)}}
-	if !g.has(containerID, first) || g.has(containerID, second) {
+	g := cgroups{paths: []pathPattern{newGroup(t, apart, first)}}
+	if !g.contains(containerID, first) || g.contains(containerID, second) {
 		t.Errorf("a process is taken for gone because of another one's network, or for there when it is not")
 	}
 }
@@ -110,7 +110,7 @@ type slow struct {
 
 func newSlow() *slow { return &slow{asked: make(chan string), answers: make(chan state)} }
 
-func (s *slow) ask(ctx context.Context, value string) (state, error) {
+func (s *slow) inspect(ctx context.Context, value string) (state, error) {
 	select {
 	case s.asked <- value:
 	case <-ctx.Done():
@@ -124,8 +124,8 @@ func (s *slow) ask(ctx context.Context, value string) (state, error) {
 	}
 }
 
-func (s *slow) follow(context.Context) (<-chan event, <-chan error) { return nil, nil }
-func (s *slow) labelled(ctx context.Context, _ string) ([]spec.Instance, error) {
+func (s *slow) events(context.Context) (<-chan event, <-chan error) { return nil, nil }
+func (s *slow) withLabel(ctx context.Context, _ string) ([]spec.Instance, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
@@ -138,12 +138,12 @@ func TestALateAnswerDoesNotUndoAStart(t *testing.T) {
 	f := newFinder("docker", "Docker", "container", engine, nil)
 	f.SetDeclared(map[string]spec.Namespace{"web": {Name: "web", Selector: spec.Selector{Scheme: "docker", Value: "web"}}})
 	target := f.targets["web"]
-	group := groupOf(t, before)
-	f.groups.where = []place{group}
+	group := newGroup(t, before)
+	f.cgroups.paths = []pathPattern{group}
 
 	done := make(chan bool)
 	go func() {
-		news, err := f.inquire(t.Context(), target)
+		news, err := f.refresh(t.Context(), target)
 		done <- news && err == nil
 	}()
 	<-engine.asked
@@ -153,11 +153,11 @@ func TestALateAnswerDoesNotUndoAStart(t *testing.T) {
 	}
 
 	go func() {
-		news, err := f.inquire(t.Context(), target)
+		news, err := f.refresh(t.Context(), target)
 		done <- news || err != nil
 	}()
 	<-engine.asked
-	group.put(t, after)
+	group.setProcesses(t, after)
 	if names := f.startedTargets(f.targets, event{action: "start", id: containerID, name: "web"}); len(names) != 1 {
 		t.Fatalf("started: %v", names)
 	}
@@ -176,7 +176,7 @@ func TestAStartedContainerIsAskedForToo(t *testing.T) {
 	first := start(t, false)
 	engine := newSlow()
 	f := newFinder("docker", "Docker", "container", engine, nil)
-	f.groups.where = []place{groupOf(t, first)}
+	f.cgroups.paths = []pathPattern{newGroup(t, first)}
 	stop := f.Watch(func(string) {}, func() {})
 	defer stop()
 	asked := func(value string, answer state) {

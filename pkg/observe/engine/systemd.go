@@ -13,16 +13,16 @@ import (
 	"linkd/pkg/spec"
 )
 
-// systemd is asked over D-Bus for the main process of a service (org.freedesktop.systemd1(5)).
+// systemd asks systemd over D-Bus for the main process of a service (org.freedesktop.systemd1(5)).
 type systemd struct{}
 
-func (systemd) ask(ctx context.Context, unit string) (state, error) {
+func (systemd) inspect(ctx context.Context, unit string) (state, error) {
 	conn, err := dbus.NewWithContext(ctx)
 	if err != nil {
 		return state{}, err
 	}
 	defer conn.Close()
-	// systemd loads a unit to tell of it, and so tells of one that there is not, too.
+	// systemd loads a unit that it is asked for, so it answers for units that do not exist, too.
 	of, err := conn.GetUnitPropertiesContext(ctx, unit)
 	if err != nil {
 		return state{}, err
@@ -36,15 +36,15 @@ func (systemd) ask(ctx context.Context, unit string) (state, error) {
 	}
 	pid, _ := service["MainPID"].(uint32)
 	return state{
-		id: fmt.Sprint(of["Id"]), name: unit, is: fmt.Sprint(of["ActiveState"]),
+		id: fmt.Sprint(of["Id"]), name: unit, status: fmt.Sprint(of["ActiveState"]),
 		started: fmt.Sprint(service["ExecMainStartTimestampMonotonic"]), pid: int(pid),
 	}, nil
 }
 
-// follow hears of every unit whose properties change: systemd tells of all or of none.
-func (systemd) follow(ctx context.Context) (<-chan event, <-chan error) {
+// events returns an event for every unit whose properties change. systemd cannot be asked for the events of some units only.
+func (systemd) events(ctx context.Context) (<-chan event, <-chan error) {
 	updates, errs, broken := make(chan *dbus.PropertiesUpdate, 64), make(chan error, 1), make(chan error, 1)
-	conn, ended, err := lasting(ctx)
+	conn, ended, err := connect(ctx)
 	if err == nil {
 		conn.SetPropertiesSubscriber(updates, errs)
 		err = conn.Subscribe()
@@ -53,39 +53,39 @@ func (systemd) follow(ctx context.Context) (<-chan event, <-chan error) {
 		broken <- err
 		return nil, broken
 	}
-	heard := make(chan event)
+	events := make(chan event)
 	go func() {
 		defer conn.Close()
 		for {
 			select {
 			case u := <-updates:
-				// systemd tells of a unit and of it as a service at the same moment; only what it tells of the unit comes through.
+				// systemd sends a change of the unit and one of the service at the same time. One of them is enough.
 				if _, is := u.Changed["SubState"]; !is {
 					continue
 				}
 				select {
-				case heard <- event{action: "start", id: u.UnitName, name: u.UnitName}:
+				case events <- event{action: "start", id: u.UnitName, name: u.UnitName}:
 				case <-ctx.Done():
 					return
 				}
 			case err := <-errs:
-				// An update was lost.
+				// The channel was full, and an update was lost.
 				broken <- err
 				return
 			case <-ended:
-				broken <- errors.New("the connection to systemd has ended")
+				broken <- errors.New("systemd closed the connection")
 				return
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	return heard, broken
+	return events, broken
 }
 
-// lasting connects to systemd, through the bus or, where there is none, directly. Whoever waits for what is told on a
-// connection has to be told of its end, which package dbus of go-systemd does not do.
-func lasting(ctx context.Context) (conn *dbus.Conn, ended <-chan struct{}, err error) {
+// connect connects to systemd through the bus or, if there is none, directly. ended is closed when the connection ends: package
+// dbus of go-systemd does not report that.
+func connect(ctx context.Context) (conn *dbus.Conn, ended <-chan struct{}, err error) {
 	dial := func(to func(...godbus.ConnOption) (*godbus.Conn, error), greet func(*godbus.Conn) error) func() (*godbus.Conn, error) {
 		return func() (*godbus.Conn, error) {
 			c, err := to(godbus.WithContext(ctx))
@@ -96,7 +96,7 @@ func lasting(ctx context.Context) (conn *dbus.Conn, ended <-chan struct{}, err e
 				c.Close()
 				return nil, err
 			}
-			// Of the two connections that are made, the second is the one that signals come by.
+			// dbus.NewConnection opens two connections. Signals come on the second.
 			ended = c.Context().Done()
 			return c, nil
 		}
@@ -111,7 +111,7 @@ func lasting(ctx context.Context) (conn *dbus.Conn, ended <-chan struct{}, err e
 	return conn, ended, err
 }
 
-func (systemd) labelled(context.Context, string) ([]spec.Instance, error) {
+func (systemd) withLabel(context.Context, string) ([]spec.Instance, error) {
 	return nil, errors.New("units have no labels")
 }
 

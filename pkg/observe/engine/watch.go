@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
+// The pause before linkd connects to an engine again doubles from minReconnectPause to maxReconnectPause.
 const (
-	firstReturn = 50 * time.Millisecond
-	lastReturn  = time.Second
+	minReconnectPause = 50 * time.Millisecond
+	maxReconnectPause = time.Second
 )
 
-// Watch implements observe.Finder: it follows the engine's events, and asks for everything again whenever the stream of
-// them is a new one.
+// Watch follows the engine's events until stop is called. It calls changed with the name of a namespace whose state has changed,
+// and populated when a template has other containers. After each new connection it asks for everything.
 func (f *Finder) Watch(changed func(name string), populated func()) (stop func()) {
-	if f.misused != nil {
+	if f.configErr != nil {
 		return func() {}
 	}
 	f.mu.Lock()
@@ -37,34 +38,35 @@ func (f *Finder) Watch(changed func(name string), populated func()) (stop func()
 }
 
 func (f *Finder) follow(ctx context.Context, changed func(name string), populated func()) {
-	pause := firstReturn
+	pause := minReconnectPause
 	for {
-		if !f.wanted(ctx) {
+		if !f.waitForTargets(ctx) {
 			return
 		}
 		began := time.Now()
-		err := f.stream(ctx, changed, populated)
+		err := f.followEvents(ctx, changed, populated)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > lastReturn {
-			pause = firstReturn
+		if time.Since(began) > maxReconnectPause {
+			pause = minReconnectPause
 		}
-		f.fall(err, changed, populated)
+		f.setUnreachable(err, changed, populated)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		}
-		pause = min(2*pause, lastReturn)
+		pause = min(2*pause, maxReconnectPause)
 	}
 }
 
-// wanted waits until there is a container to ask for: an engine that nobody needs is left alone.
-func (f *Finder) wanted(ctx context.Context) bool {
+// waitForTargets waits until there is something to ask for: linkd does not connect to an engine that no file needs. It returns
+// false when ctx ends.
+func (f *Finder) waitForTargets(ctx context.Context) bool {
 	for {
 		f.mu.Lock()
-		n := len(f.targets) + len(f.counts)
+		n := len(f.targets) + len(f.labels)
 		f.mu.Unlock()
 		if n > 0 {
 			return true
@@ -77,83 +79,83 @@ func (f *Finder) wanted(ctx context.Context) bool {
 	}
 }
 
-// fall notes that the engine does not answer. What runs goes on, so what is known stays known: an engine can be
-// restarted without its containers.
-func (f *Finder) fall(why error, changed func(name string), populated func()) {
+// setUnreachable records that the engine does not answer. Known states stay, because containers can run on while their engine
+// restarts.
+func (f *Finder) setUnreachable(reason error, changed func(name string), populated func()) {
 	f.mu.Lock()
-	news := f.down == nil || f.down.Error() != why.Error()
-	f.down = why
+	changedReason := f.unreachable == nil || f.unreachable.Error() != reason.Error()
+	f.unreachable = reason
 	var names []string
 	for name, t := range f.targets {
 		if t.state == (state{}) {
-			t.err = f.silent(why)
+			t.err = f.noAnswer(reason)
 		}
 		names = append(names, name)
 	}
-	templates := len(f.counts) > 0
+	templates := len(f.labels) > 0
 	f.mu.Unlock()
-	if news && templates {
+	if changedReason && templates {
 		populated()
 	}
-	if news {
+	if changedReason {
 		for _, name := range names {
 			changed(name)
 		}
 	}
 }
 
-// stream follows the events until they break off.
-func (f *Finder) stream(ctx context.Context, changed func(name string), populated func()) error {
+// followEvents asks for all targets and labels, and follows the events until ctx ends or the engine fails.
+func (f *Finder) followEvents(ctx context.Context, changed func(name string), populated func()) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var asking sync.WaitGroup
+	var workers sync.WaitGroup
 	defer func() {
 		cancel()
-		asking.Wait()
+		workers.Wait()
 	}()
-	gate, unanswered := make(chan struct{}, inquiries), make(chan error, 1)
-	failed := func(err error) {
+	slots, failures := make(chan struct{}, maxInquiries), make(chan error, 1)
+	reportFailure := func(err error) {
 		select {
-		case unanswered <- err:
+		case failures <- err:
 		default:
 		}
 	}
-	inquire := func(targets map[string]*target) {
+	refreshAll := func(targets map[string]*target) {
 		for name, t := range targets {
-			asking.Go(func() {
-				gate <- struct{}{}
-				defer func() { <-gate }()
-				news, err := f.inquire(ctx, t)
-				if news {
+			workers.Go(func() {
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				changedTarget, err := f.refresh(ctx, t)
+				if changedTarget {
 					changed(name)
 				}
 				if err != nil {
-					failed(err)
+					reportFailure(err)
 				}
 			})
 		}
 	}
 
-	heard, broken := f.engine.follow(ctx)
+	events, broken := f.engine.events(ctx)
 	select {
 	case err := <-broken:
 		return err
 	default:
 	}
 	f.forgetEnded()
-	inquire(f.matching(func(t *target) bool {
-		t.asked = true
+	refreshAll(f.matching(func(t *target) bool {
+		t.requested = true
 		return true
 	}))
-	// However much happens meanwhile, one more count after it is enough.
-	due := make(chan struct{}, 1)
-	refresh := func() { nudge(due) }
-	asking.Go(func() {
+	// One more refresh covers all events during the present one.
+	labelsDue := make(chan struct{}, 1)
+	refreshLabelsSoon := func() { signalOnce(labelsDue) }
+	workers.Go(func() {
 		for {
 			if err := f.refreshLabels(ctx, populated); err != nil {
-				failed(err)
+				reportFailure(err)
 			}
 			select {
-			case <-due:
+			case <-labelsDue:
 			case <-ctx.Done():
 				return
 			}
@@ -165,31 +167,32 @@ func (f *Finder) stream(ctx context.Context, changed func(name string), populate
 			return ctx.Err()
 		case err := <-broken:
 			return err
-		case err := <-unanswered:
-			// It hangs, and will say nothing of what it was not asked for any more.
+		case err := <-failures:
+			// An engine that does not answer sends no events, either.
 			return err
-		case e := <-heard:
-			if !matters(e.action) {
+		case e := <-events:
+			if !isRelevant(e.action) {
 				continue
 			}
-			meant := f.matching(func(t *target) bool { return t.means(e) })
-			for _, name := range f.startedTargets(meant, e) {
+			targets := f.matching(func(t *target) bool { return t.concerns(e) })
+			for _, name := range f.startedTargets(targets, e) {
 				changed(name)
 			}
 			if f.applyLabels(e) {
 				populated()
 			}
-			inquire(meant)
-			refresh()
+			refreshAll(targets)
+			refreshLabelsSoon()
 		case <-f.added:
-			refresh()
-			inquire(f.newcomers())
+			refreshLabelsSoon()
+			refreshAll(f.newTargets())
 		}
 	}
 }
 
-func (t *target) known() bool { return closed(t.answered) }
+func (t *target) isKnown() bool { return isClosed(t.answered) }
 
+// matching returns the targets for which which returns true, by name.
 func (f *Finder) matching(which func(*target) bool) map[string]*target {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -202,22 +205,22 @@ func (f *Finder) matching(which func(*target) bool) map[string]*target {
 	return found
 }
 
-// newcomers are the targets that nobody has asked for since they were declared, with those that only an event has shown to run.
-func (f *Finder) newcomers() map[string]*target {
+// newTargets returns the targets for which the engine was not asked yet, including those that only an event has shown to run.
+func (f *Finder) newTargets() map[string]*target {
 	return f.matching(func(t *target) bool {
-		is := !t.asked
-		t.asked = true
+		is := !t.requested
+		t.requested = true
 		return is
 	})
 }
 
-// means tells whether an event is about a target's container: the one that it is, was, or may become.
-func (t *target) means(e event) bool {
+// concerns reports whether an event is about a target's present, earlier or possible next container.
+func (t *target) concerns(e event) bool {
 	return e.id == t.id || strings.HasPrefix(e.id, t.value) || e.name == t.value || e.oldName == t.value
 }
 
-// matters tells whether a namespace can come or go with what happened.
-func matters(action string) bool {
+// isRelevant reports whether a namespace can appear or disappear with an event.
+func isRelevant(action string) bool {
 	switch action {
 	case "start", "die", "died", "destroy", "remove", "rename", "restart", "stop":
 		return true
