@@ -23,6 +23,7 @@ var Checks = []Check{
 	forwardDrop,
 	bridgeNetfilter,
 	bridgePorts,
+	duplicateAddresses,
 	dockerAddresses,
 	dockerChains,
 	dockerNftables,
