@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,8 +25,9 @@ import (
 //	dial NETWORK ADDRESS      ask, and print the answer; fail with why there is none
 //	unanswered NETWORK ADDRESS
 //	                          ask, and fail with what comes within a second, be it a refusal
+//	website ADDRESS           answer requests of HTTP: /found with 200, and all others with 404
 //	notified SOCKET SILENCE   print what a service tells systemd (sd_notify(3)), and when it is silent for so long
-var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified, "advertise": advertise}
+var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified, "advertise": advertise, "website": website}
 
 func init() {
 	run, is := smallPrograms[filepath.Base(os.Args[0])]
@@ -61,6 +63,20 @@ func serve(args []string) error {
 	}
 	fmt.Println("ready")
 	return <-failed
+}
+
+func website(args []string) error {
+	if len(args) != 1 {
+		return errors.New("usage: website ADDRESS")
+	}
+	listener, err := net.Listen("tcp", args[0])
+	if err != nil {
+		return err
+	}
+	pages := http.NewServeMux()
+	pages.HandleFunc("/found", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "found\n") })
+	fmt.Println("ready")
+	return http.Serve(listener, pages)
 }
 
 func answer(from net.Addr) []byte {

@@ -10,26 +10,29 @@ import (
 
 func newApply(o *options) *cobra.Command {
 	var wait time.Duration
+	var prune bool
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Apply the files once, without a daemon",
 		Long: "Read the files and change the system to match them, once and without a daemon. The exit status is 0 " +
 			"if every resource is ok or pending (its container is not running yet, for example); 1 if a resource " +
-			"failed, or is still pending after --wait; 2 if a file is invalid, and then apply changes nothing.",
+			"failed, or is still pending after --wait; 2 if a file is invalid, and then apply changes nothing. " +
+			"What files outside of --config made stays, and apply lists it; --prune removes it.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			files, err := readInterruptibly(cmd.Context(), func() ([]spec.File, error) { return spec.ReadTrusted(o.config) })
 			if err != nil {
 				return exit(exitInvalid, err)
 			}
-			desired, err := o.compileValid(files)
+			desired, err := o.compileWithin(files, prune)
 			if err != nil {
 				return err
 			}
-			recompile := func() (*spec.Desired, error) { return o.compileValid(files) }
+			recompile := func() (*spec.Desired, error) { return o.compileWithin(files, prune) }
 			return o.applyDesired(cmd.Context(), desired, recompile, wait, false, "If it is the daemon, it applies the files itself: run `linkd reload` and `linkd status`")
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait up to this long for pending resources, such as 30s")
+	cmd.Flags().BoolVar(&prune, "prune", false, pruneUsage)
 	return cmd
 }

@@ -78,6 +78,7 @@ func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, recom
 		defer stopPaths()
 	}
 	status, err := converge(ctx, engine, inbox, recompile, wait)
+	status.Left = leftAlone(engine)
 	o.printStatus(os.Stdout, status)
 	if err != nil {
 		return err

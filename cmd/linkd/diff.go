@@ -15,18 +15,21 @@ import (
 )
 
 func newDiff(o *options) *cobra.Command {
-	return &cobra.Command{
+	var prune bool
+	cmd := &cobra.Command{
 		Use:   "diff",
 		Short: "Print what apply would change, without changing it",
 		Long: "Compare the files with the system, and print what apply or the daemon would do: + create, ~ change, " +
 			"- delete. The exit status is 0 if they would do nothing, 1 if they would do something, 2 if linkd " +
-			"cannot tell.",
+			"cannot tell. What files outside of --config made would stay, and diff lists it; with --prune it would be " +
+			"removed.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			desired, err := o.loadValid(cmd.Context(), spec.ReadToLook)
 			if err != nil {
 				return err
 			}
+			desired.Within = o.within(prune)
 			journal := reconcile.ReadJournal(o.inRuntimeDir(journalFile))
 			engine, world, err := o.newEngine(kind.All(), journal, slog.New(slog.DiscardHandler))
 			if err != nil {
@@ -39,6 +42,7 @@ func newDiff(o *options) *cobra.Command {
 			engine.Want(desired, desired.Unknown == nil)
 			plan := engine.Plan(cmd.Context())
 			status := engine.Status(nil)
+			status.Left = leftAlone(engine)
 			if o.json() {
 				err = printChanges(os.Stdout, plan, status)
 			} else {
@@ -47,6 +51,7 @@ func newDiff(o *options) *cobra.Command {
 					fmt.Fprintln(stderr, line)
 				}
 				o.printNotOK(stderr, status)
+				printLeft(stderr, status.Left)
 			}
 			switch {
 			case err != nil:
@@ -59,6 +64,8 @@ func newDiff(o *options) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&prune, "prune", false, pruneUsage)
+	return cmd
 }
 
 // change is one op of the plan in the JSON form of `linkd diff`.
@@ -75,7 +82,8 @@ func printChanges(w io.Writer, plan reconcile.Plan, status *reconcile.Status) er
 		Version   int                        `json:"version"`
 		Changes   []change                   `json:"changes"`
 		Unplanned []reconcile.ResourceStatus `json:"unplanned,omitempty"`
-	}{Version: 1, Changes: []change{}}
+		Left      []reconcile.LeftResource   `json:"left_alone,omitempty"`
+	}{Version: 1, Changes: []change{}, Left: status.Left}
 	for _, op := range plan {
 		c := change{Op: op.Verb, ID: op.ID().String(), Fields: op.Why}
 		if c.Fields == nil {

@@ -162,6 +162,7 @@ func (o *options) load(loader *spec.Loader, log *slog.Logger) reconcile.Loaded {
 		l.Again = l.Again || f.Err == spec.ErrBeingWritten
 	}
 	l.Desired, l.Files, l.Complete, l.Errors = loader.Load(files)
+	l.Desired.Within = o.within(true)
 	if err := loader.Save(); err != nil {
 		log.Warn("cannot save the last valid files for the next start", "error", err)
 	}

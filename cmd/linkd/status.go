@@ -74,6 +74,7 @@ func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
 	for _, line := range problemLines(s) {
 		fmt.Fprintln(w, line)
 	}
+	printLeft(w, s.Left)
 	fmt.Fprintln(w, summary(s))
 }
 

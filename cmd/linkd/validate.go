@@ -134,6 +134,13 @@ func printChecked(warnings spec.Warnings, errs spec.Errors) error {
 	return nil
 }
 
+// compileWithin does the same as compileValid. Unless prune is set, what files outside of --config made stays.
+func (o *options) compileWithin(files []spec.File, prune bool) (*spec.Desired, error) {
+	desired, err := o.compileValid(files)
+	desired.Within = o.within(prune)
+	return desired, err
+}
+
 // loadValid reads and compiles the files. It fails if one of them is invalid.
 func (o *options) loadValid(ctx context.Context, read func(paths []string) ([]spec.File, error)) (*spec.Desired, error) {
 	files, err := readInterruptibly(ctx, func() ([]spec.File, error) { return read(o.config) })

@@ -81,7 +81,7 @@ func (c *comparison) rememberAdopted(kind *Registered, want, have spec.Resource,
 		return
 	}
 	if _, device, ok := claimOf(have); ok && device != "" {
-		e := Entry{Identity: c.identity(origin.NS), Set: true, Device: device}
+		e := Entry{Identity: c.identity(origin.NS), Set: true, Device: device, Files: c.declaredBy(want, Entry{})}
 		c.changeJournal(fetchedEntry(origin), func(j *Journal) { j.Put(fetchedEntry(origin), e) })
 	}
 }

@@ -30,6 +30,9 @@ type comparison struct {
 	engine func(ns string) string
 	// partial: the desired state is not known completely, so nothing counts as undeclared.
 	partial bool
+	// within are the files of the desired state, and left gets the resources of other files.
+	within spec.Within
+	left   map[spec.ID][]string
 	// workset limits a comparison to a part; nil is everything. Then want are the desired resources of that part, all
 	// those of every part, and past returns their earlier verdicts.
 	workset *workset
@@ -94,6 +97,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	for i := range c.want {
 		c.compare(&c.want[i])
 	}
+	c.refuseOthers()
 	if !c.partial {
 		c.planRemovals()
 	}
@@ -104,7 +108,11 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 	c.waitForAllNeeds()
 	c.explainReturns()
 	ops := make([]*Op, 0, len(c.ops))
-	for _, op := range c.ops {
+	for id, op := range c.ops {
+		if op.Want != nil && !op.forget {
+			e, _ := c.journal.Get(id, c.identity(id.NS))
+			op.files = c.declaredBy(op.Want, e)
+		}
 		ops = append(ops, op)
 	}
 	return order(ops, c.rank, c.needs), c.verdicts
@@ -213,6 +221,12 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) (cond
 	condition.State = cmp.Or(condition.State, OK)
 	c.verdicts[id], c.conditions[id] = condition.Verdict, condition
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
+	files := c.declaredBy(want, e)
+	if remembered && e.Files != files {
+		e.Files = files
+		noted := e
+		c.changeJournal(id, func(j *Journal) { j.Put(id, noted) })
+	}
 	print, _ := kind.fingerprint(have)
 	wrote, setting := kind.before(want, want)
 	switch {
@@ -229,14 +243,14 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) (cond
 			before, _ = kind.before(want, nil)
 		}
 		c.changeJournal(id, func(j *Journal) {
-			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote})
+			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote, Files: files})
 		})
 		return condition
 	case !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print):
 		return condition
 	}
 	_, fetched := fetchedFrom(want)
-	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched}
+	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched, Files: files}
 	c.changeJournal(id, func(j *Journal) { j.Put(id, e) })
 	return condition
 }

@@ -58,6 +58,9 @@ type desired struct {
 	anew bool
 	// search: no journal says what an earlier run left.
 	search bool
+	// within limits what counts as undeclared, and leftAlone are the resources that stay because of that.
+	within    spec.Within
+	leftAlone map[spec.ID][]string
 }
 
 // found is the observed state, with what is known about its age.

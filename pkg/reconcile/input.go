@@ -43,6 +43,7 @@ func (c *Core) declare(d *spec.Desired, complete bool) {
 	clear(c.found.compared)
 	c.desired = desired{
 		set: d.Resources, index: newIndex(d.Resources), partial: !complete, anew: true, search: search,
+		within: d.Within, leftAlone: map[spec.ID][]string{},
 		left: map[string]bool{}, named: d.Namespaces, declared: maps.Clone(d.Namespaces), templates: d.Templates,
 	}
 	if c.desired.declared == nil {

@@ -65,6 +65,9 @@ type Entry struct {
 	Device string `json:"device,omitempty"`
 	// Makes is the namespace that the resource makes. linkd looks at that namespace as long as there is an entry.
 	Makes string `json:"makes,omitempty"`
+	// Files are the absolute paths of the files that declare the resource, separated by NUL: several if each was applied
+	// by itself. "" if they are not known.
+	Files string `json:"files,omitempty"`
 }
 
 // empty drops all entries.

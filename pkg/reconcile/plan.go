@@ -49,6 +49,8 @@ type Op struct {
 	// onlyMarked: the only evidence that Have is linkd's is a mark that somebody else can have set. If it cannot be
 	// deleted, linkd reports no failure.
 	onlyMarked bool
+	// files is the Entry.Files of Want.
+	files string
 }
 
 // ID returns the ID of the resource.

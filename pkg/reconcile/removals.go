@@ -80,6 +80,10 @@ func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 		c.unready[id] = true
 		return nil
 	}
+	if c.isLeft(id) {
+		c.leave(id, have, kind)
+		return nil
+	}
 	if origin, fetched := fetchedFrom(have); fetched {
 		if _, wanted := c.all.takers[origin]; !wanted {
 			c.planReturn(have, kind, origin, putBackNote)

@@ -52,6 +52,10 @@ func (c *comparison) planRestore(id spec.ID, e Entry) {
 		return
 	}
 	have := c.found.get(id)
+	if have != nil && c.isLeft(id) {
+		c.releaseShared(id)
+		return
+	}
 	if have != nil && e.Set && e.Identity == c.identity(id.NS) {
 		if c.ready != nil && !c.ready(have) {
 			c.unready[id] = true

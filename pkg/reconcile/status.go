@@ -22,6 +22,8 @@ type Status struct {
 	// only an administrator can decide.
 	Warnings []string `json:"warnings,omitempty"`
 	Counters Counters `json:"counters"`
+	// Left are the resources that an apply left alone.
+	Left []LeftResource `json:"left_alone,omitempty"`
 	// Took is the duration of the last pass.
 	Took time.Duration `json:"-"`
 	// Counts is the result of Count; nil in a status that was read as JSON.
@@ -48,6 +50,13 @@ type ResourceStatus struct {
 	Source string `json:"source"`
 	// Kind is the middle part of the ID.
 	Kind string `json:"-"`
+}
+
+// LeftResource is a resource that other files made than those that are applied. Files are their paths; none if the journal
+// does not say which file it was.
+type LeftResource struct {
+	ID    string   `json:"id"`
+	Files []string `json:"files,omitempty"`
 }
 
 // The overall states.

@@ -177,6 +177,7 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) (made [
 	if op.Want != nil && !op.forget {
 		var entry Entry
 		entry, setting = op.entry(w.Journal, ns.Identity)
+		entry.Files = op.files
 		w.Journal.Put(id, entry)
 	}
 	switch op.Verb {
@@ -227,7 +228,7 @@ func (w *Worker) rememberTwins(session opener, job *Job) (undo func()) {
 			continue
 		}
 		old, remembered := w.Journal.Get(id, ns.Identity)
-		w.Journal.Put(id, Entry{Identity: ns.Identity})
+		w.Journal.Put(id, Entry{Identity: ns.Identity, Files: job.Op.files})
 		undos = append(undos, func() { w.Journal.Restore(id, old, remembered) })
 	}
 	return func() {
@@ -286,7 +287,7 @@ func (w *Worker) recordFetched(ctx context.Context, session opener, op *Op) erro
 	default:
 		return fmt.Errorf("it was fetched from %s before: put it back there first", place(other))
 	}
-	w.Journal.Put(fetchedEntry(origin), Entry{Identity: ns.Identity, Set: true, Before: before, Device: device})
+	w.Journal.Put(fetchedEntry(origin), Entry{Identity: ns.Identity, Set: true, Before: before, Device: device, Files: op.files})
 	return nil
 }
 

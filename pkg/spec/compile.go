@@ -21,6 +21,8 @@ type Desired struct {
 	Outdated  error
 	// Warnings are about places in the files that are valid and probably not intended.
 	Warnings Warnings
+	// Within limits what linkd removes to what these files declared.
+	Within Within
 }
 
 // Namespace is a network namespace and how to find it.

@@ -20,6 +20,8 @@ type companion struct {
 	to     netip.Prefix
 	metric uint32
 	source netip.Addr // preferred; the zero Addr is none
+	// young: the kernel may not have made it yet.
+	young bool
 }
 
 // place is what one is found by. A route of another metric does as well.
@@ -47,7 +49,7 @@ func (a *Address) companions(primary *Address, vrf uint32) (all []companion) {
 	subnet, metric := groupOf(a).subnet, spec.ValueOr(a.Metric, 0)
 	withSubnet := !spec.ValueOr(a.NoPrefixRoute, false)
 	add := func(table uint32, kind uint8, to netip.Prefix, metric uint32, source netip.Addr) {
-		if c := (companion{a.index, table, kind, to, metric, source}); !slices.Contains(all, c) {
+		if c := (companion{a.index, table, kind, to, metric, source, false}); !slices.Contains(all, c) {
 			all = append(all, c)
 		}
 	}
@@ -91,6 +93,7 @@ func lastOf(subnet netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(all)
 }
 
+// request is the request to make the route (fib_magic in net/ipv4/fib_frontend.c, addrconf_prefix_route and
 // addrconf_add_mroute in net/ipv6/addrconf.c).
 func (c companion) request() *nl.NetlinkRequest {
 	flags, scope := unix.NLM_F_CREATE, uint8(unix.RT_SCOPE_UNIVERSE)

@@ -230,7 +230,7 @@ func changeSparingRoute(ns *observe.NS, want *Address, index int, change func() 
 	if err != nil {
 		return err
 	}
-	return restore(ns, want, index, !lacksOwnRoute(before))
+	return restore(ns, want, index, !want.lacksOwnRoute(before))
 }
 
 // Delete implements reconcile.Kind. The device is the one on which the address was found, by its index: on another one

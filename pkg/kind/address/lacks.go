@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -35,6 +34,21 @@ func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link
 		}
 		families[familyOf(a.Prefix.Addr())] = true
 	}
+	firsts := firstOnMade(found, links, chosen)
+	for a, ip := range linkLocals(found, firsts) {
+		// What is deleted of it comes back with the first address that linkd gave the interface.
+		for _, c := range ip.companions(ip, vrfOf(links, ip.index)) {
+			if _, looked := missing[a]; looked && c.to != multicast6 {
+				young, err := ip.isYoung()
+				if err != nil {
+					return nil, err
+				}
+				c.young = young && c.kind == unix.RTN_LOCAL
+				missing[a] = append(missing[a], c)
+				wanted[c.place()] = true
+			}
+		}
+	}
 	// Most of the time the kernel's own are all there.
 	for _, protocol := range []uint8{unix.RTPROT_KERNEL, unix.RTPROT_UNSPEC} {
 		for family := range families {
@@ -53,7 +67,7 @@ func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link
 			break
 		}
 	}
-	return missing, noteLinkLocal(ns, found, links, chosen, missing)
+	return missing, noteLinkLocal(ns, found, firsts, missing)
 }
 
 // noteLacks notes, with the places of found addresses, which companions of the wanted ones are not there.
@@ -68,7 +82,12 @@ func noteLacks(ns *observe.NS, found []*Address, links func(index int) *observe.
 	missing, err := lacks(ns, found, links, func(a *Address) bool { return declared[a.Dev][a.Prefix] })
 	for a, cs := range missing {
 		p := at[a]
-		if a.Prefix.Addr().Is6() && lacksOwnRoute(cs) {
+		if slices.ContainsFunc(cs, func(c companion) bool { return c.young }) {
+			p.unrouted = true
+			at[a] = p
+			continue
+		}
+		if a.Prefix.Addr().Is6() && a.lacksOwnRoute(cs) {
 			if young, err := a.isYoung(); err != nil || young {
 				p.unrouted = true
 				at[a] = p
@@ -91,33 +110,6 @@ func vrfOf(links func(index int) *observe.Link, index int) uint32 {
 		return 0
 	}
 	return uint32(observe.Number(link.Data[nl.IFLA_VRF_TABLE]))
-}
-
-// routesAt finds which routes of a family are there. Protocol is that of the routes to look at, RTPROT_UNSPEC for all.
-func routesAt(ns *observe.NS, family int, protocol uint8, wanted map[companion]bool) (map[companion]bool, error) {
-	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
-	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: protocol}})
-	there := map[companion]bool{}
-	_, err := ns.RequestSome(req, unix.RTM_NEWROUTE, func(msg []byte) bool {
-		head := nl.DeserializeRtMsg(msg)
-		attrs, err := observe.Attrs(msg[unix.SizeofRtMsg:])
-		if err != nil || head.Flags&unix.RTM_F_CLONED != 0 {
-			return false
-		}
-		to, has := netip.AddrFromSlice(attrs[unix.RTA_DST])
-		if !has {
-			return false
-		}
-		c := companion{
-			index: int(observe.Number(attrs[unix.RTA_OIF])), table: uint32(observe.Number(attrs[unix.RTA_TABLE])),
-			kind: head.Type, to: netip.PrefixFrom(to, int(head.Dst_len)),
-		}
-		if wanted[c] {
-			there[c] = true
-		}
-		return false
-	})
-	return there, err
 }
 
 // lackText is what Diff says of companions that are not there.
@@ -161,7 +153,7 @@ func restore(ns *observe.NS, want *Address, index int, had bool) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	if ownRoute := lacksOwnRoute(missing); ownRoute && a.Prefix.Addr().Is6() {
+	if a.Prefix.Addr().Is6() && a.lacksOwnRoute(missing) {
 		// The kernel makes it only with the address: that is added again, and comes with all of them.
 		young, err := a.isYoung()
 		if err != nil || young && !had {
@@ -170,6 +162,15 @@ func restore(ns *observe.NS, want *Address, index int, had bool) error {
 		return sparingRoutes(ns, []*Address{a}, func() error { return addOnceMore(ns, a) })
 	}
 	for _, c := range missing {
+		if c.young {
+			continue
+		}
+		if c.kind == unix.RTN_LOCAL && c.to.Addr().IsLinkLocalUnicast() && c.to.Addr().Is6() {
+			if err := remakeLinkLocal(ns, a, c.to.Addr()); err != nil {
+				return fmt.Errorf("restore the route %s: %w", c, err)
+			}
+			continue
+		}
 		if c.kind == linkLocal {
 			if err := makeLinkLocal(ns, a.Dev); err != nil {
 				return fmt.Errorf("restore the link-local address: %w", err)
@@ -183,21 +184,7 @@ func restore(ns *observe.NS, want *Address, index int, had bool) error {
 	return nil
 }
 
-func lacksOwnRoute(missing []companion) bool {
-	return slices.ContainsFunc(missing, func(c companion) bool { return c.kind == unix.RTN_LOCAL })
+// lacksOwnRoute tells whether the route to the address itself is missing.
+func (a *Address) lacksOwnRoute(missing []companion) bool {
+	return slices.ContainsFunc(missing, func(c companion) bool { return c.kind == unix.RTN_LOCAL && c.to.Addr() == a.Prefix.Addr() })
 }
-
-// settling is how long the kernel may take to make the route to an IPv6 address of which it needs no duplicate address detection: it
-// does that in a worker of its own, which waits for the lock of all interfaces (addrconf_dad_work in net/ipv6/addrconf.c).
-const settling = 3 * time.Second
-
-// isYoung tells whether the kernel may not have made the route to the found IPv6 address yet.
-func (a *Address) isYoung() (bool, error) {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return false, err
-	}
-	return time.Duration(now.Nano())-a.made < settling, nil
-}
-
-// request is the request to make the route (fib_magic in net/ipv4/fib_frontend.c, addrconf_prefix_route and

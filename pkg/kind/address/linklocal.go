@@ -2,8 +2,10 @@ package address
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,24 +19,69 @@ const linkLocal = 255
 // madeByLinkd begins the alias of links that linkd made.
 const madeByLinkd = "linkd:"
 
-// noteLinkLocal adds, to what the first chosen IPv6 address of an interface lacks, the link-local address. On a link that linkd
-// did not make, whoever deleted it may have had a reason.
-func noteLinkLocal(ns *observe.NS, found []*Address, links func(index int) *observe.Link, chosen func(*Address) bool, missing map[*Address][]companion) error {
-	first, has := map[int]*Address{}, map[int]bool{}
+// firstOnMade returns the first chosen IPv6 address of linkd's of each interface that linkd made, by the interface's index. What
+// belongs to the link-local address is restored with it. On a link that linkd did not make, whoever deleted that may have had a
+// reason.
+func firstOnMade(found []*Address, links func(index int) *observe.Link, chosen func(*Address) bool) map[int]*Address {
+	first := map[int]*Address{}
 	for _, a := range found {
 		ip := a.Prefix.Addr()
-		switch {
-		case !ip.Is6():
-		case ip.IsLinkLocalUnicast():
-			has[a.index] = true
-		case first[a.index] == nil && chosen(a) && (kind{}).Owned(a):
+		if !ip.Is6() || ip.IsLinkLocalUnicast() || first[a.index] != nil || !chosen(a) || !(kind{}).Owned(a) {
+			continue
+		}
+		if link := links(a.index); link != nil && strings.HasPrefix(link.Alias, madeByLinkd) {
 			first[a.index] = a
 		}
 	}
-	for index, a := range first {
-		link := links(index)
-		if has[index] || link == nil || !strings.HasPrefix(link.Alias, madeByLinkd) || a.device&unix.IFF_RUNNING == 0 ||
-			a.device&(unix.IFF_LOOPBACK|unix.IFF_NOARP|unix.IFF_POINTOPOINT) != 0 {
+	return first
+}
+
+// linkLocals returns the link-local addresses that the kernel has made and that are in use, by the first address of the interface. A
+// kernel before 5.18 does not say which addresses it made.
+//
+// The kernel also makes anycast routes, for an interface that forwards (addrconf_join_anycast in net/ipv6/addrconf.c). They come back
+// with the address, where that is added again. If somebody deletes such a route alone, linkd leaves it so: the kernel would never
+// delete one that linkd made.
+func linkLocals(found []*Address, firsts map[int]*Address) map[*Address]*Address {
+	all := map[*Address]*Address{}
+	for _, a := range found {
+		first := firsts[a.index]
+		if ip := a.Prefix.Addr(); first == nil || !ip.Is6() || !ip.IsLinkLocalUnicast() || !a.byKernel() || a.Tentative || a.DADFailed || a.device&unix.IFF_UP == 0 {
+			continue
+		}
+		all[first] = a
+	}
+	return all
+}
+
+// remakeLinkLocal has the kernel make the link-local address of the interface of a again, because it makes the route to that only
+// with it. Without the route the address is of no use, so it does not matter that it has to be found unique once more.
+func remakeLinkLocal(ns *observe.NS, a *Address, ip netip.Addr) error {
+	found, err := listOn(ns, a, a.index)
+	if err != nil {
+		return err
+	}
+	for _, there := range found {
+		if there.Prefix.Addr() == ip {
+			if err := ns.Change(delAddress(there, a.index)); err != nil {
+				return err
+			}
+			return makeLinkLocal(ns, a.Dev)
+		}
+	}
+	return nil
+}
+
+// noteLinkLocal adds, to what the first IPv6 address of an interface lacks, the link-local address.
+func noteLinkLocal(ns *observe.NS, found []*Address, firsts map[int]*Address, missing map[*Address][]companion) error {
+	has := map[int]bool{}
+	for _, a := range found {
+		if ip := a.Prefix.Addr(); ip.Is6() && ip.IsLinkLocalUnicast() {
+			has[a.index] = true
+		}
+	}
+	for index, a := range firsts {
+		if has[index] || a.device&unix.IFF_RUNNING == 0 || a.device&(unix.IFF_LOOPBACK|unix.IFF_NOARP|unix.IFF_POINTOPOINT) != 0 {
 			continue
 		}
 		mode, err := addrGenMode(ns, index)
@@ -94,4 +141,17 @@ func makeLinkLocal(ns *observe.NS, dev string) error {
 		}
 		return os.WriteFile(path, mode, 0)
 	})
+}
+
+// settling is how long the kernel may take to make the route to an IPv6 address of which it needs no duplicate address detection: it
+// does that in a worker of its own, which waits for the lock of all interfaces (addrconf_dad_work in net/ipv6/addrconf.c).
+const settling = 3 * time.Second
+
+// isYoung tells whether the kernel may not have made the route to the found IPv6 address yet.
+func (a *Address) isYoung() (bool, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return false, err
+	}
+	return time.Duration(now.Nano())-a.made < settling, nil
 }

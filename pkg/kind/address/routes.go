@@ -99,3 +99,30 @@ func asRequest(msg []byte) []byte {
 	})
 	return body
 }
+
+// routesAt finds which routes of a family are there. Protocol is that of the routes to look at, RTPROT_UNSPEC for all.
+func routesAt(ns *observe.NS, family int, protocol uint8, wanted map[companion]bool) (map[companion]bool, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: protocol}})
+	there := map[companion]bool{}
+	_, err := ns.RequestSome(req, unix.RTM_NEWROUTE, func(msg []byte) bool {
+		head := nl.DeserializeRtMsg(msg)
+		attrs, err := observe.Attrs(msg[unix.SizeofRtMsg:])
+		if err != nil || head.Flags&unix.RTM_F_CLONED != 0 {
+			return false
+		}
+		to, has := netip.AddrFromSlice(attrs[unix.RTA_DST])
+		if !has {
+			return false
+		}
+		c := companion{
+			index: int(observe.Number(attrs[unix.RTA_OIF])), table: uint32(observe.Number(attrs[unix.RTA_TABLE])),
+			kind: head.Type, to: netip.PrefixFrom(to, int(head.Dst_len)),
+		}
+		if wanted[c] {
+			there[c] = true
+		}
+		return false
+	})
+	return there, err
+}

@@ -16,6 +16,8 @@ type Firewall struct {
 	*view
 	family family
 	wanted []*Chain
+	// filtered is what others filter with nftables; nil where nobody looked.
+	filtered *nftFilter
 }
 
 // Look looks at a namespace for one of the two kinds, by its name. Nothing is written, no table made, and no module

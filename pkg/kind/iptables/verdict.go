@@ -14,12 +14,14 @@ const (
 	Unsure Verdict = iota
 	Accepted
 	Dropped
+	// Translated: a rule of the table nat gives it another source or destination.
+	Translated
 )
 
 // verdict follows a packet that begins a connection through FORWARD, by the interfaces alone: in, and out, or "" for any other
 // than in. By is what drops it.
 func (t *table) verdict(in, out string) (verdict Verdict, by string) {
-	w := walk{table: t, in: in, out: out, steps: mostSteps}
+	w := walk{table: t, meets: func(r Rule) answer { return r.meets(in, out) }, steps: mostSteps}
 	verdict, by = w.through("FORWARD", 0)
 	if w.steps < 0 {
 		return Unsure, ""
@@ -38,7 +40,13 @@ func (t *table) verdict(in, out string) (verdict Verdict, by string) {
 // walk is the way of a packet through the chains.
 type walk struct {
 	*table
-	in, out string
+	// meets tells whether a rule is for the packet.
+	meets func(Rule) answer
+	// decisive is the rule that decided, in the chain decisiveIn, and doubtful are rules that would decide if they are for
+	// the packet, which nobody knows.
+	decisive   *Rule
+	decisiveIn string
+	doubtful   []string
 	// mayAccept and mayDrop: a rule that it has come by does so, maybe to it.
 	mayAccept, mayDrop bool
 	// steps is how many more rules are followed; below 0 the walk was given up.
@@ -58,7 +66,7 @@ func (w *walk) through(chain string, depth int) (verdict Verdict, by string) {
 		if w.steps--; w.steps < 0 {
 			return Unsure, ""
 		}
-		meets := r.meets(w.in, w.out)
+		meets := w.meets(r)
 		if meets == no {
 			continue
 		}
@@ -74,11 +82,14 @@ func (w *walk) through(chain string, depth int) (verdict Verdict, by string) {
 			}
 			// What stands behind it is for some packets only.
 			w.mayAccept, w.mayDrop = true, true
+		case "DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP":
+			does = Translated
 		default:
 			if _, there := w.chains[target]; there && depth < deepest {
 				does, why = w.through(target, depth+1)
 			}
 		}
+		w.record(r, chain, does, meets)
 		switch {
 		case does != Unsure && meets == yes:
 			return does, why
@@ -89,6 +100,24 @@ func (w *walk) through(chain string, depth int) (verdict Verdict, by string) {
 		}
 	}
 	return Unsure, ""
+}
+
+// mostDoubtful is how many rules are named of those that may be for a packet.
+const mostDoubtful = 3
+
+// record notes a rule that decides, or would. One that jumps to the rule that decides is noted only if it may not be for the
+// packet.
+func (w *walk) record(r Rule, chain string, does Verdict, meets answer) {
+	switch _, jumps := w.chains[r.targets()]; {
+	case does == Unsure:
+	case meets != yes:
+		w.decisive = nil
+		if len(w.doubtful) < mostDoubtful {
+			w.doubtful = append(w.doubtful, chain+": "+r.text())
+		}
+	case !jumps:
+		w.decisive, w.decisiveIn = &r, chain
+	}
 }
 
 // answer is whether a rule is for a packet.

@@ -139,3 +139,7 @@ func subnetIn(ip []byte, length uint8) netip.Prefix {
 	addr, _ := netip.AddrFromSlice(ip)
 	return netip.PrefixFrom(addr, int(length))
 }
+
+// In lists the policy rules of a namespace and an address family (unix.AF_INET, unix.AF_INET6), in the order in which the kernel asks
+// them.
+func In(ns *observe.NS, family uint8) ([]*Rule, error) { return list(ns, family) }

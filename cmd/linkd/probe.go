@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/path"
+	"linkd/pkg/plain"
+	"linkd/pkg/probe"
+	"linkd/pkg/spec"
+)
+
+func newProbe(o *options) *cobra.Command {
+	var within time.Duration
+	cmd := &cobra.Command{
+		Use:   "probe NETNS TARGET[:PORT]",
+		Short: "Send a packet from a namespace and show where it stops",
+		Long: "Send a real packet from within a namespace: an echo (TARGET), a TCP connection (TARGET:PORT) or an HTTP request " +
+			"(http://TARGET/). Then follow its way through each namespace, and the answer back, and name the first obstacle and what to do. " +
+			"NETNS is host, a namespace that the files name, a name in /run/netns, or a selector such as pid:4711. TARGET is an " +
+			"address, a name, the ID of a link, or a namespace. It writes nothing. The exit status is 0 if the packet arrives, 1 if it does not, " +
+			"2 if an argument is wrong.",
+		Args: cobra.ExactArgs(2),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return o.completeNamespaces(cmd, args, word)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if within < time.Millisecond || within > longestProbe {
+				return fmt.Errorf("--timeout is 1ms to %v", longestProbe)
+			}
+			place, err := probe.ParsePlace(args[1])
+			if err == nil {
+				err = spec.CheckReference(args[0])
+			}
+			if err != nil {
+				return exit(exitInvalid, err)
+			}
+			report, err := o.probe(cmd.Context(), args[0], place, within)
+			if err != nil {
+				return err
+			}
+			return o.printReports([]probe.Report{report})
+		},
+	}
+	cmd.Flags().DurationVar(&within, "timeout", 3*time.Second, "how long to wait for the answer")
+	return cmd
+}
+
+// longestProbe is how long a probe may wait for its answer.
+const longestProbe = time.Minute
+
+// probe sends one probe from a namespace.
+func (o *options) probe(ctx context.Context, from string, place probe.Place, within time.Duration) (r probe.Report, err error) {
+	files, err := spec.ReadFiles(o.config)
+	var desired *spec.Desired
+	if err == nil {
+		desired, _ = spec.Compile(o.language(), files)
+	}
+	world, err := o.newWorld()
+	if err != nil {
+		return r, exit(exitFailed, err)
+	}
+	defer world.Close()
+	if err := world.LookOnly(ctx); err != nil {
+		return r, exit(exitFailed, err)
+	}
+	name, err := declareForProbe(world, desired, from)
+	if err != nil {
+		return r, exit(exitInvalid, err)
+	}
+	session := world.NewSession()
+	defer session.Close()
+	ns, err := session.Open(name)
+	if err != nil {
+		return r, exit(exitFailed, fmt.Errorf("open the namespace %s: %w", from, err))
+	}
+	found, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	ip, err := probe.Locate(found, desired, ns, place.Host)
+	if unknown := (*net.DNSError)(nil); errors.As(err, &unknown) && unknown.IsNotFound {
+		return r, exit(exitInvalid, fmt.Errorf("%q is no address, no link and no namespace of the files, and no name that can be looked up from %s", place.Host, from))
+	}
+	if err != nil {
+		return r, exit(exitFailed, fmt.Errorf("find the address of %s: %w", place.Host, err))
+	}
+	return probe.Run(ctx, session, ns, place.At(ip), within), nil
+}
+
+// declareForProbe declares to the world the namespaces of the files and the one that an argument means, and returns the name of that.
+func declareForProbe(world *observe.World, desired *spec.Desired, from string) (name string, err error) {
+	known := map[string]spec.Namespace{}
+	if desired != nil {
+		known = desired.Namespaces
+	}
+	if _, is := known[from]; is || from == spec.Host {
+		world.Declare(known)
+		return from, nil
+	}
+	text := from
+	if !strings.Contains(text, ":") {
+		there, err := namedNamespaces()
+		if _, is := there[from]; err != nil || !is {
+			return "", fmt.Errorf("no file names a namespace %q, and there is none in %s", from, observe.NetnsDir)
+		}
+		text = "name:" + from
+	}
+	selector, err := spec.ParseSelector(text)
+	if err != nil {
+		return "", err
+	}
+	for name, ns := range known {
+		if ns.Selector == selector {
+			world.Declare(known)
+			return name, nil
+		}
+	}
+	known[from] = spec.Namespace{Name: from, Selector: selector}
+	world.Declare(known)
+	return from, nil
+}
+
+// printReports prints what became of probes. The error is an exit status of 1 if one did not arrive.
+func (o *options) printReports(reports []probe.Report) error {
+	failed := false
+	for i := range reports {
+		failed = failed || !reports[i].Arrived
+	}
+	if o.json() {
+		err := json.NewEncoder(os.Stdout).Encode(struct {
+			Version int            `json:"version"`
+			Probes  []probe.Report `json:"probes"`
+		}{1, reports})
+		if err != nil {
+			return exit(exitFailed, err)
+		}
+	} else {
+		for i := range reports {
+			printReport(os.Stdout, &reports[i])
+		}
+	}
+	if failed {
+		return exit(exitFailed, nil)
+	}
+	return nil
+}
+
+// printReport writes the outcome, the way hop by hop, and the conclusion.
+func printReport(w io.Writer, r *probe.Report) {
+	paint := func(colour text.Color, s string) string {
+		if coloured(w) {
+			return colour.Sprint(s)
+		}
+		return s
+	}
+	outcome := paint(text.FgGreen, "arrives")
+	if !r.Arrived {
+		outcome = paint(text.FgRed, "fails")
+	}
+	name := ""
+	if r.Name != "" {
+		name = r.Name + ": "
+	}
+	fmt.Fprintf(w, "%s%s from %s to %s: %s (%.1f ms)\n", name, outcome, r.From, plain.Text(r.To), plain.Text(r.Text), r.Milliseconds)
+	if r.Path != nil {
+		number := printHops(w, r.Path.Hops, 0, paint)
+		if len(r.Path.Back) > 0 {
+			fmt.Fprintln(w, "  the answer:")
+			printHops(w, r.Path.Back, number, paint)
+		}
+	}
+	conclusion, advice := r.Conclusion()
+	if conclusion != "" {
+		fmt.Fprintln(w, plain.Text(conclusion))
+	}
+	if advice != "" {
+		fmt.Fprintln(w, "  "+plain.Text(advice))
+	}
+	if r.Path != nil && r.Path.Obstacle != nil {
+		for _, doubt := range r.Path.Doubts() {
+			fmt.Fprintln(w, "  see also "+plain.Text(doubt))
+		}
+	}
+}
+
+// printHops writes the steps in each namespace. It numbers the namespaces, and returns the last number.
+func printHops(w io.Writer, hops []path.Hop, number int, paint func(text.Color, string) string) int {
+	for _, h := range hops {
+		number++
+		in := ""
+		if h.In != "" {
+			in = ", in by " + h.In
+		}
+		fmt.Fprintf(w, "  %d. %s%s\n", number, plain.Text(h.Netns), plain.Text(in))
+		for _, s := range h.Steps {
+			mark := " "
+			switch s.Mark {
+			case path.Stops:
+				mark = paint(text.FgRed, "x")
+			case path.Doubtful:
+				mark = paint(text.FgYellow, "?")
+			}
+			fmt.Fprintf(w, "   %s %-10s %s\n", mark, s.Kind, plain.Text(s.Text))
+		}
+	}
+	return number
+}

@@ -1,0 +1,204 @@
+package iptables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strconv"
+
+	"github.com/vishvananda/netlink"
+
+	"linkd/pkg/observe"
+)
+
+// LookToFollow looks at the rules of a namespace that Follow needs, for one of the two kinds, by its name. It writes nothing,
+// makes no table and loads no module. Where the programs are not installed, only the rules of nftables are known.
+func LookToFollow(ctx context.Context, ns *observe.NS, kindName string) (*Firewall, error) {
+	s := &Firewall{family: familyNamed(kindName)}
+	var err error
+	if s.view, err = (kind{s.family}).look(ctx, ns, nil); errors.Is(err, exec.ErrNotFound) {
+		s.view, err = &view{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = ns.Do(func() (err error) {
+		s.filtered, err = s.family.nftFilter()
+		return err
+	})
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil, fmt.Errorf("look at the tables of nftables: %w", err)
+	}
+	return s, nil
+}
+
+// Decision is what a table does with a packet at a hook. Nothing is decided by a table that lets it pass without a rule of its
+// own, which is no Decision.
+type Decision struct {
+	Verdict Verdict
+	// Table and Chain are where the rule is that decides, and Rule is the rule as iptables prints it, or the policy. Of what
+	// others do with nftables, Rule is a sentence about the rule.
+	Table, Chain, Rule string
+	// Masquerades: the packet gets an address of the interface that it leaves by. To is the new source or destination of
+	// another translation; its port is 0 if that stays, and it is not valid where linkd cannot tell it.
+	Masquerades, IsSource bool
+	To                    netip.AddrPort
+	// Doubtful are rules that may decide otherwise: linkd cannot tell whether they are for the packet.
+	Doubtful []string
+}
+
+// tablesAt are the tables that a hook has, in the order of the kernel (enum nf_ip_hook_priorities in linux/netfilter_ipv4.h).
+var tablesAt = map[string][]string{
+	"PREROUTING":  {"raw", "mangle", nat},
+	"INPUT":       {"mangle", filter, "security", nat},
+	"FORWARD":     {"mangle", filter, "security"},
+	"OUTPUT":      {"raw", "mangle", nat, filter, "security"},
+	"POSTROUTING": {"mangle", nat},
+}
+
+// Follow follows a packet through the rules of a built-in chain's name, the hook, in all tables. A table nat is asked only about
+// the first packet of a connection (net/netfilter/nf_nat_core.c). The last Decision may be the only one that drops the packet.
+func (s *Firewall) Follow(hook string, p Packet) (decisions []Decision) {
+	for _, name := range tablesAt[hook] {
+		if name == nat && p.Reply {
+			continue
+		}
+		for _, t := range []*table{s.table(name), s.others[name]} {
+			if t == nil || t.unreadable != nil {
+				continue
+			}
+			d, some := t.follow(hook, p)
+			if some {
+				decisions = append(decisions, d)
+			}
+			switch d.Verdict {
+			case Dropped:
+				return decisions
+			case Translated:
+				if !d.IsSource && d.To.IsValid() {
+					p.Destination, p.Answer.Source = d.To, d.To
+				}
+			}
+		}
+	}
+	if by := s.nftDrops(hook, p); by != "" {
+		decisions = append(decisions, Decision{Verdict: Dropped, Table: "nftables", Rule: by})
+	}
+	return decisions
+}
+
+// follow follows a packet through one table. Some is false where no rule decides and none is doubtful.
+func (t *table) follow(hook string, p Packet) (d Decision, some bool) {
+	w := walk{table: t, meets: p.meets, steps: mostSteps}
+	verdict, _ := w.through(hook, 0)
+	d = Decision{Verdict: verdict, Table: t.name, Chain: w.decisiveIn, Doubtful: w.doubtful}
+	switch {
+	case w.steps < 0:
+		d.Verdict, d.Doubtful = Unsure, []string{fmt.Sprintf("the table %s has more rules than linkd follows", t.name)}
+		return d, true
+	case verdict == Unsure && t.policy(hook) == "DROP":
+		d.Verdict, d.Chain, d.Rule = Dropped, hook, policyText(hook, t.hasDocker())
+	case verdict == Unsure:
+		return d, len(d.Doubtful) > 0
+	case w.decisive != nil:
+		d.Rule = w.decisive.text()
+		d.translate(w.decisive, p)
+	}
+	return d, d.Verdict != Unsure || len(d.Doubtful) > 0
+}
+
+// policyText names the policy that drops a packet, and who sets it.
+func policyText(chain string, docker bool) string {
+	if chain == "FORWARD" {
+		return policyDrops(docker)
+	}
+	return "the policy of " + chain + " is DROP"
+}
+
+// translate notes what a rule makes of the packet's ends.
+func (d *Decision) translate(r *Rule, p Packet) {
+	switch target := r.targets(); target {
+	case "MASQUERADE":
+		d.Masquerades, d.IsSource = true, true
+	case "SNAT":
+		d.IsSource = true
+		d.To = newEnd(r.Args, "--to-source")
+	case "DNAT":
+		if at := newEnd(r.Args, "--to-destination"); at.IsValid() && at.Port() == 0 {
+			d.To = netip.AddrPortFrom(at.Addr(), p.Destination.Port())
+		} else {
+			d.To = at
+		}
+	case "REDIRECT":
+		d.To = redirected(r.Args, p)
+	}
+}
+
+// newEnd is the value of an option that gives a packet another end; it is not valid where that is a range.
+func newEnd(args []string, option string) (end netip.AddrPort) {
+	at := slices.Index(args, option)
+	if at < 0 || at+1 >= len(args) {
+		return end
+	}
+	if end, err := netip.ParseAddrPort(args[at+1]); err == nil {
+		return end
+	}
+	if ip, err := netip.ParseAddr(args[at+1]); err == nil {
+		return netip.AddrPortFrom(ip, 0)
+	}
+	return end
+}
+
+// redirected is this machine's own end that REDIRECT sends a packet to: of one that this machine sends, the loopback address. Of
+// another one, it is the address of the interface that the packet came by, which any address of the machine stands for.
+func redirected(args []string, p Packet) netip.AddrPort {
+	port := p.Destination.Port()
+	if at := slices.Index(args, "--to-ports"); at >= 0 && at+1 < len(args) {
+		number, err := strconv.ParseUint(args[at+1], 10, 16)
+		if err != nil {
+			// A range.
+			return netip.AddrPort{}
+		}
+		port = uint16(number)
+	}
+	switch {
+	case p.In == "" && p.Destination.Addr().Is4():
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
+	case p.In == "":
+		return netip.AddrPortFrom(netip.IPv6Loopback(), port)
+	case p.Local(p.Destination.Addr()):
+		return netip.AddrPortFrom(p.Destination.Addr(), port)
+	}
+	return netip.AddrPort{}
+}
+
+// nftDrops tells what drops a packet with nftables beside iptables; "" where nothing does for certain.
+func (s *Firewall) nftDrops(hook string, p Packet) string {
+	if s.filtered == nil || p.Reply {
+		return ""
+	}
+	steps := mostSteps
+	return s.filtered.drops(hook, nftPacket{
+		in: p.In, out: p.Out, protocol: p.Protocol, port: p.Destination.Port(), family: uint8(s.family.inet),
+		translated: p.First.Destination != p.Answer.Source,
+	}, &steps)
+}
+
+// Masquerades are the rules of POSTROUTING that masquerade what leaves by an interface of a name, with that name. They are what
+// a user meant where a packet is not masqueraded, and the name is wrong.
+func (s *Firewall) Masquerades() map[string]string {
+	found := map[string]string{}
+	t := s.table(nat)
+	for _, chain := range slices.Sorted(maps.Keys(t.chains)) {
+		for _, r := range t.chains[chain] {
+			if at := slices.Index(r.Args, "-o"); at >= 0 && at+1 < len(r.Args) && r.targets() == "MASQUERADE" && !(at > 0 && r.Args[at-1] == "!") {
+				found[r.Args[at+1]] = r.text()
+			}
+		}
+	}
+	return found
+}
