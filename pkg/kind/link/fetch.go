@@ -9,6 +9,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/kind/link/belongings"
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -211,7 +212,7 @@ func rename(ns *observe.NS, l *observe.Link, name string) error {
 	if err != nil {
 		name = l.Name
 	}
-	return errors.Join(err, set(ns, l.Index, &up), r.restoreEntries(ns, name))
+	return errors.Join(err, set(ns, l.Index, &up), r.Belongings.Restore(ns, name))
 }
 
 // Record implements reconcile.Fetching. What only gets another name where it is keeps all else.
@@ -223,7 +224,7 @@ func (kind) Record(_ context.Context, ns *observe.NS, want, have *Link) (before,
 	if have.found.device, err = deviceNamed(ns, l.Name); err != nil {
 		return "", "", fmt.Errorf("nothing would tell %s from another interface later, so it is not fetched: %w", l.Name, err)
 	}
-	r := snapshot{attributes: attributesOfLink(l), Name: l.Name}
+	r := snapshot{attributes: attributesOfLink(l), Belongings: belongings.Belongings{Name: l.Name}}
 	if want.NS != have.NS {
 		if r, err = takeSnapshot(ns, l); err != nil {
 			return "", "", fmt.Errorf("remember what %s is: %w", l.Name, err)
