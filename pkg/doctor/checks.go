@@ -21,6 +21,7 @@ var Checks = []Check{
 	forwardDrop,
 	bridgeNetfilter,
 	bridgePorts,
+	sharedSubnets,
 	dockerAddresses,
 	dockerChains,
 	dockerNftables,
