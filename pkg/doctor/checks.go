@@ -24,6 +24,7 @@ var Checks = []Check{
 	bridgeNetfilter,
 	bridgePorts,
 	duplicateAddresses,
+	sharedSubnets,
 	dockerAddresses,
 	dockerChains,
 	dockerNftables,

@@ -2,12 +2,10 @@ package port
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/vishvananda/netlink/nl"
-	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
@@ -173,50 +171,6 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Port) error {
 
 func notABridge(dev, what string) error {
 	return fmt.Errorf("only a bridge has options and VLANs of its ports, and %s is %s", dev, what)
-}
-
-// join gives an interface its master, or takes it away.
-func join(ns *observe.NS, want *Port) error {
-	master, err := 0, error(nil)
-	if *want.Master != "" {
-		master, err = masterIndex(ns, want)
-	}
-	if err != nil {
-		return err
-	}
-	err = enslave(ns, want.Dev, master)
-	if errors.Is(err, unix.EINVAL) && master != 0 {
-		// Also what the kernel says of a master that is not there (do_set_master in net/core/rtnetlink.c): another one
-		// may have its name by now.
-		if now, lookErr := ns.Index(*want.Master); lookErr == nil && now != master {
-			return enslave(ns, want.Dev, now)
-		}
-	}
-	return err
-}
-
-// masterIndex is where the master is, 0 for nowhere. What only a bridge can give is asked for before anything is done.
-func masterIndex(ns *observe.NS, want *Port) (index int, err error) {
-	name := *want.Master
-	if want.onBridge() {
-		var l *observe.Link
-		if l, err = ns.LinkByName(name); err == nil {
-			index = l.Index
-			if l.Kind != bridge {
-				return 0, notABridge(name, "a "+l.Kind)
-			}
-		}
-	} else {
-		index, err = ns.Index(name)
-	}
-	switch {
-	case errors.Is(err, unix.ENODEV) && want.former:
-		// Its ports were let go when it went, and this one would have been.
-		return 0, nil
-	case errors.Is(err, unix.ENODEV):
-		return 0, observe.Pendingf("there is no %s in %s", name, ns.Name)
-	}
-	return index, err
 }
 
 // Delete has nothing to do: a port is put back, not deleted.

@@ -19,6 +19,19 @@ func enslave(ns *observe.NS, dev string, master int) error {
 	return ns.Change(req)
 }
 
+// setUp sets an interface up or down.
+func setUp(ns *observe.NS, dev string, up bool) error {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, 0)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Change = unix.IFF_UP
+	if up {
+		msg.Flags = unix.IFF_UP
+	}
+	req.AddData(msg)
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(dev)))
+	return ns.Change(req)
+}
+
 // writeOptions asks in the bridges' own family: with a master of another kind, whose attributes have the same numbers,
 // the kernel refuses that (rtnl_bridge_setlink in net/core/rtnetlink.c), as it would not in the family of all links.
 func writeOptions(ns *observe.NS, index int, o Options) error {
