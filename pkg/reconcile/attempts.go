@@ -140,7 +140,7 @@ type verdicts struct {
 	// awaited are the resources that will work within seconds.
 	awaited map[spec.ID]bool
 	// unannounced are the resources that linkd has to announce to neighbours.
-	unannounced map[spec.ID]bool
+	unannounced unannounced
 	// lookAgain is when those are looked at again of which no event tells that they are of use.
 	lookAgain map[spec.ID]time.Time
 	// failed are the last verdicts of resources that failed or were blocked.
@@ -151,7 +151,7 @@ type verdicts struct {
 func newVerdicts() verdicts {
 	return verdicts{
 		verdictOf: map[spec.ID]Verdict{}, attempts: map[spec.ID]*attempts{}, postponed: map[spec.ID]*attempts{}, changes: map[spec.ID]int{},
-		wasOK: map[spec.ID]bool{}, notOK: newIDSet(), awaited: map[spec.ID]bool{}, unannounced: map[spec.ID]bool{}, lookAgain: map[spec.ID]time.Time{},
+		wasOK: map[spec.ID]bool{}, notOK: newIDSet(), awaited: map[spec.ID]bool{}, unannounced: newUnannounced(), lookAgain: map[spec.ID]time.Time{},
 		failed: map[spec.ID]Verdict{},
 	}
 }

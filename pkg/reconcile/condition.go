@@ -96,7 +96,7 @@ func (c *Core) LookAtAwaited() {
 	for id := range c.awaited {
 		c.markScope(scopeOf(id))
 	}
-	for id := range c.unannounced {
+	for id := range c.unannounced.ids {
 		c.markScope(scopeOf(id))
 		if want := c.desired.set.Get(id); want != nil {
 			for _, through := range want.Relations().ReachedBy {

@@ -21,6 +21,7 @@ func (c *Core) decide() {
 		c.plan.todo = newWorkset()
 		c.desired.index.addRelated(todo)
 		c.desired.index.addFetched(todo, c.found.observed)
+		c.unannounced.noteComparison(todo)
 		c.compare(todo)
 	}
 }

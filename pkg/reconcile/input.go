@@ -61,6 +61,7 @@ func (c *Core) declare(d *spec.Desired, complete bool) {
 		c.domain(name)
 	}
 	c.cancelAll()
+	c.unannounced.releaseAll()
 }
 
 // dropDomain drops a namespace that is no longer declared.
@@ -70,6 +71,7 @@ func (c *Core) dropDomain(name string) {
 	c.claim(d, "")
 	for _, l := range d.lanes {
 		clear(l.dirty)
+		c.unannounced.drop(l)
 		delete(c.plan.retries, l)
 		delete(c.plan.resting, l)
 		delete(c.plan.notLooked, l)
@@ -108,9 +110,12 @@ func (c *Core) forget(d *domain) {
 // process may have that PID now.
 func (c *Core) Pins() map[string]observe.Identity {
 	pins := map[string]observe.Identity{}
-	for id, entry := range c.journal.Entries() {
-		if c.desired.declared[id.NS].Selector.Scheme == "pid" {
-			pins[id.NS] = entry.Identity
+	for name, ns := range c.desired.declared {
+		if ns.Selector.Scheme != "pid" {
+			continue
+		}
+		if id := c.journal.IdentityOf(name); id != "" {
+			pins[name] = id
 		}
 	}
 	return pins

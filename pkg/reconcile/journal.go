@@ -32,7 +32,9 @@ type Journal struct {
 	// makers maps namespaces to the resources that make them.
 	makers map[string]spec.ID
 	// names counts the entries of each namespace by the name they were recorded under.
-	names      map[observe.Identity]map[string]int
+	names map[observe.Identity]map[string]int
+	// identities are those of the namespaces that have entries under a name.
+	identities map[string][]observe.Identity
 	namespaces map[string]spec.Selector
 	storage    storage
 	file       io.WriteCloser
@@ -74,7 +76,7 @@ type Entry struct {
 func (j *Journal) empty() {
 	j.entries, j.size = map[scope]map[spec.ID]*Entry{}, 0
 	j.fetched, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
-	j.names = map[observe.Identity]map[string]int{}
+	j.names, j.identities = map[observe.Identity]map[string]int{}, map[string][]observe.Identity{}
 }
 
 // set adds an entry to memory and updates the indexes.
@@ -89,7 +91,9 @@ func (j *Journal) set(id spec.ID, e Entry) {
 	if j.names[e.Identity] == nil {
 		j.names[e.Identity] = map[string]int{}
 	}
-	j.names[e.Identity][id.NS]++
+	if j.names[e.Identity][id.NS]++; j.names[e.Identity][id.NS] == 1 {
+		j.identities[id.NS] = append(j.identities[id.NS], e.Identity)
+	}
 	if e.Makes != "" {
 		j.makers[e.Makes] = id
 	}
@@ -110,6 +114,10 @@ func (j *Journal) drop(id spec.ID) (dropped bool) {
 		names := j.names[e.Identity]
 		if names[id.NS]--; names[id.NS] == 0 {
 			delete(names, id.NS)
+			left := slices.DeleteFunc(j.identities[id.NS], func(other observe.Identity) bool { return other == e.Identity })
+			if j.identities[id.NS] = left; len(left) == 0 {
+				delete(j.identities, id.NS)
+			}
 		}
 		if len(names) == 0 {
 			delete(j.names, e.Identity)
@@ -268,6 +276,18 @@ func (j *Journal) Entries() map[spec.ID]Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return maps.Collect(j.all())
+}
+
+// settings returns the IDs of all entries about settings.
+func (j *Journal) settings() (ids []spec.ID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for id, e := range j.all() {
+		if e.Set {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // Namespaces returns the selectors of all namespaces that have entries or are made by a resource with an entry.

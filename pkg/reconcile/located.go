@@ -160,6 +160,7 @@ func (c *Core) setMissing(d *domain, err error) {
 		clear(l.dirty)
 		delete(c.plan.retries, l)
 		c.plan.candidates(l)
+		c.unannounced.noteRequest(l)
 	}
 	for i := range c.kinds.list {
 		c.plan.todo.scopes[scope{d.name, c.kinds.list[i].Name}] = true

@@ -38,6 +38,7 @@ func (c *Core) Done(r *Result) {
 		if req.Ops == nil || l.clean() {
 			c.plan.candidates(l)
 		}
+		c.unannounced.noteRequest(l)
 	}
 }
 
@@ -86,6 +87,9 @@ func (c *Core) takeLookResult(r *Result) {
 		s := &r.observations[i]
 		delete(c.found.lookErrors, s.scope)
 		c.journal.confirm(c.kinds.byName[s.scope.kind], s.found)
+		if c.lost {
+			c.noteClaims(s.found)
+		}
 		if k := c.kinds.byName[s.scope.kind]; c.renamed(k, s) {
 			c.mark(d, k, wholeScope)
 			continue
