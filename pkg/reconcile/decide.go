@@ -210,7 +210,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 	if t := c.attempts[id]; t != nil {
 		t.failures, t.again, t.reconsidered, t.renewals, t.renewAt = 0, false, 0, 0, time.Time{}
 		if len(t.corrections) == 0 {
-			delete(c.attempts, id)
+			c.forgetAttemptsOf(id)
 		}
 	}
 }

@@ -15,6 +15,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 	before := c.desired.set
 	c.declare(d, complete)
 	clear(c.attempts)
+	c.postponed, c.postponedIn = alarms[spec.ID]{}, newIDSet()
 	for id := range c.wasOK {
 		if want := c.desired.set.Get(id); want == nil || !reflect.DeepEqual(before.Get(id), want) {
 			delete(c.wasOK, id)
@@ -72,12 +73,14 @@ func (c *Core) dropDomain(name string) {
 	for _, l := range d.lanes {
 		clear(l.dirty)
 		c.unannounced.drop(l)
-		delete(c.plan.retries, l)
+		c.plan.retries.remove(l)
 		delete(c.plan.resting, l)
 		delete(c.plan.notLooked, l)
 	}
 	delete(c.domains, name)
-	maps.DeleteFunc(c.found.sought, func(s scope, _ bool) bool { return s.ns == name })
+	for i := range c.kinds.list {
+		delete(c.found.sought, scope{name, c.kinds.list[i].Name})
+	}
 }
 
 // forget drops what was observed in a namespace.
@@ -91,13 +94,15 @@ func (c *Core) forget(d *domain) {
 	}
 	for kind, resources := range c.found.observed[d.name] {
 		c.noteChanges(scope{d.name, kind}, resources, nil)
-		delete(c.found.lookErrors, scope{d.name, kind})
-		delete(c.found.onLinks, scope{d.name, kind})
 	}
 	delete(c.found.observed, d.name)
-	maps.DeleteFunc(c.found.inPart, func(s scope, _ bool) bool { return s.ns == d.name })
-	maps.DeleteFunc(c.found.memories, func(s scope, _ *Memory) bool { return s.ns == d.name })
-	maps.DeleteFunc(c.found.lookErrors, func(s scope, _ error) bool { return s.ns == d.name })
+	for i := range c.kinds.list {
+		s := scope{d.name, c.kinds.list[i].Name}
+		delete(c.found.onLinks, s)
+		delete(c.found.inPart, s)
+		delete(c.found.memories, s)
+		delete(c.found.lookErrors, s)
+	}
 	for kind, rs := range c.found.relations {
 		for _, id := range rs.connect(c.found.observed, touched[kind]) {
 			c.plan.todo.ids[id] = true
@@ -315,9 +320,11 @@ func (c *Core) Notify(news []observe.Notification) {
 // all the time.
 func (c *Core) retrySoon(heard map[scope]bool) {
 	soon := c.Now.Add(firstRetry)
-	for id, t := range c.postponed {
-		if heard[scopeOf(id)] && t.verdict.State == Pending && t.until.After(soon) {
-			t.until = soon
+	for s := range heard {
+		for id := range c.postponedIn.in(s) {
+			if t := c.attempts[id]; t.verdict.State == Pending && t.until.After(soon) {
+				c.postpone(id, t, soon)
+			}
 		}
 	}
 }

@@ -143,19 +143,10 @@ func (l *Loop) Run(ctx context.Context) {
 
 // wake returns when the loop must run even if nothing happens.
 func (l *Loop) wake(silent time.Time) time.Time {
-	wake, now := silent, l.Engine.now()
-	earliest := func(at time.Time) {
-		if !at.IsZero() && at.Before(wake) {
-			wake = at
-		}
-	}
-	if next, ok := l.Engine.NextWake(); ok {
-		earliest(next)
-	}
-	earliest(l.reread)
-	earliest(l.due(now))
+	now := l.Engine.now()
+	wake := earliest(silent, l.Engine.NextWake(), l.reread, l.due(now))
 	if l.Heartbeat > 0 {
-		earliest(now.Add(l.Heartbeat))
+		wake = earliest(wake, now.Add(l.Heartbeat))
 	}
 	return wake
 }
@@ -259,9 +250,7 @@ func (l *Loop) due(now time.Time) time.Time {
 		if e.Quiet() {
 			return now
 		}
-		if due.IsZero() || q.until.Before(due) {
-			due = q.until
-		}
+		due = earliest(due, q.until)
 	}
 	return due
 }
@@ -287,7 +276,7 @@ func (l *Loop) publish() {
 	case l.untold && status.State == Converged:
 		status.State = Converging
 	}
-	l.cadence.published(now, e.unfinished())
+	l.cadence.published(now, e.now().Sub(now), e.unfinished())
 	l.mu.Lock()
 	l.status, l.rows = status, rows
 	close(l.changed)

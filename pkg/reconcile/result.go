@@ -104,8 +104,8 @@ func (c *Core) takeLookResult(r *Result) {
 		c.seekAgain(s, slices.ContainsFunc(req.Look, func(look Scope) bool { return look.Kind.Name == kind && look.search }))
 		c.found.lookErrors[s] = fmt.Errorf("look at %s in %s: %w", kind, d.name, err)
 	}
-	if delete(c.plan.retries, l); len(r.failed) > 0 {
-		c.plan.retries[l] = c.Now.Add(c.searchPause(d))
+	if c.plan.retries.remove(l); len(r.failed) > 0 {
+		c.plan.retries.set(l, c.Now.Add(c.searchPause(d)))
 	}
 	l.searched = l.searched || c.desired.search && !c.desired.partial
 	c.noteSpent(l, took)

@@ -39,7 +39,7 @@ type plan struct {
 	// epoch counts the desired states.
 	epoch int
 	// retries are the lanes in which a look failed, and when to try again.
-	retries map[*lane]time.Time
+	retries alarms[*lane]
 	// resting are the dirty lanes whose looks took more than their share of the time.
 	resting map[*lane]bool
 	// done counts the ops that succeeded. failures are the failed ops that have not been judged, by the IDs of their
@@ -69,7 +69,7 @@ func newPlan() plan {
 	return plan{
 		todo: newWorkset(), notLooked: map[*lane]bool{}, tasks: map[spec.ID]*task{}, ends: newIDSet(), requests: map[int]*Request{},
 		free:     [2]slots{{mostPrompt, mostLate}, {mostPrompt, mostLate}},
-		failures: map[spec.ID]*failure{}, judgedEarly: map[spec.ID]int{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
+		failures: map[spec.ID]*failure{}, judgedEarly: map[spec.ID]int{}, resting: map[*lane]bool{},
 	}
 }
 
