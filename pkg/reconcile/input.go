@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -29,7 +30,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 	c.rows = newRows(c.desired.set)
 	c.reportAll = true
 	c.LookAtAll()
-	c.plan.anew = true
+	c.plan.anew, c.plan.patienceForAll = true, patienceAnew+time.Duration(len(c.domains))*patienceEach
 	for _, d := range c.domains {
 		if l := d.lanes[netlinkLane]; len(l.dirty) > 0 && !l.late && (l.request == nil || !l.request.late) {
 			c.plan.notLooked[l] = true
