@@ -260,16 +260,8 @@ func (c *Core) needs(r spec.Resource) []spec.ID { return c.desired.index.needs(r
 // forgetNamespaces stops looking for namespaces that no longer exist, that no file names, and about which the journal
 // has no entry.
 func (c *Core) forgetNamespaces() {
-	var remembered map[string]spec.Selector
 	for name := range c.desired.left {
-		d := c.domains[name]
-		if d.missing == nil {
-			continue
-		}
-		if remembered == nil {
-			remembered = c.journal.Namespaces()
-		}
-		if _, left := remembered[name]; !left {
+		if d := c.domains[name]; d.missing != nil && !c.journal.leadsTo(name) {
 			delete(c.desired.declared, name)
 			delete(c.desired.left, name)
 			c.dropDomain(name)
