@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -44,12 +43,8 @@ func newRun(o *options) *cobra.Command {
 	return cmd
 }
 
-// garbagePercent is the garbage, in percent of the memory in use, at which the daemon collects it (debug.SetGCPercent).
-const garbagePercent = 50
-
 func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) error {
-	// The daemon uses little memory rather than little time: passes over everything are rare.
-	debug.SetGCPercent(garbagePercent)
+	limitGarbage()
 	limit := reconcile.NewLogLimit(o.logger(stderr).Handler())
 	defer limit.Flush()
 	log := slog.New(limit)
