@@ -239,4 +239,3 @@ func (r record) sync() error {
 	}
 	return errors.Join(errs...)
 }
-
