@@ -22,6 +22,8 @@ type Loaded struct {
 	Again bool
 	// Err says why the files could not be read at all; then the other fields are empty and the desired state stays.
 	Err error
+	// Events are reported before that of the load.
+	Events []Event
 }
 
 // Loop is the daemon: one goroutine that reads files, takes events and converges. Other goroutines only send to it.
@@ -205,6 +207,9 @@ func (l *Loop) updateTemplates() {
 func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	loaded := l.Load()
 	l.Engine.dirtied = true
+	for _, ev := range loaded.Events {
+		l.Engine.note(ev)
+	}
 	l.noteFiles(loaded)
 	if loaded.Err != nil {
 		l.warnings = []string{loaded.Err.Error()}
