@@ -150,7 +150,6 @@ type vids struct {
 	Source      spec.Source
 }
 
-// Syntax implements spec.Described.
 func (vids) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name: "VLANs", Doc: "A VLAN, 1 to 4094, or a range of VLANs: `10-20`.",
@@ -158,7 +157,6 @@ func (vids) Syntax() spec.Syntax {
 	}
 }
 
-// DecodeWord implements spec.WordDecoder.
 func (v *vids) DecodeWord(word string) error {
 	first, last, ranged := strings.Cut(word, "-")
 	if !ranged {

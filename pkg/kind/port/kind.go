@@ -58,7 +58,7 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Port, error) 
 // OnLink is the link that is the port.
 func (kind) OnLink(p *Port) (name string, index int) { return p.Dev, p.found.index }
 
-// knowsVLANs tells whether a link is a bridge of a kernel that has VLANs (CONFIG_BRIDGE_VLAN_FILTERING).
+// knowsVLANs reports whether a link is a bridge of a kernel that has VLANs (CONFIG_BRIDGE_VLAN_FILTERING).
 func knowsVLANs(l *observe.Link) bool {
 	return l.Kind == bridge && l.Data[nl.IFLA_BR_VLAN_DEFAULT_PVID] != nil
 }
@@ -106,7 +106,6 @@ func readPort(ns *observe.NS, l, master *observe.Link, vlans func(index int) (VL
 // Owned implements reconcile.Kind: a membership carries no mark; the journal knows which ones linkd set.
 func (kind) Owned(*Port) bool { return false }
 
-// Diff implements reconcile.Kind.
 func (kind) Diff(want, have *Port) []reconcile.Field {
 	var fs reconcile.Fields
 	reconcile.Compare(&fs, "master", want.Master, have.master())
@@ -127,7 +126,7 @@ func (kind) Diff(want, have *Port) []reconcile.Field {
 	return fs
 }
 
-// ComesWith tells whether a file asks to take over the port with its link.
+// ComesWith reports whether a file asks to take over the port with its link.
 func (kind) ComesWith(want, _ *Port) bool { return want.Adopt }
 
 // Create sets up the port of an interface that came to be in the same plan.

@@ -49,10 +49,8 @@ const (
 // vlanMsg is the header of a message about the VLANs of the interface with that index.
 type vlanMsg uint32
 
-// Len implements nl.NetlinkRequestData.
 func (vlanMsg) Len() int { return sizeofVLANMsg }
 
-// Serialize implements nl.NetlinkRequestData.
 func (index vlanMsg) Serialize() []byte {
 	msg := make([]byte, sizeofVLANMsg)
 	msg[0] = unix.AF_BRIDGE

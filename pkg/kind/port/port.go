@@ -49,7 +49,7 @@ const (
 	forwarding = 3
 )
 
-// carries tells whether the bridge forwards what comes from the found port. It does so once the port has a carrier, and, with
+// carries reports whether the bridge forwards what comes from the found port. It does so once the port has a carrier, and, with
 // the spanning tree protocol, twice the forward delay later.
 func (p *Port) carries() reconcile.Readiness {
 	switch p.found.state {
@@ -61,7 +61,6 @@ func (p *Port) carries() reconcile.Readiness {
 	return reconcile.NotReady
 }
 
-// ID implements spec.Resource.
 func (p *Port) ID() spec.ID { return spec.ID{NS: p.NS, Kind: kindName, Key: p.Dev} }
 
 // Needs implements spec.Resource. A master that it goes back to may be gone by now.
@@ -85,7 +84,6 @@ func (p *Port) Relations() spec.Relations {
 	}
 }
 
-// Origin implements spec.Resource.
 func (p *Port) Origin() spec.Source { return p.Source }
 
 // MasterID is the link that the port belongs to.
@@ -98,5 +96,5 @@ func (p *Port) master() string {
 	return *p.Master
 }
 
-// onBridge tells whether anything is wanted that only a bridge can give.
+// onBridge reports whether anything is wanted that only a bridge can give.
 func (p *Port) onBridge() bool { return p.Options != unmanaged || p.VLANs != nil }

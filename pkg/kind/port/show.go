@@ -67,7 +67,6 @@ func (o option) isUsual(value int32) bool {
 	return value == int32(o.initial)
 }
 
-// EncodeNode implements spec.NodeEncoder.
 func (v vids) EncodeNode() *yaml.Node {
 	if v.first == v.last {
 		return spec.Number(uint64(v.first))

@@ -37,7 +37,6 @@ type entry struct {
 	Source   spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if !c.DecodeMapping(n, e) {
 		return nil
@@ -101,7 +100,6 @@ func (s subnet) normalized() netip.Prefix {
 	return s.Prefix
 }
 
-// DecodeWord implements spec.WordDecoder.
 func (s *subnet) DecodeWord(word string) (err error) {
 	if word == "all" {
 		return nil
@@ -110,7 +108,6 @@ func (s *subnet) DecodeWord(word string) (err error) {
 	return err
 }
 
-// Syntax implements spec.Described.
 func (subnet) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "subnet",

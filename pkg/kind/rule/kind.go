@@ -24,7 +24,6 @@ var Kind = reconcile.Register[*Rule](kindName, kind{}, reconcile.Capabilities[*R
 
 type kind struct{}
 
-// Observe implements reconcile.Kind.
 func (k kind) Observe(_ context.Context, ns *observe.NS, query reconcile.Query[*Rule]) ([]*Rule, error) {
 	found, err := list(ns, unix.AF_UNSPEC)
 	if err != nil {
@@ -111,10 +110,10 @@ func (r *Rule) as(s shape) Rule {
 	return said
 }
 
-// takes tells whether the kernel takes other for r.
+// takes reports whether the kernel takes other for r.
 func (r *Rule) takes(other *Rule) bool { return other.as(r.shape()) == r.as(r.shape()) }
 
-// is tells whether other is r in all that the kernel knows of it.
+// is reports whether other is r in all that the kernel knows of it.
 func (r *Rule) is(other *Rule) bool {
 	a, b := *r, *other
 	for _, side := range []*Rule{&a, &b} {
@@ -126,7 +125,6 @@ func (r *Rule) is(other *Rule) bool {
 // Owned implements reconcile.Kind. linkd makes no rule that it has no words for.
 func (kind) Owned(have *Rule) bool { return have.Proto == address.Mark && have.Extra == "" }
 
-// Diff implements reconcile.Kind.
 func (k kind) Diff(want, have *Rule) []reconcile.Field {
 	var fs reconcile.Fields
 	reconcile.Compare(&fs, "action", &want.Action, have.Action)

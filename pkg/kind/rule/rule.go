@@ -70,13 +70,10 @@ func anyOr(p netip.Prefix) string {
 	return p.String()
 }
 
-// Needs implements spec.Resource.
 func (r *Rule) Needs() []spec.ID { return nil }
 
-// Relations implements spec.Resource.
 func (r *Rule) Relations() spec.Relations { return spec.Relations{} }
 
-// Origin implements spec.Resource.
 func (r *Rule) Origin() spec.Source { return r.Source }
 
 // does is what the rule does, as ip-rule(8) would say it.
@@ -102,7 +99,6 @@ func (a Action) String() string {
 	return strconv.Itoa(int(a))
 }
 
-// DecodeWord implements spec.WordDecoder.
 func (a *Action) DecodeWord(word string) error {
 	for value, name := range actions {
 		if name == word {
@@ -114,7 +110,6 @@ func (a *Action) DecodeWord(word string) error {
 
 var actionWords = []string{"lookup", "blackhole", "unreachable", "prohibit"}
 
-// Syntax implements spec.Described.
 func (Action) Syntax() spec.Syntax { return spec.Syntax{Name: "rule action", Words: actionWords} }
 
 // Mark is a packet's mark, as far as the bits of Mask go; without any, it is any mark. The kernel keeps bits of the value
@@ -160,7 +155,6 @@ func (m *Mark) DecodeWord(word string) error {
 	return nil
 }
 
-// Syntax implements spec.Described.
 func (Mark) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "packet mark",

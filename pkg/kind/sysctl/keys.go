@@ -57,7 +57,6 @@ func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)
 // value is what is written into a setting: one word, or several.
 type value string
 
-// DecodeNode implements spec.NodeDecoder.
 func (v *value) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if n.Kind == yaml.SequenceNode {
 		words := make([]string, len(n.Content))
@@ -76,7 +75,6 @@ func (v *value) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return err
 }
 
-// Syntax implements spec.Described.
 func (value) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name: "sysctl value",

@@ -72,7 +72,6 @@ func (kind) FromID(id spec.ID) (Sysctl, bool) {
 // Owned implements reconcile.Kind: a setting is the kernel's own.
 func (kind) Owned(Sysctl) bool { return false }
 
-// Diff implements reconcile.Kind.
 func (kind) Diff(want, have Sysctl) []reconcile.Field {
 	var fields reconcile.Fields
 	switch {
@@ -84,14 +83,13 @@ func (kind) Diff(want, have Sysctl) []reconcile.Field {
 	return fields
 }
 
-// ComesWith tells whether a file asks to take over the setting with its link.
+// ComesWith reports whether a file asks to take over the setting with its link.
 func (kind) ComesWith(want, _ Sysctl) bool { return want.Adopt }
 
 // seen marks a value that was there before, which may be empty, as against one that nobody saw: a device that is made
 // in one plan with its settings has had no value to look at.
 const seen = "="
 
-// Before implements reconcile.Settings.
 func (kind) Before(_, have Sysctl) (string, bool) {
 	if have.Path == "" {
 		return "", true
@@ -99,7 +97,6 @@ func (kind) Before(_, have Sysctl) (string, bool) {
 	return seen + have.Value, true
 }
 
-// Prior implements reconcile.Settings.
 func (kind) Prior(have Sysctl, before string) Sysctl {
 	value, known := strings.CutPrefix(before, seen)
 	have.Value, have.Default = value, !known
@@ -122,7 +119,6 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want Sysctl) error {
 	return k.Update(ctx, ns, want, Sysctl{})
 }
 
-// Update implements reconcile.Kind.
 func (kind) Update(_ context.Context, ns *observe.NS, want, _ Sysctl) error {
 	err := ns.Do(func() (err error) {
 		if want.Default {

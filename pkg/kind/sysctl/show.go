@@ -100,7 +100,7 @@ func (s *survey) note(path, dev, usual string) {
 	}
 }
 
-// follows tells whether a template is written by a write to another setting: to ip_forward, and to forwarding of all
+// follows reports whether a template is written by a write to another setting: to ip_forward, and to forwarding of all
 // (inet_forward_change in net/ipv4/devinet.c, addrconf_fixup_forwarding in net/ipv6/addrconf.c).
 func follows(family, template, name string) bool {
 	return name == "forwarding" && (family == "ipv4" || template == "default")
@@ -135,7 +135,6 @@ func add[K comparable](to map[K]map[string]value, at K, name, text string) {
 	to[at][name] = value(text)
 }
 
-// EncodeNode implements spec.NodeEncoder.
 func (v value) EncodeNode() *yaml.Node {
 	if number, err := strconv.ParseInt(string(v), 10, 64); err == nil && strconv.FormatInt(number, 10) == string(v) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: string(v)}

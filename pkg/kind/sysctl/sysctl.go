@@ -80,7 +80,6 @@ func (s Sysctl) Needs() []spec.ID {
 	return needs
 }
 
-// Relations implements spec.Resource.
 func (s Sysctl) Relations() spec.Relations {
 	var after []spec.ID
 	for _, ids := range []*[]spec.ID{s.acceptRA, s.overwritten} {
@@ -91,7 +90,6 @@ func (s Sysctl) Relations() spec.Relations {
 	return spec.Relations{After: after}
 }
 
-// Origin implements spec.Resource.
 func (s Sysctl) Origin() spec.Source { return s.Source }
 
 // parseName reads a setting's name as sysctl(8) does: the first separator says which of the two it is, and in the
@@ -154,7 +152,7 @@ func (s Sysctl) template() string {
 	return strings.Join(parts, "/")
 }
 
-// RoutesLocalnet tells whether the files let a namespace send what comes from 127.0.0.0/8 to other machines. The kernel
+// RoutesLocalnet reports whether the files let a namespace send what comes from 127.0.0.0/8 to other machines. The kernel
 // asks either the interface or all of them (IN_DEV_ROUTE_LOCALNET in linux/inetdevice.h).
 func RoutesLocalnet(all *spec.Set, ns string) bool {
 	return slices.ContainsFunc(all.In(ns, kindName), func(r spec.Resource) bool {
