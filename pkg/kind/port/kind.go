@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// Kind is ports.
+// Kind is the kind of ports.
 var Kind = reconcile.Register[*Port](kindName, kind{}, reconcile.Capabilities[*Port]{
 	Topics:    []observe.Topic{observe.LinkTopic},
 	Link:      kind{}.OnLink,
@@ -26,8 +26,8 @@ var Kind = reconcile.Register[*Port](kindName, kind{}, reconcile.Capabilities[*P
 
 type kind struct{}
 
-// Observe implements reconcile.Kind. To ask for the VLANs as well costs little beside the links, and only where there
-// are bridges that know VLANs; of a few links it asks for each.
+// Observe finds all interfaces as ports. It lists their VLANs only if there is a bridge with VLAN filtering. If it looks at a few
+// links, it asks for the VLANs of each.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Port]) ([]*Port, error) {
 	if query.Links != nil {
 		return k.observeLinks(ns, query.Links)
@@ -55,7 +55,7 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Port, error) 
 	})
 }
 
-// OnLink is the link that is the port.
+// OnLink returns the link that is the port.
 func (kind) OnLink(p *Port) (name string, index int) { return p.Dev, p.found.index }
 
 // knowsVLANs reports whether a link is a bridge of a kernel that has VLANs (CONFIG_BRIDGE_VLAN_FILTERING).
@@ -75,7 +75,7 @@ func read(ns *observe.NS, links *observe.Links, vlans func(index int) (VLANs, er
 
 var noMaster = ""
 
-// readPort is a link as a port of its master, which is nil where it has none.
+// readPort returns a link as a port of its master; master is nil if it has none.
 func readPort(ns *observe.NS, l, master *observe.Link, vlans func(index int) (VLANs, error)) (*Port, error) {
 	p := &Port{
 		NS: ns.Name, Dev: l.Name, Master: &noMaster, Options: unmanaged,
@@ -103,14 +103,14 @@ func readPort(ns *observe.NS, l, master *observe.Link, vlans func(index int) (VL
 	return p, err
 }
 
-// Owned implements reconcile.Kind: a membership carries no mark; the journal knows which ones linkd set.
+// Owned returns false, because a membership has no mark. The journal says which ones linkd set.
 func (kind) Owned(*Port) bool { return false }
 
 func (kind) Diff(want, have *Port) []reconcile.Field {
 	var fs reconcile.Fields
 	reconcile.Compare(&fs, "master", want.Master, have.master())
 	if want.Master != nil && *want.Master == "" && !have.found.bridge {
-		// The rest ends with the membership.
+		// Options and VLANs end with the membership.
 		return fs
 	}
 	want.Options.diff(&fs, have.Options)
@@ -129,14 +129,14 @@ func (kind) Diff(want, have *Port) []reconcile.Field {
 // ComesWith reports whether a file asks to take over the port with its link.
 func (kind) ComesWith(want, _ *Port) bool { return want.Adopt }
 
-// Create sets up the port of an interface that came to be in the same plan.
+// Create configures the port of an interface that the same plan created.
 func (k kind) Create(ctx context.Context, ns *observe.NS, want *Port) error {
 	return k.Update(ctx, ns, want, &Port{})
 }
 
-// Update implements reconcile.Kind. The kernel takes a master and what that is to keep of the port in one request only
-// from a port that has a master already (rtnl_changelink in net/core/rtnetlink.c: it asks the master before), so there is a
-// moment, as long as a request takes, in which a port that joins has the bridge's defaults.
+// Update sets the master, the options and the VLANs. The kernel takes a master and the options in one request only from a port that
+// has a master already (rtnl_changelink in net/core/rtnetlink.c asks the old master). So a port that joins a bridge has the bridge's
+// defaults until the second request.
 func (kind) Update(_ context.Context, ns *observe.NS, want, have *Port) error {
 	if want.Master != nil && (have.Master == nil || *want.Master != *have.Master) {
 		if err := join(ns, want); err != nil {
@@ -152,14 +152,14 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Port) error {
 	}
 	switch names := want.Options.names(); {
 	case l.Kind == bridge && len(names) > 0:
-		return fmt.Errorf("%s is a bridge, which has vlans itself, but no %s: that is for its ports", want.Dev, names[0])
+		return fmt.Errorf("%s is a bridge, and a bridge itself has only vlans: declare %s at its ports", want.Dev, names[0])
 	case l.Kind == bridge:
 	case l.Master == 0 && want.former:
 		return nil
 	case l.Master == 0:
-		return observe.Pendingf("%s is in no bridge", want.Dev)
+		return observe.Pendingf("%s is not a port of a bridge", want.Dev)
 	case l.PortKind != bridge:
-		return notABridge(want.Dev, "in a "+l.PortKind)
+		return notABridge(want.Dev, "a port of a "+l.PortKind)
 	}
 	if err := writeOptions(ns, l.Index, want.Options); err != nil {
 		return err
@@ -171,10 +171,10 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Port) error {
 }
 
 func notABridge(dev, what string) error {
-	return fmt.Errorf("only a bridge has options and VLANs of its ports, and %s is %s", dev, what)
+	return fmt.Errorf("only the ports of a bridge have options and VLANs, and %s is %s", dev, what)
 }
 
-// join gives an interface its master, or takes it away.
+// join sets the master of an interface, or removes it from its master.
 func join(ns *observe.NS, want *Port) error {
 	master, err := 0, error(nil)
 	if *want.Master != "" {
@@ -185,8 +185,8 @@ func join(ns *observe.NS, want *Port) error {
 	}
 	err = enslave(ns, want.Dev, master)
 	if errors.Is(err, unix.EINVAL) && master != 0 {
-		// Also what the kernel says of a master that is not there (do_set_master in net/core/rtnetlink.c): another one
-		// may have its name by now.
+		// The kernel also returns EINVAL if the master no longer exists (do_set_master in net/core/rtnetlink.c). Another
+		// interface may have its name now.
 		if now, lookErr := ns.Index(*want.Master); lookErr == nil && now != master {
 			return enslave(ns, want.Dev, now)
 		}
@@ -194,7 +194,8 @@ func join(ns *observe.NS, want *Port) error {
 	return err
 }
 
-// masterIndex is where the master is, 0 for nowhere. What only a bridge can give is asked for before anything is done.
+// masterIndex returns the index of the master; 0 if an earlier master no longer exists. It checks that the master is a bridge if
+// options or VLANs are declared, before anything is changed.
 func masterIndex(ns *observe.NS, want *Port) (index int, err error) {
 	name := *want.Master
 	if want.onBridge() {
@@ -210,7 +211,7 @@ func masterIndex(ns *observe.NS, want *Port) (index int, err error) {
 	}
 	switch {
 	case errors.Is(err, unix.ENODEV) && want.former:
-		// Its ports were let go when it went, and this one would have been.
+		// The kernel released the ports of the earlier master when that was deleted.
 		return 0, nil
 	case errors.Is(err, unix.ENODEV):
 		return 0, observe.Pendingf("there is no %s in %s", name, ns.Name)
@@ -218,5 +219,5 @@ func masterIndex(ns *observe.NS, want *Port) (index int, err error) {
 	return index, err
 }
 
-// Delete has nothing to do: a port is put back, not deleted.
+// Delete does nothing, because a port is restored and not deleted.
 func (kind) Delete(context.Context, *observe.NS, *Port) error { return nil }
