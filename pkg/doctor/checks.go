@@ -23,6 +23,8 @@ var Checks = []Check{
 	forwardDrop,
 	bridgeNetfilter,
 	bridgePorts,
+	duplicateAddresses,
+	sharedSubnets,
 	dockerAddresses,
 	dockerChains,
 	dockerNftables,

@@ -126,6 +126,32 @@ func (ns *NS) NamespaceIDs() (map[int]int, error) {
 	return ids, nil
 }
 
+// IdentifyDeclared assigns an ID to each declared namespace that was not opened yet, once after each change of the declared ones, and
+// reports whether there were any. NamespaceIDs translates nothing into a namespace without one.
+func (w *World) IdentifyDeclared() (some bool) {
+	w.mu.Lock()
+	var fresh []spec.Namespace
+	for name, declared := range w.declared {
+		if _, known := w.ids[name]; !known && !w.identified[name] {
+			declared.Name = name
+			fresh = append(fresh, declared)
+			w.identified[name] = true
+		}
+	}
+	w.mu.Unlock()
+	for _, declared := range fresh {
+		ns, err := w.find(declared)
+		if err != nil {
+			// It is missing, and gets an ID when it is found.
+			continue
+		}
+		_, err = ns.ID()
+		ns.close()
+		some = some || err == nil
+	}
+	return some
+}
+
 // HostID returns the ID by which messages from ns name linkd's own namespace; NoID if it has none yet. Unlike
 // NamespaceIDs, it costs the kernel only a search of the few IDs that ns knows.
 func (ns *NS) HostID() (int, error) {

@@ -43,8 +43,15 @@ func (ns *NS) idOf(fd int) (int, error) {
 // IDOf returns the ID that messages from ns use for another open namespace, or -1 if there is none.
 func (ns *NS) IDOf(other *NS) (int, error) { return ns.idOf(other.fd) }
 
-// translate does the work of NamespaceIDs for the open namespaces that have an ID in ns.
+// translate does the work of NamespaceIDs for the declared namespaces that have an ID in ns.
 func (w *World) translate(ns *NS) (map[int]int, error) {
+	w.mu.Lock()
+	declared := slices.Sorted(maps.Keys(w.declared))
+	w.mu.Unlock()
+	for _, name := range declared {
+		// One that is missing is nobody's other end.
+		_, _ = ns.session.Open(name)
+	}
 	ns.session.mu.Lock()
 	open := append(slices.Collect(maps.Values(ns.session.opened)), w.host)
 	ns.session.mu.Unlock()

@@ -32,9 +32,11 @@ type World struct {
 	known    map[string]Identity   // the namespace that each name led to when it was last opened
 	found    map[string]string     // and its path
 	ids      map[string]assignedID // and its ID
-	pinned   map[string]Identity   // the only namespaces that names may lead to
-	byID     map[int]string
-	inodes   map[int]uint64 // by namespace ID, as /proc shows them
+	// identified are the names for which IdentifyDeclared has looked.
+	identified map[string]bool
+	pinned     map[string]Identity // the only namespaces that names may lead to
+	byID       map[int]string
+	inodes     map[int]uint64 // by namespace ID, as /proc shows them
 
 	destinations atomic.Pointer[Destinations]
 	existing     atomic.Pointer[Existing]
@@ -66,6 +68,8 @@ func NewWorld(finders ...Finder) (*World, error) {
 		ids:       map[string]assignedID{},
 		byID:      map[int]string{},
 		inodes:    map[int]uint64{},
+
+		identified: map[string]bool{},
 	}
 	w.shared = w.NewSession()
 	w.host = &NS{Name: spec.Host, Path: "/proc/self/ns/net", Identity: id, id: OwnID, world: w, session: w.shared, fd: fd, route: sock}
@@ -102,7 +106,7 @@ func (w *World) Declare(namespaces map[string]spec.Namespace) {
 			w.forget(name)
 		}
 	}
-	w.declared = maps.Clone(namespaces)
+	w.declared, w.identified = maps.Clone(namespaces), map[string]bool{}
 	for _, f := range w.finders {
 		f.SetDeclared(namespaces)
 	}

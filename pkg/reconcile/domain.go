@@ -14,6 +14,8 @@ type domain struct {
 	name string
 	// location is where the namespace is; its identity is "" while the namespace is not known to exist.
 	location observe.Location
+	// before is where the namespace was that the name led to last, once the name leads to none.
+	before observe.Location
 	// claimed is the identity of the namespace that the name led to when it was last opened, even if it was refused.
 	claimed observe.Identity
 	// missing is why the namespace cannot be opened.

@@ -7,24 +7,26 @@ import (
 	"linkd/pkg/spec"
 )
 
-// A namespace's name can be deleted while processes are in the namespace (ip-netns(8)). The namespace then lives on,
-// with what linkd made in it. linkd finds it by one of these processes, as a namespace that no file names, and
+// A namespace's name can be deleted while processes are in the namespace (ip-netns(8)), and a container can be started in another
+// namespace than before while a process is in that. The namespace then lives on, with what linkd made in it. linkd finds it by one of these processes, as a namespace that no file names, and
 // removes what it made.
 
 // lastLocation returns where a namespace was that a name led to before and may not lead to any more. It is zero if
-// that is not known, or if the name is not one that somebody can delete.
-func (c *Core) lastLocation(d *domain) observe.Location {
-	if scheme := c.desired.declared[d.name].Selector.Scheme; scheme != "name" && scheme != "path" {
-		return observe.Location{}
+// that is not known. Missing: the namespace has lost its name as soon as the name leads to none. That is so for a name that
+// somebody can delete. A process or a container that has ended may come back in the same namespace, and others in it may
+// use what linkd made there.
+func (c *Core) lastLocation(d *domain) (was observe.Location, missing bool) {
+	scheme := c.desired.declared[d.name].Selector.Scheme
+	if was = d.location; was.Identity == "" {
+		was = d.before
 	}
-	was := d.location
 	if was.Identity == "" && d.generation == 0 {
 		was.Identity = c.journal.IdentityOf(d.name)
 	}
-	if !c.journal.Knows(d.name, was.Identity) {
-		return observe.Location{}
+	if d.name == spec.Host || !c.journal.Knows(d.name, was.Identity) {
+		return observe.Location{}, false
 	}
-	return was
+	return was, scheme == "name" || scheme == "path"
 }
 
 // keepHeld declares the namespace that a name led to before by a process in it, and moves the journal's entries to

@@ -101,6 +101,9 @@ func (c *Core) forget(d *domain) {
 			c.plan.todo.ids[id] = true
 		}
 	}
+	if d.location.Identity != "" {
+		d.before = d.location
+	}
 	d.location = observe.Location{}
 }
 

@@ -19,8 +19,11 @@ type Request struct {
 	// Announce is what to announce to neighbours; nil for a request that does something else.
 	Announce *Announcement
 
-	// was is where the namespace was at the last look, if its name can be deleted while the namespace lives on.
-	was        observe.Location
+	// was is where the namespace was at the last look. lostIfMissing: it has lost its name if the name leads to none now; otherwise
+	// only if the name leads to another namespace.
+	was           observe.Location
+	lostIfMissing bool
+
 	lanes      []*lane
 	tasks      []*task
 	generation int

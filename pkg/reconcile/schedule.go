@@ -177,7 +177,7 @@ func (c *Core) look(l *lane) *Request {
 	d := l.domain
 	r := &Request{NS: d.name, lanes: []*lane{l}, generation: d.generation, late: l.late}
 	if !l.programs {
-		r.was = c.lastLocation(d)
+		r.was, r.lostIfMissing = c.lastLocation(d)
 	}
 	search := c.desired.search && !l.searched
 	for i := range c.kinds.list {

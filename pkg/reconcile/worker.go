@@ -84,7 +84,7 @@ func (w *Worker) next(ctx context.Context, session opener, out *Result) {
 // look looks at the scopes of a request.
 func (w *Worker) look(ctx context.Context, session *observe.Session, out *Result) {
 	ns, err := session.Open(out.Request.NS)
-	if was := out.Request.was; was.Identity != "" && (err != nil || ns.Identity != was.Identity) {
+	if was := out.Request.was; was.Identity != "" && (err != nil && out.Request.lostIfMissing || err == nil && ns.Identity != was.Identity) {
 		out.holder = w.World.Holder(was)
 	}
 	if err != nil {

@@ -26,7 +26,7 @@ func health(want, have *Address) reconcile.Condition {
 		c.Soon, c.Unannounced = true, true
 		return c
 	case !have.Tentative:
-		return condition(reconcile.OK, cmp.Or(want.collision, have.place.remark()))
+		return condition(reconcile.OK, cmp.Or(want.collision, have.place.remark(), have.shared.remark(have)))
 	case have.device&unix.IFF_UP == 0 && want.onDown:
 		return condition(reconcile.OK, "not usable while "+want.Dev+" is down, as the file has it")
 	case have.device&unix.IFF_UP == 0:

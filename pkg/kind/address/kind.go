@@ -184,6 +184,10 @@ func makeOn(ns *observe.NS, want *Address, index int) (made *Address, err error)
 		// Only a list tells what the device lacks, and where the address stands.
 		return nil, nil
 	}
+	if elsewhere, err := leadsElsewhere(ns, want, index); err != nil || elsewhere {
+		// A list tells with what other interface it shares its subnet.
+		return nil, nil
+	}
 	made.device = (uint32(flags) | unix.IFF_LOWER_UP) & deviceFlags
 	return made, nil
 }

@@ -125,6 +125,7 @@ func list(ns *observe.NS, family, index int, linkAt func(index int) *observe.Lin
 			return nil, err
 		}
 	}
+	noteShared(found, linkAt, at)
 	for i, a := range found {
 		if recalled[a] && a.place.equal(at[a]) {
 			continue

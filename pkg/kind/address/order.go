@@ -33,12 +33,14 @@ type place struct {
 	primary netip.Prefix
 	// lacks are the routes that the kernel made with the address and that are not there any more, in words.
 	lacks string
+	// shared is an address of somebody else's on another interface in the same subnet.
+	shared neighbouring
 	// unrouted: the kernel has not made the route to the new address yet.
 	unrouted bool
 }
 
 func (p place) equal(other place) bool {
-	return p.behind == other.behind && p.primary == other.primary && p.lacks == other.lacks && p.unrouted == other.unrouted && slices.Equal(p.again, other.again)
+	return p.behind == other.behind && p.primary == other.primary && p.lacks == other.lacks && p.unrouted == other.unrouted && p.shared == other.shared && slices.Equal(p.again, other.again)
 }
 
 // remark is why the file's order cannot be had.

@@ -27,6 +27,8 @@ const (
 	// mostAtOnce is how many entries linkd keeps in memory to delete them, and mostRounds how often it reads for more.
 	mostAtOnce = 1 << 14
 	mostRounds = 64
+	// mostAnswers is how often linkd waits for answers.
+	mostAnswers = 10
 )
 
 // tracked is an entry of connection tracking, and the attributes that name it to the kernel.
@@ -52,22 +54,26 @@ func (k kind) follow(ctx context.Context, ns *observe.NS, before, after map[stri
 	r.local = func(ip netip.Addr) bool { return own[ip] || ip.IsLoopback() }
 	ctx, cancel := context.WithTimeout(ctx, trackTime)
 	defer cancel()
-	deleted, err := k.deleteTracked(ctx, r.leadsElsewhere)
-	if err != nil || deleted == 0 {
-		return err
+	gone := map[flow]bool{}
+	for range mostAnswers {
+		// An answer of the old target that was on its way meets no entry now, and makes one of its own, which leads the client's next
+		// packet back to the old target.
+		deleted, err := k.deleteTracked(ctx, func(f flow) bool { return r.leadsElsewhere(f) || gone[f.reversed()] }, gone)
+		if err != nil || deleted == 0 {
+			return err
+		}
+		select {
+		case <-time.After(answerTime):
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	// An answer of the old target that was on its way meets no entry now. Where it is masqueraded, it makes one that leads
-	// the client's next packet back to the old target.
-	select {
-	case <-time.After(answerTime):
-		_, err = k.deleteTracked(ctx, r.leadsElsewhere)
-	case <-ctx.Done():
-	}
-	return err
+	return nil
 }
 
-// deleteTracked deletes all entries that are chosen, and returns how many there were.
-func (k kind) deleteTracked(ctx context.Context, chosen func(flow) bool) (deleted int, err error) {
+// deleteTracked deletes all entries that are chosen, and returns how many there were. It notes in gone which flows these were that
+// no rule had translated.
+func (k kind) deleteTracked(ctx context.Context, chosen func(flow) bool, gone map[flow]bool) (deleted int, err error) {
 	for range mostRounds {
 		found, more, err := tracks(ctx, k.inet, chosen)
 		if err != nil {
@@ -76,6 +82,9 @@ func (k kind) deleteTracked(ctx context.Context, chosen func(flow) bool) (delete
 		for _, t := range found {
 			if err := t.delete(k.inet); err != nil {
 				return deleted, err
+			}
+			if t.answers == t.to && len(gone) < mostAtOnce {
+				gone[t.flow] = true
 			}
 		}
 		if deleted += len(found); !more {

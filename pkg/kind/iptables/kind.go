@@ -203,7 +203,10 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) erro
 			return err
 		}
 		t := v.table(chain.Table)
-		if err := b.restore(ctx, newScript(t, k.family, chain.siblings, v.around)); err != nil || t.name != nat {
+		if t.name != nat {
+			return b.restore(ctx, newScript(t, k.family, chain.siblings, v.around))
+		}
+		if err := b.settlePast(ctx, k, ns, t); err != nil {
 			return err
 		}
 		before := t.reached()
@@ -211,7 +214,7 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) erro
 		for _, want := range chain.siblings {
 			after[want.hook()] = want.wanted(t.chain(want.NS, k.family, want.Name, v.around).Around)
 		}
-		return k.follow(ctx, ns, before, after)
+		return b.retarget(ctx, k, ns, newScript(t, k.family, chain.siblings, v.around), before, after)
 	})
 }
 

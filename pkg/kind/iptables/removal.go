@@ -76,6 +76,11 @@ func (k kind) removeChains(ctx context.Context, ns *observe.NS, tableName string
 		if t.unreadable != nil {
 			return t.unreadable
 		}
+		if t.name == nat {
+			if err := b.settlePast(ctx, k, ns, t); err != nil {
+				return err
+			}
+		}
 		var there []*Chain
 		for _, c := range chains {
 			results[c] = nil
@@ -83,19 +88,14 @@ func (k kind) removeChains(ctx context.Context, ns *observe.NS, tableName string
 				there = append(there, c)
 			}
 		}
-		restores := mostRestores
-		b.removeSome(ctx, t, there, results, &restores)
-		if err := b.deleteEmptyTable(t.name); err != nil || t.name != nat {
-			return err
-		}
-		before := t.reached()
-		after := maps.Clone(before)
-		for _, c := range there {
-			if results[c] == nil {
-				delete(after, c.hook())
+		if t.name == nat {
+			if err := b.unhook(ctx, k, ns, t, there); err != nil {
+				return err
 			}
 		}
-		return k.follow(ctx, ns, before, after)
+		restores := mostRestores
+		b.removeSome(ctx, t, there, results, &restores)
+		return b.deleteEmptyTable(t.name)
 	})
 	return results, err
 }

@@ -14,6 +14,11 @@ type flow struct {
 	answers netip.AddrPort
 }
 
+// reversed is the flow that an answer begins, where no rule translates anything.
+func (f flow) reversed() flow {
+	return flow{protocol: f.protocol, from: f.to, to: f.from, answers: f.from}
+}
+
 // destinations are the places to which rules may send a packet. The zero AddrPort is the place that the packet names itself.
 type destinations map[netip.AddrPort]bool
 
@@ -153,12 +158,16 @@ func (r *retarget) leadsElsewhere(f flow) bool {
 // changes tells whether the rules before and after differ in what they translate.
 func (r *retarget) changes() bool {
 	for _, hook := range translators {
-		same := slices.EqualFunc(r.before[hook], r.after[hook], func(a, b Rule) bool { return slices.Equal(a.Args, b.Args) })
-		if !same {
+		if !sameArgs(r.before[hook], r.after[hook]) {
 			return true
 		}
 	}
 	return false
+}
+
+// sameArgs tells whether two lists of rules say the same.
+func sameArgs(a, b []Rule) bool {
+	return slices.EqualFunc(a, b, func(a, b Rule) bool { return slices.Equal(a.Args, b.Args) })
 }
 
 // reached are the rules that a table has in linkd's chains for the built-in chains that translate; none of a chain to which

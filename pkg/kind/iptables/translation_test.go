@@ -63,6 +63,16 @@ func TestLeadsElsewhere(t *testing.T) {
 	}
 }
 
+// An answer that is on its way when the entry is deleted makes an entry that begins at the other end.
+func TestReversed(t *testing.T) {
+	host, client := netip.MustParseAddrPort("198.51.100.1:53"), netip.MustParseAddrPort("198.51.100.2:4000")
+	asked := flow{protocol: 17, from: client, to: host, answers: host}
+	answered := flow{protocol: 17, from: host, to: client, answers: client}
+	if answered.reversed() != asked || asked.reversed() != answered {
+		t.Errorf("have %v and %v", answered.reversed(), asked.reversed())
+	}
+}
+
 func addrPort(text, otherwise string) netip.AddrPort {
 	if text == "" {
 		text = otherwise

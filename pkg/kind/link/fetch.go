@@ -9,6 +9,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/kind/link/belongings"
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -40,19 +41,23 @@ func fetch(ns *observe.NS, want, have *Link) error {
 	if err := setFetchMark(there, l, want.fetchMark()); err != nil {
 		return fmt.Errorf("mark it: %w", err)
 	}
+	foreign := have.NS != want.NS && have.NS != spec.Host
+	if foreign {
+		// The group says that it still has the names, until leaveNames takes it, even if linkd is killed in between.
+		if err := set(there, l.Index, nil, inBirthGroup()); err != nil {
+			return fmt.Errorf("set its group: %w", err)
+		}
+	}
 	if have.ID() != want.ID() {
 		left, err := move(there, l, have.found.device, ns, want.Name)
-		if err != nil && !left && have.found.mark == "" {
-			// It is not away, and may have other things at home when it is tried again.
-			if _, now, lookErr := have.now(ns); lookErr == nil {
-				err = errors.Join(err, setFetchMark(there, now, ""))
-			}
+		if err != nil && !left {
+			err = errors.Join(err, stayHome(ns, have, l, foreign))
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if have.NS != want.NS && have.NS != spec.Host {
+	if foreign || have.ID() == want.ID() && have.hasForeignNames() {
 		if err := leaveNames(ns, want); err != nil {
 			return err
 		}
@@ -62,28 +67,6 @@ func fetch(ns *observe.NS, want, have *Link) error {
 		come.Up = want.birthUp()
 	}
 	return become(ns, &come)
-}
-
-// leaveNames takes from an interface that was fetched from another namespace what names it there, and would be a name here
-// that no file gives: its alternative names, an alias like linkd's, and its group. PutBack gives them back.
-func leaveNames(ns *observe.NS, want *Link) error {
-	l, err := ns.LinkByName(want.Name)
-	if err != nil {
-		return err
-	}
-	for _, name := range l.AltNames {
-		if name == want.fetchMark() {
-			continue
-		}
-		if err := removeAltName(ns, l.Index, name); err != nil {
-			return err
-		}
-	}
-	attrs := []*nl.RtAttr{nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0))}
-	if Marked(l) {
-		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_IFALIAS, nil))
-	}
-	return set(ns, l.Index, nil, attrs...)
 }
 
 // now is the interface as it is, in its namespace: another may have its name by now.
@@ -211,7 +194,7 @@ func rename(ns *observe.NS, l *observe.Link, name string) error {
 	if err != nil {
 		name = l.Name
 	}
-	return errors.Join(err, set(ns, l.Index, &up), r.restoreEntries(ns, name))
+	return errors.Join(err, set(ns, l.Index, &up), r.Belongings.Restore(ns, name))
 }
 
 // Record implements reconcile.Fetching. What only gets another name where it is keeps all else.
@@ -223,7 +206,7 @@ func (kind) Record(_ context.Context, ns *observe.NS, want, have *Link) (before,
 	if have.found.device, err = deviceNamed(ns, l.Name); err != nil {
 		return "", "", fmt.Errorf("nothing would tell %s from another interface later, so it is not fetched: %w", l.Name, err)
 	}
-	r := snapshot{attributes: attributesOfLink(l), Name: l.Name}
+	r := snapshot{attributes: attributesOfLink(l), Belongings: belongings.Belongings{Name: l.Name}}
 	if want.NS != have.NS {
 		if r, err = takeSnapshot(ns, l); err != nil {
 			return "", "", fmt.Errorf("remember what %s is: %w", l.Name, err)

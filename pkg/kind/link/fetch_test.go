@@ -211,8 +211,10 @@ func TestARouteWaitsForItsSource(t *testing.T) {
 	// As if the kernel had been to look for another host with that address.
 	r := parseSnapshot(j.before, nil)
 	for _, e := range r.Entries {
-		if flags := e.attrs()[unix.IFA_FLAGS]; e.Type == unix.RTM_NEWADDR {
-			flags[0] &^= unix.IFA_F_NODAD
+		if e.Type == unix.RTM_NEWADDR {
+			attrs, err := observe.Attrs(e.Message[unix.SizeofIfAddrmsg:])
+			conform.Must(t, err)
+			attrs[unix.IFA_FLAGS][0] &^= unix.IFA_F_NODAD
 		}
 	}
 	var err error

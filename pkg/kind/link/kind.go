@@ -65,6 +65,8 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 	l := have.found.link
 	if mark := want.fetchMark(); mark != "" && mark != have.found.mark && have.ID() == want.ID() {
 		fs.DifferMark("mark", have.found.mark, mark)
+	} else if mark != "" && have.ID() == want.ID() && have.hasForeignNames() {
+		fs.Differ("names", "of the namespace where it was", "its own")
 	}
 	if want.Type != existing {
 		if mark := markPrefix + want.Cable; l.Alias != mark {

@@ -53,6 +53,10 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Link, error) 
 				translate, translateErr = ns.NamespaceIDs()
 			}
 			far, known := translate[l.ParentNS]
+			if !known && translateErr == nil && ns.World().IdentifyDeclared() {
+				translate, translateErr = ns.NamespaceIDs()
+				far, known = translate[l.ParentNS]
+			}
 			f.other.NS, f.lost = far, translateErr != nil
 			if !known {
 				f.other = spec.Place{}

@@ -9,18 +9,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/kind/link/belongings"
 	"linkd/pkg/observe"
 )
 
 // snapshot is what an interface is where it comes from, so that it can be that again: what the kernel takes from it when it leaves.
 type snapshot struct {
 	attributes
-	Name string `json:"name"`
 	// Names are its alternative names, and Alias what it has there.
 	Names  []string `json:"names,omitempty"`
 	Alias  *string  `json:"alias,omitempty"`
@@ -28,12 +27,7 @@ type snapshot struct {
 	Master string   `json:"master,omitempty"`
 	// Sysctls are those of the interface that differ from the default of its namespace, below /proc/sys/net.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
-	// Entries are its addresses, neighbours and routes.
-	Entries []entry `json:"entries,omitempty"`
-	// Devices are the names of the interfaces that entries name by index: itself, and others by which a route goes, too.
-	Devices map[int]string `json:"devices,omitempty"`
-	// At is when that was, since the machine started.
-	At time.Duration `json:"at,omitempty"`
+	belongings.Belongings
 }
 
 func attributesOfLink(l *observe.Link) attributes {
@@ -43,16 +37,9 @@ func attributesOfLink(l *observe.Link) attributes {
 
 // takeSnapshot reads all that there is to remember of an interface.
 func takeSnapshot(ns *observe.NS, l *observe.Link) (r snapshot, err error) {
-	r = snapshot{attributes: attributesOfLink(l), Name: l.Name, Names: l.AltNames, Alias: &l.Alias, Devices: map[int]string{l.Index: l.Name}, At: sinceBoot()}
-	names := func(index int) (string, error) {
-		links, err := ns.Some(map[int]bool{index: true}, nil)
-		if err != nil {
-			return "", err
-		}
-		return links.NameOf(index), nil
-	}
+	r = snapshot{attributes: attributesOfLink(l), Names: l.AltNames, Alias: &l.Alias}
 	if l.Master != 0 {
-		if r.Master, err = names(l.Master); err != nil {
+		if r.Master, err = nameOf(ns, l.Master); err != nil {
 			return r, err
 		}
 	}
@@ -62,26 +49,16 @@ func takeSnapshot(ns *observe.NS, l *observe.Link) (r snapshot, err error) {
 	if r.Sysctls, err = sysctlsOf(ns, l.Name); err != nil {
 		return r, err
 	}
-	if r.Entries, err = entriesOf(ns, l.Index); err != nil {
-		return r, err
-	}
-	for _, e := range r.Entries {
-		for _, index := range e.devices() {
-			if r.Devices[index] != "" {
-				continue
-			}
-			if r.Devices[index], err = names(index); err != nil {
-				return r, err
-			}
-		}
-	}
-	return r, nil
+	r.Belongings, err = belongings.Read(ns, l)
+	return r, err
 }
 
-func sinceBoot() time.Duration {
-	var now unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &now)
-	return time.Duration(now.Nano())
+func nameOf(ns *observe.NS, index int) (string, error) {
+	links, err := ns.Some(map[int]bool{index: true}, nil)
+	if err != nil {
+		return "", err
+	}
+	return links.NameOf(index), nil
 }
 
 // maxSnapshot is how long a snapshot may be, in bytes: the journal keeps it in a line.
@@ -102,7 +79,7 @@ func parseSnapshot(text string, now *observe.Link) snapshot {
 		up := now.Up()
 		return snapshot{attributes: attributes{Up: &up}}
 	}
-	r.Entries = slices.DeleteFunc(r.Entries, func(e entry) bool { return heads[e.Type] == 0 || len(e.Message) < heads[e.Type] })
+	r.DropDamaged()
 	return r
 }
 
@@ -129,7 +106,7 @@ func (r snapshot) restore(ns *observe.NS, name string) error {
 	if err := become(ns, &Link{NS: ns.Name, Name: name, Up: r.Up}); err != nil {
 		return err
 	}
-	return r.restoreEntries(ns, name)
+	return r.Belongings.Restore(ns, name)
 }
 
 // enslave makes it a port again, unless it is one already or the master has gone.

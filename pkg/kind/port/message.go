@@ -19,6 +19,19 @@ func enslave(ns *observe.NS, dev string, master int) error {
 	return ns.Change(req)
 }
 
+// setUp sets an interface up or down.
+func setUp(ns *observe.NS, dev string, up bool) error {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, 0)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Change = unix.IFF_UP
+	if up {
+		msg.Flags = unix.IFF_UP
+	}
+	req.AddData(msg)
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(dev)))
+	return ns.Change(req)
+}
+
 // writeOptions uses the address family AF_BRIDGE: there the kernel refuses a master that is not a bridge (rtnl_bridge_setlink in
 // net/core/rtnetlink.c). With AF_UNSPEC, another kind of master would take the attributes for its own, which have the same numbers.
 func writeOptions(ns *observe.NS, index int, o Options) error {

@@ -1,4 +1,4 @@
-package link
+package belongings
 
 import (
 	"errors"
@@ -82,15 +82,15 @@ func elapse(info []byte, age time.Duration) bool {
 	return true
 }
 
-// restoreEntries adds all entries again. What stands in the place of one by now is somebody's, and stays. A route waits for the
+// Restore adds all entries again, to the interface with that name in the same namespace. What stands in the place of one by now is somebody's, and stays. A route waits for the
 // ones by which its gateway is reached, in whatever order the kernel told them.
-func (r snapshot) restoreEntries(ns *observe.NS, name string) error {
-	age, todo := sinceBoot()-r.At, r.Entries
+func (b Belongings) Restore(ns *observe.NS, name string) error {
+	age, todo := sinceBoot()-b.At, b.Entries
 	for {
 		var failed []entry
 		var errs error
 		for _, e := range todo {
-			if err := r.say(ns, e, name, age); err != nil {
+			if err := b.say(ns, e, name, age); err != nil {
 				failed, errs = append(failed, e), errors.Join(errs, err)
 			}
 		}
@@ -101,9 +101,9 @@ func (r snapshot) restoreEntries(ns *observe.NS, name string) error {
 	}
 }
 
-func (r snapshot) say(ns *observe.NS, e entry, name string, age time.Duration) error {
+func (b Belongings) say(ns *observe.NS, e entry, name string, age time.Duration) error {
 	req, err := e.request(age, func(old int) (int, error) {
-		if device := r.Devices[old]; device != r.Name {
+		if device := b.Devices[old]; device != b.Name {
 			return ns.Index(device)
 		}
 		return ns.Index(name)

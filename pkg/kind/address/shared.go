@@ -1,0 +1,127 @@
+package address
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+// Two interfaces with one subnet give the namespace two routes to it, and the kernel uses one of them, whichever interface
+// a neighbour is behind: that is so for an interface of linkd's in a container whose engine networks it, too.
+
+// neighbouring is an address on another interface, in a subnet that a found address is in, too.
+type neighbouring struct {
+	dev    string
+	prefix netip.Prefix
+}
+
+// sharing are the subnets by which addresses of a namespace can be compared.
+type sharing struct {
+	vrf, metric uint32
+	subnet      netip.Prefix
+}
+
+// noteShared notes which of linkd's addresses have a subnet that an address of somebody else's has on another interface.
+func noteShared(found []*Address, links func(index int) *observe.Link, at map[*Address]place) {
+	lengths := map[int]bool{}
+	others := map[sharing]*Address{}
+	for _, a := range found {
+		if subnet, vrf, connects := connected(a, links); connects && !(kind{}).Owned(a) {
+			key := sharing{vrf, spec.ValueOr(a.Metric, 0), subnet}
+			if others[key] == nil {
+				lengths[subnet.Bits()], others[key] = true, a
+			}
+		}
+	}
+	if len(others) == 0 {
+		return
+	}
+	for _, a := range found {
+		subnet, vrf, connects := connected(a, links)
+		if !connects || !(kind{}).Owned(a) {
+			continue
+		}
+		for bits := range lengths {
+			// A shorter one has all of this subnet in it.
+			wider, err := subnet.Addr().Prefix(bits)
+			if err != nil || bits > subnet.Bits() {
+				continue
+			}
+			other := others[sharing{vrf, spec.ValueOr(a.Metric, 0), wider}]
+			if other != nil && other.index != a.index {
+				p := at[a]
+				p.shared = neighbouring{other.Dev, other.Prefix}
+				at[a] = p
+			}
+		}
+	}
+}
+
+// connected is the subnet to which the kernel makes a route with an address; connects is false if it makes none that leads to
+// others.
+func connected(a *Address, links func(index int) *observe.Link) (subnet netip.Prefix, vrf uint32, connects bool) {
+	ip := a.Prefix.Addr()
+	if a.Prefix.IsSingleIP() || a.Peer != nil || ip.IsLinkLocalUnicast() || spec.ValueOr(a.NoPrefixRoute, false) ||
+		a.device&unix.IFF_UP == 0 || a.device&unix.IFF_LOOPBACK != 0 {
+		return subnet, 0, false
+	}
+	return a.Prefix.Masked(), vrfOf(links, a.index), true
+}
+
+// remark says what an address shares with another interface.
+func (n neighbouring) remark(a *Address) string {
+	if n.dev == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s has %s, in the same subnet as this one, and linkd did not add it: the kernel sends to a neighbour of %s by one of the two interfaces only",
+		n.dev, n.prefix, a.Dev)
+}
+
+// leadsElsewhere reports whether packets into the subnet of a new IPv4 address leave by another interface than the one with that
+// index, by the routes that others see.
+func leadsElsewhere(ns *observe.NS, a *Address, index int) (bool, error) {
+	ip := a.Prefix.Masked().Addr().Next()
+	if a.Prefix.IsSingleIP() || a.Peer != nil {
+		return false, nil
+	}
+	if ip == a.Prefix.Addr() {
+		ip = ip.Next()
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Flags: unix.RTM_F_FIB_MATCH}})
+	req.AddData(nl.NewRtAttr(unix.RTA_DST, ip.AsSlice()))
+	msgs, err := ns.Request(req, unix.RTM_NEWROUTE)
+	switch {
+	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EACCES):
+		return false, nil
+	case err != nil || len(msgs) == 0:
+		return false, err
+	}
+	attrs, err := observe.Attrs(msgs[0][unix.SizeofRtMsg:])
+	to, has := netip.AddrFromSlice(attrs[unix.RTA_DST])
+	return has && a.Prefix.Masked().Contains(to) && int(observe.Number(attrs[unix.RTA_OIF])) != index, err
+}
+
+// Shared returns the addresses of linkd's in a namespace that have a subnet in common with another interface, and says with which.
+func Shared(ctx context.Context, ns *observe.NS) (map[spec.ID]string, error) {
+	links, err := ns.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := list(ns, unix.AF_UNSPEC, 0, links.ByIndex, reconcile.Query[*Address]{})
+	shared := map[spec.ID]string{}
+	for _, a := range found {
+		if remark := a.shared.remark(a); remark != "" {
+			shared[a.ID()] = remark
+		}
+	}
+	return shared, err
+}
