@@ -56,7 +56,7 @@ var bridgeNetfilter = newCheck("bridge-netfilter", "what goes from port to port 
 
 func netfilterPath(family string) string { return "net/bridge/bridge-nf-call-" + family }
 
-// bridgesIn are the masters of the ports that the files have in a namespace, in the order of the first of these.
+// bridgesIn returns the masters of the declared ports in a namespace, in the order of their first ports.
 func bridgesIn(files *spec.Desired, ns string) (bridges []string) {
 	seen := map[string]bool{"": true}
 	for _, r := range files.Resources.In(ns, "port") {
@@ -68,7 +68,7 @@ func bridgesIn(files *spec.Desired, ns string) (bridges []string) {
 	return bridges
 }
 
-// bridged is what goes through a bridge.
+// bridged stands for the packets of a family through a bridge.
 type bridged struct {
 	place
 	bridge string
@@ -91,7 +91,7 @@ func judgeBridgeNetfilter(files *spec.Desired, lost map[bridged]string) (finding
 			seen[at] = true
 			findings = append(findings, Finding{
 				Level: Error,
-				Text:  fmt.Sprintf("in %s, what goes from port to port of %s is dropped: %s is 1, so it goes through FORWARD, and %s", p.NS, at.bridge, off.Key, by),
+				Text:  fmt.Sprintf("in %s, packets between ports of %s are dropped: %s is 1, so they pass through FORWARD, and %s", p.NS, at.bridge, off.Key, by),
 				Advice: fmt.Sprintf("declare forward: [{in: %s, out: %[1]s}] below %s in the namespace %s, or sysctls: {%s: 0} if nobody filters there",
 					at.bridge, family, p.NS, off.Key),
 			}.of(p))

@@ -76,15 +76,15 @@ func judgeBridgePorts(files *spec.Desired, there map[spec.ID]int) (findings []Fi
 			continue
 		}
 		seen[bridge] = true
-		f := Finding{Level: Warning, Advice: "wire what is new to a second bridge, and route between the two"}.of(r)
+		f := Finding{Level: Warning, Advice: "put new interfaces into a second bridge, and route between the two"}.of(r)
 		switch {
 		case n > mostPorts:
 			f.Level = Error
-			f.Text = fmt.Sprintf("the bridge %s in %s is to have %d ports, and takes %d: the last ones fail with `exchange full`", bridge.Key, p.NS, n, mostPorts)
+			f.Text = fmt.Sprintf("the bridge %s in %s would have %d ports, but a bridge can have %d: the last ones fail with `exchange full`", bridge.Key, p.NS, n, mostPorts)
 		case n == mostPorts:
-			f.Text = fmt.Sprintf("the bridge %s in %s is full: with the files' own it has %d ports, and takes no other", bridge.Key, p.NS, n)
+			f.Text = fmt.Sprintf("the bridge %s in %s is full: together with the declared ones it has %d ports", bridge.Key, p.NS, n)
 		case n >= manyPorts:
-			f.Text = fmt.Sprintf("the bridge %s in %s is nearly full: with the files' own it has %d ports of %d", bridge.Key, p.NS, n, mostPorts)
+			f.Text = fmt.Sprintf("the bridge %s in %s is nearly full: together with the declared ones it has %d of %d ports", bridge.Key, p.NS, n, mostPorts)
 		default:
 			continue
 		}

@@ -1,6 +1,6 @@
 package doctor
 
-// Checks is the one list of the checks: linkd and its rights first, then the machine, then what is around the wiring.
+// Checks is the list of checks: linkd and its rights first, then the machine, then the network around linkd's resources.
 var Checks = []Check{
 	validFiles,
 	rights,

@@ -15,7 +15,7 @@ var daemon = newCheck("daemon", "the daemon runs, and is of the version of this 
 		id, err := m.running(ctx)
 		switch {
 		case errors.Is(err, control.ErrNoDaemon):
-			return versions{}, needless("no daemon runs: what is undone stays so until the next `linkd apply`")
+			return versions{}, needless("no daemon is running: nothing reverts drift until the next `linkd apply`")
 		case err != nil:
 			return versions{}, err
 		}
@@ -30,6 +30,6 @@ func judgeDaemon(_ *spec.Desired, saw versions) []Finding {
 	}
 	return []Finding{{
 		Level: Warning, Text: fmt.Sprintf("the daemon is linkd %s, and this program is linkd %s", saw.daemon, saw.program),
-		Advice: "restart it (systemctl restart linkd): all wiring stays meanwhile",
+		Advice: "restart it (systemctl restart linkd): everything that it configured stays meanwhile",
 	}}
 }

@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-var dockerAddresses = newCheck("docker-addresses", "Docker gives nobody an address that the files have",
+var dockerAddresses = newCheck("docker-addresses", "Docker does not allocate an address that the files have",
 	"Docker gives its containers addresses of its networks, one after the other, and does not know of those that the files give to\nwhat they put into the same bridge. With a range of its own (`fixed-cidr` for `docker0`, `--ip-range` for other networks) it leaves\nthe rest of the subnet alone.",
 	func(ctx context.Context, m *Machine) ([]engine.Network, error) {
 		foreign := false
@@ -36,7 +36,7 @@ var dockerAddresses = newCheck("docker-addresses", "Docker gives nobody an addre
 		return nil, needless("there is no Docker to ask")
 	}, judgeDockerAddresses)
 
-// addGateways notes the addresses of the bridges themselves: Docker does not tell of those that it has chosen.
+// addGateways adds the addresses of the bridges: Docker's API does not return those that it has chosen itself.
 func (m *Machine) addGateways(ctx context.Context, networks []engine.Network) error {
 	if m.Closed != nil {
 		return m.Closed
@@ -64,8 +64,8 @@ func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findi
 		n, ip := networks[at], a.Prefix.Addr()
 		if who, taken := n.Used[ip]; taken {
 			findings = append(findings, Finding{
-				Level: Error, Text: fmt.Sprintf("%s in %s is %s of Docker's network %s already", ip, a.NS, who, n.Name),
-				Advice: "give it another one, and keep Docker to a range without that: " + ranged(n, ip),
+				Level: Error, Text: fmt.Sprintf("%s in %s is already the address of %s of Docker's network %s", ip, a.NS, who, n.Name),
+				Advice: "use another address, and keep Docker to a range without that: " + ranged(n, ip),
 			}.of(a))
 			continue
 		}
@@ -73,7 +73,7 @@ func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findi
 			if p.Range.Contains(ip) && !slices.Contains(p.Reserved, ip) {
 				findings = append(findings, Finding{
 					Level:  Warning,
-					Text:   fmt.Sprintf("%s in %s is in the range from which Docker gives addresses of its network %s, so a container may come to have it too", ip, a.NS, n.Name),
+					Text:   fmt.Sprintf("%s in %s is in the range from which Docker allocates addresses of its network %s, so a container can get it, too", ip, a.NS, n.Name),
 					Advice: "keep Docker to a range without it: " + ranged(n, ip),
 				}.of(a))
 			}
@@ -82,7 +82,7 @@ func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findi
 	return findings
 }
 
-// ranged says how Docker is made to give addresses of a part of a network only.
+// ranged says how to make Docker allocate addresses from a part of a network only.
 func ranged(n engine.Network, ip netip.Addr) string {
 	if n.Bridge == "docker0" {
 		return "set fixed-cidr in /etc/docker/daemon.json"
@@ -90,8 +90,8 @@ func ranged(n engine.Network, ip netip.Addr) string {
 	return fmt.Sprintf("make the network with --ip-range, or with --aux-address NAME=%s", ip)
 }
 
-// hostBridge is the bridge in linkd's own namespace that an address is behind: its interface is one end of a veth, whose
-// other is a port there. It is "" for all others.
+// hostBridge returns the bridge in linkd's own namespace that an address is behind, if its interface is one end of a veth and the
+// other end is a port of that bridge; otherwise "".
 func hostBridge(files *spec.Desired, a *address.Address) string {
 	l, is := files.Resources.Get(spec.LinkID(a.NS, a.Dev)).(*link.Link)
 	if !is || l.Peer == nil || l.Peer.NS != spec.Host {

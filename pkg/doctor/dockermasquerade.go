@@ -24,7 +24,7 @@ func judgeDockerMasquerade(files *spec.Desired, saw map[place]map[*iptables.Chai
 		for _, c := range chainsOf(files, at) {
 			for _, rule := range saw[at][c] {
 				findings = append(findings, Finding{
-					Level: OK, Text: fmt.Sprintf("in %s, linkd leaves out a rule of masquerade, because there is one already that does it: %s", at.ns, rule),
+					Level: OK, Text: fmt.Sprintf("in %s, linkd leaves out a masquerade rule, because another rule already does the same: %s", at.ns, rule),
 				}.of(c))
 			}
 		}

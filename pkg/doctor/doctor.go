@@ -1,8 +1,8 @@
-// Package doctor looks at a machine as linkd would, and says what of it keeps the files from working as they are meant, and
-// what to do. It writes nothing: it makes no table, loads no module, and gives no namespace an id.
+// Package doctor checks what on a machine keeps the files from working, and says what to do. It changes nothing: it creates no
+// table, loads no module, and assigns no namespace an ID.
 //
-// A check is a file with a look and a judgement, and a line in Checks. The judgement is pure. When in doubt it says nothing:
-// a false alarm is worse than none.
+// A check is one file and one line in Checks. It has a function that looks at the machine, and a pure one that judges what was
+// seen. When in doubt, a check reports nothing: a false alarm is worse than a missing one.
 package doctor
 
 import (
@@ -14,22 +14,21 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Level is how grave a finding is.
+// Level is the severity of a finding.
 type Level string
 
 const (
-	// Error: what the files say does not work like this.
+	// Error: something that the files declare does not work.
 	Error Level = "error"
-	// Warning: it works, and will not always.
+	// Warning: it works now, but may stop working.
 	Warning Level = "warning"
 	// OK: there is nothing to do.
 	OK Level = "ok"
-	// Skipped: it does not matter here, or cannot be told.
+	// Skipped: the check does not apply here, or linkd cannot tell.
 	Skipped Level = "skipped"
 )
 
-// Finding is what a check has to say: a sentence, and where something is wrong, what to do, and which resource of the
-// files it is about.
+// Finding is a result of a check: a sentence and, if something is wrong, what to do, and the resource that it is about.
 type Finding struct {
 	Check    string `json:"check"`
 	Level    Level  `json:"level"`
@@ -39,21 +38,22 @@ type Finding struct {
 	Source   string `json:"source,omitempty"`
 }
 
-// of is the finding with the resource of the files that it is about.
+// of returns the finding with the resource that it is about.
 func (f Finding) of(r spec.Resource) Finding {
 	f.Resource, f.Source = r.ID().String(), r.Origin().String()
 	return f
 }
 
-// Check is one thing to look at.
+// Check is one check.
 type Check struct {
 	Name string
-	// Doc says when it finds something and why that matters, in sentences of Markdown.
+	// Doc says what the check finds and why that matters, in Markdown.
 	Doc string
 	run func(ctx context.Context, m *Machine) []Finding
 }
 
-// newCheck makes a check of a look and a judgement about what was seen. Fine is said where that finds nothing.
+// newCheck returns a check that calls look, and judge with what look returned. If judge finds nothing, the result is fine. If look
+// fails, the check is skipped.
 func newCheck[T any](name, fine, doc string, look func(ctx context.Context, m *Machine) (T, error), judge func(files *spec.Desired, saw T) []Finding) Check {
 	return Check{Name: name, Doc: doc, run: func(ctx context.Context, m *Machine) []Finding {
 		saw, err := look(ctx, m)
@@ -62,7 +62,7 @@ func newCheck[T any](name, fine, doc string, look func(ctx context.Context, m *M
 		case errors.As(err, &needless):
 			return []Finding{{Level: Skipped, Text: needless.Error()}}
 		case err != nil:
-			return []Finding{{Level: Skipped, Text: fmt.Sprintf("it cannot be told: %v", err)}}
+			return []Finding{{Level: Skipped, Text: fmt.Sprintf("linkd cannot tell: %v", err)}}
 		}
 		if findings := judge(m.Desired, saw); len(findings) > 0 {
 			return findings
@@ -71,12 +71,12 @@ func newCheck[T any](name, fine, doc string, look func(ctx context.Context, m *M
 	}}
 }
 
-// needless is why there is nothing to look at.
+// needless is the error of a look that has nothing to look at, and why.
 type needless string
 
 func (n needless) Error() string { return string(n) }
 
-// Examine runs all checks, in their order.
+// Examine runs all checks in the order of Checks.
 func Examine(ctx context.Context, m *Machine) (findings []Finding) {
 	for _, c := range Checks {
 		for _, f := range c.run(ctx, m) {
@@ -87,7 +87,7 @@ func Examine(ctx context.Context, m *Machine) (findings []Finding) {
 	return findings
 }
 
-// Page is what there is to know of the checks, in Markdown.
+// Page returns docs/doctor.md, which describes all checks.
 func Page() string {
 	var b strings.Builder
 	b.WriteString(opening)
@@ -97,12 +97,12 @@ func Page() string {
 	return b.String()
 }
 
-const opening = "# What `linkd doctor` looks at\n\n" +
-	"`linkd doctor` looks at the machine and the files, and says of each thing below whether it keeps what the files say from\n" +
-	"working, and what to do. It needs no daemon, and changes nothing. With `-o json`:\n\n" +
+const opening = "# What `linkd doctor` checks\n\n" +
+	"`linkd doctor` looks at the machine and the files. Each check below says whether something keeps the files from working, and\n" +
+	"what to do. `linkd doctor` needs no daemon, and changes nothing. With `-o json`:\n\n" +
 	"```json\n" +
 	`{"version":1,"findings":[{"check":"forwarding","level":"error","text":"...","advice":"...","resource":"host/iptables/nat/LINKD-POSTROUTING","source":"/etc/linkd.d/links.yaml:12"}]}` +
 	"\n```\n\n" +
-	"A level is `error` (it does not work like this), `warning` (it works, and will not always), `ok`, or `skipped` (it does\n" +
-	"not matter here, or cannot be told); as text these are `problem`, `advice`, `fine` and `skipped`. The exit status is 1 where there is an error or a warning, and 2 where it was called\n" +
-	"wrongly.\n"
+	"A level is `error` (something does not work), `warning` (it works now, but may stop working), `ok`, or `skipped` (the check does\n" +
+	"not apply here, or linkd cannot tell); as text these are `problem`, `advice`, `fine` and `skipped`. The exit status is 1 if there is\n" +
+	"an error or a warning, and 2 if the command line is invalid.\n"

@@ -28,10 +28,10 @@ var engines = newCheck("engines", "all that the files ask for containers and ser
 		return found, nil
 	}, judgeEngines)
 
-// silent tells why an engine does not answer, by the scheme of its selectors.
+// silent has the reason why an engine does not answer, by the scheme of its selectors.
 type silent map[string]error
 
-// firstBySchemes is where the first namespace of each scheme is declared.
+// firstBySchemes returns where the first namespace of each scheme is declared.
 func firstBySchemes(files *spec.Desired) map[string]spec.Source {
 	first := map[string]spec.Source{}
 	note := func(s spec.Selector, at spec.Source) {
@@ -48,7 +48,7 @@ func firstBySchemes(files *spec.Desired) map[string]spec.Source {
 	return first
 }
 
-// starts says how an engine comes to answer.
+// starts has the advice how to start each engine.
 var starts = map[string]string{
 	"docker": "start Docker (systemctl start docker), or set DOCKER_HOST for linkd to where it listens",
 	"podman": "install podman, and for linkd's service start its socket (systemctl enable --now podman.socket), or set CONTAINER_HOST for linkd to where its service listens",
@@ -59,7 +59,7 @@ func judgeEngines(files *spec.Desired, saw silent) (findings []Finding) {
 	first := firstBySchemes(files)
 	for _, scheme := range slices.Sorted(maps.Keys(saw)) {
 		findings = append(findings, Finding{
-			Level: Error, Text: fmt.Sprintf("%v, so nothing with %s: is found", saw[scheme], scheme),
+			Level: Error, Text: fmt.Sprintf("%v, so linkd finds no namespace with %s:", saw[scheme], scheme),
 			Advice: starts[scheme], Source: first[scheme].String(),
 		})
 	}

@@ -19,19 +19,19 @@ type fileTrouble struct {
 
 func judgeFiles(files *spec.Desired, saw fileTrouble) (findings []Finding) {
 	if saw.unreadable != nil {
-		return []Finding{{Level: Error, Text: saw.unreadable.Error(), Advice: "make the folder, or name another one with --config"}}
+		return []Finding{{Level: Error, Text: saw.unreadable.Error(), Advice: "create the directory, or name another one with --config"}}
 	}
 	for _, e := range saw.invalid {
 		findings = append(findings, Finding{
-			Level: Error, Text: "this is not in force: " + e.Message, Source: e.Source.String(),
-			Advice: "mend it: the daemon notices by itself",
+			Level: Error, Text: "the file is invalid: " + e.Message, Source: e.Source.String(),
+			Advice: "correct the file: the daemon notices the change",
 		})
 	}
 	for _, w := range files.Warnings {
-		findings = append(findings, Finding{Level: Warning, Text: w.Message, Source: w.Source.String(), Advice: "change the file, unless it is meant so"})
+		findings = append(findings, Finding{Level: Warning, Text: w.Message, Source: w.Source.String(), Advice: "change the file, unless this is intended"})
 	}
 	for _, m := range files.Misfits {
-		findings = append(findings, Finding{Level: Warning, Text: m.String(), Advice: "start it with what the template asks for, or without the label"})
+		findings = append(findings, Finding{Level: Warning, Text: m.String(), Advice: "start the container with what the template needs, or without the label"})
 	}
 	return findings
 }

@@ -42,7 +42,7 @@ var forwardDrop = newCheck("docker-forward-drop", "what is to be forwarded is no
 		return lost, err
 	}, judgeForwardDrop)
 
-// uplink is the interface of the default route, or "" where there is none, or it is not the only one.
+// uplink returns the interface of the default route; "" if there is no default route or more than one.
 func uplink(ns *observe.NS, family string) (dev string, err error) {
 	// Fields of proc_net(5): of IPv4, the interface, the destination and, eighth, its mask; of IPv6, the destination, the
 	// length of its prefix and, last, the interface. A route of rejecting has lo, and is no way out.
@@ -69,7 +69,7 @@ func uplink(ns *observe.NS, family string) (dev string, err error) {
 	return dev, err
 }
 
-// dropped is what comes in by an interface, and what drops it.
+// dropped stands for packets that come in through an interface, and says what drops them.
 type dropped struct {
 	relay
 	by string
@@ -78,7 +78,7 @@ type dropped struct {
 func judgeForwardDrop(_ *spec.Desired, lost []dropped) (findings []Finding) {
 	for _, d := range lost {
 		findings = append(findings, Finding{
-			Level: Error, Text: fmt.Sprintf("in %s, what comes in by %s is not forwarded: %s", d.ns, d.dev, d.by),
+			Level: Error, Text: fmt.Sprintf("in %s, packets that come in through %s are not forwarded: %s", d.ns, d.dev, d.by),
 			Advice: fmt.Sprintf("declare forward: [{in: %s}] below %s in the namespace %s, or policies: {FORWARD: ACCEPT} where nobody minds", d.dev, d.family, d.ns),
 		}.of(d.asks))
 	}

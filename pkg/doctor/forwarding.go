@@ -44,14 +44,14 @@ func judgeForwarding(files *spec.Desired, still []relay) (findings []Finding) {
 		if r.family != families[0] {
 			name, keys = "net.ipv6.conf.all.forwarding", keys[2:]
 		}
-		// What the files ask for will be so.
+		// The files set it.
 		declared := slices.ContainsFunc(files.Resources.In(r.ns, "sysctl"), func(other spec.Resource) bool {
 			s, is := other.(sysctl.Sysctl)
 			return is && s.Value != "0" && slices.Contains(keys, s.Path)
 		})
 		if !declared {
 			findings = append(findings, Finding{
-				Level: Error, Text: fmt.Sprintf("%s does not forward what comes in by %s: %s is 0", r.ns, r.dev, name),
+				Level: Error, Text: fmt.Sprintf("%s does not forward packets that come in through %s: %s is 0", r.ns, r.dev, name),
 				Advice: fmt.Sprintf("declare sysctls: {%s: 1} in the namespace %s", name, r.ns),
 			}.of(r.asks))
 		}

@@ -30,6 +30,6 @@ func judgeInotify(_ *spec.Desired, saw usedUp) []Finding {
 	}
 	return []Finding{{
 		Level: Error, Text: "this user has no inotify instance left, so no daemon of linkd can start",
-		Advice: "raise the sysctl fs.inotify.max_user_instances, to 1024 say",
+		Advice: "raise the sysctl fs.inotify.max_user_instances, for example to 1024",
 	}}
 }

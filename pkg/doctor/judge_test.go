@@ -23,7 +23,7 @@ func TestJudgements(t *testing.T) {
 	for name, test := range map[string]struct{ have, want []Finding }{
 		"another version": {judgeDaemon(none, versions{"1.0", "1.1"}), []Finding{{
 			Level: Warning, Text: "the daemon is linkd 1.0, and this program is linkd 1.1",
-			Advice: "restart it (systemctl restart linkd): all wiring stays meanwhile",
+			Advice: "restart it (systemctl restart linkd): everything that it configured stays meanwhile",
 		}}},
 		"the same version": {judgeDaemon(none, versions{"1.1", "1.1"}), nil},
 		"an old kernel": {judgeAddressMarks(none, false), []Finding{{
@@ -33,13 +33,13 @@ func TestJudgements(t *testing.T) {
 		"all rights":     {judgeRights(far, effective{all, "the daemon"}), nil},
 		"no right to look into processes": {judgeRights(far, effective{all &^ (1 << unix.CAP_SYS_PTRACE), "the daemon"}), []Finding{{
 			Level: Warning, Text: "the daemon has no CAP_SYS_PTRACE, so it cannot open the namespaces of other users' processes",
-			Advice: "run it as root, with CAP_SYS_PTRACE among the capabilities that its unit or container leaves it",
+			Advice: "run linkd as root, and allow it CAP_SYS_PTRACE in its unit or container",
 		}}},
 		"a right that nothing needs": {judgeRights(none, effective{1 << unix.CAP_NET_ADMIN, "the daemon"}), nil},
 		"mounts that are shared":     {judgeMounts(lab, mounts{mountView{"mnt:[1]", "shared:7"}, mountView{"mnt:[2]", "shared:7"}, "the daemon"}), nil},
 		"mounts that are not": {judgeMounts(lab, mounts{mountView{"mnt:[1]", "shared:8"}, mountView{"mnt:[2]", "shared:7"}, "the daemon"}), []Finding{{
-			Level: Error, Text: "the daemon is in a mount namespace of its own, so nobody else can see /run/netns/lab, which it makes",
-			Advice:   "take ProtectSystem, ProtectHome, PrivateTmp, ReadWritePaths and their like out of linkd's unit, and restart it",
+			Level: Error, Text: "the daemon is in a mount namespace of its own, so other programs cannot see /run/netns/lab, which it creates",
+			Advice:   "remove ProtectSystem, ProtectHome, PrivateTmp, ReadWritePaths and similar directives from linkd's unit, and restart it",
 			Resource: "host/netns/lab", Source: "a.yaml:2",
 		}}},
 	} {

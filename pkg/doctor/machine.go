@@ -20,19 +20,19 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Machine is what can be looked at. What several checks ask for is looked at once.
+// Machine is what the checks look at. It caches what several checks need. One goroutine uses it.
 type Machine struct {
-	// Desired is what the files ask for, as far as they are valid; Invalid is what is wrong with them, and Unreadable why
-	// they could not be read at all.
+	// Desired is the desired state of the valid files, Invalid the errors of the others, and Unreadable why linkd could not read
+	// the files.
 	Desired    *spec.Desired
 	Invalid    spec.Errors
 	Unreadable error
-	// World is one in which nothing is changed: see observe.World.LookOnly. Closed is why there is none.
+	// World changes nothing, see observe.World.LookOnly. Closed is why linkd could not open it.
 	World  *observe.World
 	Closed error
-	// Engines are those that selectors name, Docker among them.
+	// Engines are the container engines that selectors can name.
 	Engines []*engine.Finder
-	// RuntimeDir is where the daemon would be asked, and Version that of this program.
+	// RuntimeDir is the daemon's runtime directory, and Version the version of this program.
 	RuntimeDir, Version string
 
 	daemon    *asked
@@ -44,7 +44,7 @@ type asked struct {
 	err error
 }
 
-// place is a family of addresses in a namespace, by the name of the kind of its rules.
+// place is an address family in a namespace. The family is the name of the kind of its rules.
 type place struct{ ns, family string }
 
 type firewall struct {
@@ -52,12 +52,12 @@ type firewall struct {
 	err error
 }
 
-// running is the daemon that runs; the error is control.ErrNoDaemon where there is none.
+// running returns the running daemon. The error is control.ErrNoDaemon if there is none.
 func (m *Machine) running(ctx context.Context) (*control.Identity, error) {
 	if m.daemon == nil {
 		socket := filepath.Join(m.RuntimeDir, control.SocketName)
 		if err := unix.Access(socket, unix.W_OK); errors.Is(err, unix.EACCES) {
-			// There may well be one, which this user may not ask.
+			// There may be a daemon that this user may not ask.
 			m.daemon = &asked{err: &os.PathError{Op: "connect", Path: socket, Err: err}}
 			return nil, m.daemon.err
 		}
@@ -67,7 +67,7 @@ func (m *Machine) running(ctx context.Context) (*control.Identity, error) {
 	return m.daemon.Identity, m.daemon.err
 }
 
-// linkd is the process to look at for what linkd may do: the daemon where one runs, and else this one.
+// linkd returns the process whose rights matter: the daemon if it runs, otherwise this process.
 func (m *Machine) linkd(ctx context.Context) (pid int, who string) {
 	if id, err := m.running(ctx); err == nil {
 		return id.PID, "the daemon"
@@ -75,7 +75,7 @@ func (m *Machine) linkd(ctx context.Context) (pid int, who string) {
 	return os.Getpid(), "linkd, as it was started now,"
 }
 
-// namespaces are linkd's own, and those that the files name and that are there, by name.
+// namespaces returns linkd's own namespace and the existing declared ones, by name.
 func (m *Machine) namespaces() (map[string]*observe.NS, error) {
 	if m.Closed != nil {
 		return nil, m.Closed
@@ -89,7 +89,7 @@ func (m *Machine) namespaces() (map[string]*observe.NS, error) {
 	return open, nil
 }
 
-// families are the names of the kinds of rules.
+// families are the names of the kinds of rules, one for each address family.
 var families = []string{iptables.Kind.Name, iptables.Kind6.Name}
 
 func familyOf(ip netip.Addr) string {
@@ -99,7 +99,7 @@ func familyOf(ip netip.Addr) string {
 	return families[1]
 }
 
-// firewall looks at the rules of a namespace. Where the programs are missing, which is another check's business, it is nil.
+// firewall returns the rules of a namespace; nil if the programs for it are missing, which another check reports.
 func (m *Machine) firewall(ctx context.Context, ns *observe.NS, family string) (*iptables.Firewall, error) {
 	at := place{ns.Name, family}
 	if m.firewalls == nil {
@@ -115,7 +115,7 @@ func (m *Machine) firewall(ctx context.Context, ns *observe.NS, family string) (
 	return m.firewalls[at].Firewall, m.firewalls[at].err
 }
 
-// ruled are the firewalls of all places in which the files have rules.
+// ruled returns the firewalls of all places for which the files have rules.
 func (m *Machine) ruled(ctx context.Context) (map[place]*iptables.Firewall, error) {
 	ruled := map[place]*iptables.Firewall{}
 	open, err := m.namespaces()
@@ -148,7 +148,7 @@ func byPlace[T any](m map[place]T) []place {
 	})
 }
 
-// setting reads a setting of a namespace, by its path below /proc/sys; "" where there is none.
+// setting reads a setting of a namespace, by its path below /proc/sys; "" if it does not exist.
 func setting(ns *observe.NS, path string) (value string, err error) {
 	err = ns.Do(func() error {
 		text, err := os.ReadFile(filepath.Join("/proc/sys", path))

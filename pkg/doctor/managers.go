@@ -70,8 +70,8 @@ func judgeManagers(files *spec.Desired, saw map[string]holder) (findings []Findi
 	for _, r := range files.Resources.In(spec.Host, "link") {
 		if h := saw[r.ID().Key]; h.name != "" {
 			findings = append(findings, Finding{
-				Level: Warning, Text: fmt.Sprintf("%s is managed by %s too, %s: what one sets, the other may take away", r.ID().Key, h.name, h.by),
-				Advice: "leave the interface to one of them: take it out of linkd's files, or out of the other's hands, " + h.release,
+				Level: Warning, Text: fmt.Sprintf("%s is managed by %s too, %s: each may undo what the other sets", r.ID().Key, h.name, h.by),
+				Advice: "leave the interface to one of them: remove it from linkd's files, or release it from the other, " + h.release,
 			}.of(r))
 		}
 	}

@@ -77,14 +77,14 @@ func judgeMounts(files *spec.Desired, saw mounts) (findings []Finding) {
 	for _, name := range made(files) {
 		findings = append(findings, Finding{
 			Level:  Error,
-			Text:   fmt.Sprintf("%s is in a mount namespace of its own, so nobody else can see %s/%s, which it makes", saw.who, observe.NetnsDir, name.Name),
-			Advice: "take ProtectSystem, ProtectHome, PrivateTmp, ReadWritePaths and their like out of linkd's unit, and restart it",
+			Text:   fmt.Sprintf("%s is in a mount namespace of its own, so other programs cannot see %s/%s, which it creates", saw.who, observe.NetnsDir, name.Name),
+			Advice: "remove ProtectSystem, ProtectHome, PrivateTmp, ReadWritePaths and similar directives from linkd's unit, and restart it",
 		}.of(name))
 	}
 	return findings
 }
 
-// made are the names of the namespaces that linkd makes.
+// made returns the names of the namespaces that linkd creates.
 func made(files *spec.Desired) (names []*netns.Name) {
 	for _, r := range files.Resources.All() {
 		if name, is := r.(*netns.Name); is && name.Made {

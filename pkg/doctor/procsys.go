@@ -23,7 +23,7 @@ func judgeProcSys(files *spec.Desired, saw readOnly) []Finding {
 	for _, r := range files.Resources.All() {
 		if _, is := r.(sysctl.Sysctl); is && bool(saw) {
 			return []Finding{Finding{
-				Level: Error, Text: "/proc/sys is read-only here, so no sysctl can be set",
+				Level: Error, Text: "/proc/sys is read-only here, so linkd cannot set sysctls",
 				Advice: "run linkd outside of a container, or in one with --privileged, and without ProtectKernelTunables in its unit",
 			}.of(r)}
 		}

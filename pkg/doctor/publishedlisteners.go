@@ -114,13 +114,13 @@ func judgePublishedListeners(files *spec.Desired, saw []listener) (findings []Fi
 		if who == "" {
 			who = "a process that linkd cannot see"
 		}
-		rest := "nobody reaches it there"
+		rest := "nobody can reach it there"
 		if l.at.Addr().IsUnspecified() && !l.port.Loopback {
-			rest = "it is reached by a loopback address alone"
+			rest = "only a loopback address reaches it"
 		}
 		findings = append(findings, Finding{
-			Level: Warning, Text: fmt.Sprintf("in %s, %s waits on %s, and what comes there goes to %s: %s", l.place.ns, who, l.describe(), l.port.To, rest),
-			Advice: "publish another port, or have the process wait on another one; publish on one address, if it is to keep the others",
+			Level: Warning, Text: fmt.Sprintf("in %s, %s listens on %s, but packets for that port go to %s: %s", l.place.ns, who, l.describe(), l.port.To, rest),
+			Advice: "publish another port, or make the process listen on another one; to keep the process on other addresses, publish on one address only",
 		}.of(c))
 	}
 	return findings

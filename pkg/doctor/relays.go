@@ -82,7 +82,7 @@ func relays(files *spec.Desired, held held) (relays []relay) {
 	return relays
 }
 
-// wired tells whether others are behind an interface by what the files say: one that leads out may be in the same network.
+// wired reports whether others are behind an interface by what the files say: one that leads out may be in the same network.
 func wired(files *spec.Desired, ns, dev string) bool {
 	l, is := files.Resources.Get(spec.LinkID(ns, dev)).(*link.Link)
 	return slices.Contains(bridgesIn(files, ns), dev) || is && l.Peer != nil

@@ -28,9 +28,9 @@ func judgeResources(_ *spec.Desired, saw []reconcile.ResourceStatus) (findings [
 		f := Finding{Resource: r.ID, Source: r.Source}
 		switch r.State {
 		case reconcile.Failed:
-			f.Level, f.Text, f.Advice = Error, fmt.Sprintf("%s has failed: %s", r.ID, r.Reason), "remove the cause: linkd tries it again after a pause"
+			f.Level, f.Text, f.Advice = Error, fmt.Sprintf("%s has failed: %s", r.ID, r.Reason), "remove the cause: linkd tries again after a pause"
 		case reconcile.Flapping:
-			f.Level, f.Text, f.Advice = Warning, fmt.Sprintf("%s is undone again and again: %s", r.ID, r.Reason), "stop whoever undoes it, or take it out of the files"
+			f.Level, f.Text, f.Advice = Warning, fmt.Sprintf("%s is flapping: %s", r.ID, r.Reason), "stop whoever undoes it, or remove it from the files"
 		default:
 			continue
 		}

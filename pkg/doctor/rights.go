@@ -36,7 +36,7 @@ func capabilities(pid int) (uint64, error) {
 			return strconv.ParseUint(strings.TrimSpace(value), 16, 64)
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status does not tell of rights", pid)
+	return 0, fmt.Errorf("/proc/%d/status has no capabilities", pid)
 }
 
 func judgeRights(files *spec.Desired, saw effective) (findings []Finding) {
@@ -44,7 +44,7 @@ func judgeRights(files *spec.Desired, saw effective) (findings []Finding) {
 		if saw.set&(1<<bit) == 0 {
 			findings = append(findings, Finding{
 				Level: level, Text: fmt.Sprintf("%s has no %s, so it cannot %s", saw.who, name, what),
-				Advice: "run it as root, with " + name + " among the capabilities that its unit or container leaves it",
+				Advice: "run linkd as root, and allow it " + name + " in its unit or container",
 			})
 		}
 	}

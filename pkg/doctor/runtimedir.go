@@ -47,6 +47,6 @@ func judgeRuntimeDirectory(_ *spec.Desired, saw unwritable) []Finding {
 	}
 	return []Finding{{
 		Level: Error, Text: fmt.Sprintf("the runtime directory %s cannot be written: %v", saw.dir, saw.err),
-		Advice: "name one that can be, with --runtime-dir, on a file system that lasts as long as the machine runs",
+		Advice: "name a writable one with --runtime-dir, on a file system that lasts until the next boot",
 	}}
 }

@@ -94,7 +94,7 @@ func parseSocket(protocol uint8, msg []byte) (s socket, ok bool) {
 	return s, true
 }
 
-// takes tells whether packets for an address come to the socket.
+// takes reports whether packets for an address come to the socket.
 func (s socket) takes(ip netip.Addr) bool {
 	at := s.at.Addr()
 	if !at.IsUnspecified() {

@@ -68,7 +68,7 @@ func TestAnOptionLeavesTheFiles(t *testing.T) {
 	// What somebody made of it by hand, or in another bridge, is theirs.
 	d.lab.IP(t, "link set eth0 type bridge_slave hairpin off\n")
 	d.wants(of("master: br0"), "")
-	d.waits(of("port: {hairpin: true}"), "lab/port/eth0", "update lab/port/eth0: eth0 is in no bridge")
+	d.waits(of("port: {hairpin: true}"), "lab/port/eth0", "update lab/port/eth0: eth0 is not a port of a bridge")
 	d.shows("eth0", "state DOWN")
 	d.options("eth0", "")
 }
@@ -133,7 +133,7 @@ links:
       - {netns: lab, name: eth2, master: br0}
   eth0: {kind: existing, netns: lab, port: {hairpin: true}}
 `
-	d.waits(file, "lab/port/eth0", "update lab/port/eth0: eth0 is in no bridge")
+	d.waits(file, "lab/port/eth0", "update lab/port/eth0: eth0 is not a port of a bridge")
 	d.options("eth1", "priority 5, isolated on")
 	d.lab.IP(t, "link set eth1 nomaster\nlink set eth1 master br0\nlink set eth0 master br0\n")
 	d.options("eth1", "")

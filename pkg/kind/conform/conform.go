@@ -13,29 +13,29 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Example is a life that resources of a kind can have in the lab.
+// Example is a test case for a kind: resources to create, to change and to delete in the lab.
 type Example struct {
-	// Setup makes what the resources need, and what others made and keep: lines for Lab.IP.
+	// Setup has lines for Lab.IP. They create what the resources need, and foreign resources that must stay as they are.
 	Setup string
-	// Want are the resources to make, in this order.
+	// Want are the resources to create, in this order.
 	Want []spec.Resource
 	// Changes are made one after the other, each to one of Want.
 	Changes []Change
 }
 
-// Change is another state of a wanted resource. Says are the differences from the state before, as a plan prints them,
+// Change is another state of a desired resource. Says are the differences from the state before, as a plan prints them,
 // with " (replace)" after those that the kernel cannot change in place.
 type Change struct {
 	Want spec.Resource
 	Says []string
 }
 
-// To is the change to want.
+// To returns the change to want.
 func To(want spec.Resource, says ...string) Change { return Change{Want: want, Says: says} }
 
-// Conform leads an example through its life: what is made is found as wanted and marked, what is there is left alone,
-// changes land, what is deleted is gone, and what others made is as it was all the time. A setting is written and put
-// back instead.
+// Conform runs an example. It checks that the kind finds what it created as declared and marked, that creating it again
+// changes nothing, that changes take effect, that deleted resources are gone, and that foreign resources never change. A
+// setting is written and restored instead.
 func Conform(t *testing.T, k reconcile.Registered, example Example) {
 	t.Helper()
 	l := &life{t: t, k: k, lab: Open(t), example: example, putBack: map[spec.ID]func(spec.Resource) spec.Resource{}}
@@ -53,7 +53,7 @@ func Conform(t *testing.T, k reconcile.Registered, example Example) {
 	l.end()
 }
 
-// life is an example that is being led through its life.
+// life is an example that is running.
 type life struct {
 	t       *testing.T
 	k       reconcile.Registered
@@ -63,6 +63,7 @@ type life struct {
 	putBack map[spec.ID]func(now spec.Resource) spec.Resource // of those that are settings
 }
 
+// create creates everything twice.
 func (l *life) create() {
 	l.t.Helper()
 	now := l.before
@@ -77,7 +78,7 @@ func (l *life) create() {
 		for _, w := range l.example.Want {
 			l.has(after, w)
 		}
-		l.answers(after)
+		l.checkQuery(after)
 		if again != "" {
 			after.is(l.t, "create again", now)
 		}
@@ -85,7 +86,7 @@ func (l *life) create() {
 	}
 }
 
-// write makes a resource, or writes over a setting that is there.
+// write creates a resource, or overwrites a setting.
 func (l *life) write(want, have spec.Resource) error {
 	if l.putBack[want.ID()] != nil && have != nil {
 		return l.k.Update(l.t.Context(), l.lab.NS, want, have)
@@ -120,7 +121,7 @@ func (l *life) change(change Change) {
 	l.leavesForeign("change", now)
 }
 
-// end deletes everything, and then what is gone already; settings are put back.
+// end deletes everything twice. It restores settings instead.
 func (l *life) end() {
 	l.t.Helper()
 	last := l.look()
@@ -155,37 +156,40 @@ func (l *life) look() state {
 	return s
 }
 
-// answers checks that the query by which the engine compares finds what is wanted, as a look at all finds it.
-func (l *life) answers(s state) {
+// checkQuery checks that the query with which the engine compares finds the desired resources in the same state as a look at
+// everything does.
+func (l *life) checkQuery(s state) {
 	l.t.Helper()
 	l.lab.NS.Forget()
 	found, err := l.k.Observe(l.t.Context(), l.lab.NS, reconcile.Query[spec.Resource]{Wanted: l.example.Want})
 	Must(l.t, err)
-	there := state{}
+	queried := state{}
 	for _, r := range found {
-		there[r.ID()] = r
+		queried[r.ID()] = r
 	}
 	for _, w := range l.example.Want {
-		if d := Differences(s[w.ID()], there[w.ID()]); d != "" {
+		if d := Differences(s[w.ID()], queried[w.ID()]); d != "" {
 			l.t.Errorf("%s: a look to compare (-all +compare):\n%s", w.ID(), d)
 		}
 	}
 }
 
+// has checks that a resource exists as declared and with linkd's mark.
 func (l *life) has(s state, want spec.Resource) {
 	l.t.Helper()
 	have := s[want.ID()]
 	if have == nil {
-		l.t.Fatalf("%s was made and not found", want.ID())
+		l.t.Fatalf("%s was created, but is not found", want.ID())
 	}
 	if fields := l.k.Diff(want, have); len(fields) > 0 {
-		l.t.Errorf("%s was made and is not as wanted: %v", want.ID(), say(fields))
+		l.t.Errorf("%s was created, but differs from the declaration: %v", want.ID(), say(fields))
 	}
 	if l.putBack[want.ID()] == nil && l.k.Marks() && !l.k.Owned(have) {
-		l.t.Errorf("%s was made and has no mark", want.ID())
+		l.t.Errorf("%s was created, but has no mark", want.ID())
 	}
 }
 
+// leavesForeign checks that foreign resources are as before.
 func (l *life) leavesForeign(after string, now state) {
 	l.t.Helper()
 	for id, other := range l.before {
@@ -193,11 +197,12 @@ func (l *life) leavesForeign(after string, now state) {
 			continue
 		}
 		if d := Differences(other, now[id]); d != "" {
-			l.t.Errorf("what others made, %s, after %s (-before +now):\n%s", id, after, d)
+			l.t.Errorf("the foreign %s after %s (-before +now):\n%s", id, after, d)
 		}
 	}
 }
 
+// say returns differences in the form of Change.Says.
 func say(fields []reconcile.Field) (said []string) {
 	for _, f := range fields {
 		line := f.String()
@@ -209,7 +214,7 @@ func say(fields []reconcile.Field) (said []string) {
 	return said
 }
 
-// state is all of a kind in the lab.
+// state has all resources of a kind in the lab.
 type state map[spec.ID]spec.Resource
 
 func (s state) is(t *testing.T, after string, want state) {
@@ -219,7 +224,7 @@ func (s state) is(t *testing.T, after string, want state) {
 	}
 }
 
-// Differences compares resources whole, their unexported fields too, but for where they were declared.
+// Differences compares resources with their unexported fields, but without the place where they were declared.
 func Differences(want, got any) string {
 	return cmp.Diff(want, got,
 		cmp.Exporter(func(reflect.Type) bool { return true }),
@@ -229,7 +234,7 @@ func Differences(want, got any) string {
 	)
 }
 
-// isTransient tells whether a field says what the kernel is still about to do with a new address and its device.
+// isTransient reports whether a field says what the kernel has still to do for a new address and its device.
 func isTransient(path cmp.Path) bool {
 	field, is := path.Last().(cmp.StructField)
 	return is && slices.Contains([]string{"unrouted", "device", "made"}, field.Name())

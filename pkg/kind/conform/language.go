@@ -8,7 +8,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Language is the smallest in which a kind's keys can be written: a link is {netns, name} and the keys of an end.
+// Language returns a minimal language with a kind's keys: a link has netns, name and the keys of an end.
 func Language(namespace, end []spec.Key) spec.Language {
 	return spec.Language{Namespace: namespace, Link: spec.Link{Decode: func(c *spec.Context, _ string, n *yaml.Node) {
 		var own struct {
@@ -21,18 +21,18 @@ func Language(namespace, end []spec.Key) spec.Language {
 	}}}
 }
 
-// OnEth0 is a file with a list under a key of eth0 in the lab, each line of it by six blanks.
+// OnEth0 returns a file with a list at a key of eth0 in the lab. Indent each line of the list by six spaces.
 func OnEth0(key, list string) string {
 	return "namespaces: {lab: {}}\nlinks:\n  cable:\n    netns: lab\n    name: eth0\n    " + key + ":\n" + list
 }
 
-// Compile reads text as the file a.yaml: the resources in ID order, and all that is wrong, a line each.
+// Compile compiles text as the file a.yaml. It returns the resources in the order of their IDs, and one line per error.
 func Compile(lang spec.Language, text string) (resources []spec.Resource, errs string) {
 	desired, wrong := spec.Compile(lang, []spec.File{{Path: "a.yaml", Text: []byte(text)}})
 	return desired.Resources.All(), wrong.Error()
 }
 
-// Read is Compile of what has to be right.
+// Read compiles text, and fails the test if it is invalid.
 func Read(t *testing.T, lang spec.Language, text string) []spec.Resource {
 	t.Helper()
 	resources, errs := Compile(lang, text)

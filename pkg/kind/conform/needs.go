@@ -11,18 +11,18 @@ import (
 	"linkd/pkg/observe"
 )
 
-// completeKernel, in the environment, says that this kernel is to have whatever a test needs: what it lacks is an error
-// then, and no reason to skip.
+// completeKernel is an environment variable. If it is set, this kernel must have everything that a test needs: something
+// missing fails the test instead of skipping it.
 const completeKernel = "LINKD_TEST_COMPLETE_KERNEL"
 
-// NeedsLink skips the test where the kernel has no links of a kind, named as in ip-link(8): "vlan".
+// NeedsLink skips the test if the kernel has no links of a kind, named as in ip-link(8): "vlan".
 func NeedsLink(t *testing.T, kind string) {
 	t.Helper()
 	has, err := HasLink(kind)
 	needs(t, kind+" links", has, err)
 }
 
-// NeedsBridgeVLAN skips the test where bridges do not filter by VLAN.
+// NeedsBridgeVLAN skips the test if bridges cannot filter by VLAN.
 func NeedsBridgeVLAN(t *testing.T) {
 	t.Helper()
 	has, err := HasBridgeVLAN()
@@ -50,7 +50,7 @@ func HasBridgeVLAN() (bool, error) {
 	return ask(bridgeVLAN, "bridge", nl.NewRtAttr(nl.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(1)))
 }
 
-// answers are what the kernel has said, for the things asked for.
+// answers has the kernel's answers by what was asked for.
 var answers sync.Map
 
 func ask(what, kind string, options ...*nl.RtAttr) (bool, error) {

@@ -4,7 +4,7 @@ import "testing"
 
 func TestMain(m *testing.M) { Main(m) }
 
-// No kernel that the tests can run on lacks the first three.
+// Every kernel that can run the tests has the first three.
 func TestHasLink(t *testing.T) {
 	Open(t)
 	t.Setenv(completeKernel, "")

@@ -6,9 +6,8 @@ import (
 	"testing"
 )
 
-// WriteProgram writes a program, a script say, that everybody can run. No process begins meanwhile: one that was just
-// forked would have the file open for writing until it runs another program, and until then execve(2) of the file fails
-// with ETXTBSY.
+// WriteProgram writes a program, such as a script, that everybody can run. It keeps this process from forking meanwhile: until
+// its exec, a forked child would have the file open for writing, and execve(2) of the file would fail with ETXTBSY.
 func WriteProgram(t testing.TB, path string, text []byte) {
 	t.Helper()
 	syscall.ForkLock.RLock()

@@ -1,4 +1,4 @@
-// Package conform is the one suite that every kind passes on the real kernel, in namespaces that the tests make.
+// Package conform is the test suite that every kind passes on the real kernel. The tests run in namespaces of their own.
 package conform
 
 import (
@@ -17,10 +17,10 @@ import (
 	"linkd/pkg/spec"
 )
 
-// inSandbox tells the process that Main started that it is the one in the sandbox.
+// inSandbox is an environment variable that Main sets for the process that it starts in the sandbox.
 const inSandbox = "LINKD_CONFORM_SANDBOX"
 
-// notHere is why there is no sandbox to run in.
+// notHere is why this process is in no sandbox; "" if it is in one.
 var notHere = "the test binary's TestMain does not call conform.Main"
 
 // Main runs a test binary in network and mount namespaces of its own, with an empty /run, so that what it takes for

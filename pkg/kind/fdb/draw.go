@@ -7,7 +7,7 @@ import (
 
 var _ graph.Drawn = &Entry{}
 
-// Draw implements graph.Drawn: where a VXLAN sends what it does not know the place of is where it leads.
+// Draw draws a tunnel for each host to which a VXLAN sends frames for unknown addresses.
 func (e *Entry) Draw(p *graph.Pen) {
 	if e.Dst.IsValid() && e.MAC == spec.ZeroMAC {
 		p.Tunnel(spec.LinkID(e.NS, e.Dev), e.Dst.String())

@@ -1,7 +1,7 @@
-// Package fdb is the kind of static entries in forwarding databases: behind which port of a bridge a MAC address is, and
-// behind which host of a VXLAN.
+// Package fdb implements static entries in forwarding databases. An entry says behind which port of a bridge, or behind which
+// host of a VXLAN, a MAC address is.
 //
-// The kernel keeps no mark with them, so an entry is linkd's by the journal alone.
+// The kernel has no room for a mark in an entry, so only the journal says which entries are linkd's.
 package fdb
 
 import (
@@ -17,30 +17,31 @@ import (
 
 const kindName = "fdb"
 
-// Entry is a static entry: of the bridge that Dev is a port of, or, with Dst, of the VXLAN that Dev is.
+// Entry is a static entry. Dev is a port of the bridge with the entry or, if Dst is set, the VXLAN with it.
 type Entry struct {
 	NS, Dev string
 	// MAC is in lower case with colons.
 	MAC string
-	// VLAN is 1 to 4094. 0 stands for all that the port is in, and on a bridge that does not tell VLANs apart, for all.
+	// VLAN is 1 to 4094, or 0 for every VLAN of the port. On a bridge without VLAN filtering it is 0.
 	VLAN int
-	// Dst is the host, or the group of hosts, to which a VXLAN sends the frames for MAC, and Via the interface through
-	// which it does if it may not choose.
+	// Dst is the host or multicast group to which a VXLAN sends the frames for MAC. Via is the interface through which it sends
+	// them; "" leaves that to the kernel.
 	Dst netip.Addr
 	Via string
 	// Adopt: the device was taken over, and the entry with it.
 	Adopt  bool
 	Source spec.Source
 
-	// The rest is found only. Port is where the bridge has the MAC, and State is "static" of what does not age.
+	// The rest is set only in observed entries. Port is the port behind which the bridge has the MAC. State is "static" if the
+	// entry does not age.
 	Port, State string
 	index       int
 	// via is the index of Via.
 	via int
 }
 
-// ID implements spec.Resource. A MAC has one place in a bridge, and one host in a VXLAN, unless it is that of several:
-// frames for a multicast address, and for every address that the VXLAN does not know, go to each host.
+// ID returns the ID. A bridge has a MAC address behind one port, and a VXLAN behind one host. A multicast address and the zero
+// address, which stands for unknown addresses, can have several hosts in a VXLAN, so their IDs contain the host.
 func (e *Entry) ID() spec.ID {
 	key := e.Dev + "/" + e.MAC
 	switch {
@@ -60,7 +61,7 @@ func (e *Entry) ID() spec.ID {
 // The words are those of bridge(8).
 const dstWord, viaWord, selfWord, vlanWord = " dst ", " via ", " self", " vlan "
 
-// FromID is what an ID stands for, without what the ID does not say.
+// FromID returns the entry that an ID stands for, as far as the ID determines it.
 func (kind) FromID(id spec.ID) (*Entry, bool) {
 	dev, rest, _ := strings.Cut(id.Key, "/")
 	e := &Entry{NS: id.NS, Dev: dev}
@@ -70,7 +71,7 @@ func (kind) FromID(id spec.ID) (*Entry, bool) {
 	of, text, _ = strings.Cut(text, " ")
 	switch " " + of {
 	case selfWord:
-		// Which host it is does not matter for what is not wanted any more.
+		// The host does not matter for an entry that is no longer declared.
 		e.Dst = netip.IPv4Unspecified()
 	case strings.TrimSuffix(dstWord, " "):
 		text, e.Via, _ = strings.Cut(text, viaWord)
@@ -81,6 +82,7 @@ func (kind) FromID(id spec.ID) (*Entry, bool) {
 	return e, err == nil && id.Kind == kindName
 }
 
+// toSeveral reports whether the MAC address can have several hosts in a VXLAN.
 func (e *Entry) toSeveral() bool {
 	mac := e.hardware()
 	return len(mac) > 0 && (mac[0]&1 != 0 || e.MAC == spec.ZeroMAC)
@@ -91,7 +93,6 @@ func (e *Entry) hardware() net.HardwareAddr {
 	return mac
 }
 
-// Needs implements spec.Resource.
 func (e *Entry) Needs() []spec.ID {
 	needs := []spec.ID{spec.LinkID(e.NS, e.Dev)}
 	switch {
@@ -105,14 +106,12 @@ func (e *Entry) Needs() []spec.ID {
 
 func (e *Entry) portID() spec.ID { return spec.ID{NS: e.NS, Kind: "port", Key: e.Dev} }
 
-// Relations implements spec.Resource.
 func (e *Entry) Relations() spec.Relations { return spec.Relations{} }
 
-// Origin implements spec.Resource.
 func (e *Entry) Origin() spec.Source { return e.Source }
 
-// whereabouts is where an entry that was found has the MAC.
-func (e *Entry) whereabouts() string {
+// location says where an observed entry has the MAC, for an error.
+func (e *Entry) location() string {
 	if e.Dst.IsValid() {
 		return fmt.Sprintf("%s is at %s already", e.MAC, e.Dst)
 	}

@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Key is the key fdb of an end.
+// Key returns the key fdb of an end.
 func Key() spec.Key {
 	return spec.NewKey(kindName, "static entries of a forwarding database: of the bridge that the interface is a port of, or of the vxlan that it is",
 		func(c *spec.Context, entries []entry) {
@@ -25,8 +25,8 @@ func Key() spec.Key {
 		})
 }
 
-// check is about what another file may say: that a VXLAN sends to hosts of one family, and that a bridge has a MAC
-// address on one port only.
+// check checks an entry against links that another file may declare: the hosts of a VXLAN have one address family, and a bridge
+// has a MAC address behind one port only.
 func (e *Entry) check(c *spec.Context) {
 	if e.Dst.IsValid() {
 		vxlan, is := c.Declared(spec.LinkID(e.NS, e.Dev)).(interface{ OverIPv6() (is6, known bool) })
@@ -34,7 +34,7 @@ func (e *Entry) check(c *spec.Context) {
 			return
 		}
 		if is6, known := vxlan.OverIPv6(); known && is6 != e.Dst.Is6() {
-			c.Reject(c.Source(), "%s: %s is of another address family than what %s says of its hosts (local, group, remotes)", e.MAC, e.Dst, e.Dev)
+			c.Reject(c.Source(), "%s: %s is of another address family than the hosts of %s (local, group, remotes)", e.MAC, e.Dst, e.Dev)
 		}
 		return
 	}
@@ -49,8 +49,8 @@ func (e *Entry) check(c *spec.Context) {
 	c.Claim(fmt.Sprintf("%s%s in %s", e.MAC, vlan, port.MasterID()))
 }
 
-// AddRemote adds the entry by which the VXLAN of the context sends to a host, or through an interface to a group of
-// hosts, what it does not know the place of, and what is for many.
+// AddRemote adds the entry by which the VXLAN of the context sends broadcast, multicast and unknown unicast frames to a host, or
+// through an interface to a multicast group.
 func AddRemote(c *spec.Context, dst netip.Addr, via string, source spec.Source) {
 	c.Add(&Entry{NS: c.NS, Dev: c.Device, MAC: spec.ZeroMAC, Dst: dst, Via: via, Adopt: c.Adopt, Source: source})
 }
@@ -65,7 +65,6 @@ type entry struct {
 	node *yaml.Node
 }
 
-// DecodeNode implements spec.NodeDecoder.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	e.node = n
 	if !c.DecodeMapping(n, e) {
@@ -87,7 +86,6 @@ func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 // host is the address of one host.
 type host netip.Addr
 
-// DecodeNode implements spec.NodeDecoder.
 func (h *host) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	var ip address.IP
 	if !c.Decode(n, &ip) {
@@ -99,10 +97,9 @@ func (h *host) DecodeNode(c *spec.Context, n *yaml.Node) error {
 
 func (h host) String() string { return netip.Addr(h).String() }
 
-// Syntax implements spec.Described.
 func (host) Syntax() spec.Syntax { return address.IP{}.Syntax() }
 
-// CheckHost tells what is wrong with an address to which a VXLAN is to send.
+// CheckHost returns an error if a VXLAN cannot send to an address.
 func CheckHost(ip netip.Addr) error {
 	if ip.IsMulticast() {
 		return address.CheckOfOne(ip, "a VXLAN sends to one by its group")

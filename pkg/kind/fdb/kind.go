@@ -12,8 +12,8 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// Kind is the static entries of forwarding databases. They go with their port, and not every change of them is told from
-// what a bridge learns.
+// Kind is the kind of static entries of forwarding databases. The kernel deletes them with their port. It does not announce
+// every change of them, and announces learned entries in the same way; so the kind is silent.
 var Kind = reconcile.Register[*Entry](kindName, kind{}, reconcile.Capabilities[*Entry]{
 	Topics: []observe.Topic{observe.ForwardingTopic, observe.LinkTopic},
 	Silent: reconcile.Always[*Entry],
@@ -21,7 +21,7 @@ var Kind = reconcile.Register[*Entry](kindName, kind{}, reconcile.Capabilities[*
 	Link:   kind{}.OnLink,
 	Ownership: reconcile.Ownership[*Entry]{
 		Noun: func(*Entry) string { return "forwarding entry" },
-		// Nothing tells linkd's entry from the same one made by another.
+		// linkd cannot tell its entry from the same entry made by another program.
 		Fingerprint: func(*Entry) string { return "" },
 		Adopts:      kind{}.ComesWith,
 	},
@@ -30,7 +30,7 @@ var Kind = reconcile.Register[*Entry](kindName, kind{}, reconcile.Capabilities[*
 
 type kind struct{}
 
-// Observe finds what is wanted, or what somebody made.
+// Observe finds the desired entries, or all static ones.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Entry]) ([]*Entry, error) {
 	if query.Purpose == reconcile.ToCompare {
 		return k.observeWanted(ns, query.Wanted)
@@ -38,7 +38,7 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 	return k.observeMade(ctx, ns)
 }
 
-// observeMade finds what somebody made: of what the bridges have learnt there can be very much.
+// observeMade finds all static entries. It leaves out learned ones, of which there can be very many.
 func (kind) observeMade(ctx context.Context, ns *observe.NS) ([]*Entry, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func (kind) observeMade(ctx context.Context, ns *observe.NS) ([]*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	// On a kernel that knows of VLANs, an entry without one comes with an entry for each of the port's.
+	// On a kernel with VLAN filtering, an entry without a VLAN comes with one entry for each VLAN of the port.
 	type place struct{ dev, mac string }
 	everyVLAN := map[place]bool{}
 	for _, e := range all {
@@ -59,9 +59,9 @@ func (kind) observeMade(ctx context.Context, ns *observe.NS) ([]*Entry, error) {
 	return slices.DeleteFunc(all, func(e *Entry) bool { return e.VLAN != 0 && everyVLAN[place{e.Dev, e.MAC}] }), nil
 }
 
-// observeWanted looks for some entries. A bridge is asked for each MAC address, which costs it the same however
-// many it knows; to list those of a port it goes through all of them. A VXLAN tells only one of the hosts of an address
-// when it is asked for that.
+// observeWanted finds the desired entries. It asks a bridge for each MAC address: that takes constant time, while a list of a
+// port's entries takes time for all entries of the bridge. It lists the entries of a VXLAN, because a VXLAN that is asked for one
+// address returns only one of its hosts.
 func (kind) observeWanted(ns *observe.NS, wanted []*Entry) (found []*Entry, err error) {
 	listed := map[string]bool{}
 	for _, w := range wanted {
@@ -99,17 +99,17 @@ func (kind) observeWanted(ns *observe.NS, wanted []*Entry) (found []*Entry, err 
 	return found, nil
 }
 
-// OnLink is the link that an entry belongs to.
+// OnLink returns the link that an entry belongs to.
 func (kind) OnLink(e *Entry) (name string, index int) { return e.Dev, e.index }
 
-// Owned implements reconcile.Kind: an entry carries no mark.
+// Owned returns false, because an entry has no mark.
 func (kind) Owned(*Entry) bool { return false }
 
-// ComesWith tells whether a file asks to take over have with its link.
+// ComesWith reports whether a file asks to take over have with its link.
 func (k kind) ComesWith(want, have *Entry) bool { return want.Adopt && len(k.Diff(want, have)) == 0 }
 
-// Diff implements reconcile.Kind. A bridge moves even a static entry to another port, when frames from the address come
-// in there (br_fdb_update in net/bridge/br_fdb.c).
+// Diff returns the differences. A bridge moves even a static entry to another port if frames from the address come in there
+// (br_fdb_update in net/bridge/br_fdb.c).
 func (kind) Diff(want, have *Entry) []reconcile.Field {
 	var fs reconcile.Fields
 	if want.Dst.IsValid() {
@@ -123,11 +123,10 @@ func (kind) Diff(want, have *Entry) []reconcile.Field {
 	return fs
 }
 
-// Create implements reconcile.Kind.
 func (k kind) Create(_ context.Context, ns *observe.NS, want *Entry) error {
 	return put(ns, want, func(want *Entry, on *observe.Link) error {
 		if want.toSeveral() {
-			// To append what is there already does nothing (vxlan_fdb_append in drivers/net/vxlan/vxlan_core.c).
+			// Appending an existing entry does nothing (vxlan_fdb_append in drivers/net/vxlan/vxlan_core.c).
 			return ns.Change(newEntry(want, on.Index, unix.NLM_F_CREATE|unix.NLM_F_APPEND))
 		}
 		err := ns.Change(newEntry(want, on.Index, unix.NLM_F_CREATE|unix.NLM_F_EXCL))
@@ -141,21 +140,20 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Entry) error {
 		case have != nil && len(k.Diff(want, have)) == 0:
 			return nil
 		case have != nil:
-			return fmt.Errorf("%w: %s", err, have.whereabouts())
+			return fmt.Errorf("%w: %s", err, have.location())
 		}
-		// What has been learnt makes room.
+		// The present entry is a learned one: replace it.
 		return ns.Change(newEntry(want, on.Index, unix.NLM_F_CREATE|unix.NLM_F_REPLACE))
 	})
 }
 
-// Update implements reconcile.Kind.
 func (kind) Update(_ context.Context, ns *observe.NS, want, _ *Entry) error {
 	return put(ns, want, func(want *Entry, on *observe.Link) error {
 		return ns.Change(newEntry(want, on.Index, unix.NLM_F_CREATE|unix.NLM_F_REPLACE))
 	})
 }
 
-// put sends what makes an entry, and says in words why the kernel would not have it.
+// put calls send to create or replace an entry, and explains the kernel's errors.
 func put(ns *observe.NS, want *Entry, send func(want *Entry, on *observe.Link) error) error {
 	on, err := ns.LinkByName(want.Dev)
 	if err != nil {
@@ -168,8 +166,8 @@ func put(ns *observe.NS, want *Entry, send func(want *Entry, on *observe.Link) e
 		}
 	}
 	if want.Dst.IsValid() && on.Kind != vxlanKind {
-		// The kernel would not look at the host, and have the device itself receive what is for the address
-		// (ndo_dflt_fdb_add in net/core/rtnetlink.c).
+		// The kernel would ignore the host, and make the device itself receive frames for the address (ndo_dflt_fdb_add in
+		// net/core/rtnetlink.c).
 		return fmt.Errorf("%s is no VXLAN: its entries have no dst", want.Dev)
 	}
 	switch err := send(&exact, on); {
@@ -184,7 +182,7 @@ func put(ns *observe.NS, want *Entry, send func(want *Entry, on *observe.Link) e
 
 const vxlanKind = "vxlan"
 
-// inPlaceOf is the entry that somebody made in the place of a wanted one, nil for none.
+// inPlaceOf returns the static entry that prevents a desired one; nil if there is none.
 func inPlaceOf(ns *observe.NS, want *Entry, on *observe.Link) (*Entry, error) {
 	if want.Dst.IsValid() {
 		there, err := list(ns, unix.NDA_IFINDEX, on.Index, func(int) string { return want.Dev })
@@ -199,7 +197,7 @@ func inPlaceOf(ns *observe.NS, want *Entry, on *observe.Link) (*Entry, error) {
 	if have == nil || err != nil || want.VLAN != 0 || have.Port != want.Dev {
 		return have, err
 	}
-	// Without a VLAN the request is about each VLAN of the port, and what was in the way may have been in any.
+	// A request without a VLAN concerns each VLAN of the port, so the conflicting entry may be in any of them.
 	links, err := ns.Links(context.Background())
 	if err != nil {
 		return nil, err
@@ -213,8 +211,7 @@ func inPlaceOf(ns *observe.NS, want *Entry, on *observe.Link) (*Entry, error) {
 	return nil, err
 }
 
-// Delete implements reconcile.Kind. The kernel deletes an entry of the port on which it was found only: where it has
-// been moved since, it is somebody else's.
+// Delete deletes the entry only at the port where it was found: an entry that has moved since is somebody else's.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *Entry) (err error) {
 	index := have.index
 	if index == 0 {
@@ -227,7 +224,7 @@ func (kind) Delete(_ context.Context, ns *observe.NS, have *Entry) (err error) {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EOPNOTSUPP):
 		return nil
 	case errors.Is(err, unix.EINVAL):
-		// The port is not in that VLAN any more, or the device is no VXLAN.
+		// The port has left that VLAN, or the device is no VXLAN.
 		if now, lookErr := get(ns, have, index); lookErr == nil && now == nil {
 			return nil
 		}

@@ -11,8 +11,8 @@ import (
 	"linkd/pkg/observe"
 )
 
-// newEntry makes the request for an RTM_NEWNEIGH (rtnetlink(7)). Of the states, a bridge calls static what the others
-// call NUD_NOARP, and takes NUD_PERMANENT for an address of its own (fdb_add_entry in net/bridge/br_fdb.c).
+// newEntry returns an RTM_NEWNEIGH request (rtnetlink(7)). For a bridge, a static entry has the state NUD_NOARP; NUD_PERMANENT
+// means an address of the bridge itself (fdb_add_entry in net/bridge/br_fdb.c).
 func newEntry(e *Entry, index, flags int) *nl.NetlinkRequest {
 	state := uint16(unix.NUD_NOARP | unix.NUD_REACHABLE)
 	if e.Dst.IsValid() {
@@ -43,12 +43,13 @@ func request(kind, flags int, e *Entry, index int, state uint16) *nl.NetlinkRequ
 	return req
 }
 
-// get is where the bridge of a port, with that index, has a wanted entry's MAC address; nil where it has only learnt it.
+// get returns the entry that the bridge of a port, with that index, has for a desired entry's MAC address; nil if that is a
+// learned one.
 func get(ns *observe.NS, want *Entry, index int) (*Entry, error) {
 	msgs, err := ns.Request(request(unix.RTM_GETNEIGH, 0, want, index, 0), unix.RTM_NEWNEIGH)
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
-		// EINVAL is said of an interface that is no port of a bridge (rtnl_fdb_get in net/core/rtnetlink.c).
+		// EINVAL means that the interface is not a port of a bridge (rtnl_fdb_get in net/core/rtnetlink.c).
 		return nil, nil
 	case err != nil || len(msgs) == 0:
 		return nil, err
@@ -64,7 +65,7 @@ func get(ns *observe.NS, want *Entry, index int) (*Entry, error) {
 	return e, nil
 }
 
-// nameNow is a link's name, "" if there is none any more.
+// nameNow returns a link's present name; "" if the link no longer exists.
 func nameNow(ns *observe.NS, index int) string {
 	links, err := ns.Some(map[int]bool{index: true}, nil)
 	if err != nil {
@@ -73,8 +74,8 @@ func nameNow(ns *observe.NS, index int) string {
 	return links.NameOf(index)
 }
 
-// list lists what somebody made: all of it, or by is what to choose by, the device (NDA_IFINDEX) or the bridge
-// (NDA_MASTER) with an index.
+// list returns the static entries: those of the device (by is NDA_IFINDEX) or of the bridge (NDA_MASTER) with that index, or all
+// of them if by is 0.
 func list(ns *observe.NS, by, index int, nameOf func(index int) string) (found []*Entry, err error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETNEIGH, unix.NLM_F_DUMP)
 	req.AddData(&netlink.Ndmsg{Family: unix.AF_BRIDGE})
@@ -93,7 +94,7 @@ func list(ns *observe.NS, by, index int, nameOf func(index int) string) (found [
 		if e == nil {
 			continue
 		}
-		// A device without a name came after the links were listed; the news of it is on its way.
+		// A device without a name was created after the links were listed. Its event follows.
 		if name := nameOf(at); name != "" {
 			e.NS, e.Dev, e.Port, e.index = ns.Name, name, name, at
 			found = append(found, e)
@@ -107,17 +108,17 @@ func list(ns *observe.NS, by, index int, nameOf func(index int) string) (found [
 	return found, nil
 }
 
-// The states.
+// The states of entries.
 const (
 	static = "static"
-	// local is an address of the bridge itself: frames for it go no further.
+	// local: an address of the bridge itself, which receives the frames for it.
 	local = "local"
-	// itsOwnWay is that of a VXLAN's entry that does not do with its VXLAN's port, VNI and device.
+	// itsOwnWay: an entry of a VXLAN with a port, a VNI or a device other than the VXLAN's.
 	itsOwnWay = "static, with a port, VNI or device of its own"
 )
 
-// parse reads an RTM_NEWNEIGH message of a bridge or a VXLAN: what was learnt is nil, and so is what other devices have,
-// which are filters of what they receive. At is the index of the device.
+// parse reads an RTM_NEWNEIGH message of a bridge or a VXLAN. It returns nil for a learned entry, and for an entry of another
+// device, which is a filter for received frames. at is the index of the device.
 func parse(msg []byte) (e *Entry, at int, err error) {
 	m, err := observe.ParseEntry(msg)
 	if err != nil || m.State&(unix.NUD_PERMANENT|unix.NUD_NOARP) == 0 {

@@ -13,10 +13,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show writes what was found as the files would say it. What a VXLAN does with what it does not know is said by the link
-// itself.
+// Show writes the entries as YAML. The link itself shows the hosts to which a VXLAN sends frames for unknown addresses.
 func (kind) Show(doc *spec.Document, found []*Entry, _ reconcile.JournalLookup) {
-	// The kernel's order is that of a hash.
+	// The kernel's order is that of a hash table.
 	byAddress := slices.SortedStableFunc(slices.Values(found), func(a, b *Entry) int {
 		return cmp.Or(strings.Compare(a.MAC, b.MAC), cmp.Compare(a.VLAN, b.VLAN), a.Dst.Compare(b.Dst))
 	})
@@ -46,8 +45,8 @@ func (e *Entry) entry() entry {
 	return w
 }
 
-// Remotes are the hosts to which a VXLAN sends what it does not know, and whether there are any that are reached in
-// another way than the VXLAN's own.
+// Remotes returns the hosts to which a VXLAN sends frames for unknown addresses. special reports whether it reaches some of them
+// with another port, VNI or device than its own.
 func Remotes(ns *observe.NS, vxlan *observe.Link) (hosts []netip.Addr, special bool, err error) {
 	entries, err := list(ns, unix.NDA_IFINDEX, vxlan.Index, func(int) string { return vxlan.Name })
 	for _, e := range entries {

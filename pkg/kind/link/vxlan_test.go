@@ -86,7 +86,7 @@ func TestWhatIsWrongWithAVXLAN(t *testing.T) {
 	language := spec.Language{Link: Decoder([]spec.Key{fdb.Key()})}
 	for _, test := range []struct{ entry, want string }{
 		{"{kind: vxlan, id: 7, fdb: [{mac: '02:00:00:00:00:01', dst: 'fd00::2'}]}",
-			"a.yaml:3:33: 02:00:00:00:00:01: fd00::2 is of another address family than what v says of its hosts (local, group, remotes)"},
+			"a.yaml:3:33: 02:00:00:00:00:01: fd00::2 is of another address family than the hosts of v (local, group, remotes)"},
 		{"{kind: vxlan, id: 7, remotes: ['fd00::2'], fdb: [{mac: '02:00:00:00:00:01', dst: 'fd00::2'}]}", ""},
 		{"{kind: bridge, fdb: [{mac: '02:00:00:00:00:01', dst: 192.0.2.1}]}",
 			"a.yaml:3:27: 02:00:00:00:00:01: v is a bridge, and only the entries of a vxlan have dst"},

@@ -12,7 +12,7 @@ import (
 
 const keyName = "neighbours"
 
-// Key is the key neighbours of an end.
+// Key returns the key neighbours of an end.
 func Key() spec.Key {
 	return spec.NewKey(keyName, "entries of the interface's neighbour table (ARP, NDP): who has an address, and for whom to answer",
 		func(c *spec.Context, entries []entry) {
@@ -32,7 +32,6 @@ type entry struct {
 	Source spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if !c.DecodeMapping(n, e) {
 		return nil
@@ -49,10 +48,9 @@ func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
-// neighbourIP is an address that one host has.
+// neighbourIP is a unicast address.
 type neighbourIP netip.Addr
 
-// DecodeNode implements spec.NodeDecoder.
 func (ip *neighbourIP) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	var to address.IP
 	if !c.Decode(n, &to) {
@@ -64,5 +62,4 @@ func (ip *neighbourIP) DecodeNode(c *spec.Context, n *yaml.Node) error {
 
 func (ip neighbourIP) String() string { return netip.Addr(ip).String() }
 
-// Syntax implements spec.Described.
 func (neighbourIP) Syntax() spec.Syntax { return address.IP{}.Syntax() }

@@ -12,8 +12,8 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// Kind is the neighbours. They go with their device, and when it is set down or given another MAC address. Proxy entries
-// are not announced at all, and the others not always with what tells that they are somebody's.
+// Kind is the kind of neighbours. The kernel deletes them with their device, and when that goes down or gets another MAC address.
+// It never announces proxy entries, and does not always say who made the others; so the kind is silent.
 var Kind = reconcile.Register[*Neighbour](kindName, kind{}, reconcile.Capabilities[*Neighbour]{
 	Topics:    []observe.Topic{observe.NeighbourTopic, observe.LinkTopic},
 	Silent:    reconcile.Always[*Neighbour],
@@ -25,7 +25,7 @@ var Kind = reconcile.Register[*Neighbour](kindName, kind{}, reconcile.Capabiliti
 
 type kind struct{}
 
-// Observe finds what is wanted, or what somebody made.
+// Observe finds the neighbours of the devices with desired ones, or all that somebody made.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Neighbour]) ([]*Neighbour, error) {
 	if query.Purpose == reconcile.ToCompare {
 		return k.observeWanted(ctx, ns, query.Wanted)
@@ -33,7 +33,7 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 	return k.observeMade(ctx, ns)
 }
 
-// observeMade finds what somebody made: of what the kernel has learnt there can be very much, and none of it is anybody's.
+// observeMade finds all neighbours that somebody made. It leaves out learned ones, of which there can be very many.
 func (kind) observeMade(ctx context.Context, ns *observe.NS) (found []*Neighbour, err error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
@@ -49,10 +49,10 @@ func (kind) observeMade(ctx context.Context, ns *observe.NS) (found []*Neighbour
 	return found, nil
 }
 
-// fewDevices is the number of devices up to which each of them is asked for by itself.
+// fewDevices is the number of devices up to which linkd lists each of them separately.
 const fewDevices = 4
 
-// observeWanted finds the neighbours of the devices on which some are wanted.
+// observeWanted finds the neighbours of the devices with desired ones.
 func (kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []*Neighbour) (found []*Neighbour, err error) {
 	for _, proxy := range []bool{false, true} {
 		devices := map[string]bool{}
@@ -91,13 +91,11 @@ func (kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []*Neighbo
 	return found, nil
 }
 
-// OnLink is the link that a neighbour belongs to.
+// OnLink returns the link that a neighbour belongs to.
 func (kind) OnLink(n *Neighbour) (name string, index int) { return n.Dev, n.index }
 
-// Owned implements reconcile.Kind.
 func (kind) Owned(have *Neighbour) bool { return have.Proto == address.Mark }
 
-// Diff implements reconcile.Kind.
 func (k kind) Diff(want, have *Neighbour) []reconcile.Field {
 	var fs reconcile.Fields
 	if !want.Proxy {
@@ -112,13 +110,12 @@ func (k kind) Diff(want, have *Neighbour) []reconcile.Field {
 	return fs
 }
 
-// ComesWith tells whether a file asks to take over have with its link: an entry that says who made it, or ages, is not what
-// ip(8) makes. The kernel changes the mark in place.
+// ComesWith reports whether a file asks to take over have with its link. It takes over only entries as ip(8) makes them: permanent
+// ones that do not say who made them. The kernel can change the mark in place.
 func (kind) ComesWith(want, have *Neighbour) bool {
 	return want.Adopt && have.Proto == 0 && (have.Proxy || have.State == permanent)
 }
 
-// Create implements reconcile.Kind.
 func (k kind) Create(_ context.Context, ns *observe.NS, want *Neighbour) (err error) {
 	if want.To.Is6() {
 		defer func() { err = ns.ExplainIPv6(want.Dev, err) }()
@@ -128,7 +125,7 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Neighbour) (err er
 	}
 	return address.OnDevice(ns, want.Dev, func(index int) error {
 		if want.Proxy {
-			// The kernel takes a second one for the first, and makes it linkd's (pneigh_lookup in net/core/neighbour.c).
+			// The kernel would make an existing entry linkd's own (pneigh_lookup in net/core/neighbour.c).
 			if have, err := get(ns, want, index); err != nil || have != nil {
 				return err
 			}
@@ -145,35 +142,34 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Neighbour) (err er
 		case have != nil && k.Owned(have) && len(k.Diff(want, have)) == 0:
 			return nil
 		case have != nil && !k.Owned(have):
-			return fmt.Errorf("%w: %s has it at %s already", err, want.Dev, have.MAC)
+			return fmt.Errorf("%w: %s already has it with the MAC address %s", err, want.Dev, have.MAC)
 		}
-		// What the kernel has learnt makes room.
+		// The present entry is a learned one: replace it.
 		return ns.Change(newNeighbour(want, index, unix.NLM_F_CREATE|unix.NLM_F_REPLACE))
 	})
 }
 
-// refuseAlone: on a device with nobody, or one only, at its other end, the kernel makes the entry one for 0.0.0.0
-// (arp_constructor in net/ipv4/arp.c), which stays for good.
+// refuseAlone refuses an IPv4 neighbour on a loopback or point-to-point device. There the kernel would create an entry for 0.0.0.0
+// instead (arp_constructor in net/ipv4/arp.c), and never delete it.
 func refuseAlone(ns *observe.NS, want *Neighbour) error {
 	if want.Proxy || want.To.Is6() {
 		return nil
 	}
 	flags, err := ns.Flags(want.Dev)
 	if err == nil && flags&(unix.IFF_LOOPBACK|unix.IFF_POINTOPOINT) != 0 {
-		err = fmt.Errorf("%s has no neighbours of IPv4: it is a loopback or point-to-point device", want.Dev)
+		err = fmt.Errorf("%s cannot have IPv4 neighbours: it is a loopback or point-to-point device", want.Dev)
 	}
 	return err
 }
 
-// Update implements reconcile.Kind.
 func (kind) Update(_ context.Context, ns *observe.NS, want, _ *Neighbour) error {
 	return address.OnDevice(ns, want.Dev, func(index int) error {
 		return ns.Change(newNeighbour(want, index, unix.NLM_F_CREATE|unix.NLM_F_REPLACE))
 	})
 }
 
-// Delete implements reconcile.Kind. The device is the one on which the entry was found: on another one that has its name
-// by now, the same entry is somebody else's.
+// Delete deletes the entry on the device where it was found. On another device that has that name now, the same entry is
+// somebody else's.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *Neighbour) (err error) {
 	index := have.index
 	if index == 0 {

@@ -149,7 +149,7 @@ func TestOnALoopback(t *testing.T) {
 	lab := conform.Open(t)
 	want := read(t, "{to: 10.0.0.9, mac: '02:00:00:00:00:09'}")
 	want.Dev = "lo"
-	if err := (kind{}).Create(t.Context(), lab.NS, want); err == nil || err.Error() != "lo has no neighbours of IPv4: it is a loopback or point-to-point device" {
+	if err := (kind{}).Create(t.Context(), lab.NS, want); err == nil || err.Error() != "lo cannot have IPv4 neighbours: it is a loopback or point-to-point device" {
 		t.Errorf("create: %v", err)
 	}
 	found, err := kind{}.observeMade(t.Context(), lab.NS)

@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// newNeighbour makes the request for an RTM_NEWNEIGH (rtnetlink(7)).
+// newNeighbour returns an RTM_NEWNEIGH request (rtnetlink(7)).
 func newNeighbour(n *Neighbour, index, flags int) *nl.NetlinkRequest {
 	req := request(unix.RTM_NEWNEIGH, flags, n, index)
 	req.AddData(observe.ProtoAttr(address.Mark))
@@ -37,8 +37,8 @@ func request(kind, flags int, n *Neighbour, index int) *nl.NetlinkRequest {
 		head.Flags = unix.NTF_PROXY
 	}
 	if kind == unix.RTM_NEWNEIGH {
-		// Of a device that loses its carrier, the kernel drops what is not permanent, proxy entries too (neigh_carrier_down
-		// and pneigh_ifdown in net/core/neighbour.c).
+		// When a device loses its carrier, the kernel deletes all entries that are not permanent, including proxy entries
+		// (neigh_carrier_down and pneigh_ifdown in net/core/neighbour.c).
 		head.State = unix.NUD_PERMANENT
 	}
 	req.AddData(head)
@@ -46,7 +46,7 @@ func request(kind, flags int, n *Neighbour, index int) *nl.NetlinkRequest {
 	return req
 }
 
-// get is the entry in the place of n, if somebody made it.
+// get returns the entry with n's ID; nil if there is none or it is a learned one.
 func get(ns *observe.NS, n *Neighbour, index int) (*Neighbour, error) {
 	msgs, err := ns.Request(request(unix.RTM_GETNEIGH, 0, n, index), unix.RTM_NEWNEIGH)
 	if errors.Is(err, unix.ENOENT) {
@@ -58,7 +58,8 @@ func get(ns *observe.NS, n *Neighbour, index int) (*Neighbour, error) {
 	return parse(msgs[0], n.Proxy)
 }
 
-// list lists what somebody made: index 0 is on all devices. The kernel has the proxy entries in a list of their own.
+// list returns the neighbours of a device that somebody made; those of all devices if index is 0. The kernel has a separate list of
+// proxy entries.
 func list(ns *observe.NS, proxy bool, index int, nameOf func(index int) string) (found []*Neighbour, err error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETNEIGH, unix.NLM_F_DUMP)
 	head := &netlink.Ndmsg{}
@@ -81,7 +82,7 @@ func list(ns *observe.NS, proxy bool, index int, nameOf func(index int) string) 
 		if n == nil {
 			continue
 		}
-		// A device without a name came after the links were listed; the news of it is on its way.
+		// A device without a name was created after the links were listed. Its event follows.
 		if n.Dev = nameOf(n.index); n.Dev != "" {
 			n.NS = ns.Name
 			found = append(found, n)
@@ -92,8 +93,8 @@ func list(ns *observe.NS, proxy bool, index int, nameOf func(index int) string) 
 
 const permanent = "permanent"
 
-// parse reads an RTM_NEWNEIGH message; nil is what the kernel learnt by itself. An entry is somebody's if it does not
-// age, if it says who made it, or if a routing daemon taught it to the kernel.
+// parse reads an RTM_NEWNEIGH message. It returns nil for an entry that the kernel learned. Somebody made an entry if it does not
+// age, if it has a protocol, or if it is marked as externally learned, as those of routing daemons are.
 func parse(msg []byte, proxy bool) (*Neighbour, error) {
 	e, err := observe.ParseEntry(msg)
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package neighbour is the kind of entries in the neighbour tables (ARP and NDP): the link-layer address of a neighbour,
-// and the addresses for which a device answers in another's place.
+// Package neighbour implements entries in the neighbour tables (ARP and NDP): the link-layer addresses of neighbours, and the
+// addresses for which a device answers on behalf of others (proxy entries).
 //
-// linkd's entries carry address.Mark as their NDA_PROTOCOL, which ip(8) prints as "proto 108".
+// linkd's entries have address.Mark as their NDA_PROTOCOL, which ip(8) prints as "proto 108".
 package neighbour
 
 import (
@@ -18,7 +18,7 @@ const kindName = "neighbour"
 type Neighbour struct {
 	NS, Dev string
 	To      netip.Addr
-	// Proxy: the device answers for To in the place of whoever has it, who is reached another way.
+	// Proxy: the device answers requests for To, which is the address of a host elsewhere.
 	Proxy bool
 	// MAC is the link-layer address of To, in lower case with colons; a proxy entry has none.
 	MAC string
@@ -26,13 +26,12 @@ type Neighbour struct {
 	Adopt  bool
 	Source spec.Source
 
-	// The rest is found only. State is "permanent" of what the kernel does not age.
+	// The rest is set only in observed neighbours. State is "permanent" if the entry does not age.
 	State string
 	Proto uint8
 	index int
 }
 
-// ID implements spec.Resource.
 func (n *Neighbour) ID() spec.ID {
 	key := n.To.String()
 	if n.Proxy {
@@ -43,7 +42,7 @@ func (n *Neighbour) ID() spec.ID {
 
 const proxyWord = "proxy "
 
-// FromID is what an ID stands for, without what the ID does not say.
+// FromID returns the neighbour that an ID stands for, as far as the ID determines it.
 func (kind) FromID(id spec.ID) (*Neighbour, bool) {
 	dev, key, _ := strings.Cut(id.Key, "/")
 	text, proxy := strings.CutPrefix(key, proxyWord)
@@ -51,11 +50,9 @@ func (kind) FromID(id spec.ID) (*Neighbour, bool) {
 	return &Neighbour{NS: id.NS, Dev: dev, To: to, Proxy: proxy}, err == nil && id.Kind == kindName
 }
 
-// Needs implements spec.Resource. The device need not be up.
+// Needs returns the device, which need not be up.
 func (n *Neighbour) Needs() []spec.ID { return []spec.ID{spec.LinkID(n.NS, n.Dev)} }
 
-// Relations implements spec.Resource.
 func (n *Neighbour) Relations() spec.Relations { return spec.Relations{} }
 
-// Origin implements spec.Resource.
 func (n *Neighbour) Origin() spec.Source { return n.Source }

@@ -8,9 +8,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show writes what was found as the files would say it.
+// Show writes the neighbours as YAML.
 func (kind) Show(doc *spec.Document, found []*Neighbour, _ reconcile.JournalLookup) {
-	// The kernel's order is that of a hash (neigh_dump_table in net/core/neighbour.c).
+	// The kernel's order is that of a hash table (neigh_dump_table in net/core/neighbour.c).
 	byAddress := slices.SortedStableFunc(slices.Values(found), func(a, b *Neighbour) int { return a.To.Compare(b.To) })
 	for _, n := range byAddress {
 		e := entry{To: neighbourIP(n.To), MAC: spec.AnyMAC(n.MAC), Proxy: n.Proxy}

@@ -7,8 +7,8 @@ import (
 
 var _ graph.Drawn = &Port{}
 
-// Draw implements graph.Drawn. Every port that is found on a bridge that tells VLANs apart is in one of them; those that
-// somebody has chosen are worth a word.
+// Draw draws the line to the master, and the declared VLANs. It leaves out observed VLANs, because every port of a bridge with
+// VLAN filtering is in one.
 func (p *Port) Draw(pen *graph.Pen) {
 	if p.master() != "" {
 		pen.Line(graph.Port, spec.LinkID(p.NS, p.Dev), p.MasterID())

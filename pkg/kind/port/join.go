@@ -11,7 +11,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// join gives an interface its master, or takes it away. Some masters set their ports down and up (see reset).
+// join sets the master of an interface, or removes it from its master. Some masters set their ports down and up (see reset).
 func join(ns *observe.NS, want *Port) error {
 	master, err := 0, error(nil)
 	if *want.Master != "" {
@@ -30,12 +30,12 @@ func join(ns *observe.NS, want *Port) error {
 	return r.end(ns, want.Dev, enslaveAgain(ns, want, master))
 }
 
-// enslaveAgain changes the master, and tries once more if another interface has its name by now.
+// enslaveAgain changes the master, and tries once more if another interface has the master's name now.
 func enslaveAgain(ns *observe.NS, want *Port, master int) error {
 	err := enslave(ns, want.Dev, master)
 	if errors.Is(err, unix.EINVAL) && master != 0 {
-		// Also what the kernel says of a master that is not there (do_set_master in net/core/rtnetlink.c): another one
-		// may have its name by now.
+		// The kernel also returns EINVAL if the master no longer exists (do_set_master in net/core/rtnetlink.c). Another
+		// interface may have its name now.
 		if now, lookErr := ns.Index(*want.Master); lookErr == nil && now != master {
 			return enslave(ns, want.Dev, now)
 		}
@@ -43,7 +43,8 @@ func enslaveAgain(ns *observe.NS, want *Port, master int) error {
 	return err
 }
 
-// masterIndex is where the master is, 0 for nowhere. What only a bridge can give is asked for before anything is done.
+// masterIndex returns the index of the master; 0 if an earlier master no longer exists. It checks that the master is a bridge if
+// options or VLANs are declared, before anything is changed.
 func masterIndex(ns *observe.NS, want *Port) (index int, err error) {
 	name := *want.Master
 	if want.onBridge() {
@@ -59,7 +60,7 @@ func masterIndex(ns *observe.NS, want *Port) (index int, err error) {
 	}
 	switch {
 	case errors.Is(err, unix.ENODEV) && want.former:
-		// Its ports were let go when it went, and this one would have been.
+		// The kernel released the ports of the earlier master when that was deleted.
 		return 0, nil
 	case errors.Is(err, unix.ENODEV):
 		return 0, observe.Pendingf("there is no %s in %s", name, ns.Name)

@@ -11,7 +11,7 @@ import (
 
 const masterKey, portKey = "master", "port"
 
-// Keys are what an end says of itself as a port.
+// Keys returns the keys master and port of an end.
 func Keys() []spec.Key {
 	return []spec.Key{
 		spec.NewKey(masterKey, "the interface that this one is a port of: a bridge, or another master device, in the same namespace",
@@ -32,7 +32,7 @@ func Keys() []spec.Key {
 	}
 }
 
-// declared is the port that the end's keys speak of.
+// declared returns the port of the end whose keys are being read. The first of the keys adds it.
 func declared(c *spec.Context) *Port {
 	p := &Port{NS: c.NS, Dev: c.Device, Options: unmanaged, Adopt: c.Adopt, Source: c.Source()}
 	if known, is := c.Declared(p.ID()).(*Port); is {
@@ -42,27 +42,28 @@ func declared(c *spec.Context) *Port {
 	return p
 }
 
-// check is for what only other links tell: whether this is a bridge itself, and what its master is.
+// check checks the port against other links, which may follow in the files: whether the interface is a bridge itself, and what its
+// master is.
 func check(c *spec.Context, p *Port) {
 	names := p.Options.names()
 	own, _ := kindOf(c, spec.LinkID(p.NS, p.Dev))
 	master, at := kindOf(c, p.MasterID())
 	switch {
 	case own == bridge && len(names) > 0:
-		c.Reject(c.Source(), "%s is a bridge, which has vlans itself, but no %s: that is for its ports", p.Dev, names[0])
+		c.Reject(c.Source(), "%s is a bridge, and a bridge itself has only vlans: declare %s at its ports", p.Dev, names[0])
 	case own == bridge || !p.onBridge() || slices.Contains([]string{"", bridge, existing}, master):
 	default:
-		c.Conflict(at, "only a bridge has options and VLANs of its ports, and %s is a %s (%s)", p.master(), master, at)
+		c.Conflict(at, "only the ports of a bridge have options and VLANs, and %s is a %s (%s)", p.master(), master, at)
 	}
 }
 
-// The kinds of link, as the files name them, of which this kind knows: a bridge, and what may be one.
+// The kinds of links that can have ports with options: a bridge, and an existing interface, which may be a bridge.
 const (
 	bridge   = "bridge"
 	existing = "existing"
 )
 
-// kindOf is the kind that the files declare a link to be, and where; "" if they do not.
+// kindOf returns the declared kind of a link and the place of its declaration; "" if no file declares it.
 func kindOf(c *spec.Context, id spec.ID) (kind string, at spec.Source) {
 	l := c.Declared(id)
 	if typed, is := l.(interface{ LinkType() string }); is {
@@ -86,7 +87,7 @@ type fields struct {
 	VLANs         *list `yaml:"vlans" doc:"all VLANs that it is in, while the bridge has vlan_filtering"`
 }
 
-// numbers and flags are the options, in the order of the variable options.
+// numbers and flags return the options in the order of the variable options.
 func (f *fields) numbers() []**int { return []**int{&f.Cost, &f.Priority} }
 
 func (f *fields) flags() []**bool {
@@ -118,7 +119,7 @@ type list []struct {
 	Untagged bool `yaml:"untagged" default:"false" doc:"frames of this VLAN go out without a tag"`
 }
 
-// vlans checks what only the whole list shows.
+// vlans converts the list, and checks that no VLAN is in it twice and that at most one is the PVID.
 func (l list) vlans(c *spec.Context) VLANs {
 	var ranges []VLAN
 	var taken [lastVLAN + 1]int16 // by which entry, counted from 1
@@ -150,7 +151,6 @@ type vids struct {
 	Source      spec.Source
 }
 
-// Syntax implements spec.Described.
 func (vids) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name: "VLANs", Doc: "A VLAN, 1 to 4094, or a range of VLANs: `10-20`.",
@@ -158,7 +158,6 @@ func (vids) Syntax() spec.Syntax {
 	}
 }
 
-// DecodeWord implements spec.WordDecoder.
 func (v *vids) DecodeWord(word string) error {
 	first, last, ranged := strings.Cut(word, "-")
 	if !ranged {

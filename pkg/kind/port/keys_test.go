@@ -87,11 +87,11 @@ func TestOptionsAreABridges(t *testing.T) {
 		{"{eth0: {kind: existing, master: eth1, port: {hairpin: true}}}", ""},
 		{"{eth0: {kind: veth, master: br0, port: {hairpin: true}}, br0: {kind: bridge}}", ""},
 		{"{eth0: {kind: veth, master: br0, port: {hairpin: true}}, br0: {kind: existing}}", ""},
-		{"{eth0: {kind: veth, master: blue, port: {hairpin: true}}, blue: {kind: vrf}}", "a.yaml:1:48: only a bridge has options and VLANs of its ports, and blue is a vrf (a.yaml:1)"},
-		{"{eth0: {kind: veth, master: blue, port: {vlans: []}}, blue: {kind: vrf}}", "a.yaml:1:48: only a bridge has options and VLANs of its ports, and blue is a vrf (a.yaml:1)"},
+		{"{eth0: {kind: veth, master: blue, port: {hairpin: true}}, blue: {kind: vrf}}", "a.yaml:1:48: only the ports of a bridge have options and VLANs, and blue is a vrf (a.yaml:1)"},
+		{"{eth0: {kind: veth, master: blue, port: {vlans: []}}, blue: {kind: vrf}}", "a.yaml:1:48: only the ports of a bridge have options and VLANs, and blue is a vrf (a.yaml:1)"},
 		{"{eth0: {kind: veth, master: blue, port: {}}, blue: {kind: vrf}}", ""},
 		{"{br0: {kind: bridge, master: blue, port: {vlans: [{vid: 1}]}}, blue: {kind: vrf}}", ""},
-		{"{br0: {kind: bridge, port: {vlans: [], isolated: true}}}", "a.yaml:1:35: br0 is a bridge, which has vlans itself, but no isolated: that is for its ports"},
+		{"{br0: {kind: bridge, port: {vlans: [], isolated: true}}}", "a.yaml:1:35: br0 is a bridge, and a bridge itself has only vlans: declare isolated at its ports"},
 	} {
 		if _, errs := conform.Compile(typed, "links: "+test.links); errs != test.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", test.links, errs, test.want)

@@ -11,7 +11,7 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// Kind is ports.
+// Kind is the kind of ports.
 var Kind = reconcile.Register[*Port](kindName, kind{}, reconcile.Capabilities[*Port]{
 	Topics:    []observe.Topic{observe.LinkTopic},
 	Link:      kind{}.OnLink,
@@ -24,8 +24,8 @@ var Kind = reconcile.Register[*Port](kindName, kind{}, reconcile.Capabilities[*P
 
 type kind struct{}
 
-// Observe implements reconcile.Kind. To ask for the VLANs as well costs little beside the links, and only where there
-// are bridges that know VLANs; of a few links it asks for each.
+// Observe finds all interfaces as ports. It lists their VLANs only if there is a bridge with VLAN filtering. If it looks at a few
+// links, it asks for the VLANs of each.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Port]) ([]*Port, error) {
 	if query.Links != nil {
 		return k.observeLinks(ns, query.Links)
@@ -53,10 +53,10 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Port, error) 
 	})
 }
 
-// OnLink is the link that is the port.
+// OnLink returns the link that is the port.
 func (kind) OnLink(p *Port) (name string, index int) { return p.Dev, p.found.index }
 
-// knowsVLANs tells whether a link is a bridge of a kernel that has VLANs (CONFIG_BRIDGE_VLAN_FILTERING).
+// knowsVLANs reports whether a link is a bridge of a kernel that has VLANs (CONFIG_BRIDGE_VLAN_FILTERING).
 func knowsVLANs(l *observe.Link) bool {
 	return l.Kind == bridge && l.Data[nl.IFLA_BR_VLAN_DEFAULT_PVID] != nil
 }
@@ -73,7 +73,7 @@ func read(ns *observe.NS, links *observe.Links, vlans func(index int) (VLANs, er
 
 var noMaster = ""
 
-// readPort is a link as a port of its master, which is nil where it has none.
+// readPort returns a link as a port of its master; master is nil if it has none.
 func readPort(ns *observe.NS, l, master *observe.Link, vlans func(index int) (VLANs, error)) (*Port, error) {
 	p := &Port{
 		NS: ns.Name, Dev: l.Name, Master: &noMaster, Options: unmanaged,
@@ -101,15 +101,14 @@ func readPort(ns *observe.NS, l, master *observe.Link, vlans func(index int) (VL
 	return p, err
 }
 
-// Owned implements reconcile.Kind: a membership carries no mark; the journal knows which ones linkd set.
+// Owned returns false, because a membership has no mark. The journal says which ones linkd set.
 func (kind) Owned(*Port) bool { return false }
 
-// Diff implements reconcile.Kind.
 func (kind) Diff(want, have *Port) []reconcile.Field {
 	var fs reconcile.Fields
 	reconcile.Compare(&fs, "master", want.Master, have.master())
 	if want.Master != nil && *want.Master == "" && !have.found.bridge {
-		// The rest ends with the membership.
+		// Options and VLANs end with the membership.
 		return fs
 	}
 	want.Options.diff(&fs, have.Options)
@@ -125,17 +124,17 @@ func (kind) Diff(want, have *Port) []reconcile.Field {
 	return fs
 }
 
-// ComesWith tells whether a file asks to take over the port with its link.
+// ComesWith reports whether a file asks to take over the port with its link.
 func (kind) ComesWith(want, _ *Port) bool { return want.Adopt }
 
-// Create sets up the port of an interface that came to be in the same plan.
+// Create configures the port of an interface that the same plan created.
 func (k kind) Create(ctx context.Context, ns *observe.NS, want *Port) error {
 	return k.Update(ctx, ns, want, &Port{})
 }
 
-// Update implements reconcile.Kind. The kernel takes a master and what that is to keep of the port in one request only
-// from a port that has a master already (rtnl_changelink in net/core/rtnetlink.c: it asks the master before), so there is a
-// moment, as long as a request takes, in which a port that joins has the bridge's defaults.
+// Update sets the master, the options and the VLANs. The kernel takes a master and the options in one request only from a port that
+// has a master already (rtnl_changelink in net/core/rtnetlink.c asks the old master). So a port that joins a bridge has the bridge's
+// defaults until the second request.
 func (kind) Update(_ context.Context, ns *observe.NS, want, have *Port) error {
 	if want.Master != nil && (have.Master == nil || *want.Master != *have.Master) {
 		if err := join(ns, want); err != nil {
@@ -151,14 +150,14 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Port) error {
 	}
 	switch names := want.Options.names(); {
 	case l.Kind == bridge && len(names) > 0:
-		return fmt.Errorf("%s is a bridge, which has vlans itself, but no %s: that is for its ports", want.Dev, names[0])
+		return fmt.Errorf("%s is a bridge, and a bridge itself has only vlans: declare %s at its ports", want.Dev, names[0])
 	case l.Kind == bridge:
 	case l.Master == 0 && want.former:
 		return nil
 	case l.Master == 0:
-		return observe.Pendingf("%s is in no bridge", want.Dev)
+		return observe.Pendingf("%s is not a port of a bridge", want.Dev)
 	case l.PortKind != bridge:
-		return notABridge(want.Dev, "in a "+l.PortKind)
+		return notABridge(want.Dev, "a port of a "+l.PortKind)
 	}
 	if err := writeOptions(ns, l.Index, want.Options); err != nil {
 		return err
@@ -170,8 +169,8 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Port) error {
 }
 
 func notABridge(dev, what string) error {
-	return fmt.Errorf("only a bridge has options and VLANs of its ports, and %s is %s", dev, what)
+	return fmt.Errorf("only the ports of a bridge have options and VLANs, and %s is %s", dev, what)
 }
 
-// Delete has nothing to do: a port is put back, not deleted.
+// Delete does nothing, because a port is restored and not deleted.
 func (kind) Delete(context.Context, *observe.NS, *Port) error { return nil }

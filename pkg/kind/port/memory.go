@@ -5,23 +5,23 @@ import (
 	"encoding/json"
 )
 
-// What the journal keeps of a port is a JSON object: the master, and each option that is managed, and the VLANs.
+// The journal's entry for a port is a JSON object with the earlier master, managed options and VLANs.
 type (
-	// wasIn is the master before. Options and VLANs are what that bridge had of the port, all of it: a port that goes
-	// back to it begins anew.
+	// wasIn is the earlier master. Options and VLANs are all options and VLANs that the port had there: a port that returns to
+	// its earlier master starts with the defaults.
 	wasIn struct {
 		Name    string   `json:"name"`
 		Options *Options `json:"options,omitempty"`
 		VLANs   *VLANs   `json:"vlans,omitempty"`
 	}
 
-	// wasOption is an option before. In is the bridge that had it so: another one has other ports. It is "" for any.
+	// wasOption is the earlier value of an option. In is the bridge in which it had the value; "" means any.
 	wasOption struct {
 		In  string `json:"in,omitempty"`
 		Was int32  `json:"was"`
 	}
 
-	// wasVLANs are the VLANs before; nil for the bridge's default.
+	// wasVLANs are the earlier VLANs; nil means the bridge's default.
 	wasVLANs struct {
 		In  string `json:"in,omitempty"`
 		Was *VLANs `json:"was"`
@@ -33,15 +33,15 @@ const (
 	vlansValue  = "vlans"
 )
 
-// Before implements reconcile.Settings. A port that joins a bridge has there what the kernel gives to all that do, and so
-// has a bridge that is made.
+// Before returns what the journal records about the port before linkd changes it. The values of a port that joins a bridge, and of
+// a bridge that linkd creates, are the kernel's defaults.
 func (kind) Before(want, have *Port) (string, bool) {
 	fresh := have == nil
 	if fresh {
 		have = &Port{Options: unmanaged}
 	}
 	parts := map[string]any{}
-	// What a bridge has itself has nothing to do with its master.
+	// The VLANs of a bridge itself do not depend on its master.
 	stays := !fresh && (want.Master == nil || *want.Master == have.master() || have.found.bridge)
 	if want.Master != nil {
 		was := wasIn{Name: have.master()}
@@ -76,7 +76,7 @@ func (kind) Before(want, have *Port) (string, bool) {
 	return string(text), err == nil
 }
 
-// Prior implements reconcile.Settings: what another bridge had of the port says nothing about the one that it is in.
+// Prior returns the port to restore. It ignores options and VLANs of another bridge than the one that the port is in.
 func (kind) Prior(have *Port, before string) *Port {
 	prior := &Port{NS: have.NS, Dev: have.Dev, Options: unmanaged, former: true}
 	var parts savedValues
@@ -113,7 +113,7 @@ func (p savedValues) read(name string, into any) bool {
 	return there && json.Unmarshal(text, into) == nil
 }
 
-// Fill is want with what it leaves open as it was.
+// Fill returns want with the values of prior for everything that want does not manage.
 func (kind) Fill(want, prior *Port) *Port {
 	full := *want
 	full.Options, full.VLANs = want.Options.fill(prior.Options), cmp.Or(want.VLANs, prior.VLANs)

@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// enslave lets the kernel find the interface by its name, so no other index can come between.
+// enslave names the interface in the request, because its index may change between a lookup and the request.
 func enslave(ns *observe.NS, dev string, master int) error {
 	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, 0)
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
@@ -32,8 +32,8 @@ func setUp(ns *observe.NS, dev string, up bool) error {
 	return ns.Change(req)
 }
 
-// writeOptions asks in the bridges' own family: with a master of another kind, whose attributes have the same numbers,
-// the kernel refuses that (rtnl_bridge_setlink in net/core/rtnetlink.c), as it would not in the family of all links.
+// writeOptions uses the address family AF_BRIDGE: there the kernel refuses a master that is not a bridge (rtnl_bridge_setlink in
+// net/core/rtnetlink.c). With AF_UNSPEC, another kind of master would take the attributes for its own, which have the same numbers.
 func writeOptions(ns *observe.NS, index int, o Options) error {
 	attrs := o.data()
 	if len(attrs) == 0 {
@@ -59,13 +59,11 @@ const (
 	entryRange    = 2 // BRIDGE_VLANDB_ENTRY_RANGE
 )
 
-// vlanMsg is the header of a message about the VLANs of the interface with that index.
+// vlanMsg is the header of a message about the VLANs of an interface, by its index.
 type vlanMsg uint32
 
-// Len implements nl.NetlinkRequestData.
 func (vlanMsg) Len() int { return sizeofVLANMsg }
 
-// Serialize implements nl.NetlinkRequestData.
 func (index vlanMsg) Serialize() []byte {
 	msg := make([]byte, sizeofVLANMsg)
 	msg[0] = unix.AF_BRIDGE
@@ -73,8 +71,8 @@ func (index vlanMsg) Serialize() []byte {
 	return msg
 }
 
-// readVLANs are the VLANs of one bridge or port, by its index, or, for index 0, of all. One that is not there, or not a
-// port any more, has none; nor has any of a kernel whose bridges know no VLANs, or that cannot tell (before 5.6).
+// readVLANs returns the VLANs of one bridge or port by its index, or of all if index is 0. An interface that no longer exists or is
+// no longer a port has none. The result is empty on a kernel without VLAN filtering, and on one older than 5.6.
 func readVLANs(ns *observe.NS, index int) (map[int]VLANs, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETVLAN, unix.NLM_F_DUMP)
 	req.AddData(vlanMsg(index))
@@ -121,8 +119,8 @@ func readVLAN(entry []byte) (v VLAN, err error) {
 	})
 }
 
-// writeVLANs makes VLANs of a bridge or port the ones that are wanted: the new ones first, so that nothing is cut off
-// that has a way before and after.
+// writeVLANs sets the VLANs of a bridge or port. It adds new VLANs before it deletes old ones, so that it does not interrupt traffic
+// that both the old and the new VLANs let through.
 func writeVLANs(ns *observe.NS, index int, want VLANs) error {
 	have, err := readVLANs(ns, index)
 	if err != nil {

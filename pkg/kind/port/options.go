@@ -10,14 +10,14 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// option is one thing that a bridge keeps of each of its ports.
+// option is an option that a bridge has for each of its ports.
 type option struct {
 	// name is the key in the files, attr the attribute (IFLA_BRPORT_* in linux/if_link.h).
 	name string
 	attr int
-	// size is the attribute's, in bytes; that of a flag is 1.
+	// size is the size of the attribute in bytes; 1 for a flag.
 	size int
-	// initial is what a port has that has just joined (new_nbp in net/bridge/br_if.c).
+	// initial is the value for a port that has just joined (new_nbp in net/bridge/br_if.c).
 	initial int
 }
 
@@ -34,13 +34,13 @@ var options = [...]option{
 	{name: "neigh_suppress", attr: nl.IFLA_BRPORT_NEIGH_SUPPRESS, size: 1},
 }
 
-// Options has a value for each of options, in their order: absent where it is not managed, or where the kernel does not
-// know it.
+// Options has a value for each of options, in their order. The value is absent if the option is not managed, or if the kernel does
+// not have it.
 type Options [len(options)]int32
 
 const absent = -1
 
-// unmanaged are options of which none is managed.
+// unmanaged are Options without a managed option.
 var unmanaged = func() (none Options) {
 	for i := range none {
 		none[i] = absent
@@ -48,7 +48,7 @@ var unmanaged = func() (none Options) {
 	return none
 }()
 
-// names are the options that are managed.
+// names returns the names of the managed options.
 func (o Options) names() (names []string) {
 	for i, value := range o {
 		if value != absent {
@@ -58,7 +58,7 @@ func (o Options) names() (names []string) {
 	return names
 }
 
-// fill is o with the values of other where it has none.
+// fill returns o with the values of other for its absent ones.
 func (o Options) fill(other Options) Options {
 	for i, value := range o {
 		if value == absent {
@@ -86,7 +86,7 @@ func (o option) format(value int32) string {
 	return strconv.Itoa(int(value))
 }
 
-// ofAttr is the place in options of an attribute, counted from 1.
+// ofAttr has the index in options of each attribute, plus 1; 0 for other attributes.
 var ofAttr = func() (places [nl.IFLA_BRPORT_MAX + 1]uint8) {
 	for i, o := range options {
 		places[o.attr] = uint8(i + 1)
@@ -94,7 +94,7 @@ var ofAttr = func() (places [nl.IFLA_BRPORT_MAX + 1]uint8) {
 	return places
 }()
 
-// readOptions reads what a bridge tells of a port.
+// readOptions reads a bridge's attributes of a port.
 func readOptions(attrs []byte) (o Options, state uint8, err error) {
 	o = unmanaged
 	err = observe.EachAttr(attrs, func(attr uint16, value []byte) error {
@@ -109,7 +109,7 @@ func readOptions(attrs []byte) (o Options, state uint8, err error) {
 	return o, state, err
 }
 
-// MarshalJSON writes the options that there are, by their names.
+// MarshalJSON writes the options that are not absent, by their names.
 func (o Options) MarshalJSON() ([]byte, error) {
 	named := map[string]int32{}
 	for i, value := range o {
@@ -135,7 +135,7 @@ func (o *Options) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// data are the attributes of the managed options.
+// data returns the attributes of the managed options.
 func (o Options) data() (attrs []*nl.RtAttr) {
 	for i, value := range o {
 		if value == absent {

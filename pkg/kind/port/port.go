@@ -1,10 +1,8 @@
-// Package port is an interface as a port of its master: which interface that is, and, where it is a bridge, how the
-// bridge treats the port and which VLANs it is in.
+// Package port implements an interface as a port of its master: the master and, if that is a bridge, the port's options and VLANs.
 //
-// All of that is one resource, because a port has to have its options from the start: one that is to be isolated must
-// not be open for as long as a plan takes to join a thousand others. The VLANs are one field of it, and the whole list,
-// because the kernel itself puts a port into one when it joins (vlan_default_pvid of the bridge): who declares a port to
-// be in VLAN 10 does not want it to stay in VLAN 1 as well.
+// All of that is one resource, because a port needs its options as soon as it joins: an isolated port must not be open while
+// a plan adds a thousand others. The VLANs are one field with the whole list, because the kernel puts a port that joins into the
+// bridge's vlan_default_pvid: a port that is declared to be in VLAN 10 must not stay in VLAN 1 as well.
 package port
 
 import (
@@ -14,43 +12,43 @@ import (
 
 const kindName = "port"
 
-// Port is an interface as a port of its master. What is nil, or absent, is not managed.
+// Port is an interface as a port of its master. A field that is nil or absent is not managed.
 type Port struct {
 	NS, Dev string
 	// Master is the master's name, "" for none.
 	Master  *string
 	Options Options
-	// VLANs are all VLANs of the port; of a bridge, those that it is in itself.
+	// VLANs are all VLANs of the port or, if the interface is a bridge, of the bridge itself.
 	VLANs *VLANs
-	// Adopt: the interface was taken over, and what it is as a port with it.
+	// Adopt: the interface was taken over, and its role as a port with it.
 	Adopt  bool
 	Source spec.Source
 
-	// former: the master is put back.
+	// former: Master is an earlier master that linkd restores.
 	former bool
 	found  found
 }
 
-// found is what only the kernel can say.
+// found has what only observed ports have.
 type found struct {
 	index int
-	// bridge: it is one itself. masterKind is its master's kind of link.
+	// bridge: the interface is a bridge itself. masterKind is the kind of the master.
 	bridge     bool
 	masterKind string
-	// pvid is the VLAN into which the bridge puts ports that join it, 0 for none.
+	// pvid is the bridge's default PVID; 0 for none.
 	pvid uint16
-	// state is the port's spanning-tree state (BR_STATE_* in linux/if_bridge.h); forwarding where there is none.
+	// state is the port's spanning-tree state (BR_STATE_* in linux/if_bridge.h); forwarding if it has none.
 	state uint8
 }
 
-// The spanning-tree states from which on a port forwards, or does not for the time that the bridge's forward delay says.
+// Spanning-tree states of a port. A port in another state forwards only after the bridge's forward delay.
 const (
 	disabled   = 0
 	forwarding = 3
 )
 
-// carries tells whether the bridge forwards what comes from the found port. It does so once the port has a carrier, and, with
-// the spanning tree protocol, twice the forward delay later.
+// carries reports whether the bridge forwards packets from the observed port. It does once the port has a carrier and, with the
+// spanning tree protocol, after twice the forward delay.
 func (p *Port) carries() reconcile.Readiness {
 	switch p.found.state {
 	case forwarding:
@@ -61,10 +59,9 @@ func (p *Port) carries() reconcile.Readiness {
 	return reconcile.NotReady
 }
 
-// ID implements spec.Resource.
 func (p *Port) ID() spec.ID { return spec.ID{NS: p.NS, Kind: kindName, Key: p.Dev} }
 
-// Needs implements spec.Resource. A master that it goes back to may be gone by now.
+// Needs returns the interface and its master. An earlier master that linkd restores may no longer exist, so it is no need.
 func (p *Port) Needs() []spec.ID {
 	needs := []spec.ID{spec.LinkID(p.NS, p.Dev)}
 	if p.master() != "" && !p.former {
@@ -73,8 +70,7 @@ func (p *Port) Needs() []spec.ID {
 	return needs
 }
 
-// Relations implements spec.Resource. A port loses its connection when its master goes. A master may be a port itself, but
-// not, by whatever way, of its own port.
+// Relations returns that the port depends on its master. A master can be a port itself, but there can be no cycle.
 func (p *Port) Relations() spec.Relations {
 	if p.master() == "" {
 		return spec.Relations{}
@@ -85,10 +81,9 @@ func (p *Port) Relations() spec.Relations {
 	}
 }
 
-// Origin implements spec.Resource.
 func (p *Port) Origin() spec.Source { return p.Source }
 
-// MasterID is the link that the port belongs to.
+// MasterID returns the ID of the master's link.
 func (p *Port) MasterID() spec.ID { return spec.LinkID(p.NS, p.master()) }
 
 func (p *Port) master() string {
@@ -98,5 +93,5 @@ func (p *Port) master() string {
 	return *p.Master
 }
 
-// onBridge tells whether anything is wanted that only a bridge can give.
+// onBridge reports whether the port has options or VLANs, which only a port of a bridge can have.
 func (p *Port) onBridge() bool { return p.Options != unmanaged || p.VLANs != nil }

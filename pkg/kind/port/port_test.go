@@ -124,9 +124,9 @@ func TestOptionsThatNobodyCanGive(t *testing.T) {
 		setup, keys, want string
 		pending           bool
 	}{
-		"no bridge":      {"link add eth0 type veth peer name eth1", "port: {hairpin: true}", "eth0 is in no bridge", true},
-		"a bridge":       {"link add eth0 type bridge", "port: {hairpin: true}", "eth0 is a bridge, which has vlans itself, but no hairpin: that is for its ports", false},
-		"another master": {"link add eth0 type veth peer name eth1", "master: eth1, port: {hairpin: true}", "only a bridge has options and VLANs of its ports, and eth1 is a veth", false},
+		"no bridge":      {"link add eth0 type veth peer name eth1", "port: {hairpin: true}", "eth0 is not a port of a bridge", true},
+		"a bridge":       {"link add eth0 type bridge", "port: {hairpin: true}", "eth0 is a bridge, and a bridge itself has only vlans: declare hairpin at its ports", false},
+		"another master": {"link add eth0 type veth peer name eth1", "master: eth1, port: {hairpin: true}", "only the ports of a bridge have options and VLANs, and eth1 is a veth", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lab := conform.Open(t)

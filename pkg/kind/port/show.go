@@ -11,7 +11,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show writes what was found as the files would say it.
+// Show writes the ports as YAML.
 func (kind) Show(doc *spec.Document, found []*Port, kept reconcile.JournalLookup) {
 	for _, p := range found {
 		var managed savedValues
@@ -30,7 +30,7 @@ func (kind) Show(doc *spec.Document, found []*Port, kept reconcile.JournalLookup
 	}
 }
 
-// fields are what is not as the bridge made it, and what linkd has set.
+// fields returns the options and VLANs that differ from the bridge's defaults or that linkd has set.
 func (p *Port) fields(managed savedValues) (f fields) {
 	said := func(i int) bool {
 		value, o := p.Options[i], options[i]
@@ -57,7 +57,7 @@ func (p *Port) fields(managed savedValues) (f fields) {
 	return f
 }
 
-// usualCosts are what a path costs by the speed of the interface (port_cost in net/bridge/br_if.c).
+// usualCosts are the default path costs, which depend on the speed of the interface (port_cost in net/bridge/br_if.c).
 var usualCosts = []int32{1, 2, 4, 19, 100}
 
 func (o option) isUsual(value int32) bool {
@@ -67,7 +67,6 @@ func (o option) isUsual(value int32) bool {
 	return value == int32(o.initial)
 }
 
-// EncodeNode implements spec.NodeEncoder.
 func (v vids) EncodeNode() *yaml.Node {
 	if v.first == v.last {
 		return spec.Number(uint64(v.first))

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// VLAN is a range of VLANs that a port is in, First and Last among them. A PVID is one VLAN.
+// VLAN is a range of VLANs that a port is in, from First to Last inclusive. A range with PVID has one VLAN.
 type VLAN struct {
 	First, Last    uint16
 	PVID, Untagged bool
@@ -27,10 +27,10 @@ func (v VLAN) String() string {
 	return text
 }
 
-// VLANs are in their order, and as few as possible.
+// VLANs are ranges in ascending order, as few as possible.
 type VLANs []VLAN
 
-// String is "" for none.
+// String returns the ranges as text; "" if there are none.
 func (vs VLANs) String() string {
 	words := make([]string, len(vs))
 	for i, v := range vs {
@@ -39,7 +39,7 @@ func (vs VLANs) String() string {
 	return strings.Join(words, ", ")
 }
 
-// newVLANs puts ranges into order, and joins those that follow on each other.
+// newVLANs sorts ranges and joins adjacent ones with the same flags.
 func newVLANs(ranges []VLAN) VLANs {
 	slices.SortFunc(ranges, func(a, b VLAN) int { return cmp.Compare(a.First, b.First) })
 	vs := make(VLANs, 0, len(ranges))
@@ -53,7 +53,7 @@ func newVLANs(ranges []VLAN) VLANs {
 	return vs
 }
 
-// inDefault are the VLANs of a port that has just joined a bridge with that default PVID (nbp_vlan_init in
+// inDefault returns the VLANs of a port that has just joined a bridge with that default PVID (nbp_vlan_init in
 // net/bridge/br_vlan.c).
 func inDefault(pvid uint16) VLANs {
 	if pvid == 0 {
@@ -62,16 +62,16 @@ func inDefault(pvid uint16) VLANs {
 	return VLANs{{First: pvid, Last: pvid, PVID: true, Untagged: true}}
 }
 
-// single is the VLAN by itself.
+// single returns one VLAN of the range.
 func (v VLAN) single(vid uint16) VLAN {
 	v.First, v.Last = vid, vid
 	return v
 }
 
-// lastVLAN is the highest that a frame can be in: 4095 is reserved (IEEE 802.1Q).
+// lastVLAN is the highest usable VLAN: 4095 is reserved (IEEE 802.1Q).
 const lastVLAN = 4094
 
-// each spreads the ranges: the VLAN at its number, and zero where there is none.
+// each returns the single VLANs of the ranges, each at the index of its number; the zero VLAN elsewhere.
 func (vs VLANs) each() (spread [lastVLAN + 1]VLAN) {
 	for _, v := range vs {
 		for vid := v.First; vid <= v.Last; vid++ {
@@ -81,7 +81,7 @@ func (vs VLANs) each() (spread [lastVLAN + 1]VLAN) {
 	return spread
 }
 
-// change says what makes have into want: what is to be added, or set otherwise, and what is to be deleted.
+// change returns how to get from have to vs: the VLANs to add or to set again, and those to delete.
 func (vs VLANs) change(have VLANs) (add, del VLANs) {
 	wanted, there := vs.each(), have.each()
 	for vid := range wanted {

@@ -20,15 +20,15 @@ const (
 	fraDSCPMask      = 30
 )
 
-// attributeText is an attribute that the files cannot express, in the words of ip-rule(8), with a blank before it; "" where
-// it says nothing. The layouts are those of fib_rule_policy and fib_nl_fill_rule in net/core/fib_rules.c.
+// attributeText returns an attribute that the files cannot express in the syntax of ip-rule(8), with a space before it; "" if the
+// attribute has no effect. The layouts are those of fib_rule_policy and fib_nl_fill_rule in net/core/fib_rules.c.
 func attributeText(attr uint16, value []byte) string {
 	number := observe.Number(value)
 	switch attr {
 	case unix.FRA_PAD:
 		return ""
 	case unix.FRA_SUPPRESS_PREFIXLEN, unix.FRA_SUPPRESS_IFGROUP:
-		// The kernel reports them for every rule; all bits set is none.
+		// The kernel reports them for every rule. If all bits are set, there is none.
 		if number == 1<<32-1 {
 			return ""
 		}
@@ -84,7 +84,7 @@ var attributeNames = map[uint16]string{
 	fraDportMask: "dport mask", fraDSCPMask: "dscp mask",
 }
 
-// fullMask is what the kernel reports as the mask of a value that was given without one.
+// fullMask has the masks that the kernel reports for values without a mask.
 var fullMask = map[uint16]uint32{fraSportMask: 0xffff, fraDportMask: 0xffff, fraDSCPMask: 0x3f, fraFlowLabelMask: 0xfffff}
 
 func span(first, last uint16) string {

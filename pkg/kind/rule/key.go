@@ -14,7 +14,7 @@ import (
 
 const keyName = "rules"
 
-// Key is the key rules of a namespace.
+// Key returns the key rules of a namespace.
 func Key() spec.Key {
 	return spec.NewKey(keyName, "policy rules, which say what table a packet's route is looked up in", func(c *spec.Context, entries []entry) {
 		for _, e := range entries {
@@ -37,7 +37,6 @@ type entry struct {
 	Source   spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if !c.DecodeMapping(n, e) {
 		return nil
@@ -56,7 +55,7 @@ func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
-// family is that of the addresses, or what was said.
+// family returns the family of the addresses or, without addresses, the declared one.
 func (e *entry) family() string {
 	for _, s := range []subnet{e.From, e.To} {
 		if s.IsValid() && s.Addr().Is6() {
@@ -90,10 +89,10 @@ func (e *entry) resource(ns string) *Rule {
 	return r
 }
 
-// subnet is what a rule asks of an address, in YAML.
+// subnet is the condition of a rule for an address, in YAML.
 type subnet struct{ netip.Prefix }
 
-// normalized is the zero Prefix for any address: the kernel keeps no difference.
+// normalized returns the prefix, or the zero Prefix if it matches any address: the kernel does not distinguish these.
 func (s subnet) normalized() netip.Prefix {
 	if s.Bits() <= 0 {
 		return netip.Prefix{}
@@ -101,7 +100,6 @@ func (s subnet) normalized() netip.Prefix {
 	return s.Prefix
 }
 
-// DecodeWord implements spec.WordDecoder.
 func (s *subnet) DecodeWord(word string) (err error) {
 	if word == "all" {
 		return nil
@@ -110,7 +108,6 @@ func (s *subnet) DecodeWord(word string) (err error) {
 	return err
 }
 
-// Syntax implements spec.Described.
 func (subnet) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "subnet",

@@ -15,7 +15,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Kind is the policy rules.
+// Kind is the kind of policy rules.
 var Kind = reconcile.Register[*Rule](kindName, kind{}, reconcile.Capabilities[*Rule]{
 	Topics:    []observe.Topic{observe.RuleTopic},
 	Ownership: reconcile.Ownership[*Rule]{Separate: true},
@@ -24,7 +24,6 @@ var Kind = reconcile.Register[*Rule](kindName, kind{}, reconcile.Capabilities[*R
 
 type kind struct{}
 
-// Observe implements reconcile.Kind.
 func (k kind) Observe(_ context.Context, ns *observe.NS, query reconcile.Query[*Rule]) ([]*Rule, error) {
 	found, err := list(ns, unix.AF_UNSPEC)
 	if err != nil {
@@ -33,45 +32,44 @@ func (k kind) Observe(_ context.Context, ns *observe.NS, query reconcile.Query[*
 	nameSiblings(found)
 	findVague(found)
 	if query.Purpose == reconcile.ToCompare && len(query.Wanted) == 0 {
-		// Every namespace has five of the kernel's own.
+		// Every namespace has five rules of the kernel.
 		found = slices.DeleteFunc(found, func(r *Rule) bool { return !k.Owned(r) })
 	}
 	return found, nil
 }
 
-// nameSiblings gives each of several rules of one priority that ask for the same an ID of its own. The one meant is
-// linkd's, and of several of these the last: there are several only where linkd was killed between the making of a new
-// one and the end of the old one.
+// nameSiblings gives rules with the same priority and conditions different IDs. The rule with the plain ID is linkd's. If there are
+// several of linkd's, because linkd was killed after it created a new one and before it deleted the old one, it is the last.
 func nameSiblings(found []*Rule) {
-	meant := make(map[string]*Rule, len(found))
+	plain := make(map[string]*Rule, len(found))
 	for _, r := range found {
 		key := r.ID().Key
-		before := meant[key]
+		before := plain[key]
 		if before == nil {
-			meant[key] = r
+			plain[key] = r
 			continue
 		}
 		if (kind{}).Owned(r) {
-			meant[key], r = r, before
+			plain[key], r = r, before
 		}
-		r.Sibling = fmt.Sprintf(" %s proto %s", r.does(), r.Proto)
+		r.Sibling = fmt.Sprintf(" %s proto %s", r.actionText(), r.Proto)
 	}
 }
 
-// findVague notes for which of linkd's rules the kernel would take another as well.
+// findVague sets Vague of linkd's rules for which a request to delete them would match another rule as well.
 func findVague(found []*Rule) {
 	shapes, count := map[shape]bool{}, map[Rule]int{}
 	for _, r := range found {
 		shapes[r.shape()] = true
 	}
-	// Of the many shapes that are possible, few are in use.
+	// Many shapes are possible, but few are in use.
 	for _, r := range found {
-		said := map[Rule]bool{}
+		requests := map[Rule]bool{}
 		for s := range shapes {
-			said[r.as(s)] = true
+			requests[r.as(s)] = true
 		}
-		for s := range said {
-			count[s]++
+		for request := range requests {
+			count[request]++
 		}
 	}
 	for _, r := range found {
@@ -79,42 +77,42 @@ func findVague(found []*Rule) {
 	}
 }
 
-// shape is what a rule asks for.
+// shape says which conditions a rule has.
 type shape struct{ from, to, iif, oif, value, mask bool }
 
 func (r *Rule) shape() shape {
 	return shape{r.From.IsValid(), r.To.IsValid(), r.IIF != "", r.OIF != "", r.Mark.Value != 0, r.Mark.Mask != 0}
 }
 
-// as is what one has to say to the kernel of a rule of that shape. When the kernel looks for a rule, what is not said may
-// be anything (rule_find in net/core/fib_rules.c, fib4_rule_compare in net/ipv4/fib_rules.c, fib6_rule_compare).
+// as returns the rule with the conditions of a shape only. When the kernel looks for a rule, a condition that is not in the request
+// matches any value (rule_find in net/core/fib_rules.c, fib4_rule_compare in net/ipv4/fib_rules.c, fib6_rule_compare).
 func (r *Rule) as(s shape) Rule {
-	said := Rule{Inet6: r.Inet6, Priority: r.Priority, Action: r.Action, Table: r.Table, Proto: r.Proto}
+	request := Rule{Inet6: r.Inet6, Priority: r.Priority, Action: r.Action, Table: r.Table, Proto: r.Proto}
 	if s.from {
-		said.From = r.From
+		request.From = r.From
 	}
 	if s.to {
-		said.To = r.To
+		request.To = r.To
 	}
 	if s.iif {
-		said.IIF = r.IIF
+		request.IIF = r.IIF
 	}
 	if s.oif {
-		said.OIF = r.OIF
+		request.OIF = r.OIF
 	}
 	if s.value {
-		said.Mark.Value = r.Mark.Value
+		request.Mark.Value = r.Mark.Value
 	}
 	if s.mask {
-		said.Mark.Mask = r.Mark.Mask
+		request.Mark.Mask = r.Mark.Mask
 	}
-	return said
+	return request
 }
 
-// takes tells whether the kernel takes other for r.
-func (r *Rule) takes(other *Rule) bool { return other.as(r.shape()) == r.as(r.shape()) }
+// matches reports whether a request for r matches other, too.
+func (r *Rule) matches(other *Rule) bool { return other.as(r.shape()) == r.as(r.shape()) }
 
-// is tells whether other is r in all that the kernel knows of it.
+// is reports whether other is the same rule for the kernel.
 func (r *Rule) is(other *Rule) bool {
 	a, b := *r, *other
 	for _, side := range []*Rule{&a, &b} {
@@ -123,10 +121,9 @@ func (r *Rule) is(other *Rule) bool {
 	return a == b
 }
 
-// Owned implements reconcile.Kind. linkd makes no rule that it has no words for.
+// Owned reports whether linkd made a rule. linkd creates no rule with attributes that the files cannot express.
 func (kind) Owned(have *Rule) bool { return have.Proto == address.Mark && have.Extra == "" }
 
-// Diff implements reconcile.Kind.
 func (k kind) Diff(want, have *Rule) []reconcile.Field {
 	var fs reconcile.Fields
 	reconcile.Compare(&fs, "action", &want.Action, have.Action)
@@ -146,8 +143,8 @@ func tableText(r *Rule) string {
 	return fmt.Sprint(r.Table)
 }
 
-// Create implements reconcile.Kind. The kernel finds that a rule exists where one does that it takes for it, and that may
-// be another of linkd's: then it is told not to look.
+// Create creates a rule. With NLM_F_EXCL, the kernel reports that a rule exists if the request matches any rule, which may be
+// another one of linkd's. Then Create sends the request without that flag.
 func (k kind) Create(_ context.Context, ns *observe.NS, want *Rule) (err error) {
 	if want.Inet6 {
 		defer func() { err = ns.ExplainIPv6("", err) }()
@@ -169,14 +166,14 @@ func (k kind) Create(_ context.Context, ns *observe.NS, want *Rule) (err error) 
 		case made.is(have):
 			return nil
 		case made.is(&other):
-			return fmt.Errorf("%w: it is of the protocol %s", err, have.Proto)
+			return fmt.Errorf("%w: a program with the protocol %s created it", err, have.Proto)
 		}
 	}
 	return ns.Change(newRule(&made, unix.NLM_F_CREATE))
 }
 
-// Update implements reconcile.Kind. The kernel changes no rule, so the new one is made before the old one goes, and there
-// is one at any time.
+// Update creates the new rule and then deletes the old one, because the kernel cannot change a rule. So there is always one of
+// them.
 func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *Rule) error {
 	if err := k.Create(ctx, ns, want); err != nil {
 		return err
@@ -184,8 +181,8 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *Rule) erro
 	return k.Delete(ctx, ns, have)
 }
 
-// Delete implements reconcile.Kind. The kernel deletes the first rule that it takes for the one meant. Where others of
-// linkd's stand before that, their like is put behind it: then as many go as stood before it, and the one meant.
+// Delete deletes a rule. The kernel deletes the first rule that the request matches. If other matching rules are before the one to
+// delete, Delete adds copies of them at the end, and then sends the request once for each of them and once for the rule itself.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *Rule) error {
 	var before []*Rule
 	if have.Vague {
@@ -198,7 +195,7 @@ func (kind) Delete(_ context.Context, ns *observe.NS, have *Rule) error {
 			return nil
 		}
 		for _, r := range found[:at] {
-			if have.takes(r) {
+			if have.matches(r) {
 				before = append(before, r)
 			}
 		}

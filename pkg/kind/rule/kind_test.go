@@ -209,7 +209,7 @@ func TestTheSameRuleOfAnother(t *testing.T) {
 	want := read(t, "{priority: 100, table: 5}")
 	lab.IP(t, "rule add pref 100 table 5 proto static\nrule add pref 100 from 10.0.0.0/8 table 5 proto 108\n")
 	err := Kind.Create(context.Background(), lab.NS, want)
-	if !errors.Is(err, unix.EEXIST) || err.Error() != "file exists: it is of the protocol static" {
+	if !errors.Is(err, unix.EEXIST) || err.Error() != "file exists: a program with the protocol static created it" {
 		t.Errorf("got %v", err)
 	}
 }

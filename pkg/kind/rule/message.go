@@ -20,15 +20,15 @@ func (r *Rule) kernelFamily() uint8 {
 	return unix.AF_INET
 }
 
-// newRule makes the request for an RTM_NEWRULE. Its header, struct fib_rule_hdr (linux/fib_rules.h), is laid out as that
-// of a route, with the action in the place of the type.
+// newRule returns an RTM_NEWRULE request. Its header, struct fib_rule_hdr (linux/fib_rules.h), has the layout of that of a route,
+// with the action instead of the type.
 func newRule(r *Rule, flags int) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWRULE, flags)
 	describe(req, r)
 	return req
 }
 
-// delRule makes the request to delete the first rule that has all that is said.
+// delRule returns the request to delete the first rule that matches r.
 func delRule(r *Rule) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_DELRULE, 0)
 	describe(req, r)
@@ -64,7 +64,7 @@ func describe(req *nl.NetlinkRequest, r *Rule) {
 	}
 }
 
-// list dumps the rules of a family, or of both, in the order in which they are asked.
+// list returns the rules of a family, or of both, in the order in which the kernel evaluates them.
 func list(ns *observe.NS, family uint8) ([]*Rule, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETRULE, unix.NLM_F_DUMP)
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: family}})
@@ -74,7 +74,7 @@ func list(ns *observe.NS, family uint8) ([]*Rule, error) {
 	}
 	found := make([]*Rule, 0, len(msgs))
 	for _, msg := range msgs {
-		// Multicast routing has rules of its own, with families of its own.
+		// Multicast routing has its own rules with its own families.
 		if head := nl.DeserializeRtMsg(msg); head.Family != unix.AF_INET && head.Family != unix.AF_INET6 {
 			continue
 		}
@@ -88,8 +88,8 @@ func list(ns *observe.NS, family uint8) ([]*Rule, error) {
 	return found, nil
 }
 
-// parse reads an RTM_NEWRULE message. Of the flags it leaves out what the kernel notes for itself: that a device or the
-// goal of a goto is not there, and that the rule is its own.
+// parse reads an RTM_NEWRULE message. It ignores flags about the kernel's own state: a missing device, a missing target of a goto,
+// and a rule that the kernel made itself.
 func parse(msg []byte) (*Rule, error) {
 	head := nl.DeserializeRtMsg(msg)
 	r := &Rule{Inet6: head.Family == unix.AF_INET6, Action: Action(head.Type)}

@@ -1,5 +1,5 @@
-// Package rule is the kind of policy rules (ip-rule(8)), which say what table a packet's route is looked up in. linkd's
-// have the protocol address.Mark, as its routes have.
+// Package rule implements policy rules (ip-rule(8)), which say in which table the kernel looks up the route of a packet. linkd's
+// rules have the protocol address.Mark, as its routes have.
 package rule
 
 import (
@@ -20,28 +20,28 @@ const kindName = "rule"
 type Rule struct {
 	NS    string
 	Inet6 bool
-	// Priority says when it is asked: the lowest first.
+	// Priority says when the kernel evaluates the rule: the lowest priority first.
 	Priority uint32
-	// From and To are the packet's addresses; the zero Prefix is any.
+	// From and To are the packet's addresses; the zero Prefix matches any.
 	From, To netip.Prefix
-	// IIF is the device that the packet came in by, or lo for what this host sends; OIF is the one that the sender's socket
-	// is bound to. They need not be there: the rule waits for them by their names.
+	// IIF is the device that received the packet, or lo for packets of this host. OIF is the device to which the sender's socket
+	// is bound. The devices need not exist: the kernel stores their names.
 	IIF, OIF string
 	Mark     Mark
 	Action   Action
-	// Table is where a lookup looks, and 0 for other actions.
+	// Table is the table for a lookup; 0 for other actions.
 	Table spec.Table
 
-	// The rest is found only. Extra is what linkd has no words for, Sibling what to tell apart rules by that differ in
-	// nothing but what they do or who made them.
+	// The rest is set only in observed rules. Extra has the attributes that the files cannot express. Sibling distinguishes
+	// rules with the same priority and conditions.
 	Extra, Sibling string
 	Proto          route.Protocol
-	// Vague is set where the kernel would take another of linkd's rules for it as well (see Delete).
+	// Vague: a request to delete the rule matches another rule as well (see Delete).
 	Vague  bool
 	Source spec.Source
 }
 
-// ID is the rule's priority, and what it asks of a packet, as ip-rule(8) would say it.
+// ID returns the ID. Its key has the rule's priority and conditions in the syntax of ip-rule(8).
 func (r *Rule) ID() spec.ID {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d from %s", r.Priority, anyOr(r.From))
@@ -70,17 +70,14 @@ func anyOr(p netip.Prefix) string {
 	return p.String()
 }
 
-// Needs implements spec.Resource.
 func (r *Rule) Needs() []spec.ID { return nil }
 
-// Relations implements spec.Resource.
 func (r *Rule) Relations() spec.Relations { return spec.Relations{} }
 
-// Origin implements spec.Resource.
 func (r *Rule) Origin() spec.Source { return r.Source }
 
-// does is what the rule does, as ip-rule(8) would say it.
-func (r *Rule) does() string {
+// actionText returns the rule's action in the syntax of ip-rule(8).
+func (r *Rule) actionText() string {
 	if r.Action == unix.FR_ACT_TO_TBL {
 		return fmt.Sprintf("lookup %d", r.Table)
 	}
@@ -102,7 +99,6 @@ func (a Action) String() string {
 	return strconv.Itoa(int(a))
 }
 
-// DecodeWord implements spec.WordDecoder.
 func (a *Action) DecodeWord(word string) error {
 	for value, name := range actions {
 		if name == word {
@@ -114,11 +110,10 @@ func (a *Action) DecodeWord(word string) error {
 
 var actionWords = []string{"lookup", "blackhole", "unreachable", "prohibit"}
 
-// Syntax implements spec.Described.
 func (Action) Syntax() spec.Syntax { return spec.Syntax{Name: "rule action", Words: actionWords} }
 
-// Mark is a packet's mark, as far as the bits of Mask go; without any, it is any mark. The kernel keeps bits of the value
-// beyond the mask, and does not look at them (fib_rule_match in net/core/fib_rules.c).
+// Mark is a condition for a packet's mark: the bits in Mask must be those of Value. A Mask of 0 matches any mark. The kernel stores
+// bits of the value outside the mask, and ignores them (fib_rule_match in net/core/fib_rules.c).
 type Mark struct{ Value, Mask uint32 }
 
 func (m Mark) String() string {
@@ -128,7 +123,7 @@ func (m Mark) String() string {
 	return fmt.Sprintf("%#x/%#x", m.Value, m.Mask)
 }
 
-// DecodeWord implements spec.WordDecoder: VALUE or VALUE/MASK.
+// DecodeWord reads VALUE or VALUE/MASK.
 func (m *Mark) DecodeWord(word string) error {
 	value, mask, masked := strings.Cut(word, "/")
 	m.Mask = 1<<32 - 1
@@ -154,13 +149,12 @@ func (m *Mark) DecodeWord(word string) error {
 	case m.Mask == 0:
 		return fmt.Errorf("%s: with no bit in the mask it is any mark: leave out fwmark", word)
 	case m.Value == 0 && !masked:
-		// fib_nl2rule in net/core/fib_rules.c takes 0 without a mask for any mark; ip-rule(8) warns of nothing.
+		// fib_nl2rule in net/core/fib_rules.c treats 0 without a mask as any mark. ip-rule(8) does not warn about that.
 		return fmt.Errorf("%s is any mark to the kernel; for packets without one write 0/0xffffffff", word)
 	}
 	return nil
 }
 
-// Syntax implements spec.Described.
 func (Mark) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "packet mark",

@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show writes what was found as the files would say it: the order is that in which they are asked.
+// Show writes the rules as YAML, in the order in which the kernel evaluates them.
 func (kind) Show(doc *spec.Document, found []*Rule, _ reconcile.JournalLookup) {
 	for _, r := range found {
 		e := r.entry()
@@ -49,7 +49,7 @@ func (r *Rule) entry() entry {
 	return e
 }
 
-// EncodeNode implements spec.NodeEncoder: a mark without a mask is a number.
+// EncodeNode writes a mark; one with the full mask is a number.
 func (m Mark) EncodeNode() *yaml.Node {
 	n := spec.Word(m.String())
 	if !strings.Contains(n.Value, "/") {

@@ -6,7 +6,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// aliases are pairs of settings that are one value of the kernel. A part * stands for the same word in both.
+// aliases are pairs of settings with the same value in the kernel. A * stands for the same part of the path in both.
 var aliases = [][2]string{
 	// ipv4_devconf_all in net/ipv4/devinet.c: ctl_forward_entry has the data of IPV4_DEVCONF_ALL.
 	{"net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding"},
@@ -22,7 +22,7 @@ var aliases = [][2]string{
 	{"net/ipv6/route/gc_min_interval", "net/ipv6/route/gc_min_interval_ms"},
 }
 
-// aliasOf returns the other path of the same value; "" where there is none.
+// aliasOf returns the other path of the same value; "" if there is none.
 func aliasOf(path string) string {
 	for _, pair := range aliases {
 		for i, pattern := range pair {

@@ -12,13 +12,13 @@ import (
 
 const keyName = "sysctls"
 
-// NamespaceKey is the key sysctls of a namespace.
+// NamespaceKey returns the key sysctls of a namespace.
 func NamespaceKey() spec.Key {
 	return key("kernel settings of the namespace, below net.",
 		func(c *spec.Context, name string) (Sysctl, error) { return ofNamespace(c.NS, name) })
 }
 
-// EndKey is the key sysctls of an end.
+// EndKey returns the key sysctls of an end.
 func EndKey() spec.Key {
 	return key("kernel settings of the interface: ipv4.proxy_arp is net.ipv4.conf.DEV.proxy_arp",
 		func(c *spec.Context, name string) (Sysctl, error) { return ofDevice(c.NS, c.Device, name) })
@@ -54,10 +54,9 @@ func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)
 	}}
 }
 
-// value is what is written into a setting: one word, or several.
+// value is the value of a setting in YAML: one word or several.
 type value string
 
-// DecodeNode implements spec.NodeDecoder.
 func (v *value) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if n.Kind == yaml.SequenceNode {
 		words := make([]string, len(n.Content))
@@ -76,7 +75,6 @@ func (v *value) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return err
 }
 
-// Syntax implements spec.Described.
 func (value) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name: "sysctl value",
@@ -85,8 +83,8 @@ func (value) Syntax() spec.Syntax {
 	}
 }
 
-// decodeWord writes a number as the kernel will print it, for 0x10 and 16 are the same to it, and so that 010, which
-// it would take for 8, is refused.
+// decodeWord returns a word of a value. It converts a number to the kernel's form, in which 0x10 is 16, and refuses 010, which the
+// kernel would read as 8.
 func decodeWord(c *spec.Context, n *yaml.Node) (string, error) {
 	if n.Tag == "!!int" {
 		var number int64
@@ -104,6 +102,6 @@ func decodeWord(c *spec.Context, n *yaml.Node) (string, error) {
 	return fold(word), nil
 }
 
-// fold leaves one blank between words: the kernel prints tabs between numbers, and takes any white space
+// fold reduces white space to one space between words. The kernel prints tabs between numbers, and accepts any white space
 // (do_proc_dointvec in kernel/sysctl.c).
 func fold(text string) string { return strings.Join(strings.Fields(text), " ") }

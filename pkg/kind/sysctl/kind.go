@@ -16,8 +16,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Kind is the sysctls. Only some of them are announced (netconf: forwarding, proxy_arp, rp_filter and their like), and
-// a device's come with the device.
+// Kind is the kind of sysctls. The kernel announces only some of them (netconf: forwarding, proxy_arp, rp_filter and similar ones),
+// and announces a device, which comes with its settings. So the kind is silent.
 var Kind = reconcile.Register[Sysctl](kindName, kind{}, reconcile.Capabilities[Sysctl]{
 	Topics:    []observe.Topic{observe.NetconfTopic, observe.LinkTopic},
 	Silent:    reconcile.Always[Sysctl],
@@ -29,7 +29,8 @@ var Kind = reconcile.Register[Sysctl](kindName, kind{}, reconcile.Capabilities[S
 
 type kind struct{}
 
-// Observe finds no settings to search for: a namespace has thousands, none of them marked, and each is a file to read.
+// Observe finds the desired settings, or those to show. A search for marks finds none: a namespace has thousands of settings, each
+// in a file of its own, and none has a mark.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[Sysctl]) ([]Sysctl, error) {
 	switch query.Purpose {
 	case reconcile.ToShow:
@@ -40,8 +41,7 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 	return k.observeWanted(ctx, ns, query.Wanted)
 }
 
-// observeWanted reads the settings that are asked for. One that is not there, or cannot be read, is not found; Create
-// says why.
+// observeWanted reads the desired settings. It leaves out those that do not exist or cannot be read; Create returns the reason.
 func (kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Sysctl) ([]Sysctl, error) {
 	var have []Sysctl
 	err := ns.Do(func() error {
@@ -63,16 +63,15 @@ func (kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Sysctl) 
 	return have, err
 }
 
-// FromID is the setting that an ID stands for, without its value.
+// FromID returns the setting that an ID stands for, without its value.
 func (kind) FromID(id spec.ID) (Sysctl, bool) {
 	s, err := ofNamespace(id.NS, id.Key)
 	return s, err == nil && id.Kind == kindName
 }
 
-// Owned implements reconcile.Kind: a setting is the kernel's own.
+// Owned returns false, because settings are the kernel's own.
 func (kind) Owned(Sysctl) bool { return false }
 
-// Diff implements reconcile.Kind.
 func (kind) Diff(want, have Sysctl) []reconcile.Field {
 	var fields reconcile.Fields
 	switch {
@@ -84,14 +83,13 @@ func (kind) Diff(want, have Sysctl) []reconcile.Field {
 	return fields
 }
 
-// ComesWith tells whether a file asks to take over the setting with its link.
+// ComesWith reports whether a file asks to take over the setting with its link.
 func (kind) ComesWith(want, _ Sysctl) bool { return want.Adopt }
 
-// seen marks a value that was there before, which may be empty, as against one that nobody saw: a device that is made
-// in one plan with its settings has had no value to look at.
+// seen is the prefix of an earlier value in the journal. Without it there was no earlier value to read, because the plan created
+// the device; with it, the value may be empty.
 const seen = "="
 
-// Before implements reconcile.Settings.
 func (kind) Before(_, have Sysctl) (string, bool) {
 	if have.Path == "" {
 		return "", true
@@ -99,15 +97,14 @@ func (kind) Before(_, have Sysctl) (string, bool) {
 	return seen + have.Value, true
 }
 
-// Prior implements reconcile.Settings.
 func (kind) Prior(have Sysctl, before string) Sysctl {
 	value, known := strings.CutPrefix(before, seen)
 	have.Value, have.Default = value, !known
 	return have
 }
 
-// Create is asked for a setting that was not found. It may be one that has no value until one is written (stable_secret
-// of IPv6 reads as EIO), or a device's that is not there yet; else it is an error.
+// Create sets a setting that was not found: one without a value, such as stable_secret of IPv6, which reads as EIO, or one of a
+// device that the plan created. For other settings it returns why they do not exist.
 func (k kind) Create(ctx context.Context, ns *observe.NS, want Sysctl) error {
 	err := ns.Do(func() error {
 		_, err := readFrom(ns, want)
@@ -122,7 +119,6 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want Sysctl) error {
 	return k.Update(ctx, ns, want, Sysctl{})
 }
 
-// Update implements reconcile.Kind.
 func (kind) Update(_ context.Context, ns *observe.NS, want, _ Sysctl) error {
 	err := ns.Do(func() (err error) {
 		if want.Default {
@@ -136,7 +132,7 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, _ Sysctl) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return missing(ns, want)
 	case want.Default && errors.Is(err, unix.EIO):
-		// stable_secret, which cannot be unset.
+		// This is stable_secret, which cannot be unset.
 		return nil
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE):
 		return fmt.Errorf("%w: the kernel refused the value %q", err, want.Value)
@@ -144,10 +140,10 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, _ Sysctl) error {
 	return err
 }
 
-// Delete has nothing to do: a setting goes with its device or its namespace, and is otherwise put back by Update.
+// Delete does nothing: the kernel deletes a setting with its device or namespace, and Update restores the others.
 func (kind) Delete(context.Context, *observe.NS, Sysctl) error { return nil }
 
-// missing says why a setting is not there.
+// missing returns the error for a setting that does not exist.
 func missing(ns *observe.NS, s Sysctl) error {
 	if s.Dev != "" {
 		_, err := ns.LinkByName(s.Dev)
@@ -169,15 +165,15 @@ func missing(ns *observe.NS, s Sysctl) error {
 	return fmt.Errorf("there is no %s in %s: this kernel does not know it, or has it in the host's namespace only", s.ID().Key, ns.Name)
 }
 
-// modules are where settings come from that are not there from the start.
+// modules are the kernel modules that create settings, by the beginning of the path.
 var modules = []struct{ path, name string }{
 	{"net/bridge/", "br_netfilter"},
 	{"net/netfilter/nf_conntrack", "nf_conntrack"},
 	{"net/mpls/", "mpls_router"},
 }
 
-// A thread sees the settings of the network namespace that it is in (net_ctl_header_lookup in net/sysctl_net.c), so
-// what follows runs on a thread of NS.Do.
+// A thread sees the settings of its own network namespace (net_ctl_header_lookup in net/sysctl_net.c), so call the functions below
+// inside NS.Do.
 
 const root = "/proc/sys/net"
 
@@ -190,7 +186,7 @@ func readFrom(ns *observe.NS, s Sysctl) (value string, err error) {
 	return value, err
 }
 
-// atPath does something with the file of a setting.
+// atPath calls do with the path of a setting's file.
 func atPath(ns *observe.NS, s Sysctl, do func(path string) error) error {
 	err := do(s.Path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -202,8 +198,8 @@ func atPath(ns *observe.NS, s Sysctl, do func(path string) error) error {
 	return err
 }
 
-// pathIn is where a setting is. Those of a device are under its first name, and the files may know it by an alternative one
-// (neigh_sysctl_register and devinet_sysctl_register in net/core/neighbour.c and net/ipv4/devinet.c use dev->name).
+// pathIn returns the path of a setting. The path of a device's setting has the device's main name (neigh_sysctl_register in
+// net/core/neighbour.c, devinet_sysctl_register in net/ipv4/devinet.c), while the files may use an alternative name.
 func pathIn(ns *observe.NS, s Sysctl) string {
 	parts := strings.Split(s.Path, "/")
 	const device = 3
@@ -225,7 +221,7 @@ func read(path string) (string, error) {
 	return fold(string(text)), err
 }
 
-// write hands the value over in one piece: the kernel takes a write at the start of the file only
+// write writes the value with one system call, because the kernel accepts a write only at the start of the file
 // (sysctl_writes_strict in Documentation/admin-guide/sysctl/kernel.rst).
 func write(path, value string) error {
 	file, err := locate(path)
@@ -241,7 +237,7 @@ func write(path, value string) error {
 	return err
 }
 
-// locate keeps a path inside root, whatever stands there.
+// locate returns a path inside root, and follows no symbolic link out of it.
 func locate(path string) (string, error) {
 	return securejoin.SecureJoin(root, strings.TrimPrefix(path, "net/"))
 }

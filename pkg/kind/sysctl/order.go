@@ -8,13 +8,12 @@ import (
 	"linkd/pkg/spec"
 )
 
-// order has the setting written before what it acts on. It is called when all files are read.
+// order makes linkd write the setting before the resources that it affects. Call it after all files were read.
 //
 // A new interface gets the settings of conf/default (inetdev_init in net/ipv4/devinet.c, ipv6_add_dev in
-// net/ipv6/addrconf.c), so these come before it. IPv6 reads most of an interface's own settings when that comes up
-// (addrconf_notify), and arp_notify is about coming up (inetdev_event). Forwarding makes the kernel delete the default
-// routes that it learned from router advertisements, unless accept_ra is 2 by then (rt6_purge_dflt_routers in
-// net/ipv6/route.c).
+// net/ipv6/addrconf.c), so these come before it. IPv6 reads most of an interface's own settings when the interface comes up
+// (addrconf_notify), and arp_notify takes effect then (inetdev_event). When forwarding is enabled, the kernel deletes the default
+// routes that it learned from router advertisements, unless accept_ra is 2 before (rt6_purge_dflt_routers in net/ipv6/route.c).
 func (s Sysctl) order(c *spec.Context) {
 	parts := strings.Split(s.Path, "/")
 	switch {
@@ -66,7 +65,7 @@ func overwriters(path string) []string {
 	return nil
 }
 
-// forwardAfter has the setting, which lets IPv6 forward, written after the settings accept_ra of the files.
+// forwardAfter makes linkd write the setting, which enables forwarding of IPv6, after the declared settings accept_ra.
 func (s Sysctl) forwardAfter(c *spec.Context) {
 	if s.Dev != "" {
 		own := Sysctl{NS: s.NS, Path: "net/ipv6/conf/" + s.Dev + "/accept_ra"}.ID()
@@ -88,7 +87,8 @@ func (s Sysctl) forwardAfter(c *spec.Context) {
 	}
 }
 
-// inOwnNamespace reports whether linkd makes the namespace of the setting: then nothing was in it that the setting takes away.
+// inOwnNamespace reports whether linkd creates the namespace of the setting. Then the namespace has no routes that the setting
+// could delete.
 func (s Sysctl) inOwnNamespace(c *spec.Context) bool {
 	maker := c.Declared(spec.ID{NS: spec.Host, Kind: "netns", Key: s.NS})
 	return maker != nil && maker.Relations().Makes == s.NS

@@ -15,9 +15,9 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Of the thousands of settings those are shown by which packets are forwarded and neighbours answered, with the value
-// that they have where nobody has touched them (Documentation/networking/ip-sysctl.rst). Those of interfaces are given
-// for the templates all and default; an interface's own are compared with its family's default.
+// The settings that show prints if they differ from the kernel's default (Documentation/networking/ip-sysctl.rst): those about
+// forwarding packets and answering neighbours. ofInterfaces has the defaults of conf/all and conf/default; show compares an
+// interface's settings with conf/default.
 var (
 	ofNamespaces = map[string]string{
 		"net/ipv4/ip_forward":                 "0",
@@ -41,7 +41,7 @@ var (
 	}
 )
 
-// survey finds the settings that are worth showing, and those that are kept.
+// survey finds the settings to show: those that differ from their defaults, and those in kept.
 func (k kind) survey(ctx context.Context, ns *observe.NS, kept []Sysctl) ([]Sysctl, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
@@ -67,7 +67,7 @@ func (k kind) survey(ctx context.Context, ns *observe.NS, kept []Sysctl) ([]Sysc
 				}
 				given, err := read(path("default"))
 				if err != nil {
-					// There is no such family, or no such setting.
+					// This kernel has no such family or setting.
 					continue
 				}
 				for _, l := range links.All {
@@ -87,7 +87,7 @@ type survey struct {
 	err   error
 }
 
-// note adds a setting that is not as usual. One that cannot be read is not worth showing.
+// note adds a setting that differs from its usual value. It skips one that cannot be read.
 func (s *survey) note(path, dev, usual string) {
 	value, err := read(path)
 	switch {
@@ -100,13 +100,13 @@ func (s *survey) note(path, dev, usual string) {
 	}
 }
 
-// follows tells whether a template is written by a write to another setting: to ip_forward, and to forwarding of all
-// (inet_forward_change in net/ipv4/devinet.c, addrconf_fixup_forwarding in net/ipv6/addrconf.c).
+// follows reports whether a setting of conf/all or conf/default changes with another one: with ip_forward, or with forwarding of
+// conf/all (inet_forward_change in net/ipv4/devinet.c, addrconf_fixup_forwarding in net/ipv6/addrconf.c).
 func follows(family, template, name string) bool {
 	return name == "forwarding" && (family == "ipv4" || template == "default")
 }
 
-// Show writes what was found as the files would say it.
+// Show writes the settings as YAML.
 func (kind) Show(doc *spec.Document, found []Sysctl, _ reconcile.JournalLookup) {
 	namespaces, devices := map[string]map[string]value{}, map[spec.End]map[string]value{}
 	for _, s := range found {
@@ -135,7 +135,6 @@ func add[K comparable](to map[K]map[string]value, at K, name, text string) {
 	to[at][name] = value(text)
 }
 
-// EncodeNode implements spec.NodeEncoder.
 func (v value) EncodeNode() *yaml.Node {
 	if number, err := strconv.ParseInt(string(v), 10, 64); err == nil && strconv.FormatInt(number, 10) == string(v) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: string(v)}

@@ -1,5 +1,5 @@
-// Package sysctl is the kernel's network settings below net.: of a namespace, and of one of its devices. They are
-// always there, so they are not made and deleted but set and put back.
+// Package sysctl implements the kernel's network settings below net: those of a namespace and those of its devices. They always
+// exist, so linkd does not create and delete them, but sets and restores them.
 package sysctl
 
 import (
@@ -16,14 +16,13 @@ const kindName = "sysctl"
 // Sysctl is one setting of a namespace.
 type Sysctl struct {
 	NS string
-	// Path is where the setting is below /proc/sys: net/ipv4/ip_forward.
+	// Path is the path below /proc/sys: net/ipv4/ip_forward.
 	Path string
-	// Dev is the device whose setting it is, if it is a device's.
+	// Dev is the device of the setting; "" for a setting of the namespace.
 	Dev string
-	// Value has one blank between its parts.
+	// Value has one space between its parts.
 	Value string
-	// Default stands in place of Value for what the kernel gave the device when it made it. It is wanted only of what
-	// is put back.
+	// Default stands for the value that a new device has, instead of Value. Only a setting to restore has it.
 	Default bool
 	// Adopt: the device was taken over, and its settings with it.
 	Adopt  bool
@@ -56,7 +55,7 @@ func ForwardAfter(all *spec.Set, ns, family string, firewall []spec.ID) {
 	}
 }
 
-// ID implements spec.Resource. Its key is the dotted name, unless a part of it holds a dot itself.
+// ID returns the ID. Its key is the name with dots or, if a part of the name contains a dot, the path.
 func (s Sysctl) ID() spec.ID {
 	key := s.Path
 	if !strings.Contains(key, ".") {
@@ -80,7 +79,6 @@ func (s Sysctl) Needs() []spec.ID {
 	return needs
 }
 
-// Relations implements spec.Resource.
 func (s Sysctl) Relations() spec.Relations {
 	var after []spec.ID
 	for _, ids := range []*[]spec.ID{s.acceptRA, s.overwritten} {
@@ -91,11 +89,10 @@ func (s Sysctl) Relations() spec.Relations {
 	return spec.Relations{After: after}
 }
 
-// Origin implements spec.Resource.
 func (s Sysctl) Origin() spec.Source { return s.Source }
 
-// parseName reads a setting's name as sysctl(8) does: the first separator says which of the two it is, and in the
-// dotted form a slash stands for a dot inside a name (net.ipv4.conf.eth0/100.forwarding).
+// parseName splits a setting's name as sysctl(8) does. The first separator determines whether dots or slashes separate the parts.
+// In the form with dots, a slash stands for a dot inside a part (net.ipv4.conf.eth0/100.forwarding).
 func parseName(name string) ([]string, error) {
 	if at := strings.IndexAny(name, "./"); at >= 0 && name[at] == '.' {
 		name = strings.NewReplacer(".", "/", "/", ".").Replace(name)
@@ -112,7 +109,7 @@ func parseName(name string) ([]string, error) {
 	return parts, nil
 }
 
-// ofNamespace is the setting that a namespace's key names.
+// ofNamespace returns the setting that a namespace's key names.
 func ofNamespace(ns, name string) (Sysctl, error) {
 	parts, err := parseName(name)
 	if err != nil {
@@ -131,7 +128,7 @@ func ofNamespace(ns, name string) (Sysctl, error) {
 	return s, err
 }
 
-// ofDevice is the setting that an end's key names: ipv4.proxy_arp, or ipv4.neigh.gc_stale_time.
+// ofDevice returns the setting that an end's key names: ipv4.proxy_arp, or ipv4.neigh.gc_stale_time.
 func ofDevice(ns, dev, name string) (Sysctl, error) {
 	parts, err := parseName(name)
 	if err != nil {
@@ -146,16 +143,16 @@ func ofDevice(ns, dev, name string) (Sysctl, error) {
 	return Sysctl{NS: ns, Path: strings.Join([]string{"net", parts[0], parts[1], dev, parts[2]}, "/"), Dev: dev}, nil
 }
 
-// template is the path of the value that a new device is given (inetdev_init in net/ipv4/devinet.c, ipv6_add_dev in
-// net/ipv6/addrconf.c: both copy the family's default).
+// template returns the path of the setting in conf/default, from which the kernel copies the value of a new device (inetdev_init in
+// net/ipv4/devinet.c, ipv6_add_dev in net/ipv6/addrconf.c).
 func (s Sysctl) template() string {
 	parts := strings.Split(s.Path, "/")
 	parts[3] = "default"
 	return strings.Join(parts, "/")
 }
 
-// RoutesLocalnet tells whether the files let a namespace send what comes from 127.0.0.0/8 to other machines. The kernel
-// asks either the interface or all of them (IN_DEV_ROUTE_LOCALNET in linux/inetdevice.h).
+// RoutesLocalnet reports whether the files let a namespace route packets with addresses in 127.0.0.0/8. The setting of one
+// interface or that of conf/all is enough (IN_DEV_ROUTE_LOCALNET in linux/inetdevice.h).
 func RoutesLocalnet(all *spec.Set, ns string) bool {
 	return slices.ContainsFunc(all.In(ns, kindName), func(r spec.Resource) bool {
 		s := r.(Sysctl)

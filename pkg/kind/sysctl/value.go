@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// inKernelForm writes a value as the kernel prints it, so that the two can be compared. A value that it cannot read stays as
-// it is, for the kernel to refuse.
+// inKernelForm converts a value to the form in which the kernel prints it, so that the two can be compared. It returns an invalid
+// value unchanged, and the kernel refuses that.
 func inKernelForm(setting, value string) string {
 	if write := forms[path.Base(setting)]; write != nil {
 		if text, ok := write(value); ok {
@@ -28,7 +28,7 @@ func inKernelForm(setting, value string) string {
 	return strings.Join(words, " ")
 }
 
-// isPrefixed reports whether a number is written with a prefix of Go's that the kernel does not know.
+// isPrefixed reports whether a number has a prefix that Go knows and the kernel does not.
 func isPrefixed(word string, prefixes ...byte) bool {
 	word = strings.ToLower(strings.TrimLeft(word, "+-"))
 	return len(word) > 1 && word[0] == '0' && slices.Contains(prefixes, word[1])
@@ -41,7 +41,7 @@ var forms = map[string]func(value string) (text string, ok bool){
 	"tcp_fastopen_key":        fastopenKeys,
 }
 
-// portRanges writes a list of ports and ranges in order, with neighbours joined (proc_do_large_bitmap in kernel/sysctl.c).
+// portRanges sorts a list of ports and ranges, and joins adjacent ones (proc_do_large_bitmap in kernel/sysctl.c).
 func portRanges(value string) (string, bool) {
 	const ports = 1 << 16
 	var reserved [ports]bool
