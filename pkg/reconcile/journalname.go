@@ -31,16 +31,16 @@ func (j *Journal) leadsTo(name string) bool {
 	return known && (made || len(j.identities[name]) > 0)
 }
 
-// hasPrint reports whether linkd made a resource of a scope with a fingerprint, under any name.
-func (j *Journal) hasPrint(s scope, ns observe.Identity, print string) bool {
+// withPrint returns the entry of a resource of a scope that linkd made and that has a fingerprint, under any name.
+func (j *Journal) withPrint(s scope, ns observe.Identity, print string) (e Entry, remembered bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, e := range j.entries[s] {
 		if e.Print == print && e.Identity == ns && !e.Set && !e.Fetched {
-			return true
+			return *e, true
 		}
 	}
-	return false
+	return Entry{}, false
 }
 
 // Merge moves the entries of a namespace from one of its names to another, and reports whether there were any.

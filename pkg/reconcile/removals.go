@@ -81,6 +81,7 @@ func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 		c.unready[id] = true
 		return nil
 	}
+	c.rememberRenamed(have)
 	if c.isLeft(id) {
 		c.leave(id, have, kind)
 		return nil
@@ -98,7 +99,6 @@ func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 	if made := makes(have); made != "" {
 		c.makers[made] = id
 	}
-	c.rememberRenamed(kind, have)
 	c.planEnd(id, &Op{Verb: Delete, Have: have, kind: kind, onlyMarked: c.onlyMarked(have)})
 	return c.ops[id]
 }

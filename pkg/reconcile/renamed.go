@@ -17,16 +17,33 @@ func renamedEntry(found spec.ID) spec.ID {
 	return spec.ID{NS: found.NS, Kind: renamedKind, Key: found.Kind + "/" + found.Key}
 }
 
-// rememberRenamed records a resource that carries the mark, has no entry, and has the fingerprint of an entry: it is what
-// linkd made under another name.
-func (c *comparison) rememberRenamed(kind *Registered, have spec.Resource) {
+// rememberRenamed records a resource that carries the mark, has no entry, and is what linkd made under another name.
+func (c *comparison) rememberRenamed(have spec.Resource) {
 	id := have.ID()
-	print, _ := kind.fingerprint(have)
-	ns := c.identity(id.NS)
-	if _, remembered := c.journal.Get(id, ns); remembered || print == "" || !c.journal.hasPrint(scopeOf(id), ns, print) {
+	e, remembered := c.entryBeforeRenaming(have)
+	if _, has := c.journal.Get(id, c.identity(id.NS)); has || !remembered {
 		return
 	}
-	c.changeJournal(renamedEntry(id), func(j *Journal) { j.Put(renamedEntry(id), Entry{Identity: ns}) })
+	e = Entry{Identity: e.Identity, Files: e.Files}
+	c.changeJournal(renamedEntry(id), func(j *Journal) { j.Put(renamedEntry(id), e) })
+}
+
+// entryBeforeRenaming returns the entry for a renamed resource, or that for the name under which linkd made it, which has
+// its fingerprint.
+func (c *comparison) entryBeforeRenaming(have spec.Resource) (e Entry, remembered bool) {
+	if have == nil {
+		return e, false
+	}
+	id := have.ID()
+	ns := c.identity(id.NS)
+	if e, remembered = c.journal.Get(renamedEntry(id), ns); remembered {
+		return e, true
+	}
+	print, _ := c.kinds[id.Kind].fingerprint(have)
+	if print == "" {
+		return e, false
+	}
+	return c.journal.withPrint(scopeOf(id), ns, print)
 }
 
 // forgetRenamed drops the entries of renamed resources that no longer exist with their mark and are in the workset's

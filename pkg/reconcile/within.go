@@ -44,6 +44,8 @@ func (c *comparison) isLeft(id spec.ID) bool {
 	if origin, fetched := fetchedFrom(c.found.get(id)); fetched && !remembered {
 		// Somebody may have given it another name.
 		e, remembered = c.journal.Get(fetchedEntry(origin), c.identity(origin.NS))
+	} else if !remembered {
+		e, remembered = c.entryBeforeRenaming(c.found.get(id))
 	}
 	others := c.otherFiles(e)
 	if remembered && e.Files != "" && len(others) == 0 {
