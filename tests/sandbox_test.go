@@ -101,8 +101,8 @@ func underTest() (files map[string]string, err error) {
 	return files, nil
 }
 
-// enter makes the sandbox this process was started in a machine of its own: /proc, /sys, an empty /run, an /etc
-// that can be written, and a network that is the same on every machine.
+// enter makes the sandbox this process was started in a machine of its own: /proc, /sys, an empty /run, an /etc and a
+// /var/lib that can be written, and a network that is the same on every machine.
 func enter() error {
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
@@ -121,6 +121,8 @@ func enter() error {
 		{"/run/cgroup", "/sys/fs/cgroup", "", unix.MS_MOVE},
 		{"/etc", "/run/etc", "", unix.MS_BIND | unix.MS_REC},
 		{"tmpfs", "/etc", "tmpfs", 0},
+		{"/var/lib", "/run/lib", "", unix.MS_BIND | unix.MS_REC},
+		{"tmpfs", "/var/lib", "tmpfs", 0},
 	}
 	for _, m := range mounts {
 		if filepath.Dir(m.target) == "/run" {
@@ -140,16 +142,18 @@ func enter() error {
 	// What others may write, linkd does not read as root.
 	unix.Umask(0o022)
 	// Links to the machine's own files, because an overlay file system is not to be had everywhere.
-	entries, err := os.ReadDir("/run/etc")
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if notOfTheMachine[e.Name()] {
-			continue
-		}
-		if err := os.Symlink("/run/etc/"+e.Name(), "/etc/"+e.Name()); err != nil {
+	for of, links := range map[string]string{"/run/etc": "/etc", "/run/lib": "/var/lib"} {
+		entries, err := os.ReadDir(of)
+		if err != nil {
 			return err
+		}
+		for _, e := range entries {
+			if notOfTheMachine[e.Name()] {
+				continue
+			}
+			if err := os.Symlink(filepath.Join(of, e.Name()), filepath.Join(links, e.Name())); err != nil {
+				return err
+			}
 		}
 	}
 	if err := copyNames(); err != nil {
@@ -194,7 +198,7 @@ var etcFiles = map[string]string{
 // notOfTheMachine are the names in /etc that a sandbox does not take over from the machine: what the machine says of
 // linkd, of users, of networks and of container engines, and what it holds of the names for protocols, which is copied.
 var notOfTheMachine = map[string]bool{
-	"cni": true, "containers": true, "docker": true, "group": true, "hosts": true, "iproute2": true, "linkd.d": true,
+	"cni": true, "containers": true, "docker": true, "group": true, "hosts": true, "iproute2": true, "linkd": true, "linkd.d": true,
 	"netplan": true, "network": true, "NetworkManager": true, "nsswitch.conf": true, "passwd": true, "sysctl.conf": true,
 	"sysctl.d": true, "systemd": true, "udev": true,
 }

@@ -95,7 +95,7 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 	for {
 		engine.Converge(ctx)
 		status := engine.Status(nil)
-		next, retry := engine.NextTry()
+		next := engine.NextTry()
 		limit := wait
 		awaits := engine.AwaitsMoment()
 		if awaits || engine.Retrying() {
@@ -106,7 +106,7 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 			return status, nil
 		}
 		pause := left
-		if retry {
+		if !next.IsZero() {
 			pause = min(pause, time.Until(next))
 		}
 		if awaits {

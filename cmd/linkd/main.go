@@ -82,6 +82,7 @@ func execute() int {
 type options struct {
 	config     []string
 	runtimeDir string
+	stateDir   string
 	output     string
 	logLevel   string
 	logFormat  string
@@ -118,12 +119,15 @@ func newRoot(o *options) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "`PATH` of a YAML file, or of a directory of them; may be repeated")
 	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "`DIR` with the control socket, the journal and the lock")
+	flags.StringVar(&o.stateDir, "state-dir", "/var/lib/linkd", "`DIR` with what outlives a reboot: the history")
 	flags.StringVarP(&o.output, "output", "o", "text", "`FORMAT` of the output: text or json")
 	flags.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or journal")
 	completeFlags(root)
 	root.AddCommand(
-		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newProbe(o), newSchema(), newVersion(o),
+		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newTry(o), newConfirm(o), newRevert(o),
+		newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newProbe(o), newSchema(),
+		newVersion(o),
 	)
 	return root
 }

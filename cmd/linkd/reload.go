@@ -30,6 +30,10 @@ func newReload(o *options) *cobra.Command {
 					return exit(exitFailed, err)
 				}
 			} else {
+				if reloaded.Status.Trial != nil {
+					printOps(reloaded.Ops)
+					printTrial(stdout, reloaded.Status.Trial)
+				}
 				o.printNotOK(stderr, reloaded.Status)
 			}
 			switch {

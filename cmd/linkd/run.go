@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -19,6 +19,7 @@ import (
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
+	"linkd/pkg/trial"
 )
 
 func newRun(o *options) *cobra.Command {
@@ -44,12 +45,8 @@ func newRun(o *options) *cobra.Command {
 	return cmd
 }
 
-// garbagePercent is the garbage, in percent of the memory in use, at which the daemon collects it (debug.SetGCPercent).
-const garbagePercent = 50
-
 func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) error {
-	// The daemon uses little memory rather than little time: passes over everything are rare.
-	debug.SetGCPercent(garbagePercent)
+	limitGarbage()
 	limit := reconcile.NewLogLimit(o.logger(stderr).Handler())
 	defer limit.Flush()
 	log := slog.New(limit)
@@ -104,16 +101,21 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	}
 	defer stopFiles()
 
+	o.completeInstallation(log)
 	loader := spec.NewLoader(o.language(), o.inRuntimeDir(lastGoodFile))
 	loop := reconcile.NewLoop(engine)
 	loop.Log = log
 	loop.Inbox = inbox
 	loop.FilesChanged = changed
 	loop.Declared = watchPaths
-	loop.Stamp = func() string { return spec.Stamp(o.config) }
-	loop.Load = func() reconcile.Loaded { return o.load(loader, log) }
+	trials := &trial.Keeper{Config: o.config, StateDir: o.stateDir, Loader: loader, Reload: loop.Reload}
+	loop.Stamp = trials.Stamp
+	loop.Load = func() reconcile.Loaded { return o.load(trials, log) }
 	meter := newMeter(loop)
-	loop.OnEvents = meter.Note
+	loop.OnEvents = func(events []reconcile.Event) {
+		meter.Note(events)
+		trials.Note(events)
+	}
 	watchdog, err := newWatchdog()
 	if err != nil {
 		log.Warn("cannot notify systemd's watchdog", "error", err)
@@ -122,9 +124,9 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.Heartbeat = watchdog.rhythm()
 	loop.OnStatus = func(s *reconcile.Status) {
 		meter.Passed(s.Took)
-		watchdog.passed(summary(s))
+		watchdog.passed(summary(s) + trialNote(trials.Current()))
 	}
-	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, meter.Handler(), log)
+	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, trials, meter.Handler(), log)
 	if err != nil {
 		log.Warn("cannot open the control socket: commands cannot reach this daemon", "error", err)
 	} else {
@@ -132,6 +134,8 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	}
 	defer serveMetrics(metricsAddress, meter, log)()
 
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -141,32 +145,49 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 			case <-hangup:
 				_, _, _ = loop.Reload(ctx)
 			case <-ctx.Done():
+				// The loop goes on until what a trial has changed is as before.
+				trials.Stop()
+				stop()
 				return
 			}
 		}
 	}()
-	loop.Run(ctx)
+	loop.Run(running)
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 	log.Info("linkd has stopped; everything that it configured stays")
 	return nil
 }
 
 // load reads the files. For an invalid file it uses the last valid content.
-func (o *options) load(loader *spec.Loader, log *slog.Logger) reconcile.Loaded {
-	files, err := spec.ReadTrusted(o.config)
-	if err != nil {
-		return reconcile.Loaded{Err: err}
-	}
-	l := reconcile.Loaded{}
-	for _, f := range files {
-		l.Again = l.Again || f.Err == spec.ErrBeingWritten
-	}
-	l.Desired, l.Files, l.Complete, l.Errors = loader.Load(files)
-	l.Desired.Within = o.within(true)
-	if err := loader.Save(); err != nil {
-		log.Warn("cannot save the last valid files for the next start", "error", err)
+func (o *options) load(trials *trial.Keeper, log *slog.Logger) reconcile.Loaded {
+	l := trials.Load(func(loader *spec.Loader) {
+		if err := loader.Save(); err != nil {
+			log.Warn("cannot save the last valid files for the next start", "error", err)
+		}
+	})
+	if l.Err == nil {
+		l.Desired.Within = o.within(true)
 	}
 	return l
+}
+
+// completeInstallation completes the installation of a trial's files that was going on when the last daemon was killed.
+func (o *options) completeInstallation(log *slog.Logger) {
+	paths, err := trial.Complete(o.stateDir, o.config)
+	if err != nil {
+		log.Warn("cannot complete the installation of a trial's files", "error", err)
+	}
+	for _, path := range paths {
+		log.Info("installed a file of a trial that was confirmed", "file", path)
+	}
+}
+
+// trialNote returns what to add to a summary while a trial runs.
+func trialNote(t *reconcile.Trial) string {
+	if t == nil {
+		return ""
+	}
+	return fmt.Sprintf("; trial of %s until %s", strings.Join(t.Files, ", "), t.Deadline.Local().Format("15:04:05"))
 }
 
 // summary returns the state and the number of resources in each state, in one line.

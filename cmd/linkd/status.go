@@ -75,6 +75,7 @@ func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
 		fmt.Fprintln(w, line)
 	}
 	printLeft(w, s.Left)
+	printTrial(w, s.Trial)
 	fmt.Fprintln(w, summary(s))
 }
 

@@ -115,8 +115,12 @@ func request[T any](ctx context.Context, c *Client, method, command string, quer
 
 // send sends a request, and returns the answer if its status is OK. The caller closes the body.
 func (c *Client) send(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
+	return c.sendBody(ctx, method, path, query, nil)
+}
+
+func (c *Client) sendBody(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
 	target := url.URL{Scheme: "http", Host: "linkd", Path: path, RawQuery: query.Encode()}
-	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
 		return nil, err
 	}

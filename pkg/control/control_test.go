@@ -26,6 +26,7 @@ import (
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
+	"linkd/pkg/trial"
 )
 
 // lockHere makes the test binary another linkd that locks a runtime directory until its input ends.
@@ -79,7 +80,7 @@ func start(t *testing.T, text string) *daemon {
 		l.Desired, l.Files, l.Complete, l.Errors = loader.Load([]spec.File{spec.ReadFile(d.file)})
 		return l
 	}
-	stop, err := control.Serve(d.dir, control.Identity{Version: "test", PID: os.Getpid()}, loop, http.NotFoundHandler(), log)
+	stop, err := control.Serve(d.dir, control.Identity{Version: "test", PID: os.Getpid()}, loop, &trial.Keeper{}, http.NotFoundHandler(), log)
 	conform.Must(t, err)
 	t.Cleanup(stop)
 	ctx, cancel := context.WithCancel(context.Background())

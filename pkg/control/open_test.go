@@ -21,6 +21,7 @@ import (
 	"linkd/pkg/kind/conform"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
+	"linkd/pkg/trial"
 )
 
 // serveHere makes the test binary a daemon that serves in a directory until its input ends.
@@ -36,7 +37,7 @@ func serveUntilTold(dir string) {
 }
 
 func serve(dir string) (stop func(), err error) {
-	return control.Serve(dir, control.Identity{Version: "test", PID: os.Getpid()}, reconcile.NewLoop(nil), http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	return control.Serve(dir, control.Identity{Version: "test", PID: os.Getpid()}, reconcile.NewLoop(nil), &trial.Keeper{}, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 }
 
 // A file of root's in the runtime directory is not root's to lose to whoever put a link there.

@@ -19,6 +19,7 @@ import (
 
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
+	"linkd/pkg/trial"
 )
 
 // SocketName is the socket's name in the runtime directory.
@@ -40,6 +41,8 @@ type Daemon interface {
 type Reloaded struct {
 	Errors []string          `json:"errors"`
 	Status *reconcile.Status `json:"status"`
+	// Ops are what linkd did.
+	Ops []trial.Op `json:"ops"`
 }
 
 // Identity tells which program a daemon is.
@@ -53,7 +56,7 @@ type Identity struct {
 
 // Serve answers requests until stop is called: on the socket that systemd passes or, if there is none, on one that it creates
 // in the runtime directory dir. metrics answers requests for /metrics.
-func Serve(dir string, identity Identity, d Daemon, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
+func Serve(dir string, identity Identity, d Daemon, trials *trial.Keeper, metrics http.Handler, log *slog.Logger) (stop func(), err error) {
 	socket, err := open(dir, log)
 	if err != nil {
 		return nil, err
@@ -61,7 +64,7 @@ func Serve(dir string, identity Identity, d Daemon, metrics http.Handler, log *s
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		if status := current(r.Context(), d); status != nil {
-			answer(w, status)
+			answer(w, withTrial(status, trials))
 		}
 	})
 	mux.HandleFunc("GET /v1/identity", func(w http.ResponseWriter, _ *http.Request) {
@@ -78,12 +81,12 @@ func Serve(dir string, identity Identity, d Daemon, metrics http.Handler, log *s
 			}
 		}
 		if status := current(r.Context(), d); status != nil {
-			answer(w, status)
+			answer(w, withTrial(status, trials))
 		}
 	})
 	mux.HandleFunc("GET /v1/wait", func(w http.ResponseWriter, r *http.Request) {
 		if status := waitFor(r.Context(), d, r.URL.Query()["id"]); status != nil {
-			answer(w, status)
+			answer(w, withTrial(status, trials))
 		}
 	})
 	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +94,7 @@ func Serve(dir string, identity Identity, d Daemon, metrics http.Handler, log *s
 		if err != nil {
 			return
 		}
-		reply := Reloaded{Errors: []string{}, Status: status}
+		reply := Reloaded{Errors: []string{}, Status: withTrial(status, trials), Ops: trials.Ops()}
 		for _, e := range loaded.Errors {
 			reply.Errors = append(reply.Errors, e.Error())
 		}
@@ -100,6 +103,7 @@ func Serve(dir string, identity Identity, d Daemon, metrics http.Handler, log *s
 		}
 		answer(w, reply)
 	})
+	handleTrials(mux, trials)
 	nonRoot := make(chan struct{}, maxNonRootStreams)
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { stream(w, r, d, nonRoot) })
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {

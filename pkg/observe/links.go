@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/vishvananda/netlink/nl"
@@ -97,20 +98,51 @@ func (ls *Links) add(l *Link) {
 	ls.byIndex[l.Index], ls.byName[l.Name] = l, l
 }
 
-// Some returns the links with those indexes and names, as far as they exist. NameOf also knows their masters, which
-// are not in All.
-func (ns *NS) Some(indexes map[int]bool, names map[string]bool) (*Links, error) {
-	ls := newLinks(len(indexes) + len(names))
-	ask := func(by ...nl.NetlinkRequestData) (*Link, error) {
-		msg, err := ns.link(by...)
-		if errors.Is(err, unix.ENODEV) {
-			return nil, nil
-		}
-		if err != nil {
+// linkKey names a link by its index, or by its name.
+type linkKey struct {
+	index int
+	name  string
+}
+
+// ask returns the link with a key as of the first question since the last Forget, or nil if there is none: the kinds
+// of one look ask for the same links.
+func (ns *NS) ask(key linkKey) (*Link, error) {
+	ns.mu.Lock()
+	l, known := ns.asked[key]
+	ns.mu.Unlock()
+	if known {
+		return l, nil
+	}
+	by := []nl.NetlinkRequestData{indexed(key.index)}
+	if key.name != "" {
+		by = append(by, named(key.name))
+	}
+	msg, err := ns.link(by...)
+	switch {
+	case errors.Is(err, unix.ENODEV):
+	case err != nil:
+		return nil, err
+	default:
+		if l, err = ns.parseLink(msg); err != nil {
 			return nil, err
 		}
-		return ns.parseLink(msg)
 	}
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	if ns.asked == nil {
+		ns.asked = map[linkKey]*Link{}
+	}
+	ns.asked[key] = l
+	if l != nil {
+		ns.asked[linkKey{index: l.Index}], ns.asked[linkKey{name: l.Name}] = l, l
+	}
+	return l, nil
+}
+
+// Some returns the links with those indexes and names, as far as they exist, as of the first question for each since the
+// last Forget. NameOf also knows their masters, which are not in All.
+func (ns *NS) Some(indexes map[int]bool, names map[string]bool) (*Links, error) {
+	ls := newLinks(len(indexes) + len(names))
 	note := func(l *Link, err error) error {
 		if l != nil && err == nil {
 			ls.add(l)
@@ -118,18 +150,18 @@ func (ns *NS) Some(indexes map[int]bool, names map[string]bool) (*Links, error) 
 		return err
 	}
 	for index := range indexes {
-		if err := note(ask(indexed(index))); err != nil {
+		if err := note(ns.ask(linkKey{index: index})); err != nil {
 			return nil, err
 		}
 	}
 	for name := range names {
-		if err := note(ask(nl.NewIfInfomsg(unix.AF_UNSPEC), named(name))); err != nil {
+		if err := note(ns.ask(linkKey{name: name})); err != nil {
 			return nil, err
 		}
 	}
 	for _, l := range ls.All {
 		if l.Master != 0 && ls.byIndex[l.Master] == nil {
-			master, err := ask(indexed(l.Master))
+			master, err := ns.ask(linkKey{index: l.Master})
 			if err != nil {
 				return nil, err
 			}
@@ -198,9 +230,10 @@ func parseLinkInfo(l *Link, info []byte) error {
 		case nl.IFLA_INFO_SLAVE_KIND:
 			l.PortKind = nl.BytesToString(value)
 		case nl.IFLA_INFO_DATA:
-			l.Data, err = Attrs(value)
+			// A part of a message keeps all of it in memory.
+			l.Data, err = Attrs(bytes.Clone(value))
 		case nl.IFLA_INFO_SLAVE_DATA:
-			l.Port = value
+			l.Port = bytes.Clone(value)
 		}
 		return err
 	})

@@ -38,6 +38,8 @@ type NS struct {
 
 	mu    sync.Mutex
 	links *Links
+	// asked are the links that Some asked for since the last Forget; nil for one that does not exist.
+	asked map[linkKey]*Link
 	// partial: links are not all links of the namespace.
 	partial bool
 	id      int // see ID; NoID until somebody asks for it
@@ -177,7 +179,7 @@ func (ns *NS) Links(ctx context.Context) (*Links, error) {
 // Forget drops the cached links.
 func (ns *NS) Forget() {
 	ns.mu.Lock()
-	ns.links = nil
+	ns.links, ns.asked = nil, nil
 	ns.mu.Unlock()
 }
 

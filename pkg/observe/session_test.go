@@ -1,6 +1,7 @@
 package observe_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/vishvananda/netlink/nl"
@@ -96,5 +97,33 @@ func TestSplitHandsOutWhatIsStillFound(t *testing.T) {
 	defer fourth.Close()
 	if open(fourth, "lab") == kept {
 		t.Error("a name that stands for another namespace now is taken for what it was")
+	}
+}
+
+// The kinds of one look ask for the same links: the kernel is asked once for each, until a change.
+func TestALinkIsAskedForOnce(t *testing.T) {
+	lab := conform.Open(t)
+	lab.IP(t, "link add one type bridge\nlink add two type bridge\n")
+	all, err := lab.NS.Links(context.Background())
+	conform.Must(t, err)
+	one := map[int]bool{all.ByName("one").Index: true}
+	look := func(indexes map[int]bool, names ...string) *observe.Links {
+		t.Helper()
+		by := map[string]bool{}
+		for _, name := range names {
+			by[name] = true
+		}
+		links, err := lab.NS.Some(indexes, by)
+		conform.Must(t, err)
+		return links
+	}
+	first := look(one, "two", "none")
+	conform.Must(t, lab.NS.Do(func() error { return sh("ip link set one name new; ip link add none type bridge; ip link del two") }))
+	if again := look(one, "one", "two", "none"); again.ByName("one") != first.ByName("one") || again.ByName("two") != first.ByName("two") || again.ByName("none") != nil {
+		t.Errorf("found %v, and at first %v", again.Names(), first.Names())
+	}
+	lab.NS.Forget()
+	if now := look(one, "two", "none"); now.ByName("new") == nil || now.ByName("two") != nil || now.ByName("none") == nil {
+		t.Errorf("found %v after a change", now.Names())
 	}
 }

@@ -30,102 +30,107 @@ func (c *Core) noteReach(op *Op) {
 		return
 	}
 	if op.kind.announces() && op.Verb != Update {
-		c.unannounced[op.ID()] = true
+		c.unannounced.add(op.ID())
 	}
 	for _, id := range c.desired.index.reached[op.ID()] {
-		c.unannounced[id] = true
+		c.unannounced.add(id)
 	}
 }
 
-// readiness returns whether a resource can be announced.
-func (c *Core) readiness(id spec.ID) Readiness {
+// readiness returns whether a resource can be announced. If it cannot be announced now, it also returns the first reason.
+func (c *Core) readiness(id spec.ID) (ready Readiness, by obstacle) {
 	want := c.desired.set.Get(id)
 	if want == nil {
-		return Never
+		return Never, by
+	}
+	ready = Ready
+	prevent := func(now Readiness, because obstacle) {
+		if ready == Ready && now < Ready {
+			by = because
+		}
+		ready = min(ready, now)
 	}
 	have := c.found.get(id)
-	if have == nil || !c.isSettled(id) {
-		return NotReady
+	if because, settled := c.isSettled(id); have == nil || !settled {
+		return NotReady, because
 	}
 	if _, remembered := c.journal.Get(id, c.identity(id.NS)); !remembered {
-		return Never
+		return Never, by
 	}
-	ready := c.kinds.byName[id.Kind].readiness(want, have)
+	prevent(c.kinds.byName[id.Kind].readiness(want, have), obstacle{id: id})
 	for _, through := range want.Relations().ReachedBy {
-		k, have := c.kinds.byName[through.Kind], c.found.get(through)
-		if have == nil || !c.isSettled(through) || c.verdictOf[through].State != OK {
-			return min(ready, NotReady)
+		have := c.found.get(through)
+		because, settled := c.isSettled(through)
+		if have == nil || !settled || c.verdictOf[through].State != OK {
+			prevent(NotReady, because)
+			return ready, by
 		}
-		ready = min(ready, k.carries(have))
+		prevent(c.kinds.byName[through.Kind].carries(have), because)
 	}
 	if c.verdictOf[id].State != OK {
-		ready = min(ready, ReadySoon)
+		prevent(ReadySoon, obstacle{id: id})
 	}
-	return ready
+	return ready, by
 }
 
 // isSettled reports whether no work is left for a resource, and the last look at its lane was after the last change
-// there.
-func (c *Core) isSettled(id spec.ID) bool {
+// there. It also returns what must change before the answer does.
+func (c *Core) isSettled(id spec.ID) (by obstacle, settled bool) {
 	l := c.laneOf(scopeOf(id))
-	return l != nil && (!l.asOf.IsZero() || l.clean()) && c.plan.tasks[id] == nil && c.plan.failures[id] == nil && !c.plan.todo.covers(id)
+	if l != nil && !l.isSettled() {
+		return obstacle{lane: l}, false
+	}
+	return obstacle{id: id}, l != nil && c.plan.tasks[id] == nil && c.plan.failures[id] == nil && !c.plan.todo.covers(id)
 }
+
+// isSettled reports whether the last look at the lane was after the last change there.
+func (l *lane) isSettled() bool { return !l.asOf.IsZero() || l.clean() }
 
 // announcesSoon reports whether a resource can be announced within seconds.
 func (c *Core) announcesSoon() bool {
-	for id := range c.unannounced {
-		if c.readiness(id) >= ReadySoon {
+	for id := range c.unannounced.ids {
+		if ready, _ := c.readiness(id); ready >= ReadySoon {
 			return true
 		}
 	}
 	return false
 }
 
-// dispatchAnnouncements begins the announcements that can begin.
+// dispatchAnnouncements begins the announcements that can begin and have a free slot.
 func (c *Core) dispatchAnnouncements(out []*Request) []*Request {
-	if !c.hasSlotToAnnounce() {
-		// With 10,000 namespaces there may be as many that wait, and mostly no slot.
-		return out
-	}
 	requests := map[scope]*Request{}
-	for _, id := range inOrder(c.unannounced, spec.ID.Compare) {
-		ready := c.readiness(id)
-		if ready == Never {
-			delete(c.unannounced, id)
+	for {
+		id, ok := c.unannounced.first()
+		if !ok {
+			return out
 		}
-		if ready != Ready {
+		r, l := requests[scopeOf(id)], c.laneOf(scopeOf(id))
+		if l != nil && r == nil && c.plan.freeFor(l).prompt <= 0 {
+			return out
+		}
+		ready, by := c.readiness(id)
+		switch {
+		case ready == Never:
+			c.unannounced.remove()
 			continue
-		}
-		r := requests[scopeOf(id)]
-		if r == nil {
-			l := c.laneOf(scopeOf(id))
-			free := c.plan.freeFor(l)
-			if l.request != nil || free.prompt <= 0 {
-				continue
-			}
-			free.prompt--
+		case ready != Ready:
+			c.unannounced.wait(by)
+			continue
+		case r == nil && l.request == nil:
+			c.plan.freeFor(l).prompt--
 			r = c.begin(&Request{
 				NS: id.NS, lanes: []*lane{l}, generation: l.domain.generation, Announce: &Announcement{Kind: c.kinds.byName[id.Kind]},
 			})
 			requests[scopeOf(id)] = r
 			out = append(out, r)
 		}
-		if a := r.Announce; len(a.Have) < mostOps {
-			a.Have = append(a.Have, c.found.get(id))
-			delete(c.unannounced, id)
+		if r == nil || len(r.Announce.Have) == mostOps {
+			c.unannounced.wait(obstacle{lane: l, busy: true})
+			continue
 		}
+		r.Announce.Have = append(r.Announce.Have, c.found.get(id))
+		c.unannounced.remove()
 	}
-	return out
-}
-
-// hasSlotToAnnounce reports whether an announcement of some kind could begin.
-func (c *Core) hasSlotToAnnounce() bool {
-	for i := range c.kinds.list {
-		if k := &c.kinds.list[i]; k.announces() && c.plan.free[boolRank(k.Programs)].prompt > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // noteAnnounced takes the result of an announcement. It does not repeat a failed one: the resource is as desired, and

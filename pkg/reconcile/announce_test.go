@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ func (t *toy) carries() Readiness {
 }
 
 func (k boxKind) Readiness(want, have *toy) Readiness {
+	k.asked++
 	if want.reached == nil {
 		return Never
 	}
@@ -79,6 +81,36 @@ func TestWhatWasMadeIsAnnounced(t *testing.T) {
 	delete(m.kernel.things, port)
 	heard("host")
 	want("what it is reached by was made anew", "lab/box/a")
+}
+
+// What cannot be announced is looked at again when what prevents it has changed, and not with every input.
+func TestWhatCannotBeAnnouncedCostsNothing(t *testing.T) {
+	const many = 100
+	want, selectors := "", []string{}
+	for i := range many {
+		want += fmt.Sprintf("n%d/box/a reached=host/box/p\n", i)
+		selectors = append(selectors, fmt.Sprintf("n%d=name:n%d", i, i))
+	}
+	m := newMachine(t, "host/box/p", want+"host/box/p", selectors...)
+	m.kernel.things[parseID("host/box/p")].carrier = "none"
+	m.answer()
+	if m.kernel.asked < many {
+		t.Fatalf("%d of %d were looked at", m.kernel.asked, many)
+	}
+	m.kernel.asked = 0
+	for i := range many {
+		m.Notify([]observe.Notification{{NS: fmt.Sprintf("n%d", i), Topic: observe.LinkTopic}})
+		m.answer()
+	}
+	if m.kernel.asked > 4*many {
+		t.Errorf("%d events led to %d questions whether something can be announced", many, m.kernel.asked)
+	}
+	m.kernel.things[parseID("host/box/p")].carrier = ""
+	m.Notify([]observe.Notification{{NS: "host", Topic: observe.LinkTopic}})
+	m.answer()
+	if len(m.kernel.announced) != many {
+		t.Errorf("announced %d of %d", len(m.kernel.announced), many)
+	}
 }
 
 // FAULTS 45: what the kernel has given up is made again, after pauses that grow.

@@ -46,7 +46,16 @@ func (c *Core) attemptsOf(id spec.ID) *attempts {
 // postpone sets the time of the next attempt.
 func (c *Core) postpone(id spec.ID, t *attempts, until time.Time) {
 	t.until = until
-	c.postponed[id] = t
+	c.postponed.set(id, until)
+	c.postponedIn.add(id)
+}
+
+// resume ends the wait for the next attempt.
+func (c *Core) resume(id spec.ID, t *attempts) {
+	t.until = time.Time{}
+	c.postponed.remove(id)
+	c.postponedIn.remove(id)
+	c.plan.todo.ids[id] = true
 }
 
 // forgetAttempts drops the records of resources whose last repair is longer ago than flapWindow.
@@ -54,7 +63,7 @@ func (c *Core) forgetAttempts() {
 	for id, t := range c.attempts {
 		last := len(t.corrections) - 1
 		if t.failures == 0 && t.until.IsZero() && last >= 0 && c.Now.Sub(t.corrections[last]) > flapWindow {
-			delete(c.attempts, id)
+			c.forgetAttemptsOf(id)
 		}
 	}
 }
@@ -129,8 +138,9 @@ func (c *Core) held(id spec.ID) (v Verdict, is bool) {
 type verdicts struct {
 	verdictOf map[spec.ID]Verdict
 	attempts  map[spec.ID]*attempts
-	// postponed are the attempts that have a time.
-	postponed map[spec.ID]*attempts
+	// postponed are the times of the next attempts, and postponedIn are the resources that have one.
+	postponed   alarms[spec.ID]
+	postponedIn idSet
 	// changes counts the ops that succeeded since a resource was last as desired.
 	changes map[spec.ID]int
 	// wasOK are the resources that have been as desired since they were last declared.
@@ -140,9 +150,9 @@ type verdicts struct {
 	// awaited are the resources that will work within seconds.
 	awaited map[spec.ID]bool
 	// unannounced are the resources that linkd has to announce to neighbours.
-	unannounced map[spec.ID]bool
+	unannounced unannounced
 	// lookAgain is when those are looked at again of which no event tells that they are of use.
-	lookAgain map[spec.ID]time.Time
+	lookAgain alarms[spec.ID]
 	// failed are the last verdicts of resources that failed or were blocked.
 	failed map[spec.ID]Verdict
 	rows   rows
@@ -150,20 +160,27 @@ type verdicts struct {
 
 func newVerdicts() verdicts {
 	return verdicts{
-		verdictOf: map[spec.ID]Verdict{}, attempts: map[spec.ID]*attempts{}, postponed: map[spec.ID]*attempts{}, changes: map[spec.ID]int{},
-		wasOK: map[spec.ID]bool{}, notOK: newIDSet(), awaited: map[spec.ID]bool{}, unannounced: map[spec.ID]bool{}, lookAgain: map[spec.ID]time.Time{},
+		verdictOf: map[spec.ID]Verdict{}, attempts: map[spec.ID]*attempts{}, postponedIn: newIDSet(), changes: map[spec.ID]int{},
+		wasOK: map[spec.ID]bool{}, notOK: newIDSet(), awaited: map[spec.ID]bool{}, unannounced: newUnannounced(),
 		failed: map[spec.ID]Verdict{},
 	}
 }
 
 // forget drops the verdict and the attempts of a resource.
 func (v *verdicts) forget(id spec.ID) {
-	delete(v.attempts, id)
+	v.forgetAttemptsOf(id)
 	delete(v.wasOK, id)
 	delete(v.awaited, id)
 	delete(v.verdictOf, id)
 	v.notOK.remove(id)
 	delete(v.failed, id)
+}
+
+// forgetAttemptsOf drops the attempts of a resource.
+func (v *verdicts) forgetAttemptsOf(id spec.ID) {
+	delete(v.attempts, id)
+	v.postponed.remove(id)
+	v.postponedIn.remove(id)
 }
 
 // mostTries is how often in a row linkd changes a resource that is not as desired afterwards.

@@ -23,7 +23,7 @@ func TestCadence(t *testing.T) {
 	p.note(start.Add(publishPause), false, true)
 	due("it is under way", false, start.Add(behindTime))
 	published := start.Add(behindTime)
-	p.published(published, true)
+	p.published(published, 0, true)
 	due("it is under way still", true, published.Add(behindTime))
 
 	// The last word is published at once, though it is the same.
@@ -32,7 +32,7 @@ func TestCadence(t *testing.T) {
 	if at := p.due(true); at.IsZero() || at.After(done) {
 		t.Errorf("done: due at %v, want at most %v", at, done)
 	}
-	p.published(done, false)
+	p.published(done, 0, false)
 	due("done, and published", true, time.Time{})
 
 	// What was found is published when nothing else is to be done.
@@ -40,4 +40,14 @@ func TestCadence(t *testing.T) {
 	due("something was found", false, done.Add(publishPause))
 	p.note(done.Add(time.Millisecond), false, false)
 	due("it was put right", true, done)
+
+	// A publication that takes long is rare while there is work, even if nobody but a slow namespace has any.
+	const took = time.Second
+	p.published(done, took, true)
+	due("a look is under way", false, done.Add(publishShare*took))
+	p.note(done, true, true)
+	due("something was found", false, done.Add(publishShare*took))
+	due("something was found in a slow namespace", true, done.Add(publishShare*took))
+	p.note(done.Add(time.Millisecond), false, false)
+	due("nothing is left to do", true, done)
 }

@@ -2,8 +2,8 @@ package reconcile
 
 import (
 	"errors"
-	"maps"
 	"slices"
+	"strings"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -98,28 +98,54 @@ func unconfirmedID(found spec.ID) spec.ID {
 // number of interfaces.
 const mostUnconfirmed = 16
 
-// noteUnconfirmed records the resources with a mark that no journal can confirm because the journal was lost.
-func (c *Core) noteUnconfirmed() {
-	for _, ns := range slices.Sorted(maps.Keys(c.found.observed)) {
-		claiming := map[spec.ID]string{}
-		for _, found := range c.found.observed[ns] {
-			for id, r := range found {
-				if _, fetched := fetchedFrom(r); fetched {
-					continue
-				}
-				if _, device, ok := claimOf(r); ok && device != "" {
-					claiming[id] = device
-				}
-			}
+// noteClaims records which of the resources that a look found may have to be noted as unconfirmed.
+func (c *Core) noteClaims(found []spec.Resource) {
+	for _, r := range found {
+		if _, device, ok := claimOf(r); ok && device != "" {
+			c.found.claiming.add(r.ID())
 		}
-		if d, declared := c.desired.declared[ns]; declared && len(claiming) > 0 {
+	}
+}
+
+// noteUnconfirmed records the resources with a mark that no journal can confirm because the journal was lost. It considers those
+// that looks have found since it was last called.
+func (c *Core) noteUnconfirmed() {
+	claiming := map[string]map[spec.ID]string{}
+	for id := range c.found.claiming.all() {
+		have := c.found.get(id)
+		_, fetched := fetchedFrom(have)
+		if _, device, ok := claimOf(have); ok && device != "" && !fetched {
+			if claiming[id.NS] == nil {
+				claiming[id.NS] = map[spec.ID]string{}
+			}
+			claiming[id.NS][id] = device
+		}
+	}
+	c.found.claiming = newIDSet()
+	if len(claiming) == 0 {
+		return
+	}
+	noted := map[string]int{}
+	for id := range c.journal.Unconfirmed() {
+		noted[id.NS]++
+	}
+	for _, ns := range inOrder(claiming, strings.Compare) {
+		if d, declared := c.desired.declared[ns]; declared {
 			c.journal.Remember(ns, d.Selector)
 		}
-		ids := slices.SortedFunc(maps.Keys(claiming), spec.ID.Compare)
-		for _, id := range ids[:min(len(ids), mostUnconfirmed)] {
-			c.journal.Put(unconfirmedID(id), Entry{Identity: c.identity(ns), Device: claiming[id]})
+		more := 0
+		for _, id := range inOrder(claiming[ns], spec.ID.Compare) {
+			_, known := c.journal.Get(unconfirmedID(id), c.identity(ns))
+			if !known && noted[ns] >= mostUnconfirmed {
+				more++
+				continue
+			}
+			if !known {
+				noted[ns]++
+			}
+			c.journal.Put(unconfirmedID(id), Entry{Identity: c.identity(ns), Device: claiming[ns][id]})
 		}
-		if more := len(ids) - mostUnconfirmed; more > 0 {
+		if more > 0 {
 			c.log.Warn("more interfaces carry the mark of one that was fetched, and the journal that could confirm it was lost", "namespace", ns, "more", more)
 		}
 	}

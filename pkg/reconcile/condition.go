@@ -42,11 +42,8 @@ const unannouncedPause = 250 * time.Millisecond
 
 // wakeUnannounced looks again at the resources of which no event says when they will work.
 func (c *Core) wakeUnannounced() {
-	for id, at := range c.lookAgain {
-		if !c.Now.Before(at) {
-			delete(c.lookAgain, id)
-			c.markScope(scopeOf(id))
-		}
+	for _, id := range c.lookAgain.due(c.Now, spec.ID.Compare) {
+		c.markScope(scopeOf(id))
 	}
 }
 
@@ -67,7 +64,7 @@ func (c *Core) noteConditions(verdicts map[spec.ID]Verdict, conditions map[spec.
 			delete(c.awaited, id)
 		}
 		if condition.Unannounced {
-			c.lookAgain[id] = c.Now.Add(unannouncedPause)
+			c.lookAgain.set(id, c.Now.Add(unannouncedPause))
 		}
 		if !condition.Renew {
 			continue
@@ -96,7 +93,7 @@ func (c *Core) LookAtAwaited() {
 	for id := range c.awaited {
 		c.markScope(scopeOf(id))
 	}
-	for id := range c.unannounced {
+	for id := range c.unannounced.ids {
 		c.markScope(scopeOf(id))
 		if want := c.desired.set.Get(id); want != nil {
 			for _, through := range want.Relations().ReachedBy {

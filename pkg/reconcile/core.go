@@ -85,6 +85,8 @@ type found struct {
 	unclear idSet
 	// inTheWay are the scopes with foreign resources that prevent ops, and the IDs of these ops.
 	inTheWay map[scope]map[spec.ID]bool
+	// claiming are the resources with a mark that looks have found since noteUnconfirmed, while the journal is lost.
+	claiming idSet
 	// claims are the names that lead to each namespace.
 	claims map[observe.Identity]map[string]bool
 }
@@ -98,7 +100,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		desired: desired{set: &spec.Set{}, index: newIndex(nil), search: journal.Fresh},
 		domains: map[string]*domain{},
 		found: found{
-			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, inPart: map[scope]bool{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, sought: map[scope]bool{}, unclear: newIDSet(),
+			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, inPart: map[scope]bool{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, sought: map[scope]bool{}, unclear: newIDSet(), claiming: newIDSet(),
 			inTheWay: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
 		},
 		plan:     newPlan(),

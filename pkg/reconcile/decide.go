@@ -21,6 +21,7 @@ func (c *Core) decide() {
 		c.plan.todo = newWorkset()
 		c.desired.index.addRelated(todo)
 		c.desired.index.addFetched(todo, c.found.observed)
+		c.unannounced.noteComparison(todo)
 		c.compare(todo)
 	}
 }
@@ -209,7 +210,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 	if t := c.attempts[id]; t != nil {
 		t.failures, t.again, t.reconsidered, t.renewals, t.renewAt = 0, false, 0, 0, time.Time{}
 		if len(t.corrections) == 0 {
-			delete(c.attempts, id)
+			c.forgetAttemptsOf(id)
 		}
 	}
 }
@@ -259,16 +260,8 @@ func (c *Core) needs(r spec.Resource) []spec.ID { return c.desired.index.needs(r
 // forgetNamespaces stops looking for namespaces that no longer exist, that no file names, and about which the journal
 // has no entry.
 func (c *Core) forgetNamespaces() {
-	var remembered map[string]spec.Selector
 	for name := range c.desired.left {
-		d := c.domains[name]
-		if d.missing == nil {
-			continue
-		}
-		if remembered == nil {
-			remembered = c.journal.Namespaces()
-		}
-		if _, left := remembered[name]; !left {
+		if d := c.domains[name]; d.missing != nil && !c.journal.leadsTo(name) {
 			delete(c.desired.declared, name)
 			delete(c.desired.left, name)
 			c.dropDomain(name)

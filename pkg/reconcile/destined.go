@@ -57,10 +57,7 @@ func (c *Core) existing() observe.Existing {
 			names[spec.End{NS: r.ID().NS, Dev: r.ID().Key}] = true
 		}
 	}
-	for id, e := range c.journal.Entries() {
-		if !e.Set {
-			continue
-		}
+	for _, id := range c.journal.settings() {
 		if k := c.kinds.byName[id.Kind]; k != nil && k.isSelective() {
 			if r, ok := k.fromID(id); ok && len(r.Needs()) > 0 {
 				id = r.Needs()[0]

@@ -144,8 +144,8 @@ host/box/c blocked: blocked by host/box/a: create host/box/a: device or resource
 	var pauses []time.Duration
 	for range 13 {
 		b.pass(0, failing[1:])
-		next, ok := b.engine.NextTry()
-		if !ok {
+		next := b.engine.NextTry()
+		if next.IsZero() {
 			t.Fatal("it is not tried again")
 		}
 		pause := next.Sub(b.clock)
@@ -162,7 +162,7 @@ host/box/c blocked: blocked by host/box/a: create host/box/a: device or resource
 	b.pass(0, "create host/box/a\ndelete host/box/d\ncreate host/box/a\nhost/box/a failed: create host/box/a: device or resource busy\n")
 	delete(b.refuses, parseID("host/box/a"))
 	b.pass(50*ms, "create host/box/a\n")
-	if next, ok := b.engine.NextTry(); ok {
+	if next := b.engine.NextTry(); !next.IsZero() {
 		t.Errorf("there is something to try again at %s", next)
 	}
 }
@@ -325,7 +325,7 @@ func TestALookThatFails(t *testing.T) {
 	b.pass(0, "host/box/a failed: look at box in host: interrupted\n")
 	b.lookErrors = nil
 	b.pass(0, "update host/box/a\ndelete host/box/b\n")
-	if next, ok := b.engine.NextTry(); ok {
+	if next := b.engine.NextTry(); !next.IsZero() {
 		t.Errorf("there is something to try again at %s", next)
 	}
 }
@@ -337,8 +337,8 @@ func TestALookThatFailedIsTriedAgain(t *testing.T) {
 	b.lookErrors = errors.New("interrupted")
 	b.pass(0, "host/box/a failed: look at box in host: interrupted\n")
 	b.lookErrors = nil
-	if next, ok := b.engine.NextTry(); !ok || next.After(b.clock.Add(time.Second)) {
-		t.Fatalf("it is tried again: %v, at %s", ok, next)
+	if next := b.engine.NextTry(); next.IsZero() || next.After(b.clock.Add(time.Second)) {
+		t.Fatalf("it is tried again at %s", next)
 	} else {
 		b.clock = next
 	}
@@ -396,8 +396,8 @@ host/box/c pending: there is no namespace at %[1]s
 	b.pass(0, "create host/box/b\n"+missing)
 	var pauses []time.Duration
 	for range 15 {
-		next, ok := b.engine.NextTry()
-		if !ok {
+		next := b.engine.NextTry()
+		if next.IsZero() {
 			t.Fatal("it is not looked for")
 		}
 		pauses = append(pauses, next.Sub(b.clock))

@@ -27,6 +27,8 @@ const (
 	File EventKind = "file"
 	// Reload: linkd read the files.
 	Reload EventKind = "reload"
+	// TrialEvent: a trial has begun, or ended by being confirmed or reverted.
+	TrialEvent EventKind = "trial"
 	// Overrun: the kernel dropped messages, so linkd looks at everything.
 	Overrun EventKind = "overrun"
 	// Missed: linkd dropped events because the listener was too slow.
@@ -97,7 +99,7 @@ func (ev *Event) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-9s ", ev.Event)
 	switch ev.Event {
-	case Listening, Reload:
+	case Listening, Reload, TrialEvent:
 		b.WriteString(ev.State)
 	case Transition:
 		switch ev.Was {

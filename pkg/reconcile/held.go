@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -62,10 +63,8 @@ func (j *Journal) Knows(name string, id observe.Identity) bool {
 func (j *Journal) IdentityOf(name string) (first observe.Identity) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for id, names := range j.names {
-		if names[name] > 0 && (first == "" || id < first) {
-			first = id
-		}
+	if of := j.identities[name]; len(of) > 0 {
+		first = slices.Min(of)
 	}
 	return first
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
@@ -15,6 +16,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 	before := c.desired.set
 	c.declare(d, complete)
 	clear(c.attempts)
+	c.postponed, c.postponedIn = alarms[spec.ID]{}, newIDSet()
 	for id := range c.wasOK {
 		if want := c.desired.set.Get(id); want == nil || !reflect.DeepEqual(before.Get(id), want) {
 			delete(c.wasOK, id)
@@ -28,7 +30,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 	c.rows = newRows(c.desired.set)
 	c.reportAll = true
 	c.LookAtAll()
-	c.plan.anew = true
+	c.plan.anew, c.plan.patienceForAll = true, patienceAnew+time.Duration(len(c.domains))*patienceEach
 	for _, d := range c.domains {
 		if l := d.lanes[netlinkLane]; len(l.dirty) > 0 && !l.late && (l.request == nil || !l.request.late) {
 			c.plan.notLooked[l] = true
@@ -61,6 +63,7 @@ func (c *Core) declare(d *spec.Desired, complete bool) {
 		c.domain(name)
 	}
 	c.cancelAll()
+	c.unannounced.releaseAll()
 }
 
 // dropDomain drops a namespace that is no longer declared.
@@ -70,12 +73,15 @@ func (c *Core) dropDomain(name string) {
 	c.claim(d, "")
 	for _, l := range d.lanes {
 		clear(l.dirty)
-		delete(c.plan.retries, l)
+		c.unannounced.drop(l)
+		c.plan.retries.remove(l)
 		delete(c.plan.resting, l)
 		delete(c.plan.notLooked, l)
 	}
 	delete(c.domains, name)
-	maps.DeleteFunc(c.found.sought, func(s scope, _ bool) bool { return s.ns == name })
+	for i := range c.kinds.list {
+		delete(c.found.sought, scope{name, c.kinds.list[i].Name})
+	}
 }
 
 // forget drops what was observed in a namespace.
@@ -89,13 +95,15 @@ func (c *Core) forget(d *domain) {
 	}
 	for kind, resources := range c.found.observed[d.name] {
 		c.noteChanges(scope{d.name, kind}, resources, nil)
-		delete(c.found.lookErrors, scope{d.name, kind})
-		delete(c.found.onLinks, scope{d.name, kind})
 	}
 	delete(c.found.observed, d.name)
-	maps.DeleteFunc(c.found.inPart, func(s scope, _ bool) bool { return s.ns == d.name })
-	maps.DeleteFunc(c.found.memories, func(s scope, _ *Memory) bool { return s.ns == d.name })
-	maps.DeleteFunc(c.found.lookErrors, func(s scope, _ error) bool { return s.ns == d.name })
+	for i := range c.kinds.list {
+		s := scope{d.name, c.kinds.list[i].Name}
+		delete(c.found.onLinks, s)
+		delete(c.found.inPart, s)
+		delete(c.found.memories, s)
+		delete(c.found.lookErrors, s)
+	}
 	for kind, rs := range c.found.relations {
 		for _, id := range rs.connect(c.found.observed, touched[kind]) {
 			c.plan.todo.ids[id] = true
@@ -111,9 +119,12 @@ func (c *Core) forget(d *domain) {
 // process may have that PID now.
 func (c *Core) Pins() map[string]observe.Identity {
 	pins := map[string]observe.Identity{}
-	for id, entry := range c.journal.Entries() {
-		if c.desired.declared[id.NS].Selector.Scheme == "pid" {
-			pins[id.NS] = entry.Identity
+	for name, ns := range c.desired.declared {
+		if ns.Selector.Scheme != "pid" {
+			continue
+		}
+		if id := c.journal.IdentityOf(name); id != "" {
+			pins[name] = id
 		}
 	}
 	return pins
@@ -202,130 +213,4 @@ func (c *Core) decideAnew(id spec.ID) {
 	c.toReport[id] = true
 	c.markScope(scopeOf(id))
 	c.noteChange(id)
-}
-
-func (c *Core) markScope(s scope) {
-	if d, k := c.domains[s.ns], c.kinds.byName[s.kind]; d != nil && k != nil {
-		c.mark(d, k, wholeScope)
-	}
-}
-
-// LookAtAll makes everything dirty.
-func (c *Core) LookAtAll() {
-	for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
-		c.markAll(c.domain(name))
-	}
-}
-
-// LookAtSilent makes the scopes dirty that can change without an event.
-func (c *Core) LookAtSilent() {
-	c.forgetAttempts()
-	for i := range c.kinds.list {
-		if k := &c.kinds.list[i]; k.Silent {
-			for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
-				if s := (scope{name, k.Name}); c.matters(s) && !c.announced(s) {
-					c.mark(c.domain(name), k, wholeScope)
-				}
-			}
-		}
-	}
-}
-
-// LookForReturned makes linkd search everywhere for resources that it made and deleted, and that may have come back.
-func (c *Core) LookForReturned() {
-	for i := range c.kinds.list {
-		k := &c.kinds.list[i]
-		if !k.Recurs {
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
-			if !c.matters(scope{name, k.Name}) {
-				c.seek(c.domain(name), k)
-			}
-		}
-	}
-}
-
-// seek makes the next look at a kind in a domain a search.
-func (c *Core) seek(d *domain, k *Registered) {
-	c.found.sought[scope{d.name, k.Name}] = true
-	c.mark(d, k, wholeScope)
-}
-
-// announced reports whether the kernel announces changes of everything that was observed in a scope of a silent kind.
-func (c *Core) announced(s scope) bool {
-	found, kind := c.found.observed[s.ns][s.kind], c.kinds.byName[s.kind]
-	for _, r := range found {
-		if kind.silent(r) {
-			return false
-		}
-	}
-	return len(found) > 0
-}
-
-// matters reports whether a scope has something that is desired, needed, recorded or in the way of an op. A scope of
-// a kind with fetched resources always matters, because somebody may have moved one there. Events about other scopes
-// make them stale only.
-func (c *Core) matters(s scope) bool {
-	index := c.desired.index
-	return index.relevant[s] || len(c.found.inTheWay[s]) > 0 || c.journal.Has(s) || index.fetchedKinds[s.kind] || c.journal.HasFetched(s.kind)
-}
-
-// Notify makes dirty what events are about. A pending resource there is tried again soon: what it waits for, such as
-// the address that a route uses, may exist now.
-func (c *Core) Notify(news []observe.Notification) {
-	heard := map[scope]bool{}
-	defer c.retrySoon(heard)
-	for _, n := range news {
-		d := c.domains[n.NS]
-		if d == nil {
-			continue
-		}
-		if n.Topic == observe.NamespaceTopic {
-			d.searches = 0
-			c.markAll(d)
-			// The kinds with this topic look at namespace names, which are in linkd's own namespace.
-			n.NS = spec.Host
-			d = c.domain(n.NS)
-		}
-		if !n.Foreign {
-			c.causes[topicPlace{n.NS, n.Topic}] = n.By
-		}
-		for i := range c.kinds.list {
-			k := &c.kinds.list[i]
-			s := scope{n.NS, k.Name}
-			switch {
-			case !isAbout(k, n.Topic), n.Foreign && c.matters(s) && !c.hasProblemIn(s):
-			case c.matters(s):
-				c.mark(d, k, c.coverageOfEvent(k, s, n))
-				heard[s] = true
-			case k.Recurs && n.Topic == k.Topics[0]:
-				// The other topics are of what its resources depend on.
-				c.seek(d, k)
-			default:
-				c.found.stale[s] = true
-			}
-		}
-	}
-}
-
-// retrySoon shortens the wait of pending resources in scopes with events. A pause remains, because events can come
-// all the time.
-func (c *Core) retrySoon(heard map[scope]bool) {
-	soon := c.Now.Add(firstRetry)
-	for id, t := range c.postponed {
-		if heard[scopeOf(id)] && t.verdict.State == Pending && t.until.After(soon) {
-			t.until = soon
-		}
-	}
-}
-
-// isAbout reports whether events of a topic concern a kind.
-func isAbout(k *Registered, t observe.Topic) bool {
-	for _, heard := range k.Topics {
-		if heard == t {
-			return true
-		}
-	}
-	return false
 }

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"io"
-	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -32,7 +31,9 @@ type Journal struct {
 	// makers maps namespaces to the resources that make them.
 	makers map[string]spec.ID
 	// names counts the entries of each namespace by the name they were recorded under.
-	names      map[observe.Identity]map[string]int
+	names map[observe.Identity]map[string]int
+	// identities are those of the namespaces that have entries under a name.
+	identities map[string][]observe.Identity
 	namespaces map[string]spec.Selector
 	storage    storage
 	file       io.WriteCloser
@@ -43,111 +44,6 @@ type Journal struct {
 	readOnly   bool
 	broken     error // why the journal cannot be written
 	damage     error // what was lost when it was read
-}
-
-// Entry is the record of one resource.
-type Entry struct {
-	// Identity identifies the namespace: an entry does not apply to a later namespace of the same name.
-	Identity observe.Identity `json:"netns"`
-	// Set: the resource is a setting. Before is the value before linkd changed it, and Wrote the value that linkd
-	// wrote. Otherwise linkd made the resource.
-	Set    bool   `json:"set,omitempty"`
-	Before string `json:"before,omitempty"`
-	Wrote  string `json:"wrote,omitempty"`
-	// Earlier is the value that linkd had written before Wrote. The setting still has it if the last change failed or
-	// linkd was killed before the change; "" once linkd has observed Wrote.
-	Earlier string `json:"earlier,omitempty"`
-	// Fetched: the resource is not linkd's own, so linkd never deletes it, but puts it back.
-	Fetched bool `json:"fetched,omitempty"`
-	// Print is the fingerprint of what linkd made, "" until linkd has observed it.
-	Print string `json:"print,omitempty"`
-	// Device identifies a fetched resource: see spec.Relations.
-	Device string `json:"device,omitempty"`
-	// Makes is the namespace that the resource makes. linkd looks at that namespace as long as there is an entry.
-	Makes string `json:"makes,omitempty"`
-	// Files are the absolute paths of the files that declare the resource, separated by NUL: several if each was applied
-	// by itself. "" if they are not known.
-	Files string `json:"files,omitempty"`
-}
-
-// empty drops all entries.
-func (j *Journal) empty() {
-	j.entries, j.size = map[scope]map[spec.ID]*Entry{}, 0
-	j.fetched, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
-	j.names = map[observe.Identity]map[string]int{}
-}
-
-// set adds an entry to memory and updates the indexes.
-func (j *Journal) set(id spec.ID, e Entry) {
-	s := scopeOf(id)
-	j.drop(id)
-	if j.entries[s] == nil {
-		j.entries[s] = map[spec.ID]*Entry{}
-	}
-	j.size++
-	j.entries[s][id] = &e
-	if j.names[e.Identity] == nil {
-		j.names[e.Identity] = map[string]int{}
-	}
-	j.names[e.Identity][id.NS]++
-	if e.Makes != "" {
-		j.makers[e.Makes] = id
-	}
-	switch {
-	case id.Kind == fetchedKind && e.Device != "":
-		j.fetched[e.Device] = fromOfEntry(id)
-	case id.Kind == unconfirmedKind:
-		j.unconfirmed[id] = e
-	}
-}
-
-// drop removes an entry from memory and the indexes.
-func (j *Journal) drop(id spec.ID) (dropped bool) {
-	s := scopeOf(id)
-	e := j.entries[s][id]
-	if e != nil {
-		j.size--
-		names := j.names[e.Identity]
-		if names[id.NS]--; names[id.NS] == 0 {
-			delete(names, id.NS)
-		}
-		if len(names) == 0 {
-			delete(j.names, e.Identity)
-		}
-		delete(j.unconfirmed, id)
-		if j.makers[e.Makes] == id {
-			delete(j.makers, e.Makes)
-		}
-		if j.fetched[e.Device] == fromOfEntry(id) {
-			delete(j.fetched, e.Device)
-		}
-		if delete(j.entries[s], id); len(j.entries[s]) == 0 {
-			delete(j.entries, s)
-		}
-	}
-	return e != nil
-}
-
-// get returns the entry of a resource.
-func (j *Journal) get(id spec.ID) (e Entry, remembered bool) {
-	if at := j.entries[scopeOf(id)][id]; at != nil {
-		return *at, true
-	}
-	return Entry{}, false
-}
-
-// all iterates over all entries.
-func (j *Journal) all() iter.Seq2[spec.ID, Entry] {
-	scopes := j.entries
-	return func(yield func(spec.ID, Entry) bool) {
-		for _, entries := range scopes {
-			for id, e := range entries {
-				if !yield(id, *e) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // Get returns the entry of a resource, if it is about the namespace with this identity.
@@ -268,6 +164,18 @@ func (j *Journal) Entries() map[spec.ID]Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return maps.Collect(j.all())
+}
+
+// settings returns the IDs of all entries about settings.
+func (j *Journal) settings() (ids []spec.ID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for id, e := range j.all() {
+		if e.Set {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // Namespaces returns the selectors of all namespaces that have entries or are made by a resource with an entry.

@@ -21,6 +21,28 @@ func (j *Journal) Namesakes(id spec.ID, ns observe.Identity) (namesakes []Entry)
 	return namesakes
 }
 
+// leadsTo reports whether linkd looks at a namespace because there is an entry: one of a resource in it, or of the one that
+// makes it.
+func (j *Journal) leadsTo(name string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_, made := j.makers[name]
+	_, known := j.namespaces[name]
+	return known && (made || len(j.identities[name]) > 0)
+}
+
+// hasPrint reports whether linkd made a resource of a scope with a fingerprint, under any name.
+func (j *Journal) hasPrint(s scope, ns observe.Identity, print string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range j.entries[s] {
+		if e.Print == print && e.Identity == ns && !e.Set && !e.Fetched {
+			return true
+		}
+	}
+	return false
+}
+
 // Merge moves the entries of a namespace from one of its names to another, and reports whether there were any.
 func (j *Journal) Merge(from, to string, ns observe.Identity) (some bool) {
 	j.mu.Lock()

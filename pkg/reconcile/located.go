@@ -132,7 +132,7 @@ func (c *Core) setPresent(d *domain, r *Result) {
 	d.generation++
 	d.location, d.missing, d.searches = r.Location, nil, 0
 	for _, l := range d.lanes {
-		delete(c.plan.retries, l)
+		c.plan.retries.remove(l)
 	}
 	looked := map[string]bool{}
 	for _, s := range r.Request.Look {
@@ -158,13 +158,14 @@ func (c *Core) setMissing(d *domain, err error) {
 	d.missing = err
 	for _, l := range d.lanes {
 		clear(l.dirty)
-		delete(c.plan.retries, l)
+		c.plan.retries.remove(l)
 		c.plan.candidates(l)
+		c.unannounced.noteRequest(l)
 	}
 	for i := range c.kinds.list {
 		c.plan.todo.scopes[scope{d.name, c.kinds.list[i].Name}] = true
 	}
-	c.plan.retries[d.lanes[netlinkLane]] = c.Now.Add(c.searchPause(d))
+	c.plan.retries.set(d.lanes[netlinkLane], c.Now.Add(c.searchPause(d)))
 }
 
 // lookAtNames makes dirty the kinds that keep namespace names in linkd's own namespace, because a namespace
@@ -214,7 +215,7 @@ func (c *Core) forgetProgress(name string) {
 		}
 		seen[id] = true
 		delete(c.wasOK, id)
-		delete(c.attempts, id)
+		c.forgetAttemptsOf(id)
 		delete(c.changes, id)
 		ended = append(ended, dependents[id]...)
 	}

@@ -52,6 +52,8 @@ func logEvent(log *slog.Logger, ev *Event) {
 		case "failed":
 			level, message = slog.LevelWarn, "cannot read the files: linkd keeps the present state"
 		}
+	case TrialEvent:
+		message = "trial " + ev.State + ": " + ev.Reason
 	case Overrun:
 		level, message = slog.LevelWarn, "the kernel dropped events: looking at everything"
 	}

@@ -22,6 +22,8 @@ type Loaded struct {
 	Again bool
 	// Err says why the files could not be read at all; then the other fields are empty and the desired state stays.
 	Err error
+	// Events are reported before that of the load.
+	Events []Event
 }
 
 // Loop is the daemon: one goroutine that reads files, takes events and converges. Other goroutines only send to it.
@@ -143,19 +145,10 @@ func (l *Loop) Run(ctx context.Context) {
 
 // wake returns when the loop must run even if nothing happens.
 func (l *Loop) wake(silent time.Time) time.Time {
-	wake, now := silent, l.Engine.now()
-	earliest := func(at time.Time) {
-		if !at.IsZero() && at.Before(wake) {
-			wake = at
-		}
-	}
-	if next, ok := l.Engine.NextWake(); ok {
-		earliest(next)
-	}
-	earliest(l.reread)
-	earliest(l.due(now))
+	now := l.Engine.now()
+	wake := earliest(silent, l.Engine.NextWake(), l.reread, l.due(now))
 	if l.Heartbeat > 0 {
-		earliest(now.Add(l.Heartbeat))
+		wake = earliest(wake, now.Add(l.Heartbeat))
 	}
 	return wake
 }
@@ -214,6 +207,9 @@ func (l *Loop) updateTemplates() {
 func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	loaded := l.Load()
 	l.Engine.dirtied = true
+	for _, ev := range loaded.Events {
+		l.Engine.note(ev)
+	}
 	l.noteFiles(loaded)
 	if loaded.Err != nil {
 		l.warnings = []string{loaded.Err.Error()}
@@ -244,74 +240,4 @@ func (l *Loop) read(want func(*spec.Desired, bool)) Loaded {
 	l.Engine.Declare()
 	l.Declared()
 	return loaded
-}
-
-// due returns when the status must be published or due must be called again; zero if there is nothing to publish.
-func (l *Loop) due(now time.Time) time.Time {
-	e := l.Engine
-	settled := e.Settled()
-	if l.status == nil && !settled {
-		// The first status must be complete.
-		return now.Add(publishPause)
-	}
-	due := l.cadence.due(settled)
-	for _, q := range l.asked {
-		if e.Quiet() {
-			return now
-		}
-		if due.IsZero() || q.until.Before(due) {
-			due = q.until
-		}
-	}
-	return due
-}
-
-// publish publishes the status if it is due, and answers the questions.
-func (l *Loop) publish() {
-	e := l.Engine
-	now := e.now()
-	l.cadence.note(now, e.dirtied, e.unfinished())
-	e.dirtied = false
-	if due := l.due(now); due.IsZero() || due.After(now) {
-		return
-	}
-	e.EndPass()
-	status, rows := e.status(l.files)
-	if !l.cadence.since.IsZero() {
-		status.Took = now.Sub(l.cadence.since)
-	}
-	status.Warnings = append(status.Warnings, l.warnings...)
-	switch {
-	case l.leftOut:
-		status.State = Degraded
-	case l.untold && status.State == Converged:
-		status.State = Converging
-	}
-	l.cadence.published(now, e.unfinished())
-	l.mu.Lock()
-	l.status, l.rows = status, rows
-	close(l.changed)
-	l.changed = make(chan struct{})
-	l.mu.Unlock()
-	l.OnStatus(status)
-	quiet := e.Quiet()
-	l.asked = slices.DeleteFunc(l.asked, func(q *question) bool {
-		if !quiet && now.Before(q.until) {
-			return false
-		}
-		q.status, _ = l.Status()
-		close(q.done)
-		return true
-	})
-}
-
-// Status returns the status after the last pass, or nil before the first, and a channel that is closed when there is
-// a newer status.
-func (l *Loop) Status() (*Status, <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.status != nil && l.status.Resources == nil {
-		l.status.Resources, l.rows = flatten(l.rows), nil
-	}
-	return l.status, l.changed
 }

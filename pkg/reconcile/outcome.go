@@ -127,12 +127,10 @@ type failure struct {
 // judgeDelay is the longest time before a failure is judged while other work goes on.
 const judgeDelay = 200 * time.Millisecond
 
-// judgeAt returns when the failures must be judged.
+// judgeAt returns when the failures must be judged; zero if there are none.
 func (p *plan) judgeAt() (at time.Time) {
 	for _, s := range p.failures {
-		if due := s.since.Add(judgeDelay); at.IsZero() || due.Before(at) {
-			at = due
-		}
+		at = earliest(at, s.since.Add(judgeDelay))
 	}
 	return at
 }
@@ -225,11 +223,9 @@ func (c *Core) judgeFailures() (some bool) {
 // removed the cause. It is called when no work is outstanding.
 func (c *Core) reconsider() (some bool) {
 	for id, done := range c.plan.judgedEarly {
-		if t := c.postponed[id]; t != nil && t == c.attempts[id] && t.reconsidered < worthRetrying && done < c.plan.done {
+		if t := c.attempts[id]; t != nil && c.postponedIn.has(id) && t.reconsidered < worthRetrying && done < c.plan.done {
 			t.reconsidered++
-			t.until = time.Time{}
-			delete(c.postponed, id)
-			c.plan.todo.ids[id] = true
+			c.resume(id, t)
 			some = true
 		}
 	}

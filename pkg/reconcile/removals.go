@@ -42,6 +42,7 @@ func (c *comparison) planRemovals() {
 	c.restoreSettingsFirst()
 	c.forgetReturned()
 	c.forgetConfirmed()
+	c.forgetRenamed()
 }
 
 // maxMarkedDeletes is how many resources of a scope are deleted at a time because of a mark alone. The root user of a
@@ -97,6 +98,7 @@ func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 	if made := makes(have); made != "" {
 		c.makers[made] = id
 	}
+	c.rememberRenamed(kind, have)
 	c.planEnd(id, &Op{Verb: Delete, Have: have, kind: kind, onlyMarked: c.onlyMarked(have)})
 	return c.ops[id]
 }

@@ -38,6 +38,7 @@ func (c *Core) Done(r *Result) {
 		if req.Ops == nil || l.clean() {
 			c.plan.candidates(l)
 		}
+		c.unannounced.noteRequest(l)
 	}
 }
 
@@ -86,6 +87,9 @@ func (c *Core) takeLookResult(r *Result) {
 		s := &r.observations[i]
 		delete(c.found.lookErrors, s.scope)
 		c.journal.confirm(c.kinds.byName[s.scope.kind], s.found)
+		if c.lost {
+			c.noteClaims(s.found)
+		}
 		if k := c.kinds.byName[s.scope.kind]; c.renamed(k, s) {
 			c.mark(d, k, wholeScope)
 			continue
@@ -100,8 +104,8 @@ func (c *Core) takeLookResult(r *Result) {
 		c.seekAgain(s, slices.ContainsFunc(req.Look, func(look Scope) bool { return look.Kind.Name == kind && look.search }))
 		c.found.lookErrors[s] = fmt.Errorf("look at %s in %s: %w", kind, d.name, err)
 	}
-	if delete(c.plan.retries, l); len(r.failed) > 0 {
-		c.plan.retries[l] = c.Now.Add(c.searchPause(d))
+	if c.plan.retries.remove(l); len(r.failed) > 0 {
+		c.plan.retries.set(l, c.Now.Add(c.searchPause(d)))
 	}
 	l.searched = l.searched || c.desired.search && !c.desired.partial
 	c.noteSpent(l, took)

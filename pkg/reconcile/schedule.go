@@ -20,10 +20,11 @@ type plan struct {
 	// todo is what to compare; since is when the first of it was added.
 	todo  workset
 	since time.Time
-	// anew: todo is everything, because the desired state has changed. notLooked are the lanes without a look since
-	// then. relaxed: todo has waited long enough.
-	anew, relaxed bool
-	notLooked     map[*lane]bool
+	// anew: todo is everything, because the desired state has changed, and waits patienceForAll. notLooked are the lanes
+	// without a look since then. relaxed: todo has waited long enough.
+	anew, relaxed  bool
+	patienceForAll time.Duration
+	notLooked      map[*lane]bool
 	// tasks are the ops that are not done yet, and ready are the lanes in which some may begin.
 	tasks map[spec.ID]*task
 	ready []*lane
@@ -39,7 +40,7 @@ type plan struct {
 	// epoch counts the desired states.
 	epoch int
 	// retries are the lanes in which a look failed, and when to try again.
-	retries map[*lane]time.Time
+	retries alarms[*lane]
 	// resting are the dirty lanes whose looks took more than their share of the time.
 	resting map[*lane]bool
 	// done counts the ops that succeeded. failures are the failed ops that have not been judged, by the IDs of their
@@ -59,8 +60,10 @@ const (
 	mostPrompt = 2
 	// mostLate is the number of late requests at which no further look at a late lane begins.
 	mostLate = 4
-	// patienceAnew is how long a comparison of everything waits for looks.
+	// patienceAnew is how long a comparison of everything waits for looks, and patienceEach is how much longer for each
+	// namespace. A plan for all of them sets up all links before any of these becomes the port of a bridge.
 	patienceAnew = 10 * time.Second
+	patienceEach = 5 * time.Millisecond
 	// mostOps is the number of ops in a request; after that, other requests come first.
 	mostOps = 64
 )
@@ -69,7 +72,7 @@ func newPlan() plan {
 	return plan{
 		todo: newWorkset(), notLooked: map[*lane]bool{}, tasks: map[spec.ID]*task{}, ends: newIDSet(), requests: map[int]*Request{},
 		free:     [2]slots{{mostPrompt, mostLate}, {mostPrompt, mostLate}},
-		failures: map[spec.ID]*failure{}, judgedEarly: map[spec.ID]int{}, retries: map[*lane]time.Time{}, resting: map[*lane]bool{},
+		failures: map[spec.ID]*failure{}, judgedEarly: map[spec.ID]int{}, resting: map[*lane]bool{},
 	}
 }
 
@@ -123,7 +126,7 @@ func (p *plan) waits(now time.Time) bool {
 // deadline returns when todo has waited long enough.
 func (p *plan) deadline() time.Time {
 	if p.anew {
-		return p.since.Add(patienceAnew)
+		return p.since.Add(p.patienceForAll)
 	}
 	return p.since.Add(p.patience)
 }

@@ -141,6 +141,14 @@ func (s *sim) compareAnew() {
 	s.core, s.flights = s.newCore(journal), nil
 	s.core.plan.dryRun = true
 	s.core.Want(s.wants, s.complete)
+	// The old run goes on looking at a namespace that exists, though nothing of linkd's is left there, and may know where
+	// something went.
+	for _, name := range inOrder(before.desired.left, strings.Compare) {
+		if _, declared := s.core.desired.declared[name]; !declared {
+			s.core.desired.declared[name], s.core.desired.left[name] = before.desired.declared[name], true
+			s.core.markAll(s.core.domain(name))
+		}
+	}
 	s.begin()
 	s.drain()
 	update, plan := s.core, s.core.TakePlan()

@@ -113,7 +113,7 @@ func (s *sim) progress(f *simFlight) {
 // wait lets time pass: until linkd is to be woken, or any time.
 func (s *sim) wait() {
 	pause := time.Duration(s.rng.Int64N(int64(time.Millisecond) << s.rng.IntN(16)))
-	if next, ok := s.core.NextWake(); ok && s.rng.IntN(3) > 0 && next.After(s.now) {
+	if next := s.core.NextWake(); !next.IsZero() && s.rng.IntN(3) > 0 && next.After(s.now) {
 		pause = next.Sub(s.now)
 	}
 	s.now = s.now.Add(pause)

@@ -152,8 +152,8 @@ func (s *sim) drain() (rounds int) {
 			s.tell("linkd hears %v", news)
 			s.core.Notify(news)
 		default:
-			next, ok := s.core.NextWake()
-			if !ok || s.core.Quiet() || len(s.flights) > 0 && s.core.Settled() {
+			next := s.core.NextWake()
+			if next.IsZero() || s.core.Quiet() || len(s.flights) > 0 && s.core.Settled() {
 				return rounds
 			}
 			if next.After(s.now) {

@@ -22,6 +22,8 @@ type Status struct {
 	// only an administrator can decide.
 	Warnings []string `json:"warnings,omitempty"`
 	Counters Counters `json:"counters"`
+	// Trial is the trial that runs, if any.
+	Trial *Trial `json:"trial,omitempty"`
 	// Left are the resources that an apply left alone.
 	Left []LeftResource `json:"left_alone,omitempty"`
 	// Took is the duration of the last pass.
@@ -50,6 +52,16 @@ type ResourceStatus struct {
 	Source string `json:"source"`
 	// Kind is the middle part of the ID.
 	Kind string `json:"-"`
+}
+
+// Trial is a trial of files: they are in force until the deadline, unless somebody confirms them before.
+type Trial struct {
+	// By says who began it.
+	By       string    `json:"by"`
+	Since    time.Time `json:"since"`
+	Deadline time.Time `json:"deadline"`
+	// Files are the paths of the files that are tried, as they would stand in the configuration.
+	Files []string `json:"files"`
 }
 
 // LeftResource is a resource that other files made than those that are applied. Files are their paths; none if the journal

@@ -185,8 +185,9 @@ type kernel struct {
 	lookErrors error
 	// tentative are those that will be of use later.
 	tentative map[spec.ID]bool
-	// announced is what it was told to announce.
+	// announced is what it was told to announce, and asked counts the questions whether something can be announced.
 	announced []string
+	asked     int
 	// hangs, unless it is nil, is what it does not tell before, whatever it is asked.
 	hangs chan struct{}
 	// writes is what it did.

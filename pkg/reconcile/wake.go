@@ -1,6 +1,10 @@
 package reconcile
 
-import "time"
+import (
+	"time"
+
+	"linkd/pkg/spec"
+)
 
 // mostRechecked is the number of resources up to which recheck runs.
 const mostRechecked = 64
@@ -24,17 +28,14 @@ func (c *Core) wake() {
 			c.markLate(r)
 		}
 	}
-	for _, l := range inOrder(c.plan.retries, (*lane).compare) {
-		if c.Now.Before(c.plan.retries[l]) {
-			continue
-		}
-		delete(c.plan.retries, l)
+	for _, l := range c.plan.retries.due(c.Now, (*lane).compare) {
 		if l.domain.missing != nil {
 			c.markAll(l.domain)
 			continue
 		}
-		for _, s := range inOrder(c.found.lookErrors, scope.compare) {
-			if s.ns == l.domain.name && c.laneOf(s) == l {
+		for i := range c.kinds.list {
+			k := &c.kinds.list[i]
+			if s := (scope{l.domain.name, k.Name}); l.domain.lane(k) == l && c.found.lookErrors[s] != nil {
 				c.markScope(s)
 			}
 		}
@@ -48,16 +49,9 @@ func (c *Core) wake() {
 		}
 	}
 	c.wakeUnannounced()
-	for id, t := range c.postponed {
-		switch {
-		case c.attempts[id] != t:
-			delete(c.postponed, id)
-		case !c.Now.Before(t.until):
-			t.until = time.Time{}
-			delete(c.postponed, id)
-			c.plan.todo.ids[id] = true
-			c.rechecked = false
-		}
+	for _, id := range c.postponed.due(c.Now, spec.ID.Compare) {
+		c.resume(id, c.attempts[id])
+		c.rechecked = false
 	}
 }
 
@@ -92,51 +86,28 @@ func (c *Core) markLate(r *Request) {
 	c.plan.looks.unpark(func(l *lane) bool { return !l.due() })
 }
 
-// NextTry returns when to try again something that failed, is missing or could not be looked at; ok is false if there
-// is nothing.
-func (c *Core) NextTry() (next time.Time, ok bool) {
-	earliest := func(at time.Time) {
-		if !ok || at.Before(next) {
-			next, ok = at, true
-		}
-	}
-	for id, t := range c.postponed {
-		if c.attempts[id] == t {
-			earliest(t.until)
-		}
-	}
-	for _, at := range c.plan.retries {
-		earliest(at)
-	}
-	for _, at := range c.lookAgain {
-		earliest(at)
-	}
-	return next, ok
+// NextTry returns when to try again something that failed, is missing or could not be looked at; zero if there is
+// nothing.
+func (c *Core) NextTry() time.Time {
+	return earliest(c.postponed.next(), c.plan.retries.next(), c.lookAgain.next())
 }
 
-// NextWake returns when Requests must be called even if nothing happens.
-func (c *Core) NextWake() (next time.Time, ok bool) {
-	next, ok = c.NextTry()
-	earliest := func(at time.Time) {
-		if !ok || at.Before(next) {
-			next, ok = at, true
-		}
-	}
+// NextWake returns when Requests must be called even if nothing happens; zero for never.
+func (c *Core) NextWake() time.Time {
+	next := c.NextTry()
 	for l := range c.plan.resting {
-		earliest(l.rest)
+		next = earliest(next, l.rest)
 	}
-	if c.plan.patience > 0 {
-		if len(c.plan.failures) > 0 {
-			earliest(c.plan.judgeAt())
-		}
-		for _, r := range c.plan.requests {
-			if !r.late {
-				earliest(c.plan.lateAt(r))
-			}
-		}
-		if !c.plan.todo.empty() && !c.plan.since.IsZero() {
-			earliest(c.plan.deadline())
+	if c.plan.patience == 0 {
+		return next
+	}
+	for _, r := range c.plan.requests {
+		if !r.late {
+			next = earliest(next, c.plan.lateAt(r))
 		}
 	}
-	return next, ok
+	if !c.plan.todo.empty() && !c.plan.since.IsZero() {
+		next = earliest(next, c.plan.deadline())
+	}
+	return earliest(next, c.plan.judgeAt())
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,6 +45,12 @@ func NewLoader(lang Language, path string) *Loader {
 		k.memory = memory{}
 	}
 	return k
+}
+
+// Clone returns a loader that remembers the same and saves nothing.
+func (k *Loader) Clone() *Loader {
+	m := memory{Good: slices.Clone(k.Good), Unknown: maps.Clone(k.Unknown)}
+	return &Loader{lang: k.lang, memory: m}
 }
 
 // Load compiles the files. It replaces invalid files by their last valid content; if that does not fit the other

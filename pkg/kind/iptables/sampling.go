@@ -24,6 +24,8 @@ var legacySamples = &observe.Sampling{
 type looks struct {
 	mu  sync.Mutex
 	all map[lookedAt]look
+	// dropped is when old looks were last dropped.
+	dropped time.Time
 }
 
 type lookedAt struct{ ns, family string }
@@ -41,7 +43,7 @@ var legacyLooks = &looks{all: map[lookedAt]look{}}
 const (
 	// wantedFor is how long a look tells that files want rules: longer than linkd waits until it looks again without news.
 	wantedFor = 2 * time.Minute
-	// lookKept is how long a look is remembered.
+	// lookKept is how long a look is remembered at least.
 	lookKept = time.Hour
 )
 
@@ -50,7 +52,10 @@ func (l *looks) note(ns string, f family, stamp string, wanted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	maps.DeleteFunc(l.all, func(_ lookedAt, k look) bool { return now.Sub(k.at) > lookKept })
+	if now.Sub(l.dropped) > lookKept {
+		maps.DeleteFunc(l.all, func(_ lookedAt, k look) bool { return now.Sub(k.at) > lookKept })
+		l.dropped = now
+	}
 	l.all[lookedAt{ns, f.name}] = look{at: now, stamp: stamp, wanted: wanted}
 }
 

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/control"
+	"linkd/pkg/plain"
+)
+
+func newConfirm(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "confirm",
+		Short: "Keep the files of a trial: install them",
+		Long: "Install the files of the trial that runs (see `linkd try`) in the configuration directory: all of them, or none. " +
+			"The exit status is 0 if they are installed, 1 if they cannot be, and then the trial goes on, or if no trial runs, " +
+			"3 if no daemon runs.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			files, err := control.NewClient(o.runtimeDir).Confirm(cmd.Context(), whoAsks())
+			if err != nil {
+				return daemonError(err)
+			}
+			for _, f := range files {
+				fmt.Fprintf(stdout, "installed %s\n", plain.Text(f))
+			}
+			return nil
+		},
+	}
+}
+
+func newRevert(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revert",
+		Short: "End a trial: everything is as before",
+		Long: "End the trial that runs (see `linkd try`), and wait until everything is as before. The exit status is 0 if it is, " +
+			"1 if no trial runs, 3 if no daemon runs.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := control.NewClient(o.runtimeDir).Revert(cmd.Context(), whoAsks()); err != nil {
+				return daemonError(err)
+			}
+			fmt.Fprintln(stdout, "reverted")
+			return nil
+		},
+	}
+}
