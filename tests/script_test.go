@@ -28,10 +28,10 @@ var (
 	engines = flag.String("engines", "", "the folder of container engines (see install-engines), for the stories about them")
 	story   = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
 	// backend is that of the programs called iptables in the sandbox; "" is what the machine has by default.
-	backend = flag.String("backend", "", "nft or legacy: the backend of iptables in the sandbox")
-	debian  = flag.String("debian", "", "the folder of a Debian system (see systemd/root), for the stories about the service")
-	group   = flag.String("group", "", "boot that Debian in this control group, to tell the story there")
-	boxed   = flag.Bool("boxed", false, "tell the story in the system that this process was started in")
+	backend     = flag.String("backend", "", "nft or legacy: the backend of iptables in the sandbox")
+	debian      = flag.String("debian", "", "the folder of a Debian system (see systemd/root), for the stories about the service")
+	group       = flag.String("group", "", "boot that Debian in this control group, to tell the story there")
+	inContainer = flag.Bool("in-container", false, "run the story in the system in which this process was started")
 	// thorough makes a story about faults take every step and all rounds, not a sample of them.
 	thorough = flag.Bool("thorough", false, "tell the stories about faults in full (see make test-faults)")
 )
@@ -89,8 +89,8 @@ func TestSystemd(t *testing.T) {
 	if out, err := nspawn(t.Context(), "true").CombinedOutput(); err != nil {
 		t.Skipf("systemd-nspawn cannot start a container here: %v: %s", err, out)
 	}
-	t.Cleanup(func() { removeGroups(t, boxGroup) })
-	enactAll(t, storiesIn(t, "systemd"), box)
+	t.Cleanup(func() { removeGroups(t, containerGroup) })
+	enactAll(t, storiesIn(t, "systemd"), newContainer)
 }
 
 // place is where a story is told: it returns this test binary, to be started there with args.
@@ -185,8 +185,8 @@ func enact(t *testing.T, file, linkd, backend string, where place) {
 // tell runs one story in this process, the first one of its sandbox, and returns the exit status.
 func tell(file string) int {
 	setTheStage := enter
-	if *boxed {
-		setTheStage = enterBox
+	if *inContainer {
+		setTheStage = prepareContainer
 	}
 	if err := setTheStage(); err != nil {
 		fmt.Println("set up the sandbox:", err)

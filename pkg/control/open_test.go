@@ -40,7 +40,7 @@ func serve(dir string) (stop func(), err error) {
 	return control.Serve(dir, control.Identity{Version: "test", PID: os.Getpid()}, reconcile.NewLoop(nil), &trial.Keeper{}, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 }
 
-// A file of root's in the runtime directory is not root's to lose to whoever put a link there.
+// Serve does not follow a symbolic link in the place of the socket, and does not change the file that the link leads to.
 func TestServeFollowsNoLinks(t *testing.T) {
 	dir := t.TempDir()
 	theirs := filepath.Join(t.TempDir(), "theirs")
@@ -78,7 +78,7 @@ func TestServeLeavesADirectoryInItsPlace(t *testing.T) {
 	}
 }
 
-// Under no umask at all, whoever looks as often as possible never sees a mode that lets others in.
+// Even with umask 0, the socket never has a mode with which other users can connect.
 func TestTheSocketIsPrivateFromTheFirst(t *testing.T) {
 	defer unix.Umask(unix.Umask(0))
 	dir := t.TempDir()

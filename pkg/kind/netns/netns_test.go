@@ -41,7 +41,7 @@ func TestWhatIsWrongWithAName(t *testing.T) {
 	}
 }
 
-// find is what stands under the name of want; nil for nothing.
+// find returns what is at the name of want; nil if there is nothing.
 func find(t *testing.T, lab *conform.Lab, want *Name) *Name {
 	t.Helper()
 	lab.World.Release()
@@ -53,7 +53,7 @@ func find(t *testing.T, lab *conform.Lab, want *Name) *Name {
 	return found[0]
 }
 
-// world declares the name of want beside the lab.
+// world declares the lab and the name of want.
 func world(t *testing.T, want *Name) *conform.Lab {
 	t.Helper()
 	lab := conform.Open(t)
@@ -86,7 +86,7 @@ func TestANameIsMadeAndDeletedTwice(t *testing.T) {
 	}
 }
 
-// A name that leads to the right namespace by another path, or nowhere any more, has not been changed by anybody.
+// If a name leads to the right namespace by another path, or to one that no longer exists, nobody has changed the name.
 func TestWhoHasChangedAName(t *testing.T) {
 	want := &Name{Host: spec.Host, Name: "new"}
 	lab := conform.Open(t)
@@ -114,7 +114,8 @@ func TestWhoHasChangedAName(t *testing.T) {
 	}
 }
 
-// A kill between the file and the mount leaves an empty file: it is finished, or cleared away.
+// If linkd is killed after it created the file and before it mounted the namespace there, it leaves an empty file. The next linkd
+// mounts the namespace, or removes the file.
 func TestANameThatIsHalfMade(t *testing.T) {
 	want := &Name{Host: spec.Host, Name: "new", Made: true}
 	lab := world(t, want)
@@ -135,7 +136,7 @@ func TestANameThatIsHalfMade(t *testing.T) {
 	}
 }
 
-// A file with something in it is somebody's.
+// A file that is not empty belongs to somebody else.
 func TestAFileIsNobodysNamespace(t *testing.T) {
 	want := &Name{Host: spec.Host, Name: "new", Made: true}
 	lab := world(t, want)

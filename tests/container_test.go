@@ -15,18 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A box is a Debian system that systemd has booted, in a container (systemd-nspawn(1)) with nothing of this machine's but
-// its kernel. A service tells the story there, and the box ends, with the status of that service, when it has.
+// The stories about systemd run in a Debian system that systemd-nspawn(1) boots in a container, which shares only the kernel with
+// this machine. A service in the container runs the story. When the service ends, the container ends with its status.
 const (
-	boxDir     = "/story"
-	boxTests   = boxDir + "/tests" // this test binary
-	boxPackage = boxDir + "/linkd.deb"
-	boxSource  = boxDir + "/source" // this repository
-	boxOut     = boxDir + "/out"    // what the story says
-	toldStatus = 70                 // a box that was only shut down ends with 0
+	containerDir     = "/story"
+	containerTests   = containerDir + "/tests" // this test binary
+	containerPackage = containerDir + "/linkd.deb"
+	containerSource  = containerDir + "/source" // this repository
+	containerOutput  = containerDir + "/out"    // what the story says
+	finishedStatus   = 70                       // a container that was only shut down ends with 0
 )
 
-const boxUnit = `[Unit]
+const storyUnit = `[Unit]
 Requires=multi-user.target
 After=multi-user.target
 SuccessAction=exit
@@ -41,26 +41,26 @@ StandardOutput=append:%s
 StandardError=inherit
 `
 
-// boxGroup is the control group of all boxes that this process starts. systemd-nspawn, which is not to ask this machine's
-// systemd for a group, has its container in the one that it was started in.
-var boxGroup = fmt.Sprintf("linkd-box-%d", os.Getpid())
+// containerGroup is the control group of all containers that this process starts. systemd-nspawn does not ask this machine's systemd
+// for a group, so it runs its container in the group in which it was started.
+var containerGroup = fmt.Sprintf("linkd-story-%d", os.Getpid())
 
-// box returns this test binary, to be started with args as the first process of new mount and PID namespaces, where it
-// boots a box. All that belongs to the box goes with that process.
-func box(ctx context.Context, story string, args ...string) *exec.Cmd {
-	group := filepath.Join(boxGroup, strings.TrimSuffix(filepath.Base(story), ".txtar"))
+// newContainer returns a command that starts this test binary with args as the first process of new mount and PID namespaces, where
+// it boots the container. The kernel ends everything in the container together with that process.
+func newContainer(ctx context.Context, story string, args ...string) *exec.Cmd {
+	group := filepath.Join(containerGroup, strings.TrimSuffix(filepath.Base(story), ".txtar"))
 	cmd := exec.CommandContext(ctx, self(), append([]string{"-story", story, "-debian", *debian, "-group", group}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID}
 	return cmd
 }
 
-// boot tells a story in a box, and returns the exit status.
+// boot runs a story in a container, and returns its exit status.
 func boot(story string) int {
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(1)
 	}()
-	status, err := bootBox(story)
+	status, err := bootContainer(story)
 	if err != nil {
 		fmt.Println("boot a Debian system:", err)
 		return 1
@@ -68,7 +68,7 @@ func boot(story string) int {
 	return status
 }
 
-func bootBox(story string) (int, error) {
+func bootContainer(story string) (int, error) {
 	for _, m := range []struct {
 		source, target, kind string
 		flags                uintptr
@@ -92,8 +92,8 @@ func bootBox(story string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	tell := fmt.Sprintf("%s -boxed -story=%s -deb=%s -update=%v -aloud=%v", boxTests, story, boxPackage, *update, *aloud)
-	unit := fmt.Sprintf(boxUnit, toldStatus, boxSource, tell, boxOut)
+	tell := fmt.Sprintf("%s -in-container -story=%s -deb=%s -update=%v -aloud=%v", containerTests, story, containerPackage, *update, *aloud)
+	unit := fmt.Sprintf(storyUnit, finishedStatus, containerSource, tell, containerOutput)
 	for path, text := range map[string]string{"/run/story.service": unit, "/run/out": ""} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return 0, err
@@ -101,15 +101,15 @@ func bootBox(story string) (int, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storyTime+30*time.Second)
 	defer cancel()
-	cmd := nspawn(ctx, "--boot", "--machine=box", "--bind="+source+":"+boxSource, "--bind-ro="+self()+":"+boxTests,
-		"--bind-ro="+*deb+":"+boxPackage, "--bind=/run/out:"+boxOut,
+	cmd := nspawn(ctx, "--boot", "--machine=story", "--bind="+source+":"+containerSource, "--bind-ro="+self()+":"+containerTests,
+		"--bind-ro="+*deb+":"+containerPackage, "--bind=/run/out:"+containerOutput,
 		"--bind-ro=/run/story.service:/etc/systemd/system/story.service", "--", "systemd.unit=story.service")
 	console, err := cmd.CombinedOutput()
 	said, _ := os.ReadFile("/run/out")
 	fmt.Printf("%s", said)
 	status := cmd.ProcessState.ExitCode()
 	switch {
-	case status == toldStatus:
+	case status == finishedStatus:
 		return 0, nil
 	case status > 0 && len(said) > 0:
 		return status, nil
@@ -117,7 +117,8 @@ func bootBox(story string) (int, error) {
 	return 0, fmt.Errorf("it ended without a word of the story: %w\n%s", err, console)
 }
 
-// nspawn returns the systemd-nspawn of the box's own Debian, with that's libraries: this machine may have another or none.
+// nspawn returns a command that runs the systemd-nspawn of the container's own Debian with its libraries: this machine may have
+// another version or none.
 func nspawn(ctx context.Context, args ...string) *exec.Cmd {
 	one := func(pattern string) string {
 		found, err := filepath.Glob(*debian + pattern)
@@ -156,8 +157,8 @@ func enterGroup(name string) error {
 	return nil
 }
 
-// enterBox makes of the booted Debian what a story expects: linkd is installed, and starts when the story has it start.
-func enterBox() error {
+// prepareContainer prepares the booted Debian for a story: it installs linkd without starting it.
+func prepareContainer() error {
 	for _, args := range [][]string{{"dpkg", "--install", *deb}, {"systemctl", "stop", "linkd"}} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, out)
