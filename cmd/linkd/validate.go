@@ -99,7 +99,7 @@ func (o *options) invalid(errs spec.Errors) error {
 	case o.json():
 		return printChecked(nil, errs)
 	}
-	return exit(exitInvalid, errs)
+	return exit(exitInvalid, errors.New(errs.WithExcerpts()))
 }
 
 func printWarnings(warnings spec.Warnings) {

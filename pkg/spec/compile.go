@@ -39,9 +39,10 @@ type Namespace struct {
 // Compile makes the desired state of the files, in their order, and reports all errors in them. The result does not
 // include what has an error.
 func Compile(lang Language, files []File) (*Desired, Errors) {
+	files = boundTotal(files)
 	var sections []section
 	var errs Errors
-	for _, f := range boundTotal(files) {
+	for _, f := range files {
 		roots, wrong := parse(f)
 		errs = append(errs, wrong...)
 		for _, root := range roots {
@@ -85,7 +86,9 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 			c.desired.Warnings = append(c.desired.Warnings, w)
 		}
 	}
-	return c.desired, errs.sorted()
+	errs = errs.sorted()
+	errs.addExcerpts(files)
+	return c.desired, errs
 }
 
 // compile compiles the documents and reports all errors in them. It owns the slice, and releases each document after
