@@ -27,6 +27,10 @@ func parse(f File) ([]*yaml.Node, Errors) {
 	}
 	var roots []*yaml.Node
 	var errs Errors
+	var tags *cursor
+	if bytes.IndexByte(f.Text, '!') >= 0 {
+		tags = new(newCursor(f.Text))
+	}
 	for dec := yaml.NewDecoder(bytes.NewReader(f.Text)); ; {
 		var doc yaml.Node
 		err := dec.Decode(&doc)
@@ -34,13 +38,13 @@ func parse(f File) ([]*yaml.Node, Errors) {
 			return roots, errs
 		}
 		if err != nil {
-			line, msg := yamlPosition(f.Text, err)
-			return nil, append(errs, fail(line, min(line, 1), errors.New(msg))...)
+			line, column, msg := locate(f.Text, err)
+			return nil, append(errs, fail(line, column, errors.New(msg))...)
 		}
 		if len(doc.Content) == 0 || isEmpty(doc.Content[0]) {
 			continue
 		}
-		w := walker{file: f.Path}
+		w := walker{file: f.Path, tags: tags}
 		if w.walk(doc.Content[0], 0) {
 			roots = append(roots, doc.Content[0])
 		}
@@ -70,41 +74,57 @@ var (
 	aliasError = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
+// locate returns where the mistake is that a parser error is about, and what it is.
+func locate(text []byte, err error) (line, column int, msg string) {
+	line, msg = yamlPosition(err)
+	anchor := ""
+	if alias := aliasError.FindStringSubmatch(msg); alias != nil {
+		anchor = alias[1]
+	}
+	at := newCursor(text)
+	if m := findMistake(at.text, anchor); m != nil {
+		line, column = positionOf(at.text, m.pos)
+		if m.message != "" {
+			msg = m.message
+		}
+		return line, column, msg
+	}
+	if line = max(line, 1); !at.moveTo(line, 1) {
+		return line, 1, msg
+	}
+	blanks := len(at.text[at.start:at.end]) - len(bytes.TrimLeft(at.text[at.start:at.end], " \t"))
+	return line, 1 + blanks, msg
+}
+
 // yamlPosition returns the line number and the rest of a parser error. yaml.v3 has the number only in the text.
-func yamlPosition(text []byte, err error) (line int, msg string) {
+func yamlPosition(err error) (line int, msg string) {
 	m := yamlLine.FindStringSubmatch(err.Error())
 	if m == nil {
 		return 0, err.Error()
 	}
 	line, _ = strconv.Atoi(m[1])
-	msg = strings.TrimPrefix(err.Error(), m[0])
-	if alias := aliasError.FindStringSubmatch(msg); alias != nil {
-		before, _, _ := bytes.Cut(text, []byte("*"+alias[1]))
-		line = 1 + bytes.Count(before, []byte("\n"))
-	}
-	if grammarError.MatchString(msg) {
+	if msg = strings.TrimPrefix(err.Error(), m[0]); grammarError.MatchString(msg) {
 		line++
 	}
-	line = max(line, 1)
-	if msg == startsNoToken && tabIndents(text, line) {
-		msg = "a tab indents this line, and YAML takes spaces only"
-	}
 	return line, msg
-}
-
-// startsNoToken is the error of yaml.v3's scanner for a tab, among others. An editor shows a tab like spaces.
-const startsNoToken = "found character that cannot start any token"
-
-func tabIndents(text []byte, line int) bool {
-	for ; line > 1; line-- {
-		_, text, _ = bytes.Cut(text, []byte("\n"))
-	}
-	return bytes.HasPrefix(bytes.TrimLeft(text, " "), []byte("\t"))
 }
 
 type walker struct {
 	file string
 	errs Errors
+	// tags finds values with the tag "!", which yaml.v3 drops. It is nil for a text without an exclamation mark.
+	tags *cursor
+}
+
+// hasBareTag reports whether a value has the tag "!", and gives it that. It has to be asked in the order of the text.
+func (w *walker) hasBareTag(n *yaml.Node) bool {
+	at := w.tags
+	if at == nil || n.Style&yaml.TaggedStyle != 0 || !at.moveTo(n.Line, n.Column) || at.line != n.Line || at.column != n.Column ||
+		at.pos >= at.end || at.text[at.pos] != '!' {
+		return false
+	}
+	n.Tag = "!"
+	return true
 }
 
 func (w *walker) errorf(n *yaml.Node, format string, args ...any) {
@@ -120,6 +140,13 @@ func (w *walker) walk(n *yaml.Node, depth int) bool {
 	}
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		w.errorf(n, "anchors and aliases are not part of the language: write the value out")
+	}
+	if n.Tag == "!!null" && n.Anchor != "" {
+		return false
+	}
+	if own := strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!"); own || w.hasBareTag(n) {
+		w.errorf(n, "%s", beginsTag(n.Tag))
+		return false
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
