@@ -162,7 +162,7 @@ func (lang Language) document(file string, root *yaml.Node) (section, Errors) {
 	parts, _ := ctx.Fields(root, lang.Document().Keys, &document{})
 	for name, n := range parts {
 		if n.Kind != yaml.MappingNode {
-			ctx.Errorf(n, "expected a mapping, found %s", describe(n))
+			ctx.Errorf(n, "expected a mapping, found %s%s", describe(n), blankMissing(n))
 			delete(parts, name)
 		}
 	}

@@ -535,3 +535,28 @@ func TestSuggestions(t *testing.T) {
 		}
 	}
 }
+
+// A key has the words of other tools beside it, and the hint names the key, or what to write.
+func TestHintsAtKeys(t *testing.T) {
+	lang := toys
+	lang.Namespace = []Key{NewKey("rooms", "", func(*Context, []struct {
+		Via string `yaml:"via" also:"gateway gw"`
+	}) {
+	}).Called("chambers", "halls=rooms: [{via: DOOR}]")}
+	_, errs := Compile(lang, files(`
+namespaces:
+  lab: {chambers: [], halls: [], rooms: [{gateway: x}, {vai: y}, {other: z}], chambres: []}
+ethernets: {}
+interfaces: {}
+`))
+	if d := cmp.Diff(`a.yaml:3:9: unknown key "chambers"; did you mean "rooms"?
+a.yaml:3:23: unknown key "halls"; did you mean rooms: [{via: DOOR}]?
+a.yaml:3:43: unknown key "gateway"; did you mean "via"?
+a.yaml:3:57: unknown key "vai"; did you mean "via"?
+a.yaml:3:67: unknown key "other"
+a.yaml:3:79: unknown key "chambres"
+a.yaml:4:1: unknown key "ethernets"; did you mean links: {ID: {kind: existing}}?
+a.yaml:5:1: unknown key "interfaces"; did you mean "links"?`, errs.Error()); d != "" {
+		t.Errorf("errors (-want +got):\n%s", d)
+	}
+}

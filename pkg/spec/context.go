@@ -176,7 +176,7 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 	before := len(*c.errs)
 	rest = map[string]*yaml.Node{}
 	if n.Kind != yaml.MappingNode {
-		c.Errorf(n, "expected a mapping, found %s", describe(n))
+		c.Errorf(n, "expected a mapping, found %s%s", describe(n), blankMissing(n))
 		return rest, false
 	}
 	names := make([]string, len(declared))
@@ -196,7 +196,7 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 	for i := range own {
 		into[i] = reflect.ValueOf(own[i]).Elem()
 	}
-	c.decodeStructs(&mine, into, names)
+	c.decodeStructs(&mine, into, declared)
 	for _, k := range declared {
 		if k.Required && rest[k.Name] == nil {
 			c.Errorf(n, "%q is missing", k.Name)

@@ -11,19 +11,19 @@ import (
 
 // common are the fields of every link.
 type common struct {
-	Kind  string `yaml:"kind" required:"true" doc:"the kind of link"`
+	Kind  string `yaml:"kind" also:"type" required:"true" doc:"the kind of link"`
 	Adopt bool   `yaml:"adopt" default:"false" doc:"take over an interface of that name and kind that linkd did not make, with what is listed on it; it is linkd's own from there on, and goes when the link leaves the files"`
 }
 
 // endFields are the fields of every end, beside those that other kinds of resource declare.
 type endFields struct {
-	NetNS      spec.NSRef  `yaml:"netns" default:"host" doc:"the namespace in which the interface is"`
-	Name       spec.IfName `yaml:"name" absent:"the link's ID" doc:"the interface's name"`
-	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again, after a reboot too, if nothing on its parent has that by then"`
+	NetNS      spec.NSRef  `yaml:"netns" also:"namespace ns network-namespace link-netns" default:"host" doc:"the namespace in which the interface is"`
+	Name       spec.IfName `yaml:"name" also:"ifname interface set-name device dev" absent:"the link's ID" doc:"the interface's name"`
+	MAC        *spec.MAC   `yaml:"mac" also:"macaddress mac_address mac-address hwaddr address_mac lladdr ether" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again, after a reboot too, if nothing on its parent has that by then"`
 	MTU        *int        `yaml:"mtu" min:"68" max:"2147483647" doc:"largest packet in bytes; at most 65535 on most kinds of link"`
-	TxQueueLen *int        `yaml:"txqueuelen" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
+	TxQueueLen *int        `yaml:"txqueuelen" also:"qlen tx_queue_len" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
 	Announce   *bool       `yaml:"announce" default:"true" doc:"announce addresses that linkd adds here to their neighbours (gratuitous ARP, unsolicited neighbour advertisement), so that they reach a moved address at once"`
-	Up         *bool       `yaml:"up" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
+	Up         *bool       `yaml:"up" also:"state enabled activation-mode admin_state" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
 }
 
 // Decoder reads the entries of links: the fields of the link itself here, and the rest by the keys that other kinds

@@ -18,7 +18,7 @@ func Keys() []spec.Key {
 			func(c *spec.Context, name spec.IfName) {
 				master := string(name)
 				declared(c).Master = &master
-			}),
+			}).Called("bridge", "vrf", "controller", "upper"),
 		spec.NewKey(portKey, "how a bridge treats this port of it; on a bridge, the VLANs that it is in itself (bridge-link(8), bridge-vlan(8))",
 			func(c *spec.Context, f fields) {
 				p := declared(c)

@@ -25,7 +25,7 @@ func EndKey() spec.Key {
 }
 
 func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)) spec.Key {
-	return spec.Key{Name: keyName, Doc: doc, Type: map[string]value{}, Decode: func(c *spec.Context, n *yaml.Node) {
+	return spec.Key{Name: keyName, Doc: doc, Also: []string{"sysctl"}, Type: map[string]value{}, Decode: func(c *spec.Context, n *yaml.Node) {
 		var values map[string]value
 		if !c.Decode(n, &values) {
 			return
