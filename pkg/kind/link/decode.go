@@ -34,6 +34,11 @@ func Decoder(endKeys []spec.Key) spec.Link {
 		names[i] = t.Name
 	}
 	return spec.Link{Kinds: kinds(endKeys), End: endKeys, Decode: func(c *spec.Context, id string, n *yaml.Node) {
+		if n.Kind != yaml.MappingNode {
+			// Fields says so.
+			c.Fields(n, nil)
+			return
+		}
 		word := spec.ValueOf(n, "kind")
 		if word == nil || word.Kind != yaml.ScalarNode {
 			c.Errorf(n, `"kind" is missing: one of %s`, strings.Join(names, ", "))
