@@ -45,6 +45,9 @@ func (c *Context) On(ns, device string) *Context {
 // Source returns the position of the context's node.
 func (c *Context) Source() Source { return at(c.file, c.node) }
 
+// Node returns the context's node.
+func (c *Context) Node() *yaml.Node { return c.node }
+
 // Errorf reports an error at the node n.
 func (c *Context) Errorf(n *yaml.Node, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: at(c.file, n), Message: fmt.Sprintf(format, args...)})
@@ -141,8 +144,8 @@ func (c *Context) Conflict(other Source, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{other.File}})
 }
 
-// didYouMean returns a suggestion for an unknown word. Without a compiler, the number of comparisons has no limit.
-func (c *Context) didYouMean(word string, known iter.Seq[string]) string {
+// DidYouMean returns a suggestion for an unknown word, to append to a message, or "". Without a compiler, the number of comparisons has no limit.
+func (c *Context) DidYouMean(word string, known iter.Seq[string]) string {
 	if c.c == nil {
 		return (*suggestions)(nil).didYouMean(word, known)
 	}

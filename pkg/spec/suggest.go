@@ -58,7 +58,7 @@ func (c *Context) hintAtKey(word string, structs []reflect.Value, elsewhere []Ke
 		note(k.Name, k.Also)
 	}
 	if hint == "" {
-		hint = c.didYouMean(word, slices.Values(names))
+		hint = c.DidYouMean(word, slices.Values(names))
 	}
 	return hint, meant
 }

@@ -20,6 +20,7 @@ func Key() spec.Key {
 			last := map[group]*Address{}
 			if len(entries) > 0 {
 				c.Once("addresses that collide", func() { reportCollisions(c) })
+				c.Once("subnets that overlap", func() { reportOverlaps(c) })
 			}
 			for rank, e := range entries {
 				if other := twice(lengths, e); other != nil {
@@ -27,6 +28,9 @@ func Key() spec.Key {
 				}
 				if e.Address.bare && e.Peer == nil {
 					c.Warn(e.Source, "%s has no length, so it is %s: no other host is in its subnet. Write the length", e.Address.Addr(), e.Address)
+				}
+				if why := noHost(e); why != "" {
+					c.Warn(e.Source, "%s", why)
 				}
 				a := e.resource(c.NS, c.Device)
 				a.Adopt, a.rank = c.Adopt, rank

@@ -138,6 +138,7 @@ func (d *decoder) pair(n *yaml.Node) {
 	}
 	if ok {
 		links[0].Peer, links[1].Peer, links[1].Second = links[1], links[0], true
+		warnOfEnds(d.c, ends, links)
 	}
 	for i, l := range links {
 		if ok {
@@ -182,6 +183,7 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 	if f.MTU != nil && *f.MTU > d.t.maxMTU() {
 		d.c.Errorf(spec.ValueOf(n, "mtu"), "the mtu of a %s is at most %d", d.t.Name, d.t.maxMTU())
 	}
+	warnOfMTU(d.c, spec.ValueOf(n, "mtu"), l)
 	if f.MAC != nil {
 		mac := string(*f.MAC)
 		l.MAC = &mac

@@ -35,7 +35,10 @@ func NamespaceKey() spec.Key {
 
 func add(c *spec.Context, r *Route) {
 	c.Add(r)
-	c.Later(func() { r.refer(c.All()) })
+	c.Later(func() {
+		r.refer(c.All())
+		r.warn(c)
+	})
 }
 
 // entry is a route in YAML.

@@ -47,7 +47,10 @@ func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)
 			if s.Dev != "" && len(overwriters(s.Path)) > 0 {
 				s.overwritten = new([]spec.ID)
 			}
-			c.At(name).Later(func() { s.order(c.At(name)) })
+			c.At(name).Later(func() {
+				s.order(c.At(name))
+				s.warn(c.At(name))
+			})
 			checkAlias(c.At(name), s)
 			c.Add(s)
 		}
