@@ -99,10 +99,10 @@ links:
   v0: {kind: vlan, id: 5, parent: trunk}
   m0: {kind: macvlan, parent: {netns: host, name: br-la}}
 `, `
-a.yaml:4:29: warning: no file declares br-lba in host, the master of this interface; did you mean "br-lab"?
+a.yaml:4:29: warning: no file declares br-lba in host, the master of this interface; if something else makes it, declare it with kind: existing
 a.yaml:5:29: warning: no file declares elsewhere in host, the master of this interface; if something else makes it, declare it with kind: existing
 a.yaml:6:35: warning: no file declares trunk in host, the parent of this interface; if something else makes it, declare it with kind: existing
-a.yaml:7:31: warning: no file declares br-la in host, the parent of this interface; did you mean "br-lab"?
+a.yaml:7:31: warning: no file declares br-la in host, the parent of this interface; if something else makes it, declare it with kind: existing
 `},
 		{"masters and parents that somebody declares, or has anyway", `
 links:

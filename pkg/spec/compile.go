@@ -46,8 +46,8 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		roots, wrong := parse(f)
 		errs = append(errs, wrong...)
 		for _, root := range roots {
-			s, wrong := lang.document(f.Path, root)
-			sections, errs = append(sections, s), append(errs, wrong...)
+			s, wrong := lang.document(f.Path, root.Node)
+			sections, errs = append(sections, s), append(errs, root.explain(wrong)...)
 		}
 	}
 	many := templates(sections)
@@ -225,19 +225,6 @@ func (c *compiler) namespaces(s *section) {
 		c.bySelector[selector] = name
 		s.keys = append(s.keys, namespaceKeys{name: name, node: value, nodes: nodes})
 	}
-}
-
-// ValueOf returns the value of a key in a mapping node, or nil.
-func ValueOf(mapping *yaml.Node, key string) *yaml.Node {
-	if mapping.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == key {
-			return mapping.Content[i+1]
-		}
-	}
-	return nil
 }
 
 func (c *compiler) keys(s section) {

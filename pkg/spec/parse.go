@@ -13,9 +13,15 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// root is the root node of a document, and the line on which --- begins it; 0 for the first document of a file.
+type root struct {
+	*yaml.Node
+	begin int
+}
+
 // parse returns the root nodes of a file's documents. It refuses what the language never allows: aliases and anchors,
 // nulls, duplicate keys, keys that are not plain words, and tags of other types.
-func parse(f File) ([]*yaml.Node, Errors) {
+func parse(f File) ([]root, Errors) {
 	fail := func(line, column int, err error) Errors {
 		return Errors{{Source: Source{File: f.Path, Line: line, Column: column}, Message: err.Error()}}
 	}
@@ -25,7 +31,8 @@ func parse(f File) ([]*yaml.Node, Errors) {
 	if line, column, err := checkText(f.Text); err != nil {
 		return nil, fail(line, column, err)
 	}
-	var roots []*yaml.Node
+	var roots []root
+	begin := 0
 	var errs Errors
 	var tags *cursor
 	if bytes.IndexByte(f.Text, '!') >= 0 {
@@ -41,12 +48,15 @@ func parse(f File) ([]*yaml.Node, Errors) {
 			line, column, msg := locate(f.Text, err)
 			return nil, append(errs, fail(line, column, errors.New(msg))...)
 		}
+		if len(roots) > 0 {
+			begin = doc.Line
+		}
 		if len(doc.Content) == 0 || isEmpty(doc.Content[0]) {
 			continue
 		}
 		w := walker{file: f.Path, tags: tags}
 		if w.walk(doc.Content[0], 0) {
-			roots = append(roots, doc.Content[0])
+			roots = append(roots, root{doc.Content[0], begin})
 		}
 		errs = append(errs, w.errs...)
 	}
@@ -174,7 +184,12 @@ func (w *walker) mapping(n *yaml.Node, depth int) {
 	fit := n.Content[:0]
 	for i := 0; i < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		valueFits := w.walk(value, depth+1)
+		valueFits := false
+		if isEmpty(value) && key.Style == 0 && spaceMissing(key.Value) > 0 {
+			w.errorf(key, "%s", spaceMessage(key.Value))
+		} else {
+			valueFits = w.walk(value, depth+1)
+		}
 		switch before := first[key.Value]; {
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!null":
 			w.errorf(key, "a key has to be a word")
@@ -190,4 +205,28 @@ func (w *walker) mapping(n *yaml.Node, depth int) {
 		}
 	}
 	n.Content = fit
+}
+
+// explain adds to the errors about keys of the document's own where it begins: a stray --- makes keys of an entry those of a
+// document.
+func (r root) explain(errs Errors) Errors {
+	for _, e := range errs {
+		if r.begin > 0 && e.Column == r.Column && strings.HasPrefix(e.Message, "unknown key ") {
+			e.Message += fmt.Sprintf("; a new document begins with --- on line %d", r.begin)
+		}
+	}
+	return errs
+}
+
+// ValueOf returns the value of a key in a mapping node, or nil.
+func ValueOf(mapping *yaml.Node, key string) *yaml.Node {
+	if mapping.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
 }

@@ -1,9 +1,7 @@
 package spec
 
 import (
-	"maps"
 	"regexp"
-	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -19,16 +17,5 @@ func (c *Context) WarnUndeclared(n *yaml.Node, id ID, as string) {
 	if c.Declared(id) != nil || foreign.MatchString(id.Key) {
 		return
 	}
-	names := map[string]bool{}
-	for _, r := range c.All().In(id.NS, id.Kind) {
-		// Who stands on the interface is not meant.
-		if !slices.Contains(r.Relations().StandsOn, id) {
-			names[r.ID().Key] = true
-		}
-	}
-	hint := c.DidYouMean(id.Key, slices.Values(slices.Sorted(maps.Keys(names))))
-	if hint == "" {
-		hint = "; if something else makes it, declare it with kind: existing"
-	}
-	c.WarnAt(n, "no file declares %s in %s, the %s of this interface%s", id.Key, id.NS, as, hint)
+	c.WarnAt(n, "no file declares %s in %s, the %s of this interface; if something else makes it, declare it with kind: existing", id.Key, id.NS, as)
 }
