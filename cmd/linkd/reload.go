@@ -26,6 +26,7 @@ func newReload(o *options) *cobra.Command {
 				return daemonError(err)
 			}
 			if o.json() {
+				reloaded.Excerpts = nil
 				if err := json.NewEncoder(os.Stdout).Encode(reloaded); err != nil {
 					return exit(exitFailed, err)
 				}
@@ -38,11 +39,23 @@ func newReload(o *options) *cobra.Command {
 			}
 			switch {
 			case len(reloaded.Errors) > 0:
-				return exit(exitInvalid, errors.New(strings.Join(reloaded.Errors, "\n")))
+				return exit(exitInvalid, errors.New(withExcerpts(reloaded)))
 			case reloaded.Status.State == reconcile.Degraded:
 				return exit(exitFailed, nil)
 			}
 			return nil
 		},
 	}
+}
+
+// withExcerpts returns the errors of a reload as validate prints them.
+func withExcerpts(reloaded *control.Reloaded) string {
+	var lines []string
+	for i, message := range reloaded.Errors {
+		lines = append(lines, message)
+		if i < len(reloaded.Excerpts) && reloaded.Excerpts[i] != "" {
+			lines = append(lines, reloaded.Excerpts[i])
+		}
+	}
+	return strings.Join(lines, "\n")
 }

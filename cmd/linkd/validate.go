@@ -17,12 +17,14 @@ import (
 
 func newValidate(o *options) *cobra.Command {
 	var replacing string
+	var strict bool
 	cmd := &cobra.Command{
 		Use:   "validate [FILE...]",
 		Short: "Check files, without root, daemon or kernel",
 		Long: "Check the named files, or those of --config if none is named. With --replacing PATH, check the one FILE together with " +
 			"those of --config, as if it were at PATH. validate prints each error as FILE:LINE:COLUMN: message, and what is valid " +
-			"but probably a mistake as FILE:LINE:COLUMN: warning: message. The exit status is 0 if all files are valid, else 2.",
+			"but probably a mistake as FILE:LINE:COLUMN: warning: message. The exit status is 0 if all files are valid, else 2. " +
+			"With --strict it is 2 after a warning, too.",
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, err := readInterruptibly(cmd.Context(), func() ([]spec.File, error) { return o.filesToCheck(args, replacing) })
@@ -31,13 +33,19 @@ func newValidate(o *options) *cobra.Command {
 			}
 			desired, errs := spec.Compile(kind.Language(), files)
 			if o.json() {
-				return printChecked(desired.Warnings, errs)
+				err = printChecked(desired.Warnings, errs)
+			} else {
+				printWarnings(desired.Warnings)
+				err = o.invalid(errs)
 			}
-			printWarnings(desired.Warnings)
-			return o.invalid(errs)
+			if err == nil && strict && len(desired.Warnings) > 0 {
+				return exit(exitInvalid, nil)
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&replacing, "replacing", "", "check FILE as if it were at this `PATH`")
+	cmd.Flags().BoolVar(&strict, "strict", false, "exit with status 2 after a warning")
 	cobra.CheckErr(cmd.MarkFlagFilename("replacing", "yaml", "yml"))
 	return cmd
 }
@@ -99,7 +107,7 @@ func (o *options) invalid(errs spec.Errors) error {
 	case o.json():
 		return printChecked(nil, errs)
 	}
-	return exit(exitInvalid, errs)
+	return exit(exitInvalid, errors.New(errs.WithExcerpts()))
 }
 
 func printWarnings(warnings spec.Warnings) {

@@ -39,8 +39,10 @@ type Daemon interface {
 
 // Reloaded is the answer to a reload: the errors of the files, and the status after the reload.
 type Reloaded struct {
-	Errors []string          `json:"errors"`
-	Status *reconcile.Status `json:"status"`
+	Errors []string `json:"errors"`
+	// Excerpts are the lines with the errors, each with a caret under the column; "" for an error without a line.
+	Excerpts []string          `json:"excerpts,omitempty"`
+	Status   *reconcile.Status `json:"status"`
 	// Ops are what linkd did.
 	Ops []trial.Op `json:"ops"`
 }
@@ -96,7 +98,7 @@ func Serve(dir string, identity Identity, d Daemon, trials *trial.Keeper, metric
 		}
 		reply := Reloaded{Errors: []string{}, Status: withTrial(status, trials), Ops: trials.Ops()}
 		for _, e := range loaded.Errors {
-			reply.Errors = append(reply.Errors, e.Error())
+			reply.Errors, reply.Excerpts = append(reply.Errors, e.Error()), append(reply.Excerpts, e.Excerpt)
 		}
 		if loaded.Err != nil {
 			reply.Errors = append(reply.Errors, loaded.Err.Error())

@@ -39,14 +39,15 @@ type Namespace struct {
 // Compile makes the desired state of the files, in their order, and reports all errors in them. The result does not
 // include what has an error.
 func Compile(lang Language, files []File) (*Desired, Errors) {
+	files = boundTotal(files)
 	var sections []section
 	var errs Errors
-	for _, f := range boundTotal(files) {
+	for _, f := range files {
 		roots, wrong := parse(f)
 		errs = append(errs, wrong...)
 		for _, root := range roots {
-			s, wrong := lang.document(f.Path, root)
-			sections, errs = append(sections, s), append(errs, wrong...)
+			s, wrong := lang.document(f.Path, root.Node)
+			sections, errs = append(sections, s), append(errs, root.explain(wrong)...)
 		}
 	}
 	many := templates(sections)
@@ -85,7 +86,9 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 			c.desired.Warnings = append(c.desired.Warnings, w)
 		}
 	}
-	return c.desired, errs.sorted()
+	errs = errs.sorted()
+	errs.addExcerpts(files)
+	return c.desired, errs
 }
 
 // compile compiles the documents and reports all errors in them. It owns the slice, and releases each document after
@@ -159,7 +162,7 @@ func (lang Language) document(file string, root *yaml.Node) (section, Errors) {
 	parts, _ := ctx.Fields(root, lang.Document().Keys, &document{})
 	for name, n := range parts {
 		if n.Kind != yaml.MappingNode {
-			ctx.Errorf(n, "expected a mapping, found %s", describe(n))
+			ctx.Errorf(n, "expected a mapping, found %s%s", describe(n), blankMissing(n))
 			delete(parts, name)
 		}
 	}
@@ -222,19 +225,6 @@ func (c *compiler) namespaces(s *section) {
 		c.bySelector[selector] = name
 		s.keys = append(s.keys, namespaceKeys{name: name, node: value, nodes: nodes})
 	}
-}
-
-// ValueOf returns the value of a key in a mapping node, or nil.
-func ValueOf(mapping *yaml.Node, key string) *yaml.Node {
-	if mapping.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == key {
-			return mapping.Content[i+1]
-		}
-	}
-	return nil
 }
 
 func (c *compiler) keys(s section) {

@@ -53,7 +53,7 @@ links:
   c1: {mtu: null, needs: [eth0, , eth1]}
   c2: {needs: [~], notes: {a: }}
 `, `
-a.yaml:6:1: did not find expected node content
+a.yaml:6:33: an item is missing before this comma
 `},
 		{"nulls", `
 namespaces:
@@ -83,7 +83,7 @@ links:
   c1: {name: !!binary ZXRoMA==, mtu: !mtu 1500, needs: !!set {eth0}}
 `, `
 a.yaml:3:14: a value of type !!binary is not part of the language
-a.yaml:3:38: a value of type !mtu is not part of the language
+a.yaml:3:38: YAML reads "!mtu" as a tag, because it begins with "!": put it in quotes
 a.yaml:3:56: expected a list, found a mapping
 a.yaml:3:67: the value is missing (null)
 `},
@@ -368,11 +368,11 @@ links:
   c1: {mode: @x}
 `, `
 a.yaml:2:1: a tab indents this line, and YAML takes spaces only
-b.yaml:2:1: did not find expected ',' or '}'
-c.yaml:2:1: found unexpected end of stream
-d.yaml:2:1: unknown anchor 'nobody' referenced
+b.yaml:1:8: this "{" is not closed
+c.yaml:2:14: this quote is not closed
+d.yaml:2:15: anchors and aliases are not part of the language: write the value out, or put a text that begins with "*" in quotes
 e.yaml:2:1: found duplicate %YAML directive
-f.yaml:2:1: found character that cannot start any token
+f.yaml:2:14: a value cannot begin with "@": put it in quotes
 `},
 		{"a file that cannot be read hides nothing of the others", `-- a.yaml --
 links: {c1: {x: 1}}
@@ -533,5 +533,30 @@ func TestSuggestions(t *testing.T) {
 		if got := didYouMean(test.word, test.known); got != test.want {
 			t.Errorf("%q among %q: got %q, want %q", test.word, test.known, got, test.want)
 		}
+	}
+}
+
+// A key has the words of other tools beside it, and the hint names the key, or what to write.
+func TestHintsAtKeys(t *testing.T) {
+	lang := toys
+	lang.Namespace = []Key{NewKey("rooms", "", func(*Context, []struct {
+		Via string `yaml:"via" also:"gateway gw"`
+	}) {
+	}).Called("chambers", "halls=rooms: [{via: DOOR}]")}
+	_, errs := Compile(lang, files(`
+namespaces:
+  lab: {chambers: [], halls: [], rooms: [{gateway: x}, {vai: y}, {other: z}], chambres: []}
+ethernets: {}
+interfaces: {}
+`))
+	if d := cmp.Diff(`a.yaml:3:9: unknown key "chambers"; did you mean "rooms"?
+a.yaml:3:23: unknown key "halls"; did you mean rooms: [{via: DOOR}]?
+a.yaml:3:43: unknown key "gateway"; did you mean "via"?
+a.yaml:3:57: unknown key "vai"; did you mean "via"?
+a.yaml:3:67: unknown key "other"
+a.yaml:3:79: unknown key "chambres"
+a.yaml:4:1: unknown key "ethernets"; did you mean links: {ID: {kind: existing}}?
+a.yaml:5:1: unknown key "interfaces"; did you mean "links"?`, errs.Error()); d != "" {
+		t.Errorf("errors (-want +got):\n%s", d)
 	}
 }

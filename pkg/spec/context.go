@@ -45,6 +45,9 @@ func (c *Context) On(ns, device string) *Context {
 // Source returns the position of the context's node.
 func (c *Context) Source() Source { return at(c.file, c.node) }
 
+// Node returns the context's node.
+func (c *Context) Node() *yaml.Node { return c.node }
+
 // Errorf reports an error at the node n.
 func (c *Context) Errorf(n *yaml.Node, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: at(c.file, n), Message: fmt.Sprintf(format, args...)})
@@ -141,8 +144,8 @@ func (c *Context) Conflict(other Source, format string, args ...any) {
 	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{other.File}})
 }
 
-// didYouMean returns a suggestion for an unknown word. Without a compiler, the number of comparisons has no limit.
-func (c *Context) didYouMean(word string, known iter.Seq[string]) string {
+// DidYouMean returns a suggestion for an unknown word, to append to a message, or "". Without a compiler, the number of comparisons has no limit.
+func (c *Context) DidYouMean(word string, known iter.Seq[string]) string {
 	if c.c == nil {
 		return (*suggestions)(nil).didYouMean(word, known)
 	}
@@ -176,7 +179,7 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 	before := len(*c.errs)
 	rest = map[string]*yaml.Node{}
 	if n.Kind != yaml.MappingNode {
-		c.Errorf(n, "expected a mapping, found %s", describe(n))
+		c.Errorf(n, "expected a mapping, found %s%s", describe(n), blankMissing(n))
 		return rest, false
 	}
 	names := make([]string, len(declared))
@@ -196,7 +199,7 @@ func (c *Context) Fields(n *yaml.Node, declared []Key, own ...any) (rest map[str
 	for i := range own {
 		into[i] = reflect.ValueOf(own[i]).Elem()
 	}
-	c.decodeStructs(&mine, into, names)
+	c.decodeStructs(&mine, into, declared)
 	for _, k := range declared {
 		if k.Required && rest[k.Name] == nil {
 			c.Errorf(n, "%q is missing", k.Name)

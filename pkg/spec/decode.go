@@ -92,7 +92,7 @@ func (c *Context) decodePlain(n *yaml.Node, v reflect.Value) {
 		c.decodeStructs(n, []reflect.Value{v}, nil)
 	case reflect.Slice:
 		if n.Kind != yaml.SequenceNode {
-			c.Errorf(n, "expected a list, found %s", describe(n))
+			c.Errorf(n, "expected a list, found %s%s", describe(n), blankMissing(n))
 			return
 		}
 		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
@@ -101,7 +101,7 @@ func (c *Context) decodePlain(n *yaml.Node, v reflect.Value) {
 		}
 	case reflect.Map:
 		if n.Kind != yaml.MappingNode {
-			c.Errorf(n, "expected a mapping, found %s", describe(n))
+			c.Errorf(n, "expected a mapping, found %s%s", describe(n), blankMissing(n))
 			return
 		}
 		v.Set(reflect.MakeMapWithSize(v.Type(), len(n.Content)/2))
@@ -117,21 +117,25 @@ func (c *Context) decodePlain(n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// decodeStructs decodes one mapping into the fields of several structs; also are the names of keys that are decoded
-// elsewhere.
-func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []string) {
+// decodeStructs decodes one mapping into the fields of several structs; elsewhere are the keys that others
+// decode.
+func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, elsewhere []Key) {
 	if n.Kind != yaml.MappingNode {
-		c.Errorf(n, "expected a mapping, found %s", describe(n))
+		c.Errorf(n, "expected a mapping, found %s%s", describe(n), blankMissing(n))
 		return
 	}
 	for _, v := range into {
 		c.place(n, v)
 	}
+	// meant are the keys for which there is another word.
+	var meant []string
 	for i := 0; i < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		field, v, known := fieldNamed(key.Value, into)
 		if !known {
-			c.Errorf(key, "unknown key %s%s", quoted(key.Value), c.didYouMean(key.Value, slices.Values(append(fieldNames(into), also...))))
+			hint, name := c.hintAtKey(key.Value, into, elsewhere)
+			c.Errorf(key, "unknown key %s%s", quoted(key.Value), hint)
+			meant = append(meant, name)
 			continue
 		}
 		before := len(*c.errs)
@@ -146,7 +150,7 @@ func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, also []strin
 	}
 	for _, v := range into {
 		for _, f := range layoutOf(v.Type()).fields {
-			if f.Required && !hasKey(n, f.Name) {
+			if f.Required && !hasKey(n, f.Name) && !slices.Contains(meant, f.Name) {
 				c.Errorf(n, "%q is missing", f.Name)
 			}
 		}
@@ -162,15 +166,6 @@ func fieldNamed(name string, structs []reflect.Value) (f *Field, v reflect.Value
 		}
 	}
 	return nil, reflect.Value{}, false
-}
-
-func fieldNames(structs []reflect.Value) (names []string) {
-	for _, v := range structs {
-		for _, f := range layoutOf(v.Type()).fields {
-			names = append(names, f.Name)
-		}
-	}
-	return names
 }
 
 func hasKey(mapping *yaml.Node, name string) bool {
@@ -254,6 +249,18 @@ func describe(n *yaml.Node) string {
 		return "a list"
 	}
 	return quoted(n.Value)
+}
+
+// blankMissing returns a hint for a text that is where a mapping or a list has to be because it lacks a space.
+func blankMissing(n *yaml.Node) string {
+	switch {
+	case n.Kind != yaml.ScalarNode || n.Style != 0:
+	case spaceMissing(n.Value) > 0:
+		return "; " + spaceMessage(n.Value)
+	case len(n.Value) > 1 && n.Value[0] == '-':
+		return `; a list item begins with "- "`
+	}
+	return ""
 }
 
 // quoted returns text from a file in quotes, for an error; of a long text only its beginning.

@@ -15,7 +15,8 @@ import (
 //
 // yaml is the name of the key and doc its meaning. required:"true" makes the key mandatory. The decoder checks min
 // and max of a number, and the words of a string in oneof:"inet inet6". default is the value of an absent key, and
-// absent describes its meaning in words. An absent key with neither is not managed.
+// absent describes its meaning in words. An absent key with neither is not managed. also are the words that other tools have
+// for it, for a hint to who writes one of them: also:"gateway gateway4".
 type Field struct {
 	Name, Doc string
 	Type      reflect.Type
@@ -23,6 +24,7 @@ type Field struct {
 	// Default and Absent say what an absent key means.
 	Default, Absent string
 	Words           []string
+	Also            []string
 	// Min and Max are nil if only the type limits a number.
 	Min, Max *int64
 
@@ -66,6 +68,7 @@ func newField(t reflect.Type, f reflect.StructField, name string) Field {
 	field := Field{
 		Name: name, Doc: f.Tag.Get("doc"), Type: f.Type, index: f.Index,
 		Required: f.Tag.Get("required") == "true", Default: f.Tag.Get("default"), Absent: f.Tag.Get("absent"),
+		Also: strings.Fields(f.Tag.Get("also")),
 	}
 	value := f.Type
 	if value.Kind() == reflect.Pointer {

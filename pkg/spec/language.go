@@ -45,6 +45,9 @@ type Key struct {
 	Name, Doc string
 	// Required: the key is mandatory.
 	Required bool
+	// Also are the words that other tools have for the key, for a hint to who writes one of them: WORD, or WORD=TEXT where
+	// the hint has to say more than the key.
+	Also []string
 	// Type is a value of the Go type that is decoded, for the reference and the schema. A Mapping stands for a struct
 	// with its keys, also as the element of another type, and a list of LinkKind for any of these.
 	Type   any
@@ -60,13 +63,23 @@ func (lang Language) Document() Mapping {
 			{
 				Name: "namespaces", Doc: "network namespaces, each under a name of your choice",
 				Type: map[string]Mapping{"": {Name: "namespace", Structs: []any{namespace{}}, Keys: lang.Namespace}},
+				Also: []string{"netns", "namespace", "containers", "nodes"},
 			},
 			{
 				Name: "links", Doc: "links, each under its ID, which is unique over all files",
 				Type: map[string][]LinkKind{"": lang.Link.Kinds},
+				Also: otherSections,
 			},
 		},
 	}
+}
+
+// otherSections are the sections in which netplan, nmstate, ifstate and containerlab have their links.
+var otherSections = []string{
+	"interfaces", "link", "network=links, without the level above it", "topology=links, without the level above it",
+	"ethernets=links: {ID: {kind: existing}}", "wifis=links: {ID: {kind: existing}}", "bridges=links: {ID: {kind: bridge}}",
+	"vlans=links: {ID: {kind: vlan}}", "vrfs=links: {ID: {kind: vrf}}", "dummy-devices=links: {ID: {kind: dummy}}",
+	"virtual-ethernets=links: {ID: {kind: veth}}", "tunnels=links: {ID: {kind: vxlan}}",
 }
 
 // document are the keys of a document that are decoded at once; the values of the others need all files.
@@ -87,8 +100,14 @@ func (version) Syntax() Syntax { return Syntax{Name: "version", Min: 1, Max: 1} 
 
 // namespace are the keys of a namespace that no kind declares.
 type namespace struct {
-	From selectorText `yaml:"from" absent:"name:NAME with the namespace's own name" doc:"how it is found"`
+	From selectorText `yaml:"from" also:"selector netns container" absent:"name:NAME with the namespace's own name" doc:"how it is found"`
 	User UserName     `yaml:"user" absent:"root" doc:"whose process it is, with \x60from: process:...\x60 only; processes of other users are ignored"`
+}
+
+// Called returns the key with the words that other tools have for it.
+func (k Key) Called(also ...string) Key {
+	k.Also = also
+	return k
 }
 
 // NewKey returns a key whose value has the type T. resources is called with the decoded value.

@@ -106,7 +106,7 @@ func TestAnInvalidFileAtTheFirstStart(t *testing.T) {
 	s.write("-- a.yaml --\nlinks: {a: {}}\n-- b.yaml --\nlinks: [\n")
 	const rejected = `
 a.yaml loaded
-b.yaml rejected: b.yaml:2:1: did not find expected node content
+b.yaml rejected: b.yaml:1:8: this "[" is not closed
   host/link/a
 and more, it is not known what
 `
@@ -118,7 +118,7 @@ and more, it is not known what
 	s.write("-- b.yaml --\nlinks: [\n")
 	s.loads(`
 a.yaml loaded
-b.yaml kept: b.yaml:2:1: did not find expected node content
+b.yaml kept: b.yaml:1:8: this "[" is not closed
   host/link/a
   host/link/b
 `)
@@ -330,7 +330,7 @@ func TestAMemoryThatIsDamagedIsNone(t *testing.T) {
 	s.restart()
 	s.loads(`
 a.yaml loaded
-b.yaml rejected: b.yaml:2:1: did not find expected node content
+b.yaml rejected: b.yaml:1:8: this "[" is not closed
   host/link/a
 and more, it is not known what
 `)

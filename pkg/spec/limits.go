@@ -55,6 +55,11 @@ func checkText(text []byte) (line, column int, err error) {
 	case bytes.IndexByte(text, 0) >= 0:
 		line, column = positionOf(text, bytes.IndexByte(text, 0))
 		return line, column, errors.New("the file holds a NUL byte")
+	case controlAt(text) < len(text):
+		at := controlAt(text)
+		r, _ := utf8.DecodeRune(text[at:])
+		line, column = positionOf(text, at)
+		return line, column, fmt.Errorf("the file holds the control character %U: write it as an escape in double quotes", r)
 	case bytes.Count(text, []byte("\n"))+bytes.Count(text, []byte(",")) > maxValues:
 		return 0, 0, fmt.Errorf("the file has more than %d lines and list items: split it", maxValues)
 	case deepest(text) > maxDepth:
@@ -65,9 +70,15 @@ func checkText(text []byte) (line, column int, err error) {
 
 // positionOf returns the line, and the column in characters, of a byte.
 func positionOf(text []byte, offset int) (line, column int) {
-	before := text[:offset]
-	start := bytes.LastIndexByte(before, '\n') + 1
-	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[start:])
+	start := 0
+	for line = 1; ; line++ {
+		end := lineEnd(text[:offset], start)
+		width := breakAt(text, end)
+		if end+width > offset || end >= offset {
+			return line, 1 + utf8.RuneCount(text[start:offset])
+		}
+		start = end + width
+	}
 }
 
 func invalidAt(text []byte) int {
@@ -77,6 +88,17 @@ func invalidAt(text []byte) int {
 			return i
 		}
 		i += size
+	}
+	return len(text)
+}
+
+// controlAt returns the place of the first character that YAML does not allow (yaml_parser_update_buffer in readerc.go of
+// yaml.v3), or the length of the text.
+func controlAt(text []byte) int {
+	for i, r := range string(text) {
+		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r >= 0x7f && r < 0xa0 && r != 0x85 || r == 0xfffe || r == 0xffff {
+			return i
+		}
 	}
 	return len(text)
 }

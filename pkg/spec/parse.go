@@ -13,9 +13,15 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// root is the root node of a document, and the line on which --- begins it; 0 for the first document of a file.
+type root struct {
+	*yaml.Node
+	begin int
+}
+
 // parse returns the root nodes of a file's documents. It refuses what the language never allows: aliases and anchors,
 // nulls, duplicate keys, keys that are not plain words, and tags of other types.
-func parse(f File) ([]*yaml.Node, Errors) {
+func parse(f File) ([]root, Errors) {
 	fail := func(line, column int, err error) Errors {
 		return Errors{{Source: Source{File: f.Path, Line: line, Column: column}, Message: err.Error()}}
 	}
@@ -25,8 +31,13 @@ func parse(f File) ([]*yaml.Node, Errors) {
 	if line, column, err := checkText(f.Text); err != nil {
 		return nil, fail(line, column, err)
 	}
-	var roots []*yaml.Node
+	var roots []root
+	begin := 0
 	var errs Errors
+	var tags *cursor
+	if bytes.IndexByte(f.Text, '!') >= 0 {
+		tags = new(newCursor(f.Text))
+	}
 	for dec := yaml.NewDecoder(bytes.NewReader(f.Text)); ; {
 		var doc yaml.Node
 		err := dec.Decode(&doc)
@@ -34,15 +45,18 @@ func parse(f File) ([]*yaml.Node, Errors) {
 			return roots, errs
 		}
 		if err != nil {
-			line, msg := yamlPosition(f.Text, err)
-			return nil, append(errs, fail(line, min(line, 1), errors.New(msg))...)
+			line, column, msg := locate(f.Text, err)
+			return nil, append(errs, fail(line, column, errors.New(msg))...)
+		}
+		if len(roots) > 0 {
+			begin = doc.Line
 		}
 		if len(doc.Content) == 0 || isEmpty(doc.Content[0]) {
 			continue
 		}
-		w := walker{file: f.Path}
+		w := walker{file: f.Path, tags: tags}
 		if w.walk(doc.Content[0], 0) {
-			roots = append(roots, doc.Content[0])
+			roots = append(roots, root{doc.Content[0], begin})
 		}
 		errs = append(errs, w.errs...)
 	}
@@ -70,41 +84,57 @@ var (
 	aliasError = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
+// locate returns where the mistake is that a parser error is about, and what it is.
+func locate(text []byte, err error) (line, column int, msg string) {
+	line, msg = yamlPosition(err)
+	anchor := ""
+	if alias := aliasError.FindStringSubmatch(msg); alias != nil {
+		anchor = alias[1]
+	}
+	at := newCursor(text)
+	if m := findMistake(at.text, anchor); m != nil {
+		line, column = positionOf(at.text, m.pos)
+		if m.message != "" {
+			msg = m.message
+		}
+		return line, column, msg
+	}
+	if line = max(line, 1); !at.moveTo(line, 1) {
+		return line, 1, msg
+	}
+	blanks := len(at.text[at.start:at.end]) - len(bytes.TrimLeft(at.text[at.start:at.end], " \t"))
+	return line, 1 + blanks, msg
+}
+
 // yamlPosition returns the line number and the rest of a parser error. yaml.v3 has the number only in the text.
-func yamlPosition(text []byte, err error) (line int, msg string) {
+func yamlPosition(err error) (line int, msg string) {
 	m := yamlLine.FindStringSubmatch(err.Error())
 	if m == nil {
 		return 0, err.Error()
 	}
 	line, _ = strconv.Atoi(m[1])
-	msg = strings.TrimPrefix(err.Error(), m[0])
-	if alias := aliasError.FindStringSubmatch(msg); alias != nil {
-		before, _, _ := bytes.Cut(text, []byte("*"+alias[1]))
-		line = 1 + bytes.Count(before, []byte("\n"))
-	}
-	if grammarError.MatchString(msg) {
+	if msg = strings.TrimPrefix(err.Error(), m[0]); grammarError.MatchString(msg) {
 		line++
 	}
-	line = max(line, 1)
-	if msg == startsNoToken && tabIndents(text, line) {
-		msg = "a tab indents this line, and YAML takes spaces only"
-	}
 	return line, msg
-}
-
-// startsNoToken is the error of yaml.v3's scanner for a tab, among others. An editor shows a tab like spaces.
-const startsNoToken = "found character that cannot start any token"
-
-func tabIndents(text []byte, line int) bool {
-	for ; line > 1; line-- {
-		_, text, _ = bytes.Cut(text, []byte("\n"))
-	}
-	return bytes.HasPrefix(bytes.TrimLeft(text, " "), []byte("\t"))
 }
 
 type walker struct {
 	file string
 	errs Errors
+	// tags finds values with the tag "!", which yaml.v3 drops. It is nil for a text without an exclamation mark.
+	tags *cursor
+}
+
+// hasBareTag reports whether a value has the tag "!", and gives it that. It has to be asked in the order of the text.
+func (w *walker) hasBareTag(n *yaml.Node) bool {
+	at := w.tags
+	if at == nil || n.Style&yaml.TaggedStyle != 0 || !at.moveTo(n.Line, n.Column) || at.line != n.Line || at.column != n.Column ||
+		at.pos >= at.end || at.text[at.pos] != '!' {
+		return false
+	}
+	n.Tag = "!"
+	return true
 }
 
 func (w *walker) errorf(n *yaml.Node, format string, args ...any) {
@@ -120,6 +150,13 @@ func (w *walker) walk(n *yaml.Node, depth int) bool {
 	}
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		w.errorf(n, "anchors and aliases are not part of the language: write the value out")
+	}
+	if n.Tag == "!!null" && n.Anchor != "" {
+		return false
+	}
+	if own := strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!"); own || w.hasBareTag(n) {
+		w.errorf(n, "%s", beginsTag(n.Tag))
+		return false
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
@@ -147,7 +184,12 @@ func (w *walker) mapping(n *yaml.Node, depth int) {
 	fit := n.Content[:0]
 	for i := 0; i < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		valueFits := w.walk(value, depth+1)
+		valueFits := false
+		if isEmpty(value) && key.Style == 0 && spaceMissing(key.Value) > 0 {
+			w.errorf(key, "%s", spaceMessage(key.Value))
+		} else {
+			valueFits = w.walk(value, depth+1)
+		}
 		switch before := first[key.Value]; {
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!null":
 			w.errorf(key, "a key has to be a word")
@@ -163,4 +205,28 @@ func (w *walker) mapping(n *yaml.Node, depth int) {
 		}
 	}
 	n.Content = fit
+}
+
+// explain adds to the errors about keys of the document's own where it begins: a stray --- makes keys of an entry those of a
+// document.
+func (r root) explain(errs Errors) Errors {
+	for _, e := range errs {
+		if r.begin > 0 && e.Column == r.Column && strings.HasPrefix(e.Message, "unknown key ") {
+			e.Message += fmt.Sprintf("; a new document begins with --- on line %d", r.begin)
+		}
+	}
+	return errs
+}
+
+// ValueOf returns the value of a key in a mapping node, or nil.
+func ValueOf(mapping *yaml.Node, key string) *yaml.Node {
+	if mapping.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
 }

@@ -34,6 +34,9 @@ type Error struct {
 	Message string
 	// Also are other files that may be the cause, such as that of a first declaration.
 	Also []string
+	// Excerpt is the line of the error, with a caret under the column on a second line; "" if it has no line. A long line
+	// is cut around the column.
+	Excerpt string
 }
 
 func (e *Error) Error() string {
@@ -43,8 +46,25 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
+// WithExcerpt returns the error, and its excerpt on lines of their own: what people read. Logs and JSON have Error.
+func (e *Error) WithExcerpt() string {
+	if e.Excerpt == "" {
+		return e.Error()
+	}
+	return e.Error() + "\n" + e.Excerpt
+}
+
 // Errors are all errors in the input, by position.
 type Errors []*Error
+
+// WithExcerpts returns each error with its excerpt.
+func (es Errors) WithExcerpts() string {
+	texts := make([]string, len(es))
+	for i, e := range es {
+		texts[i] = e.WithExcerpt()
+	}
+	return strings.Join(texts, "\n")
+}
 
 func (es Errors) Error() string {
 	lines := make([]string, len(es))

@@ -2,7 +2,9 @@ package spec
 
 import (
 	"iter"
+	"reflect"
 	"slices"
+	"strings"
 )
 
 // suggestions limits the comparisons with known words for one reading of the files. Thousands of unknown names among
@@ -31,6 +33,34 @@ func (s *suggestions) didYouMean(word string, known iter.Seq[string]) string {
 		return ""
 	}
 	return `; did you mean "` + best + `"?`
+}
+
+// hintAtKey returns a suggestion for an unknown key: the key that has the word as one of its other names, or one that is
+// similar. meant is the key of the former.
+func (c *Context) hintAtKey(word string, structs []reflect.Value, elsewhere []Key) (hint, meant string) {
+	var names []string
+	note := func(name string, also []string) {
+		names = append(names, name)
+		for _, other := range also {
+			if other, text, more := strings.Cut(other, "="); other == word && more {
+				hint = "; did you mean " + text + "?"
+			} else if other == word {
+				meant, hint = name, `; did you mean "`+name+`"?`
+			}
+		}
+	}
+	for _, v := range structs {
+		for _, f := range layoutOf(v.Type()).fields {
+			note(f.Name, f.Also)
+		}
+	}
+	for _, k := range elsewhere {
+		note(k.Name, k.Also)
+	}
+	if hint == "" {
+		hint = c.DidYouMean(word, slices.Values(names))
+	}
+	return hint, meant
 }
 
 func didYouMean(word string, known []string) string {

@@ -47,7 +47,7 @@ func (t *Table) DecodeNode(c *Context, n *yaml.Node) error {
 	}
 	number, named := names[text]
 	if !named {
-		return fmt.Errorf("no table is called %q in /etc/iproute2/rt_tables: name it there, or write its number%s", text, c.didYouMean(text, maps.Keys(names)))
+		return fmt.Errorf("no table is called %q in /etc/iproute2/rt_tables: name it there, or write its number%s", text, c.DidYouMean(text, maps.Keys(names)))
 	}
 	*t = number
 	return nil

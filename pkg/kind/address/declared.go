@@ -16,6 +16,21 @@ type index struct {
 	// first.
 	subnets map[netip.Prefix]string
 	lengths []int
+	// onLink are the subnets of each device; families says for which families a device has addresses.
+	onLink   map[deviceSubnet]bool
+	families map[deviceFamily]bool
+	// six is the first IPv6 address of each device.
+	six map[string]*Address
+}
+
+type deviceSubnet struct {
+	dev    string
+	subnet netip.Prefix
+}
+
+type deviceFamily struct {
+	dev string
+	is6 bool
 }
 
 type onDevice struct {
@@ -25,7 +40,8 @@ type onDevice struct {
 
 func indexOf(all *spec.Set, ns string) *index {
 	return spec.IndexOf(all, ns, kindName, func(addresses []spec.Resource) *index {
-		x := &index{first: map[netip.Addr]*Address{}, on: map[onDevice]*Address{}, subnets: map[netip.Prefix]string{}}
+		x := &index{first: map[netip.Addr]*Address{}, on: map[onDevice]*Address{}, subnets: map[netip.Prefix]string{},
+			onLink: map[deviceSubnet]bool{}, families: map[deviceFamily]bool{}, six: map[string]*Address{}}
 		for _, r := range addresses {
 			x.add(r.(*Address))
 		}
@@ -41,7 +57,15 @@ func (x *index) add(a *Address) {
 	if at := (onDevice{ip, a.Dev}); x.on[at] == nil {
 		x.on[at] = a
 	}
+	if ip.Is6() && x.six[a.Dev] == nil {
+		x.six[a.Dev] = a
+	}
 	subnet, err := spec.ValueOr(a.Peer, ip).Prefix(a.Prefix.Bits())
+	if err == nil && !(ip.Is6() && ip.IsLinkLocalUnicast()) {
+		x.families[deviceFamily{a.Dev, ip.Is6()}] = true
+		x.onLink[deviceSubnet{a.Dev, subnet}] = true
+		x.noteLength(subnet)
+	}
 	if err != nil || spec.ValueOr(a.NoPrefixRoute, false) {
 		return
 	}
@@ -50,6 +74,10 @@ func (x *index) add(a *Address) {
 	} else if dev != a.Dev {
 		x.subnets[subnet] = ""
 	}
+	x.noteLength(subnet)
+}
+
+func (x *index) noteLength(subnet netip.Prefix) {
 	if i, known := slices.BinarySearchFunc(x.lengths, subnet.Bits(), func(has, wanted int) int { return wanted - has }); !known {
 		x.lengths = slices.Insert(x.lengths, i, subnet.Bits())
 	}

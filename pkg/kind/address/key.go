@@ -20,6 +20,7 @@ func Key() spec.Key {
 			last := map[group]*Address{}
 			if len(entries) > 0 {
 				c.Once("addresses that collide", func() { reportCollisions(c) })
+				c.Once("subnets that overlap", func() { reportOverlaps(c) })
 			}
 			for rank, e := range entries {
 				if other := twice(lengths, e); other != nil {
@@ -27,6 +28,9 @@ func Key() spec.Key {
 				}
 				if e.Address.bare && e.Peer == nil {
 					c.Warn(e.Source, "%s has no length, so it is %s: no other host is in its subnet. Write the length", e.Address.Addr(), e.Address)
+				}
+				if why := noHost(e); why != "" {
+					c.Warn(e.Source, "%s", why)
 				}
 				a := e.resource(c.NS, c.Device)
 				a.Adopt, a.rank = c.Adopt, rank
@@ -36,7 +40,7 @@ func Key() spec.Key {
 				c.Add(a)
 				c.Later(func() { a.refer(c.All()) })
 			}
-		})
+		}).Called("address", "ip", "ips", "ipv4", "ipv6", "ip_address", "ipam")
 }
 
 // spread is an IPv6 address with the length that it has first, and the first that is another.
@@ -65,7 +69,7 @@ func twice(lengths map[netip.Addr]*spread, e entry) *prefix {
 
 // entry is an address in YAML.
 type entry struct {
-	Address       prefix         `yaml:"address" required:"true" doc:"the address, with the length of its subnet; without one it stands for itself alone"`
+	Address       prefix         `yaml:"address" also:"ip addr cidr" required:"true" doc:"the address, with the length of its subnet; without one it stands for itself alone"`
 	Peer          *prefix        `yaml:"peer" doc:"the address at the other end of a point-to-point link; the length is that of its subnet"`
 	Label         *string        `yaml:"label" doc:"a name for the address, DEV or DEV:NAME, for programs that take it for an interface's; IPv4 only"`
 	Scope         *Scope         `yaml:"scope" doc:"how far the address is valid; IPv4 only"`
@@ -73,8 +77,8 @@ type entry struct {
 	NoDAD         *bool          `yaml:"nodad" doc:"use the address at once, without a look whether another host has it; IPv6 only"`
 	NoPrefixRoute *bool          `yaml:"noprefixroute" doc:"no route to the subnet comes with the address"`
 	Metric        *uint32        `yaml:"metric" doc:"of the route to the subnet"`
-	ValidLft      *Lifetime      `yaml:"valid_lft" doc:"for how many seconds the address is there"`
-	PreferredLft  *Lifetime      `yaml:"preferred_lft" doc:"for how many seconds it is the source of new connections; at most valid_lft"`
+	ValidLft      *Lifetime      `yaml:"valid_lft" also:"valid-lft valid_lifetime valid-lifetime" doc:"for how many seconds the address is there"`
+	PreferredLft  *Lifetime      `yaml:"preferred_lft" also:"preferred-lft lifetime preferred_lifetime preferred-lifetime" doc:"for how many seconds it is the source of new connections; at most valid_lft"`
 	Announce      *bool          `yaml:"announce" absent:"as the end says" doc:"announce the address to its neighbours when linkd has added it (gratuitous ARP, unsolicited neighbour advertisement)"`
 	Source        spec.Source
 

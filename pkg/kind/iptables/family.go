@@ -90,9 +90,9 @@ func familyNamed(name string) family {
 // config is the value of a namespace's key. Each of its fields has a file, and compiles to resources.
 type config struct {
 	Policies   policies     `yaml:"policies" doc:"what becomes of a packet that no rule of a chain of the filter table has decided on"`
-	Masquerade []masquerade `yaml:"masquerade" doc:"what leaves takes the address of the interface that it leaves by"`
+	Masquerade []masquerade `yaml:"masquerade" also:"snat nat" doc:"what leaves takes the address of the interface that it leaves by"`
 	Forward    []forward    `yaml:"forward" doc:"what may go through the namespace, and what may not"`
-	Publish    []publish    `yaml:"publish" doc:"ports of the namespace that are those of another machine"`
+	Publish    []publish    `yaml:"publish" also:"ports dnat portmappings" doc:"ports of the namespace that are those of another machine"`
 	Rules      []verbatim   `yaml:"rules" doc:"rules of any other kind"`
 }
 

@@ -9,13 +9,13 @@ import (
 
 // forward is an entry of forward: what becomes of packets that go through the namespace.
 type forward struct {
-	In       device      `yaml:"in" absent:"any" doc:"the interface by which the packet comes in"`
-	Out      device      `yaml:"out" absent:"any" doc:"the interface by which it leaves"`
-	From     network     `yaml:"source" absent:"any" doc:"where it comes from"`
-	To       network     `yaml:"destination" absent:"any" doc:"where it goes to; of what is published, that is where it is sent on to"`
-	Protocol protocolRef `yaml:"protocol" absent:"any" doc:"what it carries"`
-	Port     ports       `yaml:"port" absent:"any" doc:"the port that it is for, of tcp, udp or sctp"`
-	Action   string      `yaml:"action" oneof:"ACCEPT DROP REJECT" default:"ACCEPT" doc:"what becomes of it; REJECT says so to its sender"`
+	In       device      `yaml:"in" also:"iif in_interface" absent:"any" doc:"the interface by which the packet comes in"`
+	Out      device      `yaml:"out" also:"oif out_interface" absent:"any" doc:"the interface by which it leaves"`
+	From     network     `yaml:"source" also:"src from" absent:"any" doc:"where it comes from"`
+	To       network     `yaml:"destination" also:"dst to" absent:"any" doc:"where it goes to; of what is published, that is where it is sent on to"`
+	Protocol protocolRef `yaml:"protocol" also:"proto" absent:"any" doc:"what it carries"`
+	Port     ports       `yaml:"port" also:"dport ports dports" absent:"any" doc:"the port that it is for, of tcp, udp or sctp"`
+	Action   string      `yaml:"action" also:"target jump verdict" oneof:"ACCEPT DROP REJECT" default:"ACCEPT" doc:"what becomes of it; REJECT says so to its sender"`
 	Source   spec.Source
 }
 

@@ -8,9 +8,9 @@ import (
 
 // masquerade is an entry of masquerade: what leaves takes the address of the interface that it leaves by.
 type masquerade struct {
-	From   network `yaml:"source" absent:"any" doc:"where the packet comes from"`
-	To     network `yaml:"destination" absent:"any" doc:"where it goes to"`
-	Out    device  `yaml:"out" absent:"any" doc:"the interface by which it leaves"`
+	From   network `yaml:"source" also:"src from" absent:"any" doc:"where the packet comes from"`
+	To     network `yaml:"destination" also:"dst to" absent:"any" doc:"where it goes to"`
+	Out    device  `yaml:"out" also:"oif out_interface interface dev" absent:"any" doc:"the interface by which it leaves"`
 	Source spec.Source
 }
 

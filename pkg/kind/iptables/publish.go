@@ -15,10 +15,10 @@ import (
 
 // publish is an entry of publish: what comes for a port of this namespace goes to another machine.
 type publish struct {
-	Protocol string   `yaml:"protocol" oneof:"tcp udp" default:"tcp" doc:"the protocol whose port it is"`
-	Address  network  `yaml:"address" absent:"all but the loopback's" doc:"the one address of the namespace on which the port is published"`
-	Port     ports    `yaml:"port" required:"true" doc:"the port that is published"`
-	To       endpoint `yaml:"to" required:"true" doc:"where what comes for it is sent on to"`
+	Protocol string   `yaml:"protocol" also:"proto" oneof:"tcp udp" default:"tcp" doc:"the protocol whose port it is"`
+	Address  network  `yaml:"address" also:"host_ip ip listen" absent:"all but the loopback's" doc:"the one address of the namespace on which the port is published"`
+	Port     ports    `yaml:"port" also:"published ports host_port hostPort dport" required:"true" doc:"the port that is published"`
+	To       endpoint `yaml:"to" also:"target containerPort to_destination" required:"true" doc:"where what comes for it is sent on to"`
 	Source   spec.Source
 }
 

@@ -14,7 +14,7 @@ import (
 type verbatim struct {
 	Table  string     `yaml:"table" oneof:"filter nat mangle raw security" default:"filter" doc:"the table of the chain"`
 	Chain  chainRef   `yaml:"chain" required:"true" doc:"the built-in chain from which the rule is reached"`
-	Args   []argument `yaml:"args" required:"true" doc:"the words of the rule, as iptables(8) takes them"`
+	Args   []argument `yaml:"args" also:"rule spec match" required:"true" doc:"the words of the rule, as iptables(8) takes them"`
 	Source spec.Source
 }
 

@@ -13,11 +13,11 @@ var bridge = &Type{
 type bridgeOptions struct {
 	STP             *bool `yaml:"stp" doc:"take part in a spanning tree"`
 	Priority        *int  `yaml:"priority" min:"0" max:"65535" doc:"which bridge becomes the root of the spanning tree: the lowest"`
-	ForwardDelay    *int  `yaml:"forward_delay" min:"0" max:"4294967295" doc:"how long a port listens, and then learns, before it forwards, in hundredths of a second; 200 to 3000 with stp: true"`
-	HelloTime       *int  `yaml:"hello_time" min:"100" max:"1000" doc:"time between the root's messages, in hundredths of a second"`
-	MaxAge          *int  `yaml:"max_age" min:"600" max:"4000" doc:"how long a message of the root is believed, in hundredths of a second"`
-	AgeingTime      *int  `yaml:"ageing_time" min:"0" max:"4294967295" doc:"how long an address that was learnt is known, in hundredths of a second"`
-	VLANFiltering   *bool `yaml:"vlan_filtering" doc:"keep the VLANs apart that the ports are in (port: {vlans: ...})"`
+	ForwardDelay    *int  `yaml:"forward_delay" also:"forward-delay" min:"0" max:"4294967295" doc:"how long a port listens, and then learns, before it forwards, in hundredths of a second; 200 to 3000 with stp: true"`
+	HelloTime       *int  `yaml:"hello_time" also:"hello-time" min:"100" max:"1000" doc:"time between the root's messages, in hundredths of a second"`
+	MaxAge          *int  `yaml:"max_age" also:"max-age" min:"600" max:"4000" doc:"how long a message of the root is believed, in hundredths of a second"`
+	AgeingTime      *int  `yaml:"ageing_time" also:"ageing-time" min:"0" max:"4294967295" doc:"how long an address that was learnt is known, in hundredths of a second"`
+	VLANFiltering   *bool `yaml:"vlan_filtering" also:"vlan-filtering" doc:"keep the VLANs apart that the ports are in (port: {vlans: ...})"`
 	VLANDefaultPVID *int  `yaml:"vlan_default_pvid" min:"0" max:"4094" doc:"the VLAN into which a port is put that joins, and its frames without a tag; 0 for none"`
 	McastSnooping   *bool `yaml:"mcast_snooping" doc:"send a multicast group's frames only where somebody listens"`
 }

@@ -11,19 +11,19 @@ import (
 
 // common are the fields of every link.
 type common struct {
-	Kind  string `yaml:"kind" required:"true" doc:"the kind of link"`
+	Kind  string `yaml:"kind" also:"type" required:"true" doc:"the kind of link"`
 	Adopt bool   `yaml:"adopt" default:"false" doc:"take over an interface of that name and kind that linkd did not make, with what is listed on it; it is linkd's own from there on, and goes when the link leaves the files"`
 }
 
 // endFields are the fields of every end, beside those that other kinds of resource declare.
 type endFields struct {
-	NetNS      spec.NSRef  `yaml:"netns" default:"host" doc:"the namespace in which the interface is"`
-	Name       spec.IfName `yaml:"name" absent:"the link's ID" doc:"the interface's name"`
-	MAC        *spec.MAC   `yaml:"mac" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again, after a reboot too, if nothing on its parent has that by then"`
+	NetNS      spec.NSRef  `yaml:"netns" also:"namespace ns network-namespace link-netns" default:"host" doc:"the namespace in which the interface is"`
+	Name       spec.IfName `yaml:"name" also:"ifname interface set-name device dev" absent:"the link's ID" doc:"the interface's name"`
+	MAC        *spec.MAC   `yaml:"mac" also:"macaddress mac_address mac-address hwaddr address_mac lladdr ether" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again, after a reboot too, if nothing on its parent has that by then"`
 	MTU        *int        `yaml:"mtu" min:"68" max:"2147483647" doc:"largest packet in bytes; at most 65535 on most kinds of link"`
-	TxQueueLen *int        `yaml:"txqueuelen" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
+	TxQueueLen *int        `yaml:"txqueuelen" also:"qlen tx_queue_len" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
 	Announce   *bool       `yaml:"announce" default:"true" doc:"announce addresses that linkd adds here to their neighbours (gratuitous ARP, unsolicited neighbour advertisement), so that they reach a moved address at once"`
-	Up         *bool       `yaml:"up" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
+	Up         *bool       `yaml:"up" also:"state enabled activation-mode admin_state" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
 }
 
 // Decoder reads the entries of links: the fields of the link itself here, and the rest by the keys that other kinds
@@ -34,6 +34,11 @@ func Decoder(endKeys []spec.Key) spec.Link {
 		names[i] = t.Name
 	}
 	return spec.Link{Kinds: kinds(endKeys), End: endKeys, Decode: func(c *spec.Context, id string, n *yaml.Node) {
+		if n.Kind != yaml.MappingNode {
+			// Fields says so.
+			c.Fields(n, nil)
+			return
+		}
 		word := spec.ValueOf(n, "kind")
 		if word == nil || word.Kind != yaml.ScalarNode {
 			c.Errorf(n, `"kind" is missing: one of %s`, strings.Join(names, ", "))
@@ -133,6 +138,7 @@ func (d *decoder) pair(n *yaml.Node) {
 	}
 	if ok {
 		links[0].Peer, links[1].Peer, links[1].Second = links[1], links[0], true
+		warnOfEnds(d.c, ends, links)
 	}
 	for i, l := range links {
 		if ok {
@@ -177,6 +183,7 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 	if f.MTU != nil && *f.MTU > d.t.maxMTU() {
 		d.c.Errorf(spec.ValueOf(n, "mtu"), "the mtu of a %s is at most %d", d.t.Name, d.t.maxMTU())
 	}
+	warnOfMTU(d.c, spec.ValueOf(n, "mtu"), l)
 	if f.MAC != nil {
 		mac := string(*f.MAC)
 		l.MAC = &mac

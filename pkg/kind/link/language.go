@@ -32,12 +32,14 @@ func (t *Type) keys(endKeys []spec.Key) (keys []spec.Key) {
 		keys = append(keys, spec.Key{
 			Name: endsKey, Doc: "exactly two, in any two namespaces, or both in one", Required: true,
 			Type: [2]spec.Mapping{endMapping(endKeys), endMapping(endKeys)},
+			Also: []string{"endpoints", "peers", "peer", "interfaces"},
 		})
 	}
 	if t.Parent != NoParent {
 		keys = append(keys, spec.Key{
 			Name: parentKey, Required: t.Parent == NeedsParent, Type: parentRef{},
-			Doc: "the interface that it stands on: a name in its own namespace where the files declare it there, else in host",
+			Also: []string{"link", "lower", "lower_device", "base-iface", "base_iface", "master", "physdev", "dev"},
+			Doc:  "the interface that it stands on: a name in its own namespace where the files declare it there, else in host",
 		})
 	}
 	return keys

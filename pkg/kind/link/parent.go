@@ -72,6 +72,7 @@ func (d *decoder) stand(l *Link, ref parentRef) {
 		default:
 			l.Parent = own
 		}
+		c.WarnUndeclared(ref.node, l.Parent, "parent")
 	})
 }
 

@@ -24,8 +24,8 @@ var vlan = &Type{
 }
 
 type vlanOptions struct {
-	ID       *int    `yaml:"id" required:"true" min:"0" max:"4094" doc:"the VLAN"`
-	Protocol *string `yaml:"protocol" oneof:"802.1q 802.1ad" doc:"the kind of tag; the kernel's default is 802.1q"`
+	ID       *int    `yaml:"id" also:"vlan vid vlan_id vlan-id vlanid tag" required:"true" min:"0" max:"4094" doc:"the VLAN"`
+	Protocol *string `yaml:"protocol" also:"proto vlan_protocol vlan-protocol" oneof:"802.1q 802.1ad" doc:"the kind of tag; the kernel's default is 802.1q"`
 }
 
 const defaultVLANProtocol = "802.1q"

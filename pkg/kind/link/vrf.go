@@ -17,7 +17,7 @@ var vrf = &Type{
 }
 
 type vrfOptions struct {
-	Table *spec.Table `yaml:"table" required:"true" doc:"the routing table: a number, or a name from /etc/iproute2/rt_tables"`
+	Table *spec.Table `yaml:"table" also:"route-table-id vrf_table table-id" required:"true" doc:"the routing table: a number, or a name from /etc/iproute2/rt_tables"`
 }
 
 // options implements Options. A vrf has no changelink (drivers/net/vrf.c).

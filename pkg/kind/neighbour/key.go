@@ -21,13 +21,13 @@ func Key() spec.Key {
 					NS: c.NS, Dev: c.Device, To: netip.Addr(e.To), MAC: string(e.MAC), Proxy: e.Proxy, Adopt: c.Adopt, Source: e.Source,
 				})
 			}
-		})
+		}).Called("neighbors", "neighbor", "neigh", "arp", "neighbour")
 }
 
 // entry is a neighbour in YAML.
 type entry struct {
-	To     neighbourIP `yaml:"to" required:"true" doc:"the neighbour's IP address"`
-	MAC    spec.AnyMAC `yaml:"mac" doc:"its link-layer address"`
+	To     neighbourIP `yaml:"to" also:"address ip dst" required:"true" doc:"the neighbour's IP address"`
+	MAC    spec.AnyMAC `yaml:"mac" also:"lladdr macaddress" doc:"its link-layer address"`
 	Proxy  bool        `yaml:"proxy" default:"false" doc:"the interface answers for the address, in the place of who has it"`
 	Source spec.Source
 }

@@ -17,8 +17,10 @@ func Keys() []spec.Key {
 		spec.NewKey(masterKey, "the interface that this one is a port of: a bridge, or another master device, in the same namespace",
 			func(c *spec.Context, name spec.IfName) {
 				master := string(name)
-				declared(c).Master = &master
-			}),
+				p := declared(c)
+				p.Master = &master
+				c.Later(func() { c.WarnUndeclared(c.Node(), p.MasterID(), masterKey) })
+			}).Called("bridge", "vrf", "controller", "upper"),
 		spec.NewKey(portKey, "how a bridge treats this port of it; on a bridge, the VLANs that it is in itself (bridge-link(8), bridge-vlan(8))",
 			func(c *spec.Context, f fields) {
 				p := declared(c)

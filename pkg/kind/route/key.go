@@ -21,7 +21,7 @@ func EndKey() spec.Key {
 			r.Adopt = c.Adopt
 			add(c, r)
 		}
-	})
+	}).Called("route", "gateway=routes: [{to: default, via: GATEWAY}]", "gateway4=routes: [{to: default, via: GATEWAY}]", "gateway6=routes: [{to: default, via: GATEWAY}]", "gw=routes: [{to: default, via: GATEWAY}]", "via=routes: [{to: default, via: GATEWAY}]", "default=routes: [{to: default, via: GATEWAY}]")
 }
 
 // NamespaceKey is the key routes of a namespace: routes by way of any device, or none.
@@ -30,25 +30,28 @@ func NamespaceKey() spec.Key {
 		for _, e := range entries {
 			add(c, e.resource(c.NS))
 		}
-	})
+	}).Called("route")
 }
 
 func add(c *spec.Context, r *Route) {
 	c.Add(r)
-	c.Later(func() { r.refer(c.All()) })
+	c.Later(func() {
+		r.refer(c.All())
+		r.warn(c)
+	})
 }
 
 // entry is a route in YAML.
 type entry struct {
-	To     destination    `yaml:"to" required:"true" doc:"where it leads"`
-	Via    *gateway       `yaml:"via" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
-	Metric *uint32        `yaml:"metric" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
-	Table  *spec.Table    `yaml:"table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table that it is in"`
-	Src    *address.IP    `yaml:"src" doc:"the address that packets leave with, where the sender has not chosen one; it is waited for, also until it is not tentative any more"`
+	To     destination    `yaml:"to" also:"dst dest destination network target prefix cidr" required:"true" doc:"where it leads"`
+	Via    *gateway       `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
+	Metric *uint32        `yaml:"metric" also:"priority preference" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
+	Table  *spec.Table    `yaml:"table" also:"table-id table_id route-table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table that it is in"`
+	Src    *address.IP    `yaml:"src" also:"source prefsrc preferred-source from" doc:"the address that packets leave with, where the sender has not chosen one; it is waited for, also until it is not tentative any more"`
 	Scope  *address.Scope `yaml:"scope" doc:"how far the destination is; IPv4 only"`
-	OnLink *bool          `yaml:"onlink" doc:"the gateway is on the interface, though no subnet of it says so"`
+	OnLink *bool          `yaml:"onlink" also:"on-link on_link gatewayonlink" doc:"the gateway is on the interface, though no subnet of it says so"`
 	MTU    *uint32        `yaml:"mtu" doc:"largest packet in bytes"`
-	Type   *Type          `yaml:"type" default:"unicast" doc:"what becomes of the packet; the last four end it, have neither via nor dev, and stand in a namespace only"`
+	Type   *Type          `yaml:"type" also:"kind" default:"unicast" doc:"what becomes of the packet; the last four end it, have neither via nor dev, and stand in a namespace only"`
 	Family *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"of a default route, where neither src nor via tells; with an IPv6 gateway, inet is the default route of IPv4"`
 	Source spec.Source
 
@@ -63,7 +66,7 @@ type way struct {
 
 // nextHop is one of several ways of a route in YAML.
 type nextHop struct {
-	Via    *gateway `yaml:"via" doc:"the gateway; those of an IPv6 route have to be said"`
+	Via    *gateway `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; those of an IPv6 route have to be said"`
 	Weight *int     `yaml:"weight" min:"1" max:"256" default:"1" doc:"its share of the traffic"`
 	Source spec.Source
 }
@@ -78,7 +81,7 @@ func (h nextHop) way(dev string) way {
 
 type endEntry struct {
 	entry
-	NextHops *[]nextHop `yaml:"nexthops" doc:"several gateways in the place of via, each with a share of the traffic"`
+	NextHops *[]nextHop `yaml:"nexthops" also:"multipath hops next-hops next_hops" doc:"several gateways in the place of via, each with a share of the traffic"`
 }
 
 // DecodeNode implements spec.NodeDecoder.
@@ -101,14 +104,14 @@ func (e *endEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 
 type namespaceEntry struct {
 	entry
-	Dev      spec.IfName `yaml:"dev" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
-	NextHops *[]nextWay  `yaml:"nexthops" doc:"several ways in the place of via and dev, each with a share of the traffic"`
+	Dev      spec.IfName `yaml:"dev" also:"device interface oif ifname next-hop-interface" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
+	NextHops *[]nextWay  `yaml:"nexthops" also:"multipath hops next-hops next_hops" doc:"several ways in the place of via and dev, each with a share of the traffic"`
 }
 
 // nextWay is a nextHop on a device of its own.
 type nextWay struct {
 	nextHop
-	Dev spec.IfName `yaml:"dev" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
+	Dev spec.IfName `yaml:"dev" also:"device interface oif ifname next-hop-interface" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
 }
 
 // DecodeNode implements spec.NodeDecoder.

@@ -20,18 +20,18 @@ func Key() spec.Key {
 		for _, e := range entries {
 			c.Add(e.resource(c.NS))
 		}
-	})
+	}).Called("routing-policy", "rule", "ip_rules")
 }
 
 // entry is a rule in YAML.
 type entry struct {
-	Priority uint32      `yaml:"priority" required:"true" doc:"when it is asked: the lowest first"`
-	From     subnet      `yaml:"from" default:"all" doc:"source of the packets"`
-	To       subnet      `yaml:"to" default:"all" doc:"destination of the packets"`
-	IIF      spec.IfName `yaml:"iif" absent:"any" doc:"the interface that the packet came in by; lo for what the machine itself sends"`
-	OIF      spec.IfName `yaml:"oif" absent:"any" doc:"the interface that the sender's socket is bound to"`
-	FwMark   *Mark       `yaml:"fwmark" absent:"any" doc:"the packet's mark"`
-	Table    *spec.Table `yaml:"table" doc:"the routing table to look in"`
+	Priority uint32      `yaml:"priority" also:"pref order prio" required:"true" doc:"when it is asked: the lowest first"`
+	From     subnet      `yaml:"from" also:"src source" default:"all" doc:"source of the packets"`
+	To       subnet      `yaml:"to" also:"dst destination" default:"all" doc:"destination of the packets"`
+	IIF      spec.IfName `yaml:"iif" also:"in dev" absent:"any" doc:"the interface that the packet came in by; lo for what the machine itself sends"`
+	OIF      spec.IfName `yaml:"oif" also:"out" absent:"any" doc:"the interface that the sender's socket is bound to"`
+	FwMark   *Mark       `yaml:"fwmark" also:"mark" absent:"any" doc:"the packet's mark"`
+	Table    *spec.Table `yaml:"table" also:"lookup table-id" doc:"the routing table to look in"`
 	Action   *Action     `yaml:"action" default:"lookup" doc:"lookup goes with table; the others end the packet's way, and stand in its place"`
 	Family   *string     `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of the packets, where neither from nor to tells"`
 	Source   spec.Source

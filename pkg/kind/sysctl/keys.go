@@ -25,7 +25,7 @@ func EndKey() spec.Key {
 }
 
 func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)) spec.Key {
-	return spec.Key{Name: keyName, Doc: doc, Type: map[string]value{}, Decode: func(c *spec.Context, n *yaml.Node) {
+	return spec.Key{Name: keyName, Doc: doc, Also: []string{"sysctl"}, Type: map[string]value{}, Decode: func(c *spec.Context, n *yaml.Node) {
 		var values map[string]value
 		if !c.Decode(n, &values) {
 			return
@@ -47,7 +47,10 @@ func key(doc string, resource func(c *spec.Context, name string) (Sysctl, error)
 			if s.Dev != "" && len(overwriters(s.Path)) > 0 {
 				s.overwritten = new([]spec.ID)
 			}
-			c.At(name).Later(func() { s.order(c.At(name)) })
+			c.At(name).Later(func() {
+				s.order(c.At(name))
+				s.warn(c.At(name))
+			})
 			checkAlias(c.At(name), s)
 			c.Add(s)
 		}

@@ -1,0 +1,42 @@
+package link
+
+import (
+	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/spec"
+)
+
+// leastIPv6 is the smallest MTU, in bytes, with which the kernel has IPv6 on an interface (IPV6_MIN_MTU, RFC 8200).
+const leastIPv6 = 1280
+
+// usualMTU is that of a new veth without one, in bytes (ether_setup in net/ethernet/eth.c).
+const usualMTU = 1500
+
+// warnOfMTU reports at the node of the key mtu that the kernel has no IPv6 on the link, though the files declare an address.
+func warnOfMTU(c *spec.Context, n *yaml.Node, l *Link) {
+	if n == nil || l.MTU == nil || *l.MTU >= leastIPv6 {
+		return
+	}
+	c.Later(func() {
+		if a := address.FirstIPv6(c.All(), l.NS)[l.Name]; a != nil {
+			c.WarnAt(n, "with an mtu below %d the kernel has no IPv6 on %s in %s, and %s is declared there (%s)", leastIPv6, l.Name, l.NS, a.Prefix, a.Source)
+		}
+	})
+}
+
+// warnOfEnds reports ends with different MTUs: one drops what the other sends.
+func warnOfEnds(c *spec.Context, ends []endNode, links [2]*Link) {
+	for i, l := range links {
+		if l.MTU == nil || l.Adopt {
+			continue
+		}
+		n, other := spec.ValueOf(ends[i].Node, "mtu"), links[1-i]
+		switch {
+		case other.MTU == nil && *l.MTU != usualMTU:
+			c.WarnAt(n, "%s in %s has no mtu, so it has %d, and this end has %d: packets that are larger than the smaller one are lost", other.Name, other.NS, usualMTU, *l.MTU)
+		case other.MTU != nil && i == 1 && *l.MTU != *other.MTU:
+			c.WarnAt(n, "this end has the mtu %d, and %s in %s has %d: packets that are larger than the smaller one are lost", *l.MTU, other.Name, other.NS, *other.MTU)
+		}
+	}
+}

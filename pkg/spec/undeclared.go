@@ -1,0 +1,21 @@
+package spec
+
+import (
+	"regexp"
+
+	"gopkg.in/yaml.v3"
+)
+
+// foreign are names of interfaces that others make: the kernel's drivers, systemd's names for cards, container engines and
+// hypervisors. Nobody has to declare those.
+var foreign = regexp.MustCompile(`^(lo|docker0|docker_gwbridge|br-[0-9a-f]{12}|podman[0-9]+|cni[0-9]+|cni-podman[0-9]+|nerdctl[0-9]+|virbr[0-9]+|lxcbr[0-9]+|` +
+	`lxdbr[0-9]+|incusbr[0-9]+|vmbr[0-9]+|flannel[.][0-9]+|(eth|wlan|wwan|ib|usb|tap|tun|ppp|wg|bond|team)[0-9]+([.][0-9]+)?|(en|wl|ww|sl|ib)[psoxbdcv][0-9A-Za-z]+([.][0-9]+)?)$`)
+
+// WarnUndeclared reports at the node n that no file declares the interface that a link has as its master or parent. It has to be
+// called when all files are read.
+func (c *Context) WarnUndeclared(n *yaml.Node, id ID, as string) {
+	if c.Declared(id) != nil || foreign.MatchString(id.Key) {
+		return
+	}
+	c.WarnAt(n, "no file declares %s in %s, the %s of this interface; if something else makes it, declare it with kind: existing", id.Key, id.NS, as)
+}
