@@ -205,7 +205,17 @@ func (c *Core) setVerdicts(todo workset, unready map[spec.ID]bool, verdicts map[
 // noteAsWanted records that a resource was observed as desired.
 func (c *Core) noteAsWanted(id spec.ID) {
 	c.notOK.remove(id)
-	c.wasOK[id] = true
+	c.noteWhole(id)
+	if want := c.desired.set.Get(id); want != nil {
+		if twin, is := alsoMakes(want); is {
+			c.noteWhole(twin)
+		}
+		for _, need := range want.Needs() {
+			if need.Kind == id.Kind {
+				c.noteWhole(need)
+			}
+		}
+	}
 	delete(c.changes, id)
 	if t := c.attempts[id]; t != nil {
 		t.failures, t.again, t.reconsidered, t.renewals, t.renewAt = 0, false, 0, 0, time.Time{}

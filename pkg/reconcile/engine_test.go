@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -36,7 +37,7 @@ type bench struct {
 func newBench(t *testing.T, have string) *bench {
 	t.Helper()
 	world, err := observe.NewWorld()
-	if errors.Is(err, unix.EPERM) {
+	if errors.Is(err, fs.ErrPermission) {
 		t.Skip("needs root, to enter network namespaces")
 	}
 	must(t, err)

@@ -34,6 +34,8 @@ type toy struct {
 	// origin is where it is fetched from. Claim is what a mark says of that, which the journal confirms by the device.
 	origin, claim spec.ID
 	device        string
+	// twin is made by the kernel together with it.
+	twin spec.ID
 	// onlyHalf: the other half of it, elsewhere, is not linkd's.
 	onlyHalf bool
 	// pending and failed are why it cannot be completed.
@@ -55,7 +57,7 @@ func (t *toy) Needs() []spec.ID { return t.needs }
 
 // Relations: a toy ends with the spaces and the boxes that it needs.
 func (t *toy) Relations() spec.Relations {
-	r := spec.Relations{Makes: t.makes, OtherNS: cmp.Or(t.within, t.origin.NS), OnlyFound: t.only, FetchedFrom: t.origin, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf, After: t.after, ReachedBy: t.reached}
+	r := spec.Relations{Makes: t.makes, OtherNS: cmp.Or(t.within, t.origin.NS), OnlyFound: t.only, FetchedFrom: t.origin, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf, After: t.after, ReachedBy: t.reached, AlsoMakes: t.twin}
 	for _, need := range t.needs {
 		if need.Kind == "space" || need.Kind == "box" {
 			r.StandsOn = append(r.StandsOn, need)
@@ -145,6 +147,8 @@ func parse(text string) (toys []*toy) {
 				t.origin = parseID(value)
 			case "claim":
 				t.claim = parseID(value)
+			case "twin":
+				t.twin = parseID(value)
 			case "device":
 				t.device = value
 			case "half":

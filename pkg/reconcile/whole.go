@@ -1,0 +1,37 @@
+package reconcile
+
+import "linkd/pkg/spec"
+
+// noteWhole records in wasOK that a resource is as desired, together with all that it stands on, and does the same for what
+// stands on it. Until then its loss is no drift: the end of a veth is still observed as desired for a moment after the
+// namespace of its peer has ended, and then the kernel deletes it with its port and its addresses.
+func (c *Core) noteWhole(id spec.ID) {
+	queue := []spec.ID{id}
+	for len(queue) > 0 {
+		id := queue[0]
+		queue = queue[1:]
+		if c.wasOK[id] || !c.isWhole(id) {
+			continue
+		}
+		c.wasOK[id] = true
+		queue = append(queue, c.desired.index.allDependents()[id]...)
+	}
+}
+
+// isWhole reports whether a desired resource was last seen as desired, its twin too, and whether all desired resources that
+// it needs were whole.
+func (c *Core) isWhole(id spec.ID) bool {
+	want := c.desired.set.Get(id)
+	if want == nil || c.verdictOf[id].State != OK || c.notOK.has(id) {
+		return false
+	}
+	if twin, is := alsoMakes(want); is && c.desired.set.Get(twin) != nil && c.notOK.has(twin) {
+		return false
+	}
+	for _, need := range want.Needs() {
+		if c.desired.set.Get(need) != nil && !c.wasOK[need] {
+			return false
+		}
+	}
+	return true
+}
