@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/control"
+	"linkd/pkg/history"
 	"linkd/pkg/kind"
 	"linkd/pkg/metrics"
 	"linkd/pkg/observe"
@@ -108,13 +109,17 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.Inbox = inbox
 	loop.FilesChanged = changed
 	loop.Declared = watchPaths
-	trials := &trial.Keeper{Config: o.config, StateDir: o.stateDir, Loader: loader, Reload: loop.Reload}
+	past := history.Open(o.historyDir())
+	recorder := history.NewRecorder(past, func(err error) { log.Warn("cannot keep the history", "error", err) })
+	defer recorder.Close()
+	trials := &trial.Keeper{Config: o.config, StateDir: o.stateDir, Loader: loader, Reload: loop.Reload, Past: past.Files, Loaded: recorder.Loaded}
 	loop.Stamp = trials.Stamp
 	loop.Load = func() reconcile.Loaded { return o.load(trials, log) }
 	meter := newMeter(loop)
 	loop.OnEvents = func(events []reconcile.Event) {
 		meter.Note(events)
 		trials.Note(events)
+		recorder.Note(events)
 	}
 	watchdog, err := newWatchdog()
 	if err != nil {
@@ -124,6 +129,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.Heartbeat = watchdog.rhythm()
 	loop.OnStatus = func(s *reconcile.Status) {
 		meter.Passed(s.Took)
+		recorder.Passed(s.State)
 		watchdog.passed(summary(s) + trialNote(trials.Current()))
 	}
 	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, trials, meter.Handler(), log)

@@ -47,6 +47,15 @@ func NewLoader(lang Language, path string) *Loader {
 	return k
 }
 
+// InForce returns the content in use.
+func (k *Loader) InForce() []File {
+	files := make([]File, len(k.Good))
+	for i, f := range k.Good {
+		files[i] = File{Path: f.Path, Text: []byte(f.Text)}
+	}
+	return files
+}
+
 // Clone returns a loader that remembers the same and saves nothing.
 func (k *Loader) Clone() *Loader {
 	m := memory{Good: slices.Clone(k.Good), Unknown: maps.Clone(k.Unknown)}
@@ -58,10 +67,7 @@ func (k *Loader) Clone() *Loader {
 // Complete is false while a file is rejected whose earlier content is not known: then nothing counts as undeclared.
 func (k *Loader) Load(files []File) (desired *Desired, states []FileState, complete bool, errs Errors) {
 	first := k.Unknown == nil
-	good := make([]File, len(k.Good))
-	for i, f := range k.Good {
-		good[i] = File{Path: f.Path, Text: []byte(f.Text)}
-	}
+	good := k.InForce()
 	files = refuseTruncated(covered(withheld(files, good), good), good)
 	desired, errs = Compile(k.lang, files)
 	inForce := files

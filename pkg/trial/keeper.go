@@ -2,6 +2,7 @@ package trial
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ type Keeper struct {
 	Reload func(context.Context) (reconcile.Loaded, *reconcile.Status, error)
 	// Past returns the files of an earlier state by its number.
 	Past func(number int) ([]spec.File, error)
+	// Loaded gets the files that are in force after a load, and the cause: "files", or "trial", "confirmed" or "reverted".
+	Loaded func(files []spec.File, cause string)
 
 	// deciding is held while a trial begins or ends, and so for as long as writing the files takes.
 	deciding sync.Mutex
@@ -37,6 +40,8 @@ type Keeper struct {
 	current *trial
 	events  []reconcile.Event
 	ops     []Op
+	// cause is that of the next load.
+	cause string
 
 	// info describes the current trial; nil if none runs.
 	info atomic.Pointer[reconcile.Trial]
@@ -79,6 +84,7 @@ func (k *Keeper) Load(save func(*spec.Loader)) (l reconcile.Loaded) {
 	defer func() { l.Events, k.events = k.events, nil }()
 	if t := k.current; t != nil {
 		l.Desired, l.Files, l.Complete, l.Errors = t.loader.Load(t.with)
+		k.Loaded(t.loader.InForce(), "trial")
 		return l
 	}
 	files, err := spec.ReadTrusted(k.Config)
@@ -90,6 +96,8 @@ func (k *Keeper) Load(save func(*spec.Loader)) (l reconcile.Loaded) {
 	}
 	l.Desired, l.Files, l.Complete, l.Errors = k.Loader.Load(files)
 	save(k.Loader)
+	k.Loaded(k.Loader.InForce(), cmp.Or(k.cause, "files"))
+	k.cause = ""
 	return l
 }
 
@@ -203,6 +211,7 @@ func (k *Keeper) end(t *trial, step Step) bool {
 	}
 	k.current = nil
 	k.info.Store(nil)
+	k.cause = step.Step
 	k.note(step.Step, step.Reason)
 	t.ended <- step
 	return true

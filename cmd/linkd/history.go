@@ -1,0 +1,167 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/spf13/cobra"
+
+	"linkd/pkg/history"
+	"linkd/pkg/plain"
+	"linkd/pkg/spec"
+)
+
+func (o *options) historyDir() string { return filepath.Join(o.stateDir, "history") }
+
+func newHistory(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "history [NUMBER]",
+		Short: "List the states that were in force, or print one of them",
+		Long: "List the last states that the daemon put in force: the number, the time, why the files changed, what linkd did, and " +
+			"the overall state after that. With a NUMBER, print the files of that state. `linkd try --history NUMBER` " +
+			"puts one in force again. linkd keeps 100 states, or 64 MiB, in --state-dir. The exit status is 1 if linkd " +
+			"cannot read them.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			store := history.Open(o.historyDir())
+			if len(args) == 1 {
+				return o.printState(store, args[0])
+			}
+			entries, err := store.Entries()
+			if errors.Is(err, fs.ErrPermission) {
+				return exit(exitFailed, fmt.Errorf("permission denied: run linkd as root (%s)", o.historyDir()))
+			}
+			if o.json() {
+				if entries == nil {
+					entries = []history.Entry{}
+				}
+				_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"version": 1, "states": entries})
+			} else {
+				printEntries(entries)
+			}
+			if err != nil {
+				return exit(exitFailed, err)
+			}
+			return nil
+		},
+	}
+	cmd.AddCommand(newHistoryDiff(o))
+	return cmd
+}
+
+func newHistoryDiff(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "diff NUMBER [NUMBER]",
+		Short: "Compare the files of two states",
+		Long: "Print how the files of a state differ from those of another, as a unified diff: by default from those of the newest " +
+			"state. The exit status is 0 if they are the same, 1 if they differ, 2 if linkd cannot tell.",
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			store := history.Open(o.historyDir())
+			if len(args) == 1 {
+				entries, err := store.Entries()
+				if len(entries) == 0 {
+					return exit(exitInvalid, cmp.Or(err, errors.New("the history is empty")))
+				}
+				args = append(args, strconv.Itoa(entries[len(entries)-1].Number))
+			}
+			from, err := stateFiles(store, args[0])
+			if err != nil {
+				return exit(exitInvalid, err)
+			}
+			to, err := stateFiles(store, args[1])
+			if err != nil {
+				return exit(exitInvalid, err)
+			}
+			text := diffFiles(args[0], args[1], from, to)
+			_, _ = stdout.Write(text)
+			if len(text) > 0 {
+				return exit(exitFailed, nil)
+			}
+			return nil
+		},
+	}
+}
+
+func stateFiles(store *history.Store, number string) ([]spec.File, error) {
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 {
+		return nil, fmt.Errorf("%q is not the number of a state: see `linkd history`", number)
+	}
+	return store.Files(n)
+}
+
+// diffFiles returns the differences of files as a unified diff.
+func diffFiles(oldName, newName string, before, after []spec.File) (text []byte) {
+	texts := func(files []spec.File) map[string][]byte {
+		at := map[string][]byte{}
+		for _, f := range files {
+			at[f.Path] = f.Text
+		}
+		return at
+	}
+	old, now := texts(before), texts(after)
+	var paths []string
+	for _, f := range slices.Concat(before, after) {
+		paths = append(paths, f.Path)
+	}
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
+		text = append(text, diff.Diff(oldName+":"+path, old[path], newName+":"+path, now[path])...)
+	}
+	return text
+}
+
+func printEntries(entries []history.Entry) {
+	t := table.NewWriter()
+	t.SetStyle(columns)
+	for _, e := range entries {
+		t.AppendRow(table.Row{
+			e.Number, e.Time.Local().Format("2006-01-02 15:04:05"), e.Cause,
+			fmt.Sprintf("%d created, %d changed, %d deleted", e.Created, e.Changed, e.Deleted), cmp.Or(e.State, "interrupted"),
+		})
+	}
+	if len(entries) == 0 {
+		return
+	}
+	for line := range strings.Lines(t.Render() + "\n") {
+		fmt.Fprintln(stdout, strings.TrimRight(line, " \n"))
+	}
+}
+
+// printState prints the files of a state, each after a line with its path.
+func (o *options) printState(store *history.Store, number string) error {
+	files, err := stateFiles(store, number)
+	if err != nil {
+		return exit(exitInvalid, err)
+	}
+	if o.json() {
+		type file struct {
+			Path string `json:"path"`
+			Text string `json:"text"`
+		}
+		out := []file{}
+		for _, f := range files {
+			out = append(out, file{f.Path, string(f.Text)})
+		}
+		_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"version": 1, "files": out})
+		return nil
+	}
+	for _, f := range files {
+		fmt.Fprintf(stdout, "# %s\n%s", plain.Text(f.Path), f.Text)
+		if n := len(f.Text); n > 0 && f.Text[n-1] != '\n' {
+			fmt.Fprintln(stdout)
+		}
+	}
+	return nil
+}
