@@ -65,6 +65,10 @@ func (lang Language) Document() Mapping {
 				Name: "links", Doc: "links, each under its ID, which is unique over all files",
 				Type: map[string][]LinkKind{"": lang.Link.Kinds},
 			},
+			{
+				Name: "probes", Doc: "packets that linkd sends to find out whether they arrive, each under a name of your choice",
+				Type: map[string]Mapping{"": {Name: "probe", Structs: []any{probeKeys{}}}},
+			},
 		},
 	}
 }
