@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -24,21 +26,20 @@ import (
 func newProbe(o *options) *cobra.Command {
 	var within time.Duration
 	cmd := &cobra.Command{
-		Use:   "probe NETNS TARGET[:PORT]",
+		Use:   "probe [NAME | NETNS TARGET[:PORT]]",
 		Short: "Send a packet from a namespace and show where it stops",
 		Long: "Send a real packet from within a namespace: an echo (TARGET), a TCP connection (TARGET:PORT) or an HTTP request " +
 			"(http://TARGET/). Then follow its way through each namespace, and the answer back, and name the first obstacle and what to do. " +
+			"NAME is a probe of the files; without an argument, it is all of them. " +
 			"NETNS is host, a namespace that the files name, a name in /run/netns, or a selector such as pid:4711. TARGET is an " +
 			"address, a name, the ID of a link, or a namespace. It writes nothing. The exit status is 0 if the packet arrives, 1 if it does not, " +
 			"2 if an argument is wrong.",
-		Args: cobra.ExactArgs(2),
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return o.completeNamespaces(cmd, args, word)
-		},
+		Args:              cobra.MaximumNArgs(2),
+		ValidArgsFunction: o.completeProbes,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return o.probeDeclared(cmd.Context(), args)
+			}
 			if within < time.Millisecond || within > longestProbe {
 				return fmt.Errorf("--timeout is 1ms to %v", longestProbe)
 			}
@@ -56,7 +57,7 @@ func newProbe(o *options) *cobra.Command {
 			return o.printReports([]probe.Report{report})
 		},
 	}
-	cmd.Flags().DurationVar(&within, "timeout", 3*time.Second, "how long to wait for the answer")
+	cmd.Flags().DurationVar(&within, "timeout", probe.Within, "how long to wait for the answer of a probe that the files do not name")
 	return cmd
 }
 
@@ -65,11 +66,7 @@ const longestProbe = time.Minute
 
 // probe sends one probe from a namespace.
 func (o *options) probe(ctx context.Context, from string, place probe.Place, within time.Duration) (r probe.Report, err error) {
-	files, err := spec.ReadFiles(o.config)
-	var desired *spec.Desired
-	if err == nil {
-		desired, _ = spec.Compile(o.language(), files)
-	}
+	desired := o.desiredAsFarAsValid()
 	world, err := o.newWorld()
 	if err != nil {
 		return r, exit(exitFailed, err)
@@ -98,6 +95,72 @@ func (o *options) probe(ctx context.Context, from string, place probe.Place, wit
 		return r, exit(exitFailed, fmt.Errorf("find the address of %s: %w", place.Host, err))
 	}
 	return probe.Run(ctx, session, ns, place.At(ip), within), nil
+}
+
+// desiredAsFarAsValid is what the files ask for, without what is not valid; nil if they cannot be read.
+func (o *options) desiredAsFarAsValid() *spec.Desired {
+	files, err := spec.ReadFiles(o.config)
+	if err != nil {
+		return nil
+	}
+	desired, _ := spec.Compile(o.language(), files)
+	return desired
+}
+
+// mostDeclaredAtATime is how many declared probes run at a time.
+const mostDeclaredAtATime = 8
+
+// probeDeclared runs the probe of the files with a name, or all of them.
+func (o *options) probeDeclared(ctx context.Context, names []string) error {
+	desired, err := o.loadValid(ctx, spec.ReadToLook)
+	if err != nil {
+		return err
+	}
+	chosen := desired.Probes
+	if len(names) > 0 {
+		chosen = slices.DeleteFunc(slices.Clone(chosen), func(p spec.Probe) bool { return !slices.Contains(names, p.Name) })
+	}
+	switch {
+	case len(chosen) == 0 && len(names) > 0:
+		return exit(exitInvalid, fmt.Errorf("the files declare no probe %q; to probe without one: linkd probe NETNS TARGET", names[0]))
+	case len(chosen) == 0:
+		return exit(exitInvalid, errors.New("the files declare no probes; to probe without one: linkd probe NETNS TARGET"))
+	}
+	world, err := o.newWorld()
+	if err != nil {
+		return exit(exitFailed, err)
+	}
+	defer world.Close()
+	if err := world.LookOnly(ctx); err != nil {
+		return exit(exitFailed, err)
+	}
+	world.Declare(desired.Namespaces)
+	reports := make([]probe.Report, len(chosen))
+	slots := make(chan struct{}, mostDeclaredAtATime)
+	var running sync.WaitGroup
+	for i, p := range chosen {
+		slots <- struct{}{}
+		running.Go(func() {
+			reports[i] = probe.RunDeclared(ctx, world, desired, p)
+			<-slots
+		})
+	}
+	running.Wait()
+	return o.printReports(reports)
+}
+
+// completeProbes are the probes of the files, and the namespaces that may send one.
+func (o *options) completeProbes(cmd *cobra.Command, args []string, word string) (names []cobra.Completion, directive cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	if desired := o.desiredAsFarAsValid(); desired != nil {
+		for _, p := range desired.Probes {
+			names = append(names, p.Name)
+		}
+	}
+	namespaces, directive := o.completeNamespaces(cmd, args, word)
+	return append(names, namespaces...), directive
 }
 
 // declareForProbe declares to the world the namespaces of the files and the one that an argument means, and returns the name of that.

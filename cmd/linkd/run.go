@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -18,6 +19,7 @@ import (
 	"linkd/pkg/kind"
 	"linkd/pkg/metrics"
 	"linkd/pkg/observe"
+	"linkd/pkg/probe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 	"linkd/pkg/trial"
@@ -114,7 +116,15 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	defer recorder.Close()
 	trials := &trial.Keeper{Config: o.config, StateDir: o.stateDir, Loader: loader, Reload: loop.Reload, Past: past.Files, Loaded: recorder.Loaded}
 	loop.Stamp = trials.Stamp
-	loop.Load = func() reconcile.Loaded { return o.load(trials, log) }
+	watch := probe.NewWatch(world, loop.Report)
+	loop.Probes = watch.Status
+	loop.Load = func() reconcile.Loaded {
+		loaded := o.load(trials, log)
+		if loaded.Err == nil {
+			watch.Declare(loaded.Desired)
+		}
+		return loaded
+	}
 	meter := newMeter(loop)
 	loop.OnEvents = func(events []reconcile.Event) {
 		meter.Note(events)
@@ -131,6 +141,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 		meter.Passed(s.Took)
 		recorder.Passed(s.State)
 		watchdog.passed(summary(s) + trialNote(trials.Current()))
+		watch.Converged(s)
 	}
 	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, trials, meter.Handler(), log)
 	if err != nil {
@@ -158,7 +169,10 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 			}
 		}
 	}()
+	var probing sync.WaitGroup
+	probing.Go(func() { watch.Run(running) })
 	loop.Run(running)
+	probing.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 	log.Info("linkd has stopped; everything that it configured stays")
 	return nil

@@ -65,7 +65,7 @@ func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
 		return
 	}
 	colour := coloured(w)
-	for _, line := range tableLines(s) {
+	for _, line := range append(tableLines(s), probeLines(s)...) {
 		if colour {
 			line = colourState(line)
 		}

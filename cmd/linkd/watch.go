@@ -156,7 +156,7 @@ func (o *options) screen(u update, rows, columns int, colour bool) string {
 	}
 	lines = append(lines, problemLines(&status)...)
 	top := len(lines)
-	lines = append(lines, tableLines(&status)...)
+	lines = append(append(lines, tableLines(&status)...), probeLines(&status)...)
 	if len(lines) > rows {
 		shown := max(rows-1, 0)
 		lines = append(lines[:shown], fmt.Sprintf("... and %d more", len(lines)-shown))

@@ -27,7 +27,9 @@ func promtool(t *testing.T) string {
 func TestPromtoolHasNothingToSay(t *testing.T) {
 	path := promtool(t)
 	var text bytes.Buffer
-	for line := range strings.Lines(scrape(t, New("v7", []string{"link"}, func() *reconcile.Status { return &reconcile.Status{} }))) {
+	for line := range strings.Lines(scrape(t, New("v7", []string{"link"}, func() *reconcile.Status {
+		return &reconcile.Status{Probes: []reconcile.ProbeStatus{{Name: "gateway", State: reconcile.OK}}}
+	}))) {
 		// What the Go runtime and the process tell is not linkd's.
 		if strings.Contains(line, "linkd_") {
 			text.WriteString(line)
@@ -60,7 +62,9 @@ func TestPromtoolAcceptsTheAlerts(t *testing.T) {
 // families are the names of linkd's own metrics.
 func families(t *testing.T) (names []string) {
 	t.Helper()
-	for line := range strings.Lines(scrape(t, New("v7", []string{"link"}, func() *reconcile.Status { return &reconcile.Status{} }))) {
+	for line := range strings.Lines(scrape(t, New("v7", []string{"link"}, func() *reconcile.Status {
+		return &reconcile.Status{Probes: []reconcile.ProbeStatus{{Name: "gateway", State: reconcile.OK}}}
+	}))) {
 		if f := strings.Fields(line); f[0] == "#" && f[1] == "TYPE" && strings.HasPrefix(f[2], "linkd_") {
 			names = append(names, f[2])
 		}

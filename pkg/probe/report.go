@@ -36,6 +36,12 @@ const smallPacket = 84
 func Run(ctx context.Context, session *observe.Session, from *observe.NS, t Target, within time.Duration) Report {
 	r := Report{From: from.Name, To: t.String(), Result: Send(ctx, from, t, within)}
 	r.Milliseconds = float64(r.Took.Microseconds()) / 1000
+	r.explain(ctx, session, from, t)
+	return r
+}
+
+// explain follows the way of the packet.
+func (r *Report) explain(ctx context.Context, session *observe.Session, from *observe.NS, t Target) {
 	ctx, cancel := context.WithTimeout(ctx, walkTime)
 	defer cancel()
 	p := path.Packet{Destination: t.Address, Protocol: unix.IPPROTO_TCP, Size: max(smallPacket, r.Size)}
@@ -49,7 +55,6 @@ func Run(ctx context.Context, session *observe.Session, from *observe.NS, t Targ
 	if r.Path, err = path.Follow(ctx, session, from, p); err != nil {
 		r.Unknown = err.Error()
 	}
-	return r
 }
 
 // Conclusion says where the packet stops and what to do about it, or that linkd does not know. It is "" if the packet arrives and

@@ -29,6 +29,8 @@ const (
 	Reload EventKind = "reload"
 	// TrialEvent: a trial has begun, or ended by being confirmed or reverted.
 	TrialEvent EventKind = "trial"
+	// ProbeChanged: the result of a declared probe is another one.
+	ProbeChanged EventKind = "probe"
 	// Overrun: the kernel dropped messages, so linkd looks at everything.
 	Overrun EventKind = "overrun"
 	// Missed: linkd dropped events because the listener was too slow.
@@ -50,6 +52,8 @@ type Event struct {
 	ID string `json:"id,omitempty"`
 	// Namespace is the name of the namespace that appeared or disappeared.
 	Namespace string `json:"namespace,omitempty"`
+	// Probe is the name of the probe.
+	Probe string `json:"probe,omitempty"`
 	// Path is the path of the file.
 	Path string `json:"path,omitempty"`
 	// State and Was are the new and the old state of the resource, the namespace, the file or the load.
@@ -116,6 +120,8 @@ func (ev *Event) String() string {
 		b.WriteString(ev.ID + " " + ev.drifted())
 	case Namespace:
 		b.WriteString(ev.Namespace + " is " + ev.State)
+	case ProbeChanged:
+		b.WriteString(ev.Probe + " was " + ev.Was + ", is " + ev.State)
 	case File:
 		b.WriteString(ev.Path + " " + ev.State)
 	case Overrun:

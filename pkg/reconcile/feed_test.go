@@ -116,7 +116,7 @@ func TestThePageTellsOfEveryEvent(t *testing.T) {
 		shown = append(shown, row[1])
 	}
 	var there []string
-	for _, w := range []EventKind{Listening, Transition, OpDone, Drift, Namespace, File, Reload, Overrun, Missed, Stopping} {
+	for _, w := range []EventKind{Listening, Transition, OpDone, Drift, Namespace, File, Reload, TrialEvent, ProbeChanged, Overrun, Missed, Stopping} {
 		there = append(there, string(w))
 	}
 	if d := cmp.Diff(there, shown); d != "" {

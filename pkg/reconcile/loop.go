@@ -42,6 +42,8 @@ type Loop struct {
 	OnStatus func(*Status)
 	// OnEvents gets all events before the listeners do.
 	OnEvents func([]Event)
+	// Probes returns the results of the declared probes; nil if nobody runs them.
+	Probes func() []ProbeStatus
 	// Heartbeat is how often an idle loop calls the engine's Progress; 0 is never.
 	Heartbeat time.Duration
 	Log       *slog.Logger

@@ -70,5 +70,5 @@ func (l *Loop) Status() (*Status, <-chan struct{}) {
 	if l.status != nil && l.status.Resources == nil {
 		l.status.Resources, l.rows = flatten(l.rows), nil
 	}
-	return l.status, l.changed
+	return l.withProbes(l.status), l.changed
 }

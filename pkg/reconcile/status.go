@@ -18,6 +18,8 @@ type Status struct {
 	State     string           `json:"state"`
 	Files     []spec.FileState `json:"files"`
 	Resources []ResourceStatus `json:"resources"`
+	// Probes are the results of the declared probes. They do not count for State.
+	Probes []ProbeStatus `json:"probes,omitempty"`
 	// Warnings are problems of linkd itself, such as a runtime directory that it cannot write, and questions that
 	// only an administrator can decide.
 	Warnings []string `json:"warnings,omitempty"`
@@ -235,7 +237,7 @@ func (s *Status) Only(ids []string) (only *Status, unknown []string) {
 		return s, nil
 	}
 	selected := *s
-	selected.Resources = nil
+	selected.Resources, selected.Probes = nil, nil
 	const none, done = -1, -2
 	at := make(map[string]int, len(ids))
 	for _, id := range ids {

@@ -32,6 +32,7 @@ func Page(lang spec.Language) string {
 		p.chapter(kind)
 	}
 	p.chapter(p.model.byName["end"])
+	p.chapter(p.model.byName["probe"])
 	p.values()
 	p.line("%s", strings.TrimSpace(p.text("closing")))
 	return p.out.String()

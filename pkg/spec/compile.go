@@ -12,6 +12,8 @@ import (
 type Desired struct {
 	Namespaces map[string]Namespace
 	Resources  *Set
+	// Probes are what linkd sends to find out whether it arrives, by name.
+	Probes []Probe
 	// Templates are the namespaces that stand for many containers, and Misfits the containers that do not fit their
 	// template. Unknown says why the containers of a template are not known: then the desired state is incomplete.
 	// Outdated says why they are those of an engine's last answer, which may have changed.
@@ -104,6 +106,8 @@ func (lang Language) compile(documents []section) *compiler {
 		links:      map[string]Source{},
 		claims:     map[string]claim{},
 
+		declaredProbes: map[string]Probe{},
+
 		suggestions: suggestions{left: mostComparisons},
 		tables:      sync.OnceValues(tableNames),
 	}
@@ -114,12 +118,14 @@ func (lang Language) compile(documents []section) *compiler {
 	for i := range documents {
 		c.keys(documents[i])
 		c.linkEntries(documents[i])
+		c.probes(documents[i])
 		documents[i] = section{}
 	}
 	for i := 0; i < len(c.later); i++ {
 		c.later[i]()
 	}
 	c.errs = append(c.errs, c.desired.Resources.cycles()...)
+	c.desired.Probes = c.sortedProbes()
 	return c
 }
 
@@ -129,6 +135,9 @@ type compiler struct {
 	bySelector map[Selector]string
 	links      map[string]Source
 	claims     map[string]claim
+	// declaredProbes are the probes by name.
+	declaredProbes map[string]Probe
+
 	later      []func()
 	collisions []collision
 	errs       Errors
@@ -141,9 +150,9 @@ type compiler struct {
 
 // section is one document, split into its keys.
 type section struct {
-	file              string
-	namespaces, links *yaml.Node
-	keys              []namespaceKeys
+	file                      string
+	namespaces, links, probes *yaml.Node
+	keys                      []namespaceKeys
 }
 
 type namespaceKeys struct {
@@ -166,7 +175,7 @@ func (lang Language) document(file string, root *yaml.Node) (section, Errors) {
 			delete(parts, name)
 		}
 	}
-	return section{file: file, namespaces: parts["namespaces"], links: parts["links"]}, errs
+	return section{file: file, namespaces: parts["namespaces"], links: parts["links"], probes: parts["probes"]}, errs
 }
 
 // namespaces declares the namespaces of one document. Their keys are decoded after all documents have declared

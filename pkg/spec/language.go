@@ -70,6 +70,10 @@ func (lang Language) Document() Mapping {
 				Type: map[string][]LinkKind{"": lang.Link.Kinds},
 				Also: otherSections,
 			},
+			{
+				Name: "probes", Doc: "packets that linkd sends to find out whether they arrive, each under a name of your choice",
+				Type: map[string]Mapping{"": {Name: "probe", Structs: []any{probeKeys{}}}},
+			},
 		},
 	}
 }

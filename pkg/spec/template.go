@@ -76,6 +76,7 @@ func expand(sections []section, templates []Template, expansions []expansion) (f
 	for i := range full {
 		full[i].namespaces = p.replace(full[i].file, full[i].namespaces, func(e entryNode) []string { return []string{e.key.Value} })
 		full[i].links = p.replace(full[i].file, full[i].links, func(e entryNode) []string { return references(e.value, nil) })
+		full[i].probes = p.replace(full[i].file, full[i].probes, func(e entryNode) []string { return sender(e.value) })
 	}
 	return full, blanks
 }
@@ -186,6 +187,9 @@ func (f fill) copy(n *yaml.Node) *yaml.Node {
 	}
 	if from := ValueOf(&out, "from"); from != nil && from.Value == f.template.Selector.String() {
 		from.Value = f.instance.Selector.String()
+	} else if from != nil && from.Kind == yaml.ScalarNode && from.Value == f.template.Name {
+		// That of a probe is a namespace.
+		from.Value = f.instance.Name
 	}
 	if at := ValueOf(&out, "netns"); at != nil && at.Kind == yaml.ScalarNode && at.Value == f.template.Name {
 		at.Value = f.instance.Name

@@ -1,0 +1,41 @@
+package reconcile
+
+import (
+	"strings"
+	"time"
+)
+
+// ProbeStatus is the last result of a declared probe, in the JSON form that `linkd status` prints.
+type ProbeStatus struct {
+	Name string `json:"name"`
+	From string `json:"from"`
+	To   string `json:"to"`
+	// State is OK, Failed, or Pending before the first result.
+	State  State  `json:"state"`
+	Reason string `json:"reason,omitempty"`
+	// Seconds is how long the answer took, or linkd waited for it.
+	Seconds float64 `json:"seconds"`
+	// Time is when the probe was sent; zero before the first.
+	Time   time.Time `json:"time,omitzero"`
+	Source string    `json:"source"`
+}
+
+// Compare orders probes by name.
+func (p ProbeStatus) Compare(other ProbeStatus) int { return strings.Compare(p.Name, other.Name) }
+
+// Report publishes an event of another part of the daemon. It may be called from any goroutine.
+func (l *Loop) Report(ev Event) {
+	ev.Version, ev.Time = 1, time.Now()
+	l.Log.Info(ev.String())
+	l.report([]Event{ev})
+}
+
+// withProbes is a status with the results of the probes at this moment.
+func (l *Loop) withProbes(s *Status) *Status {
+	if s == nil || l.Probes == nil {
+		return s
+	}
+	now := *s
+	now.Probes = l.Probes()
+	return &now
+}
