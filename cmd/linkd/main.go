@@ -125,7 +125,7 @@ func newRoot(o *options) *cobra.Command {
 	flags.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or journal")
 	completeFlags(root)
 	root.AddCommand(
-		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newTry(o), newConfirm(o), newRevert(o), newHistory(o),
+		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newTry(o), newConfirm(o), newRevert(o), newHistory(o), newInit(o),
 		newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newProbe(o), newSchema(),
 		newVersion(o),
 	)
