@@ -118,6 +118,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.Stamp = trials.Stamp
 	watch := probe.NewWatch(world, loop.Report)
 	loop.Probes = watch.Status
+	trials.Probe = watch.Check
 	loop.Load = func() reconcile.Loaded {
 		loaded := o.load(trials, log)
 		if loaded.Err == nil {

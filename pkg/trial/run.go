@@ -24,12 +24,18 @@ func (k *Keeper) Try(ctx context.Context, r Request, tell func(Step)) {
 	defer deadline.Stop()
 	applied := make(chan Step, 1)
 	go func() { applied <- k.apply("applied") }()
+	guarded, unguard := context.WithCancel(context.WithoutCancel(ctx))
+	defer unguard()
+	failed := make(chan string, 1)
 	for {
 		select {
 		case step := <-applied:
 			if step.Step != "" {
 				tell(step)
 			}
+			go k.guard(guarded, r.Probes, failed)
+		case reason := <-failed:
+			k.revert(t, reason)
 		case last := <-t.ended:
 			done := k.apply(last.Step)
 			done.Step, done.Reason, done.Files = last.Step, last.Reason, last.Files
