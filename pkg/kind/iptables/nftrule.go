@@ -69,12 +69,16 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 		field := fieldOther
 		offset, length := bigEndian(data[unix.NFTA_PAYLOAD_OFFSET]), bigEndian(data[unix.NFTA_PAYLOAD_LEN])
 		if bigEndian(data[unix.NFTA_PAYLOAD_BASE]) == unix.NFT_PAYLOAD_NETWORK_HEADER {
-			// daddr of struct iphdr, and of struct ipv6hdr. A network may have its first bytes only.
+			// saddr and daddr of struct iphdr, and of struct ipv6hdr. A network may have its first bytes only.
 			switch {
 			case offset == 16 && length <= 4:
 				field = fieldDestination4
 			case offset == 24 && length <= 16:
 				field = fieldDestination6
+			case offset == 12 && length <= 4:
+				field = fieldSource4
+			case offset == 8 && length <= 16:
+				field = fieldSource6
 			}
 		}
 		// The destination port is the second number of a header of TCP, UDP and SCTP.

@@ -85,6 +85,10 @@ func (s *Firewall) Follow(hook string, p Packet) (decisions []Decision) {
 			}
 		}
 	}
+	translated := slices.ContainsFunc(decisions, func(d Decision) bool { return d.Verdict == Translated })
+	if d, some := s.nftTranslates(hook, p); some && !translated {
+		decisions = append(decisions, d)
+	}
 	if by := s.nftDrops(hook, p); by != "" {
 		decisions = append(decisions, Decision{Verdict: Dropped, Table: "nftables", Rule: by})
 	}
@@ -174,18 +178,6 @@ func redirected(args []string, p Packet) netip.AddrPort {
 		return netip.AddrPortFrom(p.Destination.Addr(), port)
 	}
 	return netip.AddrPort{}
-}
-
-// nftDrops tells what drops a packet with nftables beside iptables; "" where nothing does for certain.
-func (s *Firewall) nftDrops(hook string, p Packet) string {
-	if s.filtered == nil || p.Reply {
-		return ""
-	}
-	steps := mostSteps
-	return s.filtered.drops(hook, nftPacket{
-		in: p.In, out: p.Out, protocol: p.Protocol, port: p.Destination.Port(), family: uint8(s.family.inet),
-		translated: p.First.Destination != p.Answer.Source,
-	}, &steps)
 }
 
 // Masquerades are the rules of POSTROUTING that masquerade what leaves by an interface of a name, with that name. They are what
