@@ -186,6 +186,15 @@ func (s *segment) enter(f frame) {
 		}
 		return
 	}
+	for _, l := range links.All {
+		if (l.Kind == "macvlan" || l.Kind == "macvtap") && l.Parent == f.link.Index && l.ParentNS == -1 {
+			above := frame{station: station{f.ns, l}, by: f.via(station{f.ns, l}), blocked: f.blocked, advice: f.advice, doubt: f.doubt}
+			if !l.Up() {
+				above = above.down()
+			}
+			s.end(above)
+		}
+	}
 	s.end(f)
 }
 
