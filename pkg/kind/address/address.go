@@ -1,7 +1,7 @@
-// Package address is the kind of IP addresses on a device.
+// Package address implements the IP addresses of devices.
 //
-// linkd's addresses carry Mark as their IFA_PROTO, which ip(8) prints as "proto 0x6c". Kernels before 5.18 drop that
-// attribute; there an address is linkd's by the journal alone. Those before 6.4 do not change it of an IPv4 address.
+// linkd's addresses have Mark as their IFA_PROTO, which ip(8) prints as "proto 0x6c". Kernels before 5.18 ignore that attribute;
+// there only the journal says which addresses are linkd's. Kernels before 6.4 cannot change it in an existing IPv4 address.
 package address
 
 import (
@@ -18,43 +18,43 @@ import (
 
 const kindName = "address"
 
-// Mark is the origin that linkd gives to its addresses (IFA_PROTO) and routes (RTPROT). The kernel's own end at 3 and
-// 4; 108 is free in linux/if_addr.h, linux/rtnetlink.h and iproute2's rt_protos.
+// Mark is the protocol of linkd's addresses (IFA_PROTO) and routes (RTPROT). The kernel's own protocols end at 3 and 4. 108 is
+// unused in linux/if_addr.h, linux/rtnetlink.h and iproute2's rt_protos.
 const Mark = observe.Protocol
 
-// Address is one IP address of a device. What is nil is not managed; in one that was found, it is not there.
+// Address is one IP address of a device. linkd does not manage what is nil; in an observed address, nil means none.
 type Address struct {
 	NS, Dev string
-	// Prefix is the address with the length of its subnet. With a peer, the length is that of the peer's subnet.
+	// Prefix is the address with the prefix length of its subnet. With a peer, the length is that of the peer's subnet.
 	Prefix netip.Prefix
 	Peer   *netip.Addr
-	// Label, Scope and Broadcast are IPv4's, NoDAD is IPv6's.
+	// Label, Scope and Broadcast are for IPv4 only, NoDAD for IPv6 only.
 	Label         *string
 	Scope         *Scope
 	Broadcast     *netip.Addr
 	NoDAD         *bool
 	NoPrefixRoute *bool
-	// Metric is that of the route to the subnet.
+	// Metric is the metric of the route to the subnet.
 	Metric                 *uint32
 	ValidLft, PreferredLft *Lifetime
-	// Proto is who made the address: Mark, 1 to 3 for the kernel, 0 where nobody says.
+	// Proto says who created the address: Mark for linkd, 1 to 3 for the kernel, 0 if unknown.
 	Proto uint8
-	// Adopt: the device was taken over, and the address with it.
+	// Adopt: linkd adopts the device, and the address with it.
 	Adopt bool
-	// Quiet: the address is not announced to neighbours.
+	// Quiet: linkd does not announce the address to neighbours.
 	Quiet  bool
 	Source spec.Source
 
-	// referred is what it needs beside its device, and reachedBy what neighbours reach it by. onDown: the file has the device
-	// down.
+	// referred has what the address needs besides its device, and reachedBy the resources through which neighbours reach it.
+	// onDown: the files set the device down.
 	referred, reachedBy []spec.ID
 	onDown              bool
-	// collision says who else in the broadcast domain has the address, as far as the files tell.
+	// collision says which other interface in the broadcast domain has the address, according to the files.
 	collision string
-	// rank is its place in the file's list for the device. ordered: that has others of its subnet, and after is the one that
-	// has to be added before it.
+	// rank is the address's position in the list of the device in the files. ordered: the list has other addresses of its subnet.
+	// after has the address that linkd must add before it.
 	rank int
-	// made is when the found address was made, as time since boot.
+	// made is when an observed address was created, as time since boot.
 	made    time.Duration
 	ordered bool
 	after   []spec.ID
@@ -62,29 +62,28 @@ type Address struct {
 	place
 }
 
-// found is what only the kernel can say of an address.
+// found has the observed state of an address.
 type found struct {
-	// DADFailed: another host answered for the address, so the kernel does not use it. Tentative: the kernel does not use it
-	// until duplicate address detection has ended (RFC 4862, 5.4).
+	// DADFailed: another host answered for the address, so the kernel does not use it. Tentative: the kernel does not use it until
+	// duplicate address detection has finished (RFC 4862, 5.4).
 	DADFailed, Tentative bool
-	// index is that of the device, and device its flags (IFF_* in netdevice(7)), as far as they are in deviceFlags.
+	// index is the device's index, and device has those of its flags (IFF_* in netdevice(7)) that are in deviceFlags.
 	index  int
 	device uint32
-	// flags are those that linkd has no words for.
+	// flags has the flags that the files cannot express.
 	flags uint32
 }
 
-// ID implements spec.Resource.
 func (a *Address) ID() spec.ID {
 	return spec.ID{NS: a.NS, Kind: kindName, Key: a.Dev + "/" + a.Prefix.String()}
 }
 
-// Needs implements spec.Resource. The device need not be up.
+// Needs returns the device and the port that linkd must configure first. The device need not be up.
 func (a *Address) Needs() []spec.ID {
 	return append([]spec.ID{spec.LinkID(a.NS, a.Dev)}, a.referred...)
 }
 
-// refer notes what the address needs of all that is declared, and what neighbours reach it by.
+// refer sets what the address needs of the declared resources, and through which resources neighbours reach it.
 func (a *Address) refer(all *spec.Set) {
 	a.referred = Membership(all, a.NS, a.Dev)
 	a.reachedBy = ways(all, spec.LinkID(a.NS, a.Dev))
@@ -92,25 +91,23 @@ func (a *Address) refer(all *spec.Set) {
 	a.onDown = is && link.DeclaredDown()
 }
 
-// Origin implements spec.Resource.
 func (a *Address) Origin() spec.Source { return a.Source }
 
-// Relations implements spec.Resource.
 func (a *Address) Relations() spec.Relations {
 	return spec.Relations{StaysBehind: !a.byKernelAgain(), ReachedBy: a.reachedBy, After: a.after}
 }
 
-// byKernel tells whether the kernel made the address by itself.
+// byKernel reports whether the kernel created the address.
 func (a *Address) byKernel() bool { return a.Proto >= 1 && a.Proto <= 3 }
 
-// byKernelAgain tells whether the kernel made the address by itself and will again (IFAPROT_KERNEL_* in linux/if_addr.h, which
-// kernels before 5.18 do not say).
+// byKernelAgain reports whether the kernel created the address and creates it again (IFAPROT_KERNEL_* in linux/if_addr.h, which
+// kernels before 5.18 do not report).
 func (a *Address) byKernelAgain() bool {
 	return a.byKernel() || a.Prefix.Addr().IsLinkLocalUnicast() && a.Prefix.Addr().Is6()
 }
 
-// parsePrefix reads an address with or without the length of its subnet; bare says that there was none, and that the
-// length is that of the address, as in ip-address(8) and ip-route(8).
+// parsePrefix parses an address with or without a prefix length. bare reports that there is none; the length is then that of a
+// single address, as in ip-address(8) and ip-route(8).
 func parsePrefix(text string) (p netip.Prefix, bare bool, err error) {
 	p, err = netip.ParsePrefix(text)
 	if err != nil {
@@ -123,7 +120,7 @@ func parsePrefix(text string) (p netip.Prefix, bare bool, err error) {
 	return p, false, unmapped(p.Addr())
 }
 
-// ParseSubnet reads a subnet, or a bare address as the subnet of that alone. Word is what else could have been written.
+// ParseSubnet parses a subnet, or an address as a subnet of one address. The error names word as an alternative.
 func ParseSubnet(text, word string) (netip.Prefix, error) {
 	p, _, err := parsePrefix(text)
 	switch {
@@ -135,7 +132,7 @@ func ParseSubnet(text, word string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// ParseIP reads an address without a zone: the device is said elsewhere.
+// ParseIP parses an address without a zone: other keys name the device.
 func ParseIP(text string) (netip.Addr, error) {
 	ip, err := netip.ParseAddr(text)
 	if err != nil || ip.Zone() != "" {
@@ -151,7 +148,7 @@ func unmapped(ip netip.Addr) error {
 	return nil
 }
 
-// CheckOfOne refuses the addresses that are not of one host; so says what follows from that.
+// CheckOfOne returns an error for an address that is not a unicast address of one host. The error ends with so, the consequence.
 func CheckOfOne(ip netip.Addr, so string) error {
 	what := ""
 	switch {
@@ -170,13 +167,12 @@ func CheckOfOne(ip netip.Addr, so string) error {
 // IP is an address in YAML.
 type IP netip.Addr
 
-// DecodeWord implements spec.WordDecoder.
+// DecodeWord parses the address.
 func (ip *IP) DecodeWord(word string) (err error) {
 	*(*netip.Addr)(ip), err = ParseIP(word)
 	return err
 }
 
-// Syntax implements spec.Described.
 func (IP) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "IP address",
@@ -187,7 +183,7 @@ func (IP) Syntax() spec.Syntax {
 
 func (ip IP) String() string { return netip.Addr(ip).String() }
 
-// Scope is how far an address or a route is valid (rtnetlink(7)).
+// Scope is the range in which an address or a route is valid (rtnetlink(7)).
 type Scope uint8
 
 const scopeHost Scope = 254
@@ -201,7 +197,7 @@ func (s Scope) String() string {
 	return strconv.Itoa(int(s))
 }
 
-// EncodeNode implements spec.NodeEncoder.
+// EncodeNode encodes the scope by its name, if it has one.
 func (s Scope) EncodeNode() *yaml.Node {
 	if name, named := scopes[s]; named {
 		return spec.Word(name)
@@ -209,7 +205,7 @@ func (s Scope) EncodeNode() *yaml.Node {
 	return spec.Number(uint64(s))
 }
 
-// DecodeWord implements spec.WordDecoder: a name or a number, as in ip(8).
+// DecodeWord accepts a name or a number, as ip(8) does.
 func (s *Scope) DecodeWord(word string) error {
 	if number, err := strconv.ParseUint(word, 10, 8); err == nil {
 		*s = Scope(number)
@@ -226,13 +222,12 @@ func (s *Scope) DecodeWord(word string) error {
 
 var scopeWords = []string{"global", "site", "link", "host", "nowhere"}
 
-// Syntax implements spec.Described.
 func (Scope) Syntax() spec.Syntax { return spec.Syntax{Name: "scope", Words: scopeWords, Max: 255} }
 
-// Lifetime is in seconds.
+// Lifetime is a lifetime in seconds.
 type Lifetime uint32
 
-// Forever is the lifetime that does not run out (INFINITY_LIFE_TIME in net/ipv6.h and linux/inetdevice.h).
+// Forever is the lifetime that never expires (INFINITY_LIFE_TIME in net/ipv6.h and linux/inetdevice.h).
 const Forever Lifetime = 1<<32 - 1
 
 func (l Lifetime) String() string {
@@ -242,7 +237,7 @@ func (l Lifetime) String() string {
 	return strconv.FormatUint(uint64(l), 10)
 }
 
-// EncodeNode implements spec.NodeEncoder.
+// EncodeNode encodes the number of seconds, or forever.
 func (l Lifetime) EncodeNode() *yaml.Node {
 	if l == Forever {
 		return spec.Word(l.String())
@@ -250,7 +245,7 @@ func (l Lifetime) EncodeNode() *yaml.Node {
 	return spec.Number(uint64(l))
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode accepts a number of seconds, or forever.
 func (l *Lifetime) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if n.Value == Forever.String() {
 		*l = Forever
@@ -263,7 +258,6 @@ func (l *Lifetime) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
-// Syntax implements spec.Described.
 func (Lifetime) Syntax() spec.Syntax {
 	return spec.Syntax{Name: "lifetime", Words: []string{Forever.String()}, Max: int64(Forever)}
 }

@@ -12,7 +12,7 @@ import (
 
 var language = conform.Language(nil, []spec.Key{Key()})
 
-// onEth0 reads a list of addresses as that of the lab's eth0.
+// onEth0 returns a file with a list of addresses on eth0 in the lab.
 func onEth0(list string) string { return conform.OnEth0(keyName, list) }
 
 func TestAddressInYAML(t *testing.T) {

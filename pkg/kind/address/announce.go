@@ -15,11 +15,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// announcing tells neighbours which link-layer address an address has now. They keep the old one for up to a minute otherwise
+// announcing tells neighbours the link-layer address of an IP address. Otherwise they use the old one for up to a minute
 // (gc_stale_time and base_reachable_time_ms in arp(7)).
 type announcing struct{}
 
-// Readiness implements reconcile.Announcing.
+// Readiness says whether linkd can announce an observed address: when it is usable, on a device with a carrier.
 func (announcing) Readiness(want, have *Address) reconcile.Readiness {
 	ip := have.Prefix.Addr()
 	switch {
@@ -35,8 +35,8 @@ func (announcing) Readiness(want, have *Address) reconcile.Readiness {
 	return reconcile.Ready
 }
 
-// Announce implements reconcile.Announcing. One packet socket sends all announcements of a namespace. It receives nothing,
-// because it has no protocol (packet(7)).
+// Announce announces addresses. One packet socket sends all announcements of a namespace. It receives nothing, because it has no
+// protocol (packet(7)).
 func (announcing) Announce(ctx context.Context, ns *observe.NS, have []*Address) error {
 	ns.Forget()
 	links, err := ns.Links(ctx)
@@ -60,7 +60,7 @@ func (announcing) Announce(ctx context.Context, ns *observe.NS, have []*Address)
 		}
 		mac, err := net.ParseMAC(link.MAC)
 		if err != nil || len(mac) != 6 {
-			// It is no Ethernet.
+			// The device is not Ethernet.
 			continue
 		}
 		router := false
@@ -80,11 +80,11 @@ func (announcing) Announce(ctx context.Context, ns *observe.NS, have []*Address)
 	return errors.Join(errs...)
 }
 
-// closing limits how many packet sockets are being closed, for each of them takes a thread (FAULTS 38).
+// closing limits how many packet sockets closeSoon closes at the same time: each of them occupies a thread (FAULTS 38).
 var closing = make(chan struct{}, 12)
 
-// closeSoon closes a packet socket without waiting for it: the kernel waits until no processor uses the socket any more, which takes
-// 10 ms and more (synchronize_net in packet_release, net/packet/af_packet.c).
+// closeSoon closes a packet socket in another goroutine: the kernel waits until no processor uses the socket any more, which takes
+// 10 ms or more (synchronize_net in packet_release, net/packet/af_packet.c).
 func closeSoon(fd int) {
 	closing <- struct{}{}
 	go func() {
@@ -93,9 +93,9 @@ func closeSoon(fd int) {
 	}()
 }
 
-// announcement is the packet that announces an address, its Ethernet protocol, and where it is sent: a gratuitous ARP request
-// (RFC 5227, 3), or an unsolicited neighbour advertisement to all nodes (RFC 4861, 7.2.6). Router tells of an IPv6 address
-// whether its interface forwards.
+// announcement returns the packet that announces an address, its Ethernet protocol, and its destination: a gratuitous ARP request
+// (RFC 5227, 3), or an unsolicited neighbour advertisement to all nodes (RFC 4861, 7.2.6). router says whether the interface of an
+// IPv6 address forwards.
 func announcement(ip netip.Addr, mac net.HardwareAddr, router bool) (protocol uint16, to net.HardwareAddr, packet []byte) {
 	if ip.Is4() {
 		return unix.ETH_P_ARP, net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, arpAnnouncement(ip, mac)
@@ -103,8 +103,8 @@ func announcement(ip netip.Addr, mac net.HardwareAddr, router bool) (protocol ui
 	return unix.ETH_P_IPV6, net.HardwareAddr{0x33, 0x33, 0, 0, 0, 1}, neighbourAdvertisement(ip, mac, router)
 }
 
-// arpAnnouncement is an ARP request (RFC 826) in which the sender asks for its own address. Linux takes a request over at once,
-// unlike a reply, also from a neighbour whose entry is younger than locktime (arp_process in net/ipv4/arp.c).
+// arpAnnouncement returns an ARP request (RFC 826) in which the sender asks for its own address. Unlike a reply, Linux accepts a
+// request even if it updated the neighbour's entry less than locktime ago (arp_process in net/ipv4/arp.c).
 func arpAnnouncement(ip netip.Addr, mac net.HardwareAddr) []byte {
 	const ethernet, request = 1, 1
 	packet := binary.BigEndian.AppendUint16(nil, ethernet)
@@ -117,8 +117,8 @@ func arpAnnouncement(ip netip.Addr, mac net.HardwareAddr) []byte {
 
 var allNodes = netip.MustParseAddr("ff02::1")
 
-// neighbourAdvertisement is an IPv6 packet with an unsolicited neighbour advertisement that overrides what neighbours know
-// (RFC 4861, 4.4). A router has to say that it is one: hosts drop the routes by way of who is none any more.
+// neighbourAdvertisement returns an IPv6 packet with an unsolicited neighbour advertisement that replaces the neighbours' entries
+// (RFC 4861, 4.4). A router must set the router flag: hosts delete the routes through a neighbour that is not a router any more.
 func neighbourAdvertisement(ip netip.Addr, mac net.HardwareAddr, router bool) []byte {
 	const advertisement, targetLinkLayer, hopLimit = 136, 2, 255
 	flags := byte(0x20) // override
@@ -133,7 +133,7 @@ func neighbourAdvertisement(ip netip.Addr, mac net.HardwareAddr, router bool) []
 	return append(header, message...)
 }
 
-// checksum is that of a message above IPv6 between two addresses (RFC 8200, 8.1).
+// checksum returns the checksum of a message over IPv6 between two addresses (RFC 8200, 8.1).
 func checksum(addresses, message []byte, protocol byte) uint16 {
 	sum := uint32(len(message)) + uint32(protocol)
 	for _, part := range [][]byte{addresses, message} {
@@ -147,7 +147,7 @@ func checksum(addresses, message []byte, protocol byte) uint16 {
 	return ^uint16(sum)
 }
 
-// networkOrder is a number as the kernel expects it in a field that is in network byte order.
+// networkOrder returns a number for a field in network byte order.
 func networkOrder(n uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], n)

@@ -13,7 +13,7 @@ import (
 
 var mac = net.HardwareAddr{2, 0, 0, 0, 0, 0x0a}
 
-// The packets are those that `arping -U` and ndisc_send_unsol_na (net/ipv6/ndisc.c) send.
+// The packets are the same as those of `arping -U` and ndisc_send_unsol_na (net/ipv6/ndisc.c).
 func TestAnnouncementsAreTheStandardPackets(t *testing.T) {
 	for _, test := range []struct {
 		ip       string

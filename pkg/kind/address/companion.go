@@ -11,20 +11,20 @@ import (
 	"linkd/pkg/spec"
 )
 
-// companion is a route that the kernel makes together with an address: to the address itself, to its subnet, to its broadcast
-// address, to multicast groups. Somebody can delete it alone, and then the kernel does not make it again.
+// companion is a route that the kernel creates together with an address: to the address itself, to its subnet, to its broadcast
+// address, or to multicast groups. A program can delete the route alone, and the kernel does not create it again.
 type companion struct {
 	index  int
 	table  uint32
 	kind   uint8 // RTN_* in linux/rtnetlink.h
 	to     netip.Prefix
 	metric uint32
-	source netip.Addr // preferred; the zero Addr is none
-	// young: the kernel may not have made it yet.
+	source netip.Addr // preferred source; the zero Addr for none
+	// young: the kernel may not have created it yet.
 	young bool
 }
 
-// place is what one is found by. A route of another metric does as well.
+// place returns the attributes that identify a companion. A route with another metric is as good.
 func (c companion) place() companion {
 	return companion{index: c.index, table: c.table, kind: c.kind, to: c.to}
 }
@@ -41,8 +41,8 @@ func (c companion) String() string {
 
 var multicast6 = netip.MustParsePrefix("ff00::/8")
 
-// companions are the routes that the kernel makes with a found address of an interface that is up. Primary is the primary address of
-// its subnet, and vrf the table of the VRF in which the interface is, 0 for none.
+// companions returns the routes that the kernel creates with an observed address of an interface that is up. primary is the primary
+// address of its subnet, and vrf the table of the interface's VRF, 0 for none.
 func (a *Address) companions(primary *Address, vrf uint32) (all []companion) {
 	ip := a.Prefix.Addr()
 	main, local := cmp.Or(vrf, unix.RT_TABLE_MAIN), cmp.Or(vrf, unix.RT_TABLE_LOCAL)
@@ -84,7 +84,7 @@ func (a *Address) companions(primary *Address, vrf uint32) (all []companion) {
 	return all
 }
 
-// lastOf is the address of an IPv4 subnet with all host bits set.
+// lastOf returns the address of an IPv4 subnet with all host bits set.
 func lastOf(subnet netip.Prefix) netip.Addr {
 	all := subnet.Addr().As4()
 	for bit := subnet.Bits(); bit < 32; bit++ {
@@ -93,7 +93,7 @@ func lastOf(subnet netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(all)
 }
 
-// request is the request to make the route (fib_magic in net/ipv4/fib_frontend.c, addrconf_prefix_route and
+// request returns the request that creates the route (fib_magic in net/ipv4/fib_frontend.c, addrconf_prefix_route and
 // addrconf_add_mroute in net/ipv6/addrconf.c).
 func (c companion) request() *nl.NetlinkRequest {
 	flags, scope := unix.NLM_F_CREATE, uint8(unix.RT_SCOPE_UNIVERSE)

@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// FAULTS 44: an address that the kernel has just made lacks nothing, whatever it is, and each of its routes is missed.
+// FAULTS 44: a new address of any form lacks no companion, and linkd notices when each of its routes is deleted.
 func TestWhatAnAddressLacks(t *testing.T) {
 	for _, dev := range []string{"eth0", "lo"} {
 		for _, entry := range []string{
@@ -54,7 +54,7 @@ func TestWhatAnAddressLacks(t *testing.T) {
 				conform.Must(t, err)
 				for _, c := range a.companions(a, 0) {
 					if want.Prefix.Addr().Is6() && c.kind == unix.RTN_LOCAL {
-						// The kernel may be about to make that.
+						// The kernel may not have created it yet.
 						continue
 					}
 					req := c.request()
@@ -77,14 +77,14 @@ func TestWhatAnAddressLacks(t *testing.T) {
 	}
 }
 
-// settled waits until the kernel has made the route to an address.
+// settled waits until the kernel has created the route to an address.
 func settled(t *testing.T, lab *conform.Lab, want *Address) {
 	for there := false; !there; {
 		there = strings.Contains(routesWith(t, lab.NS, want.Prefix.Addr()), "local ")
 	}
 }
 
-// routesWith are the routes of the kernel's to an address.
+// routesWith returns the kernel's routes to an address.
 func routesWith(t *testing.T, ns *observe.NS, ip netip.Addr) string {
 	var all []string
 	c := map[companion]bool{}

@@ -7,19 +7,19 @@ import (
 	"linkd/pkg/spec"
 )
 
-// index finds the declared addresses of a namespace.
+// index finds declared addresses of a namespace.
 type index struct {
-	// first is the first address, in ID order, that is an IP, and on the first of those on a device.
+	// first has, for each IP, the first address in ID order, and on the first on each device.
 	first map[netip.Addr]*Address
 	on    map[onDevice]*Address
-	// subnets has the device of each subnet; "" where several have it. Lengths are those that subnets have, the longest
-	// first.
+	// subnets has the device of each subnet; "" if several devices have it. lengths has the prefix lengths of the subnets, the
+	// longest first.
 	subnets map[netip.Prefix]string
 	lengths []int
-	// onLink are the subnets of each device; families says for which families a device has addresses.
+	// onLink has the subnets of each device, and families the address families of each device.
 	onLink   map[deviceSubnet]bool
 	families map[deviceFamily]bool
-	// six is the first IPv6 address of each device.
+	// six has the first IPv6 address of each device.
 	six map[string]*Address
 }
 
@@ -83,8 +83,8 @@ func (x *index) noteLength(subnet netip.Prefix) {
 	}
 }
 
-// Holder is the declared address of a namespace that is ip: on one of the devices, or else on whatever device. It is nil
-// where the files declare none.
+// Holder returns the declared address of a namespace with an IP: on one of the devices if there is one, otherwise on any device. It
+// returns nil if the files declare none.
 func Holder(all *spec.Set, ns string, ip netip.Addr, devices map[string]bool) (holder *Address) {
 	x := indexOf(all, ns)
 	for dev := range devices {
@@ -98,12 +98,12 @@ func Holder(all *spec.Set, ns string, ip netip.Addr, devices map[string]bool) (h
 	return holder
 }
 
-// Beside is the device on which a declared address of the namespace has ip in its subnet, the smallest if there are
-// several; "" where there is none, or more than one device would do.
+// Beside returns the device with a declared address whose subnet contains ip, the smallest such subnet; "" if there is none, or if
+// several devices have it.
 func Beside(all *spec.Set, ns string, ip netip.Addr) string {
 	x := indexOf(all, ns)
 	for _, length := range x.lengths {
-		// A length that the address family does not have is one of the other.
+		// A length that this address family does not have belongs to the other family.
 		if subnet, err := ip.Prefix(length); err == nil {
 			if dev, known := x.subnets[subnet]; known {
 				return dev
@@ -113,8 +113,8 @@ func Beside(all *spec.Set, ns string, ip netip.Addr) string {
 	return ""
 }
 
-// ways are the declared resources that neighbours reach an interface by: the interface, its other end, its parent, and the
-// ports that these are.
+// ways returns the declared resources through which neighbours reach an interface: the interface, its other end, its parent, and
+// the ports that these are.
 func ways(all *spec.Set, dev spec.ID) (through []spec.ID) {
 	links := []spec.ID{dev}
 	for i := 0; i < len(links); i++ {
@@ -136,9 +136,8 @@ func ways(all *spec.Set, dev spec.ID) (through []spec.ID) {
 	return through
 }
 
-// Membership is the port of a device that has to be one before the device has anything: the kernel sets an interface
-// down and up that it puts into a VRF (cycle_netdev in drivers/net/vrf.c), and what goes with that are its routes and its
-// IPv6 addresses.
+// Membership returns the port that linkd must configure before it adds anything to a device. The kernel sets an interface that
+// joins a VRF down and up (cycle_netdev in drivers/net/vrf.c), and so removes its routes and IPv6 addresses.
 func Membership(all *spec.Set, ns, dev string) []spec.ID {
 	id := spec.ID{NS: ns, Kind: "port", Key: dev}
 	port, is := all.Get(id).(interface{ MasterID() spec.ID })

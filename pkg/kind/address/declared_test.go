@@ -21,7 +21,7 @@ func (p thing) Relations() spec.Relations { return spec.Relations{} }
 func (p thing) MasterID() spec.ID         { return p.master }
 func (p thing) ResetsPorts() bool         { return p.resets }
 
-// An address in a VRF waits until its device is in it; one on a port of a bridge need not.
+// linkd adds an address to a device in a VRF after the device joined the VRF, but does not wait for a bridge.
 func TestMembership(t *testing.T) {
 	port := func(dev string) spec.ID { return spec.ID{NS: "lab", Kind: "port", Key: dev} }
 	all := &spec.Set{}

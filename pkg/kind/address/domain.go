@@ -10,8 +10,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// domains are the broadcast domains that the files declare: which interfaces reach each other without a router. Each interface
-// points to another one of its domain, until one that points to none.
+// domains has the declared broadcast domains: the sets of interfaces that reach each other without a router. Each interface refers
+// to another one of its domain, until one that refers to none.
 type domains map[spec.ID]spec.ID
 
 func domainsOf(all *spec.Set) domains {
@@ -57,7 +57,7 @@ func (d domains) join(a, b spec.ID) {
 	}
 }
 
-// reportCollisions reports the addresses that two interfaces of one broadcast domain have.
+// reportCollisions reports addresses that two interfaces in one broadcast domain have.
 func reportCollisions(c *spec.Context) {
 	byIP := map[netip.Addr][]*Address{}
 	twice := false

@@ -4,7 +4,6 @@ import "linkd/pkg/graph"
 
 var _ graph.Drawn = &Address{}
 
-// Draw implements graph.Drawn.
 func (a *Address) Draw(p *graph.Pen) {
 	if a.index != 0 && a.byItself() {
 		return

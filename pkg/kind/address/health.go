@@ -8,9 +8,9 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// health tells whether programs can use a found address that is as wanted. Only an IPv6 address can be there and of no use: no
-// program can bind a tentative one (ipv6_chk_addr in net/ipv6/addrconf.c), and the kernel never tries again after duplicate
-// address detection has failed.
+// health returns whether programs can use an observed address that has the desired attributes. Only an IPv6 address can exist and
+// be unusable: no program can bind a tentative one (ipv6_chk_addr in net/ipv6/addrconf.c), and the kernel never retries after
+// duplicate address detection has failed.
 func health(want, have *Address) reconcile.Condition {
 	condition := func(state reconcile.State, reason string) reconcile.Condition {
 		return reconcile.Condition{Verdict: reconcile.Verdict{State: state, Reason: reason}}
@@ -32,7 +32,7 @@ func health(want, have *Address) reconcile.Condition {
 	case have.device&unix.IFF_UP == 0:
 		return condition(reconcile.Pending, "the address is tentative: "+want.Dev+" is down")
 	case have.device&unix.IFF_LOWER_UP == 0:
-		// It may never have one: a bridge without ports, a card without a cable. Nothing that linkd does would end the wait.
+		// The device may never have a carrier: a bridge without ports, a card without a cable. linkd cannot end the wait.
 		return condition(reconcile.OK, "not usable until "+want.Dev+" has a carrier: duplicate address detection cannot end before")
 	}
 	c := condition(reconcile.Pending, "the address is tentative: duplicate address detection is not over yet")

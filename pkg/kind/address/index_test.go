@@ -9,7 +9,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// The index finds what a look at every address finds, for both families, and for addresses with a peer or without a route.
+// The index finds the same as a search through all addresses, for both families, and for addresses with a peer or without a route.
 func TestTheIndexFindsWhatALookAtAllFinds(t *testing.T) {
 	ips := []string{"10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.1", "fd00::1", "fd00::2", "fd00:0:0:1::1"}
 	ip := rapid.Custom(func(t *rapid.T) netip.Addr { return netip.MustParseAddr(rapid.SampledFrom(ips).Draw(t, "ip")) })

@@ -12,7 +12,7 @@ import (
 
 const keyName = "addresses"
 
-// Key is the key addresses of an end.
+// Key returns the key addresses of an end.
 func Key() spec.Key {
 	return spec.NewKey(keyName, "IP addresses of the interface",
 		func(c *spec.Context, entries []entry) {
@@ -43,11 +43,11 @@ func Key() spec.Key {
 		}).Called("address", "ip", "ips", "ipv4", "ipv6", "ip_address", "ipam")
 }
 
-// spread is an IPv6 address with the length that it has first, and the first that is another.
+// spread has the first prefix of an IPv6 address, and the first one with another length.
 type spread struct{ first, other *prefix }
 
-// twice is the address before e on the device that is the same with another length, or nil: IPv6 has an address once on a
-// device, whatever its length (ipv6_add_addr in net/ipv6/addrconf.c); IPv4 takes both 10.0.0.1/24 and 10.0.0.1/16.
+// twice returns the earlier address on the device that is the same as e with another length, or nil. The kernel accepts an IPv6
+// address once on a device, whatever its length (ipv6_add_addr in net/ipv6/addrconf.c), but both 10.0.0.1/24 and 10.0.0.1/16.
 func twice(lengths map[netip.Addr]*spread, e entry) *prefix {
 	ip := e.Address.Addr()
 	if !ip.Is6() {
@@ -85,7 +85,7 @@ type entry struct {
 	broadcast *netip.Addr
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode accepts a mapping, or an address alone.
 func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if n.Kind == yaml.ScalarNode {
 		e.Source = c.At(n).Source()
@@ -103,13 +103,12 @@ func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
-// Syntax implements spec.Described: an address with nothing else to say of it is written alone.
+// Syntax is that of an address: an entry without other keys is the address alone.
 func (entry) Syntax() spec.Syntax { return prefix{}.Syntax() }
 
 // broadcastText is an address, or "+".
 type broadcastText string
 
-// Syntax implements spec.Described.
 func (broadcastText) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "broadcast address",
@@ -119,7 +118,7 @@ func (broadcastText) Syntax() spec.Syntax {
 	}
 }
 
-// settleLength takes the length from the peer, for that is whose subnet it is, where the address has none.
+// settleLength sets the prefix length of an address without one to that of its peer, whose subnet it is.
 func (e *entry) settleLength(string) error {
 	if e.Peer == nil {
 		return nil
@@ -136,7 +135,7 @@ func (e *entry) settleLength(string) error {
 	return nil
 }
 
-// settleBroadcast knows "+", the address with all host bits set, as ip-address(8) does.
+// settleBroadcast replaces "+" with the address with all host bits set, as ip-address(8) does.
 func (e *entry) settleBroadcast(string) error {
 	if e.Broadcast == nil || e.Address.Addr().Is6() {
 		return nil
@@ -167,7 +166,7 @@ func (e *entry) checkFamily(string) error {
 		given, is6 bool
 	}{
 		{"label", e.Label != nil, false},
-		// ipv6_addr_scope in net/ipv6/addrconf_core.c: an IPv6 address says its scope itself.
+		// An IPv6 address implies its scope (ipv6_addr_scope in net/ipv6/addrconf_core.c).
 		{"scope", e.Scope != nil, false},
 		{"broadcast", e.Broadcast != nil, false},
 		{"nodad", e.NoDAD != nil, true},
@@ -183,7 +182,7 @@ func (e *entry) checkFamily(string) error {
 	return nil
 }
 
-// checkLabel follows ip-address(8): old programs take the label for a device's name (IFNAMSIZ in linux/if.h).
+// checkLabel checks the label as ip-address(8) does: old programs take it for a device's name (IFNAMSIZ in linux/if.h).
 func (e *entry) checkLabel(device string) error {
 	if e.Label == nil {
 		return nil
@@ -197,7 +196,7 @@ func (e *entry) checkLabel(device string) error {
 	return nil
 }
 
-// checkLifetimes: both kernels' handlers answer EINVAL to these, without a word.
+// checkLifetimes rejects lifetimes for which the kernel returns EINVAL without a message.
 func (e *entry) checkLifetimes(string) error {
 	valid, preferred := spec.ValueOr(e.ValidLft, Forever), spec.ValueOr(e.PreferredLft, 0)
 	if valid == 0 {
@@ -222,13 +221,13 @@ func (e *entry) resource(ns, dev string) *Address {
 	return a
 }
 
-// prefix is an address with the length of its subnet in YAML; bare is one that was written without.
+// prefix is an address with a prefix length in YAML. bare: it was written without a length.
 type prefix struct {
 	netip.Prefix
 	bare bool
 }
 
-// DecodeWord implements spec.WordDecoder.
+// DecodeWord parses the address.
 func (p *prefix) DecodeWord(word string) (err error) {
 	if p.Prefix, p.bare, err = parsePrefix(word); err != nil {
 		return err
@@ -236,7 +235,6 @@ func (p *prefix) DecodeWord(word string) (err error) {
 	return CheckOfOne(p.Addr(), "a device cannot have it")
 }
 
-// Syntax implements spec.Described.
 func (prefix) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "CIDR",

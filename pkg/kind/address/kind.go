@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Kind is the addresses. They come and go with their device.
+// Kind is the kind of addresses. The kernel deletes an address together with its device.
 var Kind = register()
 
 func register() reconcile.Registered {
@@ -39,7 +39,7 @@ func register() reconcile.Registered {
 
 type kind struct{}
 
-// Observe implements reconcile.Kind.
+// Observe returns the addresses that a query names, or all.
 func (kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Address]) ([]*Address, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
@@ -48,12 +48,12 @@ func (kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*
 	return list(ns, unix.AF_UNSPEC, 0, links.ByIndex, query)
 }
 
-// Owned implements reconcile.Kind.
+// Owned reports whether linkd created the address.
 func (kind) Owned(have *Address) bool { return have.Proto == Mark }
 
-// Diff implements reconcile.Kind. What RTM_NEWADDR changes of an address that is there is little: lifetimes and metric
-// (inet_rtm_newaddr in net/ipv4/devinet.c), for IPv6 its flags too (inet6_addr_modify in net/ipv6/addrconf.c); the
-// rest it ignores without a word.
+// Diff compares two addresses. RTM_NEWADDR changes only the lifetimes and the metric of an existing address (inet_rtm_newaddr in
+// net/ipv4/devinet.c), and for IPv6 also its flags (inet6_addr_modify in net/ipv6/addrconf.c). The kernel silently ignores the
+// rest.
 func (k kind) Diff(want, have *Address) []reconcile.Field {
 	fs := difference(want, have)
 	if k.ComesWith(want, have) && !k.Owned(have) {
@@ -68,10 +68,10 @@ func (k kind) Diff(want, have *Address) []reconcile.Field {
 	return fs
 }
 
-// ComesWith tells whether a file asks to take over have with its link. What runs out belongs to whoever keeps it alive, as a
-// DHCP client does, and the kernel has marks of its own (IFAPROT_KERNEL_LO and the next two in linux/if_addr.h). RTM_NEWADDR
-// changes the mark alone, with no moment in which the address is not there; but to an IPv6 address with a peer it adds a
-// route that was not there (inet6_addr_modify in net/ipv6/addrconf.c).
+// ComesWith reports whether linkd adopts have together with its link. It does not adopt an address with a limited lifetime, which
+// another program such as a DHCP client renews, nor one with a mark of the kernel's (IFAPROT_KERNEL_LO and the next two in
+// linux/if_addr.h). RTM_NEWADDR changes the mark without removing the address, but for an IPv6 address with a peer it adds another
+// route (inet6_addr_modify in net/ipv6/addrconf.c).
 func (kind) ComesWith(want, have *Address) bool {
 	lasting := want.ValidLft != nil || spec.ValueOr(have.ValidLft, Forever) == Forever
 	changesMore := have.Prefix.Addr().Is6() && have.Peer != nil
@@ -91,7 +91,7 @@ func difference(want, have *Address) (fs reconcile.Fields) {
 	} else {
 		reconcile.Compare(&fs, "noprefixroute", want.NoPrefixRoute, noRoute)
 		if want.Metric != nil && *want.Metric == 0 {
-			// The same function takes 0 for "leave it".
+			// For this function a metric of 0 means no change.
 			compareImmutable(&fs, "metric", want.Metric, &metric)
 		} else {
 			reconcile.Compare(&fs, "metric", want.Metric, metric)
@@ -113,8 +113,7 @@ func compareImmutable[T comparable](fs *reconcile.Fields, path string, want, hav
 	fs.DifferReplace(path, had, fmt.Sprint(*want))
 }
 
-// compareLifetime leaves a lifetime alone that ticks, as it was told to, and tells forever, for a time, and run out
-// from each other.
+// compareLifetime does not compare running lifetimes by their values, only as forever, limited and expired.
 func compareLifetime(fs *reconcile.Fields, path string, want, have *Lifetime) {
 	if want == nil || have == nil || *want == *have {
 		return
@@ -124,14 +123,14 @@ func compareLifetime(fs *reconcile.Fields, path string, want, have *Lifetime) {
 	}
 }
 
-// Create implements reconcile.Kind.
+// Create adds the address.
 func (k kind) Create(ctx context.Context, ns *observe.NS, want *Address) error {
 	_, err := k.Make(ctx, ns, want)
 	return err
 }
 
-// Make implements reconcile.Lookup. The kernel answers with what it made for IPv4 only (inet6_ifa_notify in
-// net/ipv6/addrconf.c).
+// Make adds the address and returns it as the kernel created it; nil if the kernel does not say. The kernel answers for IPv4 only
+// (inet6_ifa_notify in net/ipv6/addrconf.c).
 func (k kind) Make(_ context.Context, ns *observe.NS, want *Address) (made *Address, err error) {
 	if want.Prefix.Addr().Is6() {
 		defer func() { err = ns.ExplainIPv6(want.Dev, err) }()
@@ -155,8 +154,8 @@ func (k kind) Make(_ context.Context, ns *observe.NS, want *Address) (made *Addr
 			case have.Prefix == want.Prefix && len(k.Diff(want, have)) == 0:
 				return nil
 			case have.Prefix != want.Prefix && want.Prefix.Addr().Is6():
-				// IPv6 has an address once on a device, whatever its length, so what the files asked for before stands
-				// in the way of what they ask for now.
+				// A device can have an IPv6 address only once, whatever its length, so linkd deletes the one with an earlier
+				// length.
 				if err := ns.Change(delAddress(have, index)); err != nil {
 					return err
 				}
@@ -168,32 +167,32 @@ func (k kind) Make(_ context.Context, ns *observe.NS, want *Address) (made *Addr
 	return made, err
 }
 
-// makeOn makes an address on the device with that index.
+// makeOn adds an address to the device with an index.
 func makeOn(ns *observe.NS, want *Address, index int) (made *Address, err error) {
 	msg, err := ns.ChangeEchoed(newAddress(want, index, unix.NLM_F_CREATE|unix.NLM_F_EXCL), unix.RTM_NEWADDR)
 	if err != nil || msg == nil {
 		return nil, err
 	}
 	if made, err = parse(msg); err != nil {
-		// It is made all the same.
+		// The address exists nevertheless.
 		return nil, nil
 	}
 	made.NS, made.Dev, made.index = ns.Name, want.Dev, index
 	flags, err := ns.Flags(want.Dev)
 	if err != nil || flags&unix.IFF_RUNNING == 0 || want.ordered {
-		// Only a list tells what the device lacks, and where the address stands.
+		// Only a list shows which routes the device lacks, and the address's position.
 		return nil, nil
 	}
 	if elsewhere, err := leadsElsewhere(ns, want, index); err != nil || elsewhere {
-		// A list tells with what other interface it shares its subnet.
+		// A list shows with which other interface it shares its subnet.
 		return nil, nil
 	}
 	made.device = (uint32(flags) | unix.IFF_LOWER_UP) & deviceFlags
 	return made, nil
 }
 
-// Update implements reconcile.Kind. The kernel takes what a message leaves out for its default, so what is not managed
-// is said as it was found.
+// Update changes the address. The kernel sets an attribute that is not in the message to its default, so the message has the
+// observed values of attributes that linkd does not manage.
 func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error {
 	whole := *want
 	whole.NoDAD = cmp.Or(want.NoDAD, have.NoDAD)
@@ -224,8 +223,8 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Address) error
 	})
 }
 
-// changeSparingRoute changes an IPv6 address, and restores the route to it. The kernel takes that for the one to the subnet, a /128,
-// when both are in the table of a VRF (addrconf_get_prefix_route in net/ipv6/addrconf.c).
+// changeSparingRoute changes an IPv6 address, and restores the route to it. If both routes are in the table of a VRF, the kernel
+// mistakes that route for the one to the subnet, a /128 (addrconf_get_prefix_route in net/ipv6/addrconf.c).
 func changeSparingRoute(ns *observe.NS, want *Address, index int, change func() error) error {
 	_, before, err := lackedBy(ns, want, index)
 	if err == nil {
@@ -237,8 +236,8 @@ func changeSparingRoute(ns *observe.NS, want *Address, index int, change func() 
 	return restore(ns, want, index, !want.lacksOwnRoute(before))
 }
 
-// Delete implements reconcile.Kind. The device is the one on which the address was found, by its index: on another one
-// that has its name by now, the same address is somebody else's.
+// Delete deletes the address from the device on which it was observed, found by index: another device with that name may have the
+// same address from another program.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *Address) (err error) {
 	index := have.index
 	if index == 0 {
@@ -258,8 +257,8 @@ func (kind) Delete(_ context.Context, ns *observe.NS, have *Address) (err error)
 	return err
 }
 
-// OnDevice hands the device's present index to send, and once more if the kernel says that it has no such device: one
-// of that name was made anew in between.
+// OnDevice calls send with the device's index. If the kernel reports that there is no such device, because the device was replaced
+// in between, OnDevice calls it once more with the new index.
 func OnDevice(ns *observe.NS, dev string, send func(index int) error) error {
 	for again := false; ; again = true {
 		index, err := ns.Index(dev)
@@ -272,20 +271,20 @@ func OnDevice(ns *observe.NS, dev string, send func(index int) error) error {
 	}
 }
 
-// unmarked is the kind on a kernel that drops IFA_PROTO: an address is linkd's if the journal says so.
+// unmarked is the kind for kernels that ignore IFA_PROTO: there only the journal says which addresses are linkd's.
 type unmarked struct{ kind }
 
-// Diff implements reconcile.Kind.
+// Diff compares two addresses without their marks.
 func (unmarked) Diff(want, have *Address) []reconcile.Field { return difference(want, have) }
 
-// Fingerprint is "": nothing tells linkd's address from the same one made by another.
+// Fingerprint returns "": nothing distinguishes linkd's address from the same one that another program added.
 func (unmarked) Fingerprint(*Address) string { return "" }
 
-// markedAtBirth is the kind on a kernel that ignores the mark for an IPv4 address that is there (inet_rtm_newaddr in
-// net/ipv4/devinet.c before 6.4): one that is taken over is linkd's because the journal says so.
+// markedAtBirth is the kind for kernels that cannot change the mark of an existing IPv4 address (inet_rtm_newaddr in
+// net/ipv4/devinet.c before 6.4): there only the journal says that an adopted address is linkd's.
 type markedAtBirth struct{ kind }
 
-// Diff implements reconcile.Kind.
+// Diff compares two addresses, without the mark of an IPv4 address.
 func (k markedAtBirth) Diff(want, have *Address) []reconcile.Field {
 	if want.Prefix.Addr().Is4() {
 		return difference(want, have)
@@ -293,5 +292,5 @@ func (k markedAtBirth) Diff(want, have *Address) []reconcile.Field {
 	return k.kind.Diff(want, have)
 }
 
-// Fingerprint is the mark: what was marked, and is not any more, was made anew by somebody else.
+// Fingerprint returns the mark: an address that has lost its mark was added again by another program.
 func (markedAtBirth) Fingerprint(have *Address) string { return fmt.Sprint("proto ", have.Proto) }

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
-// cable has no link-local addresses: the kernel would make them in its own time.
+// cable has no link-local addresses, because the kernel would add them later.
 const cable = `link add eth0 type veth peer name eth1
 link set eth0 addrgenmode none
 link set eth1 addrgenmode none
@@ -60,7 +60,7 @@ func TestConform(t *testing.T) {
 	}
 }
 
-// The first address of a subnet takes the others with it when it goes, unless told not to.
+// When the first address of a subnet is deleted, the kernel deletes the others with it, unless the device promotes them.
 func TestDeleteSparesSecondaries(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, cable)
@@ -78,7 +78,7 @@ func TestDeleteSparesSecondaries(t *testing.T) {
 	lab.IP(t, "route del 10.9.0.0/16 via 10.0.0.7\n")
 }
 
-// IPv6 has an address once on a device, so another length in the files is a conflict with oneself.
+// A device can have an IPv6 address only once, so another length in the files conflicts with linkd's own address.
 func TestLengthOfIPv6Changes(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, cable+"addr add fd00::9/64 dev eth0\n")
@@ -102,7 +102,7 @@ func TestLengthOfIPv6Changes(t *testing.T) {
 	}
 }
 
-// marks are the addresses of eth0 and who made them.
+// marks returns the addresses of eth0 and their protocols.
 func marks(t *testing.T, lab *conform.Lab) map[string]uint8 {
 	t.Helper()
 	lab.NS.Forget()

@@ -13,8 +13,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// lacks are, of linkd's addresses among found ones, the companions that are not there. Chosen tells which addresses are of
-// interest.
+// lacks returns the companions that are missing, for those of linkd's addresses among found for which chosen is true.
 func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link, chosen func(*Address) bool) (map[*Address][]companion, error) {
 	primary := map[group]*Address{}
 	missing := map[*Address][]companion{}
@@ -36,7 +35,7 @@ func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link
 	}
 	firsts := firstOnMade(found, links, chosen)
 	for a, ip := range linkLocals(found, firsts) {
-		// What is deleted of it comes back with the first address that linkd gave the interface.
+		// linkd restores deleted ones with the first address that it added to the interface.
 		for _, c := range ip.companions(ip, vrfOf(links, ip.index)) {
 			if _, looked := missing[a]; looked && c.to != multicast6 {
 				young, err := ip.isYoung()
@@ -49,7 +48,7 @@ func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link
 			}
 		}
 	}
-	// Most of the time the kernel's own are all there.
+	// Usually all of the kernel's own are there.
 	for _, protocol := range []uint8{unix.RTPROT_KERNEL, unix.RTPROT_UNSPEC} {
 		for family := range families {
 			there, err := routesAt(ns, family, protocol, wanted)
@@ -70,7 +69,7 @@ func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link
 	return missing, noteLinkLocal(ns, found, firsts, missing)
 }
 
-// noteLacks notes, with the places of found addresses, which companions of the wanted ones are not there.
+// noteLacks sets in the places of found addresses which companions of the desired ones are missing.
 func noteLacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link, wanted []*Address, at map[*Address]place) error {
 	declared := make(map[string]map[netip.Prefix]bool)
 	for _, w := range wanted {
@@ -100,7 +99,7 @@ func noteLacks(ns *observe.NS, found []*Address, links func(index int) *observe.
 	return err
 }
 
-// vrfOf is the table of the VRF that an interface is in, or is itself; 0 for none (l3mdev_fib_table in net/l3mdev/l3mdev.c).
+// vrfOf returns the table of the VRF that an interface is in, or is itself; 0 for none (l3mdev_fib_table in net/l3mdev/l3mdev.c).
 func vrfOf(links func(index int) *observe.Link, index int) uint32 {
 	link := links(index)
 	if link != nil && link.Kind != "vrf" && link.Master != 0 {
@@ -112,7 +111,7 @@ func vrfOf(links func(index int) *observe.Link, index int) uint32 {
 	return uint32(observe.Number(link.Data[nl.IFLA_VRF_TABLE]))
 }
 
-// lackText is what Diff says of companions that are not there.
+// lackText returns the text of Diff for missing companions.
 func lackText(missing []companion) string {
 	texts := make([]string, len(missing))
 	for i, c := range missing {
@@ -121,7 +120,7 @@ func lackText(missing []companion) string {
 	return strings.Join(texts, ", ")
 }
 
-// lackedBy are the companions that the address of an interface lacks now, and the address as it was found; nil where it is not there.
+// lackedBy returns the companions that the address of an interface lacks now, and the observed address; nil if it does not exist.
 func lackedBy(ns *observe.NS, want *Address, index int) (a *Address, missing []companion, err error) {
 	ns.Forget()
 	links, err := ns.Some(map[int]bool{index: true}, nil)
@@ -146,15 +145,15 @@ func lackedBy(ns *observe.NS, want *Address, index int) (a *Address, missing []c
 	return a, all[a], err
 }
 
-// restore makes the companions of an address that are not there. Had tells whether the route to the address itself is known to have
-// been there.
+// restore creates the missing companions of an address. had says that the route to the address itself existed before.
 func restore(ns *observe.NS, want *Address, index int, had bool) error {
 	a, missing, err := lackedBy(ns, want, index)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
 	if a.Prefix.Addr().Is6() && a.lacksOwnRoute(missing) {
-		// The kernel makes it only with the address: that is added again, and comes with all of them.
+		// The kernel creates it only together with the address, so restore deletes the address and adds it again, which creates all
+		// of them.
 		young, err := a.isYoung()
 		if err != nil || young && !had {
 			return err
@@ -184,7 +183,7 @@ func restore(ns *observe.NS, want *Address, index int, had bool) error {
 	return nil
 }
 
-// lacksOwnRoute tells whether the route to the address itself is missing.
+// lacksOwnRoute reports whether the route to the address itself is missing.
 func (a *Address) lacksOwnRoute(missing []companion) bool {
 	return slices.ContainsFunc(missing, func(c companion) bool { return c.kind == unix.RTN_LOCAL && c.to.Addr() == a.Prefix.Addr() })
 }

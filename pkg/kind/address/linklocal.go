@@ -12,16 +12,16 @@ import (
 	"linkd/pkg/observe"
 )
 
-// linkLocal is the companion kind of the link-local address that the kernel makes when an interface comes up; the other kinds are
+// linkLocal is the companion kind of the link-local address that the kernel adds when an interface comes up. The other kinds are
 // the route types of linux/rtnetlink.h, which end at 11.
 const linkLocal = 255
 
-// madeByLinkd begins the alias of links that linkd made.
+// madeByLinkd is the start of the alias of links that linkd created.
 const madeByLinkd = "linkd:"
 
-// firstOnMade returns the first chosen IPv6 address of linkd's of each interface that linkd made, by the interface's index. What
-// belongs to the link-local address is restored with it. On a link that linkd did not make, whoever deleted that may have had a
-// reason.
+// firstOnMade returns the first chosen IPv6 address of linkd's on each interface that linkd created, by the interface's index.
+// linkd restores the link-local address and its routes with that address. On a link that linkd did not create, an administrator may
+// have deleted them on purpose.
 func firstOnMade(found []*Address, links func(index int) *observe.Link, chosen func(*Address) bool) map[int]*Address {
 	first := map[int]*Address{}
 	for _, a := range found {
@@ -36,12 +36,12 @@ func firstOnMade(found []*Address, links func(index int) *observe.Link, chosen f
 	return first
 }
 
-// linkLocals returns the link-local addresses that the kernel has made and that are in use, by the first address of the interface. A
-// kernel before 5.18 does not say which addresses it made.
+// linkLocals returns the link-local addresses that the kernel added and that are in use, by the first address of the interface.
+// Kernels before 5.18 do not report which addresses they added.
 //
-// The kernel also makes anycast routes, for an interface that forwards (addrconf_join_anycast in net/ipv6/addrconf.c). They come back
-// with the address, where that is added again. If somebody deletes such a route alone, linkd leaves it so: the kernel would never
-// delete one that linkd made.
+// The kernel also creates anycast routes on an interface that forwards (addrconf_join_anycast in net/ipv6/addrconf.c), and creates
+// them again with the address. If a program deletes only such a route, linkd does not restore it: the kernel would never delete a
+// route that linkd created.
 func linkLocals(found []*Address, firsts map[int]*Address) map[*Address]*Address {
 	all := map[*Address]*Address{}
 	for _, a := range found {
@@ -54,8 +54,8 @@ func linkLocals(found []*Address, firsts map[int]*Address) map[*Address]*Address
 	return all
 }
 
-// remakeLinkLocal has the kernel make the link-local address of the interface of a again, because it makes the route to that only
-// with it. Without the route the address is of no use, so it does not matter that it has to be found unique once more.
+// remakeLinkLocal makes the kernel delete and add the link-local address of a's interface, because the kernel creates the route to
+// it only together with it. Without that route the address is unusable, so a new duplicate address detection does no harm.
 func remakeLinkLocal(ns *observe.NS, a *Address, ip netip.Addr) error {
 	found, err := listOn(ns, a, a.index)
 	if err != nil {
@@ -72,7 +72,7 @@ func remakeLinkLocal(ns *observe.NS, a *Address, ip netip.Addr) error {
 	return nil
 }
 
-// noteLinkLocal adds, to what the first IPv6 address of an interface lacks, the link-local address.
+// noteLinkLocal adds a missing link-local address to what the first IPv6 address of an interface lacks.
 func noteLinkLocal(ns *observe.NS, found []*Address, firsts map[int]*Address, missing map[*Address][]companion) error {
 	has := map[int]bool{}
 	for _, a := range found {
@@ -95,13 +95,13 @@ func noteLinkLocal(ns *observe.NS, found []*Address, firsts map[int]*Address, mi
 	return nil
 }
 
-// The attributes of a link message that say how the kernel makes the link-local address (linux/if_link.h).
+// The attributes of a link message that say how the kernel generates the link-local address (linux/if_link.h).
 const (
 	inet6AddrGenMode = 8 // IFLA_INET6_ADDR_GEN_MODE
 	modeNone         = 1 // IN6_ADDR_GEN_MODE_NONE
 )
 
-// addrGenMode is how the kernel makes the link-local address of an interface.
+// addrGenMode returns how the kernel generates the link-local address of an interface.
 func addrGenMode(ns *observe.NS, index int) (mode uint64, err error) {
 	msg, err := ns.LinkMessage(index)
 	if err != nil {
@@ -127,8 +127,8 @@ func addrGenMode(ns *observe.NS, index int) (mode uint64, err error) {
 	return mode, err
 }
 
-// makeLinkLocal has the kernel make the link-local address of an interface again, as it does when the mode is set to another
-// (addrconf_sysctl_addr_gen_mode in net/ipv6/addrconf.c). None makes nothing, and deletes nothing.
+// makeLinkLocal makes the kernel add the link-local address of an interface again: the kernel does so when the mode changes
+// (addrconf_sysctl_addr_gen_mode in net/ipv6/addrconf.c). The mode none adds and deletes nothing.
 func makeLinkLocal(ns *observe.NS, dev string) error {
 	return ns.Do(func() error {
 		path := fmt.Sprintf("/proc/sys/net/ipv6/conf/%s/addr_gen_mode", dev)
@@ -143,11 +143,11 @@ func makeLinkLocal(ns *observe.NS, dev string) error {
 	})
 }
 
-// settling is how long the kernel may take to make the route to an IPv6 address of which it needs no duplicate address detection: it
-// does that in a worker of its own, which waits for the lock of all interfaces (addrconf_dad_work in net/ipv6/addrconf.c).
+// settling is how long the kernel may take to create the route to an IPv6 address without duplicate address detection: a kernel
+// worker does that, after it got the lock of all interfaces (addrconf_dad_work in net/ipv6/addrconf.c).
 const settling = 3 * time.Second
 
-// isYoung tells whether the kernel may not have made the route to the found IPv6 address yet.
+// isYoung reports whether the kernel may not have created the route to the observed IPv6 address yet.
 func (a *Address) isYoung() (bool, error) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {

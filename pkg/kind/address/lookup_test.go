@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// An address is known to have gone without a list of all where the kernel has no route to it, and should have one.
+// Find knows without a list of all that an address does not exist, if the kernel has no route to it although it should.
 func TestFind(t *testing.T) {
 	const list = "only a list tells"
 	for name, test := range map[string]struct{ also, want, says string }{
@@ -38,7 +38,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// What the kernel says of what it has made is what a list says. It says nothing of an IPv6 address.
+// The kernel's answer to a request to add an address says the same as a list. The kernel does not answer for IPv6.
 func TestMakeReturnsWhatIsMade(t *testing.T) {
 	for _, entry := range []string{
 		"10.0.0.1/24", "{address: 10.0.0.1/24, broadcast: +, label: 'eth0:a', metric: 9, valid_lft: 3600}",
@@ -47,7 +47,7 @@ func TestMakeReturnsWhatIsMade(t *testing.T) {
 		t.Run(entry, func(t *testing.T) {
 			lab := conform.Open(t)
 			lab.IP(t, cable)
-			// The kernel sets it a moment after the carrier has come, and Make says nothing before.
+			// The kernel sets it shortly after the carrier appears, and Make returns nothing before.
 			for flags := uint16(0); flags&unix.IFF_RUNNING == 0; {
 				var err error
 				flags, err = lab.NS.Flags("eth0")

@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Of linux/if_addr.h, for golang.org/x/sys does not have them all.
+// The numbers are those of linux/if_addr.h: golang.org/x/sys does not have all of them.
 const (
 	ifaProto         = 11
 	sizeofCacheInfo  = 16
@@ -21,7 +21,7 @@ const (
 	cacheInfoMade    = 8 // in hundredths of a second
 )
 
-// newAddress makes the request for an RTM_NEWADDR (rtnetlink(7)).
+// newAddress returns an RTM_NEWADDR request (rtnetlink(7)).
 func newAddress(a *Address, index, flags int) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWADDR, flags)
 	addIdentity(req, a, index)
@@ -51,7 +51,7 @@ func newAddress(a *Address, index, flags int) *nl.NetlinkRequest {
 		nl.NativeEndian().PutUint32(info[cacheInfoValid:], uint32(valid))
 		req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info))
 	}
-	// default_scope in ip/ipaddress.c: the kernel would give a loopback address global scope.
+	// ip(8) sets the scope of a loopback address (default_scope in ip/ipaddress.c); the kernel's default is global.
 	if scope := a.Scope; ip.Is4() && (scope != nil || ip.IsLoopback()) {
 		req.Data[0].(*nl.IfAddrmsg).Scope = uint8(spec.ValueOr(scope, scopeHost))
 	}
@@ -64,7 +64,8 @@ func delAddress(a *Address, index int) *nl.NetlinkRequest {
 	return req
 }
 
-// addIdentity says which address is meant. IFA_ADDRESS is the other side of a point-to-point link, and else the same.
+// addIdentity adds the attributes that identify the address. IFA_ADDRESS is the peer of a point-to-point link, and otherwise the
+// same as IFA_LOCAL.
 func addIdentity(req *nl.NetlinkRequest, a *Address, index int) {
 	ip := a.Prefix.Addr()
 	head := nl.NewIfAddrmsg(familyOf(ip))
@@ -87,10 +88,10 @@ func listOn(ns *observe.NS, a *Address, index int) ([]*Address, error) {
 	return list(ns, familyOf(a.Prefix.Addr()), index, on, reconcile.Query[*Address]{})
 }
 
-// deviceFlags are the flags of a device that say whether its addresses can be of use, and be announced.
+// deviceFlags are the flags of a device that say whether its addresses are usable, and whether linkd can announce them.
 const deviceFlags = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING | unix.IFF_NOARP | unix.IFF_LOOPBACK | unix.IFF_POINTOPOINT
 
-// list lists addresses as the kernel orders them: index 0 is all devices.
+// list lists addresses in the kernel's order. Index 0 means all devices.
 func list(ns *observe.NS, family, index int, linkAt func(index int) *observe.Link, query reconcile.Query[*Address]) ([]*Address, error) {
 	msgs, err := dump(ns, family, index)
 	if err != nil {
@@ -102,7 +103,7 @@ func list(ns *observe.NS, family, index int, linkAt func(index int) *observe.Lin
 		at := int(nl.DeserializeIfAddrmsg(msg).Index)
 		link := linkAt(at)
 		if link == nil {
-			// The device came after the links were listed; the news of it is on its way.
+			// The device appeared after the links were listed, and an event about it follows.
 			continue
 		}
 		holds := func(r spec.Resource) bool {
@@ -131,7 +132,7 @@ func list(ns *observe.NS, family, index int, linkAt func(index int) *observe.Lin
 			continue
 		}
 		if recalled[a] {
-			// Others may be reading it.
+			// Other goroutines may be reading it.
 			moved := *a
 			found[i] = &moved
 		}
@@ -149,9 +150,9 @@ func dump(ns *observe.NS, family, index int) ([][]byte, error) {
 	return ns.Request(req, unix.RTM_NEWADDR)
 }
 
-// parse reads an RTM_NEWADDR message. Of the flags it keeps what can be asked for, and whether the address can be used:
-// permanent, secondary and deprecated are the kernel's bookkeeping. The kernel uses an optimistic address though it is
-// tentative (RFC 4429).
+// parse parses an RTM_NEWADDR message. It keeps the flags that a request can set, and those that say whether the address is usable;
+// permanent, secondary and deprecated are the kernel's state. The kernel uses an optimistic address although it is tentative (RFC
+// 4429).
 func parse(msg []byte) (*Address, error) {
 	head := nl.DeserializeIfAddrmsg(msg)
 	attrs, err := observe.Attrs(msg[unix.SizeofIfAddrmsg:])
@@ -182,8 +183,7 @@ func parse(msg []byte) (*Address, error) {
 	if b := attrs[unix.IFA_CACHEINFO]; len(b) >= sizeofCacheInfo {
 		preferred, valid := lifetime(b[cacheInfoPrefers:]), lifetime(b[cacheInfoValid:])
 		if flags&unix.IFA_F_DEPRECATED != 0 {
-			// Of one that stays for ever IPv4 says that it is preferred for ever, too (inet_fill_ifaddr in
-			// net/ipv4/devinet.c).
+			// For a permanent address IPv4 reports that it is preferred forever, too (inet_fill_ifaddr in net/ipv4/devinet.c).
 			preferred = 0
 		}
 		a.PreferredLft, a.ValidLft = &preferred, &valid
@@ -202,7 +202,7 @@ func parse(msg []byte) (*Address, error) {
 	return a, nil
 }
 
-// flagsOf reads all flags: the header has room for the first eight.
+// flagsOf returns all flags: the header has only the first eight.
 func flagsOf(head *nl.IfAddrmsg, attrs map[uint16][]byte) uint32 {
 	if b := attrs[unix.IFA_FLAGS]; len(b) == 4 {
 		return nl.NativeEndian().Uint32(b)
@@ -212,11 +212,11 @@ func flagsOf(head *nl.IfAddrmsg, attrs map[uint16][]byte) uint32 {
 
 func lifetime(b []byte) Lifetime { return Lifetime(nl.NativeEndian().Uint32(b)) }
 
-// Presence is how an address stands in a namespace.
+// Presence is the state of an address in a namespace.
 type Presence int
 
-// The presences, from the worst to the best: an IPv6 address is tentative, and not in use yet, while duplicate address
-// detection is under way (RFC 4862, 5.4), and is a duplicate for good if that failed.
+// The presences, from the worst to the best. An IPv6 address is tentative, and not in use yet, during duplicate address detection
+// (RFC 4862, 5.4), and remains a duplicate if that failed.
 const (
 	Absent Presence = iota
 	Duplicate
@@ -224,7 +224,7 @@ const (
 	Present
 )
 
-// PresenceOf asks the kernel for the presence of an address, the best if several devices have it.
+// PresenceOf asks the kernel for the presence of an address: the best one if several devices have it.
 func PresenceOf(ns *observe.NS, ip netip.Addr) (best Presence, err error) {
 	msgs, err := dump(ns, familyOf(ip), 0)
 	if err != nil {

@@ -13,29 +13,28 @@ import (
 	"linkd/pkg/spec"
 )
 
-// The order of a device's addresses in one subnet matters to the kernel. The first IPv4 address is the primary one, which is the
-// source of what is sent into the subnet; the next is primary after it (promote_secondaries). Of IPv6 addresses that are
-// equal otherwise, the first is the source (ipv6_dev_get_saddr in net/ipv6/addrconf.c). linkd makes it the order of the
+// The kernel depends on the order of a device's addresses in a subnet. The first IPv4 address is the primary one, the source of
+// packets into the subnet; the next one becomes primary when it is deleted (promote_secondaries). Of otherwise equal IPv6
+// addresses, the first one is the source (ipv6_dev_get_saddr in net/ipv6/addrconf.c). linkd keeps the addresses in the order of the
 // file.
 //
-// The kernel puts a new IPv4 address behind the others of its subnet (__inet_insert_ifa in net/ipv4/devinet.c), and a new
-// IPv6 address before those of its scope (ipv6_link_dev_addr in net/ipv6/addrconf.c). It never moves one, so an address moves by
-// being deleted and added again.
+// The kernel appends a new IPv4 address after the others of its subnet (__inet_insert_ifa in net/ipv4/devinet.c), and inserts a new
+// IPv6 address before those of its scope (ipv6_link_dev_addr in net/ipv6/addrconf.c). It never moves an address, so linkd deletes
+// it and adds it again to move it.
 
-// place is where a found address stands among those of its subnet that the files declare, and among routes.
+// place is the position of an observed address among the declared ones of its subnet, and the state of its routes.
 type place struct {
-	// behind is an address that the file has before this one, and that stands behind it; the zero Prefix is none. again are
-	// those that have to be added again to put the subnet into the file's order, in the order in which to do that.
+	// behind is an address that precedes this one in the file, and follows it in the kernel; the zero Prefix for none. again has
+	// the addresses that linkd must delete and add again, in that order, to restore the file's order.
 	behind netip.Prefix
 	again  []netip.Prefix
-	// primary is an address that linkd did not make, and that is the primary one, or would become that, in the place of
-	// this one.
+	// primary is an address that linkd did not add, and that is the primary one, or would become it, instead of this one.
 	primary netip.Prefix
-	// lacks are the routes that the kernel made with the address and that are not there any more, in words.
+	// lacks describes the routes that the kernel created with the address and that are missing.
 	lacks string
-	// shared is an address of somebody else's on another interface in the same subnet.
+	// shared is a foreign address on another interface in the same subnet.
 	shared neighbouring
-	// unrouted: the kernel has not made the route to the new address yet.
+	// unrouted: the kernel has not created the route to the new address yet.
 	unrouted bool
 }
 
@@ -43,7 +42,7 @@ func (p place) equal(other place) bool {
 	return p.behind == other.behind && p.primary == other.primary && p.lacks == other.lacks && p.unrouted == other.unrouted && p.shared == other.shared && slices.Equal(p.again, other.again)
 }
 
-// remark is why the file's order cannot be had.
+// remark returns why linkd cannot restore the file's order.
 func (p place) remark() string {
 	if !p.primary.IsValid() {
 		return ""
@@ -51,19 +50,19 @@ func (p place) remark() string {
 	return fmt.Sprintf("it cannot be the primary address of its subnet: %s comes before it, which linkd did not add and does not move", p.primary)
 }
 
-// group is what the kernel has one order of.
+// group identifies addresses that the kernel keeps in one order.
 type group struct {
 	index  int
 	subnet netip.Prefix
 }
 
-// groupOf is the group of an address. The kernel compares the subnets of the far ends.
+// groupOf returns the group of an address. The kernel compares the subnets of the peers.
 func groupOf(a *Address) group {
 	subnet, _ := spec.ValueOr(a.Peer, a.Prefix.Addr()).Prefix(a.Prefix.Bits())
 	return group{a.index, subnet}
 }
 
-// places are where found addresses stand, which are in the kernel's order; those of which there is nothing to say are left out.
+// places returns the places of observed addresses, which are in the kernel's order, without those that have nothing to report.
 func places(found, wanted []*Address) map[*Address]place {
 	ranks := make(map[string]map[netip.Prefix]int)
 	for _, w := range wanted {
@@ -87,10 +86,10 @@ func places(found, wanted []*Address) map[*Address]place {
 	return at
 }
 
-// arrange compares the order of a subnet's addresses with the ranks that the file gives them.
+// arrange compares the order of a subnet's addresses with their ranks in the file.
 func arrange(in []*Address, rank map[netip.Prefix]int, at map[*Address]place) {
 	var ours []*Address // in the kernel's order
-	var first *Address  // of all, but those that are about to go
+	var first *Address  // of all, except those that linkd is about to delete
 	for _, a := range in {
 		_, wanted := rank[a.Prefix]
 		owned := (kind{}).Owned(a)
@@ -108,7 +107,7 @@ func arrange(in []*Address, rank map[netip.Prefix]int, at map[*Address]place) {
 	slices.SortStableFunc(ordered, func(a, b *Address) int { return cmp.Compare(rank[a.Prefix], rank[b.Prefix]) })
 	again := addAgain(ours, ordered)
 	if ordered[0].Prefix.Addr().Is4() {
-		// What stays moves up.
+		// The others move up.
 		goes := make(map[*Address]bool, len(again))
 		for _, a := range again {
 			goes[a] = true
@@ -143,11 +142,11 @@ func arrange(in []*Address, rank map[netip.Prefix]int, at map[*Address]place) {
 	}
 }
 
-// addAgain are those of some addresses that have to be added again to put them into order, the fewest, and in the order in which
-// to do that.
+// addAgain returns the fewest addresses that linkd must delete and add again to restore the order, in the order in which to do
+// that.
 func addAgain(present, ordered []*Address) (again []*Address) {
 	if ordered[0].Prefix.Addr().Is6() {
-		// New ones come first.
+		// The kernel inserts new ones first.
 		present, ordered = slices.Clone(present), slices.Clone(ordered)
 		slices.Reverse(present)
 		slices.Reverse(ordered)
@@ -163,7 +162,7 @@ func addAgain(present, ordered []*Address) (again []*Address) {
 	return ordered[stay:]
 }
 
-// follow notes that the file has the address behind another of its subnet, nil for none.
+// follow notes that the address follows another of its subnet in the file; nil for none.
 func (a *Address) follow(before *Address) {
 	switch {
 	case before == nil:
@@ -171,14 +170,14 @@ func (a *Address) follow(before *Address) {
 	case a.Prefix.Addr().Is4():
 		a.after = []spec.ID{before.ID()}
 	default:
-		// New ones come first.
+		// The kernel inserts new ones first.
 		before.after = []spec.ID{a.ID()}
 	}
 	a.ordered, before.ordered = true, true
 }
 
-// reorder adds addresses of have's device again, one after the other, as the kernel has them, and puts back the routes that go
-// with them.
+// reorder deletes and adds the addresses of have's device that are in again, one after the other, and restores the routes that
+// depend on them.
 func reorder(ns *observe.NS, have *Address, index int) error {
 	found, err := listOn(ns, have, index)
 	if err != nil {
@@ -202,8 +201,8 @@ func reorder(ns *observe.NS, have *Address, index int) error {
 	})
 }
 
-// addOnceMore deletes a found address and adds it as it was. An IPv6 address that was usable is usable at once, for this host has had
-// it all the time.
+// addOnceMore deletes an observed address and adds it with the same attributes. It skips duplicate address detection for an IPv6
+// address that was usable, because this host had it all the time.
 func addOnceMore(ns *observe.NS, a *Address) error {
 	if err := (kind{}).Delete(context.Background(), ns, a); err != nil {
 		return err

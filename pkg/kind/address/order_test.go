@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The kernel's order, in which * is an address that linkd did not add, and what becomes of it in the file's order.
+// The kernel's order, in which * is an address that linkd did not add, and the result in the file's order.
 func TestPlaces(t *testing.T) {
 	for _, test := range []struct {
 		name, kernel, file, says string

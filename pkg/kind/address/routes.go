@@ -11,9 +11,9 @@ import (
 	"linkd/pkg/observe"
 )
 
-// sparingRoutes deletes and adds addresses, and puts the routes back that have one of them as their source, whoever made them and
-// in whatever table: the kernel deletes those of IPv4 with the address (fib_sync_down_addr in net/ipv4/fib_semantics.c), and
-// takes the source from those of IPv6 (rt6_remove_prefsrc in net/ipv6/route.c).
+// sparingRoutes calls change, which deletes and adds addresses, and restores all routes that have one of the addresses as their
+// source, in any table and from any program. The kernel deletes such IPv4 routes with the address (fib_sync_down_addr in
+// net/ipv4/fib_semantics.c), and removes the source from such IPv6 routes (rt6_remove_prefsrc in net/ipv6/route.c).
 func sparingRoutes(ns *observe.NS, addresses []*Address, change func() error) error {
 	if len(addresses) == 0 {
 		return nil
@@ -37,8 +37,8 @@ func sparingRoutes(ns *observe.NS, addresses []*Address, change func() error) er
 	return err
 }
 
-// routesFrom are the kernel's messages about routes that have one of some addresses as their source, as requests to make such a
-// route (ip-route(8), restore). Those that the kernel makes with addresses are left out.
+// routesFrom returns the kernel's messages about routes that have one of the addresses as their source, as requests to create the
+// routes (ip-route(8), restore). It leaves out those that the kernel creates with addresses.
 func routesFrom(ns *observe.NS, family int, addresses []*Address) (routes [][]byte, err error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}})
@@ -63,11 +63,10 @@ func routesFrom(ns *observe.NS, family int, addresses []*Address) (routes [][]by
 // rtaNhID is RTA_NH_ID (linux/rtnetlink.h).
 const rtaNhID = 30
 
-// stateOfNexthop are the flags of a nexthop that are not for a request to set (fib_create_info in
-// net/ipv4/fib_semantics.c refuses them).
+// stateOfNexthop are the flags of a nexthop that a request must not set (fib_create_info in net/ipv4/fib_semantics.c refuses them).
 const stateOfNexthop = ^uint32(unix.RTNH_F_ONLINK | unix.RTNH_F_PERVASIVE)
 
-// asRequest is a kernel's message about a route as the body of a request to make it.
+// asRequest turns the kernel's message about a route into the body of a request to create it.
 func asRequest(msg []byte) []byte {
 	native := nl.NativeEndian()
 	body := slices.Clone(msg[:unix.SizeofRtMsg])
@@ -79,14 +78,14 @@ func asRequest(msg []byte) []byte {
 		case unix.RTA_CACHEINFO:
 			return nil
 		case unix.RTA_GATEWAY, unix.RTA_VIA, unix.RTA_OIF, unix.RTA_MULTIPATH:
-			// A nexthop object says where a route leads.
+			// A nexthop object determines where the route leads.
 			if byObject {
 				return nil
 			}
 		}
 		value = slices.Clone(value)
 		for hops := value; kind == unix.RTA_MULTIPATH && len(hops) >= unix.SizeofRtNexthop; {
-			// struct rtnexthop: the length, the flags, the weight, the device.
+			// struct rtnexthop: length, flags, weight, device.
 			hops[2] &^= uint8(stateOfNexthop & 0xff)
 			length := int(native.Uint16(hops))
 			if length < unix.SizeofRtNexthop {
@@ -100,7 +99,7 @@ func asRequest(msg []byte) []byte {
 	return body
 }
 
-// routesAt finds which routes of a family are there. Protocol is that of the routes to look at, RTPROT_UNSPEC for all.
+// routesAt returns which of the wanted routes of a family exist. protocol selects the routes to list; RTPROT_UNSPEC lists all.
 func routesAt(ns *observe.NS, family int, protocol uint8, wanted map[companion]bool) (map[companion]bool, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: protocol}})

@@ -1,6 +1,6 @@
 package address
 
-// same tells whether an address was found just so before.
+// same reports whether two observed addresses are equal.
 func same(a, b *Address) bool {
 	return a.NS == b.NS && a.Dev == b.Dev && a.Prefix == b.Prefix && a.Proto == b.Proto && a.found == b.found && a.place.equal(b.place) &&
 		equal(a.Peer, b.Peer) && equal(a.Label, b.Label) && equal(a.Scope, b.Scope) && equal(a.Broadcast, b.Broadcast) &&

@@ -10,10 +10,10 @@ import (
 	"linkd/pkg/spec"
 )
 
-// sparingSecondaries removes an IPv4 address so that no other goes with it. The first address of a subnet takes the
-// others of that subnet with it, whoever made them, unless the device promotes them (promote_secondaries in
-// Documentation/networking/ip-sysctl.rst; __inet_del_ifa in net/ipv4/devinet.c), so it is made to for that moment. To
-// put them back afterwards would not do: the routes by way of the subnet would be gone.
+// sparingSecondaries calls remove, which deletes an IPv4 address, and keeps the other addresses of its subnet. The kernel deletes
+// those with the first address, unless the device promotes them (promote_secondaries in Documentation/networking/ip-sysctl.rst;
+// __inet_del_ifa in net/ipv4/devinet.c), so sparingSecondaries turns that on meanwhile. Adding them again afterwards would not
+// restore the routes through the subnet.
 func sparingSecondaries(ns *observe.NS, have *Address, index int, remove func() error) error {
 	others, err := listOn(ns, have, index)
 	if err != nil {
@@ -38,7 +38,7 @@ func sparingSecondaries(ns *observe.NS, have *Address, index int, remove func() 
 	})
 }
 
-// hasSecondaries tells whether there are others in the address's subnet. The kernel compares the subnets of the far ends.
+// hasSecondaries reports whether others are in the address's subnet. The kernel compares the subnets of the peers.
 func hasSecondaries(have *Address, others []*Address) bool {
 	subnet := func(a *Address) string {
 		p, _ := spec.ValueOr(a.Peer, a.Prefix.Addr()).Prefix(a.Prefix.Bits())

@@ -14,22 +14,22 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Two interfaces with one subnet give the namespace two routes to it, and the kernel uses one of them, whichever interface
-// a neighbour is behind: that is so for an interface of linkd's in a container whose engine networks it, too.
+// Two interfaces in one subnet give the namespace two routes to it. The kernel uses one of them, no matter which interface a
+// neighbour is behind. This also happens to an interface of linkd's in a container that its engine connects to the same subnet.
 
-// neighbouring is an address on another interface, in a subnet that a found address is in, too.
+// neighbouring is an address on another interface, in the same subnet as an observed address.
 type neighbouring struct {
 	dev    string
 	prefix netip.Prefix
 }
 
-// sharing are the subnets by which addresses of a namespace can be compared.
+// sharing has the subnets with which to compare addresses of a namespace.
 type sharing struct {
 	vrf, metric uint32
 	subnet      netip.Prefix
 }
 
-// noteShared notes which of linkd's addresses have a subnet that an address of somebody else's has on another interface.
+// noteShared notes which of linkd's addresses share a subnet with a foreign address on another interface.
 func noteShared(found []*Address, links func(index int) *observe.Link, at map[*Address]place) {
 	lengths := map[int]bool{}
 	others := map[sharing]*Address{}
@@ -50,7 +50,7 @@ func noteShared(found []*Address, links func(index int) *observe.Link, at map[*A
 			continue
 		}
 		for bits := range lengths {
-			// A shorter one has all of this subnet in it.
+			// A subnet with a shorter prefix contains this one.
 			wider, err := subnet.Addr().Prefix(bits)
 			if err != nil || bits > subnet.Bits() {
 				continue
@@ -65,8 +65,8 @@ func noteShared(found []*Address, links func(index int) *observe.Link, at map[*A
 	}
 }
 
-// connected is the subnet to which the kernel makes a route with an address; connects is false if it makes none that leads to
-// others.
+// connected returns the subnet to which the kernel creates a route with an address. connects is false if it creates none that leads
+// to other hosts.
 func connected(a *Address, links func(index int) *observe.Link) (subnet netip.Prefix, vrf uint32, connects bool) {
 	ip := a.Prefix.Addr()
 	if a.Prefix.IsSingleIP() || a.Peer != nil || ip.IsLinkLocalUnicast() || spec.ValueOr(a.NoPrefixRoute, false) ||
@@ -76,7 +76,7 @@ func connected(a *Address, links func(index int) *observe.Link) (subnet netip.Pr
 	return a.Prefix.Masked(), vrfOf(links, a.index), true
 }
 
-// remark says what an address shares with another interface.
+// remark describes what an address shares with another interface.
 func (n neighbouring) remark(a *Address) string {
 	if n.dev == "" {
 		return ""
@@ -85,8 +85,8 @@ func (n neighbouring) remark(a *Address) string {
 		n.dev, n.prefix, a.Dev)
 }
 
-// leadsElsewhere reports whether packets into the subnet of a new IPv4 address leave by another interface than the one with that
-// index, by the routes that others see.
+// leadsElsewhere reports whether packets into the subnet of a new IPv4 address leave by an interface other than the one with that
+// index, because of foreign routes.
 func leadsElsewhere(ns *observe.NS, a *Address, index int) (bool, error) {
 	ip := a.Prefix.Masked().Addr().Next()
 	if a.Prefix.IsSingleIP() || a.Peer != nil {
@@ -110,7 +110,7 @@ func leadsElsewhere(ns *observe.NS, a *Address, index int) (bool, error) {
 	return has && a.Prefix.Masked().Contains(to) && int(observe.Number(attrs[unix.RTA_OIF])) != index, err
 }
 
-// Shared returns the addresses of linkd's in a namespace that have a subnet in common with another interface, and says with which.
+// Shared returns linkd's addresses in a namespace that share a subnet with another interface, with a description.
 func Shared(ctx context.Context, ns *observe.NS) (map[spec.ID]string, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {

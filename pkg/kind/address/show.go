@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show writes what was found as the files would say it. The order is the kernel's: the first IPv4 address of a subnet is its
+// Show writes the observed addresses as files would declare them, in the kernel's order: the first IPv4 address of a subnet is the
 // primary one.
 func (kind) Show(doc *spec.Document, found []*Address, kept reconcile.JournalLookup) {
 	for _, a := range found {
@@ -29,7 +29,7 @@ func (kind) Show(doc *spec.Document, found []*Address, kept reconcile.JournalLoo
 	}
 }
 
-// byItself tells whether the kernel makes the address when the device comes up. Kernels before 5.18 do not say so.
+// byItself reports whether the kernel adds the address when the device comes up. Kernels before 5.18 do not report that.
 func (a *Address) byItself() bool {
 	if a.byKernel() {
 		return true
@@ -39,7 +39,7 @@ func (a *Address) byItself() bool {
 	return (a.Dev == "lo" && own) || (!observe.KernelIs(5, 18) && ip.Is6() && ip.IsLinkLocalUnicast() && a.Prefix.Bits() == 64)
 }
 
-// entry says of a found address what is not as it would be by itself.
+// entry returns the keys of an observed address that differ from their defaults.
 func (a *Address) entry() entry {
 	e := entry{Address: prefix{Prefix: a.Prefix}}
 	if a.Peer != nil {
@@ -78,7 +78,7 @@ func unlessZero[T comparable](p *T) *T {
 	return p
 }
 
-// EncodeNode implements spec.NodeEncoder.
+// EncodeNode encodes the address alone, if it has no other keys.
 func (e entry) EncodeNode() *yaml.Node {
 	n := spec.EncodeMapping(e)
 	if len(n.Content) == 2 {

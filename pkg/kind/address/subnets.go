@@ -10,8 +10,8 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// Subnets are the networks that a namespace's addresses of a family (unix.AF_INET, unix.AF_INET6) are in, each with the
-// bits of an address; with a peer, the peer's.
+// Subnets returns the subnets of a namespace's addresses of a family (unix.AF_INET, unix.AF_INET6), each with the address's host
+// bits; with a peer, the peer's.
 func Subnets(ns *observe.NS, family int) ([]netip.Prefix, error) {
 	msgs, err := dump(ns, family, 0)
 	if err != nil {
@@ -32,7 +32,7 @@ func Subnets(ns *observe.NS, family int) ([]netip.Prefix, error) {
 	return subnets, nil
 }
 
-// On are the addresses of a namespace by the interface's name.
+// On returns the addresses of a namespace by interface name.
 func On(ctx context.Context, ns *observe.NS) (map[string][]netip.Prefix, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
@@ -46,7 +46,7 @@ func On(ctx context.Context, ns *observe.NS) (map[string][]netip.Prefix, error) 
 	return on, err
 }
 
-// Own are the addresses of a family (unix.AF_INET, unix.AF_INET6) that a namespace has itself.
+// Own returns a namespace's own addresses of a family (unix.AF_INET, unix.AF_INET6).
 func Own(ns *observe.NS, family int) (map[netip.Addr]bool, error) {
 	msgs, err := dump(ns, family, 0)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// noHost returns why an address is that of a whole subnet, and not of a host in it, or "". A subnet of two addresses has none
-// that is not a host's (RFC 3021, RFC 6164), and with a peer the address is in no subnet.
+// noHost returns why an address is that of a whole subnet, and not of a host in it; "" otherwise. In a subnet of two addresses both
+// are hosts' (RFC 3021, RFC 6164), and an address with a peer is in no subnet.
 func noHost(e entry) string {
 	p := e.Address.Prefix
 	if e.Peer != nil || p.Addr().BitLen()-p.Bits() < 2 {
@@ -43,16 +43,16 @@ func Reaches(all *spec.Set, ns, dev string, ip netip.Addr) (reaches, known bool)
 	return false, x.families[deviceFamily{dev, ip.Is6()}]
 }
 
-// routed is an address whose subnet gets a route, and the table of that.
+// routed is an address whose subnet has a route, and the table of the route.
 type routed struct {
 	*Address
 	subnet netip.Prefix
 	table  spec.ID
 }
 
-// reportOverlaps reports, for each namespace, two interfaces with overlapping subnets: packets to what is in both leave by one
-// of them. Subnets of several VRFs do not overlap. Who gives such routes a metric, or decides between them by policy rules or
-// proxy ARP, means it.
+// reportOverlaps warns, for each namespace, about two interfaces with overlapping subnets: packets to an address in both leave by
+// one of them. Subnets in different VRFs do not overlap. It does not warn if a metric, policy rules or proxy ARP show that the
+// overlap is intended.
 func reportOverlaps(c *spec.Context) {
 	in := map[string][]routed{}
 	for _, r := range c.All().All() {
@@ -67,7 +67,7 @@ func reportOverlaps(c *spec.Context) {
 		slices.SortStableFunc(all, func(a, b routed) int {
 			return cmp.Or(a.table.Compare(b.table), a.subnet.Addr().Compare(b.subnet.Addr()), cmp.Compare(a.subnet.Bits(), b.subnet.Bits()))
 		})
-		// Of two subnets, one contains the other or they have nothing in common, so around are those that contain the next.
+		// Two subnets are disjoint, or one contains the other, so around has the subnets that contain the next one.
 		var around []routed
 		for _, a := range all {
 			for len(around) > 0 && (around[len(around)-1].table != a.table || !around[len(around)-1].subnet.Overlaps(a.subnet)) {
@@ -83,15 +83,15 @@ func reportOverlaps(c *spec.Context) {
 	}
 }
 
-// getsRoute reports whether the kernel makes a route to the subnet of the address on its own terms.
+// getsRoute reports whether the kernel creates a route to the address's subnet with its defaults.
 func (a *Address) getsRoute() bool {
 	ip := a.Prefix.Addr()
 	return a.Peer == nil && a.Metric == nil && !spec.ValueOr(a.NoPrefixRoute, false) && ip.BitLen()-a.Prefix.Bits() >= 2 &&
 		!ip.IsLoopback() && !ip.IsLinkLocalUnicast()
 }
 
-// routesIn returns what decides about the routing table of an address: the VRF of its interface, or a master that may be one;
-// zero for the main table.
+// routesIn returns what determines the routing table of an address: the VRF of its interface, or a master that may be one; zero for
+// the main table.
 func routesIn(all *spec.Set, a *Address) spec.ID {
 	port, is := all.Get(spec.ID{NS: a.NS, Kind: "port", Key: a.Dev}).(interface{ MasterID() spec.ID })
 	if !is || port.MasterID().Key == "" {
@@ -107,7 +107,7 @@ func routesIn(all *spec.Set, a *Address) spec.ID {
 	return port.MasterID()
 }
 
-// answersForOthers reports whether the files have the namespace answer for addresses of other interfaces (proxy ARP).
+// answersForOthers reports whether the files make the namespace answer for addresses of other interfaces (proxy ARP).
 func answersForOthers(all *spec.Set, ns string) bool {
 	for _, r := range all.In(ns, "sysctl") {
 		if key := r.ID().Key; len(key) > 9 && (key[len(key)-9:] == "proxy_arp" || key[len(key)-9:] == "proxy_ndp") {

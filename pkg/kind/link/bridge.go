@@ -6,7 +6,7 @@ var bridge = &Type{
 	Name: "bridge",
 	Doc:  "a switch; interfaces join it with master (ip-link(8), bridge)",
 	New:  func() Options { return &bridgeOptions{} },
-	// Without an address of its own a bridge takes the lowest of its ports' (br_stp_recalculate_bridge_id).
+	// A bridge without an address of its own takes the lowest address of its ports (br_stp_recalculate_bridge_id).
 	OwnMAC: true,
 }
 
@@ -22,18 +22,17 @@ type bridgeOptions struct {
 	McastSnooping   *bool `yaml:"mcast_snooping" doc:"send a multicast group's frames only where somebody listens"`
 }
 
-// options implements Options (IFLA_BR_* in linux/if_link.h). What is usual says br_dev_setup in
-// net/bridge/br_device.c.
+// options lists the options (IFLA_BR_* in linux/if_link.h). The defaults are those of br_dev_setup in net/bridge/br_device.c.
 func (o *bridgeOptions) options() []option {
 	return []option{
-		// 2 is a spanning tree of /sbin/bridge-stp's, which the kernel asks first, and goes on by itself if that fails
-		// (br_stp_start in net/bridge/br_stp_if.c).
+		// The kernel reports 2 if /sbin/bridge-stp runs the spanning tree. The kernel asks that program first, and runs the
+		// spanning tree itself if the program fails (br_stp_start in net/bridge/br_stp_if.c).
 		flag("stp", nl.IFLA_BR_STP_STATE, 4, o.STP).sentFirst(),
 		number("priority", nl.IFLA_BR_PRIORITY, 2, o.Priority).usually("32768"),
 		ticks("forward_delay", nl.IFLA_BR_FORWARD_DELAY, o.ForwardDelay).usually("1500"),
 		ticks("hello_time", nl.IFLA_BR_HELLO_TIME, o.HelloTime).usually("200"),
 		ticks("max_age", nl.IFLA_BR_MAX_AGE, o.MaxAge).usually("2000"),
-		// While the spanning tree changes, addresses age in twice the delay (__br_set_topology_change in
+		// While the topology changes, addresses expire after twice the forward delay (__br_set_topology_change in
 		// net/bridge/br_stp.c).
 		ticks("ageing_time", nl.IFLA_BR_AGEING_TIME, o.AgeingTime).usually("30000").replacedBy(nl.IFLA_BR_TOPOLOGY_CHANGE),
 		flag("vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, o.VLANFiltering),
@@ -42,7 +41,7 @@ func (o *bridgeOptions) options() []option {
 	}
 }
 
-// wrong implements checked: only the spanning tree bounds the delay (br_set_forward_delay in net/bridge/br_stp.c).
+// wrong checks the forward delay, which the kernel limits only with a spanning tree (br_set_forward_delay in net/bridge/br_stp.c).
 func (o *bridgeOptions) wrong() (key, why string) {
 	if d := o.ForwardDelay; o.STP != nil && *o.STP && d != nil && (*d < 200 || *d > 3000) {
 		return "forward_delay", "forward_delay is 200 to 3000 with stp: true"

@@ -14,21 +14,21 @@ import (
 	"linkd/pkg/spec"
 )
 
-// claim is the home that the mark of what was fetched names, and the device. linkd cannot have fetched the loopback interface,
-// nor one that the kernel keeps in its namespace.
-func (l *Link) claim() (home spec.ID, device string, ok bool) {
+// claim returns the origin that the fetch mark names, and the device. ok is false without a mark, and for interfaces that linkd
+// cannot have fetched: the loopback interface, and those that cannot leave their namespace.
+func (l *Link) claim() (origin spec.ID, device string, ok bool) {
 	if l.found == nil || l.found.mark == "" || l.Name == loopback || slices.Contains(immovable, l.Type) {
 		return spec.ID{}, "", false
 	}
 	return l.found.claim, l.found.device, true
 }
 
-// immovable are kinds of which no interface ever leaves its namespace (netns_immutable, before 6.13 NETIF_F_NETNS_LOCAL).
+// immovable lists the types whose interfaces cannot leave their namespace (netns_immutable; before 6.13 NETIF_F_NETNS_LOCAL).
 var immovable = []string{"bridge", "bond", "vrf", "team", "hsr", "batadv"}
 
-// Confirm implements reconcile.Fetching.
-func (kind) Confirm(l *Link, home spec.ID, from spec.Selector) {
-	l.found.home, l.found.from = home, from
+// Confirm notes what the journal says about a fetched interface: where it comes from, and how to find that namespace.
+func (kind) Confirm(l *Link, origin spec.ID, from spec.Selector) {
+	l.found.origin, l.found.from = origin, from
 }
 
 // peerUnmarked reports whether the other end of a pair is in another namespace and does not
@@ -44,8 +44,8 @@ func (l *Link) peerUnmarked() bool {
 // here is the ParentNS of an interface whose other end is in the same namespace.
 const here = -1
 
-// Advice implements reconcile.Fetching. Somebody else may have chosen the mark and the name, and hope that an administrator
-// types them as root, so they are quoted.
+// Advice returns what an administrator can do about an interface with a fetch mark that no journal confirms. It quotes the mark and
+// the name in the commands: a tenant may have chosen them, and the administrator may run the commands as root.
 func (kind) Advice(l *Link) string {
 	m, _ := parseFetchMark(l.found.mark)
 	ip, dev := "nsenter --net="+shellWord(l.found.path)+" ip", shellWord(l.Name)
@@ -68,7 +68,7 @@ func (kind) Advice(l *Link) string {
 		l.NS, l.Name, end(l.found.claim), ip, dev, to, shellWord(m.name), shellWord(l.found.mark), l.found.mark)
 }
 
-// shellWord quotes a word for a POSIX shell, unless it is plain.
+// shellWord quotes a word for a POSIX shell, unless the word has no special characters.
 func shellWord(word string) string {
 	special := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-+.:/@%,", r)
@@ -79,9 +79,9 @@ func shellWord(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// restoreNames gives an interface the alias that it had, and removes the alternative names that it did not have. Whoever is
-// root in the namespace that it comes from could have given it an alias by which linkd would delete it, or a name that
-// something else needs.
+// restoreNames restores the interface's alias, and removes the alternative names that it did not have. A process that is root in
+// the namespace where the interface was could have set an alias by which linkd would delete the interface, or a name that another
+// interface needs.
 func (r snapshot) restoreNames(ns *observe.NS, l *observe.Link) error {
 	alias, known := "", r.Alias != nil
 	if known {
@@ -103,7 +103,7 @@ func (r snapshot) restoreNames(ns *observe.NS, l *observe.Link) error {
 	return nil
 }
 
-// addNames gives an interface back the alternative names that it had, unless something else has them by now.
+// addNames restores the interface's alternative names, except those that another interface has now.
 func (r snapshot) addNames(ns *observe.NS, l *observe.Link) error {
 	for _, name := range r.Names {
 		if _, is := parseFetchMark(name); is || slices.Contains(l.AltNames, name) {

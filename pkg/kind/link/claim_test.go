@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// carry moves an interface of the lab, as somebody might.
+// carry moves an interface out of the lab, as a foreign program might.
 func (j *journey) carry(to *observe.NS, name, newName string) {
 	j.t.Helper()
 	l, err := j.lab.NS.LinkByName(name)
@@ -20,7 +20,7 @@ func (j *journey) carry(to *observe.NS, name, newName string) {
 	conform.Must(j.t, set(j.lab.NS, l.Index, nil, into(to), named(newName)))
 }
 
-// Who is root in a namespace can give another interface everything of one, but not that.
+// Root in a namespace can give an interface every attribute of another one, except the device number.
 func TestADeviceIsItselfWhereverItIs(t *testing.T) {
 	j := setOut(t, "link del eth0\nlink add eth0 index 77 type veth peer name eth9\n")
 	device := func(ns *observe.NS, name string) string {
@@ -38,7 +38,7 @@ func TestADeviceIsItselfWhereverItIs(t *testing.T) {
 	if name, err := nameOfDevice(host, before); name != "wan0" || err != nil {
 		t.Errorf("device %s is called %q: %v", before, name, err)
 	}
-	// It arrived, and is called otherwise by now, and something else has its name: that stays.
+	// The interface arrived and has another name now, and another interface has the old name. That one stays.
 	conform.IP(t, "link set wan0 name wan1")
 	conform.IP(t, "link add wan0 type bridge")
 	if other, err := verifyMoved(j.lab.NS, "eth0", before, host, "wan0"); other || err == nil {
@@ -56,7 +56,7 @@ func TestADeviceIsItselfWhereverItIs(t *testing.T) {
 	}
 }
 
-// Between the look and the move, another can come to be in its place, by name and index.
+// Between the observation and the move, another interface can take the place of the observed one, with its name and index.
 func TestAnImpostorIsSentBack(t *testing.T) {
 	j := setOut(t, "link del eth0\nlink add eth0 index 77 type veth peer name eth9\n")
 	have := j.find(j.lab.NS, "eth0")
@@ -75,7 +75,7 @@ func TestAnImpostorIsSentBack(t *testing.T) {
 		t.Error("it is not where it was")
 	}
 
-	// Not even where its old name is taken by then.
+	// It moves back even if another interface has its old name by then.
 	j.carry(host, "eth0", "wan0")
 	j.lab.IP(t, "link add eth0 type bridge\n")
 	if came, err := verifyMoved(j.lab.NS, "eth0", have.found.device, host, "wan0"); !came || err == nil {
@@ -85,12 +85,12 @@ func TestAnImpostorIsSentBack(t *testing.T) {
 		t.Error("it is in the host")
 	}
 	if j.find(j.lab.NS, "eth9") == nil {
-		// The other end is gone with it, which setOut wants to delete.
+		// The other end is deleted with it, and setOut wants to delete that.
 		j.lab.IP(t, "link add eth9 type bridge\n")
 	}
 }
 
-// What comes back from a move that failed half-way is the device that left, not what has its name.
+// After a move that failed half-way, linkd moves back the device that left, not another interface with its name.
 func TestNothingElseComesBack(t *testing.T) {
 	j := setOut(t, "")
 	host := j.lab.World.Host()
@@ -141,7 +141,7 @@ func TestWhatMarksWhatLinkdMade(t *testing.T) {
 	}
 }
 
-// The words of a command that an administrator may type as root are chosen by others.
+// Tenants choose words of a command that an administrator may run as root.
 func TestCommandsAreQuoted(t *testing.T) {
 	l := &Link{NS: "evil", Name: "a;reboot'", found: &found{
 		path: "/proc/7/ns/net", claim: spec.LinkID("host", "$(x)"), mark: "linkd:$(reboot)@host:$(x)",

@@ -9,13 +9,13 @@ import (
 	"linkd/pkg/spec"
 )
 
-// common are the fields of every link.
+// common has the keys that every link has.
 type common struct {
 	Kind  string `yaml:"kind" also:"type" required:"true" doc:"the kind of link"`
 	Adopt bool   `yaml:"adopt" default:"false" doc:"take over an interface of that name and kind that linkd did not make, with what is listed on it; it is linkd's own from there on, and goes when the link leaves the files"`
 }
 
-// endFields are the fields of every end, beside those that other kinds of resource declare.
+// endFields has the keys that every end has, without those that other kinds of resource declare.
 type endFields struct {
 	NetNS      spec.NSRef  `yaml:"netns" also:"namespace ns network-namespace link-netns" default:"host" doc:"the namespace in which the interface is"`
 	Name       spec.IfName `yaml:"name" also:"ifname interface set-name device dev" absent:"the link's ID" doc:"the interface's name"`
@@ -26,8 +26,8 @@ type endFields struct {
 	Up         *bool       `yaml:"up" also:"state enabled activation-mode admin_state" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
 }
 
-// Decoder reads the entries of links: the fields of the link itself here, and the rest by the keys that other kinds
-// of resource declare for an end.
+// Decoder returns the decoder of links. It decodes the keys of links itself, and passes the rest to the kinds of resource that
+// declared keys for an end.
 func Decoder(endKeys []spec.Key) spec.Link {
 	names := make([]string, len(Types))
 	for i, t := range Types {
@@ -35,7 +35,7 @@ func Decoder(endKeys []spec.Key) spec.Link {
 	}
 	return spec.Link{Kinds: kinds(endKeys), End: endKeys, Decode: func(c *spec.Context, id string, n *yaml.Node) {
 		if n.Kind != yaml.MappingNode {
-			// Fields says so.
+			// Fields reports the error.
 			c.Fields(n, nil)
 			return
 		}
@@ -93,7 +93,7 @@ func (d *decoder) single(n *yaml.Node) {
 	}
 	if ok {
 		d.c.Add(l)
-		d.stand(l, parent)
+		d.resolveParent(l, parent)
 		if d.t.Further != nil {
 			d.t.Further(d.on(l), n, l)
 		}
@@ -104,12 +104,12 @@ func (d *decoder) single(n *yaml.Node) {
 	d.keys(l, rest)
 }
 
-// settler is Options that say more of the link than their attributes.
+// settler is implemented by Options that change more of the link than their attributes.
 type settler interface {
 	settle(c *spec.Context, n *yaml.Node, l *Link)
 }
 
-// endNode is an end that is decoded later: its fields are partly those of other kinds.
+// endNode is the node of an end. pair decodes it later, because other kinds declare some of its keys.
 type endNode struct{ *yaml.Node }
 
 func (e *endNode) DecodeNode(_ *spec.Context, n *yaml.Node) error {
@@ -150,10 +150,10 @@ func (d *decoder) pair(n *yaml.Node) {
 	}
 }
 
-// keys hands the rest of an end to the kinds that declared it.
+// keys passes the remaining keys of an end to the kinds that declared them.
 func (d *decoder) keys(l *Link, rest map[string]*yaml.Node) { d.on(l).DecodeKeys(d.endKeys, rest) }
 
-// on is the context of what is declared on an interface.
+// on returns the context for what an end declares on its interface.
 func (d *decoder) on(l *Link) *spec.Context {
 	on := d.c.On(l.NS, l.Name)
 	on.Adopt, on.Quiet = l.Adopt, l.Quiet
@@ -163,7 +163,7 @@ func (d *decoder) on(l *Link) *spec.Context {
 	return on
 }
 
-// link makes the wanted interface of an end; nil where it cannot be named.
+// link returns the desired interface of an end; nil if it has no valid namespace or name.
 func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 	l := &Link{
 		NS: string(f.NetNS), Name: string(f.Name), Cable: d.id, Type: d.t.Name,
@@ -171,7 +171,7 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 		Source: d.c.At(n).Source(),
 	}
 	if !d.t.Paired {
-		// The link is where its ID is; an end has no ID of its own.
+		// The source of a link is its ID; an end has no ID of its own.
 		l.Source = d.c.Source()
 	}
 	if f.Name == "" {

@@ -11,13 +11,12 @@ import (
 	"linkd/pkg/observe"
 )
 
-// A device's number is the inode number of its folder in sysfs. The kernel numbers the nodes of sysfs as it makes them, and
-// uses no number twice (__kernfs_new_node in fs/kernfs/dir.c, 64 bits since 5.5). The folder is made with the device, and
-// is only renamed when the device gets another name or goes to another namespace (__dev_change_net_namespace in
-// net/core/dev.c). So, other than an index, an address or a name, nobody who is root in a namespace can give the number of
-// one device to another.
+// The device number of an interface is the inode number of its folder in sysfs. The kernel assigns each node of sysfs a new number,
+// and never assigns a number twice (__kernfs_new_node in fs/kernfs/dir.c, 64 bits since 5.5). It creates the folder with the
+// device, and only renames the folder when the device is renamed or moved to another namespace (__dev_change_net_namespace in
+// net/core/dev.c). So root in a namespace cannot give the number of one device to another, unlike an index, an address or a name.
 
-// readDevices are the numbers of interfaces, by their names. One that is not there has none.
+// readDevices returns the device numbers of interfaces by name, without those that do not exist.
 func readDevices(ns *observe.NS, names ...string) (map[string]string, error) {
 	devices := make(map[string]string, len(names))
 	err := ns.Do(func() error {
@@ -41,7 +40,7 @@ func readDevices(ns *observe.NS, names ...string) (map[string]string, error) {
 	return devices, err
 }
 
-// deviceNamed is the number of the interface with that name.
+// deviceNamed returns the device number of the interface with a name.
 func deviceNamed(ns *observe.NS, name string) (string, error) {
 	devices, err := readDevices(ns, name)
 	if err == nil && devices[name] == "" {
@@ -50,7 +49,7 @@ func deviceNamed(ns *observe.NS, name string) (string, error) {
 	return devices[name], err
 }
 
-// nameOfDevice is the name of the interface with that number; "" where none has it.
+// nameOfDevice returns the name of the interface with a device number; "" if there is none.
 func nameOfDevice(ns *observe.NS, device string) (string, error) {
 	ns.Forget()
 	links, err := ns.Links(context.Background())

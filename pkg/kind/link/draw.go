@@ -4,14 +4,14 @@ import "linkd/pkg/graph"
 
 var _ graph.Drawn = &Link{}
 
-// Draw implements graph.Drawn.
+// Draw draws the link: an edge for a pair, a node with its parent otherwise.
 func (l *Link) Draw(p *graph.Pen) {
-	details := l.said()
+	details := l.optionWords()
 	if l.Up != nil && !*l.Up || l.found != nil && !l.found.link.Up() {
 		details = append(details, "down")
 	}
-	if home, fetched := l.Home(); fetched {
-		details = append(details, "from "+end(home))
+	if origin, fetched := l.FetchedFrom(); fetched {
+		details = append(details, "from "+end(origin))
 	}
 	switch {
 	case l.Peer != nil:
@@ -24,8 +24,9 @@ func (l *Link) Draw(p *graph.Pen) {
 	p.Interface(l.Type, details...)
 }
 
-// said are the options of the link's kind that the files set, or that were found, and are not as the kernel makes them.
-func (l *Link) said() (words []string) {
+// optionWords returns the options of the link's type that the files set, or that were observed, and that differ from the kernel's
+// defaults.
+func (l *Link) optionWords() (words []string) {
 	of := typeNamed(l.Type)
 	if of == nil {
 		return nil
@@ -39,7 +40,7 @@ func (l *Link) said() (words []string) {
 		if l.found != nil {
 			value = o.in(l.found.link.Data)
 		}
-		if word := o.say(value); len(value) > 0 && word != "" && word != o.usual {
+		if word := o.format(value); len(value) > 0 && word != "" && word != o.usual {
 			words = append(words, o.name+" "+word)
 		}
 	}

@@ -12,16 +12,16 @@ var existingType = &Type{
 	Name: existing,
 	Doc:  "an interface that somebody else made: only what is listed on it is managed, and it may be fetched from another namespace; name may be one of its alternative names, unless it is fetched",
 	New:  func() Options { return &existingOptions{} },
-	// Its driver knows. That of lo is 65536 (gen_lo_setup in drivers/net/loopback.c).
+	// The driver has its own limit. That of lo is 65536 (gen_lo_setup in drivers/net/loopback.c).
 	MaxMTU: noMaxMTU,
 	Claims: func(c *spec.Context, l *Link) {
-		home, fetched := l.Home()
+		origin, fetched := l.FetchedFrom()
 		if !fetched {
 			return
 		}
-		c.Claim(home.String())
-		if r := c.Declared(home); r != nil {
-			c.Conflict(r.Origin(), "%s is fetched away here, and declared in %s", home, r.Origin())
+		c.Claim(origin.String())
+		if r := c.Declared(origin); r != nil {
+			c.Conflict(r.Origin(), "%s is fetched away here, and declared in %s", origin, r.Origin())
 		}
 	},
 }
@@ -30,13 +30,13 @@ type existingOptions struct {
 	From     spec.NSRef  `yaml:"from" absent:"it is where it is to be" doc:"the namespace that it is fetched from, and put back to"`
 	FromName spec.IfName `yaml:"from_name" absent:"the same as name" doc:"what it is called where it is fetched from"`
 
-	home spec.ID
-	mark string
+	origin spec.ID
+	mark   string
 }
 
 func (o *existingOptions) options() []option { return nil }
 
-// settle implements settler.
+// settle sets where the interface is fetched from.
 func (o *existingOptions) settle(c *spec.Context, n *yaml.Node, l *Link) {
 	if l.Adopt && o.From == "" {
 		c.Errorf(n, "an existing link is never linkd's own: leave out adopt")
@@ -48,22 +48,22 @@ func (o *existingOptions) settle(c *spec.Context, n *yaml.Node, l *Link) {
 		return
 	}
 	if l.Up == nil {
-		// Moved, it is down, whatever it was (__dev_change_net_namespace in net/core/dev.c).
+		// The kernel sets a moved interface down (__dev_change_net_namespace in net/core/dev.c).
 		up := true
 		l.Up = &up
 	}
 	if o.FromName == "" {
 		o.FromName = spec.IfName(l.Name)
 	}
-	home := spec.LinkID(string(o.From), string(o.FromName))
-	o.mark = fetchMark{cable: l.Cable, from: c.On(home.NS, "").Selector(), name: home.Key}.String()
+	origin := spec.LinkID(string(o.From), string(o.FromName))
+	o.mark = fetchMark{cable: l.Cable, from: c.On(origin.NS, "").Selector(), name: origin.Key}.String()
 	switch from := spec.ValueOf(n, "from"); {
-	case home == l.ID():
-		c.Errorf(from, "%s is where it is to be: leave out from", end(home))
+	case origin == l.ID():
+		c.Errorf(from, "%s is where it is to be: leave out from", end(origin))
 	case len(o.mark) > altNameMax:
 		c.Errorf(from, "linkd notes down in an alternative name of the interface what it is and where it is from, in %d bytes here, and the kernel takes %d: give the link a shorter ID, or the namespace a shorter selector",
 			len(o.mark), altNameMax)
 	default:
-		o.home = home
+		o.origin = origin
 	}
 }

@@ -14,14 +14,15 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Home is where the interface is fetched from; ok is false for one that is not.
-func (l *Link) Home() (home spec.ID, ok bool) {
+// FetchedFrom returns the ID that the interface has in the namespace from which linkd fetches it; ok is false if linkd does not
+// fetch it.
+func (l *Link) FetchedFrom() (origin spec.ID, ok bool) {
 	if l.found != nil {
-		home = l.found.home
+		origin = l.found.origin
 	} else if o, is := l.Options.(*existingOptions); is {
-		home = o.home
+		origin = o.origin
 	}
-	return home, home != spec.ID{}
+	return origin, origin != spec.ID{}
 }
 
 func (l *Link) fetchMark() string {
@@ -31,10 +32,10 @@ func (l *Link) fetchMark() string {
 	return ""
 }
 
-// fetch brings the interface to where it is wanted, and makes it what is wanted. The mark comes first: what is killed
-// after the move leaves an interface that linkd looks up in the journal.
+// fetch moves the interface to the desired namespace and configures it. It sets the mark first: if linkd is killed after the move,
+// it finds the interface by its mark and looks it up in the journal.
 func fetch(ns *observe.NS, want, have *Link) error {
-	there, l, err := have.now(ns)
+	there, l, err := have.current(ns)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func fetch(ns *observe.NS, want, have *Link) error {
 	}
 	foreign := have.NS != want.NS && have.NS != spec.Host
 	if foreign {
-		// The group says that it still has the names, until leaveNames takes it, even if linkd is killed in between.
+		// The group says that the interface still has its old names. leaveNames removes it, even if linkd was killed in between.
 		if err := set(there, l.Index, nil, inBirthGroup()); err != nil {
 			return fmt.Errorf("set its group: %w", err)
 		}
@@ -51,7 +52,7 @@ func fetch(ns *observe.NS, want, have *Link) error {
 	if have.ID() != want.ID() {
 		left, err := move(there, l, have.found.device, ns, want.Name)
 		if err != nil && !left {
-			err = errors.Join(err, stayHome(ns, have, l, foreign))
+			err = errors.Join(err, undoFetch(ns, have, l, foreign))
 		}
 		if err != nil {
 			return err
@@ -66,11 +67,11 @@ func fetch(ns *observe.NS, want, have *Link) error {
 	if have.NS != want.NS {
 		come.Up = want.birthUp()
 	}
-	return become(ns, &come)
+	return configure(ns, &come)
 }
 
-// now is the interface as it is, in its namespace: another may have its name by now.
-func (l *Link) now(ns *observe.NS) (*observe.NS, *observe.Link, error) {
+// current returns the interface as it is now, and its namespace. It fails if another interface has the name by now.
+func (l *Link) current(ns *observe.NS) (*observe.NS, *observe.Link, error) {
 	there, err := ns.Other(l.NS)
 	if err != nil {
 		return nil, nil, err
@@ -82,9 +83,9 @@ func (l *Link) now(ns *observe.NS) (*observe.NS, *observe.Link, error) {
 	return there, now, err
 }
 
-// become changes of an interface what is not as wanted. Some drivers refuse to be told a MAC address while they are up,
-// even the one that they have.
-func become(ns *observe.NS, want *Link) error {
+// configure changes the attributes that differ from the desired ones. Some drivers refuse a MAC address while the interface is up,
+// even the current one.
+func configure(ns *observe.NS, want *Link) error {
 	l, err := ns.LinkByName(want.Name)
 	if err != nil {
 		return err
@@ -104,11 +105,11 @@ func differs[T comparable](want *T, have T) *T {
 	return want
 }
 
-// move takes an interface to another namespace under a name, or gives it that name where it is. Nothing is moved when
-// something has the name there already; left tells that the interface has been away, and so has lost what it had.
+// move moves an interface to another namespace and renames it, or renames it where it is. It moves nothing if the name is in use
+// there. left says that the interface has left its namespace, and so has lost its addresses and routes.
 //
-// Whoever is root in from can put another interface in the place of the device, with the same name and index, at any moment
-// before the kernel moves it. So move compares the device again after the move, where nobody can replace it any more.
+// Root in from can replace the device with another interface that has the same name and index, at any moment before the kernel
+// moves it. So move compares the device again after the move, when nobody can replace it any more.
 func move(from *observe.NS, l *observe.Link, device string, to *observe.NS, name string) (left bool, err error) {
 	same := from == to
 	if same && l.Name == name {
@@ -129,8 +130,8 @@ func move(from *observe.NS, l *observe.Link, device string, to *observe.NS, name
 	case errors.Is(err, unix.EINVAL):
 		return false, fmt.Errorf("the kernel does not let it leave its namespace, as it does not let a bridge, a bond, a vrf or lo: %w", err)
 	case errors.Is(err, unix.EEXIST):
-		// The kernel looks whether the old name is free there, moves, and only then gives the new name (do_setlink in
-		// net/core/rtnetlink.c), which something may have taken in between.
+		// The kernel checks whether the old name is free there, moves the interface, and only then renames it (do_setlink in
+		// net/core/rtnetlink.c). Another interface may have taken the new name in between.
 		if _, lookErr := from.LinkByName(l.Name); errors.Is(lookErr, unix.ENODEV) {
 			return true, errors.Join(err, comeBack(from, l.Name, device, to))
 		}
@@ -138,7 +139,8 @@ func move(from *observe.NS, l *observe.Link, device string, to *observe.NS, name
 	return false, err
 }
 
-// comeBack moves a device back that is in to already, under its old name. If something else has that name there, it stays.
+// comeBack moves a device that is already in the namespace to back, under its old name. If another interface has that name in from,
+// the device stays.
 func comeBack(from *observe.NS, name, device string, to *observe.NS) error {
 	now, err := deviceNamed(to, name)
 	if err != nil || now != device {
@@ -151,8 +153,8 @@ func comeBack(from *observe.NS, name, device string, to *observe.NS) error {
 	return set(to, l.Index, nil, into(from), named(name))
 }
 
-// verifyMoved reports whether another interface than the device arrived, and moves that one back. If it cannot move back, it
-// is deleted: somebody put it there, and it is down and has no addresses.
+// verifyMoved reports whether an interface other than the device arrived, and moves that one back. If it cannot move it back, it
+// deletes it: a tenant put it in the device's place, and it is down and has no addresses.
 func verifyMoved(from *observe.NS, oldName, device string, to *observe.NS, name string) (other bool, err error) {
 	now, err := deviceNamed(to, name)
 	if err != nil || now == device {
@@ -175,8 +177,8 @@ func into(ns *observe.NS) *nl.RtAttr {
 	return nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(ns.FD())))
 }
 
-// rename gives an interface another name. Before 6.2 the kernel does not do that while it is up (dev_change_name in
-// net/core/dev.c), and what goes when it goes down is put back.
+// rename renames an interface. Kernels before 6.2 refuse that while it is up (dev_change_name in net/core/dev.c), so rename sets it
+// down and up, and restores what that removes.
 func rename(ns *observe.NS, l *observe.Link, name string) error {
 	err := set(ns, l.Index, nil, named(name))
 	if !errors.Is(err, unix.EBUSY) || !l.Up() {
@@ -197,9 +199,10 @@ func rename(ns *observe.NS, l *observe.Link, name string) error {
 	return errors.Join(err, set(ns, l.Index, &up), r.Belongings.Restore(ns, name))
 }
 
-// Record implements reconcile.Fetching. What only gets another name where it is keeps all else.
+// Record returns what the journal keeps about an interface before linkd fetches it: a snapshot and the device number. The snapshot
+// is empty for an interface that is only renamed in its namespace, which keeps all its attributes.
 func (kind) Record(_ context.Context, ns *observe.NS, want, have *Link) (before, device string, err error) {
-	_, l, err := have.now(ns)
+	_, l, err := have.current(ns)
 	if err != nil {
 		return "", "", err
 	}
@@ -216,14 +219,15 @@ func (kind) Record(_ context.Context, ns *observe.NS, want, have *Link) (before,
 	return before, have.found.device, err
 }
 
-// PutBack implements reconcile.Fetching. The mark goes last: what is killed before that is put back once more.
+// PutBack moves a fetched interface back and restores it from the snapshot. It removes the mark last: if linkd is killed before
+// that, it puts the interface back again.
 func (kind) PutBack(_ context.Context, ns *observe.NS, have *Link, before string) error {
-	there, l, err := have.now(ns)
+	there, l, err := have.current(ns)
 	if err != nil {
 		return err
 	}
-	home := have.found.home
-	at, err := ns.Other(home.NS)
+	origin := have.found.origin
+	at, err := ns.Other(origin.NS)
 	if err != nil {
 		return err
 	}
@@ -231,31 +235,32 @@ func (kind) PutBack(_ context.Context, ns *observe.NS, have *Link, before string
 	if err := r.restoreNames(there, l); err != nil {
 		return err
 	}
-	if _, err := move(there, l, have.found.device, at, home.Key); err != nil {
+	if _, err := move(there, l, have.found.device, at, origin.Key); err != nil {
 		return err
 	}
-	// Whoever is root where it was can have changed them again before it left.
-	if l, err = at.LinkByName(home.Key); err == nil {
+	// Root in the namespace can have changed the names again before the interface left.
+	if l, err = at.LinkByName(origin.Key); err == nil {
 		err = errors.Join(r.restoreNames(at, l), r.addNames(at, l))
 	}
 	if err != nil {
 		return err
 	}
-	switch err := r.restore(at, home.Key); {
+	switch err := r.restore(at, origin.Key); {
 	case errors.Is(err, observe.ErrPending):
-		return fmt.Errorf("it is in %s, but not all that it had there yet: %w", home.NS, err)
+		return fmt.Errorf("it is in %s, but not all that it had there yet: %w", origin.NS, err)
 	case err != nil:
 		return fmt.Errorf("it is in %s, but not all that it had there: %w; to leave it so: ip link property del dev %s altname %s",
-			home.NS, err, shellWord(home.Key), shellWord(have.found.mark))
+			origin.NS, err, shellWord(origin.Key), shellWord(have.found.mark))
 	}
-	if l, err = at.LinkByName(home.Key); err != nil {
+	if l, err = at.LinkByName(origin.Key); err != nil {
 		return err
 	}
 	return setFetchMark(at, l, "")
 }
 
-// Leaves implements reconcile.Fetching. A vxlan ends when the interface that it sends by leaves
-// (vxlan_handle_lowerdev_unregister in drivers/net/vxlan), while others keep a parent that is elsewhere.
+// Leaves returns which of the found resources end when the interface leaves, and which only lose it as their parent. A vxlan ends
+// when the interface that it sends from leaves (vxlan_handle_lowerdev_unregister in drivers/net/vxlan); other types keep a parent
+// in another namespace.
 func (kind) Leaves(have *Link, found []spec.Resource) (ends, loses []spec.ID) {
 	for _, r := range found {
 		id := r.ID()

@@ -37,7 +37,7 @@ func TestFetchMark(t *testing.T) {
 	}
 }
 
-// journey is an interface, eth0 in the lab, that is fetched into the host as wan0.
+// journey is the fetch of an interface, eth0 in the lab, into the host as wan0.
 type journey struct {
 	t      *testing.T
 	lab    *conform.Lab
@@ -62,9 +62,9 @@ func (j *journey) find(ns *observe.NS, name string) *Link {
 	conform.Must(j.t, err)
 	for _, l := range found {
 		if l.Name == name {
-			if home, _, claims := l.claim(); claims {
+			if origin, _, claims := l.claim(); claims {
 				// As the journal would.
-				kind{}.Confirm(l, home, spec.Selector{})
+				kind{}.Confirm(l, origin, spec.Selector{})
 			}
 			return l
 		}
@@ -87,11 +87,11 @@ func (j *journey) putBack() error {
 	return kind{}.PutBack(j.t.Context(), host, j.find(host, "wan0"), j.before)
 }
 
-// passing is what the kernel tells a moment later.
+// passing matches state that the kernel changes a moment later.
 var passing = regexp.MustCompile(`NO-CARRIER,|,LOWER_UP|,M-DOWN| state \w+`)
 
-// home is all that ip(8) tells of the lab, but for the routes and addresses that the kernel makes by itself.
-func (j *journey) home() (lines []string) {
+// state returns all that ip(8) shows in the lab, without the routes and addresses that the kernel creates.
+func (j *journey) state() (lines []string) {
 	j.t.Helper()
 	for _, what := range []string{"-o link", "-o address", "-4 route show table all", "-6 route show table all", "neighbour show nud permanent", "neighbour show proxy"} {
 		for line := range strings.Lines(conform.IP(j.t, "-n lab "+what)) {
@@ -137,21 +137,20 @@ route add fd08::/48 via fe80::1 dev eth0 table 77`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := setOut(t, setup)
-			before := j.home()
+			before := j.state()
 			conform.Must(t, j.fetch())
 			if have := j.find(j.lab.World.Host(), "wan0"); len(differences(j.want, have)) > 0 || j.find(j.lab.NS, "eth0") != nil {
 				t.Fatalf("fetched, and yet: %q", differences(j.want, have))
 			}
 			conform.Must(t, j.putBack())
-			if d := conform.Differences(before, j.home()); d != "" {
-				t.Errorf("home (-before +after):\n%s", d)
+			if d := conform.Differences(before, j.state()); d != "" {
+				t.Errorf("the lab (-before +after):\n%s", d)
 			}
 		})
 	}
 }
 
-// What somebody sets again by himself, or the kernel does, is not put back: nor is what has run out, nor what stands in
-// the place of another by now.
+// PutBack does not restore what a program or the kernel sets again, what has expired, and what would replace another object.
 func TestWhatIsNotPutBack(t *testing.T) {
 	j := setOut(t, `link set eth0 up
 address add 10.0.0.1/24 dev eth0
@@ -181,12 +180,12 @@ address add 10.6.0.1/24 dev eth0 valid_lft 600 preferred_lft 0`)
 	}
 }
 
-// A route waits until its source address has left the tentative state, and one that cannot be put back does not keep
-// the rest away. Until all is there, the mark says that there is something to do.
+// A route waits until its source address is no longer tentative, and an entry that cannot be restored does not keep others from it.
+// The mark stays until all entries are restored.
 func TestPutBackIsTriedAgain(t *testing.T) {
 	j := setOut(t, "link set eth0 up\naddress add fd00::1/64 nodad dev eth0\naddress add 10.0.0.1/24 dev eth0\n"+
 		"address add 10.1.0.1/24 dev eth1\nroute add 10.9.0.0/16 dev eth0 src 10.1.0.1\nroute add fd09::/48 dev eth0 src fd00::1\n")
-	before := j.home()
+	before := j.state()
 	conform.Must(t, j.fetch())
 	j.lab.IP(t, "address del 10.1.0.1/24 dev eth1")
 	err := j.putBack()
@@ -195,20 +194,20 @@ func TestPutBackIsTriedAgain(t *testing.T) {
 		t.Fatalf("put back: %v", err)
 	}
 	have := j.find(j.lab.NS, "eth0")
-	if home, fetched := have.Home(); !fetched || home != have.ID() {
+	if origin, fetched := have.FetchedFrom(); !fetched || origin != have.ID() {
 		t.Errorf("it has lost its mark")
 	}
 	j.lab.IP(t, "address add 10.1.0.1/24 dev eth1")
 	conform.Must(t, kind{}.PutBack(t.Context(), j.lab.NS, have, j.before))
-	if d := conform.Differences(before, j.home()); d != "" {
-		t.Errorf("home (-before +after):\n%s", d)
+	if d := conform.Differences(before, j.state()); d != "" {
+		t.Errorf("the lab (-before +after):\n%s", d)
 	}
 }
 
 func TestARouteWaitsForItsSource(t *testing.T) {
 	j := setOut(t, "link set eth0 up\naddress add fd00::1/64 nodad dev eth0\nroute add fd09::/48 dev eth0 src fd00::1\n")
 	conform.Must(t, j.fetch())
-	// As if the kernel had been to look for another host with that address.
+	// As if the kernel had found another host with that address.
 	r := parseSnapshot(j.before, nil)
 	for _, e := range r.Entries {
 		if e.Type == unix.RTM_NEWADDR {
@@ -225,21 +224,21 @@ func TestARouteWaitsForItsSource(t *testing.T) {
 	}
 }
 
-// Where something has the name, nothing moves, and no mark is left.
+// If the name is in use, linkd moves nothing and leaves no mark.
 func TestFetchWhereSomethingStands(t *testing.T) {
 	j := setOut(t, "link set eth0 up\naddress add 10.0.0.1/24 dev eth0\n")
-	before := j.home()
+	before := j.state()
 	conform.IP(t, "link add wan0 type bridge")
 	t.Cleanup(func() { conform.IP(t, "link del wan0") })
 	if err := j.fetch(); !errors.Is(err, unix.EEXIST) {
 		t.Errorf("fetch: %v", err)
 	}
-	if d := conform.Differences(before, j.home()); d != "" {
-		t.Errorf("home (-before +after):\n%s", d)
+	if d := conform.Differences(before, j.state()); d != "" {
+		t.Errorf("the lab (-before +after):\n%s", d)
 	}
 }
 
-// Between the look and the move the name may have come to be another's.
+// Between the observation and the move, another interface may take the name.
 func TestFetchSparesWhatCameLater(t *testing.T) {
 	j := setOut(t, "")
 	have := j.find(j.lab.NS, "eth0")
@@ -250,7 +249,7 @@ func TestFetchSparesWhatCameLater(t *testing.T) {
 	if j.find(j.lab.NS, "eth0") == nil || j.find(j.lab.NS, "eth5") == nil {
 		t.Error("one of them is gone")
 	}
-	if err := (kind{}).Delete(t.Context(), j.lab.NS, &Link{NS: "lab", Name: "eth5", found: &found{link: have.found.link, home: have.ID()}}); err == nil {
+	if err := (kind{}).Delete(t.Context(), j.lab.NS, &Link{NS: "lab", Name: "eth5", found: &found{link: have.found.link, origin: have.ID()}}); err == nil {
 		t.Error("what linkd did not make was deleted")
 	}
 }
@@ -258,7 +257,7 @@ func TestFetchSparesWhatCameLater(t *testing.T) {
 func TestAnotherNameWhereItIs(t *testing.T) {
 	j := setOut(t, "link set eth0 up\naddress add 10.0.0.1/24 dev eth0\nroute add default via 10.0.0.9\n")
 	j.want = conform.Read(t, language, "namespaces: {lab: {}}\nlinks: {wan0: {kind: existing, netns: lab, from: lab, from_name: eth0}}")[0].(*Link)
-	before := j.home()
+	before := j.state()
 	have := j.find(j.lab.NS, "eth0")
 	var err error
 	j.before, _, err = kind{}.Record(t.Context(), j.lab.NS, j.want, have)
@@ -268,7 +267,7 @@ func TestAnotherNameWhereItIs(t *testing.T) {
 		t.Errorf("routes:\n%s", routes)
 	}
 	conform.Must(t, kind{}.PutBack(t.Context(), j.lab.NS, j.find(j.lab.NS, "wan0"), j.before))
-	if d := conform.Differences(before, j.home()); d != "" {
-		t.Errorf("home (-before +after):\n%s", d)
+	if d := conform.Differences(before, j.state()); d != "" {
+		t.Errorf("the lab (-before +after):\n%s", d)
 	}
 }

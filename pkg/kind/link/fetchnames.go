@@ -9,10 +9,10 @@ import (
 	"linkd/pkg/observe"
 )
 
-// stayHome restores the group of an interface that could not leave its namespace, and removes the mark that is new: the interface
-// may have other things there when it is tried again.
-func stayHome(ns *observe.NS, have *Link, was *observe.Link, foreign bool) error {
-	there, now, err := have.now(ns)
+// undoFetch restores the group of an interface that could not leave its namespace, and removes a mark that is new: the interface
+// may have other attributes when linkd tries again.
+func undoFetch(ns *observe.NS, have *Link, was *observe.Link, foreign bool) error {
+	there, now, err := have.current(ns)
 	if err != nil {
 		return nil
 	}
@@ -25,11 +25,11 @@ func stayHome(ns *observe.NS, have *Link, was *observe.Link, foreign bool) error
 	return err
 }
 
-// hasForeignNames reports whether a fetched interface still has the names that it had in the namespace where it was.
+// hasForeignNames reports whether a fetched interface still has the names from the namespace where it was.
 func (l *Link) hasForeignNames() bool { return l.found.link.Group == birthGroup }
 
-// leaveNames takes from an interface that was fetched from another namespace what names it there, and would be a name here
-// that no file gives: its alternative names, an alias like linkd's, and its group. PutBack gives them back.
+// leaveNames removes from an interface that was fetched from another namespace the names that no file declares here: its
+// alternative names, an alias like linkd's, and its group. PutBack restores them.
 func leaveNames(ns *observe.NS, want *Link) error {
 	l, err := ns.LinkByName(want.Name)
 	if err != nil {

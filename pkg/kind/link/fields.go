@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// optionsOf are the fields that links of the kind have of their own.
+// optionsOf returns the options of links of the type.
 func (t *Type) optionsOf() []option {
 	if t.New == nil {
 		return nil
@@ -18,20 +18,20 @@ func (t *Type) optionsOf() []option {
 	return t.New().options()
 }
 
-// found are the options of a found interface that are not as the kernel makes them. One that the kernel does not tell
-// it does not know.
+// found returns the options of an observed interface that differ from the kernel's defaults, without those that the kernel does not
+// report.
 func (t *Type) found(l *observe.Link) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, o := range t.optionsOf() {
 		value := o.in(l.Data)
-		if word := o.say(value); value != nil && word != o.usual {
+		if word := o.format(value); value != nil && word != o.usual {
 			n.Content = append(n.Content, spec.Word(o.name), scalar(word))
 		}
 	}
 	return n
 }
 
-// scalar is a word, a number or a flag, by what it looks like.
+// scalar returns a YAML scalar: a number or a boolean if the text looks like one, a string otherwise.
 func scalar(text string) *yaml.Node {
 	n := spec.Word(text)
 	if _, err := strconv.ParseUint(text, 10, 64); err == nil {
@@ -42,8 +42,7 @@ func scalar(text string) *yaml.Node {
 	return n
 }
 
-// fields are the attributes of a found interface that are not as the kernel makes them, and those of an existing one
-// that linkd has set.
+// fields returns the attributes of an observed interface that differ from the kernel's defaults.
 func (l *Link) fields() *endFields {
 	f, have := &endFields{}, l.found.link
 	if l.found.givenMAC {
@@ -65,8 +64,8 @@ func (l *Link) fields() *endFields {
 // standardQueue is DEFAULT_TX_QUEUE_LEN in net/core/dev.c.
 const standardQueue = 1000
 
-// standardMTU is the MTU of a new interface; it is not known of the kinds that linkd does not make, but for hardware and
-// the loopback device (loopback_setup in drivers/net/loopback.c). What stands on a parent has the parent's.
+// standardMTU returns the MTU in bytes of a new interface. known is false for types that linkd does not create, except hardware and
+// the loopback device (loopback_setup in drivers/net/loopback.c). An interface on a parent takes the parent's MTU.
 func standardMTU(l *Link) (mtu int, known bool) {
 	switch parent := l.found.parent; {
 	case l.Name == loopback:
@@ -84,10 +83,10 @@ func standardMTU(l *Link) (mtu int, known bool) {
 	return 1500, typeNamed(l.Type) != nil || l.Type == ""
 }
 
-// minMTU is the least that endFields takes for an MTU.
+// minMTU is the smallest MTU, in bytes, that endFields accepts.
 const minMTU = 68
 
-// wroteTo are the attributes of an existing interface that the journal says linkd has set.
+// wroteTo adds the attributes of an existing interface that linkd has set, according to the journal.
 func wroteTo(f *endFields, have *observe.Link, wrote string) {
 	var a attributes
 	if json.Unmarshal([]byte(wrote), &a) != nil {

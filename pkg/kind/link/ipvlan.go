@@ -13,7 +13,7 @@ var ipvlan = &Type{
 
 	SharesParent: true,
 	New:          func() Options { return &ipvlanOptions{} },
-	// All of a parent have one mode and one flag: to set them for one is to set them for all (struct ipvl_port in
+	// All ipvlans on a parent share one mode and one flag: setting them on one sets them on all (struct ipvl_port in
 	// drivers/net/ipvlan/ipvlan.h).
 	Claims: func(c *spec.Context, l *Link) {
 		o := l.Options.(*ipvlanOptions)
@@ -30,7 +30,7 @@ type ipvlanOptions struct {
 	Flag *string `yaml:"flag" oneof:"bridge private vepa" doc:"whether those on one parent reach each other, the same for all of them; the kernel's default is bridge"`
 }
 
-// options implements Options (IPVLAN_MODE_* and IPVLAN_F_* in linux/if_link.h).
+// options lists the options (IPVLAN_MODE_* and IPVLAN_F_* in linux/if_link.h).
 func (o *ipvlanOptions) options() []option {
 	return []option{
 		word("mode", nl.IFLA_IPVLAN_MODE, 2, o.Mode, map[string]int{"l2": 0, "l3": 1, "l3s": 2}),

@@ -11,23 +11,23 @@ import (
 	"linkd/pkg/observe"
 )
 
-// kept is what an interface keeps wherever it is moved, and that no key of the files sets: it is put back as it was, because
-// whoever is root where the interface was can have changed it. Without ARP the host does not reach its neighbours, and in
-// linkd's birthGroup another network manager does not configure the interface.
+// kept has the attributes that an interface keeps when it moves, and that no key of the files sets. linkd restores them when it
+// puts the interface back, because root in the namespace where the interface was can have changed them: without ARP the host does
+// not reach its neighbours, and in linkd's birthGroup another network manager does not configure the interface.
 type kept struct {
 	Flags uint32 `json:"flags"`
-	// Attrs are attributes of the kernel's (IFLA_*), by their number.
+	// Attrs has the kernel's attributes (IFLA_*) by number.
 	Attrs map[uint16][]byte `json:"attrs,omitempty"`
-	// XDP are the modes in which a program is attached to it (XDP_FLAGS_*), which sees, changes or drops what comes in. Whoever
-	// has attached one knows which, so linkd only detaches what was not there.
+	// XDP has the modes in which a program is attached (XDP_FLAGS_*). Such a program sees, changes or drops incoming packets. linkd
+	// does not know how to attach a program again, so it only detaches programs that were not attached before.
 	XDP uint32 `json:"xdp,omitempty"`
 }
 
-// keptFlags are the flags that can be set (__dev_change_flags in net/core/dev.c), without IFF_UP.
+// keptFlags are the flags that a program can set (__dev_change_flags in net/core/dev.c), without IFF_UP.
 const keptFlags = unix.IFF_DEBUG | unix.IFF_NOTRAILERS | unix.IFF_NOARP | unix.IFF_DYNAMIC | unix.IFF_MULTICAST |
 	unix.IFF_PORTSEL | unix.IFF_AUTOMEDIA | unix.IFF_PROMISC | unix.IFF_ALLMULTI
 
-// Of linux/if_link.h, for golang.org/x/sys does not have the last ones.
+// The numbers are those of linux/if_link.h: golang.org/x/sys does not have the last ones.
 var keptAttrs = []uint16{
 	unix.IFLA_GROUP, unix.IFLA_LINKMODE, unix.IFLA_GSO_MAX_SEGS, unix.IFLA_GSO_MAX_SIZE,
 	58, // IFLA_GRO_MAX_SIZE
@@ -60,15 +60,15 @@ func keptOf(ns *observe.NS, index int) (*kept, error) {
 	return k, err
 }
 
-// xdpModes are XDP_FLAGS_*_MODE, and IFLA_XDP_*_PROG_ID, which tells that a program is attached in that mode, in
-// linux/if_link.h.
+// xdpModes has XDP_FLAGS_*_MODE and IFLA_XDP_*_PROG_ID in linux/if_link.h. The latter attribute is there if a program is attached
+// in that mode.
 var xdpModes = []struct {
 	flag      uint32
 	programID uint16
 }{{unix.XDP_FLAGS_SKB_MODE, 6}, {unix.XDP_FLAGS_DRV_MODE, 5}, {unix.XDP_FLAGS_HW_MODE, 7}}
 
-// detachXDP detaches the program of a mode. The kernel refuses that while a process holds on to a BPF link (dev_xdp_attach
-// in net/core/dev.c).
+// detachXDP detaches the program of a mode. The kernel refuses while a process holds a BPF link to it (dev_xdp_attach in
+// net/core/dev.c).
 func detachXDP(ns *observe.NS, index int, flag uint32) error {
 	const noProgram = ^uint32(0)
 	xdp := nl.NewRtAttr(unix.IFLA_XDP|unix.NLA_F_NESTED, nil)
@@ -80,8 +80,8 @@ func detachXDP(ns *observe.NS, index int, flag uint32) error {
 	return nil
 }
 
-// restore changes back what differs, each with a request of its own: that one cannot be changed does not keep another from
-// it. Before linkd knew these a snapshot had none.
+// restore changes what differs, each with its own request, so that a failure does not affect the others. Snapshots of earlier
+// versions of linkd have none (nil).
 func (k *kept) restore(ns *observe.NS, index int) error {
 	if k == nil {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// dropProgram loads an XDP program that drops everything (bpf(2)).
+// dropProgram loads an XDP program that drops all packets (bpf(2)).
 func dropProgram(t *testing.T) (fd int) {
 	t.Helper()
 	instructions := []byte{0xb7, 0, 0, 0, 1, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0} // r0 = XDP_DROP; exit
@@ -45,7 +45,7 @@ func attachXDP(t *testing.T, ns *observe.NS, name string, program int) {
 	conform.Must(t, set(ns, index, nil, xdp))
 }
 
-// A program that somebody attached where the interface was does not stay on it at home.
+// PutBack detaches a program that a tenant attached where the interface was.
 func TestAnXDPProgramIsDetached(t *testing.T) {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		t.Skip("the program is written for little-endian machines")
@@ -68,10 +68,10 @@ func TestAnXDPProgramIsDetached(t *testing.T) {
 	}
 	conform.Must(t, j.putBack())
 	if k := now(j.lab.NS, "eth0"); k.XDP != 0 {
-		t.Errorf("it is at home with a program: %+v", k)
+		t.Errorf("it still has the program: %+v", k)
 	}
 
-	// The one that it had before is there.
+	// The program that was attached before the fetch is attached again.
 	attachXDP(t, j.lab.NS, "eth0", program)
 	conform.Must(t, j.fetch())
 	conform.Must(t, j.putBack())

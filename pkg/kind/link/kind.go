@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Kind is interfaces.
+// Kind is the kind of links.
 var Kind = reconcile.Register[*Link]("link", kind{}, capabilities)
 
 var capabilities = reconcile.Capabilities[*Link]{
@@ -37,7 +37,7 @@ var capabilities = reconcile.Capabilities[*Link]{
 
 type kind struct{}
 
-// taken says what to do about an interface of a container's that has the name of a wanted one.
+// taken returns what to do about a container's interface that has the name of a desired one.
 func taken(want, have *Link, engine string) string {
 	if engine == "" {
 		return ""
@@ -51,13 +51,13 @@ func taken(want, have *Link, engine string) string {
 }
 
 func (kind) Owned(have *Link) bool {
-	_, fetched := have.Home()
+	_, fetched := have.FetchedFrom()
 	return fetched || Marked(have.found.link)
 }
 
-// Fingerprint is the index: between the creation of an interface and its mark lies a moment (the
-// kernel takes no alias at creation, rtnl_create_link in net/core/rtnetlink.c). Indexes are not used twice in a
-// namespace until they wrap.
+// Fingerprint returns the index. linkd marks an interface after it creates it (the kernel accepts no alias at creation,
+// rtnl_create_link in net/core/rtnetlink.c), so a kill in between leaves one without a mark. The kernel does not use an index twice
+// in a namespace until the indexes wrap.
 func (kind) Fingerprint(have *Link) string { return strconv.Itoa(have.found.link.Index) }
 
 func (kind) Diff(want, have *Link) []reconcile.Field {
@@ -79,7 +79,7 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 	}
 	switch {
 	case have.found.lost:
-		// A wrong guess would make it anew.
+		// If linkd guessed wrong, it would replace the interface.
 	case want.Peer != nil && (have.Peer == nil || have.Peer.ID() != want.Peer.ID()):
 		fs.DifferReplace("peer", end(have.peerID()), end(want.peerID()))
 	case want.hasParent() && have.Parent != want.Parent:
@@ -100,7 +100,7 @@ func end(id spec.ID) string {
 	return id.NS + "/" + id.Key
 }
 
-// attributes are what an existing interface had before linkd changed it.
+// attributes has the attributes of an existing interface before linkd changed it.
 type attributes struct {
 	MAC        *string `json:"mac,omitempty"`
 	MTU        *int    `json:"mtu,omitempty"`
@@ -108,9 +108,9 @@ type attributes struct {
 	Up         *bool   `json:"up,omitempty"`
 }
 
-// Before implements reconcile.Settings, for existing interfaces.
+// Before returns, for an existing interface, the observed values of the attributes that the files set.
 func (kind) Before(want, have *Link) (string, bool) {
-	if _, fetched := want.Home(); fetched || want.Type != existing {
+	if _, fetched := want.FetchedFrom(); fetched || want.Type != existing {
 		return "", false
 	}
 	a := attributes{MAC: want.MAC, MTU: want.MTU, TxQueueLen: want.TxQueueLen, Up: want.Up}
@@ -131,14 +131,14 @@ func copyIfManaged[T any](managed **T, old T) {
 	}
 }
 
-// Prior implements reconcile.Settings.
+// Prior returns the link as it was before linkd changed it.
 func (kind) Prior(have *Link, before string) *Link {
 	var a attributes
 	_ = json.Unmarshal([]byte(before), &a)
 	return &Link{NS: have.NS, Name: have.Name, Type: existing, MAC: a.MAC, MTU: a.MTU, TxQueueLen: a.TxQueueLen, Up: a.Up}
 }
 
-// Fill is want with what it leaves open as it was.
+// Fill returns the desired link, with the prior values of the attributes that the files do not set.
 func (kind) Fill(want, prior *Link) *Link {
 	full := *want
 	full.MAC, full.MTU = cmp.Or(want.MAC, prior.MAC), cmp.Or(want.MTU, prior.MTU)

@@ -21,8 +21,8 @@ func TestMain(m *testing.M) { conform.Main(m) }
 
 var language = spec.Language{Link: Decoder(nil)}
 
-// joined is the kind as the engine sees it: the ends in the lab, with their other ends wherever those are, and without
-// what the kernel changes by itself.
+// joined is the kind as the engine uses it: it observes the ends in the lab, connects them to their other ends in any namespace,
+// and leaves out what the kernel changes.
 type joined struct{ kind }
 
 func (j joined) Observe(ctx context.Context, ns *observe.NS, _ reconcile.Query[*Link]) ([]*Link, error) {
@@ -50,7 +50,7 @@ func (j joined) Observe(ctx context.Context, ns *observe.NS, _ reconcile.Query[*
 	for _, r := range found {
 		l := r.(*Link)
 		l.found.link.Flags &= unix.IFF_UP
-		// A bridge's other attributes are timers that run.
+		// The other attributes of a bridge are running timers.
 		maps.DeleteFunc(l.found.link.Data, func(attr uint16, _ []byte) bool {
 			return l.Type == bridge.Name && !slices.ContainsFunc((&bridgeOptions{}).options(), func(o option) bool { return o.attr == int(attr) })
 		})
@@ -58,11 +58,11 @@ func (j joined) Observe(ctx context.Context, ns *observe.NS, _ reconcile.Query[*
 	return lab, nil
 }
 
-// read is the end in the lab of the one link that an entry declares.
+// read returns the end in the lab of the one link that an entry declares.
 func read(t *testing.T, entry string) spec.Resource {
 	t.Helper()
 	for _, r := range conform.Read(t, language, "namespaces: {lab: {}}\nlinks:\n  cable: "+entry) {
-		// Beside the link there may be what it stands for, the entries of a vxlan.
+		// An entry of a vxlan stands for forwarding entries, too.
 		if r.ID().NS == conform.LabName && r.ID().Kind == "link" {
 			return r
 		}
@@ -106,10 +106,10 @@ func TestConform(t *testing.T) {
 					"max_age: 1000 -> 1100", "ageing_time: 9000 -> 0", "mcast_snooping: false -> true"),
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0}`)),
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: true}`), "stp: false -> true"),
-				// Only the spanning tree bounds the delay.
+				// The kernel limits the delay only with a spanning tree.
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: false, forward_delay: 0}`), "stp: true -> false", "forward_delay: 500 -> 0"),
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: true, forward_delay: 3000}`), "stp: false -> true", "forward_delay: 0 -> 3000"),
-				// The kernel counts in ticks of its own.
+				// The kernel counts in ticks, which are not hundredths of a second.
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, forward_delay: 401, hello_time: 999, max_age: 601, ageing_time: 4294967295}`),
 					"forward_delay: 3000 -> 401", "hello_time: 160 -> 999", "max_age: 1100 -> 601", "ageing_time: 0 -> 4294967295"),
 			},
@@ -133,7 +133,7 @@ func TestConformBridgeOfVLANs(t *testing.T) {
 	})
 }
 
-// A parent is in the lab, or elsewhere, where there may be an interface of the same name.
+// The parent is in the lab, or in another namespace, while the lab may have an interface with the same name.
 func TestConformOnAParent(t *testing.T) {
 	for _, test := range []struct {
 		name, kind string
@@ -204,7 +204,7 @@ func TestConformVRF(t *testing.T) {
 	})
 }
 
-// pair is a veth between the lab and the host, made.
+// pair creates a veth between the lab and the host.
 func pair(t *testing.T) (*conform.Lab, *Link) {
 	t.Helper()
 	lab := conform.Open(t)
@@ -217,7 +217,7 @@ func pair(t *testing.T) (*conform.Lab, *Link) {
 	return lab, want
 }
 
-// find is what stands where want should be, joined; nil for nothing.
+// find returns the observed link in the place of want, connected; nil if there is none.
 func find(t *testing.T, lab *conform.Lab, want *Link) *Link {
 	t.Helper()
 	lab.NS.Forget()
@@ -241,7 +241,7 @@ func TestAnEndThatSomebodyMoves(t *testing.T) {
 	host := lab.World.Host()
 	index, err := host.Index("eth7")
 	conform.Must(t, err)
-	// Before 6.2 the kernel renames only what is down.
+	// Kernels before 6.2 rename only interfaces that are down.
 	down := false
 	conform.Must(t, set(host, index, &down))
 	conform.Must(t, set(host, index, nil, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("eth6"))))
@@ -254,7 +254,7 @@ func TestAnEndThatSomebodyMoves(t *testing.T) {
 	}
 }
 
-// Between the look and the delete the name may have come to be another's.
+// Between the observation and the deletion, another interface may take the name.
 func TestDeleteSparesWhatCameLater(t *testing.T) {
 	lab, want := pair(t)
 	have := find(t, lab, want)
@@ -267,7 +267,7 @@ func TestDeleteSparesWhatCameLater(t *testing.T) {
 	conform.Must(t, (kind{}).Delete(t.Context(), lab.NS, have))
 }
 
-// Either both ends come to be, or neither, and what others made stays.
+// linkd creates both ends or neither, and leaves foreign interfaces alone.
 func TestCreateWhereSomethingStands(t *testing.T) {
 	for name, theirs := range map[string]string{
 		"in place of this end":      "link add eth0 type bridge",
@@ -291,7 +291,7 @@ func TestCreateWhereSomethingStands(t *testing.T) {
 	}
 }
 
-// What linkd made for an earlier form of a pair makes room.
+// linkd deletes what it made for an earlier form of a pair.
 func TestCreateWhereTheOtherEndIsStale(t *testing.T) {
 	lab, _ := pair(t)
 	want := read(t, "{kind: veth, ends: [{netns: lab, name: eth1}, {name: eth7}]}").(*Link)
@@ -301,8 +301,8 @@ func TestCreateWhereTheOtherEndIsStale(t *testing.T) {
 	}
 }
 
-// Whoever is root in a namespace can make an end there that has linkd's mark, and requests for the other end's name would find
-// whatever has it as an alternative name.
+// Root in a namespace can create an end there with linkd's mark, and requests with the other end's name would match any interface
+// with that alternative name.
 func TestAnEndWithAMarkIsNotThePair(t *testing.T) {
 	lab := conform.Open(t)
 	conform.IP(t, "link add theirs type bridge")
@@ -325,7 +325,7 @@ func TestAnEndWithAMarkIsNotThePair(t *testing.T) {
 	}
 }
 
-// A pair that is there already is made.
+// Creating a pair that exists succeeds.
 func TestCreateWhatIsThere(t *testing.T) {
 	lab := conform.Open(t)
 	inside := read(t, "{kind: veth, ends: [{netns: lab, name: eth1}, {netns: lab, name: eth2}]}").(*Link)
@@ -417,7 +417,7 @@ func names() string {
 	return strings.Join(names, ", ")
 }
 
-// A parent is in the link's own namespace if it is declared there, and else in the host.
+// A parent is in the link's own namespace if the files declare it there, and in the host otherwise.
 func TestWhichParentIsMeant(t *testing.T) {
 	for _, test := range []struct{ links, want string }{
 		{"m0: {kind: macvlan, netns: lab, name: eth0, parent: eth0}", "host/eth0"},

@@ -2,7 +2,7 @@ package link
 
 import "linkd/pkg/spec"
 
-// kinds says what can be written of each kind of link.
+// kinds returns the YAML mapping of each type of link.
 func kinds(endKeys []spec.Key) []spec.LinkKind {
 	link := spec.Mapping{Name: "link", Structs: []any{common{}}}
 	end := endMapping(endKeys)
@@ -26,7 +26,7 @@ func endMapping(endKeys []spec.Key) spec.Mapping {
 
 const endsKey, parentKey = "ends", "parent"
 
-// keys are those of a link of the kind whose values are not decoded with its fields.
+// keys returns the keys of a link of the type that the decoder decodes apart from its other fields.
 func (t *Type) keys(endKeys []spec.Key) (keys []spec.Key) {
 	if t.Paired {
 		keys = append(keys, spec.Key{

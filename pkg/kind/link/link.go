@@ -1,5 +1,5 @@
-// Package link is the interfaces themselves: which there are, of which kind, and their own attributes. A kind of link
-// is one file here and one line in Types.
+// Package link implements interfaces: which exist, of which type, and with which attributes. A type of link is one file here and
+// one line in Types.
 package link
 
 import (
@@ -13,66 +13,65 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Link is an interface. A nil attribute is not managed.
+// Link is an interface. linkd does not manage an attribute that is nil.
 type Link struct {
 	NS, Name string
-	// Cable is the link's ID in the files; of one that was found, what linkd's mark on it says.
+	// Cable is the link's ID in the files. In an observed link it is the ID in linkd's mark.
 	Cable string
-	// Type is the kind of link; "existing" is any.
+	// Type is the type of link. "existing" matches any type.
 	Type            string
 	MAC             *string
 	MTU, TxQueueLen *int
 	Up              *bool
 	Adopt           bool
-	// Quiet: addresses on it are not announced to neighbours.
+	// Quiet: linkd does not announce the interface's addresses to neighbours.
 	Quiet   bool
 	Options Options
-	// Peer is the other end. Second: this end comes into being with Peer.
+	// Peer is the other end of a pair. Second: the kernel creates this end together with Peer.
 	Peer   *Link
 	Second bool
-	// Parent is the link that this one stands on; zero where it has none, or one that no file names.
+	// Parent is the parent's ID; zero without a parent, and for an observed parent in a namespace that no file names.
 	Parent spec.ID
 	Source spec.Source
 
-	// after are the settings that come before the interface is made, or set up where they are its own. Staged: it has such,
-	// so it is made down, and set up later.
+	// after has the settings that linkd applies before it creates the interface, or before it sets the interface up if they are the
+	// interface's own. staged: there are settings of the interface's own, so linkd creates it down, and sets it up later.
 	after  []spec.ID
 	staged bool
 
 	found *found
-	// anyMAC: it is born with whatever address the kernel gives it.
+	// anyMAC: linkd creates it with a random address from the kernel.
 	anyMAC bool
 }
 
-// found is what only the kernel can say.
+// found has the observed state of a link.
 type found struct {
 	link *observe.Link
-	// mark is the mark of what was fetched that it carries, and claim the home that this names. Whoever is root in the
-	// namespace can set any mark. Home, and from, how its namespace is found, are what the journal says of the device.
+	// mark is the interface's fetch mark, and claim the origin that the mark names. Root in the namespace can set any mark. origin
+	// and from (the selector of its namespace) are what the journal says about the device.
 	mark   string
 	claim  spec.ID
 	device string
-	home   spec.ID
+	origin spec.ID
 	from   spec.Selector
-	// path leads to the namespace.
+	// path is a file that refers to the namespace.
 	path string
-	// place is this interface, and other what it is tied to, its other end or its parent.
+	// place is this interface, and other its other end or its parent.
 	place, other spec.Place
-	// lost: other could not be found out.
+	// lost: linkd could not find out what other is.
 	lost bool
-	// parent is the link that this one stands on.
+	// parent is the observed parent.
 	parent *Link
-	// A survey also finds that somebody chose the link-layer address, what there is to say beside the attributes, and why
-	// not all can be said.
+	// A survey also sets whether a program chose the link-layer address, additional keys to show, and the reason why linkd cannot
+	// show all.
 	givenMAC bool
 	more     any
 	why      string
 }
 
-// ID implements spec.Resource.
 func (l *Link) ID() spec.ID { return spec.LinkID(l.NS, l.Name) }
 
-// Needs implements spec.Resource.
+// Needs returns what must exist before linkd creates the link: the first end of the pair, or the parent.
 func (l *Link) Needs() []spec.ID {
 	switch {
 	case l.Second:
@@ -83,17 +82,15 @@ func (l *Link) Needs() []spec.ID {
 	return nil
 }
 
-// LinkType is the kind of link, as the files name it.
+// LinkType returns the link's type by its name in the files.
 func (l *Link) LinkType() string { return l.Type }
 
-// Origin implements spec.Resource.
 func (l *Link) Origin() spec.Source { return l.Source }
 
-// Relations implements spec.Resource.
 func (l *Link) Relations() spec.Relations {
-	r := spec.Relations{OnlyFound: l.OnlyFound(), OtherNS: l.reaches(), AlsoMakes: l.alsoMakes()}
-	if home, fetched := l.Home(); fetched {
-		r.FetchedFrom = home
+	r := spec.Relations{OnlyFound: l.OnlyFound(), OtherNS: l.otherNamespace(), AlsoMakes: l.alsoMakes()}
+	if origin, fetched := l.FetchedFrom(); fetched {
+		r.FetchedFrom = origin
 	}
 	if l.hasParent() {
 		r.StandsOn = []spec.ID{l.Parent}
@@ -109,19 +106,19 @@ func (l *Link) Relations() spec.Relations {
 	return r
 }
 
-// fallback are devices that the kernel puts into every namespace when their modules are loaded.
+// fallback lists the devices that the kernel creates in every namespace when their modules are loaded.
 var fallback = []string{"lo", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"}
 
-// IsFallback tells whether the kernel makes an interface of that name in every namespace.
+// IsFallback reports whether the kernel creates an interface with that name in every namespace.
 func IsFallback(name string) bool { return slices.Contains(fallback, name) }
 
-// reaches is the namespace that has to be there besides the link's own: that of the other end, of the parent, or of where it
-// is fetched from.
-func (l *Link) reaches() string {
-	home, fetched := l.Home()
+// otherNamespace returns the namespace that the link needs besides its own: that of the other end, of the parent, or the one from
+// which linkd fetches the link; "" if there is none.
+func (l *Link) otherNamespace() string {
+	origin, fetched := l.FetchedFrom()
 	switch {
 	case fetched:
-		return home.NS
+		return origin.NS
 	case l.Peer != nil:
 		return l.Peer.NS
 	case l.bornElsewhere():
@@ -130,8 +127,8 @@ func (l *Link) reaches() string {
 	return ""
 }
 
-// alsoMakes is the other end, or, as what a kill would leave behind is remembered by the name that it has then, the link
-// itself under that name.
+// alsoMakes returns the ID of the interface that linkd creates besides the link: the other end, or the link itself under its birth
+// name. A journal entry with that ID lets linkd delete it after a kill.
 func (l *Link) alsoMakes() spec.ID {
 	switch {
 	case l.Peer != nil && !l.Second:
@@ -142,17 +139,18 @@ func (l *Link) alsoMakes() spec.ID {
 	return spec.ID{}
 }
 
-// MakeAfter has the interface made after the setting of its namespace that new interfaces get. Call it in spec.Context.Later.
+// MakeAfter makes linkd create the interface after it applied a setting of the namespace for new interfaces. Call it in
+// spec.Context.Later.
 func (l *Link) MakeAfter(setting spec.ID) { l.after = append(l.after, setting) }
 
-// SetUpAfter has the interface set up after a setting of its own. Call it in spec.Context.Later.
+// SetUpAfter makes linkd set the interface up after it applied a setting of the interface. Call it in spec.Context.Later.
 func (l *Link) SetUpAfter(setting spec.ID) {
 	l.after = append(l.after, setting)
 	l.staged = true
 }
 
-// birthUp is whether the interface is up once it is made or has come from another namespace; nil leaves that to the kernel,
-// and for that it is down.
+// birthUp returns whether to set the interface up when linkd creates it or moves it here; nil leaves it as the kernel makes it,
+// down.
 func (l *Link) birthUp() *bool {
 	if l.staged {
 		return nil
@@ -160,13 +158,13 @@ func (l *Link) birthUp() *bool {
 	return l.Up
 }
 
-// ResetsPorts tells whether whoever becomes a port of the link loses what was on it.
+// ResetsPorts reports whether an interface that becomes a port of the link loses its routes and IPv6 addresses.
 func (l *Link) ResetsPorts() bool {
 	t := typeNamed(l.Type)
 	return t != nil && t.ResetsPorts
 }
 
-// ConnectedTo are the links that its packets go through next: the other end, or the parent.
+// ConnectedTo returns the links that receive its packets: the other end, or the parent.
 func (l *Link) ConnectedTo() (links []spec.ID) {
 	if l.Peer != nil {
 		links = append(links, l.Peer.ID())
@@ -177,11 +175,11 @@ func (l *Link) ConnectedTo() (links []spec.ID) {
 	return links
 }
 
-// DeclaredDown tells whether the file has the link down.
+// DeclaredDown reports whether the files set the link down.
 func (l *Link) DeclaredDown() bool { return l.Up != nil && !*l.Up }
 
-// carries tells whether packets go through the found link. The kernel sets IFF_RUNNING a moment after a carrier has come, and
-// drops what is sent before (linkwatch_do_dev in net/core/link_watch.c).
+// carries reports whether the observed link forwards packets. The kernel sets IFF_RUNNING shortly after the carrier appears, and
+// drops packets sent before that (linkwatch_do_dev in net/core/link_watch.c).
 func (l *Link) carries() reconcile.Readiness {
 	switch flags := l.found.link.Flags; {
 	case flags&unix.IFF_UP == 0 || flags&unix.IFF_LOWER_UP == 0:
@@ -192,13 +190,13 @@ func (l *Link) carries() reconcile.Readiness {
 	return reconcile.Ready
 }
 
-// OnlyFound tells whether linkd configures the link where it finds it, and does not make it.
+// OnlyFound reports whether linkd configures an existing interface and does not create one.
 func (l *Link) OnlyFound() bool { return l.Type == existing }
 
-// markPrefix begins the alias of every interface that linkd made: then comes the link's ID.
+// markPrefix is the start of the alias of every interface that linkd created. The link's ID follows.
 const markPrefix = "linkd:"
 
-// Marked tells whether an interface carries the mark of those that linkd made, and is of a kind that linkd makes.
+// Marked reports whether an interface has linkd's mark, and a type that linkd creates.
 func Marked(l *observe.Link) bool {
 	t := typeNamed(l.Kind)
 	return strings.HasPrefix(l.Alias, markPrefix) && t != nil && t != existingType

@@ -16,10 +16,10 @@ import (
 	"linkd/pkg/observe"
 )
 
-// stableMAC is the address with which a link is born that is given none in the files: the same one each time, over reboots
-// too. So neighbours that remember it (arp(7)) find a link that was made again, a bridge does not change its own with its
-// ports, and udev, which replaces only what the kernel made up (MACAddressPolicy in systemd.link(5)), leaves it alone. No two
-// machines have it in common, and neither have two instances of linkd on one machine (observe.World.Instance).
+// stableMAC returns the address with which linkd creates a link for which the files set none. It is the same each time, after
+// reboots too. So neighbours with a cached entry (arp(7)) reach a link that was created again, a bridge does not change its address
+// with its ports, and udev, which replaces only random addresses of the kernel (MACAddressPolicy in systemd.link(5)), does not
+// replace it. No two machines have the same address, and no two instances of linkd on one machine (observe.World.Instance).
 func stableMAC(ns *observe.NS, l *Link) (string, error) {
 	key, instance, err := macKey(ns.World().Instance)
 	if err != nil {
@@ -28,9 +28,9 @@ func stableMAC(ns *observe.NS, l *Link) (string, error) {
 	return l.macFrom(key, instance), nil
 }
 
-// macKey is what all addresses of an instance of linkd are made from: the ID of the machine (machine-id(5)), which is not
-// to be shown as it is, and which instance of linkd it is. Containers of one image may have the same ID, and get a name of their
-// own. A machine without an ID has addresses that are stable until the next boot.
+// macKey returns the key and the instance name from which linkd derives all addresses. The key is the machine's ID (machine-id(5)),
+// which programs must not publish. Containers of one image may have the same ID, so their host name is part of the instance name.
+// On a machine without an ID, the key is the boot ID, and the addresses are stable until the next boot.
 func macKey(instance string) (key []byte, of string, err error) {
 	if key, err = machineID.get(); err != nil || !machineIDPattern.Match(key) {
 		key, err = bootID.get()
@@ -42,7 +42,7 @@ func macKey(instance string) (key []byte, of string, err error) {
 	return key, instance, err
 }
 
-// macFrom is the address of the link that the first bytes of a digest make.
+// macFrom returns the link's address: the first six bytes of a digest.
 func (l *Link) macFrom(key []byte, instance string) string {
 	sum := hmac.New(sha256.New, key)
 	end := "first"
@@ -54,34 +54,34 @@ func (l *Link) macFrom(key []byte, instance string) string {
 		sum.Write([]byte{0})
 	}
 	mac := net.HardwareAddr(sum.Sum(nil)[:6])
-	// Locally administered, and one station's.
+	// Set the bit for locally administered addresses, and clear the bit for multicast.
 	mac[0] = mac[0]&^1 | 2
 	return mac.String()
 }
 
-// machineID is the number that the installation of this machine got (machine-id(5)): 32 digits, or none yet.
+// machineID is the ID of this machine's installation (machine-id(5)): 32 digits, or none yet.
 var machineID = &file{path: "/etc/machine-id"}
 
 var machineIDPattern = regexp.MustCompile(`^[0-9a-f]{32}\n?$`)
 
-// bootID is a number that no other boot of any machine has (random(4)).
+// bootID is an ID that is unique to this boot (random(4)).
 var bootID = &file{path: "/proc/sys/kernel/random/boot_id"}
 
-// inContainer tells whether linkd runs in a PID namespace that is not the machine's, whose number is fixed
-// (PROC_PID_INIT_INO in include/linux/proc_ns.h).
+// inContainer reports whether linkd's PID namespace is not the machine's, whose inode number is fixed (PROC_PID_INIT_INO in
+// include/linux/proc_ns.h).
 var inContainer = sync.OnceValue(func() bool {
 	const machine = 0xEFFFFFFC
 	var ns unix.Stat_t
 	return unix.Stat("/proc/self/ns/pid", &ns) == nil && ns.Ino != machine
 })
 
-// At the start there are file descriptors. Later each namespace takes some.
+// linkd has free file descriptors when it starts. Later, each namespace uses some.
 func init() {
 	_, _ = machineID.get()
 	_, _ = bootID.get()
 }
 
-// file is a file that is read once. A failure is not kept: where linkd has no file descriptor left, it may have one later.
+// file is a file that linkd reads once. get does not cache a failure: a linkd without a free file descriptor may have one later.
 type file struct {
 	path string
 
@@ -102,7 +102,7 @@ func (f *file) get() ([]byte, error) {
 	return f.text, nil
 }
 
-// bornMAC is the address to give to a new link of a kind that has its own; nil leaves it to the kernel.
+// bornMAC returns the address for a new link of a type with addresses of its own; nil lets the kernel choose.
 func (l *Link) bornMAC(ns *observe.NS) (*string, error) {
 	if l.MAC != nil || l.anyMAC {
 		return l.MAC, nil
@@ -111,9 +111,9 @@ func (l *Link) bornMAC(ns *observe.NS) (*string, error) {
 	return &mac, err
 }
 
-// withAnyMAC is what can be had where the address with which a link would be born is taken, which err tells: the one that
-// it was made with before may live on in a namespace that nobody can see any more, and a parent has no two macvlans of one
-// address (macvlan_open in drivers/net/macvlan.c).
+// withAnyMAC returns the link with a random address, if err says that its address is in use; nil otherwise. An earlier interface
+// with that address may still exist in a namespace that no process can open any more, and a parent cannot have two macvlans with
+// the same address (macvlan_open in drivers/net/macvlan.c).
 func (l *Link) withAnyMAC(err error) *Link {
 	if l.MAC != nil || !errors.Is(err, unix.EADDRINUSE) {
 		return nil
@@ -123,7 +123,7 @@ func (l *Link) withAnyMAC(err error) *Link {
 	return &other
 }
 
-// hasBornMAC tells whether a link of linkd's has the address with which linkd made it.
+// hasBornMAC reports whether one of linkd's links has the address with which linkd created it.
 func (l *Link) hasBornMAC(ns *observe.NS) (bool, error) {
 	if l.Cable == "" {
 		return false, nil
@@ -142,8 +142,8 @@ func (l *Link) hasBornMAC(ns *observe.NS) (bool, error) {
 	return false, nil
 }
 
-// macOfBoot is the address that earlier versions of linkd gave the link, which lasted until the next boot: links that they made
-// are still there after an upgrade. It is "" where it cannot be known.
+// macOfBoot returns the address that earlier versions of linkd gave the link, which changed with each boot. Links that they created
+// still exist after an upgrade. It returns "" if the boot ID cannot be read.
 func (l *Link) macOfBoot(ns *observe.NS) string {
 	key, err := bootID.get()
 	if err != nil {

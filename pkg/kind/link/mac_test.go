@@ -9,7 +9,7 @@ import (
 	"linkd/pkg/kind/conform"
 )
 
-// FAULTS 38: a file that cannot be read now may be read later, and is read once then.
+// FAULTS 38: linkd reads a file again that it could not read, and reads it once only.
 func TestAFileThatCannotBeReadIsTriedAgain(t *testing.T) {
 	f := file{path: filepath.Join(t.TempDir(), "file")}
 	if _, err := f.get(); !os.IsNotExist(err) {
@@ -23,7 +23,7 @@ func TestAFileThatCannotBeReadIsTriedAgain(t *testing.T) {
 	}
 }
 
-// FAULTS 55: a link has the address after a reboot that it had before, and no other machine or instance of linkd has it.
+// FAULTS 55: a link has the same address after a reboot, and no other machine or instance of linkd has it.
 func TestAMACSurvivesAReboot(t *testing.T) {
 	boot, machine := bootID, machineID
 	defer func() { bootID, machineID = boot, machine }()

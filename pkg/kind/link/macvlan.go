@@ -23,8 +23,8 @@ type macvlanOptions struct {
 // macvlanModes are MACVLAN_MODE_* in linux/if_link.h.
 var macvlanModes = map[string]int{"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 16}
 
-// options implements Options. The only macvlan of its parent passes everything through: the kernel neither makes one of
-// another mode into that, nor that into another (macvlan_changelink in drivers/net/macvlan.c).
+// options lists the options. The kernel does not change a macvlan to or from passthru mode, in which it is the only one of its
+// parent (macvlan_changelink in drivers/net/macvlan.c).
 func (o *macvlanOptions) options() []option {
 	mode := word("mode", nl.IFLA_MACVLAN_MODE, 4, o.Mode, macvlanModes)
 	mode.fixed = func(have, want []byte) bool {

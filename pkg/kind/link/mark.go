@@ -14,25 +14,26 @@ import (
 	"linkd/pkg/spec"
 )
 
-// birthGroup is the group of interfaces (ip-link(8), "group") that linkd's are made in. The kernel takes no alias before an
-// interface is there and announced, but a group: so udev can tell whose it is in time. It marks nothing else. Groups of
-// administrators are small numbers; one that they had, too, would take their interfaces from systemd-networkd.
+// birthGroup is the group (ip-link(8), "group") in which linkd creates its interfaces. The kernel announces an interface before
+// linkd can set its alias, but accepts a group at creation: so udev rules can recognize the interface in time. It marks nothing
+// else. The number is large because administrators use small ones; if an administrator used the same number, systemd-networkd would
+// not configure those interfaces.
 const birthGroup = 108108
 
 func inBirthGroup() *nl.RtAttr { return nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(birthGroup)) }
 
-// fetchMark is linkd's mark on an interface that it has fetched: an alternative name, which moves with the interface
-// and survives the end of a namespace, and leaves the alias to whoever made the interface. It tells an administrator where
-// that belongs, and linkd which interfaces to look up in the journal: see spec.Relations.
+// fetchMark is linkd's mark on an interface that it has fetched: an alternative name. An alternative name moves with the interface,
+// survives the end of a namespace, and leaves the alias to the interface's creator. It tells an administrator where the interface
+// comes from, and linkd which interfaces to look up in the journal: see spec.Relations.
 //
-// What ip-link(8) would not take as an argument, a blank or a slash in a selector, is escaped as in a URL.
+// Characters that ip-link(8) does not accept in an argument, a space or a slash in a selector, are escaped as in a URL.
 type fetchMark struct {
 	cable string
 	from  spec.Selector
 	name  string
 }
 
-// altNameMax is ALTIFNAMSIZ in linux/if.h, without the zero byte.
+// altNameMax is the longest alternative name in bytes: ALTIFNAMSIZ in linux/if.h, without the zero byte.
 const altNameMax = 127
 
 func (m fetchMark) String() string {
@@ -58,7 +59,7 @@ func parseFetchMark(text string) (m fetchMark, ok bool) {
 	return m, spec.CheckIfName(m.name) == nil
 }
 
-// fetchMarkOf is the mark that an interface carries, and how it is written.
+// fetchMarkOf returns an interface's fetch mark, and its text.
 func fetchMarkOf(l *observe.Link) (m fetchMark, text string, ok bool) {
 	for _, name := range l.AltNames {
 		if m, ok = parseFetchMark(name); ok {
@@ -68,7 +69,7 @@ func fetchMarkOf(l *observe.Link) (m fetchMark, text string, ok bool) {
 	return m, "", false
 }
 
-// setFetchMark has an interface carry that mark and no other; "" is none.
+// setFetchMark sets an interface's fetch mark and removes others; "" removes all.
 func setFetchMark(ns *observe.NS, l *observe.Link, mark string) error {
 	if mark != "" && !slices.Contains(l.AltNames, mark) {
 		if err := ns.Change(altName(unix.RTM_NEWLINKPROP, l.Index, mark)); err != nil {
@@ -85,7 +86,7 @@ func setFetchMark(ns *observe.NS, l *observe.Link, mark string) error {
 	return nil
 }
 
-// removeAltName removes an alternative name from an interface. It is no error if the interface does not have it any more.
+// removeAltName removes an alternative name from an interface. It succeeds if the interface no longer has the name.
 func removeAltName(ns *observe.NS, index int, name string) error {
 	err := ns.Change(altName(unix.RTM_DELLINKPROP, index, name))
 	if err == nil || errors.Is(err, unix.ENOENT) {

@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Observe finds the links that a query names, or all.
+// Observe returns the links that a query names, or all.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Link]) ([]*Link, error) {
 	switch {
 	case query.Purpose == reconcile.ToShow:
@@ -72,8 +72,8 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Link, error) 
 	return out, nil
 }
 
-// devicesOf are the devices of the interfaces that carry a fetchMark, by name. Where they cannot be read, nothing
-// confirms the marks.
+// devicesOf returns the device numbers of the interfaces with a fetch mark, by name. If linkd cannot read them, it returns none, so
+// that nothing confirms the marks.
 func devicesOf(ns *observe.NS, links *observe.Links) map[string]string {
 	var names []string
 	for _, l := range links.All {
@@ -91,7 +91,7 @@ func devicesOf(ns *observe.NS, links *observe.Links) map[string]string {
 	return devices
 }
 
-// tiedTo is the index of what an interface stands on, or of its other end; 0 for none.
+// tiedTo returns the index of an interface's parent or other end; 0 if there is none.
 func tiedTo(l *observe.Link) int {
 	if t := typeNamed(l.Kind); t != nil && t.ParentAttr != 0 {
 		return int(observe.Number(l.Data[uint16(t.ParentAttr)]))
@@ -99,8 +99,8 @@ func tiedTo(l *observe.Link) int {
 	return l.Parent
 }
 
-// ids are the id of the namespace in linkd's own, and that of linkd's own in the namespace, as far as they are needed to
-// say what its links are tied to.
+// ids returns the ID of the namespace as seen in linkd's own, and the ID of linkd's own as seen in the namespace, if links refer to
+// other namespaces.
 func ids(ns *observe.NS, links *observe.Links) (id, host int, err error) {
 	id, host = observe.NoID, observe.NoID
 	if slices.ContainsFunc(links.All, func(l *observe.Link) bool { return l.Name != "lo" }) {
@@ -114,7 +114,7 @@ func ids(ns *observe.NS, links *observe.Links) (id, host int, err error) {
 	return id, host, err
 }
 
-// OnLink is the name and the index of a link.
+// OnLink returns the name and the index of a link.
 func (kind) OnLink(l *Link) (name string, index int) {
 	if l.found == nil {
 		return l.Name, 0
@@ -122,13 +122,13 @@ func (kind) OnLink(l *Link) (name string, index int) {
 	return l.Name, l.found.link.Index
 }
 
-// Connect is l as it refers to its other end or its parent.
+// Connect returns l with a reference to its other end or its parent.
 func (kind) Connect(l, other *Link) *Link {
 	now := *l
 	now.Peer, now.Parent = nil, spec.ID{}
 	var parent *Link
 	if other != nil {
-		// What it refers to in its turn does not matter here, and may be another by then.
+		// The copy has no references of its own: they do not matter here, and may change.
 		there := *other
 		there.Peer = nil
 		if l.Type == veth.Name {
@@ -146,7 +146,7 @@ func (kind) Connect(l, other *Link) *Link {
 	return &now
 }
 
-// sameFound tells whether two links are what one look found.
+// sameFound reports whether two links are from the same observation.
 func sameFound(a, b *Link) bool {
 	return a == b || a != nil && b != nil && a.NS == b.NS && a.found.link == b.found.link
 }

@@ -11,50 +11,50 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Options are the fields that one kind of link has of its own, decoded from YAML by their tags.
+// Options has the keys of one type of link, decoded from YAML by their tags.
 type Options interface{ options() []option }
 
-// checked are options of which some do not go together: wrong tells at which key, and why, or "".
+// checked is implemented by options of which some exclude each other. wrong returns the key and the reason, or "".
 type checked interface{ wrong() (key, why string) }
 
-// option is such a field and its attribute in IFLA_INFO_DATA.
+// option is one key and its attribute in IFLA_INFO_DATA.
 type option struct {
 	name string
 	attr int
-	// alt is an attribute in which the kernel says the same of the other address family; 0 for none.
+	// alt is the attribute that has the same value for the other address family; 0 for none.
 	alt int
-	// want is the attribute as the kernel takes it; nil where the files leave it open, and empty where it is not to be.
-	want []byte
-	say  func(value []byte) string
-	// same tells that a value that was found is the one that was set; nil where only one that reads the same is.
+	// want is the desired value of the attribute; nil if the files do not set it, and empty if the attribute must not be there.
+	want   []byte
+	format func(value []byte) string
+	// same reports whether an observed value is the desired one; nil if only equal values are the same.
 	same func(have, want []byte) bool
-	// first: the kernel judges the other options by what this one is.
+	// first: the kernel checks other options against this one, so linkd sends it before them.
 	first bool
-	// usual is what the kernel gives to a new interface; "" where it has to be said.
+	// usual is the kernel's default for a new interface; "" if there is none.
 	usual string
-	// fixed tells that the kernel does not change the one value to the other; nil where it changes any.
+	// fixed reports that the kernel cannot change one value to the other; nil if it can change any.
 	fixed func(have, want []byte) bool
-	// standIn is an attribute: where it is not 0, the kernel goes by a value of its own meanwhile, and tells only that one.
+	// standIn is an attribute. While it is not 0, the kernel uses and reports a temporary value of the option.
 	standIn int
 }
 
-// usually is the option with what the kernel gives to a new interface.
+// usually sets the kernel's default.
 func (o option) usually(word string) option {
 	o.usual = word
 	return o
 }
 
-// number is an option of that many bytes, in the machine's order.
+// number returns an option with a number of size bytes, in the machine's byte order.
 func number[N int | spec.Table](name string, attr, size int, value *N) option {
-	o := option{name: name, attr: attr, say: decimal}
+	o := option{name: name, attr: attr, format: decimal}
 	if value != nil {
 		o.want = encode(size, int(*value))
 	}
 	return o
 }
 
-// ticks is a number of hundredths of a second (USER_HZ, time(7)). The kernel keeps it in ticks of its own, of which there
-// may be 250 a second, and rounds down on the way in and out (clock_t_to_jiffies in kernel/time/time.c).
+// ticks returns an option in hundredths of a second (USER_HZ, time(7)). The kernel converts it to its own ticks, of which there may
+// be 250 a second, and rounds down on the way in and out (clock_t_to_jiffies in kernel/time/time.c).
 func ticks(name string, attr int, value *int) option {
 	o := number(name, attr, 4, value)
 	o.same = func(have, want []byte) bool {
@@ -77,9 +77,9 @@ func encode(size, value int) []byte {
 
 func decimal(value []byte) string { return strconv.FormatUint(observe.Number(value), 10) }
 
-// flag is an option that is 0 or 1.
+// flag returns an option that is 0 or 1.
 func flag(name string, attr, size int, value *bool) option {
-	o := option{name: name, attr: attr, usual: "false", say: func(value []byte) string { return strconv.FormatBool(observe.Number(value) != 0) }}
+	o := option{name: name, attr: attr, usual: "false", format: func(value []byte) string { return strconv.FormatBool(observe.Number(value) != 0) }}
 	if value != nil {
 		set := 0
 		if *value {
@@ -90,9 +90,9 @@ func flag(name string, attr, size int, value *bool) option {
 	return o
 }
 
-// word is an option whose numbers have names.
+// word returns an option whose numbers have names.
 func word(name string, attr, size int, value *string, numbers map[string]int) option {
-	o := option{name: name, attr: attr, say: func(value []byte) string {
+	o := option{name: name, attr: attr, format: func(value []byte) string {
 		for word, n := range numbers {
 			if uint64(n) == observe.Number(value) {
 				return word
@@ -106,19 +106,19 @@ func word(name string, attr, size int, value *string, numbers map[string]int) op
 	return o
 }
 
-// immutable is the option as one that only creation knows.
+// immutable makes the option one that the kernel accepts only at creation.
 func (o option) immutable() option {
 	o.fixed = func(_, _ []byte) bool { return true }
 	return o
 }
 
-// sentFirst is the option as one of which the kernel is told by itself.
+// sentFirst makes linkd send the option before the others, in a request of its own.
 func (o option) sentFirst() option {
 	o.first = true
 	return o
 }
 
-// in is the option as it was found; nil where the kernel does not tell it.
+// in returns the observed value of the option; nil if the kernel does not report it.
 func (o option) in(have map[uint16][]byte) []byte {
 	if o.standsIn(have) {
 		return nil
@@ -129,7 +129,7 @@ func (o option) in(have map[uint16][]byte) []byte {
 	return have[uint16(o.alt)]
 }
 
-// replacedBy is the option as one that something else stands in for while the attribute is not 0.
+// replacedBy sets the attribute that says that the kernel uses a temporary value (see standIn).
 func (o option) replacedBy(attr int) option {
 	o.standIn = attr
 	return o
@@ -147,10 +147,10 @@ func (o option) differs(have map[uint16][]byte) bool {
 	case o.same != nil:
 		return !o.same(h, o.want)
 	}
-	return o.say(o.want) != o.say(h)
+	return o.format(o.want) != o.format(h)
 }
 
-// compareOptions compares the fields that are given with the attributes that were found.
+// compareOptions compares the desired options with the observed attributes.
 func compareOptions(fs *reconcile.Fields, o Options, have map[uint16][]byte) {
 	if o == nil {
 		return
@@ -160,14 +160,14 @@ func compareOptions(fs *reconcile.Fields, o Options, have map[uint16][]byte) {
 		switch {
 		case !o.differs(have):
 		case o.fixed != nil && o.fixed(h, o.want):
-			fs.DifferReplace(o.name, o.say(h), o.say(o.want))
+			fs.DifferReplace(o.name, o.format(h), o.format(o.want))
 		default:
-			fs.Differ(o.name, o.say(h), o.say(o.want))
+			fs.Differ(o.name, o.format(h), o.format(o.want))
 		}
 	}
 }
 
-// info is IFLA_LINKINFO of a type with the attributes of its own.
+// info returns IFLA_LINKINFO of a type with its attributes.
 func (t *Type) info(attrs []*nl.RtAttr) *nl.RtAttr {
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(t.Name))
@@ -180,11 +180,11 @@ func (t *Type) info(attrs []*nl.RtAttr) *nl.RtAttr {
 	return info
 }
 
-// given are the attributes of all fields that are given, for creation.
+// given returns the attributes of all desired options, for creation.
 func given(o Options) []*nl.RtAttr { return attributesOf(o, func(option) bool { return true }) }
 
-// changed are those that are not as they were found: some kinds refuse to be told even what they know (a vrf has no
-// changelink at all). First are the ones that have to be told before.
+// changed returns the attributes that differ from the observed ones: some types refuse even the current value (a vrf has no
+// changelink). linkd sends first before rest.
 func changed(o Options, have map[uint16][]byte) (first, rest []*nl.RtAttr) {
 	first = attributesOf(o, func(o option) bool { return o.first && o.differs(have) })
 	rest = attributesOf(o, func(o option) bool { return !o.first && o.differs(have) })

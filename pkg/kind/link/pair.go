@@ -12,9 +12,8 @@ import (
 	"linkd/pkg/observe"
 )
 
-// madeBefore tells whether what stands in the place of a wanted interface is that very one. Of a pair, somebody else who is
-// root in ns can make an end with linkd's mark, so the other end has to be the wanted one, too: it is marked and brought up
-// next, and by its name alone.
+// madeBefore reports whether the interface in the place of a desired one is that one. In a pair, root in ns can create an end with
+// linkd's mark, so the other end must be the desired one, too: linkd marks it and sets it up next, and finds it by its name alone.
 func madeBefore(ns *observe.NS, want *Link) (bool, error) {
 	l, err := ns.LinkByName(want.Name)
 	switch {
@@ -41,7 +40,7 @@ func madeBefore(ns *observe.NS, want *Link) (bool, error) {
 	return arePair(ns, l, far, peer)
 }
 
-// arePair tells whether two interfaces are the ends of one pair.
+// arePair reports whether two interfaces are the ends of one pair.
 func arePair(ns *observe.NS, l *observe.Link, far *observe.NS, peer *observe.Link) (bool, error) {
 	if l.Parent != peer.Index || peer.Parent != l.Index || l.Kind != peer.Kind {
 		return false, nil
@@ -58,8 +57,8 @@ func arePair(ns *observe.NS, l *observe.Link, far *observe.NS, peer *observe.Lin
 	return known && there == id, err
 }
 
-// bothMarked tells whether the other end of a pair, if that is in another namespace, carries the same mark: it ends, too, and
-// whoever is root in one of the namespaces can set a mark in that one only. In linkd's own one mark is enough.
+// bothMarked reports whether the other end of a pair has the same mark, if it is in another namespace. The kernel deletes both ends
+// together, and root in one namespace can set a mark there only. In linkd's own namespace one mark is enough.
 func bothMarked(ns *observe.NS, l *observe.Link) (bool, error) {
 	if !typeNamed(l.Kind).Paired || l.ParentNS == here || ns.IsHost() {
 		return true, nil
@@ -85,7 +84,7 @@ func bothMarked(ns *observe.NS, l *observe.Link) (bool, error) {
 	return peer != nil && peer.Alias == l.Alias, nil
 }
 
-// removeStale deletes what stands in the place of a wanted interface, if linkd made it.
+// removeStale deletes the interface in the place of a desired one, if linkd created it.
 func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool, err error) {
 	far, err := ns.Other(want.NS)
 	if err != nil {
@@ -96,7 +95,7 @@ func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool,
 		return false, nil
 	}
 	if err != nil || !Marked(l) || l.Name != want.Name {
-		// What has the name as an alternative one is another interface.
+		// An interface that has the name as an alternative name is another one.
 		return false, err
 	}
 	if both, err := bothMarked(far, l); err != nil || !both {

@@ -12,17 +12,16 @@ import (
 	"linkd/pkg/spec"
 )
 
-// ParentRule tells whether a kind of link stands on another.
+// ParentRule says whether a type of link has a parent.
 type ParentRule int
 
-// The rules.
 const (
 	NoParent ParentRule = iota
 	MayHaveParent
 	NeedsParent
 )
 
-// parentRef is a parent as it is written: a name alone, or with its namespace.
+// parentRef is a parent in YAML: a name, or a namespace and a name.
 type parentRef struct {
 	NetNS spec.NSRef  `yaml:"netns" required:"true" doc:"the namespace of the parent"`
 	Name  spec.IfName `yaml:"name" required:"true" doc:"the name of the parent there"`
@@ -30,7 +29,7 @@ type parentRef struct {
 	node *yaml.Node
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes either form.
 func (p *parentRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	p.node = n
 	if n.Kind == yaml.MappingNode {
@@ -40,10 +39,8 @@ func (p *parentRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return p.Name.DecodeNode(c, n)
 }
 
-// Syntax implements spec.Described.
 func (parentRef) Syntax() spec.Syntax { return spec.IfName("").Syntax() }
 
-// EncodeNode implements spec.NodeEncoder.
 func (p parentRef) EncodeNode() *yaml.Node {
 	if p.NetNS == "" {
 		return spec.Word(string(p.Name))
@@ -51,9 +48,9 @@ func (p parentRef) EncodeNode() *yaml.Node {
 	return spec.EncodeMapping(p)
 }
 
-// stand finds the parent of l. That waits until all links are known: a name alone is that of a link in l's own
-// namespace, if there is one.
-func (d *decoder) stand(l *Link, ref parentRef) {
+// resolveParent sets the parent of l after all links are decoded: a name alone means a link in l's own namespace, if the files
+// declare one there, and in linkd's own namespace otherwise.
+func (d *decoder) resolveParent(l *Link, ref parentRef) {
 	if ref.Name == "" {
 		return
 	}
@@ -76,8 +73,8 @@ func (d *decoder) stand(l *Link, ref parentRef) {
 	})
 }
 
-// onParent finds the parent right before it is used. The request has to be sent where the parent is: it finds the
-// parent's index there, and puts the link where it is wanted.
+// onParent looks up the parent right before linkd uses it. linkd sends the request in the parent's namespace: the kernel resolves
+// the parent's index there, and creates the link in the desired namespace.
 func (l *Link) onParent(ns *observe.NS) (there *observe.NS, index int, err error) {
 	if !l.hasParent() {
 		return ns, 0, nil
@@ -92,9 +89,9 @@ func (l *Link) onParent(ns *observe.NS) (there *observe.NS, index int, err error
 	return there, index, err
 }
 
-// bornElsewhere: the parent is in another namespace, so the kernel looks there whether the link's name is free, and
-// before 6.15 makes it there and moves it, though only in the link's own namespace it has to be. Until it is here, it
-// has a name that nobody else has.
+// bornElsewhere reports whether the parent is in another namespace. Then the kernel checks in the parent's namespace whether the
+// link's name is free. Before 6.15 it creates the link there and moves it. But the name must be free only in the link's own
+// namespace, so linkd creates the link with a unique name, and renames it in its namespace.
 func (l *Link) bornElsewhere() bool { return l.hasParent() && l.Parent.NS != l.NS }
 
 func (l *Link) hasParent() bool { return l.Parent != spec.ID{} }
@@ -107,14 +104,14 @@ func (l *Link) birthName() string {
 	return "linkd" + hex.EncodeToString(sum[:5])
 }
 
-// nameAndMark gives what was born elsewhere its name and its mark, and brings it up.
+// nameAndMark sets the name and the mark of a link whose parent is in another namespace, and sets it up.
 func nameAndMark(ns *observe.NS, want *Link) error {
 	ns.Forget()
 	index, err := ns.Index(want.birthName())
 	if err != nil {
 		return err
 	}
-	// Of one request, the flags come last (do_setlink in net/core/rtnetlink.c).
+	// The kernel applies the flags of a request last (do_setlink in net/core/rtnetlink.c).
 	err = set(ns, index, want.birthUp(), named(want.Name), want.mark())
 	switch {
 	case want.onDownParent(err) != nil:
@@ -125,8 +122,8 @@ func nameAndMark(ns *observe.NS, want *Link) error {
 	return nil
 }
 
-// onDownParent is what can be had where the parent is down, which err tells: a vlan cannot be up while its parent is
-// not (vlan_dev_open in net/8021q/vlan_dev.c).
+// onDownParent returns the link without up, if err says that the parent is down; nil otherwise. A vlan cannot be up while its
+// parent is down (vlan_dev_open in net/8021q/vlan_dev.c).
 func (l *Link) onDownParent(err error) *Link {
 	if !l.hasParent() || !errors.Is(err, unix.ENETDOWN) {
 		return nil

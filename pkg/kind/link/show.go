@@ -9,7 +9,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// survey finds all links, with what is worth showing of them.
+// survey returns all links, with what Show writes of them.
 func (k kind) survey(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 	found, err := k.observeAll(ctx, ns)
 	if err != nil {
@@ -37,8 +37,8 @@ func (k kind) survey(ctx context.Context, ns *observe.NS) ([]*Link, error) {
 	return found, nil
 }
 
-// Show writes what was found as the files would say it. An interface of a kind that linkd can make is taken over, and any
-// other is existing.
+// Show writes the observed links as files would declare them. It writes an interface of a type that linkd can create with adopt:
+// true, and any other as existing.
 func (kind) Show(doc *spec.Document, found []*Link, kept reconcile.JournalLookup) {
 	for _, l := range found {
 		s := shown{doc: doc, Link: l}
@@ -56,7 +56,7 @@ func (kind) Show(doc *spec.Document, found []*Link, kept reconcile.JournalLookup
 			doc.Remark(l.NS, l.Name, "not taken over, because %s", why)
 			s.existing()
 		case t == nil || l.found.mark != "" || s.wrote != "":
-			// Of what a file says that it is existing, it is not said otherwise.
+			// If a file declares the interface as existing, Show does so, too.
 			s.existing()
 		case !t.Paired:
 			s.single(t)
@@ -66,15 +66,15 @@ func (kind) Show(doc *spec.Document, found []*Link, kept reconcile.JournalLookup
 	}
 }
 
-// shown is an interface that is put on a page.
+// shown is an interface that Show writes to a document.
 type shown struct {
 	*Link
 	doc *spec.Document
-	// wrote is what linkd has made of an existing interface, by the journal, and peerWrote of its other end.
+	// wrote is the journal's record of what linkd set on an existing interface, and peerWrote of its other end.
 	wrote, peerWrote string
 }
 
-// notTaken is why an interface of a kind that linkd can make is not to be linkd's; "" is no reason.
+// notTaken returns why linkd cannot adopt an interface of a type that it can create; "" if it can.
 func (s shown) notTaken(t *Type) string {
 	switch {
 	case t == nil, s.found.mark != "":
@@ -104,7 +104,7 @@ func (s shown) notTaken(t *Type) string {
 	return ""
 }
 
-// first settles which end of a pair comes first: one in linkd's own namespace, and else by name.
+// first reports whether a comes before b in a pair: the end in linkd's own namespace, then the one with the lower ID.
 func first(a, b *Link) bool {
 	if (a.NS == spec.Host) != (b.NS == spec.Host) {
 		return a.NS == spec.Host
@@ -142,7 +142,8 @@ func (s shown) single(t *Type) {
 			own := spec.MergedMapping{t.found(s.found.link), s.found.more}
 			if s.hasParent() {
 				parent := parentRef{Name: spec.IfName(s.Parent.Key)}
-				// A name alone is a link of the same namespace, if the files declare that, and else of linkd's own.
+				// A name alone means a link in the same namespace, if the files declare one there, and in linkd's own namespace
+				// otherwise.
 				if s.NS != spec.Host {
 					parent.NetNS = spec.NSRef(s.doc.Reference(s.Parent.NS))
 				}
@@ -153,8 +154,7 @@ func (s shown) single(t *Type) {
 	})
 }
 
-// existing is an interface of which linkd sets no more than it has to. What it is by default depends on its driver, but
-// for its being down.
+// existing writes an interface with no more attributes than necessary. The defaults depend on its driver, except that it is down.
 func (s shown) existing() {
 	fields := s.fields()
 	fields.Up = nil
@@ -165,11 +165,11 @@ func (s shown) existing() {
 	bare := *fields == (endFields{Up: fields.Up}) && (fields.Up == nil || s.Name == loopback)
 	entry := spec.LinkEntry{Names: s.names(), Ends: []spec.End{{NS: s.NS, Dev: s.Name}}, OnlyWithKeys: bare}
 	var own spec.MergedMapping
-	if home, fetched := s.Home(); fetched {
+	if origin, fetched := s.FetchedFrom(); fetched {
 		entry.ID, entry.OnlyWithKeys = s.Cable, false
 		o := existingOptions{From: spec.NSRef(s.found.from.String())}
-		if home.Key != s.Name {
-			o.FromName = spec.IfName(home.Key)
+		if origin.Key != s.Name {
+			o.FromName = spec.IfName(origin.Key)
 		}
 		own = spec.MergedMapping{o}
 	}
@@ -177,7 +177,7 @@ func (s shown) existing() {
 	s.doc.Link(entry)
 }
 
-// written is an entry of one interface. Its name need not be said where it is the link's ID.
+// written returns the entry of one interface, without a name if that is the link's ID.
 func (s shown) written(id string, c common, own spec.MergedMapping, fields *endFields) spec.MergedMapping {
 	place := endFields{}
 	if ref := s.doc.Reference(s.NS); ref != spec.Host {
@@ -191,7 +191,7 @@ func (s shown) written(id string, c common, own spec.MergedMapping, fields *endF
 
 const loopback = "lo"
 
-// names are what a link can be called that has no ID.
+// names returns possible IDs for a link that has none.
 func (s shown) names() []string {
 	if s.NS == spec.Host {
 		return []string{s.Name}
@@ -199,7 +199,7 @@ func (s shown) names() []string {
 	return []string{s.Name, s.NS + "-" + s.Name}
 }
 
-// cable is the ID that the mark on one of the ends gives.
+// cable returns the link's ID in the mark on one of the ends; "" without a mark.
 func (s shown) cable(peer *Link) string {
 	for _, l := range []*Link{s.Link, peer} {
 		if l != nil && Marked(l.found.link) {

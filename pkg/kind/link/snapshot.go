@@ -17,15 +17,16 @@ import (
 	"linkd/pkg/observe"
 )
 
-// snapshot is what an interface is where it comes from, so that it can be that again: what the kernel takes from it when it leaves.
+// snapshot is the state of an interface before linkd fetches it: all that the kernel removes when the interface leaves, so that
+// linkd can restore it.
 type snapshot struct {
 	attributes
-	// Names are its alternative names, and Alias what it has there.
+	// Names has its alternative names, and Alias its alias.
 	Names  []string `json:"names,omitempty"`
 	Alias  *string  `json:"alias,omitempty"`
 	Kept   *kept    `json:"kept,omitempty"`
 	Master string   `json:"master,omitempty"`
-	// Sysctls are those of the interface that differ from the default of its namespace, below /proc/sys/net.
+	// Sysctls has the interface's sysctls below /proc/sys/net that differ from the default of its namespace.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 	belongings.Belongings
 }
@@ -35,7 +36,7 @@ func attributesOfLink(l *observe.Link) attributes {
 	return attributes{MAC: &l.MAC, MTU: &l.MTU, TxQueueLen: &l.TxQLen, Up: &up}
 }
 
-// takeSnapshot reads all that there is to remember of an interface.
+// takeSnapshot reads the snapshot of an interface.
 func takeSnapshot(ns *observe.NS, l *observe.Link) (r snapshot, err error) {
 	r = snapshot{attributes: attributesOfLink(l), Names: l.AltNames, Alias: &l.Alias}
 	if l.Master != 0 {
@@ -61,7 +62,7 @@ func nameOf(ns *observe.NS, index int) (string, error) {
 	return links.NameOf(index), nil
 }
 
-// maxSnapshot is how long a snapshot may be, in bytes: the journal keeps it in a line.
+// maxSnapshot is the longest text of a snapshot, in bytes: the journal stores it in one line.
 const maxSnapshot = 512 << 10
 
 func (r snapshot) text() (string, error) {
@@ -72,7 +73,8 @@ func (r snapshot) text() (string, error) {
 	return string(text), err
 }
 
-// parseSnapshot reads a snapshot; "" is that of an interface of which only its home is known, so it stays as up as it is.
+// parseSnapshot parses a snapshot. For "", when only the origin of the interface is known, the snapshot has only whether the
+// interface is up now.
 func parseSnapshot(text string, now *observe.Link) snapshot {
 	var r snapshot
 	if json.Unmarshal([]byte(text), &r) != nil {
@@ -83,11 +85,11 @@ func parseSnapshot(text string, now *observe.Link) snapshot {
 	return r
 }
 
-// restore makes an interface what it was. It is brought up before its addresses and routes come, which have to be for
-// that, and after its MAC address and sysctls, which tell what it does when it comes up.
+// restore configures the interface from the snapshot. It sets the interface up before it adds addresses and routes, which need
+// that, and after it sets the MAC address and sysctls, which take effect when the interface comes up.
 func (r snapshot) restore(ns *observe.NS, name string) error {
 	want := &Link{NS: ns.Name, Name: name, MAC: r.MAC, MTU: r.MTU, TxQueueLen: r.TxQueueLen}
-	if err := become(ns, want); err != nil {
+	if err := configure(ns, want); err != nil {
 		return err
 	}
 	l, err := ns.LinkByName(name)
@@ -103,13 +105,13 @@ func (r snapshot) restore(ns *observe.NS, name string) error {
 	if err := writeSysctls(ns, name, r.Sysctls); err != nil {
 		return err
 	}
-	if err := become(ns, &Link{NS: ns.Name, Name: name, Up: r.Up}); err != nil {
+	if err := configure(ns, &Link{NS: ns.Name, Name: name, Up: r.Up}); err != nil {
 		return err
 	}
 	return r.Belongings.Restore(ns, name)
 }
 
-// enslave makes it a port again, unless it is one already or the master has gone.
+// enslave makes the interface a port of its master again, unless it has a master or the old master does not exist any more.
 func (r snapshot) enslave(ns *observe.NS, name string) error {
 	l, err := ns.LinkByName(name)
 	if err != nil || r.Master == "" || l.Master != 0 {
@@ -125,7 +127,7 @@ func (r snapshot) enslave(ns *observe.NS, name string) error {
 	return err
 }
 
-// sysctlFolders are where each interface has a folder of its own, beside one that says what a new one gets.
+// sysctlFolders are the folders with one folder for each interface, besides one with the defaults for new interfaces.
 var sysctlFolders = []string{"ipv4/conf", "ipv6/conf", "ipv4/neigh", "ipv6/neigh"}
 
 const procNet = "/proc/sys/net"
@@ -139,7 +141,7 @@ func sysctlsOf(ns *observe.NS, name string) (map[string]string, error) {
 				return err
 			}
 			for _, f := range files {
-				// Some cannot be read before they are written (stable_secret), and IPv6's own mtu follows the interface's.
+				// Some files cannot be read before they are written (stable_secret). The IPv6 mtu follows the interface's.
 				own, err := os.ReadFile(filepath.Join(procNet, folder, name, f.Name()))
 				standard, standardErr := os.ReadFile(filepath.Join(procNet, folder, "default", f.Name()))
 				if err == nil && standardErr == nil && string(own) != string(standard) && f.Name() != "mtu" {

@@ -6,7 +6,7 @@ import (
 	"linkd/pkg/kind/conform"
 )
 
-// What a damaged journal says is an interface's setting may be anything else below /proc/sys.
+// A damaged journal may name any file below /proc/sys as an interface's setting.
 func TestPutBackNoSettingButAnInterfaces(t *testing.T) {
 	lab := conform.Open(t)
 	err := writeSysctls(lab.NS, "lo", map[string]string{"ipv4/conf/../ip_forward": "1"})

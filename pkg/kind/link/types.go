@@ -8,7 +8,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Types is the list of the kinds of link.
+// Types lists the types of link.
 var Types = []*Type{
 	veth,
 	bridge,
@@ -21,43 +21,44 @@ var Types = []*Type{
 	existingType,
 }
 
-// Type is one kind of link.
+// Type is one type of link.
 type Type struct {
-	// Name is the kernel's name of the kind (IFLA_INFO_KIND), and the one in the files.
+	// Name is the name of the type in the kernel (IFLA_INFO_KIND) and in the files.
 	Name, Doc string
-	// New is an empty value of the kind's own fields; nil where it has none.
+	// New returns an empty value of the type's options; nil if it has none.
 	New func() Options
-	// Parent tells whether it stands on another link. ParentAttr is the attribute of its own (IFLA_INFO_DATA) that says on
-	// which; 0 where IFLA_LINK does, as it mostly does.
+	// Parent says whether it has a parent. ParentAttr is the type's attribute (in IFLA_INFO_DATA) with the parent's index; 0 for
+	// IFLA_LINK, as for most types.
 	Parent     ParentRule
 	ParentAttr int
 	// Paired: it has two ends, each with the fields of an end.
 	Paired bool
-	// OwnMAC: its link-layer address is its own, and made up where nobody gives it one.
+	// OwnMAC: it has a link-layer address of its own, which linkd chooses if the files do not set it.
 	OwnMAC bool
-	// ResetsPorts: an interface that becomes a port of it is set down and up, and loses its routes and IPv6 addresses.
+	// ResetsPorts: the kernel sets an interface that becomes a port of it down and up, so the interface loses its routes and IPv6
+	// addresses.
 	ResetsPorts bool
 	// SharesParent: it is in the broadcast domain of its parent.
 	SharesParent bool
-	// Attach makes the attributes that only creation knows; nil where there are none.
+	// Attach returns the attributes that the kernel accepts only at creation; nil if there are none.
 	Attach func(ns *observe.NS, want *Link) ([]*nl.RtAttr, error)
-	// Further checks what the fields of an entry say together, and adds the resources of other kinds that they stand for;
-	// nil for nothing. It is called with the entry's node and the interface that it is to be.
+	// Further checks keys of an entry against each other, and adds the resources of other kinds that they stand for; nil for none.
+	// It gets the entry's node and the desired interface.
 	Further func(c *spec.Context, n *yaml.Node, l *Link)
-	// Claims says what a link of the kind has that there is only one of, or that others have to agree with; nil for
-	// nothing. The link's parent is known.
+	// Claims declares which things a link of the type uses alone, or must agree on with others; nil for none. The link's parent is
+	// known.
 	Claims func(c *spec.Context, l *Link)
-	// Survey finds out about an interface what its own attributes do not tell, and says what of it is worth showing, or why
-	// it cannot be said; nil where they tell all.
+	// Survey reads what the interface's attributes do not include, and returns keys to show, or why linkd cannot show the
+	// interface; nil if the attributes include everything.
 	Survey func(ns *observe.NS, l *observe.Link) (more any, why string, err error)
-	// MTU is the MTU of a new interface, and MaxMTU the largest; 0 is 1500 and 65535, as ether_setup in net/ethernet/eth.c and
-	// most drivers set them.
+	// MTU is the MTU in bytes of a new interface, and MaxMTU the largest. 0 means 1500 and 65535, the defaults of ether_setup in
+	// net/ethernet/eth.c and most drivers.
 	MTU, MaxMTU int
-	// Overhead is by how many bytes the MTU of a new interface is less than the parent's; nil for none.
+	// Overhead returns by how many bytes the MTU of a new interface is less than the parent's; nil for 0.
 	Overhead func(l *observe.Link) int
 }
 
-// maxMTU is the largest MTU of an interface of the type; that of nil, a type which linkd does not make, is not known.
+// maxMTU returns the largest MTU of the type in bytes. That of nil, a type that linkd does not create, is unknown.
 func (t *Type) maxMTU() int {
 	switch {
 	case t == nil:
@@ -68,7 +69,7 @@ func (t *Type) maxMTU() int {
 	return 65535
 }
 
-// noMaxMTU is the largest number that the kernel takes as an MTU (dev_validate_mtu in net/core/dev.c).
+// noMaxMTU is the largest number that the kernel accepts as an MTU (dev_validate_mtu in net/core/dev.c).
 const noMaxMTU = 1<<31 - 1
 
 func typeNamed(name string) *Type {

@@ -13,16 +13,16 @@ import (
 	"linkd/pkg/plain"
 )
 
-// lower is an interface that is about to be deleted or, if it is moved, to leave its namespace. What stands on it ends with
-// it; of what stands on a moved one, only a vxlan does (vxlan_handle_lowerdev_unregister in drivers/net/vxlan).
+// lower is an interface that linkd is about to delete or to move to another namespace. The kernel deletes the interfaces on a
+// deleted one; of those on a moved one, it deletes only a vxlan (vxlan_handle_lowerdev_unregister in drivers/net/vxlan).
 type lower struct {
 	ns    *observe.NS
 	index int
 	moved bool
 }
 
-// Unseen implements reconcile.Capabilities. It looks for what stands on the interfaces, or on their other ends, in the
-// namespaces that no file names.
+// Unseen returns the interfaces in namespaces that no file names that are on the given ones, or on their other ends, and that the
+// kernel would delete together with them.
 func (kind) Unseen(ns *observe.NS, ends, moved []*Link, asOf time.Time) ([]string, error) {
 	s := search{world: ns.World(), asOf: asOf}
 	for _, l := range ends {
@@ -40,7 +40,7 @@ func (kind) Unseen(ns *observe.NS, ends, moved []*Link, asOf time.Time) ([]strin
 	return s.run()
 }
 
-// search is a search for what stands on interfaces that leave.
+// search finds interfaces on those that are about to leave.
 type search struct {
 	world  *observe.World
 	asOf   time.Time
@@ -48,7 +48,7 @@ type search struct {
 	found  []string
 }
 
-// add adds an interface. One in a namespace that has ended is gone already.
+// add adds an interface to the search. An interface in a namespace that has ended does not exist any more.
 func (s *search) add(ns *observe.NS, l *Link, moved bool) error {
 	there, err := ns.Other(l.NS)
 	if errors.Is(err, observe.ErrPending) {
@@ -84,7 +84,7 @@ func (s *search) run() ([]string, error) {
 	return slices.Compact(s.found), nil
 }
 
-// check adds an interface to those found if it refers to low: the index alone does not say in which namespace that is.
+// check notes an interface if it refers to low. The index alone does not say in which namespace low is.
 func (s *search) check(tied []*observe.Tied, t *observe.Tied, l *observe.Link, low lower) error {
 	return t.Visit(s.world, func(ns *observe.NS) error {
 		now, err := ns.LinkByIndex(l.Index)
@@ -106,7 +106,7 @@ func (s *search) check(tied []*observe.Tied, t *observe.Tied, l *observe.Link, l
 	})
 }
 
-// searchOtherEnd finds what stands on the other end of a pair, in a namespace that the engine does not look at.
+// searchOtherEnd finds what is on the other end of a pair, in a namespace that the engine does not observe.
 func (s *search) searchOtherEnd(tied []*observe.Tied, ns *observe.NS, at *observe.Tied, end lower) error {
 	links, err := ns.Links(context.Background())
 	if err != nil {

@@ -17,7 +17,7 @@ var veth = &Type{
 		if err != nil {
 			return nil, err
 		}
-		// The peer is placed, named and addressed in the same request (VETH_INFO_PEER, drivers/net/veth.c).
+		// The request sets the peer's namespace, name and address, too (VETH_INFO_PEER, drivers/net/veth.c).
 		peer := nl.NewRtAttr(nl.VETH_INFO_PEER, nil)
 		nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
 		peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Peer.Name))

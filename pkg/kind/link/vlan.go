@@ -30,8 +30,8 @@ type vlanOptions struct {
 
 const defaultVLANProtocol = "802.1q"
 
-// options implements Options. A tag is for good (vlan_changelink in net/8021q/vlan_netlink.c does not look at it). Its
-// kind is an Ethertype (ETH_P_* in linux/if_ether.h), in network byte order.
+// options lists the options. The kernel cannot change a tag (vlan_changelink in net/8021q/vlan_netlink.c ignores it). The protocol
+// is an Ethertype (ETH_P_* in linux/if_ether.h), in network byte order.
 func (o *vlanOptions) options() []option {
 	network := func(ethertype int) int { return int(nl.Swap16(uint16(ethertype))) }
 	return []option{

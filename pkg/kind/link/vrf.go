@@ -20,7 +20,7 @@ type vrfOptions struct {
 	Table *spec.Table `yaml:"table" also:"route-table-id vrf_table table-id" required:"true" doc:"the routing table: a number, or a name from /etc/iproute2/rt_tables"`
 }
 
-// options implements Options. A vrf has no changelink (drivers/net/vrf.c).
+// options lists the options. The kernel cannot change a vrf (drivers/net/vrf.c has no changelink).
 func (o *vrfOptions) options() []option {
 	return []option{number("table", nl.IFLA_VRF_TABLE, 4, o.Table).immutable()}
 }

@@ -42,7 +42,7 @@ var vxlan = &Type{
 	},
 }
 
-// surveyVXLAN finds the remotes. One that the VXLAN was made with is part of it, and not an entry like those.
+// surveyVXLAN returns the remotes. A remote with which the VXLAN was created is an option of the VXLAN, and not a forwarding entry.
 func surveyVXLAN(ns *observe.NS, l *observe.Link) (more any, why string, err error) {
 	hosts, special, err := fdb.Remotes(ns, l)
 	group, _ := netip.AddrFromSlice(addressOption("group", nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, nil).in(l.Data))
@@ -69,7 +69,7 @@ type vxlanOptions struct {
 	TTL      *ttl        `yaml:"ttl" doc:"time to live of the packets, or auto, the kernel's default: 1 for multicast, and else net.ipv4.ip_default_ttl"`
 }
 
-// defaultVXLANPort is the one that IANA has assigned. The kernel's own default is older than that.
+// defaultVXLANPort is the UDP port that IANA assigned. The kernel's default is older.
 const defaultVXLANPort = 4789
 
 func (o *vxlanOptions) port() int {
@@ -79,13 +79,13 @@ func (o *vxlanOptions) port() int {
 	return defaultVXLANPort
 }
 
-// options implements Options. Of what the files can say, vxlan_changelink in drivers/net/vxlan/vxlan_core.c refuses
-// another VNI, UDP port and family; another group it takes, and goes on listening to the old one.
+// options lists the options. vxlan_changelink in drivers/net/vxlan/vxlan_core.c refuses another VNI, UDP port and family. It
+// accepts another group, but keeps listening to the old one.
 func (o *vxlanOptions) options() []option {
 	port := o.port()
 	dstport := number("dstport", nl.IFLA_VXLAN_PORT, 2, &port).immutable()
 	dstport.want = encode(2, int(nl.Swap16(uint16(port))))
-	dstport.say = func(value []byte) string { return fmt.Sprint(nl.Swap16(uint16(observe.Number(value)))) }
+	dstport.format = func(value []byte) string { return fmt.Sprint(nl.Swap16(uint16(observe.Number(value)))) }
 
 	local := addressOption("local", nl.IFLA_VXLAN_LOCAL, nl.IFLA_VXLAN_LOCAL6, o.Local)
 	local.fixed = func(have, want []byte) bool { return len(have) > 0 && len(have) != len(want) }
@@ -94,7 +94,7 @@ func (o *vxlanOptions) options() []option {
 		group.want = []byte{}
 	}
 	ttl := number("ttl", nl.IFLA_VXLAN_TTL, 1, (*int)(o.TTL))
-	ttl.say = func(value []byte) string {
+	ttl.format = func(value []byte) string {
 		if observe.Number(value) == 0 {
 			return ttlAuto
 		}
@@ -110,9 +110,9 @@ func (o *vxlanOptions) options() []option {
 	}
 }
 
-// addressOption is an option that the kernel has in an attribute for each address family.
+// addressOption returns an option that has one attribute for each address family.
 func addressOption(name string, attr4, attr6 int, value *address.IP) option {
-	o := option{name: name, attr: attr4, alt: attr6, say: func(value []byte) string {
+	o := option{name: name, attr: attr4, alt: attr6, format: func(value []byte) string {
 		if ip, is := netip.AddrFromSlice(value); is {
 			return ip.String()
 		}
@@ -129,7 +129,7 @@ func addressOption(name string, attr4, attr6 int, value *address.IP) option {
 	return o
 }
 
-// is6 tells which family the packets are of.
+// is6 reports whether the packets between the hosts are IPv6.
 func (o *vxlanOptions) is6() bool {
 	switch {
 	case o.Local != nil:
@@ -142,14 +142,14 @@ func (o *vxlanOptions) is6() bool {
 	return false
 }
 
-// OverIPv6 tells which family the packets of a vxlan that the files declare are of.
+// OverIPv6 reports whether the packets of a declared vxlan are IPv6; known is false for other links.
 func (l *Link) OverIPv6() (is6, known bool) {
 	o, is := l.Options.(*vxlanOptions)
 	return is && o.is6(), is
 }
 
-// attachVXLAN makes it one over IPv6 where only the remotes say so, for these come later: no group of that family is
-// none, but of that family.
+// attachVXLAN returns an empty IPv6 group if only the remotes say that the vxlan is over IPv6, because linkd adds the remotes
+// later. The kernel takes the family from that group.
 func attachVXLAN(_ *observe.NS, want *Link) ([]*nl.RtAttr, error) {
 	if o := want.Options.(*vxlanOptions); o.is6() && o.Local == nil && o.Group == nil {
 		return []*nl.RtAttr{nl.NewRtAttr(nl.IFLA_VXLAN_GROUP6, netip.IPv6Unspecified().AsSlice())}, nil
@@ -157,7 +157,7 @@ func attachVXLAN(_ *observe.NS, want *Link) ([]*nl.RtAttr, error) {
 	return nil, nil
 }
 
-// wrong implements checked.
+// wrong checks group, local and remotes against each other.
 func (o *vxlanOptions) wrong() (key, why string) {
 	if o.Local != nil {
 		if err := fdb.CheckHost(netip.Addr(*o.Local)); err != nil {
@@ -178,7 +178,7 @@ func (o *vxlanOptions) wrong() (key, why string) {
 	return "", ""
 }
 
-// furtherVXLAN makes of the remotes, or of the group, the entries that they are.
+// furtherVXLAN adds the forwarding entries for the remotes or the group.
 func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 	o := l.Options.(*vxlanOptions)
 	for _, r := range o.Remotes {
@@ -196,8 +196,8 @@ func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 		c.Errorf(spec.ValueOf(n, "local"), "%s is link-local, so parent is needed", netip.Addr(*local))
 	case group != nil:
 		c.Later(func() {
-			// The kernel makes it with the link, and would look for the interface in the link's namespace if it were to make
-			// it again (vxlan_fdb_parse in drivers/net/vxlan/vxlan_core.c).
+			// The kernel creates the entry together with the link. If linkd created it again, the kernel would look for the
+			// interface in the link's namespace (vxlan_fdb_parse in drivers/net/vxlan/vxlan_core.c).
 			if l.Parent.NS == l.NS {
 				fdb.AddRemote(c, netip.Addr(*o.Group), l.Parent.Key, c.At(group).Source())
 			}
@@ -205,7 +205,7 @@ func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 	}
 }
 
-// underlay is the namespace whose network joins the hosts.
+// underlay returns the namespace whose network connects the hosts.
 func (l *Link) underlay() string {
 	if l.hasParent() {
 		return l.Parent.NS
@@ -219,7 +219,7 @@ type remote struct {
 	Source spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes an address, or a mapping.
 func (r *remote) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	var ip address.IP
 	if !c.Decode(n, &ip) {
@@ -229,15 +229,14 @@ func (r *remote) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return fdb.CheckHost(r.Addr)
 }
 
-// Syntax implements spec.Described.
 func (remote) Syntax() spec.Syntax { return address.IP{}.Syntax() }
 
-// ttl is a time to live; 0 leaves it to the kernel.
+// ttl is a time to live; 0 lets the kernel choose.
 type ttl int
 
 const ttlAuto = "auto"
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes a number or a word.
 func (t *ttl) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if n.Value == ttlAuto {
 		return nil
@@ -248,7 +247,6 @@ func (t *ttl) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
-// Syntax implements spec.Described.
 func (ttl) Syntax() spec.Syntax {
 	return spec.Syntax{Name: "time to live", Words: []string{ttlAuto}, Min: 1, Max: 255}
 }

@@ -12,7 +12,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// vxlans are the links of an entry; its remotes are another kind.
+// vxlans returns the links of an entry; its remotes are of another kind.
 func vxlans(t *testing.T, entry string) (links []spec.Resource) {
 	t.Helper()
 	for _, r := range conform.Read(t, language, "namespaces: {lab: {}}\nlinks:\n  cable: "+entry) {
@@ -54,7 +54,7 @@ func TestConformVXLAN(t *testing.T) {
 	}
 }
 
-// A group or a host that somebody else's command gave it is not what the files ask for where they list the remotes.
+// A group or a host that a foreign command set is not the desired state if the files list the remotes.
 func TestAVXLANWithAHostOfItsOwn(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, "link add vx0 type vxlan id 7 dstport 4789 remote 192.0.2.9\nlink set vx0 alias linkd:cable")
@@ -65,7 +65,7 @@ func TestAVXLANWithAHostOfItsOwn(t *testing.T) {
 	}
 }
 
-// Its remotes are entries of its forwarding database.
+// The remotes of a vxlan are entries of its forwarding database.
 func TestTheRemotesOfAVXLAN(t *testing.T) {
 	resources := conform.Read(t, language, "links:\n  vx0: {kind: vxlan, id: 7, remotes: [192.0.2.2,\n    192.0.2.3]}")
 	var says []string

@@ -7,13 +7,14 @@ import (
 	"linkd/pkg/spec"
 )
 
-// leastIPv6 is the smallest MTU, in bytes, with which the kernel has IPv6 on an interface (IPV6_MIN_MTU, RFC 8200).
+// leastIPv6 is the smallest MTU, in bytes, with which the kernel enables IPv6 on an interface (IPV6_MIN_MTU, RFC 8200).
 const leastIPv6 = 1280
 
-// usualMTU is that of a new veth without one, in bytes (ether_setup in net/ethernet/eth.c).
+// usualMTU is the default MTU of a new veth, in bytes (ether_setup in net/ethernet/eth.c).
 const usualMTU = 1500
 
-// warnOfMTU reports at the node of the key mtu that the kernel has no IPv6 on the link, though the files declare an address.
+// warnOfMTU warns at the node of the key mtu if the files declare an IPv6 address on the link, but the kernel disables IPv6 with
+// that MTU.
 func warnOfMTU(c *spec.Context, n *yaml.Node, l *Link) {
 	if n == nil || l.MTU == nil || *l.MTU >= leastIPv6 {
 		return
@@ -25,7 +26,7 @@ func warnOfMTU(c *spec.Context, n *yaml.Node, l *Link) {
 	})
 }
 
-// warnOfEnds reports ends with different MTUs: one drops what the other sends.
+// warnOfEnds warns about ends with different MTUs: one end drops large packets of the other.
 func warnOfEnds(c *spec.Context, ends []endNode, links [2]*Link) {
 	for i, l := range links {
 		if l.MTU == nil || l.Adopt {

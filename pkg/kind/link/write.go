@@ -12,16 +12,16 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Create makes the interface, or both ends of a pair, with one request, and marks it with a second: the kernel takes
-// no alias at creation. The second end of a pair has come into being with the first; it could not be up before that
-// was there (veth_open in drivers/net/veth.c).
+// Create creates the interface, or both ends of a pair, with one request, and marks it with a second one: the kernel accepts no
+// alias at creation. For the second end of a pair, which the first request has created, it only sets the end up: the end could not
+// be up before the other one existed (veth_open in drivers/net/veth.c).
 func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 	if want.Second {
 		switch l, err := ns.LinkByName(want.Name); {
 		case err != nil:
 			return err
 		case l.Name != want.Name || l.Kind != want.Type:
-			// Requests take alternative names, too.
+			// Requests match alternative names, too.
 			return fmt.Errorf("%s: %s is another name of %s, which is a %s: %w", ns.Name, want.Name, l.Name, l.Kind, unix.EEXIST)
 		}
 		return set(ns, 0, want.birthUp(), named(want.Name), want.mark())
@@ -32,7 +32,7 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 	}
 	down := want.onDownParent(err)
 	if down != nil {
-		// Down it can be made, and the kernel brings it up with its parent (vlan_device_event in net/8021q/vlan.c).
+		// linkd can create it down, and the kernel sets it up together with its parent (vlan_device_event in net/8021q/vlan.c).
 		err = k.addMarked(ns, down)
 	}
 	if errors.Is(err, unix.EEXIST) {
@@ -42,7 +42,7 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 		}
 	}
 	if errors.Is(err, unix.EEXIST) && want.Peer != nil {
-		// The name of the other end is still held by what linkd made for an earlier form of this pair.
+		// An interface that linkd created for an earlier form of this pair still has the name of the other end.
 		switch stale, staleErr := removeStale(ctx, ns, want.Peer); {
 		case staleErr != nil:
 			return fmt.Errorf("%w: %w", err, staleErr)
@@ -57,7 +57,7 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 	return err
 }
 
-// addMarked makes the interface and marks it.
+// addMarked creates the interface and marks it.
 func (k kind) addMarked(ns *observe.NS, want *Link) error {
 	if err := k.add(ns, want); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (k kind) addMarked(ns *observe.NS, want *Link) error {
 	if want.bornElsewhere() {
 		return nameAndMark(ns, want)
 	}
-	// The kernel finds it by its name: an index that was looked up could be another's by now.
+	// The kernel finds it by its name: another interface could have an index that linkd looked up.
 	return set(ns, 0, nil, named(want.Name), want.mark())
 }
 
@@ -120,7 +120,7 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 	return there.Change(req)
 }
 
-// attrs are the managed attributes, as the kernel takes them at creation and later.
+// attrs returns the managed attributes, for creation and for changes.
 func (l *Link) attrs() (attrs []*nl.RtAttr) {
 	if l.MAC != nil {
 		if mac, err := net.ParseMAC(*l.MAC); err == nil {
@@ -136,8 +136,8 @@ func (l *Link) attrs() (attrs []*nl.RtAttr) {
 	return attrs
 }
 
-// set changes an interface with one request. RTM_NEWLINK without NLM_F_CREATE is what ip-link(8) sends, too: unlike
-// RTM_SETLINK it takes a kind's own options.
+// set changes an interface with one request. Like ip-link(8), it sends RTM_NEWLINK without NLM_F_CREATE, which accepts the options
+// of a type; RTM_SETLINK does not.
 func set(ns *observe.NS, index int, up *bool, attrs ...*nl.RtAttr) error {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, 0)
 	req.AddData(header(index, up))
@@ -147,7 +147,7 @@ func set(ns *observe.NS, index int, up *bool, attrs ...*nl.RtAttr) error {
 	return ns.Change(req)
 }
 
-// header says which interface, and whether it is to be up.
+// header returns the header of a request: the interface's index, and whether to set it up or down; nil for neither.
 func header(index int, up *bool) *nl.IfInfomsg {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
@@ -161,23 +161,24 @@ func header(index int, up *bool) *nl.IfInfomsg {
 }
 
 func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
-	if _, fetched := want.Home(); fetched {
+	if _, fetched := want.FetchedFrom(); fetched {
 		return fetch(ns, want, have)
 	}
 	index, err := ns.Index(want.Name)
 	if err != nil {
 		return err
 	}
-	told := *want
+	changes := *want
 	if want.MAC != nil && *want.MAC == have.found.link.MAC {
-		// Even the same address makes the kernel forget the neighbours (arp_netdev_event in net/ipv4/arp.c).
-		told.MAC = nil
+		// Setting even the current address makes the kernel flush the neighbours (arp_netdev_event in net/ipv4/arp.c).
+		changes.MAC = nil
 	}
-	attrs := told.attrs()
+	attrs := changes.attrs()
 	if want.Type != existing {
 		attrs = append(attrs, want.mark())
 	}
-	// A vxlan takes no MTU beside them (vxlan_nl2conf in drivers/net/vxlan/vxlan_core.c), so they go by themselves.
+	// A vxlan accepts no MTU together with options (vxlan_nl2conf in drivers/net/vxlan/vxlan_core.c), so linkd sends the options in
+	// a request of their own.
 	first, rest := changed(want.Options, have.found.link.Data)
 	for _, data := range [][]*nl.RtAttr{first, rest} {
 		if len(data) == 0 {
@@ -194,9 +195,9 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
 	return err
 }
 
-// Delete deletes the very interface that was found: its name may have come to mean another since.
+// Delete deletes the interface that was observed. Another one may have its name by now.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *Link) error {
-	if _, fetched := have.Home(); fetched {
+	if _, fetched := have.FetchedFrom(); fetched {
 		return fmt.Errorf("%s is not linkd's own", have.Name)
 	}
 	now, err := ns.LinkByName(have.Name)

@@ -1,5 +1,5 @@
-// Package belongings is what others have set on an interface to stay: addresses, neighbours and routes. An interface loses
-// some of them when it is set down and up, and all when it goes to another namespace.
+// Package belongings reads and restores the addresses, neighbours and routes that programs other than linkd have set on an
+// interface. An interface loses some of them when it is set down and up, and all of them when it moves to another namespace.
 package belongings
 
 import (
@@ -12,19 +12,19 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Belongings are the addresses, neighbours and routes of an interface. linkd's own are not among them, nor is what the kernel
-// makes.
+// Belongings has the addresses, neighbours and routes of an interface, without those of linkd and those that the kernel creates.
 type Belongings struct {
 	// Name is the name of the interface.
 	Name    string  `json:"name"`
 	Entries []entry `json:"entries,omitempty"`
-	// Devices are the names of the interfaces that entries name by index: itself, and others by which a route goes, too.
+	// Devices has the names of the interfaces to which entries refer by index: the interface itself, and others in a multipath
+	// route.
 	Devices map[int]string `json:"devices,omitempty"`
-	// At is when they were read, since the machine started.
+	// At is when they were read, as time since boot.
 	At time.Duration `json:"at,omitempty"`
 }
 
-// Read reads what others have set on an interface.
+// Read reads the belongings of an interface.
 func Read(ns *observe.NS, l *observe.Link) (b Belongings, err error) {
 	b = Belongings{Name: l.Name, Devices: map[int]string{l.Index: l.Name}, At: sinceBoot()}
 	if b.Entries, err = entriesOf(ns, l.Index); err != nil {
@@ -49,13 +49,13 @@ func sinceBoot() time.Duration {
 	return time.Duration(now.Nano())
 }
 
-// DropDamaged removes the entries that are no messages of the kernel's, after they were read from a file.
+// DropDamaged removes the entries that are not valid messages, after the journal was read.
 func (b *Belongings) DropDamaged() {
-	b.Entries = slices.DeleteFunc(b.Entries, func(e entry) bool { return heads[e.Type] == 0 || len(e.Message) < heads[e.Type] })
+	b.Entries = slices.DeleteFunc(b.Entries, func(e entry) bool { return headerSizes[e.Type] == 0 || len(e.Message) < headerSizes[e.Type] })
 }
 
-// TakeRoutes removes the routes of a table from the belongings, and those of any table that cannot be restored at once, because
-// their IPv6 source address is tentative when it comes back. It returns them in the words of ip-route(8).
+// TakeRoutes removes the routes of a table, and those of any table that linkd cannot restore at once, because their IPv6 source
+// address is tentative when it is added again. It returns the removed routes in the syntax of ip-route(8).
 func (b *Belongings) TakeRoutes(table uint32) (routes []string) {
 	return b.take(func(e entry) bool {
 		if e.Type != unix.RTM_NEWROUTE {
@@ -66,7 +66,7 @@ func (b *Belongings) TakeRoutes(table uint32) (routes []string) {
 	})
 }
 
-// TakeIPv6 removes the IPv6 addresses and all routes from the belongings, and returns them in the words of ip(8).
+// TakeIPv6 removes the IPv6 addresses and all routes, and returns them in the syntax of ip(8).
 func (b *Belongings) TakeIPv6() []string {
 	return b.take(func(e entry) bool {
 		return e.Type == unix.RTM_NEWROUTE || e.Type == unix.RTM_NEWADDR && e.Message[0] == unix.AF_INET6

@@ -10,28 +10,28 @@ import (
 	"linkd/pkg/observe"
 )
 
-// entry is an address, a neighbour or a route as the kernel told it, to be said back to it: `ip address save` and its
-// like do the same. What linkd made itself is not among them.
+// entry is an address, a neighbour or a route in the form of the kernel's message. To restore it, linkd sends the message back, as
+// `ip address restore` does.
 type entry struct {
 	Type    uint16 `json:"type"`
 	Message []byte `json:"message"`
 }
 
-// Of linux/if_addr.h, linux/neighbour.h and linux/rtnetlink.h, for golang.org/x/sys does not have them.
+// The numbers are those of linux/if_addr.h, linux/neighbour.h and linux/rtnetlink.h: golang.org/x/sys does not have them.
 const (
 	ifaProto    = 11
 	ndaProtocol = 12
 	rtaNhID     = 30
 )
 
-// heads are the sizes of what comes before the attributes, by the type of the message.
-var heads = map[uint16]int{
+// headerSizes has the sizes of the headers before the attributes, by message type.
+var headerSizes = map[uint16]int{
 	unix.RTM_NEWADDR:  unix.SizeofIfAddrmsg,
 	unix.RTM_NEWNEIGH: unix.SizeofNdMsg,
 	unix.RTM_NEWROUTE: unix.SizeofRtMsg,
 }
 
-// entriesOf reads what belongs to the interface with that index, in the order in which it has to be said back.
+// entriesOf returns the entries of the interface with an index, in the order in which linkd has to restore them.
 func entriesOf(ns *observe.NS, index int) (entries []entry, err error) {
 	addressOf := nl.NewIfAddrmsg(unix.AF_UNSPEC)
 	addressOf.Index = uint32(index)
@@ -56,7 +56,7 @@ func entriesOf(ns *observe.NS, index int) (entries []entry, err error) {
 		}
 		for _, msg := range msgs {
 			e := entry{Type: ask.answer, Message: msg}
-			// A kernel that does not filter tells of all.
+			// A kernel that does not filter sends the entries of all interfaces.
 			if e.lasting() && slices.Contains(e.devices(), index) {
 				entries = append(entries, e)
 			}
@@ -65,26 +65,27 @@ func entriesOf(ns *observe.NS, index int) (entries []entry, err error) {
 	return entries, nil
 }
 
-// raw is part of a request in the kernel's form.
+// raw is a part of a request in the kernel's form.
 type raw []byte
 
 func (r raw) Len() int          { return len(r) }
 func (r raw) Serialize() []byte { return r }
 
 func (e entry) attrs() map[uint16][]byte {
-	attrs, _ := observe.Attrs(e.Message[heads[e.Type]:])
+	attrs, _ := observe.Attrs(e.Message[headerSizes[e.Type]:])
 	return attrs
 }
 
-// lasting tells whether somebody set it to stay: not the kernel, which does it again by itself, nor what it heard from a
-// router or a neighbour, nor a routing daemon, which hears of the interface and sets its routes anew, nor linkd.
+// lasting reports whether an administrator or a program set the entry permanently. It is false for what the kernel sets again, what
+// the kernel learned from a router or a neighbour, what a routing daemon sets (it sees the interface and sets its routes again),
+// and what linkd sets.
 func (e entry) lasting() bool {
 	attrs := e.attrs()
 	switch e.Type {
 	case unix.RTM_NEWADDR:
 		head := nl.DeserializeIfAddrmsg(e.Message)
 		proto := observe.Number(attrs[ifaProto])
-		// 1 to 3 are IFAPROT_KERNEL_* in linux/if_addr.h, and kernels before 5.18 do not tell.
+		// 1 to 3 are IFAPROT_KERNEL_* in linux/if_addr.h. Kernels before 5.18 do not report them.
 		learnt := head.Family == unix.AF_INET6 && head.Flags&unix.IFA_F_PERMANENT == 0
 		return !learnt && proto != address.Mark && (proto == 0 || proto > 3)
 	case unix.RTM_NEWNEIGH:
@@ -103,7 +104,7 @@ func (e entry) lasting() bool {
 	return false
 }
 
-// devices are the indexes of the interfaces that it names.
+// devices returns the indexes of the interfaces to which the entry refers.
 func (e entry) devices() (indexes []int) {
 	if e.Type != unix.RTM_NEWROUTE {
 		return []int{int(nl.NativeEndian().Uint32(e.Message[4:]))}
@@ -118,7 +119,7 @@ func (e entry) devices() (indexes []int) {
 	return indexes
 }
 
-// eachHop walks a list of struct rtnexthop (linux/rtnetlink.h): its length, flags, weight, and the interface's index.
+// eachHop calls visit for each struct rtnexthop in a list (linux/rtnetlink.h): length, flags, weight, and the interface's index.
 func eachHop(b []byte, visit func(hop []byte)) {
 	for len(b) >= unix.SizeofRtNexthop {
 		length := int(nl.NativeEndian().Uint16(b))

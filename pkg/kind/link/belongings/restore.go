@@ -14,14 +14,14 @@ import (
 	"linkd/pkg/observe"
 )
 
-// settable are the flags of an address that are not the kernel's own account of it.
+// settable are the flags of an address that a request can set. The others report its state.
 const settable = unix.IFA_F_NODAD | unix.IFA_F_HOMEADDRESS | unix.IFA_F_MANAGETEMPADDR | unix.IFA_F_NOPREFIXROUTE | unix.IFA_F_MCAUTOJOIN
 
-// request says the entry back to the kernel. Index gives the present index of an interface, and age is how long ago the
-// kernel told. It is nil for an address whose time has run out.
+// request returns the request that adds the entry again; nil for an address whose lifetime has expired. index returns the present
+// index of an interface, and age is how long ago the entry was read.
 func (e entry) request(age time.Duration, index func(old int) (int, error)) (*nl.NetlinkRequest, error) {
 	e.Message = slices.Clone(e.Message)
-	native, head, attrs := nl.NativeEndian(), raw(e.Message[:heads[e.Type]]), e.attrs()
+	native, head, attrs := nl.NativeEndian(), raw(e.Message[:headerSizes[e.Type]]), e.attrs()
 	var missing error
 	put := func(at []byte) {
 		now, err := index(int(native.Uint32(at)))
@@ -45,7 +45,7 @@ func (e entry) request(age time.Duration, index func(old int) (int, error)) (*nl
 		delete(attrs, unix.NDA_CACHEINFO)
 		delete(attrs, unix.NDA_PROBES)
 	case unix.RTM_NEWROUTE:
-		// The other flags are what became of it; dead and linkdown are refused (fib_create_info in
+		// The other flags report the route's state. The kernel refuses dead and linkdown (fib_create_info in
 		// net/ipv4/fib_semantics.c).
 		native.PutUint32(head[8:], native.Uint32(head[8:])&unix.RTNH_F_ONLINK)
 		if oif := attrs[unix.RTA_OIF]; oif != nil {
@@ -65,8 +65,8 @@ func (e entry) request(age time.Duration, index func(old int) (int, error)) (*nl
 	return req, missing
 }
 
-// elapse takes age from the lifetimes in a struct ifa_cacheinfo (linux/if_addr.h), preferred and valid, in seconds. It
-// reports whether anything is left.
+// elapse subtracts age from the lifetimes in a struct ifa_cacheinfo (linux/if_addr.h): preferred and valid, in seconds. It reports
+// whether any lifetime is left.
 func elapse(info []byte, age time.Duration) bool {
 	for at := 0; at+4 <= min(len(info), 8); at += 4 {
 		left := nl.NativeEndian().Uint32(info[at:])
@@ -82,15 +82,16 @@ func elapse(info []byte, age time.Duration) bool {
 	return true
 }
 
-// Restore adds all entries again, to the interface with that name in the same namespace. What stands in the place of one by now is somebody's, and stays. A route waits for the
-// ones by which its gateway is reached, in whatever order the kernel told them.
+// Restore adds all entries again, to the interface with that name in the same namespace. It leaves an object alone that is in the
+// place of an entry by now. The order of the kernel's messages does not matter: Restore tries a route again after those that lead
+// to its gateway.
 func (b Belongings) Restore(ns *observe.NS, name string) error {
 	age, todo := sinceBoot()-b.At, b.Entries
 	for {
 		var failed []entry
 		var errs error
 		for _, e := range todo {
-			if err := b.say(ns, e, name, age); err != nil {
+			if err := b.add(ns, e, name, age); err != nil {
 				failed, errs = append(failed, e), errors.Join(errs, err)
 			}
 		}
@@ -101,7 +102,7 @@ func (b Belongings) Restore(ns *observe.NS, name string) error {
 	}
 }
 
-func (b Belongings) say(ns *observe.NS, e entry, name string, age time.Duration) error {
+func (b Belongings) add(ns *observe.NS, e entry, name string, age time.Duration) error {
 	req, err := e.request(age, func(old int) (int, error) {
 		if device := b.Devices[old]; device != b.Name {
 			return ns.Index(device)
@@ -124,7 +125,7 @@ func (b Belongings) say(ns *observe.NS, e entry, name string, age time.Duration)
 	return fmt.Errorf("%s: %w", e, err)
 }
 
-// String is the entry in the words of ip(8), as far as one needs to know which it is.
+// String identifies the entry in the syntax of ip(8).
 func (e entry) String() string {
 	attrs, length := e.attrs(), e.Message[1]
 	what, ip, to := "address", attrs[unix.IFA_LOCAL], ""
