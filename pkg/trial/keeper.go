@@ -26,7 +26,7 @@ type Keeper struct {
 	StateDir string
 	Loader   *spec.Loader
 	// Reload has the loop call Load, and returns when the result has been applied.
-	Reload func(context.Context) (reconcile.Loaded, *reconcile.Status, error)
+	Reload func(context.Context) (*reconcile.Reloaded, error)
 	// Past returns the files of an earlier state by its number.
 	Past func(number int) ([]spec.File, error)
 	// Loaded gets the files that are in force after a load, and the cause: "files", or "trial", "confirmed" or "reverted".

@@ -66,15 +66,15 @@ const reloadTime = time.Minute
 func (k *Keeper) apply(name string) Step {
 	ctx, cancel := context.WithTimeout(context.Background(), reloadTime)
 	defer cancel()
-	loaded, status, err := k.Reload(ctx)
+	reloaded, err := k.Reload(ctx)
 	if err != nil {
 		return Step{}
 	}
-	step := Step{Step: name, Ops: k.Ops(), State: status.State}
-	if loaded.Err != nil {
-		step.Reason = loaded.Err.Error()
+	step := Step{Step: name, Ops: k.Ops(), State: reloaded.Status.State}
+	if reloaded.Err != nil {
+		step.Reason = reloaded.Err.Error()
 	}
-	for _, r := range status.Resources {
+	for _, r := range reloaded.Status.Resources {
 		if r.State != reconcile.OK {
 			step.Problems = append(step.Problems, r)
 		}

@@ -150,7 +150,7 @@ func (c *Chain) diff(have *Chain) []reconcile.Field {
 			}
 			// Nobody has undone a rule that others have come to have, too.
 			moved := then == "" && slices.ContainsFunc(spared, func(r Rule) bool { return r.is(have.Rules[gap.have[i]]) })
-			fields = append(fields, reconcile.Field{Path: fmt.Sprintf("rule %d", number+1), Have: now, Want: then, Moved: moved})
+			fields = append(fields, reconcile.Field{Path: fmt.Sprintf("rule %d", number+1), Have: now, Want: then, Moved: moved, Part: true})
 		}
 	}
 	if jumps, hooks := strings.Join(have.Jumps, ", "), strings.Join(have.Hooks, ", "); jumps != hooks {
