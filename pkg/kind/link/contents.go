@@ -30,9 +30,9 @@ func contents(l *Link) (text string, lines []string) {
 	if kind != existing {
 		add("type", kind)
 	}
-	if home, fetched := l.Home(); fetched {
-		add("from", home.NS)
-		add("from_name", home.Key)
+	if origin, fetched := l.FetchedFrom(); fetched {
+		add("from", origin.NS)
+		add("from_name", origin.Key)
 		options = nil
 	}
 	if l.Peer != nil {
