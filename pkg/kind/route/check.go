@@ -9,29 +9,29 @@ import (
 	"linkd/pkg/spec"
 )
 
-// mostWays is how many ways a route has at most: ip-route(8) has room for no more (parse_nexthops in ip/iproute.c).
-const mostWays = 255
+// mostHops is the largest number of nexthops of a route: ip-route(8) has room for no more (parse_nexthops in ip/iproute.c).
+const mostHops = 255
 
-// checkSeveral is check for a route with nexthops; dev is what the route itself says.
+// checkSeveral is check for a route with nexthops. dev is the device of the route itself.
 func (e *entry) checkSeveral(c *spec.Context, dev spec.IfName) error {
 	switch {
-	case len(e.ways) == 0:
+	case len(e.hops) == 0:
 		return fmt.Errorf("%s: nexthops is an empty list", e.To)
-	case len(e.ways) > mostWays:
-		return fmt.Errorf("%s: %d nexthops, and there can be %d", e.To, len(e.ways), mostWays)
+	case len(e.hops) > mostHops:
+		return fmt.Errorf("%s: %d nexthops, and there can be %d", e.To, len(e.hops), mostHops)
 	case e.Via != nil || dev != "":
 		return fmt.Errorf("%s: via and dev stand in each of the nexthops, or there are none", e.To)
 	case e.kind() != unix.RTN_UNICAST:
 		return fmt.Errorf("%s: a %s route has no nexthops", e.To, e.kind())
 	}
-	for i, w := range e.ways {
-		for _, before := range e.ways[:i] {
+	for i, w := range e.hops {
+		for _, before := range e.hops[:i] {
 			if w.leads(before.Hop) || before.leads(w.Hop) {
-				c.Reject(w.source, "%s: there is a nexthop%s already: give it a weight instead", e.To, wayOf(w.Via, w.Dev))
+				c.Reject(w.source, "%s: there is a nexthop%s already: give it a weight instead", e.To, hopText(w.Via, w.Dev))
 				return nil
 			}
 		}
-		if !w.Via.IsValid() && e.prefix().Addr().Is6() && len(e.ways) > 1 {
+		if !w.Via.IsValid() && e.prefix().Addr().Is6() && len(e.hops) > 1 {
 			// ip6_route_multipath_add in net/ipv6/route.c.
 			c.Reject(w.source, "%s: via is missing: IPv6 has no nexthops without a gateway", e.To)
 			return nil
@@ -40,12 +40,12 @@ func (e *entry) checkSeveral(c *spec.Context, dev spec.IfName) error {
 	return e.check(c)
 }
 
-// check refuses what the kernel would refuse, and what it would take and not do.
+// check rejects what the kernel would refuse, and what it would silently ignore.
 func (e *entry) check(c *spec.Context) error {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%s: %s", e.To, fmt.Sprintf(format, args...))
 	}
-	src, to, t, first := addrOf(e.Src), e.prefix(), e.kind(), e.ways[0]
+	src, to, t, first := addrOf(e.Src), e.prefix(), e.kind(), e.hops[0]
 	switch {
 	case e.Family != nil && !e.To.both:
 		return wrong("family is for a default route; this one's is known")
@@ -58,14 +58,14 @@ func (e *entry) check(c *spec.Context) error {
 	case t.ends() && e.OnLink != nil && *e.OnLink:
 		return wrong("onlink is about a gateway on a device, and a %s route has none", t)
 	case e.Scope != nil && to.Addr().Is6():
-		// rtm_to_fib6_config in net/ipv6/route.c does not read it.
+		// The kernel ignores it (rtm_to_fib6_config in net/ipv6/route.c).
 		return wrong("scope is for IPv4 routes only")
 	case t == unix.RTN_BROADCAST && to.Addr().Is6():
 		return wrong("IPv6 has no broadcast")
 	case t.ends():
 		return nil
 	}
-	for _, w := range e.ways {
+	for _, w := range e.hops {
 		if err := e.checkWay(w.Hop); err != nil {
 			c.Reject(w.source, "%s: %v", e.To, err)
 		}

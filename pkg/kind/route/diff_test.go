@@ -21,8 +21,8 @@ func TestDiff(t *testing.T) {
 		return r
 	}
 	inet6 := func(r *Route) { r.To = net("::/0") }
-	several := func(r *Route) { r.setWays([]Hop{{ip("fd00::1"), "eth0", 1}, {ip("fd00::2"), "eth1", 3}}) }
-	by := func(ways ...Hop) func(r *Route) { return func(r *Route) { r.setWays(ways) } }
+	several := func(r *Route) { r.setHops([]Hop{{ip("fd00::1"), "eth0", 1}, {ip("fd00::2"), "eth1", 3}}) }
+	by := func(hops ...Hop) func(r *Route) { return func(r *Route) { r.setHops(hops) } }
 	options := func(r *Route) {
 		r.Src, r.Scope, r.OnLink, r.MTU = ref(ip("10.0.0.9")), ref(address.Scope(200)), ref(true), ref(uint32(1400))
 	}

@@ -8,9 +8,9 @@ import (
 
 var _ graph.Drawn = &Route{}
 
-// Draw implements graph.Drawn. The device need not be named where the route is drawn on it.
+// Draw draws the route, without its device if it is drawn on that.
 func (r *Route) Draw(p *graph.Pen) {
-	if r.Proto != unix.RTPROT_UNSPEC && r.withheld() != "" {
+	if r.Proto != unix.RTPROT_UNSPEC && r.whyNotShown() != "" {
 		return
 	}
 	text, dev := r.ID().Key, r.device()
@@ -20,14 +20,14 @@ func (r *Route) Draw(p *graph.Pen) {
 	if r.Type != unix.RTN_UNICAST {
 		text = r.Type.String() + " " + text
 	}
-	for i, way := range r.ways() {
+	for i, hop := range r.hops() {
 		if i > 0 {
 			text += ","
 		}
 		if dev != "" {
-			way.Dev = ""
+			hop.Dev = ""
 		}
-		text += wayOf(way.Via, way.Dev)
+		text += hopText(hop.Via, hop.Dev)
 	}
 	p.Note(dev, text)
 }

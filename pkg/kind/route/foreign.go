@@ -11,27 +11,27 @@ import (
 	"linkd/pkg/observe"
 )
 
-// whyNotInFiles is what keeps the route from being said in the files; "" is nothing.
+// whyNotInFiles returns why the files cannot express the route; "" if they can.
 func (r *Route) whyNotInFiles() string {
 	if r.Object != 0 {
 		return "by a nexthop object"
 	}
-	if len(r.Unspoken) > 0 {
-		return "with " + strings.Join(r.Unspoken, ", ")
+	if len(r.Unsupported) > 0 {
+		return "with " + strings.Join(r.Unsupported, ", ")
 	}
 	return ""
 }
 
-// ordinary are the attributes that linkd reads, those that say nothing of the route itself, and the router preference,
-// as far as that is medium (RFC 4191).
+// ordinary has the attributes that linkd reads, those that do not describe the route, and the router preference (RFC 4191), which
+// counts as ordinary only if it is medium.
 var ordinary = map[uint16]bool{
 	unix.RTA_DST: true, unix.RTA_TABLE: true, unix.RTA_PRIORITY: true, unix.RTA_GATEWAY: true, unix.RTA_VIA: true,
 	unix.RTA_OIF: true, unix.RTA_PREFSRC: true, unix.RTA_MULTIPATH: true, rtaNhID: true,
 	unix.RTA_METRICS: true, unix.RTA_CACHEINFO: true, unix.RTA_PREF: true,
 }
 
-// unspoken are the attributes of a message that the files cannot express (rtnetlink(7)), in the words of ip-route(8).
-func unspoken(attrs map[uint16][]byte) (words []string) {
+// unsupported returns the attributes of a message that the files cannot express (rtnetlink(7)), in the syntax of ip-route(8).
+func unsupported(attrs map[uint16][]byte) (words []string) {
 	for attr := range uint16(rtaMax + 1) {
 		if _, there := attrs[attr]; there && !ordinary[attr] {
 			words = append(words, wordFor(attributeNames, attr))
@@ -69,7 +69,7 @@ func unspoken(attrs map[uint16][]byte) (words []string) {
 	return words
 }
 
-// locked are the metrics that path MTU discovery and TCP must not change: a bit of mask is a metric.
+// locked returns the metrics that path MTU discovery and TCP must not change: each bit of mask is a metric.
 func locked(mask uint64) (words []string) {
 	for metric := range uint16(unix.RTAX_MAX + 1) {
 		if mask&(1<<metric) != 0 {
@@ -79,7 +79,7 @@ func locked(mask uint64) (words []string) {
 	return words
 }
 
-// wordFor is the name of an attribute, and its number where a later kernel than linkd knows it.
+// wordFor returns the name of an attribute, or its number if linkd does not know it.
 func wordFor(names map[uint16]string, attr uint16) string {
 	if name, named := names[attr]; named {
 		return name
@@ -90,7 +90,7 @@ func wordFor(names map[uint16]string, attr uint16) string {
 // Router preferences (RFC 4191, include/uapi/linux/icmpv6.h): 0 is medium.
 const prefHigh, prefLow = 1, 3
 
-// rtaFlowLabel is the last attribute of linux/rtnetlink.h, which golang.org/x/sys/unix does not have.
+// rtaFlowLabel is the last attribute of linux/rtnetlink.h that linkd knows; golang.org/x/sys/unix does not have it.
 const rtaFlowLabel, rtaMax = 31, 31
 
 var attributeNames = map[uint16]string{
@@ -100,7 +100,7 @@ var attributeNames = map[uint16]string{
 	unix.RTA_SPORT: "sport", unix.RTA_DPORT: "dport", rtaFlowLabel: "flowlabel",
 }
 
-// unitOf are the metrics that are times: into how many parts the kernel divides a millisecond (print_rta_metrics in
+// unitOf has the metrics that are times: into how many parts of a millisecond the kernel divides them (print_rta_metrics in
 // iproute2's ip/iproute.c).
 var unitOf = map[uint16]uint64{unix.RTAX_RTT: 8, unix.RTAX_RTTVAR: 4, unix.RTAX_RTO_MIN: 1}
 

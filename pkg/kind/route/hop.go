@@ -7,68 +7,68 @@ import (
 	"strings"
 )
 
-// Hop is one of the ways of a route: by a gateway, by a device, or both. Via is the zero Addr where what is beyond is
-// directly connected, Dev is "" where the gateway tells.
+// Hop is one nexthop of a route: a gateway, a device, or both. Via is the zero Addr if the destination is directly connected. Dev
+// is "" if the gateway determines the device.
 type Hop struct {
 	Via netip.Addr
 	Dev string
-	// Weight is the way's share of the traffic, 1 to 256; that of the only way of a route is 1.
+	// Weight is the nexthop's share of the traffic, 1 to 256; 1 for the only nexthop of a route.
 	Weight int
 }
 
 func (h Hop) String() string {
-	return strings.TrimPrefix(wayOf(h.Via, h.Dev)+fmt.Sprintf(" weight %d", h.Weight), " ")
+	return strings.TrimPrefix(hopText(h.Via, h.Dev)+fmt.Sprintf(" weight %d", h.Weight), " ")
 }
 
-func wayOf(via netip.Addr, dev string) string {
-	way := ""
+func hopText(via netip.Addr, dev string) string {
+	hop := ""
 	if via.IsValid() {
-		way += " via " + via.String()
+		hop += " via " + via.String()
 	}
 	if dev != "" {
-		way += " dev " + dev
+		hop += " dev " + dev
 	}
-	return way
+	return hop
 }
 
-// leads tells whether a found way is a wanted one. Where no device is asked for, any will do.
+// leads reports whether an observed nexthop leads where the desired one does. Any device will do if the desired one has none.
 func (h Hop) leads(want Hop) bool {
 	return h.Via == want.Via && (want.Dev == "" || h.Dev == want.Dev)
 }
 
-// is tells whether a found way also has the wanted one's share.
+// is reports whether an observed nexthop has the desired weight, too.
 func (h Hop) is(want Hop) bool { return h.leads(want) && h.Weight == want.Weight }
 
-// ways are the ways of any route: of most there is one.
-func (r *Route) ways() []Hop {
+// hops returns the nexthops of any route. Most routes have one.
+func (r *Route) hops() []Hop {
 	if len(r.Hops) > 0 {
 		return r.Hops
 	}
 	return []Hop{{Via: r.Via, Dev: r.Dev, Weight: 1}}
 }
 
-// by is the route by other ways.
-func (r *Route) by(ways ...Hop) *Route {
+// withHops returns the route with other nexthops.
+func (r *Route) withHops(hops ...Hop) *Route {
 	other := *r
-	other.setWays(ways)
+	other.setHops(hops)
 	return &other
 }
 
-func (r *Route) setWays(ways []Hop) {
+func (r *Route) setHops(hops []Hop) {
 	r.Via, r.Dev, r.Hops = netip.Addr{}, "", nil
-	if len(ways) == 1 {
-		// The kernel forgets the weight of the only way, and shows it as that of any route.
-		r.Via, r.Dev = ways[0].Via, ways[0].Dev
+	if len(hops) == 1 {
+		// The kernel does not store the weight of an only nexthop.
+		r.Via, r.Dev = hops[0].Via, hops[0].Dev
 		return
 	}
-	r.Hops = ways
+	r.Hops = hops
 }
 
-// compareWays pairs each wanted way with a found one that is the same. What stays alone is missing or surplus; the order
-// means nothing.
-func compareWays(want, have []Hop, same func(have, want Hop) bool) (missing, surplus []Hop) {
+// compareHops pairs each desired nexthop with an equal observed one, in any order. It returns the unpaired ones as missing and
+// surplus.
+func compareHops(want, have []Hop, same func(have, want Hop) bool) (missing, surplus []Hop) {
 	surplus = slices.Clone(have)
-	// Those that say their device choose first.
+	// Those with a device choose first.
 	for _, picky := range []bool{true, false} {
 		for _, w := range want {
 			if (w.Dev != "") != picky {

@@ -13,7 +13,7 @@ import (
 
 const keyName = "routes"
 
-// EndKey is the key routes of an end: routes by way of its device.
+// EndKey returns the key routes of an end: routes through its device.
 func EndKey() spec.Key {
 	return spec.NewKey(keyName, "routes by way of the interface", func(c *spec.Context, entries []endEntry) {
 		for _, e := range entries {
@@ -24,7 +24,7 @@ func EndKey() spec.Key {
 	}).Called("route", "gateway=routes: [{to: default, via: GATEWAY}]", "gateway4=routes: [{to: default, via: GATEWAY}]", "gateway6=routes: [{to: default, via: GATEWAY}]", "gw=routes: [{to: default, via: GATEWAY}]", "via=routes: [{to: default, via: GATEWAY}]", "default=routes: [{to: default, via: GATEWAY}]")
 }
 
-// NamespaceKey is the key routes of a namespace: routes by way of any device, or none.
+// NamespaceKey returns the key routes of a namespace: routes through any device, or none.
 func NamespaceKey() spec.Key {
 	return spec.NewKey(keyName, "routes by way of any interface, or of none", func(c *spec.Context, entries []namespaceEntry) {
 		for _, e := range entries {
@@ -55,28 +55,28 @@ type entry struct {
 	Family *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"of a default route, where neither src nor via tells; with an IPv6 gateway, inet is the default route of IPv4"`
 	Source spec.Source
 
-	ways []way
+	hops []declaredHop
 }
 
-// way is a Hop and where it was written.
-type way struct {
+// declaredHop is a Hop and its place in the files.
+type declaredHop struct {
 	Hop
 	source spec.Source
 }
 
-// nextHop is one of several ways of a route in YAML.
+// nextHop is one of several nexthops of a route in YAML.
 type nextHop struct {
 	Via    *gateway `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; those of an IPv6 route have to be said"`
 	Weight *int     `yaml:"weight" min:"1" max:"256" default:"1" doc:"its share of the traffic"`
 	Source spec.Source
 }
 
-func (h nextHop) way(dev string) way {
+func (h nextHop) declared(dev string) declaredHop {
 	share := 1
 	if h.Weight != nil {
 		share = *h.Weight
 	}
-	return way{Hop{h.Via.addr(), dev, share}, h.Source}
+	return declaredHop{Hop{h.Via.addr(), dev, share}, h.Source}
 }
 
 type endEntry struct {
@@ -84,7 +84,7 @@ type endEntry struct {
 	NextHops *[]nextHop `yaml:"nexthops" also:"multipath hops next-hops next_hops" doc:"several gateways in the place of via, each with a share of the traffic"`
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes a route through the interface of the end.
 func (e *endEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if !c.DecodeMapping(n, e) {
 		return nil
@@ -93,57 +93,57 @@ func (e *endEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		return fmt.Errorf("%s: a %s route has no device: declare it in the namespace", e.To, t)
 	}
 	if e.NextHops == nil {
-		e.ways = []way{e.only(c.Device)}
+		e.hops = []declaredHop{e.only(c.Device)}
 		return e.check(c)
 	}
 	for _, h := range *e.NextHops {
-		e.ways = append(e.ways, h.way(c.Device))
+		e.hops = append(e.hops, h.declared(c.Device))
 	}
 	return e.checkSeveral(c, "")
 }
 
 type namespaceEntry struct {
 	entry
-	Dev      spec.IfName `yaml:"dev" also:"device interface oif ifname next-hop-interface" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
-	NextHops *[]nextWay  `yaml:"nexthops" also:"multipath hops next-hops next_hops" doc:"several ways in the place of via and dev, each with a share of the traffic"`
+	Dev      spec.IfName  `yaml:"dev" also:"device interface oif ifname next-hop-interface" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
+	NextHops *[]deviceHop `yaml:"nexthops" also:"multipath hops next-hops next_hops" doc:"several ways in the place of via and dev, each with a share of the traffic"`
 }
 
-// nextWay is a nextHop on a device of its own.
-type nextWay struct {
+// deviceHop is a nextHop with a device.
+type deviceHop struct {
 	nextHop
 	Dev spec.IfName `yaml:"dev" also:"device interface oif ifname next-hop-interface" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes a route of a namespace.
 func (e *namespaceEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if !c.DecodeMapping(n, e) {
 		return nil
 	}
 	if e.NextHops == nil {
-		e.ways = []way{e.only(string(e.Dev))}
+		e.hops = []declaredHop{e.only(string(e.Dev))}
 		return e.check(c)
 	}
 	for _, h := range *e.NextHops {
-		e.ways = append(e.ways, h.way(string(h.Dev)))
+		e.hops = append(e.hops, h.declared(string(h.Dev)))
 	}
 	return e.checkSeveral(c, e.Dev)
 }
 
-func (e *entry) only(dev string) way { return way{Hop{e.Via.addr(), dev, 1}, e.Source} }
+func (e *entry) only(dev string) declaredHop { return declaredHop{Hop{e.Via.addr(), dev, 1}, e.Source} }
 
 func (e *entry) resource(ns string) *Route {
 	r := &Route{
 		NS: ns, To: e.prefix(), Type: e.kind(),
 		Src: (*netip.Addr)(e.Src), Scope: e.Scope, OnLink: e.OnLink, MTU: e.MTU, Source: e.Source,
 	}
-	hops := make([]Hop, len(e.ways))
-	for i, w := range e.ways {
+	hops := make([]Hop, len(e.hops))
+	for i, w := range e.hops {
 		hops[i] = w.Hop
 		if r.To.Addr().Is4() {
 			hops[i].Via = w.Via.Unmap()
 		}
 	}
-	r.setWays(hops)
+	r.setHops(hops)
 	r.Table, r.Metric = r.Type.table(), defaultMetric(r.To)
 	if e.Table != nil {
 		r.Table = *e.Table
@@ -161,13 +161,14 @@ func (e *entry) kind() Type {
 	return *e.Type
 }
 
-// prefix settles which family's default is meant. A gateway of IPv4 decides it, for IPv6 has none such.
+// prefix returns the destination, for a default route with its family. An IPv4 gateway makes that IPv4, because an IPv6 route
+// cannot have one.
 func (e *entry) prefix() netip.Prefix {
 	if !e.To.both {
 		return e.To.Prefix
 	}
 	tell := addrOf(e.Src)
-	for _, w := range e.ways {
+	for _, w := range e.hops {
 		if w.Via.IsValid() && !(tell.IsValid() && tell.Is4()) {
 			tell = w.Via
 		}
@@ -185,11 +186,11 @@ func addrOf(ip *address.IP) netip.Addr {
 	return netip.Addr(*ip)
 }
 
-// gateway is the address of a next hop in YAML. ::ffff:192.0.2.1 is one of an IPv6 route, as RFC 4798 has it
-// (ip6_validate_gw in net/ipv6/route.c), and 192.0.2.1 for an IPv4 route.
+// gateway is the address of a nexthop in YAML. ::ffff:192.0.2.1 is that address in an IPv6 route (RFC 4798; ip6_validate_gw in
+// net/ipv6/route.c), and 192.0.2.1 in an IPv4 route.
 type gateway netip.Addr
 
-// DecodeWord implements spec.WordDecoder.
+// DecodeWord parses the address.
 func (g *gateway) DecodeWord(word string) error {
 	ip, err := netip.ParseAddr(word)
 	if err != nil || !ip.Is4In6() || ip.Zone() != "" {
@@ -199,12 +200,11 @@ func (g *gateway) DecodeWord(word string) error {
 	return err
 }
 
-// Syntax implements spec.Described.
 func (gateway) Syntax() spec.Syntax { return address.IP{}.Syntax() }
 
 func (g gateway) String() string { return netip.Addr(g).String() }
 
-// addr is the zero Addr where there is no gateway.
+// addr returns the address; the zero Addr without a gateway.
 func (g *gateway) addr() netip.Addr {
 	if g == nil {
 		return netip.Addr{}
@@ -212,7 +212,7 @@ func (g *gateway) addr() netip.Addr {
 	return netip.Addr(*g)
 }
 
-// destination is where a route leads, in YAML. Both says that it is the default of either family.
+// destination is the destination of a route in YAML. both: it is the default route of either family.
 type destination struct {
 	netip.Prefix
 	both bool
@@ -225,7 +225,7 @@ func (d destination) String() string {
 	return d.Prefix.String()
 }
 
-// DecodeWord implements spec.WordDecoder.
+// DecodeWord parses a subnet, an address or default.
 func (d *destination) DecodeWord(word string) (err error) {
 	if word == "default" {
 		d.Prefix, d.both = netip.PrefixFrom(netip.IPv4Unspecified(), 0), true
@@ -235,7 +235,6 @@ func (d *destination) DecodeWord(word string) (err error) {
 	return err
 }
 
-// Syntax implements spec.Described.
 func (destination) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "destination",

@@ -17,7 +17,7 @@ var language = conform.Language([]spec.Key{NamespaceKey()}, []spec.Key{EndKey()}
 
 func inNamespace(list string) string { return "namespaces:\n  lab:\n    routes:\n" + list }
 
-// onEth0 reads a list of routes as that of the lab's eth0.
+// onEth0 returns a file with a list of routes on eth0 in the lab.
 func onEth0(list string) string { return conform.OnEth0(keyName, list) }
 
 func net(text string) netip.Prefix { return netip.MustParsePrefix(text) }
@@ -83,7 +83,7 @@ func TestRouteInYAML(t *testing.T) {
 	}
 }
 
-// What a route needs that the files do not name there: the address it comes from, and the device that its gateway is on.
+// A route needs its source address, and the address whose subnet contains its gateway, although the files do not refer to them.
 func TestRoutesNeedAddresses(t *testing.T) {
 	both := conform.Language([]spec.Key{NamespaceKey()}, []spec.Key{EndKey(), address.Key()})
 	const declared = `

@@ -12,8 +12,8 @@ import (
 	"linkd/pkg/reconcile"
 )
 
-// Kind is the routes. The kernel does not announce an IPv4 route that goes because its device goes down or loses its
-// last address (fib_flush in net/ipv4/fib_frontend.c), so those are heard too.
+// Kind is the kind of routes. The kernel does not announce that it deletes an IPv4 route because the device goes down or loses its
+// last address (fib_flush in net/ipv4/fib_frontend.c), so linkd also listens to events about links and addresses.
 var Kind = reconcile.Register[*Route](kindName, kind{}, reconcile.Capabilities[*Route]{
 	Topics:    []observe.Topic{observe.RouteTopic, observe.LinkTopic, observe.AddressTopic},
 	Lookup:    kind{},
@@ -24,7 +24,7 @@ var Kind = reconcile.Register[*Route](kindName, kind{}, reconcile.Capabilities[*
 
 type kind struct{}
 
-// taken says what to do about a route of a container's that has the place of a wanted one.
+// taken returns what to do about a container's route in the place of a desired one.
 func taken(want, have *Route, engine string) string {
 	if engine == "" {
 		return ""
@@ -32,7 +32,7 @@ func taken(want, have *Route, engine string) string {
 	return fmt.Sprintf("%s already has a route to %s that %s created. Start the container with --network none, or give this route a metric", want.NS, want.ID().Key, engine)
 }
 
-// Observe finds all routes, or, to compare, those that matter for what is wanted.
+// Observe returns all routes or, to compare, those that matter for the desired ones.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Route]) ([]*Route, error) {
 	if query.Purpose == reconcile.ToCompare {
 		return k.observeAmong(ctx, ns, query.Wanted)
@@ -48,18 +48,17 @@ func (kind) observeAll(ctx context.Context, ns *observe.NS) ([]*Route, error) {
 	return list(ns, links, 0, nil)
 }
 
-// observeAmong finds linkd's routes, and those of others that stand in the place of wanted ones: a routing daemon can have a
-// hundred thousand. The kernel leaves out of a dump what is of another protocol, which costs a tenth of a list of everything.
-// That is needed only where something is to be done: what is missing may have another's route in its place, and what is to
-// be changed may have one beside it (see Diff). The kernel cannot be asked whether a place is free: to one whose route is
-// a throw, or is dead, it answers as if there were none.
+// observeAmong returns linkd's routes, and foreign ones in the places of desired routes. A routing daemon can have a hundred
+// thousand routes. A dump of linkd's protocol alone costs a tenth of a full one, so linkd lists all routes only if something
+// differs: a foreign route may be in the place of a missing one, and beside one that linkd must change (see Diff). The kernel
+// cannot tell whether a place is free: for a throw route or a dead one it answers as if there were no route.
 func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route) ([]*Route, error) {
 	links, err := ns.Links(ctx)
 	if err != nil {
 		return nil, err
 	}
 	own, err := list(ns, links, address.Mark, nil)
-	if err != nil || k.holds(own, wanted) {
+	if err != nil || k.hasAll(own, wanted) {
 		return own, err
 	}
 	places := make(map[place]bool, len(wanted))
@@ -69,8 +68,8 @@ func (k kind) observeAmong(ctx context.Context, ns *observe.NS, wanted []*Route)
 	return list(ns, links, 0, places)
 }
 
-// holds tells whether all that is wanted is among found, as it is wanted.
-func (k kind) holds(found, wanted []*Route) bool {
+// hasAll reports whether found has all desired routes, with the desired attributes.
+func (k kind) hasAll(found, wanted []*Route) bool {
 	at := make(map[place]*Route, len(found))
 	for _, r := range found {
 		if r.Sibling == "" {
@@ -85,8 +84,8 @@ func (k kind) holds(found, wanted []*Route) bool {
 	return true
 }
 
-// nameSiblings gives each of several routes of one place an ID of its own. The kernel takes the second one only from
-// `ip route append` and from itself, so linkd's, if it is among them, is the one meant.
+// nameSiblings gives several routes in one place different IDs. The kernel accepts more than one only from `ip route append` and
+// from itself, so the route with the plain ID is linkd's, if there is one.
 func nameSiblings(found []*Route) {
 	first := make(map[place]*Route, len(found))
 	for _, r := range found {
@@ -100,14 +99,14 @@ func nameSiblings(found []*Route) {
 		if (kind{}).Owned(r) && !(kind{}).Owned(f) {
 			first[at], r = r, f
 		}
-		r.Sibling = " " + r.Type.String() + wayOf(r.Via, r.Dev) + " proto " + strconv.Itoa(int(r.Proto))
+		r.Sibling = " " + r.Type.String() + hopText(r.Via, r.Dev) + " proto " + strconv.Itoa(int(r.Proto))
 	}
 }
 
-// Owned implements reconcile.Kind.
+// Owned reports whether linkd created the route.
 func (kind) Owned(have *Route) bool { return have.Proto == address.Mark }
 
-// Diff implements reconcile.Kind.
+// Diff compares two routes.
 func (k kind) Diff(want, have *Route) []reconcile.Field {
 	var fs reconcile.Fields
 	reconcile.Compare(&fs, "type", &want.Type, have.Type)
@@ -135,14 +134,13 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 	return fs
 }
 
-// ComesWith tells whether a file asks to take over have with its link: a route that leads elsewhere is another's, though it
-// has the same ID, and one of which linkd does not know everything would lose that by being replaced.
+// ComesWith reports whether linkd adopts have together with its link. A route that leads elsewhere is foreign, although it has the
+// same ID. A route with attributes that linkd does not know would lose them when linkd replaces it.
 func (kind) ComesWith(want, have *Route) bool {
 	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.whyNotInFiles() == "" && Protocol(have.Proto).IsAdministrators()
 }
 
-// compareWhere compares where the packets go. The kernel's word on a way, that it is dead or has no carrier, is not of
-// it.
+// compareWhere compares where packets go. It ignores the kernel's flags of nexthops, dead and linkdown.
 func compareWhere(fs *reconcile.Fields, want, have *Route) {
 	if len(want.Hops) == 0 && len(have.Hops) == 0 {
 		if want.Via != have.Via {
@@ -153,15 +151,15 @@ func compareWhere(fs *reconcile.Fields, want, have *Route) {
 		}
 		return
 	}
-	if missing, surplus := compareWays(want.ways(), have.ways(), Hop.is); len(missing)+len(surplus) > 0 {
+	if missing, surplus := compareHops(want.hops(), have.hops(), Hop.is); len(missing)+len(surplus) > 0 {
 		fs.Differ("nexthops", have.nextHops(), want.nextHops())
 	}
 }
 
-// nextHops are the ways of a route, in words; "" of one that goes nowhere.
+// nextHops returns the nexthops of a route as text; "" if the route ends here.
 func (r *Route) nextHops() string {
 	if len(r.Hops) == 0 {
-		return strings.TrimPrefix(wayOf(r.Via, r.Dev), " ")
+		return strings.TrimPrefix(hopText(r.Via, r.Dev), " ")
 	}
 	hops := make([]string, len(r.Hops))
 	for i, h := range r.Hops {

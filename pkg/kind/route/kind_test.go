@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { conform.Main(m) }
 
-// cable has no link-local addresses: the kernel would make them, and routes to them, in its own time.
+// cable has no link-local addresses: the kernel would add them, and routes to them, later.
 const cable = `link add eth0 type veth peer name eth1
 link set eth0 addrgenmode none
 link set eth1 addrgenmode none
@@ -141,8 +141,7 @@ route add fd07::/64 nexthop via fd00::7 nexthop via fd01::7
 	}
 }
 
-// What another has put beside linkd's route, in its very place, is not linkd's to remove or to replace; and linkd's own
-// changes and goes alone.
+// linkd does not remove or replace foreign routes in the place of its own route, and changes and deletes only its own.
 func TestForeignSiblings(t *testing.T) {
 	for _, test := range []struct{ ours, theirs, changed, wrong string }{
 		{"{to: 10.9.0.0/16, via: 10.0.0.2}", "10.9.0.0/16 via 10.0.0.3 dev eth0",
@@ -182,7 +181,7 @@ func TestForeignSiblings(t *testing.T) {
 	}
 }
 
-// A device that is down or has no carrier makes the kernel note that on the ways that lead there. It is no difference.
+// If a device is down or has no carrier, the kernel sets flags on the nexthops through it. These are no difference.
 func TestADeadWayIsTheSame(t *testing.T) {
 	lab := conform.Open(t)
 	ctx := context.Background()
@@ -203,29 +202,29 @@ func TestADeadWayIsTheSame(t *testing.T) {
 	}
 }
 
-// What is left of an IPv6 route when a device of one of its ways was made anew is mended.
+// linkd repairs an IPv6 route that lost a nexthop because its device was replaced.
 func TestAWayIsMadeAgain(t *testing.T) {
 	lab := conform.Open(t)
 	lab.IP(t, cable)
 	want := read(t, "{to: 'fd09::/64', nexthops: [{via: 'fd00::2'}, {via: 'fd01::2'}]}")
-	conform.Must(t, Kind.Create(context.Background(), lab.NS, want.by(want.Hops[0])))
+	conform.Must(t, Kind.Create(context.Background(), lab.NS, want.withHops(want.Hops[0])))
 	conform.Must(t, Kind.Create(context.Background(), lab.NS, want))
 	if fields := Kind.Diff(want, find(t, lab, want.ID())); len(fields) > 0 {
 		t.Errorf("it is not whole: %v", fields)
 	}
 }
 
-// A way that another has put into linkd's IPv6 route stays, whatever becomes of linkd's own, and is said to be there.
+// A foreign nexthop in linkd's IPv6 route stays when linkd changes its own nexthops, and status shows it.
 func TestForeignNextHops(t *testing.T) {
 	lab := conform.Open(t)
 	ctx, want := context.Background(), read(t, "{to: 'fd09::/64', nexthops: [{via: 'fd00::2'}, {via: 'fd01::2'}]}")
 	lab.IP(t, cable)
 	conform.Must(t, Kind.Create(ctx, lab.NS, want))
 	lab.IP(t, "route append fd09::/64 via fd00::7 proto bird\n")
-	shows := func(ways string) {
+	shows := func(hops string) {
 		t.Helper()
-		if have := find(t, lab, want.ID()); have == nil || have.nextHops() != ways {
-			t.Errorf("got %+v, want %s", have, ways)
+		if have := find(t, lab, want.ID()); have == nil || have.nextHops() != hops {
+			t.Errorf("got %+v, want %s", have, hops)
 		}
 	}
 	shows("via fd00::2 dev eth0 weight 1, via fd01::2 dev eth1 weight 1, via fd00::7 dev eth0 weight 1")
@@ -240,7 +239,7 @@ func TestForeignNextHops(t *testing.T) {
 	shows("via fd00::7 dev eth0")
 }
 
-// However many routes others have, what is looked at is linkd's and what stands in its way.
+// linkd reads only its own routes and those in their places, however many foreign ones there are.
 func TestRoutesAmongOthers(t *testing.T) {
 	lab := conform.Open(t)
 	ctx := context.Background()
@@ -259,7 +258,7 @@ func TestRoutesAmongOthers(t *testing.T) {
 		{[]*Route{own}, ours},
 		{[]*Route{own, blocked}, theirs},
 		{[]*Route{own, missing}, theirs[len("10.5.0.0/16 "):]},
-		// The kernel finds no route there, and yet it is there.
+		// The kernel finds no route there, although there is one.
 		{[]*Route{read(t, "{to: 10.3.0.0/16, type: throw}")}, "10.3.0.0/16 " + ours},
 		{[]*Route{read(t, "{to: 10.9.0.0/16, via: 10.0.0.4}")}, theirs[len("10.5.0.0/16 "):]},
 	} {

@@ -9,28 +9,28 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Subject implements reconcile.Lookup.
+// Subject returns the place of the route: events about it concern the resource.
 func (kind) Subject(want *Route) observe.Subject {
 	return observe.Subject{Prefix: want.To, Table: uint32(want.Table), Metric: want.Metric}
 }
 
-// Find implements reconcile.Lookup. It asks for the route by which packets to the destination itself go, which costs the
-// same however many routes there are. Another route is the answer, too, where the wanted one is dead, or a rule leads
-// elsewhere. So what is not the answer may be there, and only what is the answer is known to be.
+// Find asks the kernel for the route of packets to the destination, which costs the same however many routes there are. The answer
+// may be another route, if the desired one is dead or a policy rule leads elsewhere. So Find knows that a route exists if it is the
+// answer, and not that it is missing if it is not.
 func (k kind) Find(ns *observe.NS, wanted []*Route) (found []*Route, ok bool, err error) {
 	for _, want := range wanted {
 		if want.Type != unix.RTN_UNICAST || want.To.Bits() == 0 {
-			// A route of another type is no answer, and no destination stands for all of a default route.
+			// The kernel does not answer with a route of another type, and no single destination represents a default route.
 			return nil, false, nil
 		}
-		msg, err := ask(ns, want)
+		msg, err := routeTo(ns, want)
 		if err != nil {
 			return nil, false, err
 		}
 		if msg == nil {
 			continue
 		}
-		have, err := single(ns, msg)
+		have, err := parseOne(ns, msg)
 		if err != nil || have == nil {
 			return nil, false, err
 		}
@@ -45,11 +45,11 @@ func (k kind) Find(ns *observe.NS, wanted []*Route) (found []*Route, ok bool, er
 	return found, true, nil
 }
 
-// ask is the message about the route to a wanted one's destination; nil where there is none (RTM_F_FIB_MATCH:
+// routeTo returns the message about the route to the desired route's destination; nil if there is none (RTM_F_FIB_MATCH:
 // inet_rtm_getroute in net/ipv4/route.c, inet6_rtm_getroute in net/ipv6/route.c).
-func ask(ns *observe.NS, want *Route) ([]byte, error) {
+func routeTo(ns *observe.NS, want *Route) ([]byte, error) {
 	to := want.To.Addr()
-	// IPv6 always says the table.
+	// For IPv6 the answer always has the table.
 	head := &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6, Dst_len: uint8(to.BitLen()), Flags: unix.RTM_F_FIB_MATCH}}
 	if to.Is4() {
 		head.Family, head.Flags = unix.AF_INET, unix.RTM_F_FIB_MATCH|unix.RTM_F_LOOKUP_TABLE
@@ -67,8 +67,9 @@ func ask(ns *observe.NS, want *Route) ([]byte, error) {
 	return msgs[0], nil
 }
 
-// single reads a message about one route; nil where a list would leave it out, or a device has gone.
-func single(ns *observe.NS, msg []byte) (*Route, error) {
+// parseOne parses a message about one route. It returns nil for a route that a list would leave out, and if a device has
+// disappeared.
+func parseOne(ns *observe.NS, msg []byte) (*Route, error) {
 	head := nl.DeserializeRtMsg(msg)
 	if !relevant(head) {
 		return nil, nil

@@ -7,8 +7,8 @@ import (
 	"linkd/pkg/kind/conform"
 )
 
-// What a look at one route says is what a list of all says, or that only a list can tell. It takes a route for missing that a
-// rule hides, which is found out when it is made.
+// Find returns the same as a list of all routes, or reports that only a list can tell. It takes a route that a policy rule hides
+// for missing; creating it shows that it exists.
 func TestFind(t *testing.T) {
 	const own = "{to: 10.9.0.0/16, via: 10.0.0.2}"
 	for name, test := range map[string]struct {
@@ -51,7 +51,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// What the kernel says of what it has made is what a list says.
+// The kernel's answer to a request to create a route says the same as a list.
 func TestMakeReturnsWhatIsMade(t *testing.T) {
 	for _, entry := range []string{
 		"{to: 10.9.0.0/16, via: 10.0.0.2}", "{to: default, via: 10.0.0.2, dev: eth0, metric: 7, mtu: 1400}",

@@ -9,10 +9,10 @@ import (
 	"linkd/pkg/kind/address"
 )
 
-// Of linux/rtnetlink.h, for golang.org/x/sys has it not.
+// The number is that of linux/rtnetlink.h: golang.org/x/sys does not have it.
 const rtaNhID = 30
 
-// newRoute makes the request for an RTM_NEWROUTE (rtnetlink(7)). Indexes are those of the ways' devices; 0 is none.
+// newRoute returns an RTM_NEWROUTE request (rtnetlink(7)). indexes has the device index of each nexthop; 0 for none.
 func newRoute(r *Route, indexes []int, flags int) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWROUTE, flags)
 	head := addPlace(req, r)
@@ -38,7 +38,7 @@ func newRoute(r *Route, indexes []int, flags int) *nl.NetlinkRequest {
 	return req
 }
 
-// scopeOf is the scope that ip-route(8) gives to a route unless told otherwise.
+// scopeOf returns the default scope of a route in ip-route(8).
 func scopeOf(r *Route) uint8 {
 	switch {
 	case r.To.Addr().Is6():
@@ -54,8 +54,8 @@ func scopeOf(r *Route) uint8 {
 	return unix.RT_SCOPE_UNIVERSE
 }
 
-// delRoute makes the request to delete a route, or one way of one. RT_SCOPE_NOWHERE is any scope (fib_table_delete in
-// net/ipv4/fib_trie.c). An IPv6 route that is named without its gateway goes with all its ways (ip6_route_del in
+// delRoute returns the request to delete a route, or one nexthop of a route. RT_SCOPE_NOWHERE matches any scope (fib_table_delete
+// in net/ipv4/fib_trie.c). For an IPv6 route without a gateway in the request, the kernel deletes all nexthops (ip6_route_del in
 // net/ipv6/route.c).
 func delRoute(r *Route, indexes []int) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_DELROUTE, 0)
@@ -92,7 +92,8 @@ func addWay(req *nl.NetlinkRequest, r *Route, index int) {
 	}
 }
 
-// gatewayAttr names a gateway, one of the other family than the destination with its family (struct rtvia).
+// gatewayAttr returns the attribute of a gateway. For a gateway of the other family than the destination it includes the family
+// (struct rtvia).
 func gatewayAttr(r *Route, via netip.Addr) *nl.RtAttr {
 	if via.Is4() == r.To.Addr().Is4() {
 		return nl.NewRtAttr(unix.RTA_GATEWAY, via.AsSlice())
@@ -100,7 +101,7 @@ func gatewayAttr(r *Route, via netip.Addr) *nl.RtAttr {
 	return nl.NewRtAttr(unix.RTA_VIA, append(nl.Uint16Attr(unix.AF_INET6), via.AsSlice()...))
 }
 
-// hopsAttr is a list of struct rtnexthop, each with attributes of its own.
+// hopsAttr returns a list of struct rtnexthop, each with its attributes.
 func hopsAttr(r *Route, indexes []int, flags int) *nl.RtAttr {
 	var list []byte
 	for i, h := range r.Hops {

@@ -11,11 +11,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// list dumps the routes of both families, all or those of one protocol. Where places is not nil, only linkd's own routes
-// are taken, and those in one of the places.
+// list dumps the routes of both families, of all protocols or of one. If places is not nil, it returns only linkd's routes, and
+// those in one of the places.
 func list(ns *observe.NS, links *observe.Links, protocol uint8, places map[place]bool) ([]*Route, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
-	// Strict checking makes this a filter, and leaves out the cached ones by itself.
+	// With strict checking the kernel filters by protocol, and leaves out cached routes.
 	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Protocol: protocol}})
 	msgs, err := ns.RequestSome(req, unix.RTM_NEWROUTE, func(msg []byte) bool {
 		head := nl.DeserializeRtMsg(msg)
@@ -47,8 +47,8 @@ func list(ns *observe.NS, links *observe.Links, protocol uint8, places map[place
 	return found, nil
 }
 
-// relevant leaves out what linkd has no words for (by type of service, by source), the kernel's own book of local and
-// broadcast addresses, which it keeps in the tables of VRFs too, and what it learned on the way.
+// relevant reports whether linkd manages such routes. It does not manage routes by type of service or source, the kernel's routes
+// to local and broadcast addresses, which VRF tables have too, and routes that the kernel learned.
 func relevant(head *nl.RtMsg) bool {
 	switch {
 	case head.Family != unix.AF_INET && head.Family != unix.AF_INET6,
@@ -61,7 +61,7 @@ func relevant(head *nl.RtMsg) bool {
 	return true
 }
 
-// placeIn reads from a message where its route is, and nothing else: of a hundred thousand it is all that matters.
+// placeIn parses the place of a route from a message, and nothing else: most of a hundred thousand routes need no more.
 func placeIn(msg []byte, head *nl.RtMsg) (at place, err error) {
 	dst := netip.IPv4Unspecified()
 	if head.Family == unix.AF_INET6 {
@@ -84,8 +84,8 @@ func placeIn(msg []byte, head *nl.RtMsg) (at place, err error) {
 	return at, err
 }
 
-// parse reads an RTM_NEWROUTE message, but for its place. It is not ok when a device has no name: that came after the
-// links were listed, and the news of it is on its way.
+// parse parses an RTM_NEWROUTE message, except its place. ok is false if a device has no name: it appeared after the links were
+// listed, and an event about it follows.
 func parse(msg []byte, nameOf func(index int) string) (r *Route, ok bool, err error) {
 	head := nl.DeserializeRtMsg(msg)
 	attrs, err := observe.Attrs(msg[unix.SizeofRtMsg:])
@@ -116,20 +116,20 @@ func parse(msg []byte, nameOf func(index int) string) (r *Route, ok bool, err er
 			r.MTU = &mtu
 		}
 	}
-	// IPv6 says of a route that ends here that it leads to the loopback device.
+	// For an IPv6 route that ends here, the kernel reports the loopback device.
 	if index := int(observe.Number(attrs[unix.RTA_OIF])); index != 0 && !r.Type.ends() {
 		if r.Dev = nameOf(index); r.Dev == "" {
 			return nil, false, nil
 		}
 	}
-	r.Unspoken = unspoken(attrs)
+	r.Unsupported = unsupported(attrs)
 	if hops := attrs[unix.RTA_MULTIPATH]; hops != nil {
 		return r.readHops(hops, nameOf)
 	}
 	return r, true, nil
 }
 
-// gatewayIn reads the gateway, which may be of the other family than the destination (struct rtvia).
+// gatewayIn returns the gateway, which may be of the other family than the destination (struct rtvia).
 func gatewayIn(attrs map[uint16][]byte) netip.Addr {
 	if ip, has := netip.AddrFromSlice(attrs[unix.RTA_GATEWAY]); has {
 		return ip
@@ -141,7 +141,7 @@ func gatewayIn(attrs map[uint16][]byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// readHops reads a list of struct rtnexthop into the route. Of the flags only onlink is somebody's wish.
+// readHops parses a list of struct rtnexthop into the route. Only the flag onlink is set by programs.
 func (r *Route) readHops(b []byte, nameOf func(index int) string) (_ *Route, ok bool, err error) {
 	*r.OnLink = true
 	for len(b) >= unix.SizeofRtNexthop {
@@ -158,7 +158,7 @@ func (r *Route) readHops(b []byte, nameOf func(index int) string) (_ *Route, ok 
 		if h.Dev == "" {
 			return nil, false, nil
 		}
-		r.Hops, r.Unspoken = append(r.Hops, h), append(r.Unspoken, unspoken(attrs)...)
+		r.Hops, r.Unsupported = append(r.Hops, h), append(r.Unsupported, unsupported(attrs)...)
 		*r.OnLink = *r.OnLink && next.Flags&unix.RTNH_F_ONLINK != 0
 		b = b[min((length+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1), len(b)):]
 	}

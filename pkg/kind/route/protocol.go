@@ -8,10 +8,10 @@ import (
 	"linkd/pkg/kind/address"
 )
 
-// Protocol is who made a route or a rule (rtnetlink(7), rtm_protocol).
+// Protocol says who created a route or a policy rule (rtnetlink(7), rtm_protocol).
 type Protocol uint8
 
-// protocols are the names that ip(8) has for them (etc/iproute2/rt_protos in iproute2).
+// protocols has the names in ip(8) (etc/iproute2/rt_protos in iproute2).
 var protocols = map[Protocol]string{
 	0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 8: "gated", 9: "ra", 10: "mrt", 11: "zebra", 12: "bird",
 	13: "dnrouted", 14: "xorp", 15: "ntk", 16: "dhcp", 17: "mrouted", 18: "keepalived", 42: "babel", 99: "openr",
@@ -25,8 +25,8 @@ func (p Protocol) String() string {
 	return strconv.Itoa(int(p))
 }
 
-// IsAdministrators reports whether an administrator made what has the number, or linkd: the others are those of programs that
-// keep their routes and rules themselves, and of the kernel (RTPROT_* in linux/rtnetlink.h).
+// IsAdministrators reports whether the number stands for an administrator or linkd. The others stand for the kernel, and for
+// programs that maintain their routes and rules (RTPROT_* in linux/rtnetlink.h).
 func (p Protocol) IsAdministrators() bool {
 	switch p {
 	case unix.RTPROT_UNSPEC, unix.RTPROT_BOOT, unix.RTPROT_STATIC, address.Mark:

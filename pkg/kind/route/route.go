@@ -1,4 +1,4 @@
-// Package route is the kind of routes. linkd's have the routing protocol address.Mark.
+// Package route implements routes. linkd's routes have the protocol address.Mark.
 package route
 
 import (
@@ -14,45 +14,44 @@ import (
 
 const kindName = "route"
 
-// Route is one route, which is one statement: without Via it leads to what is directly connected. What is nil is not
-// managed; in a route that was found, it is not there.
+// Route is one route. Without Via, its destination is directly connected. linkd does not manage what is nil; in an observed route,
+// nil means none.
 type Route struct {
 	NS string
-	// To has no bits set beyond its length. Its address tells the family, of a default route too.
+	// To has no bits set after its prefix length. Its address has the family, even for a default route.
 	To     netip.Prefix
 	Table  spec.Table
 	Metric uint32
 	Type   Type
-	// Via is the gateway; the zero Addr is none. That of an IPv4 route may be an IPv6 address (RFC 8950).
+	// Via is the gateway; the zero Addr for none. An IPv4 route may have an IPv6 gateway (RFC 8950).
 	Via netip.Addr
-	// Dev is "" where the kernel may choose: by the gateway, or because the type has no device.
+	// Dev is "" if the kernel finds the device through the gateway, or if the type has no device.
 	Dev string
-	// Hops are the ways of a route that has several; then it has neither Via nor Dev.
+	// Hops has the nexthops of a route with several; then Via and Dev are empty.
 	Hops   []Hop
 	Src    *netip.Addr
 	Scope  *address.Scope
 	OnLink *bool
 	// MTU is in bytes.
 	MTU *uint32
-	// Adopt: the device was taken over, and the route with it.
+	// Adopt: linkd adopts the device, and the route with it.
 	Adopt bool
 
-	// The rest is found only. Object is the nexthop object (ip-nexthop(8)) that a route goes by.
+	// The rest is set only in observed routes. Object is the ID of the route's nexthop object (ip-nexthop(8)).
 	Object uint32
 	Proto  uint8
-	// Unspoken are the attributes that linkd has no words for.
-	Unspoken []string
-	// Shared is set where the kernel has several routes of one ID, and Sibling for all but one of these: it is what to
-	// tell that one by.
+	// Unsupported has the attributes that the files cannot express.
+	Unsupported []string
+	// Shared: the kernel has several routes with the plain ID. Sibling distinguishes them; it is "" for one of them.
 	Shared  bool
 	Sibling string
 	Source  spec.Source
 
-	// referred is what it needs beside its devices.
+	// referred has what the route needs besides its devices.
 	referred []spec.ID
 }
 
-// place is what the kernel tells routes apart by.
+// place has the attributes by which the kernel distinguishes routes.
 type place struct {
 	to     netip.Prefix
 	table  spec.Table
@@ -61,7 +60,7 @@ type place struct {
 
 func (r *Route) place() place { return place{r.To, r.Table, r.Metric} }
 
-// ID is the route's place as ip-route(8) would say it: destination, table and metric.
+// ID returns the ID. Its key is the route's place in the syntax of ip-route(8): destination, table and metric.
 func (r *Route) ID() spec.ID {
 	key := r.To.String()
 	if r.To.Bits() == 0 {
@@ -78,8 +77,8 @@ func (r *Route) ID() spec.ID {
 	return spec.ID{NS: r.NS, Kind: kindName, Key: key + r.Sibling}
 }
 
-// defaultMetric is the metric of a route that is given none: IP6_RT_PRIO_USER (linux/ipv6_route.h), which the kernel
-// also puts in the place of 0, and 0 for IPv4.
+// defaultMetric returns the metric of a route without one: for IPv6 IP6_RT_PRIO_USER (linux/ipv6_route.h), which the kernel also
+// uses instead of 0, and 0 for IPv4.
 func defaultMetric(to netip.Prefix) uint32 {
 	if to.Addr().Is6() {
 		return 1024
@@ -87,26 +86,26 @@ func defaultMetric(to netip.Prefix) uint32 {
 	return 0
 }
 
-// Needs implements spec.Resource.
+// Needs returns the devices, and the addresses that refer has found.
 func (r *Route) Needs() []spec.ID {
 	needs := make([]spec.ID, 0, len(r.Hops)+len(r.referred)+1)
-	for _, way := range r.ways() {
-		if id := spec.LinkID(r.NS, way.Dev); way.Dev != "" && !slices.Contains(needs, id) {
+	for _, hop := range r.hops() {
+		if id := spec.LinkID(r.NS, hop.Dev); hop.Dev != "" && !slices.Contains(needs, id) {
 			needs = append(needs, id)
 		}
 	}
 	return append(needs, r.referred...)
 }
 
-// refer notes what the route needs of all that is declared. The kernel takes a source address only when it is there
-// (fib_valid_prefsrc in net/ipv4/fib_semantics.c, ip6_route_info_create in net/ipv6/route.c), and a gateway only when it
-// is connected: where the device is left to the kernel, it will be the one with an address beside the gateway's.
+// refer sets what the route needs of the declared resources. The kernel accepts a source address only if it exists
+// (fib_valid_prefsrc in net/ipv4/fib_semantics.c, ip6_route_info_create in net/ipv6/route.c), and a gateway only if it is
+// reachable: a route without a device gets the device whose subnet contains the gateway.
 func (r *Route) refer(all *spec.Set) {
 	devices := map[string]bool{}
-	for _, way := range r.ways() {
-		dev := way.Dev
-		if dev == "" && way.Via.IsValid() {
-			if dev = address.Beside(all, r.NS, way.Via); dev != "" {
+	for _, hop := range r.hops() {
+		dev := hop.Dev
+		if dev == "" && hop.Via.IsValid() {
+			if dev = address.Beside(all, r.NS, hop.Via); dev != "" {
 				r.referred = append(r.referred, spec.LinkID(r.NS, dev))
 			}
 		}
@@ -123,8 +122,6 @@ func (r *Route) refer(all *spec.Set) {
 	}
 }
 
-// Relations implements spec.Resource.
 func (r *Route) Relations() spec.Relations { return spec.Relations{LeadsTo: r.To} }
 
-// Origin implements spec.Resource.
 func (r *Route) Origin() spec.Source { return r.Source }

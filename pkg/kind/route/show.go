@@ -11,11 +11,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Show writes what was found as the files would say it: a route by way of one device is the device's, and any other its
-// namespace's.
+// Show writes the observed routes as files would declare them: a route through one device on the device, and any other in its
+// namespace.
 func (kind) Show(doc *spec.Document, found []*Route, _ reconcile.JournalLookup) {
 	for _, r := range found {
-		dev, why := r.device(), r.withheld()
+		dev, why := r.device(), r.whyNotShown()
 		switch {
 		case why == byItself:
 		case why != "":
@@ -28,11 +28,11 @@ func (kind) Show(doc *spec.Document, found []*Route, _ reconcile.JournalLookup) 
 	}
 }
 
-// byItself are the routes that come with addresses and devices.
+// byItself says that the kernel creates the route together with an address or a device.
 const byItself = "of the kernel"
 
-// withheld is why a route is not shown; "" is no reason.
-func (r *Route) withheld() string {
+// whyNotShown returns why Show does not write a route; "" if it does.
+func (r *Route) whyNotShown() string {
 	switch {
 	case r.Proto == unix.RTPROT_KERNEL:
 		return byItself
@@ -53,16 +53,16 @@ func (r *Route) withheld() string {
 	return ""
 }
 
-// device is the one that the route goes by, whatever its gateways are; "" for none, or several.
+// device returns the one device of the route; "" for none, or several.
 func (r *Route) device() string {
-	ways := r.ways()
-	if slices.ContainsFunc(ways, func(h Hop) bool { return h.Dev != ways[0].Dev }) {
+	hops := r.hops()
+	if slices.ContainsFunc(hops, func(h Hop) bool { return h.Dev != hops[0].Dev }) {
 		return ""
 	}
-	return ways[0].Dev
+	return hops[0].Dev
 }
 
-// entry says of a found route what is not as it would be by itself, but for its devices.
+// entry returns the keys of an observed route that differ from their defaults, without its devices.
 func (r *Route) entry() entry {
 	e := entry{To: destination{Prefix: r.To, both: r.To.Bits() == 0}, Src: (*address.IP)(r.Src), MTU: r.MTU}
 	if len(r.Hops) == 0 && r.Via.IsValid() {
@@ -86,13 +86,13 @@ func (r *Route) entry() entry {
 	if !e.To.both {
 		return e
 	}
-	// Which family's default it is has to be said where neither the gateways nor the source tell.
-	told := e
-	told.To.Prefix = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	for _, h := range r.ways() {
-		told.ways = append(told.ways, way{Hop: h})
+	// A default route needs a family if neither the gateways nor the source imply it.
+	written := e
+	written.To.Prefix = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	for _, h := range r.hops() {
+		written.hops = append(written.hops, declaredHop{Hop: h})
 	}
-	if told.prefix() != r.To {
+	if written.prefix() != r.To {
 		family := "inet"
 		if r.To.Addr().Is6() {
 			family = "inet6"
@@ -116,10 +116,10 @@ func (r *Route) endEntry() endEntry {
 func (r *Route) namespaceEntry() namespaceEntry {
 	e := namespaceEntry{entry: r.entry(), Dev: spec.IfName(r.Dev)}
 	if len(r.Hops) > 0 {
-		e.NextHops = &[]nextWay{}
+		e.NextHops = &[]deviceHop{}
 	}
 	for _, h := range r.Hops {
-		*e.NextHops = append(*e.NextHops, nextWay{nextHop: h.next(), Dev: spec.IfName(h.Dev)})
+		*e.NextHops = append(*e.NextHops, deviceHop{nextHop: h.next(), Dev: spec.IfName(h.Dev)})
 	}
 	return e
 }

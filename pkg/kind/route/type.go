@@ -12,8 +12,7 @@ import (
 // Type is what a route does with a packet (rtnetlink(7)).
 type Type uint8
 
-// types are in the order of linux/rtnetlink.h, from 1 on. The one that is missing at the end, nat, no kernel has had
-// since 2.6.
+// types has the names in the order of linux/rtnetlink.h, from 1. The last one, nat, is missing, because no kernel since 2.6 has it.
 var types = []string{
 	"unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw",
 }
@@ -25,7 +24,7 @@ func (t Type) String() string {
 	return strconv.Itoa(int(t))
 }
 
-// ends tells whether packets end at the route, so that it leads nowhere.
+// ends reports whether packets end at the route, so that it has no nexthop.
 func (t Type) ends() bool {
 	switch t {
 	case unix.RTN_BLACKHOLE, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT, unix.RTN_THROW:
@@ -34,7 +33,7 @@ func (t Type) ends() bool {
 	return false
 }
 
-// table is the one in which ip-route(8) puts a route of the type unless told otherwise.
+// table returns the default table of a route of the type in ip-route(8).
 func (t Type) table() spec.Table {
 	switch t {
 	case unix.RTN_LOCAL, unix.RTN_BROADCAST, unix.RTN_ANYCAST:
@@ -43,10 +42,9 @@ func (t Type) table() spec.Table {
 	return unix.RT_TABLE_MAIN
 }
 
-// Syntax implements spec.Described.
 func (Type) Syntax() spec.Syntax { return spec.Syntax{Name: "route type", Words: types} }
 
-// DecodeWord implements spec.WordDecoder.
+// DecodeWord accepts a name.
 func (t *Type) DecodeWord(word string) error {
 	*t = Type(slices.Index(types, word) + 1)
 	return spec.OneOf("route type", word, types...)

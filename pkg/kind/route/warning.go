@@ -8,34 +8,35 @@ import (
 	"linkd/pkg/spec"
 )
 
-// warn reports a gateway that is in no subnet of its interface, and an interface that is declared down: the kernel refuses both
-// (fib_check_nh in net/ipv4/fib_semantics.c, ip6_route_check_nh in net/ipv6/route.c). It is called when all files are read.
+// warn warns about a gateway that is in no subnet of its interface, and about an interface that the files set down: the kernel
+// refuses both (fib_check_nh in net/ipv4/fib_semantics.c, ip6_route_check_nh in net/ipv6/route.c). linkd calls it after it has read
+// all files.
 func (r *Route) warn(c *spec.Context) {
-	for _, way := range r.ways() {
-		if way.Dev == "" {
+	for _, hop := range r.hops() {
+		if hop.Dev == "" {
 			continue
 		}
-		link := c.Declared(spec.LinkID(r.NS, way.Dev))
+		link := c.Declared(spec.LinkID(r.NS, hop.Dev))
 		if link == nil {
 			continue
 		}
 		if l, is := link.(interface{ DeclaredDown() bool }); is && l.DeclaredDown() {
 			c.Once(fmt.Sprintf("routes on %s, which is down", link.ID()), func() {
-				c.Warn(r.Source, "%s of %s is down (up: false, %s), and the kernel has no routes by an interface that is down", way.Dev, r.NS, link.Origin())
+				c.Warn(r.Source, "%s of %s is down (up: false, %s), and the kernel has no routes by an interface that is down", hop.Dev, r.NS, link.Origin())
 			})
 		}
-		if link.Relations().OnlyFound || !way.Via.IsValid() || way.Via.IsLinkLocalUnicast() || r.OnLink != nil && *r.OnLink {
-			// An interface that linkd finds may have other addresses.
+		if link.Relations().OnlyFound || !hop.Via.IsValid() || hop.Via.IsLinkLocalUnicast() || r.OnLink != nil && *r.OnLink {
+			// An existing interface may have other addresses.
 			continue
 		}
-		if reaches, known := address.Reaches(c.All(), r.NS, way.Dev, way.Via); !reaches && known && !isOnLink(c.All(), r.NS, way.Dev, way.Via) {
+		if reaches, known := address.Reaches(c.All(), r.NS, hop.Dev, hop.Via); !reaches && known && !isOnLink(c.All(), r.NS, hop.Dev, hop.Via) {
 			c.Warn(r.Source, "the gateway %s is in no subnet of %s in %s: correct it or the address there, or write onlink: true",
-				way.Via, way.Dev, r.NS)
+				hop.Via, hop.Dev, r.NS)
 		}
 	}
 }
 
-// direct are the declared routes of a namespace that need no gateway, by interface and destination.
+// direct has the declared routes of a namespace without a gateway, by interface and destination.
 type direct struct {
 	to      map[deviceRoute]bool
 	lengths map[int]bool
@@ -52,9 +53,9 @@ func isOnLink(all *spec.Set, ns, dev string, ip netip.Addr) bool {
 		x := &direct{to: map[deviceRoute]bool{}, lengths: map[int]bool{}}
 		for _, r := range routes {
 			r := r.(*Route)
-			for _, way := range r.ways() {
-				if !way.Via.IsValid() && way.Dev != "" {
-					x.to[deviceRoute{way.Dev, r.To}] = true
+			for _, hop := range r.hops() {
+				if !hop.Via.IsValid() && hop.Dev != "" {
+					x.to[deviceRoute{hop.Dev, r.To}] = true
 					x.lengths[r.To.Bits()] = true
 				}
 			}

@@ -13,16 +13,17 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Create implements reconcile.Kind.
+// Create creates the route.
 func (k kind) Create(ctx context.Context, ns *observe.NS, want *Route) error {
 	_, err := k.Make(ctx, ns, want)
 	return err
 }
 
-// Make implements reconcile.Lookup. When a device is made anew, an IPv6 route of which other ways are left is still there.
+// Make creates the route and returns it as the kernel created it; nil if the kernel does not say. After a device of an IPv6 route
+// was replaced, the route still exists with its other nexthops.
 func (k kind) Make(ctx context.Context, ns *observe.NS, want *Route) (made *Route, err error) {
 	if want.To.Addr().Is6() {
-		defer func() { err = ns.ExplainIPv6(want.ways()[0].Dev, err) }()
+		defer func() { err = ns.ExplainIPv6(want.hops()[0].Dev, err) }()
 	}
 	var msg []byte
 	err = putBy(ns, want, unix.NLM_F_CREATE|unix.NLM_F_EXCL, func(req *nl.NetlinkRequest) (err error) {
@@ -35,15 +36,15 @@ func (k kind) Make(ctx context.Context, ns *observe.NS, want *Route) (made *Rout
 	case err != nil || msg == nil:
 		return nil, err
 	}
-	made, err = single(ns, msg)
+	made, err = parseOne(ns, msg)
 	if err != nil || made == nil || made.place() != want.place() {
-		// It is made all the same.
+		// The route exists nevertheless.
 		return nil, nil
 	}
 	return made, nil
 }
 
-// takeOver makes linkd's own route the wanted one, where it is in the place of that; err says that something is.
+// takeOver changes linkd's own route in the place of the desired one. err says that there is a route.
 func (k kind) takeOver(ctx context.Context, ns *observe.NS, want *Route, err error) error {
 	found, lookErr := k.observeAmong(ctx, ns, []*Route{want})
 	if lookErr != nil {
@@ -60,40 +61,40 @@ func (k kind) takeOver(ctx context.Context, ns *observe.NS, want *Route, err err
 	return err
 }
 
-// Update implements reconcile.Kind. NLM_F_REPLACE changes everything, at once and for every packet; but of several routes
-// of one place it hits the first (fib_table_insert in net/ipv4/fib_trie.c), whoever made it, so there the new one is put
+// Update changes the route. NLM_F_REPLACE changes all attributes at once, without a gap for packets. But of several routes in one
+// place it replaces the first (fib_table_insert in net/ipv4/fib_trie.c), whoever created it, so there Update adds the new route
 // beside the others.
 //
-// IPv6 keeps the ways of a route as routes of their own, each with its maker, and shows them as one with the mark of the
-// first. NLM_F_REPLACE takes all of them (fib6_add_rt2node in net/ipv6/ip6_fib.c), so whatever is not wanted is deleted by
-// linkd's name before: another's way stays, and is in the way.
+// IPv6 stores each nexthop as a route with its own protocol, and reports them as one route with the protocol of the first.
+// NLM_F_REPLACE replaces all of them (fib6_add_rt2node in net/ipv6/ip6_fib.c). So Update first deletes the surplus nexthops with
+// linkd's protocol; a foreign nexthop stays, and stops the change.
 //
-// A route is replaced as a whole, so what is not managed is said as it was found.
+// NLM_F_REPLACE replaces the whole route, so the request has the observed values of attributes that linkd does not manage.
 func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *Route) error {
 	if have.Shared {
 		return k.changeBeside(ctx, ns, want, have)
 	}
 	if len(have.Hops) > 0 && have.To.Addr().Is6() {
-		missing, surplus := compareWays(want.ways(), have.Hops, Hop.leads)
+		missing, surplus := compareHops(want.hops(), have.Hops, Hop.leads)
 		if len(surplus) > 0 {
-			// There is a way at any time.
-			for _, way := range missing {
-				if err := put(ns, want.by(way), unix.NLM_F_CREATE|unix.NLM_F_APPEND); err != nil && !errors.Is(err, unix.EEXIST) {
+			// The route has a nexthop at any time.
+			for _, hop := range missing {
+				if err := put(ns, want.withHops(hop), unix.NLM_F_CREATE|unix.NLM_F_APPEND); err != nil && !errors.Is(err, unix.EEXIST) {
 					return err
 				}
 			}
 		}
-		for _, way := range surplus {
-			switch err := drop(ns, have.by(way)); {
+		for _, hop := range surplus {
+			switch err := drop(ns, have.withHops(hop)); {
 			case errors.Is(err, unix.ESRCH):
-				return fmt.Errorf("one of its nexthops is not linkd's, and is left alone: %s", way)
+				return fmt.Errorf("one of its nexthops is not linkd's, and is left alone: %s", hop)
 			case err != nil && !errors.Is(err, unix.ENODEV):
 				return err
 			}
 		}
 	}
 	whole := *want
-	if missing, surplus := compareWays(want.ways(), have.ways(), Hop.leads); have.Type == want.Type && len(missing)+len(surplus) == 0 {
+	if missing, surplus := compareHops(want.hops(), have.hops(), Hop.leads); have.Type == want.Type && len(missing)+len(surplus) == 0 {
 		whole.Src = cmp.Or(want.Src, have.Src)
 		whole.Scope = cmp.Or(want.Scope, have.Scope)
 		whole.MTU = cmp.Or(want.MTU, have.MTU)
@@ -101,8 +102,8 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *Route) err
 	return put(ns, &whole, unix.NLM_F_REPLACE)
 }
 
-// changeBeside changes a route that others have theirs beside: for a moment theirs counts. The newest counts first again
-// (fib_table_insert), and IPv6 makes one route of what can be one.
+// changeBeside changes a route with foreign routes in the same place. For a moment, the kernel uses a foreign one. Then the newest
+// is first again (fib_table_insert). IPv6 merges routes if it can.
 func (k kind) changeBeside(ctx context.Context, ns *observe.NS, want, have *Route) error {
 	if err := k.Delete(ctx, ns, have); err != nil {
 		return err
@@ -114,19 +115,19 @@ func (k kind) changeBeside(ctx context.Context, ns *observe.NS, want, have *Rout
 	return err
 }
 
-// Delete implements reconcile.Kind. Everything that the kernel compares is said, so that nobody else's route is hit; the
-// ways of an IPv6 route may be of several makers.
+// Delete deletes the route. The request has all attributes that the kernel compares, so that it matches no foreign route. The
+// nexthops of an IPv6 route may have several owners.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *Route) error {
 	var parts []*Route
 	switch {
 	case len(have.Hops) == 0:
 		parts = append(parts, have)
 	case have.To.Addr().Is4():
-		// It is found by the rest.
-		parts = append(parts, have.by())
+		// The kernel finds it by the other attributes.
+		parts = append(parts, have.withHops())
 	default:
-		for _, way := range have.Hops {
-			parts = append(parts, have.by(way))
+		for _, hop := range have.Hops {
+			parts = append(parts, have.withHops(hop))
 		}
 	}
 	for _, r := range parts {
@@ -140,15 +141,15 @@ func (kind) Delete(_ context.Context, ns *observe.NS, have *Route) error {
 func put(ns *observe.NS, want *Route, flags int) error { return putBy(ns, want, flags, ns.Change) }
 
 func putBy(ns *observe.NS, want *Route, flags int, change func(*nl.NetlinkRequest) error) error {
-	err := withDevices(ns, want.ways(), func(indexes []int) error { return change(newRoute(want, indexes, flags)) })
+	err := withDevices(ns, want.hops(), func(indexes []int) error { return change(newRoute(want, indexes, flags)) })
 	if errors.Is(err, unix.EINVAL) && want.Src != nil {
 		return whySource(ns, want, err)
 	}
 	return err
 }
 
-// whySource tells what is the matter with a source address that the kernel may have refused, which it does in the same
-// words whether the address is not there or not in use yet.
+// whySource returns why the kernel refused a source address: its error is the same for an address that does not exist and for one
+// that is not usable yet.
 func whySource(ns *observe.NS, want *Route, err error) error {
 	presence, lookErr := address.PresenceOf(ns, *want.Src)
 	switch {
@@ -165,20 +166,20 @@ func whySource(ns *observe.NS, want *Route, err error) error {
 }
 
 func drop(ns *observe.NS, have *Route) error {
-	return withDevices(ns, have.ways(), func(indexes []int) error { return ns.Change(delRoute(have, indexes)) })
+	return withDevices(ns, have.hops(), func(indexes []int) error { return ns.Change(delRoute(have, indexes)) })
 }
 
-// withDevices hands the present indexes of the ways' devices to send, 0 where there is none, and once more if the kernel
-// says that it has no such device: one of that name was made anew in between.
-func withDevices(ns *observe.NS, ways []Hop, send func(indexes []int) error) error {
+// withDevices calls send with the device index of each nexthop, 0 for none. If the kernel reports that there is no such device,
+// because it was replaced in between, withDevices calls send once more.
+func withDevices(ns *observe.NS, hops []Hop, send func(indexes []int) error) error {
 	for again := false; ; again = true {
-		indexes := make([]int, len(ways))
-		for i, way := range ways {
-			if way.Dev == "" {
+		indexes := make([]int, len(hops))
+		for i, hop := range hops {
+			if hop.Dev == "" {
 				continue
 			}
 			var err error
-			if indexes[i], err = ns.Index(way.Dev); err != nil {
+			if indexes[i], err = ns.Index(hop.Dev); err != nil {
 				return err
 			}
 		}
