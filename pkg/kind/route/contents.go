@@ -18,7 +18,7 @@ func contents(r *Route) (text string, lines []string) {
 		words = append(words, "nexthop "+hop.String())
 	}
 	if len(r.Hops) == 0 {
-		words = append(words, strings.TrimPrefix(wayOf(r.Via, r.Dev), " "))
+		words = append(words, strings.TrimPrefix(hopText(r.Via, r.Dev), " "))
 	}
 	words = append(words, spec.Phrase(r.entry(), "to", "via", "table", "metric", "family", "type"))
 	return strings.Join(strings.Fields(strings.Join(words, " ")), " "), nil
