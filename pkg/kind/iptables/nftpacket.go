@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// drops tells what drops all packets like p that come to a hook, in the words of a message; "" where nothing does for
-// certain. It takes what it follows off steps, and says nothing once there are none left.
+// drops returns what certainly drops all packets like p at a hook, for a message; "" if nothing does. It subtracts the rules that
+// it follows from steps, and returns "" once there are none left.
 func (n *nftFilter) drops(hook string, p nftPacket, steps *int) (by string) {
 	for _, b := range n.bases {
 		if b.hook != hook {
@@ -30,19 +30,19 @@ func (n *nftFilter) drops(hook string, p nftPacket, steps *int) (by string) {
 	return ""
 }
 
-// nftWalk is the way of a packet through the chains of a table.
+// nftWalk follows a packet through the chains of a table.
 type nftWalk struct {
 	filter *nftFilter
 	packet nftPacket
-	// steps is how many more rules are followed.
+	// steps is how many more rules the walk may follow.
 	steps *int
-	// mayAccept: a rule that may be for the packet accepts it, or does what linkd cannot follow.
+	// mayAccept: a rule that the packet may match accepts it, or does something that linkd cannot follow.
 	mayAccept bool
-	// returned: nobody knows how the walk goes on.
+	// returned: linkd cannot tell how the walk goes on.
 	returned bool
 }
 
-// through is what a chain decides; Unsure where a packet comes out of its end.
+// through returns the verdict of a chain; Unsure if the packet reaches its end.
 func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 	for _, r := range w.filter.chains[at] {
 		if *w.steps--; *w.steps < 0 || depth > deepest {
@@ -51,7 +51,7 @@ func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 		}
 		meets, apart := r.meets(w.packet)
 		if meets == no || apart {
-			// What it is for is a part of the packets only, and there are others.
+			// The rule matches only a part of such packets.
 			continue
 		}
 		does, why := Unsure, ""
@@ -84,18 +84,18 @@ func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 	return Unsure, ""
 }
 
-// nftPacket is a packet that begins a connection, as far as it is known. An empty field may be anything.
+// nftPacket is a packet that begins a connection, as far as linkd knows it. An empty field may have any value.
 type nftPacket struct {
 	in, out  string
 	protocol uint8
 	port     uint16
-	// family is the one of its addresses, unix.AF_INET or unix.AF_INET6.
+	// family is the address family, unix.AF_INET or unix.AF_INET6.
 	family uint8
-	// translated: a rule has given it another destination.
+	// translated: a rule has changed its destination.
 	translated bool
 }
 
-// what a rule does at its end.
+// nftDoes is what a rule does with a packet that matches it.
 type nftDoes int
 
 const (
@@ -115,16 +115,16 @@ type nftRule struct {
 	tests  []nftTest
 	does   nftDoes
 	chain  string
-	// to is the new destination that the rule gives: ADDRESS:PORT or ADDRESS; "" if that is not known.
+	// to is the new destination, ADDRESS:PORT or ADDRESS; "" if linkd does not know it.
 	to string
-	// states is the set or map of the states of connections that the rule asks; notStates: it is for all others.
+	// states is the set or map of connection states in the rule; notStates: the rule matches all other states.
 	states    string
 	notStates bool
-	// never: it is for no packet that begins a connection.
+	// never: it matches no packet that begins a connection.
 	never bool
 }
 
-// nftTest compares a field of a packet, with the bits of mask, to a value.
+// nftTest compares a field of a packet, masked with mask, with a value.
 type nftTest struct {
 	field nftField
 	mask  []byte
@@ -132,7 +132,7 @@ type nftTest struct {
 	value []byte
 }
 
-// nftField is a field of a packet that a test is about.
+// nftField is a field of a packet in a test.
 type nftField int
 
 const (
@@ -149,12 +149,11 @@ const (
 	fieldDestination4
 	fieldDestination6
 	fieldDestinationType
-	// fieldConstant is a value of the rule itself.
+	// fieldConstant is a value in the rule itself.
 	fieldConstant
 )
 
-// meets tells whether a rule is for a packet; apart: it is for some of such packets only, of a protocol or a port, and
-// there are others.
+// meets reports whether a packet matches a rule. apart: only a part of such packets does, those of a protocol or a port.
 func (r nftRule) meets(p nftPacket) (result answer, apart bool) {
 	if r.never {
 		return no, false
@@ -221,7 +220,7 @@ func (t nftTest) meets(p nftPacket) (one answer, open bool) {
 	return one, false
 }
 
-// isDevice tells whether an interface is the one of the test. A packet that may come in by any does not come from lo.
+// isDevice reports whether an interface is the one in the test. A packet from any interface does not come from lo.
 func (t nftTest) isDevice(name string) answer {
 	pattern := unix.ByteSliceToString(t.value)
 	one := no
@@ -229,7 +228,7 @@ func (t nftTest) isDevice(name string) answer {
 	case t.mask != nil || len(pattern) == 0 || name == "" && pattern != "lo":
 		return maybe
 	case name != "" && len(t.value) < longestDeviceName && len(pattern) == len(t.value):
-		// Without a zero at its end it is the beginning of a name.
+		// Without a terminating zero, it is the start of a name.
 		one = meetsIf(len(name) >= len(pattern) && name[:len(pattern)] == pattern)
 	case name != "":
 		one = meetsIf(name == pattern)
@@ -240,7 +239,7 @@ func (t nftTest) isDevice(name string) answer {
 	return one
 }
 
-// compare compares a value that is known.
+// compare compares a known value.
 func (t nftTest) compare(have []byte) answer {
 	if len(have) != len(t.value) {
 		return maybe
