@@ -167,9 +167,9 @@ func (r Rule) capturedBy(rivals []rival, hook string, own []netip.Addr, steps *i
 		if ip, err := netip.ParseAddr(by.to); err == nil {
 			found.To = netip.AddrPortFrom(ip, by.first)
 		}
-		what := "what comes for "
+		what := "packets for "
 		if hook == "OUTPUT" {
-			what = "what the namespace itself sends to "
+			what = "packets from the namespace itself to "
 		}
 		found.Text = what + by.describe(p, observe.Protocols[p.protocol]) + rival.order.outcome(by, target)
 		return found, true
@@ -179,17 +179,17 @@ func (r Rule) capturedBy(rivals []rival, hook string, own []netip.Addr, steps *i
 
 // outcome says which of two destinations the packets get.
 func (o order) outcome(by *capture, target string) string {
-	to := "does not go to " + target
+	to := "do not go to " + target
 	if by.to != "" {
-		to = fmt.Sprintf("goes to %s and not to %s", by.to, target)
+		to = fmt.Sprintf("go to %s and not to %s", by.to, target)
 	}
 	switch o {
 	case eitherFirst:
-		return fmt.Sprintf(" may not go to %s: the kernel may ask another table before linkd's, which has %s", target, by.by)
+		return fmt.Sprintf(" may not go to %s: the kernel may apply another table before linkd's, which has %s", target, by.by)
 	case linkdFirst:
-		return fmt.Sprintf(" goes to %s and not to %s, as long as linkd's rule stands before %s", target, by.to, by.by)
+		return fmt.Sprintf(" go to %s and not to %s, as long as linkd's rule precedes %s", target, by.to, by.by)
 	}
-	return fmt.Sprintf(" %s, because linkd's rule stands behind %s", to, by.by)
+	return fmt.Sprintf(" %s, because linkd's rule follows %s", to, by.by)
 }
 
 // capturedText returns the remark on a chain of linkd's about captured ports.
@@ -200,7 +200,7 @@ func capturedText(all []Captured) string {
 	}
 	text := all[0].Text
 	if more := len(all) - 1; more > 0 {
-		text += fmt.Sprintf(" (the same of %d other published ports)", more)
+		text += fmt.Sprintf(" (the same for %d other published ports)", more)
 	}
 	return text
 }
