@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -14,6 +14,7 @@ import (
 	"linkd/pkg/kind"
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/report"
 	"linkd/pkg/spec"
 )
 
@@ -28,7 +29,7 @@ const (
 	tentativeLook  = 50 * time.Millisecond
 )
 
-// applyDesired converges to the desired state and prints the status. It calls recompile for a new desired state when the
+// applyDesired converges to the desired state and prints what it did. It calls recompile for a new desired state when the
 // containers of a template changed; recompile may be nil if there are no templates. wait is that of --wait. With search,
 // it also looks for linkd's marks where no file declares anything. The advice is printed if another linkd uses the runtime
 // directory.
@@ -40,6 +41,9 @@ func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, recom
 	}
 	if errors.As(err, new(*spec.Untrusted)) {
 		return exit(exitFailed, err)
+	}
+	if isOrdinaryUser(err) {
+		return exit(exitFailed, errNotRoot)
 	}
 	if err != nil {
 		log.Warn(noLockWarning, "error", err)
@@ -77,11 +81,15 @@ func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, recom
 		}
 		defer stopPaths()
 	}
+	record, line := engine.Record(), newProgressLine()
+	engine.Meanwhile = func() { line.Draw(engine.Progress()) }
 	status, err := converge(ctx, engine, inbox, recompile, wait)
 	status.Left = leftAlone(engine)
-	o.printStatus(os.Stdout, status)
-	if err != nil {
-		return err
+	line.Clear()
+	engine.EndRecord(record)
+	changes, more := record.Changes()
+	if printErr := o.printDone(changes, more, status); printErr != nil || err != nil {
+		return cmp.Or(err, printErr)
 	}
 	if status.State == reconcile.Degraded || (wait > 0 && status.State != reconcile.Converged) || ctx.Err() != nil {
 		return exit(exitFailed, ctx.Err())
@@ -115,6 +123,10 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 		timer := time.NewTimer(max(0, pause))
 		select {
 		case <-ctx.Done():
+		case <-time.After(report.RedrawPause):
+			engine.Meanwhile()
+			timer.Stop()
+			continue
 		case <-inbox.Ready:
 			notifications, overruns := inbox.Take()
 			engine.Notify(notifications)
@@ -138,8 +150,21 @@ func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbo
 // noLockWarning is logged if linkd cannot lock its runtime directory.
 const noLockWarning = "cannot lock the runtime directory: linkd cannot tell whether another linkd is running"
 
-// quiet is a log handler that drops everything below a warning.
+// quiet is a log handler that drops everything below a warning, and warnings about single resources, because the command
+// prints those.
 type quiet struct{ slog.Handler }
+
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	aboutResource := false
+	r.Attrs(func(a slog.Attr) bool {
+		aboutResource = a.Key == "id"
+		return !aboutResource
+	})
+	if aboutResource {
+		return nil
+	}
+	return q.Handler.Handle(ctx, r)
+}
 
 func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)

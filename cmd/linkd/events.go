@@ -15,6 +15,7 @@ import (
 	"linkd/pkg/control"
 	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/report"
 )
 
 func newEvents(o *options) *cobra.Command {
@@ -88,7 +89,7 @@ func (o *options) printEvent(w io.Writer, ev *reconcile.Event) error {
 		case ev.Error != "":
 			colour = text.Colors{text.FgRed}
 		case ev.Event == reconcile.Transition:
-			colour = colours[reconcile.State(ev.State)]
+			colour = report.StateColours[ev.State]
 		}
 		line = colour.Sprint(line)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"slices"
@@ -36,17 +35,18 @@ func leftAlone(engine *reconcile.Engine) (left []reconcile.LeftResource) {
 	return left
 }
 
-// printLeft writes the resources that other files made, and how to remove them.
-func printLeft(w io.Writer, left []reconcile.LeftResource) {
+// leftLines returns the resources that other files made, and how to remove them.
+func leftLines(left []reconcile.LeftResource) (lines []string) {
 	if len(left) == 0 {
-		return
+		return nil
 	}
-	fmt.Fprintf(w, "left alone, because other files made them: %d resources; --prune removes them\n", len(left))
+	lines = []string{fmt.Sprintf("left alone, because other files made them: %d resources; --prune removes them", len(left))}
 	for _, r := range left {
 		by := "no file is known"
 		if len(r.Files) > 0 {
 			by = plain.Text(strings.Join(r.Files, ", "))
 		}
-		fmt.Fprintf(w, "  %s  %s\n", r.ID, by)
+		lines = append(lines, fmt.Sprintf("  %s  %s", r.ID, by))
 	}
+	return lines
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -48,10 +50,16 @@ func (e *exitError) Unwrap() error { return e.err }
 
 func exit(code int, err error) error { return &exitError{code, err} }
 
+// errNotRoot means that a command that only root can run was started by another user.
+var errNotRoot = errors.New("permission denied: run linkd as root")
+
+// isOrdinaryUser reports whether err is due to the rights of a user other than root.
+func isOrdinaryUser(err error) bool { return errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 }
+
 // daemonError gives the error of a request to the daemon its exit code.
 func daemonError(err error) error {
 	if errors.Is(err, control.ErrNoDaemon) {
-		return exit(exitNoDaemon, err)
+		return exit(exitNoDaemon, fmt.Errorf("%w\nStart the daemon: systemctl start linkd", err))
 	}
 	return exit(exitFailed, err)
 }
@@ -125,7 +133,7 @@ func newRoot(o *options) *cobra.Command {
 	flags.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or journal")
 	completeFlags(root)
 	root.AddCommand(
-		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newTry(o), newConfirm(o), newRevert(o), newHistory(o),
+		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newTry(o), newConfirm(o), newRevert(o), newHistory(o), newInit(o),
 		newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newProbe(o), newSchema(),
 		newVersion(o),
 	)

@@ -21,6 +21,7 @@ import (
 	"linkd/pkg/observe"
 	"linkd/pkg/probe"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/report"
 	"linkd/pkg/spec"
 	"linkd/pkg/trial"
 )
@@ -57,6 +58,8 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	switch {
 	case errors.Is(err, control.ErrLocked):
 		return exit(exitFailed, fmt.Errorf("%w (%s)\nRun `linkd status` to see whether it is the daemon", err, o.runtimeDir))
+	case isOrdinaryUser(err):
+		return exit(exitFailed, errNotRoot)
 	case errors.As(err, new(*spec.Untrusted)):
 		return exit(exitFailed, err)
 	case err != nil:
@@ -118,6 +121,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.Stamp = trials.Stamp
 	watch := probe.NewWatch(world, loop.Report)
 	loop.Probes = watch.Status
+	trials.Probe = watch.Check
 	loop.Load = func() reconcile.Loaded {
 		loaded := o.load(trials, log)
 		if loaded.Err == nil {
@@ -140,7 +144,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.OnStatus = func(s *reconcile.Status) {
 		meter.Passed(s.Took)
 		recorder.Passed(s.State)
-		watchdog.passed(summary(s) + trialNote(trials.Current()))
+		watchdog.passed(report.Summary(s) + trialNote(trials.Current()))
 		watch.Converged(s)
 	}
 	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, trials, meter.Handler(), log)
@@ -160,7 +164,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 		for {
 			select {
 			case <-hangup:
-				_, _, _ = loop.Reload(ctx)
+				_, _ = loop.Reload(ctx)
 			case <-ctx.Done():
 				// The loop goes on until what a trial has changed is as before.
 				trials.Stop()
@@ -208,16 +212,4 @@ func trialNote(t *reconcile.Trial) string {
 		return ""
 	}
 	return fmt.Sprintf("; trial of %s until %s", strings.Join(t.Files, ", "), t.Deadline.Local().Format("15:04:05"))
-}
-
-// summary returns the state and the number of resources in each state, in one line.
-func summary(s *reconcile.Status) string {
-	counts := s.Count()
-	text := fmt.Sprintf("%s: %d ok", s.State, counts[reconcile.OK])
-	for _, state := range []reconcile.State{reconcile.Pending, reconcile.Failed, reconcile.Blocked, reconcile.Flapping} {
-		if counts[state] > 0 {
-			text += fmt.Sprintf(", %d %s", counts[state], state)
-		}
-	}
-	return text
 }

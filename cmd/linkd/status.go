@@ -2,8 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -14,82 +14,74 @@ import (
 	"linkd/pkg/control"
 	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/report"
 )
 
 func newStatus(o *options) *cobra.Command {
-	var watch bool
+	var watch, all bool
 	cmd := &cobra.Command{
 		Use:   "status [ID...]",
-		Short: "Show the state of each resource",
-		Long: "Print a line for each resource, or for those with the given IDs: its state, its ID, the line of the " +
-			"file that declares it, and the reason for its state. The exit status is 0 if all of them have " +
-			"converged, 1 if not, 3 if no daemon is running.",
+		Short: "Show whether everything has converged, and what keeps it from that",
+		Long: "Print a summary, and then each problem with the resources that it affects. With --all, or for the " +
+			"resources with the given IDs, also print a line for each resource: its state, its ID, the line of the " +
+			"file that declares it, and the reason for its state. Without a daemon, print what linkd diff knows. The " +
+			"exit status is 0 if everything has converged, 1 if not, or if a file is not in force, 3 if no daemon is " +
+			"running.",
 		ValidArgsFunction: o.completeIDs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			client := control.NewClient(o.runtimeDir)
 			if watch {
-				return o.watch(cmd.Context(), client, ids)
+				return o.watch(cmd.Context(), client, ids, all)
 			}
 			status, err := client.Status(cmd.Context())
-			if err != nil {
+			switch {
+			case errors.Is(err, control.ErrNoDaemon):
+				return o.statusWithoutDaemon(cmd.Context(), ids, all, daemonError(err))
+			case err != nil:
 				return daemonError(err)
 			}
-			only, unknown := status.Only(ids)
-			if len(unknown) > 0 {
-				return exit(exitInvalid, fmt.Errorf("no file declares %s", strings.Join(unknown, ", ")))
+			if err := o.printStatus(status, ids, all); err != nil {
+				return err
 			}
-			o.printStatus(os.Stdout, only)
-			if only.State != reconcile.Converged {
+			if only, _ := status.Only(ids); only.State != reconcile.Converged {
 				return exit(exitFailed, nil)
 			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "also print a line for each resource")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again whenever it changes; on a terminal, redraw it in place")
 	return cmd
 }
 
-// colours are the colours of the states on a terminal.
-var colours = map[reconcile.State]text.Colors{
-	reconcile.OK:       {text.FgGreen},
-	reconcile.Pending:  {text.FgYellow},
-	reconcile.Failed:   {text.FgRed},
-	reconcile.Blocked:  {text.FgRed},
-	reconcile.Flapping: {text.FgMagenta},
-}
-
-// printStatus writes the status as a table with problems and a summary below, or as JSON.
-func (o *options) printStatus(w io.Writer, s *reconcile.Status) {
+// printStatus writes a summary and the problems; with all, also one line for each resource; with IDs, one line for each of
+// these and a summary; or the status as JSON.
+func (o *options) printStatus(s *reconcile.Status, ids []string, all bool) error {
+	only, unknown := s.Only(ids)
+	if len(unknown) > 0 {
+		return exit(exitInvalid, fmt.Errorf("no file declares %s", strings.Join(unknown, ", ")))
+	}
 	if o.json() {
-		_ = json.NewEncoder(w).Encode(s)
-		return
+		return json.NewEncoder(os.Stdout).Encode(only)
 	}
-	colour := coloured(w)
-	for _, line := range append(tableLines(s), probeLines(s)...) {
-		if colour {
-			line = colourState(line)
-		}
-		fmt.Fprintln(w, line)
+	style := styleOn(os.Stdout)
+	if len(ids) > 0 {
+		return printLines(os.Stdout, append(tableLines(only, style), report.Summary(only)))
 	}
-	for _, line := range problemLines(s) {
-		fmt.Fprintln(w, line)
+	lines := report.Status(only, style)
+	if all && len(only.Resources) > 0 {
+		lines = append(append(lines, ""), tableLines(only, style)...)
 	}
-	printLeft(w, s.Left)
-	printTrial(w, s.Trial)
-	fmt.Fprintln(w, summary(s))
+	if err := printLines(os.Stdout, append(lines, probeBlock(only, style)...)); err != nil {
+		return err
+	}
+	printTrial(stdout, only.Trial)
+	return nil
 }
 
-// colourState returns a line of the table with its state in colour.
-func colourState(line string) string {
-	state, _, _ := strings.Cut(line, " ")
-	if c := colours[reconcile.State(state)]; len(c) > 0 {
-		return c.Sprint(state) + line[len(state):]
-	}
-	return line
-}
-
-// tableLines returns one line for each resource.
-func tableLines(s *reconcile.Status) (lines []string) {
+// tableLines returns one line for each resource. On a terminal, a line ends where that does: the problems have the whole
+// reason.
+func tableLines(s *reconcile.Status, style report.Style) (lines []string) {
 	if len(s.Resources) == 0 {
 		return nil
 	}
@@ -99,22 +91,12 @@ func tableLines(s *reconcile.Status) (lines []string) {
 		t.AppendRow(table.Row{string(r.State), r.ID, plain.Text(r.Source), r.Reason})
 	}
 	for line := range strings.Lines(t.Render() + "\n") {
-		lines = append(lines, strings.TrimRight(line, " \n"))
-	}
-	return lines
-}
-
-// problemLines returns the errors of files whose present content is not in force, and the warnings.
-func problemLines(s *reconcile.Status) (lines []string) {
-	for _, f := range s.Files {
-		if f.State != "loaded" {
-			for line := range strings.Lines(fmt.Sprintf("%s: %s: %s", f.State, plain.Text(f.Path), f.Error)) {
-				lines = append(lines, plain.Text(strings.TrimSuffix(line, "\n")))
-			}
+		line = strings.TrimRight(line, " \n")
+		if style.Width > 0 {
+			line = strings.TrimRight(text.Trim(line, style.Width), " ")
 		}
-	}
-	for _, warning := range s.Warnings {
-		lines = append(lines, "warning: "+plain.Text(warning))
+		state, rest, _ := strings.Cut(line, " ")
+		lines = append(lines, style.Paint(state, state)+line[len(line)-len(rest)-min(1, len(rest)):])
 	}
 	return lines
 }
@@ -126,12 +108,3 @@ var columns = func() table.Style {
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	return style
 }()
-
-// printNotOK writes one line for each resource that is not ok.
-func (o *options) printNotOK(w io.Writer, s *reconcile.Status) {
-	for _, r := range s.Resources {
-		if r.State != reconcile.OK {
-			fmt.Fprintf(w, "%s: %s %s: %s\n", r.Source, r.ID, r.State, r.Reason)
-		}
-	}
-}

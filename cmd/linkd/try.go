@@ -29,7 +29,7 @@ func newTry(o *options) *cobra.Command {
 		Short: "Put files in force until somebody confirms them, or revert them",
 		Long: "Have the daemon put files in force as if they stood in its configuration directory. Press ENTER, or run " +
 			"`linkd confirm` anywhere, and linkd installs them there. Otherwise everything is as before: when the time is " +
-			"over, after `linkd revert`, when the terminal is gone (as when the change cuts off your SSH connection), when " +
+			"over, after `linkd revert`, when a probe named with --probe fails, when the terminal is gone (as when the change cuts off your SSH connection), when " +
 			"linkd try or the daemon ends, and when the machine reboots. Until the trial ends, other changes to the directory " +
 			"do not take effect. The exit status is 0 if the files were confirmed, 1 if they were reverted, 2 if they are " +
 			"invalid or another trial runs, 3 if no daemon runs.",
@@ -50,6 +50,7 @@ func newTry(o *options) *cobra.Command {
 	flags.DurationVar(&r.For, "for", 2*time.Minute, "revert after this `DURATION` if nobody confirms")
 	flags.StringArrayVar(&as, "as", nil, "`PATH` in the configuration of the first FILE, of the second, and so on; by default its name in the directory")
 	flags.StringArrayVar(&remove, "remove", nil, "try without the file at this `PATH`; may be repeated")
+	flags.StringArrayVar(&r.Probes, "probe", nil, "revert if the probe with this `NAME` fails while the trial runs; may be repeated")
 	flags.IntVar(&r.State, "history", 0, "try the earlier state with this `NUMBER` (see `linkd history`)")
 	return cmd
 }

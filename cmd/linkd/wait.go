@@ -29,6 +29,8 @@ func newWait(o *options) *cobra.Command {
 				defer cancel()
 			}
 			client := control.NewClient(o.runtimeDir)
+			hide := showProgress(ctx, client)
+			defer hide()
 			status, err := client.Wait(ctx, ids)
 			if errors.Is(err, control.ErrNoDaemon) {
 				fmt.Fprintf(stderr, "%v: waiting for one\n", err)
@@ -36,9 +38,10 @@ func newWait(o *options) *cobra.Command {
 			for errors.Is(err, control.ErrNoDaemon) && pause(ctx, daemonPause) {
 				status, err = client.Wait(ctx, ids)
 			}
+			hide()
 			if err == nil {
 				if o.json() {
-					o.printStatus(os.Stdout, status)
+					return o.printStatus(status, nil, true)
 				}
 				return nil
 			}
@@ -53,7 +56,7 @@ func newWait(o *options) *cobra.Command {
 				for _, id := range unknown {
 					fmt.Fprintf(stderr, "%s: no file declares it\n", id)
 				}
-				o.printNotOK(stderr, only)
+				err = printProblems(os.Stderr, only)
 			}
 			if err != nil {
 				fmt.Fprintln(stderr, err)

@@ -18,6 +18,7 @@ import (
 	"linkd/pkg/control"
 	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/report"
 )
 
 const (
@@ -36,7 +37,7 @@ type update struct {
 
 // watch prints the status again whenever it changes, until ctx ends. On a terminal it redraws the status in place; elsewhere
 // it prints one below the other. When the daemon stops, watch waits for the next one.
-func (o *options) watch(ctx context.Context, client *control.Client, ids []string) error {
+func (o *options) watch(ctx context.Context, client *control.Client, ids []string, all bool) error {
 	first, err := client.Status(ctx)
 	if err != nil {
 		return daemonError(err)
@@ -44,15 +45,16 @@ func (o *options) watch(ctx context.Context, client *control.Client, ids []strin
 	updates := make(chan update)
 	go follow(ctx, client, first, updates)
 	if isTerminal(os.Stdout) && os.Getenv("TERM") != "dumb" && !o.json() {
-		return o.watchInPlace(ctx, ids, updates)
+		return o.watchInPlace(ctx, ids, all, updates)
 	}
 	for u := range updates {
 		if u.err != nil {
 			fmt.Fprintf(stderr, "%v: waiting for it to come back\n", u.err)
 			continue
 		}
-		only, _ := u.status.Only(ids)
-		o.printStatus(os.Stdout, only)
+		if err := o.printStatus(u.status, ids, all); err != nil {
+			return exit(exitFailed, err)
+		}
 	}
 	return nil
 }
@@ -108,7 +110,7 @@ const (
 )
 
 // watchInPlace redraws the terminal for each update, and when its size changes.
-func (o *options) watchInPlace(ctx context.Context, ids []string, updates <-chan update) error {
+func (o *options) watchInPlace(ctx context.Context, ids []string, all bool, updates <-chan update) error {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH, syscall.SIGCONT)
 	defer signal.Stop(resized)
@@ -128,7 +130,7 @@ func (o *options) watchInPlace(ctx context.Context, ids []string, updates <-chan
 		}
 		only, _ := last.status.Only(ids)
 		rows, columns := screenSize(os.Stdout)
-		screen := o.screen(update{only, last.err}, rows, columns, coloured(os.Stdout))
+		screen := screen(update{only, last.err}, rows, columns, all || len(ids) > 0, coloured(os.Stdout))
 		if _, err := os.Stdout.WriteString(screen); err != nil {
 			return exit(exitFailed, err)
 		}
@@ -144,19 +146,22 @@ func screenSize(f *os.File) (rows, columns int) {
 	return int(size.Row), int(size.Col)
 }
 
-// screen returns what to write to a terminal of that size: the summary, the problems, and the resources with those that need
-// attention first. If not all lines fit, the last one says how many are left out.
-func (o *options) screen(u update, rows, columns int, colour bool) string {
+// screen returns what to write to a terminal of that size: the summary, the problems, and with all the resources, those first
+// that need attention. If not all lines fit, the last one says how many are left out.
+func screen(u update, rows, columns int, all, colour bool) string {
 	status := *u.status
 	status.Resources = slices.Clone(status.Resources)
-	slices.SortStableFunc(status.Resources, func(a, b reconcile.ResourceStatus) int { return rank(a.State) - rank(b.State) })
-	lines := []string{summary(&status)}
+	slices.SortStableFunc(status.Resources, func(a, b reconcile.ResourceStatus) int { return report.Rank(a.State) - report.Rank(b.State) })
+	// In the last column some terminals wrap the line, and others clear that column together with the rest.
+	style := report.Style{Width: max(columns-1, 1), Colour: colour}
+	lines := report.Status(&status, style)
 	if u.err != nil {
-		lines = append(lines, "last known state: "+u.err.Error())
+		lines = slices.Insert(lines, 1, "last known state: "+plain.Text(u.err.Error()))
 	}
-	lines = append(lines, problemLines(&status)...)
-	top := len(lines)
-	lines = append(append(lines, tableLines(&status)...), probeLines(&status)...)
+	if all && len(status.Resources) > 0 {
+		lines = append(append(lines, ""), tableLines(&status, style)...)
+	}
+	lines = append(lines, probeBlock(&status, style)...)
 	if len(lines) > rows {
 		shown := max(rows-1, 0)
 		lines = append(lines[:shown], fmt.Sprintf("... and %d more", len(lines)-shown))
@@ -167,18 +172,8 @@ func (o *options) screen(u update, rows, columns int, colour bool) string {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		// In the last column some terminals wrap the line, and others clear that column together with the rest.
-		line = strings.TrimRight(text.Trim(plain.Text(line), max(columns-1, 1)), " ")
-		if colour && i >= top {
-			line = colourState(line)
-		}
-		b.WriteString(line + clearLine)
+		b.WriteString(text.Trim(line, style.Width) + clearLine)
 	}
 	b.WriteString(clearBelow)
 	return b.String()
-}
-
-// rank returns the place of a state in the order of the screen: states that need attention come first.
-func rank(s reconcile.State) int {
-	return slices.Index([]reconcile.State{reconcile.Failed, reconcile.Flapping, reconcile.Blocked, reconcile.Pending, reconcile.OK}, s)
 }

@@ -78,6 +78,11 @@ func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
 	return request[Reloaded](ctx, c, http.MethodPost, "reload", nil)
 }
 
+// Progress returns how far the daemon is.
+func (c *Client) Progress(ctx context.Context) (*reconcile.Progress, error) {
+	return request[reconcile.Progress](ctx, c, http.MethodGet, "progress", nil)
+}
+
 // Metrics returns the daemon's metrics in the Prometheus text format.
 func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
 	resp, err := c.send(ctx, http.MethodGet, "/metrics", nil)

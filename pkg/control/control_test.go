@@ -137,7 +137,7 @@ func TestAConversationWithTheDaemon(t *testing.T) {
 	d.write(t, "links: {br0: {kind: bridg, netns: name:lab}}\n")
 	reloaded, err := d.client.Reload(ctx)
 	conform.Must(t, err)
-	is(t, "converged lab/link/br0=ok", reloaded.Status, nil)
+	is(t, "degraded lab/link/br0=ok", reloaded.Status, nil)
 	if d := cmp.Diff([]string{d.file + `:1:21: kind "bridg" is not one of`}, cut(reloaded.Errors, " veth")); d != "" {
 		t.Errorf("errors (-want +got):\n%s", d)
 	}

@@ -31,20 +31,23 @@ type Daemon interface {
 	Status() (*reconcile.Status, <-chan struct{})
 	// Check looks at everything and returns the status after that; nil if ctx ended before.
 	Check(ctx context.Context) *reconcile.Status
-	// Reload reads the files again, and returns what was loaded and the status after it was applied.
-	Reload(ctx context.Context) (reconcile.Loaded, *reconcile.Status, error)
+	// Reload reads the files again, and returns what was loaded, what was done, and the status after that.
+	Reload(ctx context.Context) (*reconcile.Reloaded, error)
+	// Progress returns how far the daemon is; zero before the first status.
+	Progress() reconcile.Progress
 	// Listen subscribes to the events about the resources with these IDs; to all events if there are no IDs.
 	Listen(ids []string) (*reconcile.Listener, error)
 }
 
-// Reloaded is the answer to a reload: the errors of the files, and the status after the reload.
+// Reloaded is the answer to a reload: the errors of the files, what was done, and the status after that. More is the number of
+// further changes.
 type Reloaded struct {
 	Errors []string `json:"errors"`
 	// Excerpts are the lines with the errors, each with a caret under the column; "" for an error without a line.
-	Excerpts []string          `json:"excerpts,omitempty"`
-	Status   *reconcile.Status `json:"status"`
-	// Ops are what linkd did.
-	Ops []trial.Op `json:"ops"`
+	Excerpts []string           `json:"excerpts,omitempty"`
+	Changes  []reconcile.Change `json:"changes"`
+	More     int                `json:"more,omitempty"`
+	Status   *reconcile.Status  `json:"status"`
 }
 
 // Identity tells which program a daemon is.
@@ -69,6 +72,9 @@ func Serve(dir string, identity Identity, d Daemon, trials *trial.Keeper, metric
 			answer(w, withTrial(status, trials))
 		}
 	})
+	mux.HandleFunc("GET /v1/progress", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, d.Progress())
+	})
 	mux.HandleFunc("GET /v1/identity", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, identity)
 	})
@@ -92,16 +98,16 @@ func Serve(dir string, identity Identity, d Daemon, trials *trial.Keeper, metric
 		}
 	})
 	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
-		loaded, status, err := d.Reload(r.Context())
+		reloaded, err := d.Reload(r.Context())
 		if err != nil {
 			return
 		}
-		reply := Reloaded{Errors: []string{}, Status: withTrial(status, trials), Ops: trials.Ops()}
-		for _, e := range loaded.Errors {
+		reply := Reloaded{Errors: []string{}, Changes: reloaded.Changes, More: reloaded.More, Status: withTrial(reloaded.Status, trials)}
+		for _, e := range reloaded.Errors {
 			reply.Errors, reply.Excerpts = append(reply.Errors, e.Error()), append(reply.Excerpts, e.Excerpt)
 		}
-		if loaded.Err != nil {
-			reply.Errors = append(reply.Errors, loaded.Err.Error())
+		if reloaded.Err != nil {
+			reply.Errors = append(reply.Errors, reloaded.Err.Error())
 		}
 		answer(w, reply)
 	})

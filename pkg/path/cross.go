@@ -111,6 +111,9 @@ func (w *walk) choose(s *segment, n neighbour, next netip.Addr, noARP bool) (*en
 		return nil, nil
 	}
 	if i := slices.IndexFunc(holders, func(e endpoint) bool { return e.blocked == "" }); i >= 0 {
+		if n.state&(unix.NUD_FAILED|unix.NUD_INCOMPLETE) != 0 {
+			w.note(Neighbour, Doubtful, "%s has %s and has not answered when it was asked for it: the neighbour is %s", holders[i], next, n)
+		}
 		return &holders[i], nil
 	}
 	return &holders[0], nil

@@ -139,7 +139,11 @@ func (w *walk) translate(ns *observe.NS, d iptables.Decision, where, out string)
 		w.note(Firewall, "", "%s gives it the source %s: %s", where, d.To.Addr(), d.Rule)
 	case d.To.IsValid():
 		w.to = d.To
-		w.translated, w.translatedIn = cmp.Or(w.translated, d.Rule), cmp.Or(w.translatedIn, ns.Name)
+		rule := d.Rule
+		if d.Table != "nftables" {
+			rule = "the rule " + rule
+		}
+		w.translated, w.translatedIn = cmp.Or(w.translated, rule), cmp.Or(w.translatedIn, ns.Name)
 		w.note(Firewall, "", "%s sends it to %s: %s", where, endText(d.To), d.Rule)
 	default:
 		w.note(Firewall, Doubtful, "%s translates it, and linkd cannot tell to what: %s", where, d.Rule)

@@ -127,7 +127,18 @@ type place struct {
 
 // follow follows the packet until it arrives, in the namespace that it returns, or stops or leaves, and returns nil.
 func (w *walk) follow(at place) (*place, error) {
+	seen := map[visit]bool{}
 	for range mostHops {
+		this := visit{ns: at.ns.Identity, from: w.from, to: w.to}
+		if at.in != nil {
+			this.in = at.in.Index
+		}
+		if seen[this] {
+			w.stop(Routing, fmt.Sprintf("the packet goes round in a circle: it has come to %s by %s before", at.ns.Name, at.in.Name),
+				fmt.Sprintf("correct the routes to %s in the namespaces above: they send the packet to each other", w.to.Addr()))
+			return nil, nil
+		}
+		seen[this] = true
 		next, err := w.visit(at)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", at.ns.Name, err)
@@ -140,6 +151,13 @@ func (w *walk) follow(at place) (*place, error) {
 		}
 		at = *next
 	}
-	w.stop(Routing, fmt.Sprintf("the packet goes round in a circle: it has come through %d namespaces", mostHops), "correct the routes of the namespaces above: two of them send the packet to each other")
+	w.stop(Routing, fmt.Sprintf("linkd follows a packet through %d namespaces at most", mostHops), "probe from one of the namespaces above")
 	return nil, nil
+}
+
+// visit is a packet that comes to a namespace. If it comes again, it goes round in a circle.
+type visit struct {
+	ns       observe.Identity
+	in       int
+	from, to netip.AddrPort
 }

@@ -3,7 +3,6 @@ package path
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -26,14 +25,6 @@ type endpoint struct {
 }
 
 func (e endpoint) String() string { return station{e.ns, e.link}.String() }
-
-// station is an interface on the way of a frame.
-type station struct {
-	ns   *observe.NS
-	link *observe.Link
-}
-
-func (s station) String() string { return s.ns.Name + "/" + s.link.Name }
 
 // segment is what a frame that leaves by an interface comes to.
 type segment struct {
@@ -195,6 +186,15 @@ func (s *segment) enter(f frame) {
 		}
 		return
 	}
+	for _, l := range links.All {
+		if (l.Kind == "macvlan" || l.Kind == "macvtap") && l.Parent == f.link.Index && l.ParentNS == -1 {
+			above := frame{station: station{f.ns, l}, by: f.via(station{f.ns, l}), blocked: f.blocked, advice: f.advice, doubt: f.doubt}
+			if !l.Up() {
+				above = above.down()
+			}
+			s.end(above)
+		}
+	}
 	s.end(f)
 }
 
@@ -280,29 +280,4 @@ func vlanID(l *observe.Link) uint16 {
 		return binary.NativeEndian.Uint16(v)
 	}
 	return 0
-}
-
-// through says by which interfaces a frame comes to the endpoint.
-func (e endpoint) through() string {
-	texts := make([]string, len(e.by))
-	for i, at := range e.by {
-		texts[i] = at.describe(i == 0)
-	}
-	return strings.Join(texts, " -> ")
-}
-
-// describe says what there is to say about an interface: its MTU, and of a port of a bridge, whether the bridge forwards by it.
-func (s station) describe(first bool) string {
-	text := s.String()
-	if first {
-		text = s.link.Name
-	}
-	if s.link.PortKind == "bridge" {
-		state, forwards := portForwarding(s.link)
-		if forwards {
-			state = "forwarding"
-		}
-		return fmt.Sprintf("%s (%s port, MTU %d)", text, state, s.link.MTU)
-	}
-	return fmt.Sprintf("%s (MTU %d)", text, s.link.MTU)
 }

@@ -60,7 +60,7 @@ func (w *walk) note(kind Kind, mark Mark, format string, args ...any) {
 func (w *walk) stop(kind Kind, text, advice string) {
 	w.note(kind, Stops, "%s", text)
 	if w.translated != "" && !w.reply {
-		advice += fmt.Sprintf("; %s has sent the packet to %s by the rule %s", w.translatedIn, endText(w.to), w.translated)
+		advice += fmt.Sprintf("; %s has sent the packet to %s by %s", w.translatedIn, endText(w.to), w.translated)
 	}
 	hops := *w.hops
 	w.path.Obstacle = &Obstacle{Netns: hops[len(hops)-1].Netns, Text: plain.Text(text), Advice: plain.Text(advice), Answer: w.reply}

@@ -225,3 +225,26 @@ func (w *Watch) run(ctx context.Context, p *watched, desired *spec.Desired) {
 	}
 	w.signal()
 }
+
+// Check sends a declared probe at once, and returns why it does not arrive; "" if it does. Its result is no result of the probe in
+// Status.
+func (w *Watch) Check(ctx context.Context, name string) (why string) {
+	w.mu.Lock()
+	p, desired := w.probes[name], w.desired
+	var declared spec.Probe
+	if p != nil {
+		declared = p.Probe
+	}
+	w.mu.Unlock()
+	if p == nil {
+		return "the files that are in force declare no such probe"
+	}
+	r := declaredReport(ctx, w.world, desired, declared, false, true)
+	if r.Arrived {
+		return ""
+	}
+	if cause, _ := r.Conclusion(); cause != "" {
+		return r.Text + "; " + cause
+	}
+	return r.Text
+}

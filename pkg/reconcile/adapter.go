@@ -50,6 +50,7 @@ type erased interface {
 	unseen(ns *observe.NS, ends, moved []spec.Resource, asOf time.Time) ([]string, error)
 	shownResources(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
 	show(doc *spec.Document, found []spec.Resource, kept JournalLookup)
+	contents(r spec.Resource) (text string, lines []string)
 	health(want, have spec.Resource) Condition
 	announces() bool
 	readiness(want, have spec.Resource) Readiness
@@ -269,6 +270,13 @@ func (a adapter[R]) show(doc *spec.Document, found []spec.Resource, kept Journal
 	if a.can.Show != nil {
 		a.can.Show(doc, specialise[R](found), kept)
 	}
+}
+
+func (a adapter[R]) contents(r spec.Resource) (text string, lines []string) {
+	if a.can.Contents == nil {
+		return "", nil
+	}
+	return a.can.Contents(r.(R))
 }
 
 func (a adapter[R]) health(want, have spec.Resource) Condition {

@@ -70,7 +70,7 @@ func (c *Core) forgetAttempts() {
 
 func (c *Core) fail(op *Op, err error) {
 	id := op.ID()
-	v := Verdict{Failed, err.Error()}
+	v := Verdict{State: Failed, Reason: err.Error()}
 	t := c.attemptsOf(id)
 	wait := firstRetry << min(t.failures, 10)
 	if errors.Is(err, observe.ErrPending) {
@@ -114,7 +114,7 @@ func (c *Core) noteCorrections(plan Plan) (rest Plan) {
 		}
 		if extra := len(t.corrections) - flapCount; extra > 0 {
 			c.postpone(id, t, now.Add(min(time.Second<<min(extra, 6), lastRetry)))
-			t.verdict = Verdict{Flapping, fmt.Sprintf("repaired %d times within a minute, and changed again%s", len(t.corrections)-1, t.causedBy)}
+			t.verdict = Verdict{State: Flapping, Reason: fmt.Sprintf("repaired %d times within a minute, and changed again%s", len(t.corrections)-1, t.causedBy)}
 			if c.setVerdict(id, t.verdict) {
 				c.noteChange(id)
 			}

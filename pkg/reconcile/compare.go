@@ -164,13 +164,13 @@ func (c *comparison) compare(w *wanted) {
 	}
 	for _, ns := range namespacesOf(w.Resource) {
 		if err := c.whyUnavailable(scope{ns, id.Kind}); err != nil {
-			c.verdicts[id] = verdictOf(err)
+			c.verdicts[id] = c.verdictIn(ns, err)
 			return
 		}
 	}
 	have := c.found.get(id)
 	if have == nil && w.Resource.Relations().OnlyFound {
-		c.verdicts[id] = Verdict{Pending, "it does not exist yet, and linkd does not create it"}
+		c.verdicts[id] = Verdict{State: Pending, Reason: "it does not exist yet, and linkd does not create it"}
 		return
 	}
 	if origin, fetched := fetchedFrom(have); fetched && !w.Resource.Relations().OnlyFound {
@@ -200,7 +200,7 @@ func (c *comparison) compare(w *wanted) {
 		switch {
 		case setting:
 		case !c.claimed(kind, have) && (replace || !kind.adopts(w.Resource, have)):
-			c.verdicts[id] = Verdict{Failed, c.conflict(kind, op)}
+			c.verdicts[id] = Verdict{State: Failed, Reason: c.conflict(kind, op)}
 			return
 		case replace:
 			op.Verb = Replace
@@ -253,13 +253,6 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) (cond
 	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched, Files: files}
 	c.changeJournal(id, func(j *Journal) { j.Put(id, e) })
 	return condition
-}
-
-func verdictOf(err error) Verdict {
-	if errors.Is(err, observe.ErrPending) {
-		return Verdict{Pending, err.Error()}
-	}
-	return Verdict{Failed, err.Error()}
 }
 
 // owned reports whether linkd made a resource, and so may delete it.

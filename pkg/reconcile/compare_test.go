@@ -495,11 +495,11 @@ host/box/a failed: look at box in lab: interrupted
 				lab/box/old made
 				lab/knob/k set before=1 wrote=2`,
 			held: map[spec.ID]Verdict{
-				parseID("lab/box/a"):   {Failed, "create lab/box/a: no"},
-				parseID("lab/box/f"):   {Flapping, "again and again"},
-				parseID("lab/box/h"):   {Failed, "was not right before"},
-				parseID("lab/box/old"): {Failed, "delete lab/box/old: no"},
-				parseID("lab/knob/k"):  {Failed, "update lab/knob/k: no"},
+				parseID("lab/box/a"):   {State: Failed, Reason: "create lab/box/a: no"},
+				parseID("lab/box/f"):   {State: Flapping, Reason: "again and again"},
+				parseID("lab/box/h"):   {State: Failed, Reason: "was not right before"},
+				parseID("lab/box/old"): {State: Failed, Reason: "delete lab/box/old: no"},
+				parseID("lab/knob/k"):  {State: Failed, Reason: "update lab/knob/k: no"},
 			},
 		}, `
 + lab/box/g

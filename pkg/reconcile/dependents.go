@@ -96,7 +96,7 @@ func (c *comparison) refuseVictims() {
 		if len(foreign) > 0 {
 			delete(c.ops, id)
 			refused[id] = true
-			c.verdicts[id] = Verdict{Failed, op.wouldDelete(foreign)}
+			c.verdicts[id] = Verdict{State: Failed, Reason: op.wouldDelete(foreign)}
 			continue
 		}
 		c.noteLeaving(op, victims)
@@ -112,7 +112,7 @@ func (c *comparison) refuseTwins(refused map[spec.ID]bool) {
 		case !is || op.Verb == Delete:
 		case refused[twin], c.ops[twin] == nil && c.found.get(twin) != nil && c.verdicts[twin].State == Failed:
 			delete(c.ops, id)
-			c.verdicts[id] = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", twin, c.verdicts[twin].Reason)}
+			c.verdicts[id] = Verdict{State: Blocked, Reason: fmt.Sprintf("blocked by %s: %s", twin, c.verdicts[twin].Reason), Cause: c.verdicts[twin].root(twin)}
 		case c.unready[twin]:
 			// The twin is decided later, and this op with it (index.addRelated).
 			delete(c.ops, id)
@@ -243,20 +243,22 @@ func (c *comparison) waitForNeeds(id spec.ID) Verdict {
 		} else if c.found.get(need) == nil {
 			v, why = Verdict{State: Pending}, "it does not exist, and no file declares it"
 		}
+		cause := v.root(need)
 		switch v.State {
 		case OK, Flapping:
 			continue
 		case "":
-			v = Verdict{Pending, fmt.Sprintf("waits for %s: not looked at yet", need)}
+			v = Verdict{State: Pending, Reason: fmt.Sprintf("waits for %s: not looked at yet", need)}
 		case Pending:
-			v = Verdict{Pending, fmt.Sprintf("waits for %s: %s", need, why)}
+			v = Verdict{State: Pending, Reason: fmt.Sprintf("waits for %s: %s", need, why)}
 		default:
-			v = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", need, why)}
+			v = Verdict{State: Blocked, Reason: fmt.Sprintf("blocked by %s: %s", need, why)}
 		}
 		if strings.HasPrefix(why, "waits for ") || strings.HasPrefix(why, "blocked by ") {
 			// The user must repair the root of the chain, so the message leaves out the links between.
 			v.Reason = why
 		}
+		v.Cause = cause
 		delete(c.ops, id)
 		c.verdicts[id] = v
 		return v

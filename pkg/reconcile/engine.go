@@ -15,6 +15,8 @@ import (
 type Engine struct {
 	*Core
 	Worker *Worker
+	// Meanwhile, unless it is nil, is called every meanwhilePause while Converge waits for results, by its goroutine.
+	Meanwhile func()
 
 	now     func() time.Time
 	results chan *Result
@@ -28,6 +30,9 @@ type Engine struct {
 // stale is the age from which the list of processes and containers is refreshed.
 const stale = 20 * time.Millisecond
 
+// meanwhilePause is how often a command that converges can tell its user how far it is.
+const meanwhilePause = 200 * time.Millisecond
+
 // NewEngine makes an engine without a desired state.
 func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *slog.Logger) *Engine {
 	return &Engine{
@@ -40,10 +45,20 @@ func NewEngine(kinds []Registered, world *observe.World, journal *Journal, log *
 
 // Converge looks at what is dirty, plans and applies until nothing is left to do or nothing more can be done.
 func (e *Engine) Converge(ctx context.Context) {
+	ticker := time.NewTicker(meanwhilePause)
+	defer ticker.Stop()
 	e.Begin(ctx)
 	for e.running > 0 {
-		e.take(<-e.results)
-		e.Begin(ctx)
+		select {
+		case r := <-e.results:
+			e.take(r)
+			e.Begin(ctx)
+		case <-ticker.C:
+			if e.Meanwhile != nil {
+				e.Now = e.now()
+				e.Meanwhile()
+			}
+		}
 	}
 	e.EndPass()
 }

@@ -453,9 +453,10 @@ func TestStatusAsJSONPromisesIt(t *testing.T) {
 		Version: 1, State: Degraded,
 		Files: []spec.FileState{{Path: "a.yaml", State: "loaded"}},
 		Resources: []ResourceStatus{
-			{ID: "host/box/a", State: Failed, Reason: "create host/box/a: say?[31m?no", Source: "a.yaml:1", Kind: "box"},
-			{ID: "host/box/b", State: Pending, Reason: "waits for host/box/nobody: it does not exist, and no file declares it", Source: "a.yaml:2", Kind: "box"},
-			{ID: "host/box/c", State: OK, Source: "a.yaml:3", Kind: "box"},
+			{ID: "host/box/a", NetNS: "host", Kind: "box", Key: "a", State: Failed, Reason: "create host/box/a: say?[31m?no", Source: "a.yaml:1"},
+			{ID: "host/box/b", NetNS: "host", Kind: "box", Key: "b", State: Pending, Cause: "host/box/nobody",
+				Reason: "waits for host/box/nobody: it does not exist, and no file declares it", Source: "a.yaml:2"},
+			{ID: "host/box/c", NetNS: "host", Kind: "box", Key: "c", State: OK, Source: "a.yaml:3"},
 		},
 		Counts: map[State]int{OK: 1, Pending: 1, Failed: 1},
 	}

@@ -69,10 +69,10 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin
 			// The foreign one took its name after it had been put back.
 			c.planReturn(source, kind, origin, putBackNote)
 		}
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("%s, so %s stays there", describeForeign(kind, have), place(source.ID()))}
+		c.verdicts[id] = Verdict{State: Failed, Reason: fmt.Sprintf("%s, so %s stays there", describeForeign(kind, have), place(source.ID()))}
 		return
 	case foreign:
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("%s already has the %s %q, which linkd did not fetch from %s. Remove it, or write adopt: true", id.NS, nounOf(kind, have), plain.Text(id.Key), place(origin))}
+		c.verdicts[id] = Verdict{State: Failed, Reason: fmt.Sprintf("%s already has the %s %q, which linkd did not fetch from %s. Remove it, or write adopt: true", id.NS, nounOf(kind, have), plain.Text(id.Key), place(origin))}
 		return
 	case source == nil:
 		if have != nil {
@@ -113,11 +113,11 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin
 func (c *comparison) compareWithFetched(want, have spec.Resource, kind *Registered, origin spec.ID) {
 	id := want.ID()
 	if taker, wanted := c.all.takers[origin]; wanted && c.whyUnavailable(scopeOf(taker)) == nil {
-		c.verdicts[id] = Verdict{Pending, fmt.Sprintf("waits for %s, which still has that name", taker)}
+		c.verdicts[id] = Verdict{State: Pending, Reason: fmt.Sprintf("waits for %s, which still has that name", taker), Cause: taker}
 		return
 	}
 	if why := c.whyNotReturn(have, origin); why != "" {
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("%s already has the %s %q, and linkd cannot put it back to %s: %s", id.NS, nounOf(kind, have), plain.Text(id.Key), place(origin), why)}
+		c.verdicts[id] = Verdict{State: Failed, Reason: fmt.Sprintf("%s already has the %s %q, and linkd cannot put it back to %s: %s", id.NS, nounOf(kind, have), plain.Text(id.Key), place(origin), why)}
 		return
 	}
 	c.verdicts[id] = Verdict{State: OK}
@@ -158,9 +158,9 @@ func (c *comparison) whyUnavailable(s scope) error {
 // verdictOfAbsent returns the verdict of a resource whose origin does not exist.
 func (c *comparison) verdictOfAbsent(origin spec.ID) Verdict {
 	if err := c.whyUnavailable(scopeOf(origin)); err != nil {
-		return verdictOf(err)
+		return c.verdictIn(origin.NS, err)
 	}
-	return Verdict{Pending, fmt.Sprintf("%s does not exist yet, and linkd does not create it", place(origin))}
+	return Verdict{State: Pending, Reason: fmt.Sprintf("%s does not exist yet, and linkd does not create it", place(origin)), Cause: origin}
 }
 
 // addFetched adds the resources that linkd fetches from the workset's places, or that were found there.

@@ -8,7 +8,7 @@ import (
 
 // Field is one difference between a desired and an observed resource. Replace: the kernel cannot change the field in
 // place. Moved: the desired value has changed because something else changed, so this is no drift. Mark: the field says
-// who made the resource.
+// who made the resource. Part: the field is a part of a list (Capabilities.Contents), so Have and Want alone tell what it is.
 type Field struct {
 	Path    string `json:"path"`
 	Have    string `json:"have"`
@@ -16,6 +16,7 @@ type Field struct {
 	Replace bool   `json:"-"`
 	Moved   bool   `json:"-"`
 	Mark    bool   `json:"-"`
+	Part    bool   `json:"-"`
 }
 
 func (f Field) String() string {

@@ -107,6 +107,10 @@ type Capabilities[R spec.Resource] struct {
 	// applying it changes nothing but marks. It leaves out defaults, unless the journal has them, and adds a remark
 	// about what the language cannot express.
 	Show func(doc *spec.Document, found []R, kept JournalLookup)
+	// Contents returns what a resource is beyond its ID, for people, as iproute2 would write it. Lines are its parts, in
+	// their order, if it has a list of them, such as the rules of a chain. It must not return a secret. R may be desired or
+	// observed. A nil Contents is of a kind whose ID says everything.
+	Contents func(r R) (text string, lines []string)
 	// Health reports whether an observed resource that is as desired works.
 	Health func(want, have R) Condition
 	// Announcing is for a kind whose resources linkd has to announce to neighbours.

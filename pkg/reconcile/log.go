@@ -52,6 +52,11 @@ func logEvent(log *slog.Logger, ev *Event) {
 		case "failed":
 			level, message = slog.LevelWarn, "cannot read the files: linkd keeps the present state"
 		}
+	case ProbeChanged:
+		message = "probe " + ev.Probe + " is " + ev.State
+		if ev.State == string(Failed) {
+			level, message = slog.LevelWarn, message+": "+ev.Reason
+		}
 	case TrialEvent:
 		message = "trial " + ev.State + ": " + ev.Reason
 	case Overrun:

@@ -57,6 +57,7 @@ type Loop struct {
 	warnings []string
 	// leftOut: a container does not fit its template. Untold: linkd does not know the containers of all templates.
 	leftOut, untold bool
+	unreported      unreported
 	feed            Feed
 	cadence         cadence
 	reread          time.Time // when to read the files again; zero for never
@@ -122,6 +123,7 @@ func (l *Loop) Run(ctx context.Context) {
 				l.load()
 			}
 		case q := <-l.reloads:
+			q.record = l.recordReload()
 			q.loaded, q.until = l.load(), time.Now().Add(reloadTime)
 			l.asked = append(l.asked, q)
 		case q := <-l.checks:
@@ -176,6 +178,9 @@ func (l *Loop) takeNotifications() (populated bool) {
 // load reads the files and sets the desired state, unless the files could not be read at all.
 func (l *Loop) load() Loaded {
 	l.stamp = l.Stamp()
+	if l.status != nil {
+		l.unreported.begin(l.Engine)
+	}
 	loaded := l.read(l.Engine.Want)
 	if loaded.Err == nil || !l.failed {
 		l.noteReload(loaded)

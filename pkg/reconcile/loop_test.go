@@ -135,12 +135,20 @@ func TestLoopKeepsTheStateWhereNothingCanBeRead(t *testing.T) {
 
 func TestLoopReloadAnswersWhenItHasConverged(t *testing.T) {
 	d := run(t, "", "host/box/a")
+	d.until("the first pass", of("host/box/a"))
 	wrong := spec.Errors{{Source: spec.Source{File: "b.yaml"}, Message: "wrong"}}
 	d.files(Loaded{Desired: wants("host/box/b"), Complete: true, Errors: wrong})
-	loaded, status, err := d.loop.Reload(context.Background())
+	reloaded, err := d.loop.Reload(context.Background())
 	must(t, err)
-	if loaded.Errors.Error() != "b.yaml: wrong" || !of("host/box/b")(status) {
-		t.Errorf("reload answers %v, %+v", loaded.Errors, status)
+	if reloaded.Errors.Error() != "b.yaml: wrong" || !of("host/box/b")(reloaded.Status) {
+		t.Errorf("reload answers %v, %+v", reloaded.Errors, reloaded.Status)
+	}
+	want := []Change{
+		{Op: "create", ID: "host/box/b", Fields: []Field{}, Source: "a.yaml:1", Result: Done},
+		{Op: "delete", ID: "host/box/a", Fields: []Field{}, Result: Done},
+	}
+	if d := cmp.Diff(want, reloaded.Changes); d != "" || reloaded.More != 0 {
+		t.Errorf("changes (-want +got), and %d more:\n%s", reloaded.More, d)
 	}
 }
 
@@ -209,7 +217,7 @@ func TestLoopEndsForThoseWhoWait(t *testing.T) {
 	if s := loop.Check(ctx); s != nil {
 		t.Errorf("check: %+v", s)
 	}
-	if _, _, err := loop.Reload(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := loop.Reload(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("reload: %v", err)
 	}
 }

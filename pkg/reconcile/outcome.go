@@ -210,7 +210,8 @@ func (c *Core) judgeFailures() (some bool) {
 			if again {
 				c.plan.todo.ids[blocked] = true
 			} else {
-				if c.setVerdict(blocked, Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", id, c.verdictOf[id].Reason)}) {
+				why := c.verdictOf[id]
+				if c.setVerdict(blocked, Verdict{State: Blocked, Reason: fmt.Sprintf("blocked by %s: %s", id, why.Reason), Cause: why.root(id)}) {
 					c.noteChange(blocked)
 				}
 			}

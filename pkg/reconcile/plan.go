@@ -135,25 +135,3 @@ func (p Plan) String() string {
 	}
 	return b.String()
 }
-
-// State is the state of a resource.
-type State string
-
-// The states. A pending resource waits for something outside linkd; a blocked one waits for another resource that
-// failed.
-const (
-	OK       State = "ok"
-	Pending  State = "pending"
-	Failed   State = "failed"
-	Blocked  State = "blocked"
-	Flapping State = "flapping"
-)
-
-// States returns all states.
-func States() []State { return []State{OK, Pending, Failed, Blocked, Flapping} }
-
-// Verdict is a State and its reason.
-type Verdict struct {
-	State  State
-	Reason string
-}

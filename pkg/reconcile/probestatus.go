@@ -26,7 +26,7 @@ func (p ProbeStatus) Compare(other ProbeStatus) int { return strings.Compare(p.N
 // Report publishes an event of another part of the daemon. It may be called from any goroutine.
 func (l *Loop) Report(ev Event) {
 	ev.Version, ev.Time = 1, time.Now()
-	l.Log.Info(ev.String())
+	logEvent(l.Log, &ev)
 	l.report([]Event{ev})
 }
 

@@ -52,11 +52,15 @@ func (l *Loop) publish() {
 	l.mu.Unlock()
 	l.OnStatus(status)
 	quiet := e.Quiet()
+	if quiet {
+		e.EndRecord(l.unreported.record)
+	}
 	l.asked = slices.DeleteFunc(l.asked, func(q *question) bool {
 		if !quiet && now.Before(q.until) {
 			return false
 		}
 		q.status, _ = l.Status()
+		l.endRecord(q.record)
 		close(q.done)
 		return true
 	})

@@ -32,7 +32,7 @@ func (c *comparison) planReturn(have spec.Resource, kind *Registered, origin spe
 		return
 	}
 	if why := c.whyNotReturn(have, origin); why != "" {
-		c.verdicts[id] = Verdict{Failed, fmt.Sprintf("it was fetched from %s, but %s: it stays where it is", place(origin), why)}
+		c.verdicts[id] = Verdict{State: Failed, Reason: fmt.Sprintf("it was fetched from %s, but %s: it stays where it is", place(origin), why)}
 		return
 	}
 	c.planEnd(id, &Op{Verb: Delete, Have: have, Why: []Field{moved(id, origin)}, Because: because, kind: kind})
@@ -164,7 +164,7 @@ func (c *comparison) restoreSettingsFirst() {
 					c.unready[id] = true
 					continue
 				}
-				c.verdicts[id] = Verdict{Blocked, fmt.Sprintf("blocked by %s: %s", setting, c.whyNot(setting))}
+				c.verdicts[id] = Verdict{State: Blocked, Reason: fmt.Sprintf("blocked by %s: %s", setting, c.whyNot(setting)), Cause: c.verdict(setting).root(setting)}
 			}
 		}
 	}

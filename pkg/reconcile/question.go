@@ -10,7 +10,18 @@ type question struct {
 	until  time.Time
 	loaded Loaded
 	status *Status
+	// record is what is done for a reload; nil for a check.
+	record *Record
 	done   chan struct{}
+}
+
+// Reloaded is the outcome of a reload.
+type Reloaded struct {
+	Loaded
+	Status *Status
+	// Changes are the ops that were done, and More is the number of further ones that were not recorded.
+	Changes []Change
+	More    int
 }
 
 func newQuestion() *question { return &question{done: make(chan struct{})} }
@@ -27,12 +38,13 @@ func (l *Loop) Check(ctx context.Context) *Status {
 
 // Reload reads the files again and returns when the change has been applied, except in namespaces that do not keep
 // up.
-func (l *Loop) Reload(ctx context.Context) (Loaded, *Status, error) {
+func (l *Loop) Reload(ctx context.Context) (*Reloaded, error) {
 	q, err := l.ask(ctx, l.reloads)
 	if err != nil {
-		return Loaded{}, nil, err
+		return nil, err
 	}
-	return q.loaded, q.status, nil
+	changes, more := q.record.Changes()
+	return &Reloaded{q.loaded, q.status, changes, more}, nil
 }
 
 func (l *Loop) ask(ctx context.Context, queue chan *question) (*question, error) {

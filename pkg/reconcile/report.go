@@ -28,6 +28,8 @@ type reporter struct {
 	// causes are the causes of the kernel events since the last pass. idle: no op was done since then.
 	causes map[topicPlace]observe.Cause
 	idle   bool
+	// records are those that were begun and not ended.
+	records []*Record
 }
 
 // topicPlace is a topic in a namespace.
@@ -96,6 +98,9 @@ func (c *Core) report() {
 // noteOp reports that an op succeeded, or why it failed.
 func (c *Core) noteOp(op *Op, err error) {
 	c.idle = false
+	for _, r := range c.records {
+		r.add(op, err)
+	}
 	id := op.ID()
 	ev := Event{
 		Event: OpDone, ID: plain.Text(id.String()), Op: op.Verb.String(), Fields: op.Why, Reason: plain.Text(op.Because),

@@ -14,7 +14,8 @@ import (
 // Status is the state of all resources, in the JSON form that `linkd status` prints.
 type Status struct {
 	Version int `json:"version"`
-	// State is Converged; Converging if a resource is pending; Degraded if one is failed, blocked or flapping.
+	// State is Converged; Converging if a resource is pending; Degraded if one is failed, blocked or flapping, or if a file
+	// is not in force (NotInForce).
 	State     string           `json:"state"`
 	Files     []spec.FileState `json:"files"`
 	Resources []ResourceStatus `json:"resources"`
@@ -28,6 +29,8 @@ type Status struct {
 	Trial *Trial `json:"trial,omitempty"`
 	// Left are the resources that an apply left alone.
 	Left []LeftResource `json:"left_alone,omitempty"`
+	// Behind are the namespaces that do not keep up.
+	Behind []Behind `json:"-"`
 	// Took is the duration of the last pass.
 	Took time.Duration `json:"-"`
 	// Counts is the result of Count; nil in a status that was read as JSON.
@@ -52,8 +55,20 @@ type ResourceStatus struct {
 	State  State  `json:"state"`
 	Reason string `json:"reason,omitempty"`
 	Source string `json:"source"`
-	// Kind is the middle part of the ID.
-	Kind string `json:"-"`
+	// NetNS, Kind and Key are the parts of the ID.
+	NetNS string `json:"netns"`
+	Kind  string `json:"kind"`
+	Key   string `json:"key"`
+	// Cause is the ID of what the resource waits for, or of what blocks it; "" if the reason is about the resource itself.
+	Cause string `json:"cause,omitempty"`
+}
+
+// set sets the verdict.
+func (r *ResourceStatus) set(v Verdict) {
+	r.State, r.Reason, r.Cause = v.State, plain.Text(v.Reason), ""
+	if v.Cause != (spec.ID{}) {
+		r.Cause = plain.Text(v.Cause.String())
+	}
 }
 
 // Trial is a trial of files: they are in force until the deadline, unless somebody confirms them before.
@@ -112,13 +127,15 @@ func (c *Core) status(files []spec.FileState) (s *Status, rows [][]ResourceStatu
 		slices.SortFunc(left, func(a, b ResourceStatus) int { return strings.Compare(a.ID, b.ID) })
 		rows = append(rows, left)
 	}
-	s.State = overall(s.Counts)
-	behind := c.Behind()
-	for _, b := range behind {
+	if s.State = overall(s.Counts); len(s.NotInForce()) > 0 {
+		s.State = Degraded
+	}
+	s.Behind = c.Behind()
+	for _, b := range s.Behind {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("namespace %s does not keep up: linkd has been waiting for it for %s",
 			plain.Text(b.NS), c.Now.Sub(b.Since).Round(time.Second)))
 	}
-	if s.State == Converged && (!c.Quiet() || len(behind) > 0) {
+	if s.State == Converged && (!c.Quiet() || len(s.Behind) > 0) {
 		s.State = Converging
 	}
 	return s, rows
@@ -146,12 +163,12 @@ func (c *Core) addUndecided(rows [][]ResourceStatus, counts map[State]int) {
 		}
 		v, failed := c.failed[id]
 		if !failed {
-			v = Verdict{Pending, "linkd is changing it"}
+			v = Verdict{State: Pending, Reason: changingReason}
 		}
 		row := &rows[n][i%rowsInPiece]
 		counts[row.State]--
 		counts[v.State]++
-		row.State, row.Reason = v.State, plain.Text(v.Reason)
+		row.set(v)
 	}
 }
 
@@ -173,7 +190,7 @@ func newRows(want *spec.Set) rows {
 	list := make([]ResourceStatus, want.Len())
 	r := rows{at: make(map[spec.ID]int, want.Len()), counts: map[State]int{Pending: want.Len()}}
 	for i, w := range want.All() {
-		list[i] = row(w.ID(), Verdict{State: Pending, Reason: "not looked at yet"}, w.Origin().String())
+		list[i] = row(w.ID(), Verdict{State: Pending, Reason: notLookedReason}, w.Origin().String())
 		r.at[w.ID()] = i
 	}
 	r.pieces = slices.Collect(slices.Chunk(list, rowsInPiece))
@@ -181,8 +198,17 @@ func newRows(want *spec.Set) rows {
 	return r
 }
 
+// NewResourceStatus returns the status of a resource that no file declares, without a state.
+func NewResourceStatus(id string) ResourceStatus {
+	netns, rest, _ := strings.Cut(id, "/")
+	kind, key, _ := strings.Cut(rest, "/")
+	return ResourceStatus{ID: id, NetNS: netns, Kind: kind, Key: key}
+}
+
 func row(id spec.ID, v Verdict, source string) ResourceStatus {
-	return ResourceStatus{ID: plain.Text(id.String()), State: v.State, Reason: plain.Text(v.Reason), Source: source, Kind: id.Kind}
+	r := ResourceStatus{ID: plain.Text(id.String()), NetNS: plain.Text(id.NS), Kind: id.Kind, Key: plain.Text(id.Key), Source: source}
+	r.set(v)
+	return r
 }
 
 func (r *rows) set(id spec.ID, v Verdict) {
@@ -197,7 +223,7 @@ func (r *rows) set(id spec.ID, v Verdict) {
 	row := &r.pieces[n][i%rowsInPiece]
 	r.counts[row.State]--
 	r.counts[v.State]++
-	row.State, row.Reason = v.State, plain.Text(v.Reason)
+	row.set(v)
 }
 
 // snapshot returns the present rows. They do not change later.
@@ -218,6 +244,16 @@ func (s *Status) Count() map[State]int {
 		counts[r.State]++
 	}
 	return counts
+}
+
+// NotInForce returns the files whose present content is not in force: the last valid content is, or none.
+func (s *Status) NotInForce() (files []spec.FileState) {
+	for _, f := range s.Files {
+		if f.State != spec.FileLoaded {
+			files = append(files, f)
+		}
+	}
+	return files
 }
 
 func overall(counts map[State]int) string {

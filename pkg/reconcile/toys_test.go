@@ -383,12 +383,12 @@ func (k toyKind) Delete(_ context.Context, _ *observe.NS, have *toy) error { ret
 
 func (k toyKind) Health(_, have *toy) Condition {
 	if have.ails != "" {
-		return Condition{Verdict: Verdict{Failed, have.ails}, Renew: have.given}
+		return Condition{Verdict: Verdict{State: Failed, Reason: have.ails}, Renew: have.given}
 	}
 	if k.tentative[have.id] {
-		return Condition{Verdict: Verdict{Pending, "tentative"}}
+		return Condition{Verdict: Verdict{State: Pending, Reason: "tentative"}}
 	}
-	return Condition{Verdict: Verdict{OK, have.remark}}
+	return Condition{Verdict: Verdict{State: OK, Reason: have.remark}}
 }
 
 func (k toyKind) Complete(_ Located, want *toy) (*toy, error) {

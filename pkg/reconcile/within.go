@@ -96,7 +96,7 @@ func (c *comparison) refuseOthers() {
 			// Both files want the same, and somebody else has changed it.
 		default:
 			delete(c.ops, id)
-			c.verdicts[id] = Verdict{Failed, strings.Join(others, ", ") + " made it, and it differs from this file (" +
+			c.verdicts[id] = Verdict{State: Failed, Reason: strings.Join(others, ", ") + " made it, and it differs from this file (" +
 				strings.Join(Strings(op.Why), ", ") + "): apply both files together, or use --prune to remove what other files made"}
 		}
 	}

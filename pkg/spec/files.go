@@ -20,7 +20,7 @@ type File struct {
 	Err  error
 }
 
-// ReadFiles reads what each path names: a file with any name, or the *.yaml and *.yml files of a directory in name
+// ReadFiles reads what each path names: standard input for "-", a file with any name, or the *.yaml and *.yml files of a directory in name
 // order. A file that cannot be read is in the result with its error. The function fails only if a path itself cannot
 // be looked at.
 func ReadFiles(paths []string) ([]File, error) { return readFiles(paths, os.Open, os.Open) }
@@ -28,7 +28,12 @@ func ReadFiles(paths []string) ([]File, error) { return readFiles(paths, os.Open
 // ReadTrusted does the same as ReadFiles for a caller that applies the files: it refuses, with an Untrusted, each
 // file that other users than root may have written. A directory that others can write is refused as a whole, and is
 // in the result with its own path.
-func ReadTrusted(paths []string) ([]File, error) { return readFiles(paths, openTrusted, openTrusted) }
+func ReadTrusted(paths []string) ([]File, error) {
+	if slices.Contains(paths, stdin) {
+		return nil, errors.New("read standard input: linkd applies files only, so name a file or a directory")
+	}
+	return readFiles(paths, openTrusted, openTrusted)
+}
 
 // ReadToLook is for a caller that only shows what would be done: it checks who can write a directory, as ReadTrusted
 // does, but not who can write a file that a path names. For an ordinary user, who cannot apply anything, it is the
@@ -45,13 +50,22 @@ func readFiles(paths []string, openListed, openNamed opener) ([]File, error) {
 	seen := map[string]bool{}
 	room := maxTotalSize
 	for _, path := range paths {
+		if path == stdin && !seen[stdin] {
+			seen[stdin] = true
+			f := ReadFile(stdin)
+			room -= len(f.Text)
+			files = append(files, f)
+		}
+		if path == stdin {
+			continue
+		}
 		names, listed, err := namesAt(path, openListed)
 		if errors.As(err, new(*Untrusted)) {
 			files = append(files, File{Path: filepath.Clean(path), Err: err})
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, unreadable(path, err)
 		}
 		for _, name := range names {
 			if name = filepath.Clean(name); seen[name] {
@@ -71,6 +85,19 @@ func readFiles(paths []string, openListed, openNamed opener) ([]File, error) {
 		}
 	}
 	return files, nil
+}
+
+// unreadable explains why a path cannot be looked at. A path that is not called like a file is meant as the directory.
+func unreadable(path string, err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	advice := ""
+	if errors.Is(err, fs.ErrNotExist) && !IsConfigName(filepath.Base(path)) {
+		advice = ": run linkd init to write a first file"
+	}
+	return fmt.Errorf("read %s: %w%s", path, err, advice)
 }
 
 // isRemoved reports whether a file in a directory listing was removed before it was read with this error. A symbolic
@@ -140,9 +167,12 @@ func IsConfigName(name string) bool {
 		(strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml"))
 }
 
+// stdin is the path of standard input.
+const stdin = "-"
+
 // ReadFile reads one file. "-" is standard input.
 func ReadFile(path string) File {
-	if path == "-" {
+	if path == stdin {
 		text, err := readText(os.Stdin, maxTotalSize)
 		return File{Path: path, Text: text, Err: err}
 	}

@@ -10,6 +10,9 @@ import (
 	"slices"
 )
 
+// FileLoaded is the state of a file whose present content is in force.
+const FileLoaded = "loaded"
+
 // FileState is the result of loading one file: loaded; kept (the file is not valid, and linkd uses its last valid
 // content); or rejected (the file is not valid, and linkd uses none of it).
 type FileState struct {
@@ -219,7 +222,7 @@ func byPath(files []File) map[string]File {
 func fileStates(files, inForce []File, errs Errors) (states []FileState) {
 	used, there, wrong := byPath(inForce), byPath(files), errs.byFile()
 	for _, f := range files {
-		s := FileState{Path: f.Path, State: "loaded"}
+		s := FileState{Path: f.Path, State: FileLoaded}
 		used, isUsed := used[f.Path]
 		mine := wrong[f.Path]
 		switch {

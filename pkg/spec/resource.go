@@ -24,6 +24,10 @@ func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 // links.
 func LinkID(ns, name string) ID { return ID{NS: ns, Kind: "link", Key: name} }
 
+// NamespaceID returns the ID of a namespace that the files name. It is also the ID of the namespace's name in /run/netns,
+// if linkd makes one. It is here because resources of every kind need namespaces.
+func NamespaceID(name string) ID { return ID{NS: Host, Kind: "netns", Key: name} }
+
 // Resource is one thing that linkd can own. Desired and observed resources have the same type.
 type Resource interface {
 	ID() ID

@@ -26,11 +26,13 @@ type Keeper struct {
 	StateDir string
 	Loader   *spec.Loader
 	// Reload has the loop call Load, and returns when the result has been applied.
-	Reload func(context.Context) (reconcile.Loaded, *reconcile.Status, error)
+	Reload func(context.Context) (*reconcile.Reloaded, error)
 	// Past returns the files of an earlier state by its number.
 	Past func(number int) ([]spec.File, error)
 	// Loaded gets the files that are in force after a load, and the cause: "files", or "trial", "confirmed" or "reverted".
 	Loaded func(files []spec.File, cause string)
+	// Probe sends a probe of the files that are in force, and returns why it does not arrive; "" if it does.
+	Probe func(ctx context.Context, name string) (why string)
 
 	// deciding is held while a trial begins or ends, and so for as long as writing the files takes.
 	deciding sync.Mutex
@@ -157,6 +159,9 @@ func (k *Keeper) begin(r Request) (*trial, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if t.loader, err = check(k.Loader, t.before, t.with, t.changes); err != nil {
+		return nil, err
+	}
+	if err := knows(t, r.Probes); err != nil {
 		return nil, err
 	}
 	now := time.Now()

@@ -23,6 +23,8 @@ type Request struct {
 	Changes []Change      `json:"changes"`
 	// State is the number of an earlier state to try as a whole; 0 for none.
 	State int `json:"state,omitempty"`
+	// Probes are the names of probes that have to arrive while the trial runs. One that fails reverts it.
+	Probes []string `json:"probes,omitempty"`
 }
 
 // Change is a file of a trial. Path is where it stands in the configuration; a path without a slash stands in the first

@@ -24,12 +24,18 @@ func (k *Keeper) Try(ctx context.Context, r Request, tell func(Step)) {
 	defer deadline.Stop()
 	applied := make(chan Step, 1)
 	go func() { applied <- k.apply("applied") }()
+	guarded, unguard := context.WithCancel(context.WithoutCancel(ctx))
+	defer unguard()
+	failed := make(chan string, 1)
 	for {
 		select {
 		case step := <-applied:
 			if step.Step != "" {
 				tell(step)
 			}
+			go k.guard(guarded, r.Probes, failed)
+		case reason := <-failed:
+			k.revert(t, reason)
 		case last := <-t.ended:
 			done := k.apply(last.Step)
 			done.Step, done.Reason, done.Files = last.Step, last.Reason, last.Files
@@ -60,15 +66,15 @@ const reloadTime = time.Minute
 func (k *Keeper) apply(name string) Step {
 	ctx, cancel := context.WithTimeout(context.Background(), reloadTime)
 	defer cancel()
-	loaded, status, err := k.Reload(ctx)
+	reloaded, err := k.Reload(ctx)
 	if err != nil {
 		return Step{}
 	}
-	step := Step{Step: name, Ops: k.Ops(), State: status.State}
-	if loaded.Err != nil {
-		step.Reason = loaded.Err.Error()
+	step := Step{Step: name, Ops: k.Ops(), State: reloaded.Status.State}
+	if reloaded.Err != nil {
+		step.Reason = reloaded.Err.Error()
 	}
-	for _, r := range status.Resources {
+	for _, r := range reloaded.Status.Resources {
 		if r.State != reconcile.OK {
 			step.Problems = append(step.Problems, r)
 		}

@@ -24,6 +24,7 @@ func register() reconcile.Registered {
 		Lookup:    kind{},
 		Ownership: reconcile.Ownership[*Address]{Adopts: kind{}.ComesWith},
 		Show:      kind{}.Show,
+		Contents:  contents,
 		Health:    health,
 
 		Announcing: announcing{},

@@ -25,7 +25,8 @@ var Kind = reconcile.Register[*Entry](kindName, kind{}, reconcile.Capabilities[*
 		Fingerprint: func(*Entry) string { return "" },
 		Adopts:      kind{}.ComesWith,
 	},
-	Show: kind{}.Show,
+	Show:     kind{}.Show,
+	Contents: contents,
 })
 
 type kind struct{}

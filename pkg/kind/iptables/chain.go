@@ -146,7 +146,7 @@ func (c *Chain) diff(have *Chain) []reconcile.Field {
 			}
 			// The rule is not missing: linkd leaves it out because another program has the same rule now.
 			moved := then == "" && slices.ContainsFunc(spared, func(r Rule) bool { return r.is(have.Rules[gap.have[i]]) })
-			fields = append(fields, reconcile.Field{Path: fmt.Sprintf("rule %d", number+1), Have: now, Want: then, Moved: moved})
+			fields = append(fields, reconcile.Field{Path: fmt.Sprintf("rule %d", number+1), Have: now, Want: then, Moved: moved, Part: true})
 		}
 	}
 	if jumps, hooks := strings.Join(have.Jumps, ", "), strings.Join(have.Hooks, ", "); jumps != hooks {

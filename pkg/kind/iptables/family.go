@@ -37,6 +37,7 @@ func register(f family, samples *observe.Sampling) reconcile.Registered {
 		FromID:   k.FromID,
 		Settings: k,
 		Show:     k.Show,
+		Contents: contents,
 		Health: func(want, have Resource) reconcile.Condition {
 			return reconcile.Condition{Verdict: reconcile.Verdict{State: reconcile.OK, Reason: want.remark(have)}}
 		},

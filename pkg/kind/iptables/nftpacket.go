@@ -3,6 +3,7 @@ package iptables
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,8 @@ type nftWalk struct {
 	mayAccept bool
 	// returned: linkd cannot tell how the walk goes on.
 	returned bool
+	// translation is the last rule that translates, whether or not it is for the packet.
+	translation nftRule
 }
 
 // through returns the verdict of a chain; Unsure if the packet reaches its end.
@@ -70,7 +73,10 @@ func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 			if does == Unsure && r.does == nftGoto && meets == yes {
 				return Unsure, ""
 			}
-		case nftUnknown, nftTranslate:
+		case nftTranslate:
+			does, why = Translated, fmt.Sprintf("the rule with the handle %d in %s", r.handle, at)
+			w.translation = r
+		case nftUnknown:
 			w.mayAccept = true
 		}
 		if does == Unsure {
@@ -79,7 +85,7 @@ func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 		if meets == yes {
 			return does, why
 		}
-		w.mayAccept = w.mayAccept || does == Accepted
+		w.mayAccept = w.mayAccept || does != Dropped
 	}
 	return Unsure, ""
 }
@@ -93,6 +99,10 @@ type nftPacket struct {
 	family uint8
 	// translated: a rule has changed its destination.
 	translated bool
+	// source and destination are its addresses; not valid if they may be any.
+	source, destination netip.Addr
+	// reply: it does not begin a connection, but answers what did.
+	reply bool
 }
 
 // nftDoes is what a rule does with a packet that matches it.
@@ -148,6 +158,8 @@ const (
 	fieldStatus
 	fieldDestination4
 	fieldDestination6
+	fieldSource4
+	fieldSource6
 	fieldDestinationType
 	// fieldConstant is a value in the rule itself.
 	fieldConstant
@@ -155,10 +167,14 @@ const (
 
 // meets reports whether a packet matches a rule. apart: only a part of such packets does, those of a protocol or a port.
 func (r nftRule) meets(p nftPacket) (result answer, apart bool) {
-	if r.never {
+	if r.never && !p.reply {
 		return no, false
 	}
 	result = yes
+	if p.reply && r.states != "" {
+		// What the set has for other states was not looked up.
+		result = maybe
+	}
 	for _, t := range r.tests {
 		one, open := t.meets(p)
 		result, apart = min(result, one), apart || open
@@ -167,6 +183,7 @@ func (r nftRule) meets(p nftPacket) (result answer, apart bool) {
 }
 
 const (
+	stateEstablished  = 2      // NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
 	stateNew          = 8      // NF_CT_STATE_BIT(IP_CT_NEW) in linux/netfilter/nf_conntrack_common.h
 	statusTranslated  = 1 << 5 // IPS_DST_NAT
 	statusMayBe       = 0x1f   // the bits below it: what they are depends on more than is known
@@ -204,7 +221,15 @@ func (t nftTest) meets(p nftPacket) (one answer, open bool) {
 		}
 		one = t.compare(binary.BigEndian.AppendUint16(nil, p.port))
 	case fieldState:
-		one = t.compare(binary.NativeEndian.AppendUint32(nil, stateNew))
+		state := uint32(stateNew)
+		if p.reply {
+			state = stateEstablished
+		}
+		one = t.compare(binary.NativeEndian.AppendUint32(nil, state))
+	case fieldSource4, fieldSource6:
+		return t.isIn(p.source, t.field == fieldSource4), false
+	case fieldDestination4, fieldDestination6:
+		return t.isIn(p.destination, t.field == fieldDestination4), false
 	case fieldStatus:
 		status := uint32(0)
 		if p.translated {
@@ -218,6 +243,14 @@ func (t nftTest) meets(p nftPacket) (one answer, open bool) {
 		return maybe, false
 	}
 	return one, false
+}
+
+// isIn reports whether an address of a packet is in the test, which is for one family.
+func (t nftTest) isIn(ip netip.Addr, is4 bool) answer {
+	if !ip.IsValid() || ip.Is4() != is4 || t.mask != nil && len(t.mask) != len(t.value) {
+		return maybe
+	}
+	return meetsIf(t.isAddress(ip))
 }
 
 // isDevice reports whether an interface is the one in the test. A packet from any interface does not come from lo.

@@ -69,12 +69,16 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 		field := fieldOther
 		offset, length := bigEndian(data[unix.NFTA_PAYLOAD_OFFSET]), bigEndian(data[unix.NFTA_PAYLOAD_LEN])
 		if bigEndian(data[unix.NFTA_PAYLOAD_BASE]) == unix.NFT_PAYLOAD_NETWORK_HEADER {
-			// daddr in struct iphdr and struct ipv6hdr. For a network, the rule may load only its first bytes.
+			// saddr and daddr in struct iphdr and struct ipv6hdr. For a network, the rule may load only the first bytes.
 			switch {
 			case offset == 16 && length <= 4:
 				field = fieldDestination4
 			case offset == 24 && length <= 16:
 				field = fieldDestination6
+			case offset == 12 && length <= 4:
+				field = fieldSource4
+			case offset == 8 && length <= 16:
+				field = fieldSource6
 			}
 		}
 		// The destination port is the second 16-bit number in a header of TCP, UDP and SCTP.

@@ -84,6 +84,10 @@ func (s *Firewall) Follow(hook string, p Packet) (decisions []Decision) {
 			}
 		}
 	}
+	translated := slices.ContainsFunc(decisions, func(d Decision) bool { return d.Verdict == Translated })
+	if d, some := s.nftTranslates(hook, p); some && !translated {
+		decisions = append(decisions, d)
+	}
 	if by := s.nftDrops(hook, p); by != "" {
 		decisions = append(decisions, Decision{Verdict: Dropped, Table: "nftables", Rule: by})
 	}
@@ -173,18 +177,6 @@ func redirected(args []string, p Packet) netip.AddrPort {
 		return netip.AddrPortFrom(p.Destination.Addr(), port)
 	}
 	return netip.AddrPort{}
-}
-
-// nftDrops returns what certainly drops a packet with nftables besides iptables; "" if nothing does.
-func (s *Firewall) nftDrops(hook string, p Packet) string {
-	if s.filtered == nil || p.Reply {
-		return ""
-	}
-	steps := mostSteps
-	return s.filtered.drops(hook, nftPacket{
-		in: p.In, out: p.Out, protocol: p.Protocol, port: p.Destination.Port(), family: uint8(s.family.inet),
-		translated: p.First.Destination != p.Answer.Source,
-	}, &steps)
 }
 
 // Masquerades returns the rules of POSTROUTING that masquerade packets that leave by a named interface, with that name. If a packet

@@ -32,6 +32,7 @@ var capabilities = reconcile.Capabilities[*Link]{
 	Fetching: kind{},
 	Unseen:   kind{}.Unseen,
 	Show:     kind{}.Show,
+	Contents: contents,
 	Carries:  (*Link).carries,
 }
 

@@ -21,6 +21,7 @@ var Kind = reconcile.Register[*Neighbour](kindName, kind{}, reconcile.Capabiliti
 	Link:      kind{}.OnLink,
 	Ownership: reconcile.Ownership[*Neighbour]{Adopts: kind{}.ComesWith},
 	Show:      kind{}.Show,
+	Contents:  contents,
 })
 
 type kind struct{}

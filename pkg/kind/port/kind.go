@@ -19,6 +19,7 @@ var Kind = reconcile.Register[*Port](kindName, kind{}, reconcile.Capabilities[*P
 	Fill:      kind{}.Fill,
 	Ownership: reconcile.Ownership[*Port]{Adopts: kind{}.ComesWith},
 	Show:      kind{}.Show,
+	Contents:  contents,
 	Carries:   (*Port).carries,
 })
 

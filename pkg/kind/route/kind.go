@@ -19,6 +19,7 @@ var Kind = reconcile.Register[*Route](kindName, kind{}, reconcile.Capabilities[*
 	Lookup:    kind{},
 	Ownership: reconcile.Ownership[*Route]{Adopts: kind{}.ComesWith, Taken: taken},
 	Show:      kind{}.Show,
+	Contents:  contents,
 })
 
 type kind struct{}

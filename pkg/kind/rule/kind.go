@@ -20,6 +20,7 @@ var Kind = reconcile.Register[*Rule](kindName, kind{}, reconcile.Capabilities[*R
 	Topics:    []observe.Topic{observe.RuleTopic},
 	Ownership: reconcile.Ownership[*Rule]{Separate: true},
 	Show:      kind{}.Show,
+	Contents:  contents,
 })
 
 type kind struct{}

@@ -25,6 +25,7 @@ var Kind = reconcile.Register[Sysctl](kindName, kind{}, reconcile.Capabilities[S
 	Settings:  kind{},
 	Ownership: reconcile.Ownership[Sysctl]{Adopts: kind{}.ComesWith},
 	Show:      kind{}.Show,
+	Contents:  contents,
 })
 
 type kind struct{}

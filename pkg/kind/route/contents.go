@@ -1,0 +1,25 @@
+package route
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/spec"
+)
+
+// contents returns what the route is beyond its ID, in the words of ip-route(8).
+func contents(r *Route) (text string, lines []string) {
+	var words []string
+	if r.Type != unix.RTN_UNICAST {
+		words = append(words, r.Type.String())
+	}
+	for _, hop := range r.Hops {
+		words = append(words, "nexthop "+hop.String())
+	}
+	if len(r.Hops) == 0 {
+		words = append(words, strings.TrimPrefix(hopText(r.Via, r.Dev), " "))
+	}
+	words = append(words, spec.Phrase(r.entry(), "to", "via", "table", "metric", "family", "type"))
+	return strings.Join(strings.Fields(strings.Join(words, " ")), " "), nil
+}
