@@ -22,7 +22,7 @@ var validFiles = newCheck("files", "all files are valid",
 		return saw, nil
 	}, judgeFiles)
 
-// fileTrouble is what is wrong with the files: as this program reads them, and as the daemon last read its own.
+// fileTrouble has the errors of the files: as this program reads them, and as the daemon last read its own.
 type fileTrouble struct {
 	invalid    spec.Errors
 	unreadable error

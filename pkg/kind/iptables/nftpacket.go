@@ -41,7 +41,7 @@ type nftWalk struct {
 	mayAccept bool
 	// returned: linkd cannot tell how the walk goes on.
 	returned bool
-	// translation is the last rule that translates, whether or not it is for the packet.
+	// translation is the last rule that translates, whether or not the packet matches it.
 	translation nftRule
 }
 
@@ -99,9 +99,9 @@ type nftPacket struct {
 	family uint8
 	// translated: a rule has changed its destination.
 	translated bool
-	// source and destination are its addresses; not valid if they may be any.
+	// source and destination are its addresses; invalid for any.
 	source, destination netip.Addr
-	// reply: it does not begin a connection, but answers what did.
+	// reply: it answers a packet that began a connection.
 	reply bool
 }
 
