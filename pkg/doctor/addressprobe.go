@@ -14,7 +14,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// probe asks the broadcast domain of an interface whether somebody else has an address.
+// probe is a question to the broadcast domain of an interface: whether another host has an address.
 type probe struct {
 	ns    *observe.NS
 	index int
@@ -22,15 +22,15 @@ type probe struct {
 	ip    netip.Addr
 }
 
-// answerWithin is how long answers are waited for, all probes together. RFC 5227 waits for seconds, because a host may boot slowly; one
-// that uses an address answers within milliseconds.
+// answerWithin is how long doctor waits for the answers to all probes. RFC 5227 waits for seconds, because a host may be booting; a
+// host that uses an address answers within milliseconds.
 const answerWithin = 500 * time.Millisecond
 
-// mostAnswers is how many packets of ARP are read in a namespace while answers are waited for.
+// mostAnswers is how many ARP packets doctor reads in a namespace while it waits.
 const mostAnswers = 10_000
 
-// sendProbes sends ARP probes (RFC 5227, 2.1.1): requests without a sender's address, of which no neighbour learns anything. It
-// returns which of the addresses another MAC address answers for.
+// sendProbes sends ARP probes (RFC 5227, 2.1.1): requests without a sender address, so that no neighbour updates its entries. It
+// returns the addresses for which another MAC address answers.
 func sendProbes(probes []probe) (others map[netip.Addr]map[*observe.NS]net.HardwareAddr, err error) {
 	sockets := map[*observe.NS]int{}
 	defer func() {
@@ -81,14 +81,14 @@ func sendProbes(probes []probe) (others map[netip.Addr]map[*observe.NS]net.Hardw
 	return others, nil
 }
 
-// packet is the request, as in RFC 826.
+// packet returns the ARP request (RFC 826).
 func (p probe) packet() []byte {
 	packet := []byte{0, 1, 8, 0, 6, 4, 0, 1}
 	packet = append(append(packet, p.mac...), 0, 0, 0, 0)
 	return append(append(packet, make([]byte, 6)...), p.ip.AsSlice()...)
 }
 
-// readAnswers reads who says that he has an address, on which interface.
+// readAnswers calls visit with the sender of each ARP packet and the interface that received it.
 func readAnswers(fd int, visit func(index int, from netip.Addr, mac net.HardwareAddr)) {
 	buf := make([]byte, 64)
 	for range mostAnswers {

@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var bridgeNetfilter = newCheck("bridge-netfilter", "what goes from port to port of a bridge is not dropped",
-	"While the module br_netfilter is loaded, as Docker and Kubernetes do, and `net.bridge.bridge-nf-call-iptables` is 1, what goes from\nport to port of a bridge meets the rules of FORWARD, and with them a policy of DROP.",
+var bridgeNetfilter = newCheck("bridge-netfilter", "packets between ports of a bridge are not dropped",
+	"Docker and Kubernetes load the module br_netfilter. If `net.bridge.bridge-nf-call-iptables` is 1, packets between ports of a\nbridge pass through the rules of FORWARD, and its policy may drop them.",
 	func(ctx context.Context, m *Machine) (map[bridged]string, error) {
 		lost, some := map[bridged]string{}, false
 		open, err := m.namespaces()
@@ -49,7 +49,7 @@ var bridgeNetfilter = newCheck("bridge-netfilter", "what goes from port to port 
 			}
 		}
 		if !some {
-			return nil, needless("the files put no interface into a bridge")
+			return nil, needless("the files declare no port of a bridge")
 		}
 		return lost, nil
 	}, judgeBridgeNetfilter)
@@ -68,7 +68,7 @@ func bridgesIn(files *spec.Desired, ns string) (bridges []string) {
 	return bridges
 }
 
-// bridged stands for the packets of a family through a bridge.
+// bridged identifies the packets of a family through a bridge.
 type bridged struct {
 	place
 	bridge string
@@ -92,7 +92,7 @@ func judgeBridgeNetfilter(files *spec.Desired, lost map[bridged]string) (finding
 			findings = append(findings, Finding{
 				Level: Error,
 				Text:  fmt.Sprintf("in %s, packets between ports of %s are dropped: %s is 1, so they pass through FORWARD, and %s", p.NS, at.bridge, off.Key, by),
-				Advice: fmt.Sprintf("declare forward: [{in: %s, out: %[1]s}] below %s in the namespace %s, or sysctls: {%s: 0} if nobody filters there",
+				Advice: fmt.Sprintf("declare forward: [{in: %s, out: %[1]s}] below %s in the namespace %s, or sysctls: {%s: 0} if no program filters there",
 					at.bridge, family, p.NS, off.Key),
 			}.of(p))
 		}

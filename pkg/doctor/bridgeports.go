@@ -10,7 +10,7 @@ import (
 )
 
 var bridgePorts = newCheck("bridge-ports", "no bridge is full",
-	"A bridge takes 1,023 ports, whoever puts them there, and refuses the next (`exchange full`). `docker0` is one, too.",
+	"A bridge, such as `docker0`, has at most 1,023 ports, of linkd and of other programs. It refuses further ports with\n`exchange full`.",
 	func(ctx context.Context, m *Machine) (map[spec.ID]int, error) {
 		there := map[spec.ID]int{}
 		open, err := m.namespaces()
@@ -33,19 +33,19 @@ var bridgePorts = newCheck("bridge-ports", "no bridge is full",
 			}
 		}
 		if len(there) == 0 {
-			return nil, needless("the files put no interface into a bridge")
+			return nil, needless("the files declare no port of a bridge")
 		}
 		return there, nil
 	}, judgeBridgePorts)
 
 const (
-	// mostPorts is how many ports a bridge takes: BR_MAX_PORTS in net/bridge/br_private.h, less the number 0.
+	// mostPorts is how many ports a bridge can have: BR_MAX_PORTS in net/bridge/br_private.h, without the number 0.
 	mostPorts = 1023
-	// manyPorts is when to look for another bridge.
+	// manyPorts is the number of ports from which doctor warns.
 	manyPorts = 1000
 )
 
-// portsOf is how many ports a bridge has, with those that the files are still to put there.
+// portsOf returns how many ports a bridge has, including declared ones that linkd has not added yet.
 func portsOf(files *spec.Desired, ns string, links *observe.Links, bridge string) int {
 	ports := map[string]bool{}
 	if at := links.ByName(bridge); at != nil {

@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var daemon = newCheck("daemon", "the daemon runs, and is of the version of this program",
-	"A daemon that was not restarted after an upgrade goes on as it was. Without a daemon, nothing is put right by itself, and\nnothing that comes later is wired.",
+var daemon = newCheck("daemon", "the daemon runs, and has the same version as this program",
+	"If you do not restart the daemon after an upgrade, it keeps running the old version. Without a daemon, nothing reverts drift\nand nothing configures new namespaces.",
 	func(ctx context.Context, m *Machine) (versions, error) {
 		id, err := m.running(ctx)
 		switch {

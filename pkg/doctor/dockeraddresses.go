@@ -13,8 +13,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var dockerAddresses = newCheck("docker-addresses", "Docker does not allocate an address that the files have",
-	"Docker gives its containers addresses of its networks, one after the other, and does not know of those that the files give to\nwhat they put into the same bridge. With a range of its own (`fixed-cidr` for `docker0`, `--ip-range` for other networks) it leaves\nthe rest of the subnet alone.",
+var dockerAddresses = newCheck("docker-addresses", "Docker does not allocate an address that the files declare",
+	"Docker allocates addresses of its networks to containers one after the other. It does not know the addresses that the files\ndeclare on interfaces in the same bridge. Give Docker a range (`fixed-cidr` for `docker0`, `--ip-range` for other networks),\nand it uses no other address of the subnet.",
 	func(ctx context.Context, m *Machine) ([]engine.Network, error) {
 		foreign := false
 		for _, bridge := range bridgesIn(m.Desired, spec.Host) {
@@ -22,7 +22,7 @@ var dockerAddresses = newCheck("docker-addresses", "Docker does not allocate an 
 			foreign = foreign || !is || l.OnlyFound()
 		}
 		if !foreign {
-			return nil, needless("the files put nothing into a bridge that others made")
+			return nil, needless("the files declare no port of a bridge that another program created")
 		}
 		for _, e := range m.Engines {
 			if e.Schemes()[0] == "docker" {
@@ -33,10 +33,10 @@ var dockerAddresses = newCheck("docker-addresses", "Docker does not allocate an 
 				return networks, err
 			}
 		}
-		return nil, needless("there is no Docker to ask")
+		return nil, needless("Docker is not installed")
 	}, judgeDockerAddresses)
 
-// addGateways adds the addresses of the bridges: Docker's API does not return those that it has chosen itself.
+// addGateways adds the addresses of the bridges: Docker's API does not return those that Docker chose.
 func (m *Machine) addGateways(ctx context.Context, networks []engine.Network) error {
 	if m.Closed != nil {
 		return m.Closed
@@ -82,7 +82,7 @@ func judgeDockerAddresses(files *spec.Desired, networks []engine.Network) (findi
 	return findings
 }
 
-// ranged says how to make Docker allocate addresses from a part of a network only.
+// ranged returns how to make Docker allocate addresses from a part of a network only.
 func ranged(n engine.Network, ip netip.Addr) string {
 	if n.Bridge == "docker0" {
 		return "set fixed-cidr in /etc/docker/daemon.json"

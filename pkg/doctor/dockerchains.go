@@ -8,8 +8,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var dockerChains = newCheck("docker-chains", "packets get to all chains of linkd's",
-	"linkd's rules are in chains of their own, reached by one jump from a built-in chain, or from `DOCKER-USER`. Docker puts its\nchains in order when it starts, firewalld when it reloads, and both can take the jump away, or put something in front of it\nthat is for every packet.",
+var dockerChains = newCheck("docker-chains", "packets reach all of linkd's chains",
+	"linkd's rules are in chains of their own. One jump from a built-in chain, or from `DOCKER-USER`, leads to each. When Docker\nstarts or firewalld reloads, it can remove the jump, or insert a rule before it that decides for every packet.",
 	func(ctx context.Context, m *Machine) (map[place]map[*iptables.Chain]string, error) {
 		ruled, err := m.ruled(ctx)
 		lost := map[place]map[*iptables.Chain]string{}
@@ -25,7 +25,7 @@ func judgeDockerChains(files *spec.Desired, saw map[place]map[*iptables.Chain]st
 			if why, is := saw[at][c]; is {
 				findings = append(findings, Finding{
 					Level: Error, Text: fmt.Sprintf("in %s, %s", at.ns, why),
-					Advice: "`linkd apply` mends a jump, and the daemon does at once; a rule in front of it has to be moved by whoever made it",
+					Advice: "run `linkd apply` to restore a jump (the daemon restores it at once); if another rule precedes the jump, move that rule",
 				}.of(c))
 			}
 		}

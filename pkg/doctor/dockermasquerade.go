@@ -9,7 +9,7 @@ import (
 )
 
 var dockerMasquerade = newCheck("docker-masquerade", "nothing is masqueraded twice",
-	"Docker masquerades what leaves its networks. Where its rule is the same as one that an entry of `masquerade` stands for, linkd\nleaves its own out, since a packet would never come to it, and the daemon puts it in once Docker's goes.",
+	"Docker masquerades packets that leave its networks. If its rule is the same as one for an entry of `masquerade`, linkd\nleaves its own rule out, because no packet would reach it. When Docker removes its rule, the daemon adds linkd's.",
 	func(ctx context.Context, m *Machine) (map[place]map[*iptables.Chain][]string, error) {
 		ruled, err := m.ruled(ctx)
 		spared := map[place]map[*iptables.Chain][]string{}

@@ -8,8 +8,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var dockerNftables = newCheck("docker-nftables", "Docker has no rules in nftables of its own",
-	"With `--firewall-backend=nftables` (since 29.0) Docker has its rules in tables of its own, `docker-bridges`, and there is no\n`DOCKER-USER`. What these drop, which is what comes for its networks from outside, no `forward` or `publish` of linkd's can let\nthrough.",
+var dockerNftables = newCheck("docker-nftables", "Docker does not filter with nftables",
+	"With `--firewall-backend=nftables` (since 29.0), Docker has its rules in a table of nftables, `docker-bridges`, and there is\nno `DOCKER-USER`. These rules drop packets for Docker's networks from outside, and no `forward` or `publish` of linkd can\naccept them.",
 	func(_ context.Context, m *Machine) (map[place]bool, error) {
 		saw := map[place]bool{}
 		open, err := m.namespaces()
@@ -31,7 +31,7 @@ var dockerNftables = newCheck("docker-nftables", "Docker has no rules in nftable
 			}
 		}
 		if len(saw) == 0 {
-			return nil, needless("the files have no rules of forward or publish")
+			return nil, needless("the files declare no forward and no publish")
 		}
 		return saw, nil
 	}, judgeDockerNftables)
@@ -42,8 +42,8 @@ func judgeDockerNftables(files *spec.Desired, saw map[place]bool) (findings []Fi
 			if saw[at] && c.LetsThrough() {
 				findings = append(findings, Finding{
 					Level:  Warning,
-					Text:   fmt.Sprintf("in %s, Docker has rules in nftables (docker-bridges) and no DOCKER-USER: what they drop of packets for its networks, %s cannot let through", at.ns, c.Name),
-					Advice: "set firewall-backend to iptables in /etc/docker/daemon.json, or bridge-accept-fwmark to a mark that a rule of yours gives",
+					Text:   fmt.Sprintf("in %s, Docker has rules in nftables (docker-bridges) and no DOCKER-USER: %s cannot accept packets for its networks that these rules drop", at.ns, c.Name),
+					Advice: "set firewall-backend to iptables in /etc/docker/daemon.json, or bridge-accept-fwmark to a mark that one of your rules sets",
 				}.of(c))
 			}
 		}

@@ -52,8 +52,8 @@ type Check struct {
 	run func(ctx context.Context, m *Machine) []Finding
 }
 
-// newCheck returns a check that calls look, and judge with what look returned. If judge finds nothing, the result is fine. If look
-// fails, the check is skipped.
+// newCheck returns a check that calls look, and then judge with the result. If judge finds nothing, the finding is OK with the text
+// fine. If look fails, the check is skipped.
 func newCheck[T any](name, fine, doc string, look func(ctx context.Context, m *Machine) (T, error), judge func(files *spec.Desired, saw T) []Finding) Check {
 	return Check{Name: name, Doc: doc, run: func(ctx context.Context, m *Machine) []Finding {
 		saw, err := look(ctx, m)
@@ -71,7 +71,7 @@ func newCheck[T any](name, fine, doc string, look func(ctx context.Context, m *M
 	}}
 }
 
-// needless is the error of a look that has nothing to look at, and why.
+// needless is the error of a look that has nothing to check. Its text says why.
 type needless string
 
 func (n needless) Error() string { return string(n) }

@@ -15,8 +15,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var duplicateAddresses = newCheck("duplicate-addresses", "nobody else answers for an IPv4 address that the files give",
-	"Neighbours reach one of two that have an address in one broadcast domain, now this one and now that one. doctor asks for each\nIPv4 address of the files whether somebody else has it, with an ARP probe (RFC 5227), of which no neighbour learns anything, and\nwaits half a second for answers. It names the MAC address that answers, and the port of a bridge in linkd's own namespace behind\nwhich that is. An IPv6 address is probed by the kernel itself: its resource fails. Two ends of the files are what `files` is about.",
+var duplicateAddresses = newCheck("duplicate-addresses", "no other host answers for a declared IPv4 address",
+	"If two hosts in one broadcast domain have the same address, neighbours reach sometimes one and sometimes the other. doctor\nsends an ARP probe (RFC 5227) for each declared IPv4 address, which changes no neighbour's entries, and waits half a second\nfor answers. It reports the MAC address that answers, and the bridge port in linkd's own namespace behind which that host\nis. The kernel itself probes IPv6 addresses: there the resource fails. The check `files` reports two ends in the files with\nthe same address.",
 	func(ctx context.Context, m *Machine) ([]duplicate, error) {
 		open, err := m.namespaces()
 		if err != nil {
@@ -52,7 +52,7 @@ var duplicateAddresses = newCheck("duplicate-addresses", "nobody else answers fo
 			}
 		}
 		if len(probes) == 0 {
-			return nil, needless("the files give no IPv4 address to an interface with neighbours")
+			return nil, needless("the files declare no IPv4 address on an interface with neighbours")
 		}
 		others, err := sendProbes(probes)
 		if err != nil {
@@ -75,11 +75,11 @@ var duplicateAddresses = newCheck("duplicate-addresses", "nobody else answers fo
 		return found, nil
 	}, judgeDuplicateAddresses)
 
-// mostProbes is how many addresses doctor asks about.
+// mostProbes is how many addresses doctor probes.
 const mostProbes = 256
 
-// duplicate is an address of the files that somebody else has: with a MAC address, and behind a port of a bridge in linkd's own
-// namespace, "" where that is not known.
+// duplicate is a declared address that another host has, with its MAC address, and the port of a bridge in linkd's own namespace
+// behind which the host is; "" if doctor does not know the port.
 type duplicate struct {
 	*address.Address
 	mac  net.HardwareAddr
@@ -89,7 +89,7 @@ type duplicate struct {
 // mostLearned is how many entries of forwarding databases doctor reads.
 const mostLearned = 10_000
 
-// portOf is the port of a bridge in linkd's own namespace behind which a MAC address is.
+// portOf returns the port of a bridge in linkd's own namespace behind which a MAC address is; "" if there is none.
 func (m *Machine) portOf(ctx context.Context, mac net.HardwareAddr) (string, error) {
 	host := m.World.Host()
 	links, err := host.Links(ctx)
@@ -120,11 +120,11 @@ func judgeDuplicateAddresses(_ *spec.Desired, saw []duplicate) (findings []Findi
 	for _, d := range saw {
 		where := ""
 		if d.port != "" {
-			where = ", behind the port " + d.port + " in host"
+			where = ", behind port " + d.port + " in host"
 		}
 		findings = append(findings, Finding{
-			Level: Error, Text: fmt.Sprintf("somebody else has the address %s of %s in %s as well: %s answers for it%s", d.Prefix.Addr(), d.Dev, d.NS, d.mac, where),
-			Advice: "give one of the two another address",
+			Level: Error, Text: fmt.Sprintf("another host has the address %s of %s in %s, too: %s answers for it%s", d.Prefix.Addr(), d.Dev, d.NS, d.mac, where),
+			Advice: "change one of the two addresses",
 		}.of(d.Address))
 	}
 	return findings

@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var engines = newCheck("engines", "all that the files ask for containers and services answer",
-	"A namespace that is `docker:`, `podman:` or `unit:` is found by asking Docker, podman or systemd. While these do not answer,\nwhat is new is pending, and of what a label stands for nothing is taken away.",
+var engines = newCheck("engines", "all engines that the files need answer",
+	"linkd asks Docker, podman or systemd for a namespace `docker:`, `podman:` or `unit:`. While one does not answer, new\nresources there are pending, and linkd removes nothing in the namespaces of a label.",
 	func(ctx context.Context, m *Machine) (silent, error) {
 		first, found := firstBySchemes(m.Desired), silent{}
 		asked := false
@@ -23,12 +23,12 @@ var engines = newCheck("engines", "all that the files ask for containers and ser
 			}
 		}
 		if !asked {
-			return nil, needless("the files name no container and no service")
+			return nil, needless("the files select no container and no service")
 		}
 		return found, nil
 	}, judgeEngines)
 
-// silent has the reason why an engine does not answer, by the scheme of its selectors.
+// silent has the error of each engine that does not answer, by the scheme of its selectors.
 type silent map[string]error
 
 // firstBySchemes returns where the first namespace of each scheme is declared.
@@ -48,11 +48,11 @@ func firstBySchemes(files *spec.Desired) map[string]spec.Source {
 	return first
 }
 
-// starts has the advice how to start each engine.
+// starts has the advice for each engine.
 var starts = map[string]string{
-	"docker": "start Docker (systemctl start docker), or set DOCKER_HOST for linkd to where it listens",
-	"podman": "install podman, and for linkd's service start its socket (systemctl enable --now podman.socket), or set CONTAINER_HOST for linkd to where its service listens",
-	"unit":   "use it where systemd runs, with its D-Bus socket in reach of linkd",
+	"docker": "start Docker (systemctl start docker), or set DOCKER_HOST for linkd to the address on which it listens",
+	"podman": "install podman, and start its socket for linkd's service (systemctl enable --now podman.socket), or set CONTAINER_HOST for linkd to the address on which its service listens",
+	"unit":   "run linkd where systemd runs, with access to its D-Bus socket",
 }
 
 func judgeEngines(files *spec.Desired, saw silent) (findings []Finding) {

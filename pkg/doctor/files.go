@@ -10,7 +10,7 @@ import (
 )
 
 var validFiles = newCheck("files", "all files are valid",
-	"A file that is not valid, cannot be read, or can be written by others than root is not in force: the daemon goes on with its last good content, and `apply`\ndoes nothing. A container that has a template's label and not what the template asks for is left as it is.",
+	"linkd does not apply a file that is invalid or unreadable, or that users other than root can write: the daemon keeps the\nfile's last good content, and `apply` changes nothing. linkd does not configure a container that has a template's label but\nnot what the template requires.",
 	func(ctx context.Context, m *Machine) (fileTrouble, error) {
 		saw := fileTrouble{invalid: m.Invalid, unreadable: m.Unreadable}
 		if _, err := m.running(ctx); err == nil {
@@ -22,7 +22,7 @@ var validFiles = newCheck("files", "all files are valid",
 		return saw, nil
 	}, judgeFiles)
 
-// fileTrouble is what is wrong with the files: as this program reads them, and as the daemon last read its own.
+// fileTrouble has the errors of the files: as this program reads them, and as the daemon last read its own.
 type fileTrouble struct {
 	invalid    spec.Errors
 	unreadable error

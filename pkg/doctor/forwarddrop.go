@@ -14,8 +14,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var forwardDrop = newCheck("docker-forward-drop", "what is to be forwarded is not dropped",
-	"Docker sets the policy of FORWARD to DROP when it turns forwarding on, and accepts what its own networks need. What linkd\nwires beside those is dropped, unless the files accept it. The rules are followed with the files' own in place, and by the\ninterface alone: where more of a packet decides, nothing is said. Of an interface that an entry of `forward` names, what else is\ndropped is meant to be.",
+var forwardDrop = newCheck("docker-forward-drop", "packets that the files need forwarded are not dropped",
+	"When Docker turns forwarding on, it sets the policy of FORWARD to DROP, and accepts the packets of its own networks. The\npolicy drops packets of linkd's networks, unless the files accept them. doctor follows the rules, including those of the\nfiles, by the interface of a packet. If a rule depends on more of the packet, doctor reports nothing. If an entry of\n`forward` names an interface, dropping other packets of that interface is intended.",
 	func(ctx context.Context, m *Machine) (lost []dropped, err error) {
 		relays, err := m.relays(ctx)
 		for ns, in := range relays {
@@ -44,8 +44,8 @@ var forwardDrop = newCheck("docker-forward-drop", "what is to be forwarded is no
 
 // uplink returns the interface of the default route; "" if there is no default route or more than one.
 func uplink(ns *observe.NS, family string) (dev string, err error) {
-	// Fields of proc_net(5): of IPv4, the interface, the destination and, eighth, its mask; of IPv6, the destination, the
-	// length of its prefix and, last, the interface. A route of rejecting has lo, and is no way out.
+	// Fields in proc_net(5): for IPv4 the interface, the destination and, eighth, the mask; for IPv6 the destination, the prefix
+	// length and, last, the interface. A route that rejects packets has lo, and is no default route.
 	file, name, isDefault := "route", 0, func(f []string) bool { return f[1] == "00000000" && f[7] == "00000000" }
 	if family != families[0] {
 		file, name, isDefault = "ipv6_route", 9, func(f []string) bool { return f[1] == "00" }
@@ -69,7 +69,7 @@ func uplink(ns *observe.NS, family string) (dev string, err error) {
 	return dev, err
 }
 
-// dropped stands for packets that come in through an interface, and says what drops them.
+// dropped has packets that come in through an interface and are dropped, and the reason.
 type dropped struct {
 	relay
 	by string
@@ -79,7 +79,7 @@ func judgeForwardDrop(_ *spec.Desired, lost []dropped) (findings []Finding) {
 	for _, d := range lost {
 		findings = append(findings, Finding{
 			Level: Error, Text: fmt.Sprintf("in %s, packets that come in through %s are not forwarded: %s", d.ns, d.dev, d.by),
-			Advice: fmt.Sprintf("declare forward: [{in: %s}] below %s in the namespace %s, or policies: {FORWARD: ACCEPT} where nobody minds", d.dev, d.family, d.ns),
+			Advice: fmt.Sprintf("declare forward: [{in: %s}] below %s in the namespace %s, or policies: {FORWARD: ACCEPT} if the namespace needs no filter", d.dev, d.family, d.ns),
 		}.of(d.asks))
 	}
 	return findings

@@ -10,8 +10,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var forwarding = newCheck("forwarding", "what is to be forwarded is",
-	"A namespace forwards nothing unless `net.ipv4.ip_forward` is 1, or `net.ipv6.conf.all.forwarding`. It is needed where a route\nof the files goes by an address of the namespace, and for what it masquerades.",
+var forwarding = newCheck("forwarding", "namespaces forward packets where the files need that",
+	"A namespace forwards packets only if `net.ipv4.ip_forward` or `net.ipv6.conf.all.forwarding` is 1. The files need that if a\nroute uses an address of the namespace as its gateway, and for networks that the namespace masquerades.",
 	func(ctx context.Context, m *Machine) (still []relay, err error) {
 		relays, err := m.relays(ctx)
 		for ns, in := range relays {
@@ -29,8 +29,8 @@ var forwarding = newCheck("forwarding", "what is to be forwarded is",
 		return still, err
 	}, judgeForwarding)
 
-// forwardingPath is the setting that the kernel asks about a packet that came in by the relay's interface (ip_rcv_finish and
-// IN_DEV_FORWARD, ip6_forward).
+// forwardingPath returns the setting that the kernel checks for a packet that came in through the relay's interface (ip_rcv_finish
+// and IN_DEV_FORWARD, ip6_forward).
 func forwardingPath(r relay) string {
 	if r.family == families[0] {
 		return "net/ipv4/conf/" + r.dev + "/forwarding"

@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var inotify = newCheck("inotify", "changed files can be noticed",
-	"The daemon hears of changed files and of names in `/run/netns` through inotify, of which a user has a limited number of\ninstances (128 by default, which a desktop or a cluster of containers can use up).",
+var inotify = newCheck("inotify", "the daemon can watch files",
+	"The daemon watches the files and `/run/netns` with inotify. Each user has a limited number of inotify instances (128 by\ndefault), which a desktop or a cluster of containers can use up.",
 	func(context.Context, *Machine) (usedUp, error) {
 		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 		if errors.Is(err, unix.EMFILE) {
@@ -29,7 +29,7 @@ func judgeInotify(_ *spec.Desired, saw usedUp) []Finding {
 		return nil
 	}
 	return []Finding{{
-		Level: Error, Text: "this user has no inotify instance left, so no daemon of linkd can start",
+		Level: Error, Text: "this user has used up all inotify instances, so the daemon cannot start",
 		Advice: "raise the sysctl fs.inotify.max_user_instances, for example to 1024",
 	}}
 }

@@ -27,7 +27,7 @@ func TestJudgements(t *testing.T) {
 		}}},
 		"the same version": {judgeDaemon(none, versions{"1.1", "1.1"}), nil},
 		"an old kernel": {judgeAddressMarks(none, false), []Finding{{
-			Level: OK, Text: "this kernel is older than 5.18 and cannot mark addresses: the journal in the runtime directory tells which are linkd's",
+			Level: OK, Text: "this kernel is older than 5.18 and cannot mark addresses: the journal in the runtime directory says which addresses are linkd's",
 		}}},
 		"a newer kernel": {judgeAddressMarks(none, true), nil},
 		"all rights":     {judgeRights(far, effective{all, "the daemon"}), nil},

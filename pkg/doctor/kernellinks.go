@@ -11,8 +11,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var kernelLinks = newCheck("kernel-links", "this kernel has all kinds of links that the files ask for",
-	"A kernel without a kind of link, and without a module for it, answers `operation not supported`. Kernels for virtual\nmachines and containers lack some.",
+var kernelLinks = newCheck("kernel-links", "this kernel supports all declared kinds of link",
+	"A kernel that has neither a kind of link nor a module for it returns `operation not supported`. Kernels for virtual machines\nand containers often lack some kinds.",
 	func(_ context.Context, m *Machine) (missing, error) {
 		missing := missing{}
 		for _, kind := range slices.Sorted(maps.Keys(kindsOf(m.Desired))) {
@@ -23,15 +23,15 @@ var kernelLinks = newCheck("kernel-links", "this kernel has all kinds of links t
 			missing[kind] = !has
 		}
 		if len(missing) == 0 {
-			return nil, needless("the files ask for no links that linkd makes")
+			return nil, needless("the files declare no link that linkd creates")
 		}
 		return missing, nil
 	}, judgeKernelLinks)
 
-// missing are the kinds of links that this kernel has not.
+// missing has the declared types of link that this kernel does not support.
 type missing map[string]bool
 
-// kindsOf are the kinds of links that the files ask for, each with the first of them.
+// kindsOf returns the declared types of link, each with the first link.
 func kindsOf(files *spec.Desired) map[string]*link.Link {
 	first := map[string]*link.Link{}
 	for _, r := range files.Resources.All() {
@@ -47,8 +47,8 @@ func judgeKernelLinks(files *spec.Desired, saw missing) (findings []Finding) {
 	for _, kind := range slices.Sorted(maps.Keys(first)) {
 		if saw[kind] {
 			findings = append(findings, Finding{
-				Level: Error, Text: fmt.Sprintf("this kernel has no %s links", kind),
-				Advice: "boot a kernel with them, or install the package with the rest of this kernel's modules (linux-modules-extra, say)",
+				Level: Error, Text: fmt.Sprintf("this kernel does not support %s links", kind),
+				Advice: "boot a kernel that supports them, or install the package with more modules of this kernel, such as linux-modules-extra",
 			}.of(first[kind]))
 		}
 	}

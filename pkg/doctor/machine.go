@@ -30,7 +30,7 @@ type Machine struct {
 	// World changes nothing, see observe.World.LookOnly. Closed is why linkd could not open it.
 	World  *observe.World
 	Closed error
-	// Engines are the container engines that selectors can name.
+	// Engines has the engines to which selectors can refer.
 	Engines []*engine.Finder
 	// RuntimeDir is the daemon's runtime directory, and Version the version of this program.
 	RuntimeDir, Version string
@@ -137,7 +137,7 @@ func (m *Machine) ruled(ctx context.Context) (map[place]*iptables.Firewall, erro
 		}
 	}
 	if len(ruled) == 0 {
-		return nil, needless("the files have no rules of iptables in a namespace that is there")
+		return nil, needless("the files declare no iptables rules in an existing namespace")
 	}
 	return ruled, nil
 }

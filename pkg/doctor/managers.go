@@ -10,8 +10,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var otherManagers = newCheck("other-managers", "no interface of the files is held by another manager",
-	"systemd-networkd and NetworkManager set the addresses, routes and masters of the interfaces that they manage, and take away\nwhat they do not know. An interface is one of theirs where a `.network` file matches it, or a connection is active on it.",
+var otherManagers = newCheck("other-managers", "no other manager configures an interface of the files",
+	"systemd-networkd and NetworkManager set the addresses, routes and masters of the interfaces that they manage, and remove\nothers. They manage an interface if a `.network` file matches it, or if a connection is active on it.",
 	func(ctx context.Context, m *Machine) (map[string]holder, error) {
 		if m.Closed != nil {
 			return nil, m.Closed
@@ -28,17 +28,17 @@ var otherManagers = newCheck("other-managers", "no interface of the files is hel
 			}
 		}
 		if len(held) == 0 {
-			return nil, needless("no interface of the files is in linkd's own namespace")
+			return nil, needless("the files declare no interface in linkd's own namespace")
 		}
 		return held, nil
 	}, judgeManagers)
 
-// holder is another manager of an interface, and what makes it that; none where its name is "".
+// holder is another manager of an interface, and its reason; name is "" if there is none.
 type holder struct{ name, by, release string }
 
-// holderOf asks what the two keep of an interface while they run: by which file systemd-networkd configures it, if it does
-// (sd-network.h), and by which connection NetworkManager does. The latter also notes one for a virtual interface that others
-// made, and leaves that alone.
+// holderOf reads whether one of the two manages an interface: the file by which systemd-networkd configures it (sd-network.h), or
+// the connection that NetworkManager uses for it. NetworkManager also reports a connection for a virtual interface of other
+// programs, and does not change that.
 func holderOf(l *observe.Link) holder {
 	networkd := keys(fmt.Sprintf("/run/systemd/netif/links/%d", l.Index))
 	if file := networkd["NETWORK_FILE"]; file != "" && networkd["ADMIN_STATE"] != "unmanaged" {
@@ -51,7 +51,7 @@ func holderOf(l *observe.Link) holder {
 	return holder{}
 }
 
-// keys reads lines of KEY=VALUE. A file that is not there has none.
+// keys parses lines of KEY=VALUE. It returns none if the file does not exist.
 func keys(path string) map[string]string {
 	found := map[string]string{}
 	text, err := os.ReadFile(path)

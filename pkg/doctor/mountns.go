@@ -12,11 +12,11 @@ import (
 	"linkd/pkg/spec"
 )
 
-var mountNamespace = newCheck("mount-namespace", "namespaces that linkd makes are to be seen by all",
-	"A namespace that linkd makes (`create: true`) is a mount in `/run/netns`. From a mount namespace of linkd's own, which\n`ProtectSystem`, `PrivateTmp` and their like in a unit give it, that does not get out: others find an empty file there, and\n`ip netns exec` fails. With `--mount-namespace`, as linkd's own unit has it, the daemon makes the mount in another one.",
+var mountNamespace = newCheck("mount-namespace", "other programs see the namespaces that linkd creates",
+	"A namespace that linkd creates (`create: true`) is a mount in `/run/netns`. If `ProtectSystem`, `PrivateTmp` or a similar\ndirective gives linkd a mount namespace of its own, the mount exists only there: other programs see an empty file, and\n`ip netns exec` fails. With `--mount-namespace`, as in linkd's unit, the daemon creates the mount in another mount namespace.",
 	func(ctx context.Context, m *Machine) (mounts, error) {
 		if len(made(m.Desired)) == 0 {
-			return mounts{}, needless("the files make no namespace")
+			return mounts{}, needless("the files create no namespace")
 		}
 		pid, who := m.linkd(ctx)
 		own, err := mountNamespaceOf(pid)
@@ -30,14 +30,14 @@ var mountNamespace = newCheck("mount-namespace", "namespaces that linkd makes ar
 		return mounts{own, everybodys, who}, err
 	}, judgeMounts)
 
-// mounts are where linkd and the machine's first process see NetnsDir.
+// mounts has the views of NetnsDir of linkd and of the machine's first process.
 type mounts struct {
 	linkds, everybodys mountView
 	who                string
 }
 
-// mountView is a mount namespace, and the peer group of the mount that NetnsDir is on there, or "": what is mounted below
-// one is mounted below all peers (mount_namespaces(7)).
+// mountView is a mount namespace, and the peer group of the mount that contains NetnsDir there, or "". The kernel propagates a
+// mount below one member of the group to all others (mount_namespaces(7)).
 type mountView struct{ namespace, group string }
 
 func mountNamespaceOf(pid int) (v mountView, err error) {
@@ -52,7 +52,7 @@ func mountNamespaceOf(pid int) (v mountView, err error) {
 	longest := ""
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		// proc_pid_mountinfo(5): the fifth field is where, and from the seventh on are tags until a dash.
+		// Fields in proc_pid_mountinfo(5): the fifth is the mount point, and those from the seventh on are tags, up to a hyphen.
 		fields := strings.Fields(lines.Text())
 		if len(fields) < 7 || len(fields[4]) < len(longest) || !strings.HasPrefix(observe.NetnsDir+"/", strings.TrimSuffix(fields[4], "/")+"/") {
 			continue

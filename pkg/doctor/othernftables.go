@@ -8,8 +8,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var otherNftables = newCheck("other-nftables", "nothing that the files accept is dropped in nftables",
-	"A packet has to be accepted by every table: what firewalld, ufw or `/etc/nftables.conf` drop in a table of nftables of their own,\nno rule of linkd's lets through. linkd follows such rules by what the files say of a packet: the interfaces, the protocol and the port.\nWhere more decides, such as an address or a set, it says nothing.",
+var otherNftables = newCheck("other-nftables", "no table of nftables drops packets that the files accept",
+	"Every table must accept a packet: if firewalld, ufw or `/etc/nftables.conf` drop it in a table of their own, no rule of\nlinkd can accept it. doctor follows such rules by what the files say about a packet: the interfaces, the protocol and the\nport. If a rule depends on more, such as an address or a set, doctor reports nothing.",
 	func(ctx context.Context, m *Machine) (map[place]map[*iptables.Chain]string, error) {
 		ruled, err := m.ruled(ctx)
 		dropped := map[place]map[*iptables.Chain]string{}
@@ -25,7 +25,7 @@ func judgeOtherNftables(files *spec.Desired, saw map[place]map[*iptables.Chain]s
 			if by, is := saw[at][c]; is {
 				findings = append(findings, Finding{
 					Level: Error, Text: fmt.Sprintf("in %s, %s", at.ns, by),
-					Advice: "accept it there too (nft -a list ruleset shows the handles of rules), or leave the filter to one of the two",
+					Advice: "accept the packets there, too (nft -a list ruleset shows the handles of rules), or filter with one of the two only",
 				}.of(c))
 			}
 		}

@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var procSys = newCheck("proc-sys", "settings can be written",
-	"In a container, and with `ProtectKernelTunables` in a unit, `/proc/sys` cannot be written, and no sysctl can be set.",
+var procSys = newCheck("proc-sys", "linkd can set sysctls",
+	"In a container, and with `ProtectKernelTunables` in a unit, `/proc/sys` is read-only, and linkd cannot set sysctls.",
 	func(context.Context, *Machine) (readOnly, error) {
 		var fs unix.Statfs_t
 		err := unix.Statfs("/proc/sys/net", &fs)

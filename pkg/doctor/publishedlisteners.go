@@ -14,8 +14,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var publishedListeners = newCheck("published-listeners", "no process waits on a port that the files publish",
-	"What comes for a published port is sent on before the kernel looks for a process that waits on it. So such a process is no longer\nreached from elsewhere, be it sshd, nor by what the namespace itself sends to its own addresses. It still gets what is sent to a\nloopback address, if it waits there. A process that waits on other addresses only is not in the way. Nothing is said of a port\nfor which others have a rule as well: that is what `published-ports` is about.",
+var publishedListeners = newCheck("published-listeners", "no process listens on a port that the files publish",
+	"The kernel forwards packets for a published port before it looks for a process that listens on the port. So other hosts do\nnot reach that process any more, even if it is sshd, and neither do packets that the namespace sends to its own addresses.\nThe process still receives packets to a loopback address on which it listens. doctor reports no process that listens on\nother addresses only, and no port for which another program has a rule, which `published-ports` reports.",
 	func(ctx context.Context, m *Machine) ([]listener, error) {
 		ruled, err := m.ruled(ctx)
 		if err != nil {
@@ -66,7 +66,7 @@ var publishedListeners = newCheck("published-listeners", "no process waits on a 
 		return found, nil
 	}, judgePublishedListeners)
 
-// listener is a socket on a published port, and the process that has it; "" if that cannot be seen.
+// listener is a socket on a published port, and its process; "" if doctor cannot see the process.
 type listener struct {
 	socket
 	place place
@@ -74,8 +74,8 @@ type listener struct {
 	who   string
 }
 
-// withoutClients leaves the sockets of UDP out that may be those of clients: their ports are ones that the kernel chooses, and
-// answers come to them whatever is published.
+// withoutClients removes the UDP sockets that may belong to clients: the kernel chooses their ports, and they receive answers even
+// if the files publish the port.
 func withoutClients(waiting []socket, ephemeral string) []socket {
 	var first, last uint16
 	if _, err := fmt.Sscan(ephemeral, &first, &last); err != nil {
@@ -86,14 +86,14 @@ func withoutClients(waiting []socket, ephemeral string) []socket {
 	})
 }
 
-// mostListeners is how many findings of a namespace are worth reading.
+// mostListeners is the largest number of findings for a namespace.
 const mostListeners = 16
 
 func listenersOn(at place, published []iptables.Published, waiting []socket) (found []listener) {
 	for _, s := range waiting {
 		for _, p := range published {
 			shadowed := s.protocol == p.Protocol && p.First <= s.at.Port() && s.at.Port() <= p.Last && slices.ContainsFunc(p.At, s.takes)
-			// Several processes may wait on one port together, and one process with several sockets.
+			// Several processes may share a port, and a process may have several sockets.
 			again := slices.ContainsFunc(found, func(l listener) bool { return l.at == s.at && l.protocol == s.protocol })
 			if shadowed && !again && len(found) < mostListeners {
 				found = append(found, listener{socket: s, place: at, port: p})
@@ -114,9 +114,9 @@ func judgePublishedListeners(files *spec.Desired, saw []listener) (findings []Fi
 		if who == "" {
 			who = "a process that linkd cannot see"
 		}
-		rest := "nobody can reach it there"
+		rest := "no packet reaches it there"
 		if l.at.Addr().IsUnspecified() && !l.port.Loopback {
-			rest = "only a loopback address reaches it"
+			rest = "only packets to a loopback address reach it"
 		}
 		findings = append(findings, Finding{
 			Level: Warning, Text: fmt.Sprintf("in %s, %s listens on %s, but packets for that port go to %s: %s", l.place.ns, who, l.describe(), l.port.To, rest),

@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-var publishedPorts = newCheck("published-ports", "nobody else has a rule for a port that the files publish",
-	"Of two rules that send what comes for a port on to somewhere, the first one decides. Docker makes such rules for `docker run -p`,\nfirewalld for its forwarded ports, Kubernetes and podman for theirs. Where one of them stands before linkd's rule, what the files\npublish is never reached. linkd follows the rules of both backends of iptables and of tables of nftables by the port, the protocol,\nthe address and the interface. Where more decides, such as the source of a packet, it says nothing.",
+var publishedPorts = newCheck("published-ports", "no other program forwards a port that the files publish",
+	"If two rules forward the packets for a port, the first one decides. Docker creates such rules for `docker run -p`, firewalld\nfor its forwarded ports, and Kubernetes and podman for theirs. If one of these precedes linkd's rule, no packet reaches the\ntarget in the files. doctor follows the rules of both backends of iptables and of tables of nftables by the port, the\nprotocol, the address and the interface. If a rule depends on more, such as the source of a packet, doctor reports nothing.",
 	func(ctx context.Context, m *Machine) (rivals, error) {
 		ruled, err := m.ruled(ctx)
 		saw := rivals{ports: map[place]map[*iptables.Chain][]iptables.Captured{}}
@@ -27,13 +27,13 @@ var publishedPorts = newCheck("published-ports", "nobody else has a rule for a p
 		return saw, err
 	}, judgePublishedPorts)
 
-// rivals are the rules that others have for published ports, and which container has an address.
+// rivals has the rules of other programs for published ports, and the containers by their addresses.
 type rivals struct {
 	ports      map[place]map[*iptables.Chain][]iptables.Captured
 	containers map[netip.Addr]string
 }
 
-// containers are the names of what has an address of Docker's networks; none where Docker does not answer.
+// containers returns the names of the containers in Docker's networks by address; none if Docker does not answer.
 func (m *Machine) containers(ctx context.Context) map[netip.Addr]string {
 	named := map[netip.Addr]string{}
 	for _, e := range m.Engines {

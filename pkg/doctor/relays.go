@@ -14,19 +14,19 @@ import (
 	"linkd/pkg/spec"
 )
 
-// relay is an interface by which packets come into a namespace that is to forward them, as a resource of the files says.
+// relay is an interface from which a namespace must forward packets, because a resource of the files needs that.
 type relay struct {
 	place
 	dev  string
 	asks spec.Resource
-	// anywhere: it is for what goes to wherever the namespace has a default route.
+	// anywhere: the packets may go anywhere, along a default route.
 	anywhere bool
 }
 
-// held are the addresses of each interface, with their subnets, by namespace.
+// held has the addresses of each interface, with their subnets, by namespace.
 type held map[string]map[string][]netip.Prefix
 
-// held are the addresses that are there, and those that the files ask for.
+// held returns the existing and the declared addresses.
 func (m *Machine) held(ctx context.Context) (held, error) {
 	found := held{}
 	open, err := m.namespaces()
@@ -48,7 +48,7 @@ func (m *Machine) held(ctx context.Context) (held, error) {
 	return found, nil
 }
 
-// relays are those of the files: behind a gateway that a route elsewhere goes by, and of a network that is masqueraded.
+// relays returns the interfaces with a gateway that a declared route uses, and those of a network that the files masquerade.
 func relays(files *spec.Desired, held held) (relays []relay) {
 	add := func(r relay) {
 		if !slices.ContainsFunc(relays, func(other relay) bool { return other.place == r.place && other.dev == r.dev }) {
@@ -82,14 +82,15 @@ func relays(files *spec.Desired, held held) (relays []relay) {
 	return relays
 }
 
-// wired reports whether others are behind an interface by what the files say: one that leads out may be in the same network.
+// wired reports whether other namespaces are behind an interface, according to the files. Without this condition, an uplink in the
+// same network would count.
 func wired(files *spec.Desired, ns, dev string) bool {
 	l, is := files.Resources.Get(spec.LinkID(ns, dev)).(*link.Link)
 	return slices.Contains(bridgesIn(files, ns), dev) || is && l.Peer != nil
 }
 
-// gateway is the interface at the other end of the veth by which a route leaves, or the bridge that this is a port of; ""
-// where the files do not say.
+// gateway returns the interface at the other end of the veth through which a route leads, or the bridge of which that end is a
+// port; "" if the files declare no veth there.
 func gateway(files *spec.Desired, rt *route.Route) (ns, dev string) {
 	if dev = rt.Dev; dev == "" {
 		dev = address.Beside(files.Resources, rt.NS, rt.Via)
@@ -104,7 +105,7 @@ func gateway(files *spec.Desired, rt *route.Route) (ns, dev string) {
 	return l.Peer.NS, l.Peer.Name
 }
 
-// relays are those in a namespace that is there.
+// relays returns the relays in existing namespaces.
 func (m *Machine) relays(ctx context.Context) (map[*observe.NS][]relay, error) {
 	held, err := m.held(ctx)
 	if err != nil {
@@ -119,7 +120,7 @@ func (m *Machine) relays(ctx context.Context) (map[*observe.NS][]relay, error) {
 		in[open[r.ns]] = append(in[open[r.ns]], r)
 	}
 	if len(in) == 0 {
-		return nil, needless("the files ask for nothing that has to be forwarded")
+		return nil, needless("the files need no forwarding")
 	}
 	return in, nil
 }

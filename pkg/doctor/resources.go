@@ -11,10 +11,10 @@ import (
 )
 
 var resources = newCheck("resources", "no resource has failed",
-	"A resource has *failed* if the kernel or a program refuses it. linkd tries it again after a pause. It is *flapping* if others\nundo it again and again. `linkd status` shows all resources.",
+	"A resource has *failed* if the kernel or a program refuses it. linkd tries again after a pause. A resource is *flapping* if\nanother program undoes it again and again. `linkd status` shows all resources.",
 	func(ctx context.Context, m *Machine) ([]reconcile.ResourceStatus, error) {
 		if _, err := m.running(ctx); errors.Is(err, control.ErrNoDaemon) {
-			return nil, needless("no daemon runs, so nobody knows what has failed")
+			return nil, needless("no daemon runs, so linkd cannot tell what has failed")
 		}
 		status, err := control.NewClient(m.RuntimeDir).Status(ctx)
 		if err != nil {
@@ -30,7 +30,7 @@ func judgeResources(_ *spec.Desired, saw []reconcile.ResourceStatus) (findings [
 		case reconcile.Failed:
 			f.Level, f.Text, f.Advice = Error, fmt.Sprintf("%s has failed: %s", r.ID, r.Reason), "remove the cause: linkd tries again after a pause"
 		case reconcile.Flapping:
-			f.Level, f.Text, f.Advice = Warning, fmt.Sprintf("%s is flapping: %s", r.ID, r.Reason), "stop whoever undoes it, or remove it from the files"
+			f.Level, f.Text, f.Advice = Warning, fmt.Sprintf("%s is flapping: %s", r.ID, r.Reason), "stop the program that undoes it, or remove it from the files"
 		default:
 			continue
 		}

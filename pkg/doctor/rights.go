@@ -12,15 +12,15 @@ import (
 	"linkd/pkg/spec"
 )
 
-var rights = newCheck("rights", "linkd has the rights that it needs",
-	"linkd changes networks with `CAP_NET_ADMIN`, and enters other namespaces than its own with `CAP_SYS_ADMIN`. It hears of what\nhappens in those with `CAP_NET_BROADCAST`, and opens those of other users' processes with `CAP_SYS_PTRACE`. The rights looked\nat are the daemon's, where one runs.",
+var rights = newCheck("rights", "linkd has the capabilities that it needs",
+	"linkd configures networks with `CAP_NET_ADMIN`, and enters other namespaces with `CAP_SYS_ADMIN`. It receives events from\nthese with `CAP_NET_BROADCAST`, and opens namespaces of other users' processes with `CAP_SYS_PTRACE`. doctor checks the\ncapabilities of the daemon, if one runs.",
 	func(ctx context.Context, m *Machine) (effective, error) {
 		pid, who := m.linkd(ctx)
 		set, err := capabilities(pid)
 		return effective{set, who}, err
 	}, judgeRights)
 
-// effective are the capabilities (capabilities(7)) of a process, one bit each.
+// effective has the capabilities of a process (capabilities(7)), one bit each.
 type effective struct {
 	set uint64
 	who string

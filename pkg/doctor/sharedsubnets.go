@@ -9,15 +9,15 @@ import (
 	"linkd/pkg/spec"
 )
 
-var sharedSubnets = newCheck("shared-subnets", "no address of linkd's has a subnet that another interface has, too",
-	"With two interfaces in one subnet, the kernel sends to a neighbour by one of them only, whichever of the two the neighbour is\nbehind. A container that linkd and its engine both network is like that if the files take an address from the engine's subnet.",
+var sharedSubnets = newCheck("shared-subnets", "no other interface has an address in the subnet of one of linkd's",
+	"If two interfaces have addresses in one subnet, the kernel sends packets for every neighbour through one of them, even to\nneighbours behind the other. This happens in a container that both linkd and its engine connect, if the files declare an\naddress of the engine's subnet.",
 	func(ctx context.Context, m *Machine) (map[spec.ID]string, error) {
 		open, err := m.namespaces()
 		if err != nil {
 			return nil, err
 		}
 		if !slices.ContainsFunc(m.Desired.Resources.All(), func(r spec.Resource) bool { _, is := r.(*address.Address); return is }) {
-			return nil, needless("the files have no addresses")
+			return nil, needless("the files declare no addresses")
 		}
 		saw := map[spec.ID]string{}
 		for _, ns := range open {
@@ -38,7 +38,7 @@ func judgeSharedSubnets(files *spec.Desired, saw map[spec.ID]string) (findings [
 		}
 		findings = append(findings, Finding{
 			Level: Warning, Text: id.String() + ": " + saw[id],
-			Advice: "give it an address of another subnet, or start the container with --network none if its engine made the other interface",
+			Advice: "use an address of another subnet, or start the container with --network none if its engine made the other interface",
 		}.of(r))
 	}
 	return findings

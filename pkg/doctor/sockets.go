@@ -17,16 +17,17 @@ import (
 	"linkd/pkg/plain"
 )
 
-// socket is a socket of a namespace that waits for whoever connects, or sends packets, to it.
+// socket is a socket of a namespace that receives connections, or packets from any sender.
 type socket struct {
 	protocol uint8
-	// at is the zero address of the family if it is bound to none; then both families come to an IPv6 socket unless onlyIPv6.
+	// at has the unspecified address of the family if the socket is not bound to an address. An IPv6 socket then receives both
+	// families, unless onlyIPv6.
 	at       netip.AddrPort
 	onlyIPv6 bool
 	inode    uint32
 }
 
-// The layout of linux/inet_diag.h: struct inet_diag_req_v2 and struct inet_diag_msg.
+// The layout of struct inet_diag_req_v2 and struct inet_diag_msg (linux/inet_diag.h).
 const (
 	diagRequestSize = 56
 	diagPortAt      = 4
@@ -36,7 +37,7 @@ const (
 	diagOnlyIPv6    = 11 // INET_DIAG_SKV6ONLY
 )
 
-// waiting are the states of sockets that wait: TCP_LISTEN, and TCP_CLOSE, in which UDP's are that are not connected.
+// waiting has the states of such sockets by protocol: TCP_LISTEN for TCP, and TCP_CLOSE for UDP, the state of unconnected sockets.
 var waiting = map[uint8]uint32{unix.IPPROTO_TCP: 1 << 10, unix.IPPROTO_UDP: 1 << 7}
 
 // mostSockets is how many sockets of a protocol and a family doctor reads.
@@ -48,12 +49,11 @@ type diagRequest [diagRequestSize]byte
 func (r diagRequest) Len() int          { return len(r) }
 func (r diagRequest) Serialize() []byte { return r[:] }
 
-// sockets are those of the thread's namespace that wait for IPv4 or IPv6. A kernel that has to load a module to tell of them is
-// not asked.
+// sockets returns the sockets of the thread's namespace. It fails if the kernel would have to load a module for that.
 func sockets() (found []socket, err error) {
 	for _, module := range []string{"inet_diag", "tcp_diag", "udp_diag"} {
 		if observe.Unloaded(module) {
-			return nil, fmt.Errorf("the module %s is not loaded, and doctor loads none: run ss -ltun once", module)
+			return nil, fmt.Errorf("the module %s is not loaded, and doctor loads no module: run ss -ltun once", module)
 		}
 	}
 	for protocol, states := range waiting {
@@ -94,7 +94,7 @@ func parseSocket(protocol uint8, msg []byte) (s socket, ok bool) {
 	return s, true
 }
 
-// takes reports whether packets for an address come to the socket.
+// takes reports whether the socket receives packets to an address.
 func (s socket) takes(ip netip.Addr) bool {
 	at := s.at.Addr()
 	if !at.IsUnspecified() {
@@ -103,10 +103,10 @@ func (s socket) takes(ip netip.Addr) bool {
 	return at.Is4() == ip.Is4() || at.Is6() && !s.onlyIPv6
 }
 
-// mostLinks is how many open files of all processes doctor reads to find who has a socket.
+// mostLinks is how many open files of all processes doctor reads to find the owners of sockets.
 const mostLinks = 1 << 18
 
-// holders are the processes that have sockets, by the inodes of these, as far as they can be seen.
+// holders returns the processes that have the sockets, by inode, without those that this user cannot see.
 func holders(inodes map[uint32]bool) map[uint32]string {
 	found := map[uint32]string{}
 	processes, err := os.ReadDir("/proc")

@@ -14,13 +14,13 @@ import (
 	"linkd/pkg/spec"
 )
 
-// argument is a word of a rule.
+// argument is one argument of a rule.
 type argument struct {
 	text string
 	src  spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes and checks a word.
 func (a *argument) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	a.src = c.At(n).Source()
 	if !c.Decode(n, &a.text) {
@@ -29,7 +29,6 @@ func (a *argument) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return checkWord(a.text)
 }
 
-// Syntax implements spec.Described.
 func (argument) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "argument",
@@ -39,8 +38,8 @@ func (argument) Syntax() spec.Syntax {
 	}
 }
 
-// checkWord refuses what would not stay one word of one rule: what iptables-restore or a reader of iptables-save would
-// take for something else, and any option that makes the line another command than one to append a rule.
+// checkWord rejects a word that would not stay one argument of one rule: a word that iptables-restore, or a program that reads
+// iptables-save's output, would misread, and an option that makes the line a command other than one to append a rule.
 func checkWord(word string) error {
 	switch {
 	case word == "":
@@ -61,8 +60,8 @@ func checkWord(word string) error {
 	return nil
 }
 
-// shortOptions are those of iptables(8) that say what a rule matches or does. All others are commands, or change what
-// iptables prints or does beside.
+// shortOptions are the options of iptables(8) that say what a rule matches or does. All others are commands, or change what
+// iptables prints or does.
 const shortOptions = "psdijogmf"
 
 func checkShort(word string) error {
@@ -86,11 +85,11 @@ var (
 		"protocol", "proto", "source", "src", "destination", "dst", "in-interface", "out-interface", "jump", "goto",
 		"match", "fragments",
 	}
-	// taken are options of extensions that look like commands cut short (iptables-extensions(8), recent and policy).
+	// taken are options of extensions that look like abbreviated commands (iptables-extensions(8), recent and policy).
 	taken = []string{"set", "pol"}
 )
 
-// checkLong knows that getopt_long(3) takes a long option cut short for the whole.
+// checkLong rejects long commands, abbreviated ones, too: getopt_long(3) accepts an abbreviation.
 func checkLong(word string) error {
 	name, _, joined := strings.Cut(word[2:], "=")
 	switch {
@@ -99,7 +98,7 @@ func checkLong(word string) error {
 	case slices.Contains(taken, name):
 		return nil
 	case slices.Contains(matches, name) && joined:
-		// For these, iptables takes the whole word for the value.
+		// For these, iptables takes the whole word as the value.
 		return fmt.Errorf("%s: write an option and its value as two words", word)
 	case slices.Contains(matches, name):
 		return nil
@@ -117,7 +116,7 @@ func checkLong(word string) error {
 	return nil
 }
 
-// checkValue checks a word that follows an option, where it can go wrong without iptables noticing.
+// checkValue checks the value of an option, if iptables would silently misread a wrong one.
 func checkValue(f family, option, value string) error {
 	switch option {
 	case "-s", "-d", "--source", "--src", "--destination", "--dst":
@@ -125,7 +124,7 @@ func checkValue(f family, option, value string) error {
 	case "-i", "-o", "--in-interface", "--out-interface":
 		return spec.CheckIfName(value)
 	case "-m", "--match", "-j", "--jump", "-g", "--goto":
-		// The name of an extension is part of the path of a library that iptables loads.
+		// iptables uses the name of an extension in the path of a library that it loads.
 		if strings.ContainsAny(value, "/ ") {
 			return fmt.Errorf("%q is no name of an extension or a chain", value)
 		}
@@ -133,7 +132,7 @@ func checkValue(f family, option, value string) error {
 	return nil
 }
 
-// checkAddress wants one address or network, for iptables makes a rule of each in a list, and of each that a name has.
+// checkAddress requires one address or network: iptables adds a rule for each address in a list, and for each of a host name.
 func checkAddress(f family, text string) error {
 	address, mask, _ := strings.Cut(text, "/")
 	ip, err := netip.ParseAddr(address)

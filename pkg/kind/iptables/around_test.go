@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The jump for FORWARD is where Docker's own rules cannot come before it, wherever that is just now.
+// The jump for FORWARD precedes Docker's rules, wherever they are.
 func TestDockerComesAndGoes(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.sh("echo 1 >/proc/sys/net/ipv4/ip_forward; iptables -A FORWARD -s 192.0.2.1 -j DROP")
@@ -19,20 +19,20 @@ func TestDockerComesAndGoes(t *testing.T) {
 
 		stand := ""
 		for _, step := range []struct{ by, did, jumps string }{
-			// Docker makes the chain, and then the way to it.
+			// Docker creates the chain, and then the jump to it.
 			{"iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN",
 				"jump from: FORWARD -> DOCKER-USER, FORWARD",
 				"-A FORWARD -j LINKD-FORWARD\n-A FORWARD -s 192.0.2.1/32 -j DROP\n-A DOCKER-USER -j LINKD-FORWARD\n-A DOCKER-USER -j RETURN\n"},
 			{"iptables -P FORWARD DROP; iptables -I FORWARD -j DOCKER-USER",
 				"jump from: DOCKER-USER, FORWARD -> DOCKER-USER",
 				"-A FORWARD -j DOCKER-USER\n-A FORWARD -s 192.0.2.1/32 -j DROP\n-A DOCKER-USER -j LINKD-FORWARD\n-A DOCKER-USER -j RETURN\n"},
-			// It is restarted.
+			// Docker restarts.
 			{"iptables -D FORWARD -j DOCKER-USER; iptables -I FORWARD -j DOCKER-USER", "", "="},
 			{"iptables -F DOCKER-USER; iptables -A DOCKER-USER -j RETURN",
 				"jump from: (none) -> DOCKER-USER", "="},
 			{"iptables -F DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -A DOCKER-USER -m comment --comment 'linkd:lab/iptables 842e28ccd8fa' -j LINKD-FORWARD",
 				"jump from: DOCKER-USER behind its RETURN -> DOCKER-USER", "="},
-			// What an administrator puts before it stays there.
+			// A rule that an administrator inserts before the jump stays there.
 			{"iptables -I DOCKER-USER -s 192.0.2.9 -j DROP", "",
 				"-A FORWARD -j DOCKER-USER\n-A FORWARD -s 192.0.2.1/32 -j DROP\n-A DOCKER-USER -s 192.0.2.9/32 -j DROP\n-A DOCKER-USER -j LINKD-FORWARD\n-A DOCKER-USER -j RETURN\n"},
 			{"iptables -D FORWARD -j DOCKER-USER; iptables -F DOCKER-USER; iptables -X DOCKER-USER",
@@ -52,7 +52,7 @@ func TestDockerComesAndGoes(t *testing.T) {
 	})
 }
 
-// Whose subnet a published target is in tells who needs replies to come through here, and that changes.
+// The subnet of a published target determines which sources need replies through this namespace, and it may change.
 func TestThoseBesideATarget(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.sh("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding; ip link add br0 type bridge; ip link set br0 up")
@@ -68,7 +68,7 @@ func TestThoseBesideATarget(t *testing.T) {
 		l.is(l.wants(keys), "~ lab/iptables/nat/LINKD-POSTROUTING  (rule 1: -s 172.17.1.2/32 "+connection+" -> -s 172.17.0.0/16 "+connection+")\n"+
 			"~ lab/ip6tables/nat/LINKD-POSTROUTING  (rule 1: -s fd00::2/128 "+connection6+" -> -s fd00::/64 "+connection6+")\n")
 		l.is(sources(), "172.17.0.0/16\nfd00::/64\n")
-		// The narrowest is the one whose route is taken, and another machine behind a peer address is no subnet.
+		// The narrowest subnet counts, because its route does, and the address of a peer is no subnet.
 		l.sh("ip address add 172.17.1.1/24 dev br0; ip address add 10.0.0.1 peer 172.17.1.2/32 dev br0")
 		l.wants(keys)
 		l.is(sources(), "172.17.1.0/24\nfd00::/64\n")
@@ -78,7 +78,7 @@ func TestThoseBesideATarget(t *testing.T) {
 	})
 }
 
-// What keeps rules from working, and is not for linkd to change, is said.
+// linkd reports what keeps rules from working and is not linkd's to change.
 func TestRemarks(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		const policy = "the policy of FORWARD is DROP, so only what a rule accepts is forwarded: see forward, or policies"
@@ -109,7 +109,7 @@ func TestRemarks(t *testing.T) {
 	})
 }
 
-// FAULTS 22: rules in the other backend are left alone, not even looked at by making tables, and the admin is told.
+// FAULTS 22: linkd leaves rules in the other backend alone, creates no table to read them, and reports them.
 func TestBothBackends(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		other := map[string]string{"nft": "legacy", "legacy": "nft"}[l.backend]
@@ -119,7 +119,7 @@ func TestBothBackends(t *testing.T) {
 		if did := l.wants(keys); strings.Contains(did, "ok: ") {
 			l.Error(did)
 		}
-		// A table that is there and does nothing is not in use: whoever lists rules with the legacy programs makes one.
+		// An empty table is not in use: listing rules with the legacy programs creates one.
 		l.sh("iptables-" + other + " -t nat -S")
 		l.is(l.wants(keys), "")
 		l.sh("iptables-" + other + " -N THEIRS; iptables-" + other + " -A THEIRS -j DROP")

@@ -10,44 +10,44 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Captured is a published port for which others have a rule as well: of two that translate a packet, the first decides.
+// Captured is a published port for which another program has a rule, too. If two rules translate a packet, the first one decides.
 type Captured struct {
-	// Text says what becomes of the packets.
+	// Text says where the packets go.
 	Text string
-	// To is the other destination; the zero AddrPort if that is not known.
+	// To is the destination in the other rule; the zero AddrPort if linkd does not know it.
 	To netip.AddrPort
-	// Lost: the packets do not come to linkd's rule. Open: nobody knows whether they do. Otherwise they do now, and may not once
-	// somebody has made his rules again.
+	// Lost: the packets do not reach linkd's rule. Open: linkd cannot tell. Otherwise they do now, and may not after the other
+	// program creates its rules again.
 	Lost, Open bool
-	// path is that of the entry of publish.
+	// path is the path of the entry of publish.
 	path string
 }
 
-// order is which of two rules the kernel asks first.
+// order says which of two rules the kernel applies first.
 type order int
 
 const (
 	linkdFirst order = iota
 	othersFirst
-	// eitherFirst: that depends on which of two tables was made later.
+	// eitherFirst: that depends on which of two tables was created later.
 	eitherFirst
 )
 
-// priorityOfNat is NF_IP_PRI_NAT_DST in linux/netfilter_ipv4.h, with which iptables has PREROUTING and OUTPUT of the table nat
-// called. For OUTPUT it is the same.
+// priorityOfNat is NF_IP_PRI_NAT_DST in linux/netfilter_ipv4.h, the priority of the chains PREROUTING and OUTPUT of iptables' table
+// nat.
 const priorityOfNat = -100
 
-// mostOwnAddresses is how many addresses of a namespace linkd considers. If there are more, it says nothing.
+// mostOwnAddresses is how many addresses of a namespace linkd considers. If there are more, it reports nothing.
 const mostOwnAddresses = 256
 
-// rival is a chain with rules of others beside linkd's.
+// rival is a base chain with foreign rules, and its order relative to linkd's.
 type rival struct {
 	order  order
 	follow func(p arriving, steps *int) *capture
 }
 
-// captured says what others translate of the packets for the ports that linkd's chains publish, by the keys of the chains' IDs.
-// It runs in the namespace.
+// captured returns which packets for ports that linkd's chains publish other programs translate, by the keys of the chains' IDs.
+// Call it inside the namespace.
 func (f family) captured(ns *observe.NS, v *view, wanted []*Chain, nft *nftFilter) (map[string][]Captured, error) {
 	var own []netip.Addr
 	found := map[string][]Captured{}
@@ -82,15 +82,15 @@ func (f family) captured(ns *observe.NS, v *view, wanted []*Chain, nft *nftFilte
 	return found, nil
 }
 
-// publishes tells whether the chain translates what an entry of publish is for.
+// publishes reports whether the chain translates packets for an entry of publish.
 func (c *Chain) publishes() bool {
 	return c.Table == nat && slices.Contains(translators, c.hook()) && slices.ContainsFunc(c.Rules, Rule.publishes)
 }
 
-// publishes tells whether the rule translates what an entry of publish is for.
+// publishes reports whether the rule translates packets for an entry of publish.
 func (r Rule) publishes() bool { return !r.Verbatim && r.targets() == "DNAT" }
 
-// rivals are the chains in which others may translate what a chain of linkd's does.
+// rivals returns the foreign chains that may translate the same packets as a chain of linkd's.
 func (v *view) rivals(c *Chain, nft *nftFilter) (rivals []rival) {
 	add := func(o order, t *table, rules []Rule) {
 		if len(rules) > 0 {
@@ -102,7 +102,7 @@ func (v *view) rivals(c *Chain, nft *nftFilter) (rivals []rival) {
 	add(othersFirst, t, before)
 	for _, b := range nft.bases {
 		if b.hook != c.hook() || b.priority > priorityOfNat {
-			// What linkd translates it does not see.
+			// Packets that linkd translated do not reach it.
 			continue
 		}
 		o := othersFirst
@@ -119,10 +119,11 @@ func (v *view) rivals(c *Chain, nft *nftFilter) (rivals []rival) {
 	return rivals
 }
 
-// rank sorts what is worse before.
+// rank orders the worst first.
 func (o order) rank() int { return slices.Index([]order{othersFirst, eitherFirst, linkdFirst}, o) }
 
-// captures follows packets for a published port through rules of a built-in chain; nil where these capture none for certain.
+// captures follows packets for a published port through rules of a built-in chain, and returns the rule that certainly captures
+// some of them; nil if there is none.
 func (t *table) captures(hook string, rules []Rule, p arriving, steps *int) *capture {
 	w := natWalk{final: true, steps: steps, chain: func(name string) (found []natRule, known bool) {
 		in, known := t.chains[name]
@@ -141,7 +142,7 @@ func (t *table) captures(hook string, rules []Rule, p arriving, steps *int) *cap
 	return by
 }
 
-// named implements natRule.
+// named describes the rule and its chain.
 func (r Rule) named(chain string) string {
 	if chain == "DOCKER" {
 		return "Docker's rule in " + chain + ": " + r.text()
@@ -149,7 +150,7 @@ func (r Rule) named(chain string) string {
 	return "a rule in " + chain + ": " + r.text()
 }
 
-// capturedBy finds the first of the rivals that takes packets for the port that the rule publishes.
+// capturedBy returns the first rival that captures packets for the port that the rule publishes.
 func (r Rule) capturedBy(rivals []rival, hook string, own []netip.Addr, steps *int) (found Captured, is bool) {
 	p, target := r.arrives(hook, own)
 	if p.none() {
@@ -166,9 +167,9 @@ func (r Rule) capturedBy(rivals []rival, hook string, own []netip.Addr, steps *i
 		if ip, err := netip.ParseAddr(by.to); err == nil {
 			found.To = netip.AddrPortFrom(ip, by.first)
 		}
-		what := "what comes for "
+		what := "packets for "
 		if hook == "OUTPUT" {
-			what = "what the namespace itself sends to "
+			what = "packets from the namespace itself to "
 		}
 		found.Text = what + by.describe(p, observe.Protocols[p.protocol]) + rival.order.outcome(by, target)
 		return found, true
@@ -176,22 +177,22 @@ func (r Rule) capturedBy(rivals []rival, hook string, own []netip.Addr, steps *i
 	return found, false
 }
 
-// outcome says which of two destinations the packets have.
+// outcome says which of two destinations the packets get.
 func (o order) outcome(by *capture, target string) string {
-	to := "does not go to " + target
+	to := "do not go to " + target
 	if by.to != "" {
-		to = fmt.Sprintf("goes to %s and not to %s", by.to, target)
+		to = fmt.Sprintf("go to %s and not to %s", by.to, target)
 	}
 	switch o {
 	case eitherFirst:
-		return fmt.Sprintf(" may not go to %s: the kernel may ask another table before linkd's, which has %s", target, by.by)
+		return fmt.Sprintf(" may not go to %s: the kernel may apply another table before linkd's, which has %s", target, by.by)
 	case linkdFirst:
-		return fmt.Sprintf(" goes to %s and not to %s, as long as linkd's rule stands before %s", target, by.to, by.by)
+		return fmt.Sprintf(" go to %s and not to %s, as long as linkd's rule precedes %s", target, by.to, by.by)
 	}
-	return fmt.Sprintf(" %s, because linkd's rule stands behind %s", to, by.by)
+	return fmt.Sprintf(" %s, because linkd's rule follows %s", to, by.by)
 }
 
-// capturedText is what there is to say of a chain of linkd's beside what others capture.
+// capturedText returns the remark on a chain of linkd's about captured ports.
 func capturedText(all []Captured) string {
 	all = slices.DeleteFunc(slices.Clone(all), func(c Captured) bool { return !c.Lost && !c.Open })
 	if len(all) == 0 {
@@ -199,12 +200,12 @@ func capturedText(all []Captured) string {
 	}
 	text := all[0].Text
 	if more := len(all) - 1; more > 0 {
-		text += fmt.Sprintf(" (the same of %d other published ports)", more)
+		text += fmt.Sprintf(" (the same for %d other published ports)", more)
 	}
 	return text
 }
 
-// Captured are the published ports of linkd's chains for which others have a rule as well.
+// Captured returns the published ports of linkd's chains for which other programs have a rule, too.
 func (s *Firewall) Captured() map[*Chain][]Captured {
 	by := map[*Chain][]Captured{}
 	for _, c := range s.wanted {

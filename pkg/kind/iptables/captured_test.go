@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What Docker makes for -p 8080:80, and Docker 20.10 in front of that.
+// The rules that Docker creates for -p 8080:80, and those of Docker 20.10 before them.
 const (
 	dockerPublishes = `
 		:PREROUTING ACCEPT [0:0]
@@ -19,7 +19,7 @@ const (
 		[0:0] -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
 		[0:0] -A DOCKER -i docker0 -j RETURN
 		[0:0] -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80`
-	// What podman's netavark makes, and what Kubernetes does for two endpoints.
+	// The rules that podman's netavark creates, and those of Kubernetes for two endpoints.
 	netavarkPublishes = `
 		:PREROUTING ACCEPT [0:0]
 		:NETAVARK-HOSTPORT-DNAT - [0:0]
@@ -49,7 +49,7 @@ const (
 		[0:0] -A KUBE-SEP-2 -p tcp -m tcp -j DNAT --to-destination 10.244.0.3:80`
 )
 
-// Only what certainly takes packets for a published port is named.
+// linkd reports only rules that certainly capture packets for a published port.
 func TestCaptured(t *testing.T) {
 	own := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("198.51.100.1")}
 	const (

@@ -9,54 +9,51 @@ import (
 	"linkd/pkg/spec"
 )
 
-// ownPrefix makes a chain linkd's.
+// ownPrefix starts the names of linkd's chains.
 const ownPrefix = "LINKD-"
 
-// isOwn tells whether a chain has a name that linkd gives. Through nf_tables whoever is root in a namespace can give a chain
-// a name with quotes, blanks and line feeds in it, of which some would become options of the program that linkd runs as
-// root to delete the chain.
+// isOwn reports whether a chain has a name that linkd gives. Root in a namespace can use nf_tables to create chains with quotes,
+// spaces and line feeds in their names, some of which would become options of the program that linkd runs as root to delete the
+// chain.
 func isOwn(name string) bool {
 	return strings.HasPrefix(name, ownPrefix) && !strings.ContainsFunc(name, func(r rune) bool {
 		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
 	})
 }
 
-// Chain is a chain of linkd's own with all that is in it, and the jump that leads there.
+// Chain is a chain of linkd's with all its rules, and the jump that leads to it.
 type Chain struct {
 	NS, Family, Table, Name string
 	Rules                   []Rule
 	Source                  spec.Source
-	// siblings are all chains that are wanted of the table, with this one: they are written together.
+	// siblings has all desired chains of the table, including this one: linkd writes them together.
 	siblings []*Chain
-	// unforwarded: it is for packets that go through the namespace, and the files do not say that these may.
+	// unforwarded: the chain is for packets through the namespace, and the files do not turn forwarding on.
 	unforwarded bool
 
-	// What was found: the chains that jump here, those from which the jump has to be, and what is around.
+	// The observed state: the chains that jump here, the chains that must jump here, and the surroundings.
 	Jumps, Hooks []string
 	Around       surroundings
-	// removal is what it was found to be a part of; nil where it is wanted.
+	// removal is the removal of which the observed chain is a part; nil for a desired chain.
 	removal *removal
 }
 
-// ID implements spec.Resource.
 func (c *Chain) ID() spec.ID { return spec.ID{NS: c.NS, Kind: c.Family, Key: c.Table + "/" + c.Name} }
 
-// Needs implements spec.Resource. A rule may name a device that is not there.
+// Needs returns nothing: a rule may name a device that does not exist.
 func (c *Chain) Needs() []spec.ID { return nil }
 
-// Relations implements spec.Resource.
 func (c *Chain) Relations() spec.Relations { return spec.Relations{} }
 
-// Origin implements spec.Resource.
 func (c *Chain) Origin() spec.Source { return c.Source }
 
-// announced implements Resource. What keeps packets from being forwarded goes as silently as it came, so it
-// is looked for again while it is there.
+// announced reports whether the kernel announces changes. It does not announce that something no longer keeps packets from being
+// forwarded, so linkd looks again while something does.
 func (c *Chain) announced() bool {
 	return c.Around.announced() && (c.Around.Forwarding || !c.forwards())
 }
 
-// remark implements Resource.
+// remark returns what may keep the chain from working.
 func (c *Chain) remark(have Resource) string {
 	around := have.(*Chain).Around
 	remarks := around.remarks()
@@ -78,7 +75,7 @@ func (c *Chain) remark(have Resource) string {
 	return strings.Join(remarks, "; ")
 }
 
-// policyDrops says that the policy of FORWARD is DROP, and who sets it to that.
+// policyDrops says that the policy of FORWARD is DROP, and which program sets that.
 func policyDrops(docker bool) string {
 	if docker {
 		return "the policy of FORWARD is DROP, as Docker sets it"
@@ -86,7 +83,7 @@ func policyDrops(docker bool) string {
 	return "the policy of FORWARD is DROP"
 }
 
-// forwards tells whether the chain is for packets that go through the namespace. A user's own rules are for any.
+// forwards reports whether the chain is for packets through the namespace. Rules of the key rules may be for any packets.
 func (c *Chain) forwards() bool {
 	return c.hook() != "OUTPUT" && slices.ContainsFunc(c.Rules, func(r Rule) bool {
 		return r.Mark != "" && !strings.Contains(r.Mark, rulesKey+" ")
@@ -95,14 +92,13 @@ func (c *Chain) forwards() bool {
 
 func (c *Chain) table() string { return c.Table }
 
-// hook is the built-in chain that the chain is for.
+// hook returns the built-in chain that the chain is for.
 func (c *Chain) hook() string { return strings.TrimPrefix(c.Name, ownPrefix) }
 
-// dockerUser is the chain that Docker leaves to others, and has all packets go through before its own rules drop some
-// of them.
+// dockerUser is the chain that Docker reserves for other programs. Packets pass through it before Docker's rules drop some of them.
 const dockerUser = "DOCKER-USER"
 
-// places are the chains from which the chain may be reached.
+// places returns the chains from which the chain may be reached.
 func (c *Chain) places() []string {
 	if c.Table == filter && c.hook() == "FORWARD" {
 		return []string{dockerUser, "FORWARD"}
@@ -110,15 +106,15 @@ func (c *Chain) places() []string {
 	return []string{c.hook()}
 }
 
-// jump is the rule that leads to the chain.
+// jump returns the rule that leads to the chain.
 func (c *Chain) jump() Rule { return newRule(c.NS+"/"+c.Family, "-j", c.Name) }
 
-// isJump tells whether a rule that was found is a jump of linkd's to the chain.
+// isJump reports whether an observed rule is linkd's jump to the chain.
 func (c *Chain) isJump(found Rule) bool {
 	return found.Mark != "" && slices.Equal(found.Args, []string{"-j", c.Name})
 }
 
-// wanted are the rules for a namespace in which a chain was found, without those that others have made already.
+// wanted returns the desired rules for a namespace in which a chain was observed, without those that other programs have, too.
 func (c *Chain) wanted(around surroundings) []Rule {
 	rules := make([]Rule, 0, len(c.Rules))
 	for _, r := range c.Rules {
@@ -129,7 +125,7 @@ func (c *Chain) wanted(around surroundings) []Rule {
 	return rules
 }
 
-// diff compares rules in their order, and shows what was taken out, put in, or put in the place of another.
+// diff compares rules in their order, and returns the removed, added and replaced ones.
 func (c *Chain) diff(have *Chain) []reconcile.Field {
 	var fields reconcile.Fields
 	want := c.wanted(have.Around)
@@ -148,7 +144,7 @@ func (c *Chain) diff(have *Chain) []reconcile.Field {
 			if now == then {
 				now, then = have.Rules[gap.have[i]].String(), want[gap.want[i]].String()
 			}
-			// Nobody has undone a rule that others have come to have, too.
+			// The rule is not missing: linkd leaves it out because another program has the same rule now.
 			moved := then == "" && slices.ContainsFunc(spared, func(r Rule) bool { return r.is(have.Rules[gap.have[i]]) })
 			fields = append(fields, reconcile.Field{Path: fmt.Sprintf("rule %d", number+1), Have: now, Want: then, Moved: moved, Part: true})
 		}
@@ -159,7 +155,7 @@ func (c *Chain) diff(have *Chain) []reconcile.Field {
 	return fields
 }
 
-// wasFrom tells whether the jumps would be right if Docker had made its chain, or the way to it, or not.
+// wasFrom reports whether the jumps would be right before or after Docker creates its chain or the jump to that.
 func (c *Chain) wasFrom(jumps []string) bool {
 	places := c.places()
 	for i := range places {
@@ -170,12 +166,12 @@ func (c *Chain) wasFrom(jumps []string) bool {
 	return false
 }
 
-// chains collects the rules that the parts of a config compile to.
+// chains collects the rules into which the parts of a config compile.
 type chains map[chainName]*Chain
 
 type chainName struct{ table, hook string }
 
-// add appends a rule to linkd's chain for a built-in one. The chain is declared where the first of its rules is.
+// add appends a rule to linkd's chain for a built-in one. The source of the chain is that of its first rule.
 func (cs chains) add(table, hook string, r Rule) {
 	name := chainName{table, hook}
 	chain := cs[name]

@@ -15,33 +15,33 @@ import (
 	"linkd/pkg/observe"
 )
 
-// The kernel asks the table nat about the first packet of a connection only, and remembers the answer for the others: an
-// entry of connection tracking (nf_nat_inet_fn in net/netfilter/nf_nat_core.c). While a client goes on sending, the entry
-// stays, and the packets of UDP from one port go where the first one went.
+// The kernel applies the table nat to the first packet of a connection only, and stores the result for the others in an entry of
+// connection tracking (nf_nat_inet_fn in net/netfilter/nf_nat_core.c). While a client keeps sending, the entry stays, and UDP
+// packets from one port go to the target of the first one.
 
 const (
 	// trackTime is how long linkd reads the entries of a namespace.
 	trackTime = 10 * time.Second
 	// answerTime is how long linkd waits for answers that are on their way.
 	answerTime = 200 * time.Millisecond
-	// mostAtOnce is how many entries linkd keeps in memory to delete them, and mostRounds how often it reads for more.
+	// mostAtOnce is how many entries linkd keeps in memory to delete them, and mostRounds how often it reads more.
 	mostAtOnce = 1 << 14
 	mostRounds = 64
 	// mostAnswers is how often linkd waits for answers.
 	mostAnswers = 10
 )
 
-// tracked is an entry of connection tracking, and the attributes that name it to the kernel.
+// tracked is an entry of connection tracking, with the attributes that identify it.
 type tracked struct {
 	flow
-	// backwards is the way of packets from the other end, if a rule has translated the source of the first packet: they are
-	// not looked up in the rules either.
+	// backwards has the packets from the other end, if a rule translated the source of the first packet: the kernel does not apply
+	// rules to them either.
 	backwards  *flow
 	attributes []byte
 }
 
-// follow deletes the entries of connections that lead elsewhere since linkd changed its rules from before to after. It has
-// to run inside the namespace. Where the kernel tracks no connections there is nothing to do.
+// follow deletes the entries of connections that go elsewhere after linkd changed its rules from before to after. Call it inside
+// the namespace. If the kernel tracks no connections, it does nothing.
 func (k kind) follow(ctx context.Context, ns *observe.NS, before, after map[string][]Rule) error {
 	r := &retarget{before: before, after: after}
 	if !r.changes() || observe.Unloaded("nf_conntrack") {
@@ -56,8 +56,8 @@ func (k kind) follow(ctx context.Context, ns *observe.NS, before, after map[stri
 	defer cancel()
 	gone := map[flow]bool{}
 	for range mostAnswers {
-		// An answer of the old target that was on its way meets no entry now, and makes one of its own, which leads the client's next
-		// packet back to the old target.
+		// An answer of the old target that was on its way finds no entry now, and creates one, which leads the client's next packet
+		// back to the old target.
 		deleted, err := k.deleteTracked(ctx, func(f flow) bool { return r.leadsElsewhere(f) || gone[f.reversed()] }, gone)
 		if err != nil || deleted == 0 {
 			return err
@@ -71,8 +71,7 @@ func (k kind) follow(ctx context.Context, ns *observe.NS, before, after map[stri
 	return nil
 }
 
-// deleteTracked deletes all entries that are chosen, and returns how many there were. It notes in gone which flows these were that
-// no rule had translated.
+// deleteTracked deletes all chosen entries, and returns how many there were. It adds to gone the flows that no rule had translated.
 func (k kind) deleteTracked(ctx context.Context, chosen func(flow) bool, gone map[flow]bool) (deleted int, err error) {
 	for range mostRounds {
 		found, more, err := tracks(ctx, k.inet, chosen)
@@ -94,7 +93,7 @@ func (k kind) deleteTracked(ctx context.Context, chosen func(flow) bool, gone ma
 	return deleted, errors.New("connections that lead elsewhere than the rules say come faster than linkd can delete their entries of connection tracking")
 }
 
-// tracks returns the entries of a family that are chosen, of a great many the first; more tells that there are others.
+// tracks returns the chosen entries of a family, up to mostAtOnce; more reports that there are others.
 func tracks(ctx context.Context, family int, chosen func(flow) bool) (found []tracked, more bool, err error) {
 	var wrong error
 	err = eachAnswer(netfilterRequest(unix.NFNL_SUBSYS_CTNETLINK, nl.IPCTNL_MSG_CT_GET, unix.NLM_F_DUMP, family), func(attrs map[uint16][]byte) bool {
@@ -116,7 +115,7 @@ func tracks(ctx context.Context, family int, chosen func(flow) bool) (found []tr
 	return found, more, err
 }
 
-// delete deletes the very entry that was found: its id is not given to another connection between the same ends
+// delete deletes exactly the entry that was read: the kernel gives its ID to no other connection between the same ends
 // (ctnetlink_del_conntrack in net/netfilter/nf_conntrack_netlink.c).
 func (t tracked) delete(family int) error {
 	req := netfilterRequest(unix.NFNL_SUBSYS_CTNETLINK, nl.IPCTNL_MSG_CT_DELETE, unix.NLM_F_ACK, family, t.attributes)
@@ -127,7 +126,7 @@ func (t tracked) delete(family int) error {
 	return nil
 }
 
-// parseTracked reads an entry; ok is false for one without addresses.
+// parseTracked parses an entry; ok is false for one without addresses.
 func parseTracked(attrs map[uint16][]byte) (t tracked, ok bool) {
 	var source netip.AddrPort
 	if t.protocol, t.from, t.to, ok = parseTuple(attrs[nl.CTA_TUPLE_ORIG]); !ok {
@@ -152,8 +151,8 @@ func nestedAttr(kind int, value []byte) []byte {
 	return nl.NewRtAttr(kind|unix.NLA_F_NESTED, value).Serialize()
 }
 
-// parseTuple reads one direction of an entry (enum ctattr_tuple in linux/netfilter/nfnetlink_conntrack.h). A protocol
-// without ports has 0 for them.
+// parseTuple parses one direction of an entry (enum ctattr_tuple in linux/netfilter/nfnetlink_conntrack.h). For a protocol without
+// ports, the ports are 0.
 func parseTuple(tuple []byte) (protocol uint8, from, to netip.AddrPort, ok bool) {
 	parts, err := observe.Attrs(tuple)
 	if err != nil {

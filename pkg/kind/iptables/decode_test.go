@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { conform.Main(m) }
 
 var language = conform.Language(append(Keys(), sysctl.NamespaceKey()), []spec.Key{sysctl.EndKey()})
 
-// state is what resources say, without the hashes of the marks and the words of each: each rule after its mark's path.
+// state returns the content of resources, without the hashes of the marks: each rule after its mark's path.
 func state(r spec.Resource) string {
 	var b strings.Builder
 	switch r := r.(type) {
@@ -32,7 +32,7 @@ func state(r spec.Resource) string {
 	return b.String()
 }
 
-// examples tell the language: what a text compiles to, or what is wrong with it.
+// examples has texts, and what each compiles to, or its errors.
 type examples map[string]struct{ text, want string }
 
 func (e examples) run(t *testing.T) {

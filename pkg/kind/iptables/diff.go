@@ -2,12 +2,13 @@ package iptables
 
 import "slices"
 
-// pair finds the rules that stay: for each wanted rule the index of the found one that is the same, or -1. Both lists
-// have what stays in the same order, so that the rest can be taken out and put in around it. It is as much as can stay
-// (a longest increasing subsequence), unless the same rule is wanted more than once.
+// pair returns, for each desired rule, the index of the equal observed rule that stays, or -1. The rules that stay have the same
+// order in both lists, so that linkd can remove and insert the others around them. As many as possible stay (a longest increasing
+// subsequence), unless a rule is desired more than once.
 func pair(want, have []Rule) []int {
 	kept := alike(want, have)
-	// tails[n] is the wanted rule that ends the best sequence of n+1 rules so far, and before[i] the one before i in its.
+	// tails[n] is the desired rule that ends the best sequence of n+1 rules so far, and before[i] is the one before i in its
+	// sequence.
 	var tails []int
 	before := make([]int, len(want))
 	for i, at := range kept {
@@ -39,7 +40,7 @@ func pair(want, have []Rule) []int {
 	return kept
 }
 
-// alike finds for each wanted rule a found one that is the same, wherever it stands, or -1.
+// alike returns, for each desired rule, the index of an equal observed rule in any position, or -1.
 func alike(want, have []Rule) []int {
 	byMark := map[string][]int{}
 	for i, r := range have {
@@ -59,16 +60,16 @@ func alike(want, have []Rule) []int {
 	return found
 }
 
-// gap is what differs between two rules that stay, or at an end.
+// gap is a difference between two rules that stay, or at an end.
 type gap struct {
-	// at is how many wanted rules come before it; last tells that none that stays follows.
+	// at is the number of desired rules before the gap; last says that no rule that stays follows.
 	at   int
 	last bool
-	// want are the indexes of the wanted rules that are not there, and have of the found ones that are not wanted.
+	// want has the indexes of the missing desired rules, and have those of the surplus observed ones.
 	want, have []int
 }
 
-// gaps are what has to be done to a list of rules of that length, of which kept stay.
+// gaps returns the differences of a list with length observed rules, of which kept stay.
 func gaps(kept []int, length int) (gaps []gap) {
 	next := 0
 	g := gap{}

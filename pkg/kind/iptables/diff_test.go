@@ -79,7 +79,7 @@ func TestChainDiff(t *testing.T) {
 	}
 }
 
-// Whatever there was, and whatever is wanted: the programs make the one of the other, and what stays goes on counting.
+// From any rules to any others: the programs turn one into the other, and rules that stay keep their counters.
 func TestEditsByTheRealPrograms(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		for _, f := range []family{ipv4, ipv6} {
@@ -109,13 +109,13 @@ func TestEditsByTheRealPrograms(t *testing.T) {
 					l.Fatalf("from %q to %q: %v", have, want, chain.diff(after))
 				}
 				for i, at := range alike(chain.Rules, before.Rules) {
-					// ip6tables 1.8.9 of the nft backend cannot set counters, so only what stays in place keeps them.
+					// ip6tables 1.8.9 with the nft backend cannot set counters, so only rules that stay in place keep them.
 					if at >= 0 && (pair(chain.Rules, before.Rules)[i] >= 0 || !(f == ipv6 && l.backend == "nft")) && after.Rules[i].Counters != before.Rules[at].Counters {
 						l.Fatalf("from %q to %q: rule %d has counted %s, and %s before", have, want, i+1, after.Rules[i].Counters, before.Rules[at].Counters)
 					}
 				}
 				have = want
-				// Somebody else comes in between.
+				// Another program inserts a rule.
 				if at := rand.IntN(len(have) + 1); rand.IntN(3) == 0 {
 					foreign := string(names[16+rand.IntN(6)])
 					l.sh(fmt.Sprintf("%s -t mangle -I LINKD-FORWARD %d -o %s -j ACCEPT -c %d %d", f.name, at+1, foreign, rand.IntN(99), rand.IntN(99)))
@@ -137,7 +137,8 @@ func found(l lab, k kind, ns *observe.NS, chain *Chain) *Chain {
 	return &Chain{}
 }
 
-// Hundreds of rules are one run of iptables-restore for a table, and one more for what is translated otherwise. One more rule is a line in one of them.
+// For hundreds of rules, linkd runs iptables-restore once for each table, and once more for changed translations. One more rule is
+// one more line.
 func TestHundredsOfRules(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.sh("echo 1 >/proc/sys/net/ipv4/ip_forward")
@@ -154,11 +155,11 @@ func TestHundredsOfRules(t *testing.T) {
 		}
 		runs := l.counted()
 		l.wants(entries(50))
-		// The third deletes the chains with the rules from before.
+		// The third run deletes the chains with the earlier rules.
 		if restores := strings.Count(runs(), "iptables-restore"); restores != 3 {
 			l.Errorf("%d runs of iptables-restore for two tables", restores)
 		}
-		// Every rule gets counters of its own.
+		// Every rule gets different counters.
 		l.sh("iptables-save -c | awk '/^\\[/ { n++; sub(/^\\[0:0\\]/, \"[\" n \":\" n*100 \"]\") } 1' | iptables-restore -c")
 		runs()
 		before := counters(l)

@@ -1,10 +1,10 @@
-// Package iptables is what linkd says to iptables and ip6tables: the policies of the filter table's own chains, and
-// rules. linkd's rules stand in chains of its own, named LINKD- and the built-in chain that each is reached from, by
-// one jump. All that is outside those chains belongs to others.
+// Package iptables implements rules of iptables and ip6tables, and the policies of the filter table's chains. linkd's rules are in
+// chains of its own. Each is named LINKD- and the built-in chain from which one jump leads to it. Everything outside those chains
+// belongs to other programs.
 //
-// In each chain stand first the entries of rules, then those of forward, publish and masquerade, each in the order of
-// its list. So rules can make an exception of what the other keys say, and forward one of what publish lets through. An
-// entry of forward that matches everything is the exception: it is for what is left.
+// Each chain has first the entries of rules, then those of forward, publish and masquerade, each in the order of its list. So rules
+// can make exceptions from the other keys, and forward from publish. An entry of forward that matches everything comes last: it is
+// for the remaining packets.
 package iptables
 
 import (
@@ -17,14 +17,14 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Kind and Kind6 are the kinds iptables and ip6tables. The nft backend announces its changes; the legacy one does not.
-// The addresses tell who is beside a published target.
+// Kind and Kind6 are the kinds iptables and ip6tables. The nft backend announces its changes; the legacy one does not. linkd also
+// listens to events about addresses, because these determine which hosts are in the subnet of a published target.
 var (
 	Kind  = register(ipv4, legacySamples)
 	Kind6 = register(ipv6, nil)
 )
 
-// register registers the kind of a family. Samples of one kind are for both.
+// register registers the kind of a family. Both kinds share the samples of one.
 func register(f family, samples *observe.Sampling) reconcile.Registered {
 	k := kind{f}
 	return reconcile.Register[Resource](f.name, k, reconcile.Capabilities[Resource]{
@@ -44,27 +44,27 @@ func register(f family, samples *observe.Sampling) reconcile.Registered {
 	})
 }
 
-// family is one of the two: one schema, and one set of programs and tables each.
+// family is one of the two families. Both have the same schema, and each its programs and tables.
 type family struct {
-	// name is the name of the key, of the kind, and of the program.
+	// name is the name of the key, the kind and the program.
 	name string
-	// spoken is what the packets are called.
+	// spoken is the name of the packets in messages.
 	spoken string
 	// bits is the length of an address.
 	bits int
-	// born lists the tables of the legacy backend that are there, below /proc/net.
+	// born is the file below /proc/net that lists the existing tables of the legacy backend.
 	born string
-	// shape is that of the legacy backend's rules.
+	// shape is the layout of the legacy backend's rules.
 	shape entryShape
-	// inet is the family's number (address_families(7)), and protocol what go-iptables calls it.
+	// inet is the family's number (address_families(7)), and protocol its number in go-iptables.
 	inet     int
 	protocol goiptables.Protocol
 	// protocolName is the family's directory below /proc/sys/net.
 	protocolName string
-	// forwarding is the setting that lets a namespace forward packets.
+	// forwarding is the setting that makes a namespace forward packets.
 	forwarding string
 	loopback   string
-	// unreachable is what REJECT says unless it is told otherwise.
+	// unreachable is the default answer of REJECT.
 	unreachable string
 }
 
@@ -88,7 +88,7 @@ func familyNamed(name string) family {
 	return ipv4
 }
 
-// config is the value of a namespace's key. Each of its fields has a file, and compiles to resources.
+// config is the value of a namespace's key. Each field has a file, and compiles to resources.
 type config struct {
 	Policies   policies     `yaml:"policies" doc:"what becomes of a packet that no rule of a chain of the filter table has decided on"`
 	Masquerade []masquerade `yaml:"masquerade" also:"snat nat" doc:"what leaves takes the address of the interface that it leaves by"`
@@ -97,7 +97,7 @@ type config struct {
 	Rules      []verbatim   `yaml:"rules" doc:"rules of any other kind"`
 }
 
-// Keys are the keys iptables and ip6tables of a namespace.
+// Keys returns the keys iptables and ip6tables of a namespace.
 func Keys() []spec.Key { return []spec.Key{ipv4.key(), ipv6.key()} }
 
 func (f family) key() spec.Key {
@@ -112,8 +112,8 @@ func (f family) key() spec.Key {
 	})
 }
 
-// forwardFilter returns what the files declare of a namespace that decides which packets are forwarded: the policy of
-// FORWARD, and the rules.
+// forwardFilter returns the declared resources of a namespace that decide which packets it forwards: the policy of FORWARD, and the
+// rules.
 func (f family) forwardFilter(c *spec.Context) (ids []spec.ID) {
 	for _, key := range []string{policyPrefix + "FORWARD", filter + "/" + ownPrefix + "FORWARD"} {
 		if id := (spec.ID{NS: c.NS, Kind: f.name, Key: key}); c.Declared(id) != nil {
@@ -123,7 +123,7 @@ func (f family) forwardFilter(c *spec.Context) (ids []spec.ID) {
 	return ids
 }
 
-// compile makes the rules of all keys, in the order in which they stand in a chain.
+// compile returns the rules of all keys, in their order in a chain.
 func (v config) compile(c *spec.Context, f family) chains {
 	chains := chains{}
 	for _, r := range v.Rules {
@@ -143,5 +143,5 @@ func (v config) compile(c *spec.Context, f family) chains {
 	return chains
 }
 
-// path is where a namespace's key is in the files, for marks.
+// path returns the path of a namespace's key in the files, for marks.
 func (f family) path(c *spec.Context, key string) string { return c.NS + "/" + f.name + "/" + key }

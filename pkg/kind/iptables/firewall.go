@@ -10,18 +10,18 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Firewall is what one look at the rules of a namespace says about how packets will fare there once what the files ask for is
-// there too.
+// Firewall has the observed rules of a namespace together with the desired ones, and answers what happens to packets there after
+// linkd applied the files.
 type Firewall struct {
 	*view
 	family family
 	wanted []*Chain
-	// filtered is what others filter with nftables; nil where nobody looked.
+	// filtered has the foreign rules in nftables; nil if linkd did not read them.
 	filtered *nftFilter
 }
 
-// Look looks at a namespace for one of the two kinds, by its name. Nothing is written, no table made, and no module
-// loaded. Wanted is all that the files ask for. The error is exec.ErrNotFound where the programs are not installed.
+// Look reads the rules of a namespace for one of the two kinds, by its name. It writes nothing, creates no table and loads no
+// module. wanted has all desired resources. The error is exec.ErrNotFound if the programs are not installed.
 func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set) (*Firewall, error) {
 	s := &Firewall{family: familyNamed(kindName)}
 	policy := ""
@@ -51,16 +51,16 @@ func Look(ctx context.Context, ns *observe.NS, kindName string, wanted *spec.Set
 	return s, nil
 }
 
-// OtherBackend says that there are rules in the other backend, or "".
+// OtherBackend says that there are rules in the other backend; "" if there are none.
 func (s *Firewall) OtherBackend() string { return strings.Join(s.around.remarks(), "; ") }
 
-// Verdict is what becomes of a packet that comes in by an interface, and begins a connection to somewhere beyond another, or,
-// with an interface for it, beyond that one. By is what drops it.
+// Verdict returns what happens to a packet that comes in by one interface, begins a connection, and leaves by another or, with an
+// interface for out, by that one. by is what drops it.
 func (s *Firewall) Verdict(in, out string) (verdict Verdict, by string) {
 	return s.withWanted().verdict(in, out)
 }
 
-// withWanted is the table filter with what the files ask for.
+// withWanted returns the table filter with the desired rules.
 func (s *Firewall) withWanted() *table {
 	found := s.table(filter)
 	t := newTable(filter)
@@ -84,7 +84,7 @@ func (s *Firewall) withWanted() *table {
 	return t
 }
 
-// UnreachableChains are the chains of linkd's that are there, and that packets do not come to, with the reason.
+// UnreachableChains returns the existing chains of linkd's that packets do not reach, with the reason.
 func (s *Firewall) UnreachableChains() map[*Chain]string {
 	why := map[*Chain]string{}
 	for _, c := range s.wanted {
@@ -111,8 +111,7 @@ func (s *Firewall) UnreachableChains() map[*Chain]string {
 	return why
 }
 
-// decidedBefore finds a rule of a chain that decides about every packet before one comes to c, or to the chain that leads
-// there.
+// decidedBefore returns a rule of a chain that decides about every packet before it reaches c, or the chain that leads to c.
 func (t *table) decidedBefore(place string, c *Chain) (Rule, bool) {
 	for _, r := range t.chains[place] {
 		target := r.targets()
@@ -126,8 +125,7 @@ func (t *table) decidedBefore(place string, c *Chain) (Rule, bool) {
 	return Rule{}, false
 }
 
-// Considers tells whether the files say of an interface what is forwarded from it or to it: what else is dropped there is
-// meant to be.
+// Considers reports whether the files say what is forwarded from or to an interface. Then dropping its other packets is intended.
 func (s *Firewall) Considers(dev string) bool {
 	for _, c := range s.wanted {
 		if !c.LetsThrough() {
@@ -144,13 +142,13 @@ func (s *Firewall) Considers(dev string) bool {
 	return false
 }
 
-// LetsThrough tells whether the chain is for what goes through the namespace: what forward and publish let through.
+// LetsThrough reports whether the chain accepts packets through the namespace, for forward and publish.
 func (c *Chain) LetsThrough() bool { return c.Table == filter && c.hook() == "FORWARD" }
 
-// dockerTable is where Docker has its rules with the backend nftables, which has no DOCKER-USER.
+// dockerTable is the table with Docker's rules in its nftables backend, which has no DOCKER-USER.
 const dockerTable = "docker-bridges"
 
-// InNftables tells whether Docker has its rules in tables of nftables of its own.
+// InNftables reports whether Docker has its rules in nftables.
 func InNftables(ns *observe.NS, kindName string) (is bool, err error) {
 	if observe.Unloaded("nf_tables") {
 		return false, nil
@@ -163,7 +161,7 @@ func InNftables(ns *observe.NS, kindName string) (is bool, err error) {
 	return is, err
 }
 
-// Backend is the backend that the programs of a kind speak to, nft or legacy; or why they cannot be used.
+// Backend returns the backend that the programs of a kind use, nft or legacy, or why linkd cannot use them.
 func Backend(kindName string) (string, error) {
 	b, err := familyNamed(kindName).backend(context.Background(), "")
 	if err != nil {

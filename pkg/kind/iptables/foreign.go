@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// What others masquerade already is not masqueraded twice: Docker has such a rule for each of its networks. The first of
-// two alike decides for every packet (a translated connection does not come to the table nat again), and as linkd's jump
-// stands last, that is the others' one. So linkd's is left out while it is there, and is put in once it goes.
+// linkd does not masquerade packets that another program masquerades: Docker has such a rule for each of its networks. The first of
+// two identical rules decides for every packet (the table nat is not applied to a translated connection again), and as linkd's jump
+// is last, that is the foreign one. So linkd leaves its rule out while the foreign one exists, and adds it afterwards.
 //
-// It is done for masquerade alone. A rule of linkd's in FORWARD stands in front of others' on purpose: to leave it out
-// would let what is between the two decide.
+// linkd does that for masquerade only. Its rules in FORWARD precede foreign ones on purpose: without them, the rules between the
+// two would decide.
 
-// before are the rules of others in a built-in chain that a packet meets before linkd's jump to c; all of them where
-// that is still to be made.
+// before returns the foreign rules in a built-in chain that a packet meets before linkd's jump to c; all of them if the jump does
+// not exist yet.
 func (t *table) before(c *Chain) []Rule {
 	if t.name != "nat" {
 		return nil
@@ -25,14 +25,14 @@ func (t *table) before(c *Chain) []Rule {
 	return rules
 }
 
-// isMadeIn tells whether rules that others made have one that does the same.
+// isMadeIn reports whether one of the foreign rules does the same.
 func (r Rule) isMadeIn(others []Rule) bool {
 	return r.masquerades && slices.ContainsFunc(others, func(other Rule) bool {
 		return other.Mark == "" && slices.Equal(other.Args, r.Args)
 	})
 }
 
-// leftOut are the rules of the chain that others have made.
+// leftOut returns the rules of the chain that other programs have, too.
 func (c *Chain) leftOut(around surroundings) (rules []Rule) {
 	for _, r := range c.Rules {
 		if r.isMadeIn(around.Before) {
@@ -42,7 +42,7 @@ func (c *Chain) leftOut(around surroundings) (rules []Rule) {
 	return rules
 }
 
-// Masqueraded are the networks whose packets the chain masquerades.
+// Masqueraded returns the networks whose packets the chain masquerades.
 func (c *Chain) Masqueraded() (networks []netip.Prefix) {
 	for _, r := range c.Rules {
 		if at := slices.Index(r.Args, "-s"); r.masquerades && at >= 0 {
@@ -54,7 +54,8 @@ func (c *Chain) Masqueraded() (networks []netip.Prefix) {
 	return networks
 }
 
-// Spared are the entries of masquerade that linkd has no rule for, because others have, as iptables would print them.
+// Spared returns the entries of masquerade for which linkd has no rule, because another program has one, as iptables would print
+// it.
 func (s *Firewall) Spared() map[*Chain][]string {
 	spared := map[*Chain][]string{}
 	for _, c := range s.wanted {

@@ -2,7 +2,7 @@ package iptables
 
 import "testing"
 
-// What others masquerade before a packet comes to linkd's chain is left to them for as long as they do.
+// linkd leaves out a masquerade rule while a foreign rule before its jump does the same.
 func TestOthersMasquerade(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.sh("echo 1 >/proc/sys/net/ipv4/ip_forward")
@@ -18,7 +18,7 @@ func TestOthersMasquerade(t *testing.T) {
 		l.is(l.wants(keys), "+ lab/iptables/filter/LINKD-FORWARD\n+ lab/iptables/nat/LINKD-POSTROUTING\n")
 		l.is(rules(), rule+"\n"+mine+"\n")
 		for _, step := range []struct{ by, did, rules string }{
-			// Behind linkd's jump it decides nothing, and so does one that is not quite the same.
+			// A rule behind linkd's jump decides nothing, and a rule with a difference does not count.
 			{"iptables -t nat -A POSTROUTING " + rule, "", rule + "\n" + mine + "\n"},
 			{"iptables -t nat -I POSTROUTING -s 172.17.0.0/16 ! -o docker0 -p tcp -j MASQUERADE", "", rule + "\n" + mine + "\n"},
 			{"iptables -t nat -I POSTROUTING " + rule,
@@ -26,7 +26,7 @@ func TestOthersMasquerade(t *testing.T) {
 			{"", said, mine + "\n"},
 			{"iptables -t nat -D POSTROUTING " + rule,
 				"~ lab/iptables/nat/LINKD-POSTROUTING  (rule 1: (none) -> " + rule + ")\n", rule + "\n" + mine + "\n"},
-			// linkd's own jump may be made only after the rule.
+			// linkd's jump may be created after the rule.
 			{"iptables -t nat -F POSTROUTING; iptables -t nat -A POSTROUTING " + rule,
 				"~ lab/iptables/nat/LINKD-POSTROUTING  (rule 1: " + rule + " -> (none), jump from: (none) -> POSTROUTING)\n" + said, mine + "\n"},
 		} {

@@ -7,7 +7,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// forward is an entry of forward: what becomes of packets that go through the namespace.
+// forward is an entry of forward: what happens to packets through the namespace.
 type forward struct {
 	In       device      `yaml:"in" also:"iif in_interface" absent:"any" doc:"the interface by which the packet comes in"`
 	Out      device      `yaml:"out" also:"oif out_interface" absent:"any" doc:"the interface by which it leaves"`
@@ -19,9 +19,9 @@ type forward struct {
 	Source   spec.Source
 }
 
-// forwards compiles all entries of a namespace. The replies to what is accepted come first: whoever drops what comes
-// from a network does not mean the replies that he lets come from there. Last is an entry for all that is left, which
-// comes after what is published.
+// forwards compiles all entries of a namespace. The replies to accepted packets come first: an entry that drops packets from a
+// network is not meant for replies that another entry allows. last has the entries for all remaining packets, which come after the
+// rules of publish.
 func forwards(c *spec.Context, f family, entries []forward, chains chains) (last []Rule) {
 	var rules []Rule
 	for i, w := range entries {
@@ -56,7 +56,7 @@ func forwards(c *spec.Context, f family, entries []forward, chains chains) (last
 	return last
 }
 
-// isForAll tells whether an entry matches whatever is forwarded.
+// isForAll reports whether an entry matches all forwarded packets.
 func (w forward) isForAll() bool { return len(w.match()) == 0 }
 
 func (w forward) isValid(c *spec.Context, f family) bool {
@@ -68,7 +68,7 @@ func (w forward) isValid(c *spec.Context, f family) bool {
 		c.Reject(w.Port.src, "a port is one of tcp, udp or sctp: say which with protocol")
 		return false
 	}
-	// All of them are asked, so that all is said at once.
+	// Call all of them, to report all errors at once.
 	from, to, protocol := w.From.isIn(c, f), w.To.isIn(c, f), w.Protocol.isIn(c, f)
 	return from && to && protocol
 }
@@ -81,21 +81,20 @@ func (w forward) match() []string {
 	return slices.Concat(words, []string{"-p", w.Protocol.name}, w.Port.match(w.Protocol.name))
 }
 
-// replies match what answers to accepted packets, and nothing else: the other way through the interfaces, of a
-// connection between these ends. The connection knows its ends whatever the packet is, so that an ICMP error about one
-// of its packets (RELATED) is matched too.
+// replies matches only answers to accepted packets: the opposite way through the interfaces, of a connection between these ends.
+// The connection's ends do not depend on the packet, so an ICMP error about one of its packets (RELATED) matches, too.
 func (w forward) replies() []string {
 	return slices.Concat(w.Out.match("-i"), w.In.match("-o"), w.connection("RELATED,ESTABLISHED"), []string{"--ctdir", "REPLY"})
 }
 
-// errors match ICMP errors about replies, which go the way of the accepted packets and are not of their protocol. Path
-// MTU discovery lives on them.
+// errors matches ICMP errors about replies. They go the way of the accepted packets, but have another protocol. Path MTU discovery
+// needs them.
 func (w forward) errors() []string {
 	return slices.Concat(w.In.match("-i"), w.Out.match("-o"), w.connection("RELATED"), []string{"--ctdir", "ORIGINAL"})
 }
 
-// connection matches by the ends of a connection as they are seen in FORWARD: where it comes from is translated only
-// after that, and where it goes to before, so that the replies come from the translated end.
+// connection matches by the ends of a connection as FORWARD sees them: the kernel translates the source afterwards and the
+// destination before, so replies come from the translated end.
 func (w forward) connection(states string) []string {
 	words := []string{"-m", "conntrack", "--ctstate", states}
 	if w.Protocol.protocol != nil {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Whoever is root in a namespace chooses the names of chains and the comments of rules there. None of them becomes a word of
-// its own, or a line, of what a program that runs as root is given to read.
+// Root in a namespace chooses the names of chains and the comments of rules there. None of them becomes a separate word or line in
+// the input of a program that runs as root.
 func TestWhatOthersNameIsNotSaidBack(t *testing.T) {
 	for _, text := range []string{
 		"*filter\n:FORWARD ACCEPT [0:0]\n:LINKD-\"a -M /tmp/x\" - [0:0]\nCOMMIT\n",

@@ -13,19 +13,19 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Resource is a *Policy or a *Chain, or, where everything is shown, what others have.
+// Resource is a *Policy, a *Chain or, in a survey, the foreign rules of a table.
 type Resource interface {
 	spec.Resource
 	table() string
-	// announced tells whether changes of what was found are announced.
+	// announced reports whether the kernel announces changes of the observed resource.
 	announced() bool
-	// remark is what there is to say of the resource beside have, as which it was found.
+	// remark returns a remark on the resource, given its observed state.
 	remark(have Resource) string
 }
 
 type kind struct{ family }
 
-// Observe looks at nothing where nothing is wanted, because a look runs a program, unless it has to search.
+// Observe returns nothing if nothing is desired, because reading rules runs a program, unless the query is a search.
 func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[Resource]) ([]Resource, error) {
 	switch query.Purpose {
 	case reconcile.ToShow:
@@ -36,7 +36,7 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 	return k.observeWanted(ctx, ns, query.Wanted)
 }
 
-// search finds linkd's chains where nothing is known of any. It runs a program only if there may be some.
+// search returns linkd's chains if the journal knows of none. It runs a program only if there may be some.
 func (k kind) search(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
 	var v *view
 	err = k.in(ctx, ns, func(b *backend) error {
@@ -67,8 +67,7 @@ func (k kind) search(ctx context.Context, ns *observe.NS) (found []Resource, err
 	return found, nil
 }
 
-// observeWanted returns all of linkd's chains, and the policies. A table that cannot be read matters where something is
-// wanted in it.
+// observeWanted returns all of linkd's chains, and the policies. It fails for an unreadable table if something in it is desired.
 func (k kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Resource) (found []Resource, err error) {
 	if len(wanted) == 0 {
 		return nil, nil
@@ -117,7 +116,7 @@ func (k kind) look(ctx context.Context, ns *observe.NS, subnets []netip.Prefix) 
 	return v, err
 }
 
-// in runs f with the programs of the family, inside a namespace.
+// in calls f inside a namespace, with the programs of the family.
 func (k kind) in(ctx context.Context, ns *observe.NS, f func(b *backend) error) error {
 	forwards, err := ns.Forwards(uint8(k.inet))
 	if err != nil {
@@ -133,7 +132,7 @@ func (k kind) in(ctx context.Context, ns *observe.NS, f func(b *backend) error) 
 	})
 }
 
-// FromID is the policy or the chain that an ID stands for, without what is in it.
+// FromID returns the policy or the chain with an ID, without its content.
 func (k kind) FromID(id spec.ID) (Resource, bool) {
 	if id.Kind != k.name {
 		return nil, false
@@ -148,13 +147,13 @@ func (k kind) FromID(id spec.ID) (Resource, bool) {
 	return &Chain{NS: id.NS, Family: k.name, Table: table, Name: name}, true
 }
 
-// Owned implements reconcile.Kind: the name is the mark of a chain, and a policy is the kernel's own.
+// Owned reports whether a chain is linkd's, by its name. A policy is the kernel's.
 func (kind) Owned(have Resource) bool {
 	c, is := have.(*Chain)
 	return is && isOwn(c.Name)
 }
 
-// Diff implements reconcile.Kind.
+// Diff compares two policies or two chains.
 func (kind) Diff(want, have Resource) []reconcile.Field {
 	if c, is := want.(*Chain); is {
 		return c.diff(have.(*Chain))
@@ -164,7 +163,7 @@ func (kind) Diff(want, have Resource) []reconcile.Field {
 	return fields
 }
 
-// Before implements reconcile.Settings: a policy is set, and a chain is made.
+// Before returns the observed policy. A chain has no earlier state.
 func (kind) Before(_, have Resource) (string, bool) {
 	p, is := have.(*Policy)
 	if !is {
@@ -173,21 +172,21 @@ func (kind) Before(_, have Resource) (string, bool) {
 	return p.Target, true
 }
 
-// Prior implements reconcile.Settings.
+// Prior returns the policy as it was before linkd set it.
 func (kind) Prior(have Resource, before string) Resource {
 	p := *have.(*Policy)
 	p.Target = before
 	return &p
 }
 
-// Create implements reconcile.Kind.
+// Create sets the policy, or creates the chain.
 func (k kind) Create(ctx context.Context, ns *observe.NS, want Resource) error {
 	return k.Update(ctx, ns, want, nil)
 }
 
-// Update implements reconcile.Kind. A chain is written with all others that are wanted of its table, at one stroke: what
-// one translates is let through by another, and the first of their ops leaves nothing to do for the rest. It looks
-// again, so that rules are counted as they are now, and a jump that came or went since is not made twice or missed.
+// Update writes a chain together with all other desired chains of its table, in one step: one chain accepts what another
+// translates. After the first of their ops, nothing remains to do for the others. Update reads the rules again, so that they keep
+// their present counters, and so that a jump that another program added or removed in between is neither added twice nor missed.
 func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) error {
 	if policy, is := want.(*Policy); is {
 		return k.in(ctx, ns, func(b *backend) error { return b.setPolicy(ctx, ns, policy) })
@@ -218,8 +217,8 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, _ Resource) erro
 	})
 }
 
-// Delete implements reconcile.Kind. A policy is not deleted but put back. A jump that somebody else made stays, and with
-// it the chain, which is empty then. See removal.
+// Delete restores a policy, or deletes a chain. If a foreign rule jumps to the chain, Delete leaves that rule and the chain, but
+// empties the chain. See removal.
 func (k kind) Delete(ctx context.Context, ns *observe.NS, have Resource) error {
 	chain, is := have.(*Chain)
 	if !is {

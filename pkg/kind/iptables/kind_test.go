@@ -64,7 +64,7 @@ ip6tables: {
     {chain: INPUT, args: [-p, ipv6-icmp, -j, ACCEPT]}, {table: nat, chain: POSTROUTING, args: [-d, "fd00::/8", -j, RETURN]}]}
 `
 
-// What iptables prints is what linkd wrote, whatever the backend and the family: a second pass finds nothing to do.
+// iptables prints what linkd wrote, with either backend and family: a second pass finds no difference.
 func TestEverythingIsReadAsItWasWritten(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.sh("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding; ip link add br0 type bridge; ip link set br0 up; ip address add 172.17.0.1/16 dev br0; ip address add fd00::1/64 dev br0 nodad")
@@ -111,7 +111,7 @@ lab/iptables/nat/LINKD-POSTROUTING ok: nothing is forwarded: net.ipv4.ip_forward
 			if did := l.wants(keys); !strings.HasPrefix(did, "~ lab/iptables/nat/LINKD-POSTROUTING  ("+fault.seen+")\n") {
 				l.Errorf("%s was seen as %s", fault.by, did)
 			}
-			// Where among the others a jump stands is not compared.
+			// The position of a jump among the others does not matter.
 			if diff := cmp.Diff(sorted(rightNat), sorted(l.rules("iptables", "nat"))); diff != "" {
 				l.Errorf("after %s: %s", fault.by, diff)
 			}
@@ -161,7 +161,7 @@ func TestDelete(t *testing.T) {
 	})
 }
 
-// What others have made of linkd's chain is theirs.
+// A foreign jump to linkd's chain stays.
 func TestAChainThatOthersJumpToStaysEmpty(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.wants("iptables: {masquerade: [{out: eth0}]}")
@@ -187,7 +187,7 @@ func TestPolicy(t *testing.T) {
 	})
 }
 
-// To look must not make tables.
+// Reading rules must not create tables.
 func TestLookMakesNothing(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		const tables = "cat /proc/self/net/ip_tables_names /proc/self/net/ip6_tables_names 2>/dev/null || :; nft list tables"
@@ -224,7 +224,7 @@ func TestErrors(t *testing.T) {
 			}
 			l.is(l.rules("iptables", "filter"), before)
 		}
-		// What only the kernel refuses, the legacy programs do not tell by its line.
+		// For an error of the kernel, the legacy programs do not report the line.
 		did := l.wants("iptables: {rules: [\n{chain: INPUT, args: [-j, ACCEPT]},\n{chain: INPUT, args: [-j, MASQUERADE]}]}")
 		if !strings.Contains(did, ": a.yaml:3: iptables-restore refuses ") || !strings.Contains(did, "the table filter stays as it was\n") {
 			l.Error(did)
@@ -245,7 +245,7 @@ func TestNoIptables(t *testing.T) {
 	})
 }
 
-// A table that nft filled with what iptables cannot say is not taken for an empty one.
+// linkd does not take a table with nft rules that iptables cannot express for an empty one.
 func TestTableOfNft(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		if l.backend == "legacy" {
@@ -259,7 +259,7 @@ func TestTableOfNft(t *testing.T) {
 	})
 }
 
-// What cannot be read, because a name in it holds a quote, hides its own table only.
+// A name with a quote makes only its own table unreadable.
 func TestTableWithAQuote(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.sh(`iptables -t mangle -A FORWARD -i 'a"b' -j ACCEPT; echo 1 >/proc/sys/net/ipv4/ip_forward`)
@@ -270,7 +270,7 @@ func TestTableWithAQuote(t *testing.T) {
 	})
 }
 
-// Whoever empties nf_tables altogether takes the tables too.
+// Flushing nf_tables also removes the tables.
 func TestFlushRuleset(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.sh("echo 1 >/proc/sys/net/ipv4/ip_forward")
@@ -285,7 +285,7 @@ func TestFlushRuleset(t *testing.T) {
 	})
 }
 
-// The lock is one for all namespaces: whoever keeps it makes linkd wait, but once, and not for long.
+// All namespaces share the lock: a program that holds it makes linkd wait, but only once, and not for long.
 func TestLock(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		if l.backend != "legacy" {
@@ -306,7 +306,7 @@ func TestLock(t *testing.T) {
 				l.Error("it would be waited for again")
 			}
 		}
-		// Once takes a twentieth of what waiting every time would.
+		// Waiting once takes a twentieth of waiting every time.
 		if took := time.Since(begun); took > rounds*lockWait*time.Second/2 {
 			l.Errorf("it was waited for again and again: %d rounds took %v", rounds, took)
 		}

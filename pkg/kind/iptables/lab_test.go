@@ -18,8 +18,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// lab is a linkd that knows of iptables only, and a network namespace, in which one of the two backends has the names
-// by which the system has it.
+// lab is a linkd with the kinds of iptables only, and a network namespace in which one of the two backends is the system's default.
 type lab struct {
 	*testing.T
 	backend string
@@ -73,8 +72,8 @@ func (l lab) sh(script string) string {
 	return string(out)
 }
 
-// wants makes the keys of the namespace the desired state, and returns the plan for that; it is carried out, and nothing
-// is left to do. After the plan come the remarks on what is as wanted, and what is wrong with the rest.
+// wants makes the keys of the namespace the desired state, applies them, checks that nothing remains to do, and returns the plan,
+// followed by the remarks and errors.
 func (l lab) wants(keys string) (did string) {
 	l.Helper()
 	desired, errs := spec.Compile(language, []spec.File{{Path: "a.yaml", Text: []byte("namespaces: {lab: {" + keys + "}}")}})
@@ -106,13 +105,13 @@ func (l lab) is(did, want string) {
 	}
 }
 
-// rules are the lines of iptables-save for a family's table, without the dates.
+// rules returns the lines of iptables-save for a family's table, without the dates.
 func (l lab) rules(family, table string) string {
 	l.Helper()
 	return l.sh(family + "-save -t " + table + " | grep -v '^#' || :")
 }
 
-// counted makes the programs write down each of their runs, and returns a function that tells and forgets them.
+// counted makes the programs record their runs, and returns a function that returns and clears the record.
 func (l lab) counted() (runs func() string) {
 	l.Helper()
 	dir, log := l.TempDir(), filepath.Join(l.TempDir(), "runs")
@@ -131,14 +130,14 @@ func (l lab) counted() (runs func() string) {
 	}
 }
 
-// remembers puts a resource into the journal, as if linkd had made it. A chain that nothing but its name says is linkd's
-// may be somebody else's, and that it cannot be deleted is no failure.
+// remembers adds a resource to the journal, as if linkd had created it. A chain that has only linkd's name may be another
+// program's, so failing to delete it is no failure.
 func (l lab) remembers(key string) {
 	l.Helper()
 	l.journal.Put(spec.ID{NS: conform.LabName, Kind: "iptables", Key: key}, reconcile.Entry{Identity: l.open().Identity})
 }
 
-// open is the namespace, for a call of one of the kind's own functions.
+// open opens the namespace, for a call of one of the kind's functions.
 func (l lab) open() *observe.NS {
 	l.Helper()
 	world, err := observe.NewWorld()

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The legacy backend announces no change. What is here asks the kernel for a table without running a program.
+// The legacy backend announces no change. The code below asks the kernel for a table without running a program.
 
 const (
 	// getInfo and getEntries are IPT_SO_GET_INFO and IPT_SO_GET_ENTRIES (linux/netfilter_ipv4/ip_tables.h), and the same
@@ -21,10 +21,10 @@ const (
 	getEntries = 65
 	// longestTableName is XT_TABLE_MAXNAMELEN in linux/netfilter/x_tables.h.
 	longestTableName = 32
-	// mostHashed is up to which size in bytes linkd reads all of a table to tell whether it has changed. Of a larger one it
-	// reads the number of rules and their size only.
+	// mostHashed is the size of a table in bytes up to which linkd reads it all to see whether it has changed. Of a larger one it
+	// reads only the number of rules and their size.
 	mostHashed = 256 << 10
-	// mostSearched is up to which size it reads all of a table to search it for a chain.
+	// mostSearched is the size of a table in bytes up to which linkd reads it all to search for a chain.
 	mostSearched = 16 << 20
 )
 
@@ -38,21 +38,20 @@ type tableInfo struct {
 	size       uint32
 }
 
-// tableEntries is the head of struct ipt_get_entries. Rules follow it.
+// tableEntries is the header of struct ipt_get_entries. Rules follow it.
 type tableEntries struct {
 	name  [longestTableName]byte
 	size  uint32
 	rules [0]uint64
 }
 
-// entryShape is where the fields of a rule are, in struct ipt_entry or struct ip6t_entry: the length of all of it, and the
-// counters.
+// entryShape has the offsets of fields of a rule, in struct ipt_entry or struct ip6t_entry: its length, and its counters.
 type entryShape struct{ next, counters int }
 
 // counterBytes is the size of struct xt_counters.
 const counterBytes = 16
 
-// legacySocket is a socket through which the thread's namespace can be asked for the tables of a family.
+// legacySocket is a socket for requests about the tables of a family in the thread's namespace.
 type legacySocket struct {
 	family
 	fd int
@@ -68,7 +67,7 @@ func (f family) legacySocket() (*legacySocket, error) {
 
 func (s *legacySocket) close() { unix.Close(s.fd) }
 
-// option asks for a socket option of the family. The kernel overwrites buf.
+// option gets a socket option of the family. The kernel overwrites buf.
 func (s *legacySocket) option(number int, buf unsafe.Pointer, size int) error {
 	level := unix.SOL_IP
 	if s.inet == unix.AF_INET6 {
@@ -82,7 +81,7 @@ func (s *legacySocket) option(number int, buf unsafe.Pointer, size int) error {
 	return nil
 }
 
-// info asks for the size of a table. To ask for one that is not there would make it.
+// info returns the size of a table. A request for a table that does not exist would create it.
 func (s *legacySocket) info(table string) (tableInfo, error) {
 	var i tableInfo
 	copy(i.name[:longestTableName-1], table)
@@ -90,10 +89,10 @@ func (s *legacySocket) info(table string) (tableInfo, error) {
 	return i, err
 }
 
-// rules reads the rules of a table, in the kernel's form.
+// rules returns the rules of a table, in the kernel's form.
 func (s *legacySocket) rules(i tableInfo) ([]byte, error) {
 	head := int(unsafe.Offsetof(tableEntries{}.rules))
-	// Allocated as words, because the kernel's structures are aligned to these.
+	// Allocate words, because the kernel's structures are aligned to them.
 	words := make([]uint64, (head+int(i.size)+7)/8)
 	e := (*tableEntries)(unsafe.Pointer(&words[0]))
 	e.name, e.size = i.name, i.size
@@ -105,7 +104,7 @@ func (s *legacySocket) rules(i tableInfo) ([]byte, error) {
 
 var hashSeed = maphash.MakeSeed()
 
-// stamp is a text that changes when one of the tables does, apart from its counters.
+// stamp returns a text that changes when one of the tables changes, apart from its counters.
 func (s *legacySocket) stamp(tables []string) (string, error) {
 	var h maphash.Hash
 	h.SetSeed(hashSeed)
@@ -132,7 +131,7 @@ func (s *legacySocket) stamp(tables []string) (string, error) {
 	return fmt.Sprintf("%s %x", tables, h.Sum64()), nil
 }
 
-// eachRule visits the rules of a table; ok is false where they are not of this shape.
+// eachRule calls visit for each rule of a table; ok is false if the rules do not have this shape.
 func (e entryShape) eachRule(rules []byte, visit func(rule []byte)) (ok bool) {
 	for len(rules) > 0 {
 		if len(rules) < e.counters+counterBytes {
@@ -148,8 +147,8 @@ func (e entryShape) eachRule(rules []byte, visit func(rule []byte)) (ok bool) {
 	return true
 }
 
-// hasOwn tells whether one of the tables may have a chain with a name that linkd gives. The kernel has the name of a chain
-// in a rule at its beginning (struct xt_error_target).
+// hasOwn reports whether one of the tables may have a chain with a name that linkd gives. The kernel stores the name of a chain in
+// a rule at its beginning (struct xt_error_target).
 func (s *legacySocket) hasOwn(tables []string) (bool, error) {
 	for _, name := range tables {
 		info, err := s.info(name)
@@ -170,7 +169,7 @@ func (s *legacySocket) hasOwn(tables []string) (bool, error) {
 	return false, nil
 }
 
-// mayHaveOwn tells whether there may be chains of linkd's in the thread's namespace, without running a program.
+// mayHaveOwn reports whether there may be chains of linkd's in the thread's namespace, without running a program.
 func (b *backend) mayHaveOwn() (bool, error) {
 	born, err := b.born()
 	if err != nil || len(born) == 0 {
@@ -186,7 +185,7 @@ func (b *backend) mayHaveOwn() (bool, error) {
 	defer s.close()
 	has, err := s.hasOwn(born)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOENT) {
-		// Somebody changes the table just now.
+		// Another program is changing the table.
 		return true, nil
 	}
 	return has, err
@@ -195,7 +194,7 @@ func (b *backend) mayHaveOwn() (bool, error) {
 // stampEnd ends the stamp of a family.
 const stampEnd = "\n"
 
-// legacyStamps are texts that change when the legacy tables of families do, in the thread's namespace.
+// legacyStamps returns a text that changes when the legacy tables of the families in the thread's namespace change.
 func legacyStamps(families ...family) (text string, err error) {
 	for _, f := range families {
 		stamp, err := f.legacyStamp()

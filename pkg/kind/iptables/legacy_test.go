@@ -2,11 +2,11 @@ package iptables
 
 import "testing"
 
-// Without an event, each change of a legacy table changes the stamp, and traffic does not.
+// Each change of a legacy table changes the stamp, without an event, and traffic does not.
 func TestLegacyStamp(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		if l.backend != "legacy" {
-			// It announces its changes.
+			// The nft backend announces its changes.
 			return
 		}
 		ns := l.open()

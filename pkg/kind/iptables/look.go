@@ -10,18 +10,18 @@ import (
 	"linkd/pkg/observe"
 )
 
-// backends tells which of the two backends rules are in.
+// backends says in which backends there are rules.
 type backends struct {
-	// Legacy: in the one whose changes nobody announces.
+	// Legacy: linkd's rules are in the backend that announces no changes.
 	Legacy bool
-	// Other is the other one, where that holds rules as well.
+	// Other is the name of the other backend, if it has rules, too.
 	Other string
 }
 
-// announced tells whether changes are: while there are rules in the other backend, it is looked for their end.
+// announced reports whether the kernel announces changes. While there are rules in the other backend, linkd checks for their end.
 func (b backends) announced() bool { return !b.Legacy && b.Other == "" }
 
-// remarks are what is to be said of every resource.
+// remarks returns the remarks on every resource.
 func (b backends) remarks() (remarks []string) {
 	if b.Other != "" {
 		remarks = append(remarks, "there are rules in the "+b.Other+" backend of iptables too, which is not the one in use here: what they drop, no rule here can let through")
@@ -29,36 +29,36 @@ func (b backends) remarks() (remarks []string) {
 	return remarks
 }
 
-// surroundings are what the rules of a namespace depend on, and what may keep them from working.
+// surroundings has what the desired rules of a namespace depend on, and what may keep them from working.
 type surroundings struct {
 	backends
-	// dropped is what others drop with nf_tables of the packets that linkd's chains accept, by the names of these chains of the
-	// table filter; nil where nobody looked.
+	// dropped says what other programs drop with nf_tables of the packets that linkd's chains accept, by the names of these chains
+	// in the table filter; nil if linkd did not check.
 	dropped map[string]string
-	// captured is what others translate of the packets for ports that linkd's chains publish, by the keys of these chains.
+	// captured has the packets for published ports that other programs translate, by the keys of linkd's chains.
 	captured map[string][]Captured
-	// Docker: there are chains of Docker's in the table filter.
+	// Docker: Docker has chains in the table filter.
 	Docker bool
-	// Forwarding: the namespace forwards packets at all.
+	// Forwarding: the namespace forwards packets.
 	Forwarding bool
-	// ForwardPolicy is that of FORWARD.
+	// ForwardPolicy is the policy of FORWARD.
 	ForwardPolicy string
-	// Subnets are those of the namespace's own addresses.
+	// Subnets has the subnets of the namespace's addresses.
 	Subnets []netip.Prefix
-	// Before are others' rules that a packet meets in the built-in chain before it comes to linkd's.
+	// Before has the foreign rules in the built-in chain that precede linkd's jump.
 	Before []Rule
 }
 
-// view is what one look at a namespace found.
+// view is the result of reading the rules of a namespace once.
 type view struct {
 	tables map[string]*table
 	around surroundings
-	// others are the tables of the other backend.
+	// others has the tables of the other backend.
 	others map[string]*table
 }
 
-// look reads all tables of the backend, and what is around them. It runs one program, if any, unless the other backend
-// is there too.
+// look reads all tables of the backend, and their surroundings. It runs at most one program, unless the other backend has tables,
+// too.
 func (b *backend) look(ctx context.Context, subnets []netip.Prefix) (v *view, err error) {
 	v = &view{around: surroundings{backends: backends{Legacy: b.legacy}, Forwarding: b.forwards, Subnets: subnets}}
 	if v.tables, err = b.tables(ctx); err != nil {
@@ -79,7 +79,7 @@ func (b *backend) look(ctx context.Context, subnets []netip.Prefix) (v *view, er
 	return v, nil
 }
 
-// table is a table as it was found, which may be not at all.
+// table returns an observed table; an empty one if it does not exist.
 func (v *view) table(name string) *table {
 	if t := v.tables[name]; t != nil {
 		return t
@@ -87,7 +87,7 @@ func (v *view) table(name string) *table {
 	return newTable(name)
 }
 
-// subnets are those of the namespace's own addresses, where one of the wanted rules depends on them.
+// subnets returns the subnets of the namespace's addresses, if one of the desired rules depends on them.
 func (f family) subnets(ns *observe.NS, wanted []*Chain) ([]netip.Prefix, error) {
 	for _, c := range wanted {
 		if slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.near.IsValid() }) {

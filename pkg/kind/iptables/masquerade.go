@@ -6,7 +6,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// masquerade is an entry of masquerade: what leaves takes the address of the interface that it leaves by.
+// masquerade is an entry of masquerade: packets that leave get the address of the interface by which they leave.
 type masquerade struct {
 	From   network `yaml:"source" also:"src from" absent:"any" doc:"where the packet comes from"`
 	To     network `yaml:"destination" also:"dst to" absent:"any" doc:"where it goes to"`

@@ -16,7 +16,7 @@ type network struct {
 	src    spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes an address or a network.
 func (w *network) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	w.src = c.At(n).Source()
 	var text string
@@ -35,7 +35,6 @@ func (w *network) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
-// Syntax implements spec.Described.
 func (network) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "network",
@@ -44,7 +43,7 @@ func (network) Syntax() spec.Syntax {
 	}
 }
 
-// String leaves the length out that a single address has.
+// String omits the prefix length of a single address.
 func (w network) String() string {
 	if w.prefix.IsSingleIP() {
 		return w.prefix.Addr().String()
@@ -52,7 +51,7 @@ func (w network) String() string {
 	return w.prefix.String()
 }
 
-// isIn reports a network of the other address family.
+// isIn reports an error if the network is of the other address family.
 func (w network) isIn(c *spec.Context, f family) bool {
 	if w.prefix.IsValid() && w.prefix.Addr().BitLen() != f.bits {
 		c.Reject(w.src, "%s is not of the address family of %s", w, f.name)
@@ -61,7 +60,7 @@ func (w network) isIn(c *spec.Context, f family) bool {
 	return true
 }
 
-// match are the arguments that iptables prints for the network under an option; for all addresses it prints none.
+// match returns the arguments that iptables prints for the network with an option; none for all addresses.
 func (w network) match(option string) []string {
 	if !w.prefix.IsValid() || w.prefix.Bits() == 0 {
 		return nil
@@ -69,7 +68,8 @@ func (w network) match(option string) []string {
 	return []string{option, w.prefix.String()}
 }
 
-// tracked are those that it prints for the network as an end of a tracked connection, where it shortens a host.
+// tracked returns the arguments for the network as an end of a tracked connection, for which iptables prints a host without its
+// length.
 func (w network) tracked(option string) []string {
 	if w.match(option) == nil {
 		return nil
@@ -77,10 +77,10 @@ func (w network) tracked(option string) []string {
 	return []string{option, w.String()}
 }
 
-// device is an interface's name, or all but that: "!docker0".
+// device is an interface's name, or all others: "!docker0".
 type device string
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes a name, or ! and a name.
 func (d *device) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	var text string
 	if !c.Decode(n, &text) {
@@ -94,7 +94,6 @@ func (d *device) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return spec.CheckIfName(name)
 }
 
-// Syntax implements spec.Described.
 func (device) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "interface match",
@@ -103,7 +102,7 @@ func (device) Syntax() spec.Syntax {
 	}
 }
 
-// match are the arguments that iptables prints for the device under an option.
+// match returns the arguments that iptables prints for the device with an option.
 func (d device) match(option string) []string {
 	name, not := strings.CutPrefix(string(d), "!")
 	switch {

@@ -5,54 +5,54 @@ import (
 	"slices"
 )
 
-// natEffect is what a rule of nat does with the packets that it is for.
+// natEffect is what a rule of a table nat does with a packet that matches it.
 type natEffect int
 
 const (
-	// natContinues: the packets go on to the next rule.
+	// natContinues: the packet goes on to the next rule.
 	natContinues natEffect = iota
 	natReturns
-	// natEnds: the packets leave the base chain as they are.
+	// natEnds: the packet leaves the base chain unchanged.
 	natEnds
-	// natTranslates: they get another destination.
+	// natTranslates: the packet gets another destination.
 	natTranslates
 	natJumps
 	natGoes
-	// natUnknown: nobody knows.
+	// natUnknown: linkd cannot tell.
 	natUnknown
 )
 
-// natRule is a rule that somebody has in a chain that translates destinations.
+// natRule is a foreign rule in a chain that translates destinations.
 type natRule interface {
-	// narrow returns those of the packets that the rule is for. It is sure only if nothing else decides.
+	// narrow returns the packets that match the rule. sure is false if the rule has conditions that linkd does not know.
 	narrow(arriving) (some arriving, sure bool)
-	// effect is what the rule does; next is the chain that it leads to, and to the new destination, if that is known.
+	// effect returns what the rule does, the chain to which it leads, and the new destination if linkd knows it.
 	effect() (does natEffect, next, to string)
-	// named is the rule for people.
+	// named describes the rule.
 	named(chain string) string
 }
 
-// capture is what a rule of others' takes of the packets for a published port.
+// capture is a foreign rule that captures packets for a published port.
 type capture struct {
 	arriving
-	// by is the rule, and to where it sends the packets on to: ADDRESS:PORT; "" if it does not send them on, or nobody knows.
+	// by describes the rule, and to is its destination, ADDRESS:PORT; "" if there is none, or linkd does not know it.
 	by, to string
 }
 
-// natWalk is the way of packets through the chains of a table with rules of others.
+// natWalk follows packets through the chains of a table with foreign rules.
 type natWalk struct {
-	// chain returns the rules of a chain; known is false where the name is none of a chain.
+	// chain returns the rules of a chain; known is false if there is no such chain.
 	chain func(name string) (rules []natRule, known bool)
-	// final: packets that leave the base chain untranslated do not come to linkd's rule any more.
+	// final: packets that leave the base chain untranslated do not reach linkd's rule any more.
 	final bool
-	// steps is how many more rules are followed.
+	// steps is how many more rules the walk may follow.
 	steps *int
-	// lost: nobody knows how the walk goes on.
+	// lost: linkd cannot tell how the walk goes on.
 	lost bool
 }
 
-// through follows packets through a chain to the first rule that captures some of them for certain; nil where there is none.
-// Ended: all of them leave the base chain.
+// through follows packets through a chain to the first rule that certainly captures some of them; nil if there is none. ended: all
+// packets leave the base chain.
 func (w *natWalk) through(chain string, p arriving, depth int) (by *capture, ended bool) {
 	returned := false
 	rules, known := w.chain(chain)
@@ -77,13 +77,13 @@ func (w *natWalk) through(chain string, p arriving, depth int) (by *capture, end
 			if sure {
 				return &capture{some, r.named(chain), to}, false
 			}
-			// Those that it takes, if any, do not come to linkd's rule either.
+			// Captured packets do not reach linkd's rule either.
 		case natJumps, natGoes:
 			by, all := w.through(next, some, depth+1)
 			if by != nil && sure || w.lost {
 				return by, false
 			}
-			// Where some packets only may be in that chain, nobody knows how many of them come out of it.
+			// If only some packets may be in that chain, linkd cannot tell how many leave it again.
 			w.lost = !sure && (by != nil && !by.isAll(some) || all || does == natGoes)
 			if all || does == natGoes {
 				returned = returned || !all
@@ -101,7 +101,7 @@ func (w *natWalk) through(chain string, p arriving, depth int) (by *capture, end
 			case depth > 0:
 				return nil, true
 			case w.final && rest.none():
-				// For a part of them it is meant as an exception from what is published.
+				// For a part of the packets, it is an intended exception.
 				return &capture{some, r.named(chain), ""}, false
 			}
 			p = rest
@@ -112,20 +112,20 @@ func (w *natWalk) through(chain string, p arriving, depth int) (by *capture, end
 	return nil, false
 }
 
-// isAll tells whether the rule takes all of the packets.
+// isAll reports whether the rule captures all of the packets.
 func (c *capture) isAll(p arriving) bool {
 	rest, ok := p.without(c.arriving)
 	return ok && rest.none()
 }
 
-// without is what is left of packets but for some. If that cannot be told, the walk is lost.
+// without returns p without some. If linkd cannot tell which these are, the walk is lost.
 func (w *natWalk) without(p, some arriving) arriving {
 	rest, ok := p.without(some)
 	w.lost = w.lost || !ok
 	return rest
 }
 
-// effect implements natRule.
+// effect returns what the rule does.
 func (r Rule) effect() (does natEffect, next, to string) {
 	target := r.targets()
 	switch target {
@@ -149,7 +149,7 @@ func (r Rule) effect() (does natEffect, next, to string) {
 	return natJumps, target, ""
 }
 
-// sameTarget tells whether packets for a port go to the same place by two destinations as iptables writes them.
+// sameTarget reports whether two destinations, as iptables prints them, are the same for packets to a port.
 func sameTarget(port uint16, a, b string) bool {
 	read := func(text string) (netip.AddrPort, bool) {
 		if to, err := netip.ParseAddrPort(text); err == nil {

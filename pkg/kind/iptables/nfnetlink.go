@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// netfilterRequest is a request to a subsystem of nfnetlink about a family of addresses, with attributes
+// netfilterRequest returns a request to a subsystem of nfnetlink about an address family, with attributes
 // (linux/netfilter/nfnetlink.h).
 func netfilterRequest(subsystem, message, flags, family int, attrs ...[]byte) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(subsystem<<8|message, flags)
@@ -19,8 +19,8 @@ func netfilterRequest(subsystem, message, flags, family int, attrs ...[]byte) *n
 	return req
 }
 
-// eachAnswer sends a request to nfnetlink, and visits the attributes of each answer until visit returns false. It visits
-// nothing where the kernel does not have the subsystem.
+// eachAnswer sends a request to nfnetlink, and calls visit with the attributes of each answer until visit returns false. It visits
+// nothing if the kernel does not have the subsystem.
 func eachAnswer(req *nl.NetlinkRequest, visit func(attrs map[uint16][]byte) (more bool)) error {
 	var wrong error
 	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
@@ -35,13 +35,13 @@ func eachAnswer(req *nl.NetlinkRequest, visit func(attrs map[uint16][]byte) (mor
 		return visit(attrs)
 	})
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
-		// To nfnetlink that is no subsystem it knows (nfnetlink_rcv_msg in net/netfilter/nfnetlink.c).
+		// nfnetlink returns this error for an unknown subsystem (nfnetlink_rcv_msg in net/netfilter/nfnetlink.c).
 		return nil
 	}
 	return errors.Join(err, wrong)
 }
 
-// textAttr is an attribute with a text that ends with a zero.
+// textAttr returns an attribute with a zero-terminated text.
 func textAttr(kind int, text string) []byte {
 	return nl.NewRtAttr(kind, nl.ZeroTerminated(text)).Serialize()
 }

@@ -11,18 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nftRequest is a request to nf_tables about the tables of a family.
+// nftRequest returns a request to nf_tables about the tables of a family.
 func nftRequest(message, flags, family int, attrs ...[]byte) *nl.NetlinkRequest {
 	return netfilterRequest(unix.NFNL_SUBSYS_NFTABLES, message, flags, family, attrs...)
 }
 
-// eachNft visits what a request of nf_tables lists of a family, until visit returns false. It visits nothing where the kernel
-// has no nf_tables.
+// eachNft calls visit for each answer to a dump of nf_tables until visit returns false. It visits nothing if the kernel has no
+// nf_tables.
 func eachNft(message, family int, visit func(attrs map[uint16][]byte) (more bool), attrs ...[]byte) error {
 	return eachAnswer(nftRequest(message, unix.NLM_F_DUMP, family, attrs...), visit)
 }
 
-// nftGeneration is the number of the present rules, as the kernel writes it. Each change of them has another one.
+// nftGeneration returns the generation of the present rules, in the kernel's form. Each change increments it.
 func nftGeneration() ([]byte, error) {
 	var number []byte
 	err := eachAnswer(nftRequest(unix.NFT_MSG_GETGEN, 0, unix.AF_UNSPEC), func(attrs map[uint16][]byte) bool {
@@ -35,8 +35,8 @@ func nftGeneration() ([]byte, error) {
 	return number, nil
 }
 
-// sendBatch has nf_tables carry out requests, all of them or none (nfnetlink_rcv_batch in net/netfilter/nfnetlink.c). With a
-// generation, it does so only if that is still the present one.
+// sendBatch makes nf_tables carry out all requests or none (nfnetlink_rcv_batch in net/netfilter/nfnetlink.c). With a generation,
+// it carries them out only if that is still the present one.
 func sendBatch(generation []byte, requests ...*nl.NetlinkRequest) error {
 	mark := func(message int) *nl.NetlinkRequest {
 		req := nl.NewNetlinkRequest(message, 0)
@@ -64,8 +64,8 @@ func sendBatch(generation []byte, requests ...*nl.NetlinkRequest) error {
 	if err := unix.Sendto(fd, batch, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err
 	}
-	// Each request is answered by itself. One that fails fails the others, which are answered all the same, and a batch that
-	// comes too late has one answer.
+	// The kernel answers each request. If one fails, all fail, but are answered nevertheless. A batch with an old generation has
+	// one answer.
 	buf := make([]byte, 64<<10)
 	for answered := 0; answered < len(requests); {
 		n, _, err := unix.Recvfrom(fd, buf, 0)
@@ -87,7 +87,7 @@ func sendBatch(generation []byte, requests ...*nl.NetlinkRequest) error {
 	return nil
 }
 
-// bigEndian reads a number of nf_tables.
+// bigEndian returns a number of nf_tables.
 func bigEndian(b []byte) uint32 {
 	if len(b) != 4 {
 		return 0
@@ -95,14 +95,14 @@ func bigEndian(b []byte) uint32 {
 	return binary.BigEndian.Uint32(b)
 }
 
-// nftHasChain tells whether nf_tables has a chain of a family with a name of that kind.
+// nftHasChain reports whether nf_tables has a chain of a family for whose name isIt is true.
 func nftHasChain(family int, isIt func(name string) bool) (has bool, err error) {
 	err = eachNft(unix.NFT_MSG_GETCHAIN, family, func(attrs map[uint16][]byte) bool {
 		has = isIt(unix.ByteSliceToString(attrs[unix.NFTA_CHAIN_NAME]))
 		return !has
 	})
 	if errors.Is(err, netlink.ErrDumpInterrupted) {
-		// Somebody changes the chains just now.
+		// Another program is changing the chains.
 		return true, nil
 	}
 	if err != nil {
@@ -111,7 +111,7 @@ func nftHasChain(family int, isIt func(name string) bool) (has bool, err error) 
 	return has, nil
 }
 
-// nftTables asks nf_tables for the names of the tables of a family.
+// nftTables returns the names of the tables of a family.
 func nftTables(family int) (names []string, err error) {
 	err = eachNft(unix.NFT_MSG_GETTABLE, family, func(attrs map[uint16][]byte) bool {
 		names = append(names, unix.ByteSliceToString(attrs[unix.NFTA_TABLE_NAME]))

@@ -11,18 +11,18 @@ import (
 	"linkd/pkg/observe"
 )
 
-// nftFilter is what others filter and translate with nf_tables beside iptables: firewalld, ufw, or an administrator's
-// /etc/nftables.conf. A packet has to be accepted by each base chain of its hook that filters, so what one of them drops, no
-// rule of iptables lets through. Of those that translate, the first one that does so decides.
+// nftFilter has the rules with which other programs filter and translate in nf_tables besides iptables: firewalld, ufw, or an
+// administrator's /etc/nftables.conf. Each filtering base chain of a hook must accept a packet: if one drops it, no rule of
+// iptables can accept it. Of the translating ones, the first that translates the packet decides.
 type nftFilter struct {
-	// bases are the chains that the kernel calls, and chains the rules of all chains of their tables.
+	// bases has the base chains, and chains the rules of all chains of their tables.
 	bases  []nftBase
 	chains map[nftChain][]nftRule
-	// count is the number of rules that were read, and sets that of sets of states.
+	// count is the number of rules that were read, and sets the number of sets of states.
 	count, sets int
 }
 
-// nftChain names a chain: the family is as nft(8) writes it.
+// nftChain identifies a chain, with the family as in nft(8).
 type nftChain struct{ family, table, name string }
 
 func (c nftChain) String() string {
@@ -31,38 +31,38 @@ func (c nftChain) String() string {
 
 type nftBase struct {
 	nftChain
-	// hook is the built-in chain of iptables that is called at the same place.
+	// hook is the built-in chain of iptables at the same hook.
 	hook  string
 	drops bool
-	// priority is its place among the base chains of the hook: lower ones are called before.
+	// priority orders the base chains of the hook: the kernel calls lower ones first.
 	priority int32
 }
 
-// mostNftRules is how many rules linkd reads of all tables together. Whoever is root in the namespace can make any number
-// of them: if there are more, linkd says nothing.
+// mostNftRules is how many rules of all tables linkd reads. Root in the namespace can create any number: if there are more, linkd
+// reports nothing.
 const mostNftRules = 10_000
 
-// mostStateSets is how many sets of states of all tables linkd looks up. A rule with another is one that it cannot follow.
+// mostStateSets is how many sets of states of all tables linkd reads. It cannot follow a rule with a further set.
 const mostStateSets = 32
 
-// nftHooks are the hooks that matter, by the types of chains (enum nf_inet_hooks in linux/netfilter.h).
+// nftHooks has the hooks that linkd follows, by chain type (enum nf_inet_hooks in linux/netfilter.h).
 var nftHooks = map[string]map[uint32]string{
 	filter: {1: "INPUT", 2: "FORWARD"},
 	nat:    {0: "PREROUTING", 3: "OUTPUT"},
 }
 
 const (
-	// protoInet is NFPROTO_INET in linux/netfilter.h: the tables for IPv4 and IPv6.
+	// protoInet is NFPROTO_INET in linux/netfilter.h, the family of tables for both IPv4 and IPv6.
 	protoInet = 1
-	// dormant is NFT_TABLE_F_DORMANT: the chains of such a table are not called.
+	// dormant is NFT_TABLE_F_DORMANT: the kernel does not call the chains of such a table.
 	dormant = 1
 )
 
-// nftFilter reads what others filter and translate in the thread's namespace.
+// nftFilter reads the foreign rules in the thread's namespace.
 func (f family) nftFilter() (*nftFilter, error) {
 	found := &nftFilter{chains: map[nftChain][]nftRule{}}
 	if observe.Unloaded("nf_tables") {
-		// To ask for it would load it.
+		// A request would load the module.
 		return found, nil
 	}
 	names := map[int]string{protoInet: "inet", unix.AF_INET: "ip", unix.AF_INET6: "ip6"}
@@ -98,7 +98,7 @@ func (f family) nftFilter() (*nftFilter, error) {
 	return found, nil
 }
 
-// parseNftBase reads a chain; is is false for one that is not called at a hook that matters, or does something else.
+// parseNftBase parses a chain; is is false if linkd does not follow chains of its hook or type.
 func parseNftBase(family string, attrs map[uint16][]byte) (b nftBase, is bool) {
 	const accept = 1 // NF_ACCEPT in linux/netfilter.h
 	hook, err := observe.Attrs(attrs[unix.NFTA_CHAIN_HOOK])
@@ -112,7 +112,7 @@ func parseNftBase(family string, attrs map[uint16][]byte) (b nftBase, is bool) {
 	return b, b.hook != ""
 }
 
-// readRules reads the rules of a table. A table that is gone is left out.
+// readRules reads the rules of a table. A table that does not exist any more has none.
 func (n *nftFilter) readRules(proto int, family, table string) error {
 	err := eachNft(unix.NFT_MSG_GETRULE, proto, func(attrs map[uint16][]byte) bool {
 		if n.count++; n.count > mostNftRules {

@@ -15,7 +15,8 @@ type placedRule struct {
 	at nftChain
 }
 
-// captures follows packets for a published port through a base chain that translates; nil where it captures none for certain.
+// captures follows packets for a published port through a base chain that translates, and returns the rule that certainly captures
+// some; nil if there is none.
 func (n *nftFilter) captures(b nftBase, p arriving, steps *int) *capture {
 	w := natWalk{steps: steps, chain: func(name string) (rules []natRule, known bool) {
 		at := nftChain{b.family, b.table, name}
@@ -31,12 +32,12 @@ func (n *nftFilter) captures(b nftBase, p arriving, steps *int) *capture {
 	return by
 }
 
-// named implements natRule.
+// named describes the rule.
 func (r placedRule) named(string) string {
 	return fmt.Sprintf("the rule with the handle %d in %s", r.handle, r.at)
 }
 
-// effect implements natRule.
+// effect returns what the rule does.
 func (r placedRule) effect() (does natEffect, next, to string) {
 	switch r.does {
 	case nftContinue:
@@ -55,7 +56,7 @@ func (r placedRule) effect() (does natEffect, next, to string) {
 	return natUnknown, "", ""
 }
 
-// narrow implements natRule.
+// narrow returns the packets that match the rule.
 func (r placedRule) narrow(p arriving) (some arriving, sure bool) {
 	if r.never {
 		return p.only(false), true
@@ -84,7 +85,7 @@ func (t nftTest) narrow(p arriving) (some arriving, sure bool) {
 			return p, false
 		}
 		if len(name) == len(t.value) && len(name) < longestDeviceName {
-			// Without a zero at its end it is the beginning of a name.
+			// Without a terminating zero, it is the start of a name.
 			name += "+"
 		}
 		if t.field == fieldIn {
@@ -116,7 +117,7 @@ func (t nftTest) narrow(p arriving) (some arriving, sure bool) {
 	return p.only(result != no), result != maybe
 }
 
-// isAddress tells whether an address begins with the value of the test.
+// isAddress reports whether an address starts with the value of the test.
 func (t nftTest) isAddress(ip netip.Addr) bool {
 	have := ip.AsSlice()
 	if len(t.value) > len(have) {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// drops tells what drops all packets like p that come to a hook, in the words of a message; "" where nothing does for
-// certain. It takes what it follows off steps, and says nothing once there are none left.
+// drops returns what certainly drops all packets like p at a hook, for a message; "" if nothing does. It subtracts the rules that
+// it follows from steps, and returns "" once there are none left.
 func (n *nftFilter) drops(hook string, p nftPacket, steps *int) (by string) {
 	for _, b := range n.bases {
 		if b.hook != hook {
@@ -31,21 +31,21 @@ func (n *nftFilter) drops(hook string, p nftPacket, steps *int) (by string) {
 	return ""
 }
 
-// nftWalk is the way of a packet through the chains of a table.
+// nftWalk follows a packet through the chains of a table.
 type nftWalk struct {
 	filter *nftFilter
 	packet nftPacket
-	// steps is how many more rules are followed.
+	// steps is how many more rules the walk may follow.
 	steps *int
-	// mayAccept: a rule that may be for the packet accepts it, or does what linkd cannot follow.
+	// mayAccept: a rule that the packet may match accepts it, or does something that linkd cannot follow.
 	mayAccept bool
-	// returned: nobody knows how the walk goes on.
+	// returned: linkd cannot tell how the walk goes on.
 	returned bool
-	// translation is the last rule that translates, whether or not it is for the packet.
+	// translation is the last rule that translates, whether or not the packet matches it.
 	translation nftRule
 }
 
-// through is what a chain decides; Unsure where a packet comes out of its end.
+// through returns the verdict of a chain; Unsure if the packet reaches its end.
 func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 	for _, r := range w.filter.chains[at] {
 		if *w.steps--; *w.steps < 0 || depth > deepest {
@@ -54,7 +54,7 @@ func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 		}
 		meets, apart := r.meets(w.packet)
 		if meets == no || apart {
-			// What it is for is a part of the packets only, and there are others.
+			// The rule matches only a part of such packets.
 			continue
 		}
 		does, why := Unsure, ""
@@ -90,22 +90,22 @@ func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 	return Unsure, ""
 }
 
-// nftPacket is a packet that begins a connection, as far as it is known. An empty field may be anything.
+// nftPacket is a packet that begins a connection, as far as linkd knows it. An empty field may have any value.
 type nftPacket struct {
 	in, out  string
 	protocol uint8
 	port     uint16
-	// family is the one of its addresses, unix.AF_INET or unix.AF_INET6.
+	// family is the address family, unix.AF_INET or unix.AF_INET6.
 	family uint8
-	// translated: a rule has given it another destination.
+	// translated: a rule has changed its destination.
 	translated bool
-	// source and destination are its addresses; not valid if they may be any.
+	// source and destination are its addresses; invalid for any.
 	source, destination netip.Addr
-	// reply: it does not begin a connection, but answers what did.
+	// reply: it answers a packet that began a connection.
 	reply bool
 }
 
-// what a rule does at its end.
+// nftDoes is what a rule does with a packet that matches it.
 type nftDoes int
 
 const (
@@ -125,16 +125,16 @@ type nftRule struct {
 	tests  []nftTest
 	does   nftDoes
 	chain  string
-	// to is the new destination that the rule gives: ADDRESS:PORT or ADDRESS; "" if that is not known.
+	// to is the new destination, ADDRESS:PORT or ADDRESS; "" if linkd does not know it.
 	to string
-	// states is the set or map of the states of connections that the rule asks; notStates: it is for all others.
+	// states is the set or map of connection states in the rule; notStates: the rule matches all other states.
 	states    string
 	notStates bool
-	// never: it is for no packet that begins a connection.
+	// never: it matches no packet that begins a connection.
 	never bool
 }
 
-// nftTest compares a field of a packet, with the bits of mask, to a value.
+// nftTest compares a field of a packet, masked with mask, with a value.
 type nftTest struct {
 	field nftField
 	mask  []byte
@@ -142,7 +142,7 @@ type nftTest struct {
 	value []byte
 }
 
-// nftField is a field of a packet that a test is about.
+// nftField is a field of a packet in a test.
 type nftField int
 
 const (
@@ -161,12 +161,11 @@ const (
 	fieldSource4
 	fieldSource6
 	fieldDestinationType
-	// fieldConstant is a value of the rule itself.
+	// fieldConstant is a value in the rule itself.
 	fieldConstant
 )
 
-// meets tells whether a rule is for a packet; apart: it is for some of such packets only, of a protocol or a port, and
-// there are others.
+// meets reports whether a packet matches a rule. apart: only a part of such packets does, those of a protocol or a port.
 func (r nftRule) meets(p nftPacket) (result answer, apart bool) {
 	if r.never && !p.reply {
 		return no, false
@@ -246,7 +245,7 @@ func (t nftTest) meets(p nftPacket) (one answer, open bool) {
 	return one, false
 }
 
-// isIn tells whether an address of a packet is one of the test, which is for one family.
+// isIn reports whether an address of a packet is in the test, which is for one family.
 func (t nftTest) isIn(ip netip.Addr, is4 bool) answer {
 	if !ip.IsValid() || ip.Is4() != is4 || t.mask != nil && len(t.mask) != len(t.value) {
 		return maybe
@@ -254,7 +253,7 @@ func (t nftTest) isIn(ip netip.Addr, is4 bool) answer {
 	return meetsIf(t.isAddress(ip))
 }
 
-// isDevice tells whether an interface is the one of the test. A packet that may come in by any does not come from lo.
+// isDevice reports whether an interface is the one in the test. A packet from any interface does not come from lo.
 func (t nftTest) isDevice(name string) answer {
 	pattern := unix.ByteSliceToString(t.value)
 	one := no
@@ -262,7 +261,7 @@ func (t nftTest) isDevice(name string) answer {
 	case t.mask != nil || len(pattern) == 0 || name == "" && pattern != "lo":
 		return maybe
 	case name != "" && len(t.value) < longestDeviceName && len(pattern) == len(t.value):
-		// Without a zero at its end it is the beginning of a name.
+		// Without a terminating zero, it is the start of a name.
 		one = meetsIf(len(name) >= len(pattern) && name[:len(pattern)] == pattern)
 	case name != "":
 		one = meetsIf(name == pattern)
@@ -273,7 +272,7 @@ func (t nftTest) isDevice(name string) answer {
 	return one
 }
 
-// compare compares a value that is known.
+// compare compares a known value.
 func (t nftTest) compare(have []byte) answer {
 	if len(have) != len(t.value) {
 		return maybe

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FAULTS 35: root in a namespace can have a thousand base chains lead to one chain with thousands of rules. linkd follows a
-// stated number of rules for one chain of its own, and says nothing about what it did not follow.
+// FAULTS 35: root in a namespace can make a thousand base chains jump to one chain with thousands of rules. linkd follows a limited
+// number of rules for one chain of its own, and reports nothing about the rest.
 func TestRulesOfOthersAreFollowedUpToALimit(t *testing.T) {
 	const bases, rules = 1000, 7900
 	large := nftChain{"inet", "w", "x"}

@@ -2,7 +2,7 @@ package iptables
 
 import "net/netip"
 
-// nftPacketOf is what a walk through nftables knows about a packet.
+// nftPacketOf returns what a walk through nftables knows about a packet.
 func (s *Firewall) nftPacketOf(p Packet) nftPacket {
 	return nftPacket{
 		in: p.In, out: p.Out, protocol: p.Protocol, port: p.Destination.Port(), family: uint8(s.family.inet),
@@ -11,7 +11,7 @@ func (s *Firewall) nftPacketOf(p Packet) nftPacket {
 	}
 }
 
-// nftDrops tells what drops a packet with nftables beside iptables; "" where nothing does for certain.
+// nftDrops returns what certainly drops a packet with nftables besides iptables; "" if nothing does.
 func (s *Firewall) nftDrops(hook string, p Packet) string {
 	if s.filtered == nil {
 		return ""
@@ -20,7 +20,7 @@ func (s *Firewall) nftDrops(hook string, p Packet) string {
 	return s.filtered.drops(hook, s.nftPacketOf(p), &steps)
 }
 
-// nftTranslates tells what gives the first packet of a connection another destination with nftables beside iptables. The first
+// nftTranslates returns what changes the destination of the first packet of a connection with nftables besides iptables. The first
 // base chain that translates decides.
 func (s *Firewall) nftTranslates(hook string, p Packet) (d Decision, some bool) {
 	if s.filtered == nil || p.Reply {
@@ -39,7 +39,7 @@ func (s *Firewall) nftTranslates(hook string, p Packet) (d Decision, some bool) 
 	return d, false
 }
 
-// nftEnd is the new destination that a rule says; not valid if linkd cannot tell it. Without a port, that stays.
+// nftEnd returns the new destination in a rule; it is invalid if linkd cannot tell it. Without a port, the port stays.
 func nftEnd(text string, p Packet) netip.AddrPort {
 	if to, err := netip.ParseAddrPort(text); err == nil {
 		return to

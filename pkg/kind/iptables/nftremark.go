@@ -12,9 +12,9 @@ import (
 	"linkd/pkg/observe"
 )
 
-// lookAtOthers notes what others drop with nf_tables of the packets that linkd's chains accept, and what they translate of
-// those for published ports. It runs in the namespace, where it may take its time. While somebody changes what others have, it
-// notes nothing, and the news of the change has linkd look again.
+// lookAtOthers sets what other programs drop with nf_tables of the packets that linkd's chains accept, and what they translate of
+// those for published ports. Call it inside the namespace; it may take some time. If another program changes its rules meanwhile,
+// it sets nothing: the event about the change makes linkd look again.
 func (f family) lookAtOthers(ns *observe.NS, v *view, wanted []*Chain) error {
 	if !slices.ContainsFunc(wanted, func(c *Chain) bool { return c.Table == filter || c.publishes() }) {
 		return nil
@@ -36,7 +36,7 @@ func (f family) lookAtOthers(ns *observe.NS, v *view, wanted []*Chain) error {
 	return err
 }
 
-// droppedByOthers says what of the packets that the chain accepts others drop, "" where that is nothing for certain.
+// droppedByOthers returns which of the packets that the chain accepts other programs certainly drop; "" if none.
 func (c *Chain) droppedByOthers(others *nftFilter) string {
 	if len(others.bases) == 0 || c.Table != filter {
 		return ""
@@ -60,8 +60,7 @@ func (c *Chain) droppedByOthers(others *nftFilter) string {
 	return first
 }
 
-// accepts returns what is known of the packets that begin a connection and that the rule accepts; ok is false where it
-// accepts none.
+// accepts returns what is known about packets that begin a connection and that the rule accepts; ok is false if it accepts none.
 func (r Rule) accepts(f family) (p nftPacket, ok bool) {
 	if r.targets() != "ACCEPT" {
 		return p, false
@@ -70,7 +69,7 @@ func (r Rule) accepts(f family) (p nftPacket, ok bool) {
 	for i := 0; i+1 < len(r.Args); i++ {
 		value := r.Args[i+1]
 		if r.Args[i] == "!" {
-			// What is not meant leaves the field open.
+			// A negated option leaves the field open.
 			i += 2
 			continue
 		}
@@ -101,7 +100,7 @@ func (r Rule) accepts(f family) (p nftPacket, ok bool) {
 	return p, true
 }
 
-// exactly is the name of an interface, and "" for a pattern.
+// exactly returns the name of an interface, or "" for a pattern.
 func exactly(name string) string {
 	if strings.HasSuffix(name, "+") {
 		return ""
@@ -109,7 +108,7 @@ func exactly(name string) string {
 	return name
 }
 
-// DroppedByOthers are linkd's chains that accept packets which others drop with nf_tables, with what drops them.
+// DroppedByOthers returns linkd's chains that accept packets which other programs drop with nf_tables, with what drops them.
 func (s *Firewall) DroppedByOthers() map[*Chain]string {
 	by := map[*Chain]string{}
 	for _, c := range s.wanted {

@@ -11,7 +11,7 @@ import (
 	"linkd/pkg/observe"
 )
 
-// parseNftRule reads a rule of nf_tables. A condition that linkd does not know is one that may hold.
+// parseNftRule parses a rule of nf_tables. It treats an unknown condition as one that may hold.
 func parseNftRule(attrs map[uint16][]byte) (r nftRule) {
 	if handle := attrs[unix.NFTA_RULE_HANDLE]; len(handle) == 8 {
 		r.handle = binary.BigEndian.Uint64(handle)
@@ -35,10 +35,10 @@ func parseNftRule(attrs map[uint16][]byte) (r nftRule) {
 	return r
 }
 
-// mostNftTests is how many conditions of a rule linkd follows; nft(8) makes a few for each that it is given.
+// mostNftTests is how many conditions of a rule linkd follows. nft(8) creates a few for each condition in its input.
 const mostNftTests = 32
 
-// add takes in an expression. Registers are the fields that earlier ones have loaded (net/netfilter/nft_*.c).
+// add adds an expression to the rule. registers has the fields that earlier expressions have loaded (net/netfilter/nft_*.c).
 func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]nftTest) {
 	switch name {
 	case "meta":
@@ -69,7 +69,7 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 		field := fieldOther
 		offset, length := bigEndian(data[unix.NFTA_PAYLOAD_OFFSET]), bigEndian(data[unix.NFTA_PAYLOAD_LEN])
 		if bigEndian(data[unix.NFTA_PAYLOAD_BASE]) == unix.NFT_PAYLOAD_NETWORK_HEADER {
-			// saddr and daddr of struct iphdr, and of struct ipv6hdr. A network may have its first bytes only.
+			// saddr and daddr in struct iphdr and struct ipv6hdr. For a network, the rule may load only the first bytes.
 			switch {
 			case offset == 16 && length <= 4:
 				field = fieldDestination4
@@ -81,7 +81,7 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 				field = fieldSource6
 			}
 		}
-		// The destination port is the second number of a header of TCP, UDP and SCTP.
+		// The destination port is the second 16-bit number in a header of TCP, UDP and SCTP.
 		if bigEndian(data[unix.NFTA_PAYLOAD_BASE]) == unix.NFT_PAYLOAD_TRANSPORT_HEADER && offset == 2 && length == 2 {
 			field = fieldPort
 		}
@@ -138,7 +138,7 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 	}
 }
 
-// destinationText is a new destination as iptables writes it; "" if it is not one address, with or without a port.
+// destinationText returns a new destination as iptables prints it; "" if it is not one address, with or without a port.
 func destinationText(address, port nftTest) string {
 	ip, ok := netip.AddrFromSlice(address.value)
 	if !ok || address.field != fieldConstant {
@@ -150,7 +150,7 @@ func destinationText(address, port nftTest) string {
 	return netip.AddrPortFrom(ip, binary.BigEndian.Uint16(port.value)).String()
 }
 
-// decide takes in a verdict (enum nft_verdicts in linux/netfilter/nf_tables.h).
+// decide adds a verdict to the rule (enum nft_verdicts in linux/netfilter/nf_tables.h).
 func (r *nftRule) decide(data map[uint16][]byte) {
 	value, err := observe.Attrs(data[unix.NFTA_IMMEDIATE_DATA])
 	if err != nil || value[unix.NFTA_DATA_VERDICT] == nil {
@@ -184,20 +184,20 @@ func (r *nftRule) setVerdict(data []byte) {
 	}
 }
 
-// nftValue is the value in an attribute with data.
+// nftValue returns the value in a data attribute.
 func nftValue(data []byte) []byte {
 	attrs, err := observe.Attrs(data)
 	if err != nil {
 		return nil
 	}
-	// A copy does not keep the buffer that the message came in.
+	// Clone it, to release the buffer of the message.
 	return bytes.Clone(attrs[unix.NFTA_DATA_VALUE])
 }
 
-// mostStates is above the number of states that a connection can have.
+// mostStates is more than the number of states of a connection.
 const mostStates = 32
 
-// resolveStates looks up what the set or map of states that a rule asks has for a packet that begins a connection.
+// resolveStates reads the set or map of states in a rule, and evaluates it for a packet that begins a connection.
 func (r *nftRule) resolveStates(proto int, table string) {
 	var verdict []byte
 	found, known, count := false, true, 0
@@ -207,7 +207,7 @@ func (r *nftRule) resolveStates(proto int, table string) {
 			parts, err := observe.Attrs(element)
 			key := nftValue(parts[unix.NFTA_SET_ELEM_KEY])
 			if err != nil || len(key) != 4 || parts[unix.NFTA_SET_ELEM_FLAGS] != nil || count > mostStates {
-				// An end of a range, or the verdict for everything else.
+				// It is the end of a range, or the verdict for all other elements.
 				known = false
 			} else if binary.NativeEndian.Uint32(key) == stateNew {
 				data, err := observe.Attrs(parts[unix.NFTA_SET_ELEM_DATA])

@@ -12,22 +12,22 @@ import (
 	"linkd/pkg/observe"
 )
 
-// A table of the nft backend has chains that the kernel calls for every packet, and the chains of the table nat have all
-// connections tracked, also without a rule. iptables-nft makes the tables that it needs, and deletes none. So linkd makes
-// a table itself, with a comment by which it knows that again, and deletes it once nobody has a rule in it.
+// The kernel calls the base chains of an nft table for every packet, and tracks all connections if there is a table nat, even
+// without a rule. iptables-nft creates the tables that it needs, and deletes none. So linkd creates a table itself, with a comment
+// that identifies it as linkd's, and deletes it when no program has a rule in it.
 
 const (
-	// tableUserdata is NFTA_TABLE_USERDATA in linux/netfilter/nf_tables.h. Before Linux 5.10 a table has none, and stays.
+	// tableUserdata is NFTA_TABLE_USERDATA in linux/netfilter/nf_tables.h. Kernels before 5.10 do not store it, so linkd deletes no
+	// table there.
 	tableUserdata = 6
 	// tableComment is NFTNL_UDATA_TABLE_COMMENT of libnftnl.
 	tableComment = 0
 )
 
-// ownTable is the comment of tables that linkd made, as nft(8) stores it: a type, a length, and a text with a zero.
+// ownTable is the comment of linkd's tables, as nft(8) stores it: a type, a length, and a zero-terminated text.
 var ownTable = append([]byte{tableComment, byte(len("linkd") + 1)}, "linkd\x00"...)
 
-// inOwnTable makes a change for which a table has to be there. It makes the table where that is not there, and deletes it if
-// the change fails.
+// inOwnTable calls change, which needs a table. It creates the table if it does not exist, and deletes it again if change fails.
 func (b *backend) inOwnTable(name string, change func() error) error {
 	if b.legacy {
 		return change()
@@ -39,7 +39,7 @@ func (b *backend) inOwnTable(name string, change func() error) error {
 	request := nftRequest(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK, b.family.inet,
 		textAttr(unix.NFTA_TABLE_NAME, name), nl.NewRtAttr(tableUserdata, ownTable).Serialize())
 	if err := sendBatch(nil, request); err != nil {
-		// iptables-nft makes it as well, or says why that cannot be.
+		// iptables-nft creates it, too, or reports why it cannot.
 		return change()
 	}
 	if err = change(); err == nil {
@@ -51,10 +51,10 @@ func (b *backend) inOwnTable(name string, change func() error) error {
 	return err
 }
 
-// mostTries is how often linkd tries to delete a table while others change rules.
+// mostTries is how often linkd tries to delete a table while other programs change rules.
 const mostTries = 3
 
-// deleteEmptyTable deletes a table that linkd made if there is nothing in it but what iptables-nft makes with a table.
+// deleteEmptyTable deletes a table of linkd's that has nothing but what iptables-nft creates together with a table.
 func (b *backend) deleteEmptyTable(name string) (err error) {
 	if b.legacy || observe.Unloaded("nf_tables") {
 		return nil
@@ -85,7 +85,7 @@ func (b *backend) tryDeleteEmptyTable(name string) error {
 	requests = append(requests, nftRequest(unix.NFT_MSG_DELTABLE, flags, b.family.inet, textAttr(unix.NFTA_TABLE_NAME, name)))
 	switch err := sendBatch(generation, requests...); {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.ENOENT):
-		// There is something else in it, or somebody has deleted it.
+		// The table has other contents, or another program has deleted it.
 		return nil
 	case err != nil:
 		return fmt.Errorf("delete the empty table %s of nf_tables: %w", name, err)
@@ -93,8 +93,8 @@ func (b *backend) tryDeleteEmptyTable(name string) error {
 	return nil
 }
 
-// isEmptyOwn tells whether linkd made a table, and all chains of it, which it returns, are built-in ones without a rule
-// that accept.
+// isEmptyOwn reports whether a table is linkd's, and has only built-in chains without rules and with the policy ACCEPT. It returns
+// these chains.
 func (b *backend) isEmptyOwn(name string) (empty bool, chains []string, err error) {
 	err = eachNft(unix.NFT_MSG_GETTABLE, b.family.inet, func(attrs map[uint16][]byte) bool {
 		empty = unix.ByteSliceToString(attrs[unix.NFTA_TABLE_NAME]) == name && slices.Equal(attrs[tableUserdata], ownTable)

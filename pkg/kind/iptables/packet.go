@@ -9,25 +9,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Packet is a packet of which everything is known that rules usually ask about.
+// Packet is a packet with all fields that rules usually check.
 type Packet struct {
-	// In and Out are the interfaces by which it comes in and leaves; "" where there is none at the hook.
+	// In and Out are the interfaces by which it comes in and leaves; "" if there is none at the hook.
 	In, Out string
-	// Source and Destination have port 0 in a packet without ports.
+	// Source and Destination have port 0 if the protocol has no ports.
 	Source, Destination netip.AddrPort
 	Protocol            uint8
-	// Reply: it answers the first packet of a connection that the namespace tracks.
+	// Reply: it answers the first packet of a tracked connection.
 	Reply bool
-	// First and Answer are the ends of that connection: those of its first packet as it came, and those of the answer to it.
+	// First and Answer are the ends of that connection: those of its first packet as it arrived, and those of the answer to it.
 	First, Answer Ends
-	// Local tells whether an address is one of the namespace's own.
+	// Local reports whether an address belongs to the namespace.
 	Local func(netip.Addr) bool
 }
 
 // Ends are the source and the destination of a packet.
 type Ends struct{ Source, Destination netip.AddrPort }
 
-// states are the states of the packet's connection, by iptables' names (iptables-extensions(8), conntrack).
+// states returns the states of the packet's connection, with iptables' names (iptables-extensions(8), conntrack).
 func (p *Packet) states() []string {
 	states := []string{"NEW"}
 	if p.Reply {
@@ -42,10 +42,10 @@ func (p *Packet) states() []string {
 	return states
 }
 
-// plainModules are the matches whose conditions are all known by their options.
+// plainModules has the matches whose options are all of their conditions.
 var plainModules = []string{"comment", "conntrack", "state", "tcp", "udp", "icmp", "icmp6", "multiport", "addrtype"}
 
-// meets tells whether a rule is for the packet.
+// meets reports whether the packet matches a rule.
 func (p *Packet) meets(r Rule) answer {
 	return r.meetsAll(func(option, value string) (one answer, known bool) {
 		switch option {
@@ -89,7 +89,7 @@ func (p *Packet) meets(r Rule) answer {
 	}, "-j", "-g")
 }
 
-// meetsTracked answers for the conditions about the connection that the packet belongs to.
+// meetsTracked evaluates the conditions for the packet's connection.
 func (p *Packet) meetsTracked(option, value string) (one answer, known bool) {
 	switch option {
 	case "--ctdir":
@@ -116,7 +116,7 @@ func (p *Packet) meetsTracked(option, value string) (one answer, known bool) {
 	return maybe, false
 }
 
-// inPorts tells whether the port of an end is in a range. A source port that the kernel still has to choose is 0.
+// inPorts reports whether the port of an end is in a range. A source port that the kernel has not chosen yet is 0.
 func (p *Packet) inPorts(end netip.AddrPort, text string) answer {
 	switch p.Protocol {
 	case unix.IPPROTO_TCP, unix.IPPROTO_UDP, unix.IPPROTO_SCTP:
@@ -129,7 +129,7 @@ func (p *Packet) inPorts(end netip.AddrPort, text string) answer {
 	return isInPorts(end.Port(), text)
 }
 
-// inAnyPorts tells whether the port of one of the ends is in a list of ranges.
+// inAnyPorts reports whether the port of one of the ends is in a list of ranges.
 func (p *Packet) inAnyPorts(list string, ends ...netip.AddrPort) answer {
 	best := no
 	for _, text := range strings.Split(list, ",") {
@@ -140,13 +140,13 @@ func (p *Packet) inAnyPorts(list string, ends ...netip.AddrPort) answer {
 	return best
 }
 
-// The types of an echo and of its answer (RFC 792, RFC 4443).
+// The types of echo requests and replies (RFC 792, RFC 4443).
 const (
 	echo4, echoReply4 = 8, 0
 	echo6, echoReply6 = 128, 129
 )
 
-// isICMP tells whether the packet is of an ICMP type: those that linkd follows are echoes and their answers.
+// isICMP reports whether the packet is of an ICMP type. linkd follows only echo requests and replies.
 func (p *Packet) isICMP(text string) answer {
 	request, reply := echo4, echoReply4
 	switch p.Protocol {
@@ -171,7 +171,7 @@ func (p *Packet) isICMP(text string) answer {
 	return meetsIf(kind == own && (code == "" || code == "0"))
 }
 
-// hasType tells whether an address is of a type (iptables-extensions(8), addrtype).
+// hasType reports whether an address is of a type (iptables-extensions(8), addrtype).
 func (p *Packet) hasType(ip netip.Addr, types string) answer {
 	best := no
 	for _, t := range strings.Split(types, ",") {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What becomes of a packet of which everything is known: no rule is doubtful that iptables could decide about.
+// For a packet with all fields known, no rule is doubtful that iptables could evaluate.
 func TestFollow(t *testing.T) {
 	source, target := netip.MustParseAddrPort("10.1.0.2:0"), netip.MustParseAddrPort("203.0.113.2:443")
 	first := Packet{
@@ -64,7 +64,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// Where rules of the table nat send a packet.
+// Rules of the table nat translate a packet.
 func TestFollowTranslation(t *testing.T) {
 	source, target := netip.MustParseAddrPort("10.1.0.2:0"), netip.MustParseAddrPort("203.0.113.1:8080")
 	p := Packet{

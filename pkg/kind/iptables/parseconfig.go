@@ -10,8 +10,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// parseConfig is what linkd's chains were made of, as far as their rules' marks tell by which key. Loopback tells whether
-// ports are published on the loopback's addresses, too.
+// parseConfig returns the config from which linkd's chains were compiled, as far as the marks of their rules tell. loopback reports
+// whether ports are published on the loopback addresses, too.
 func (k kind) parseConfig(chains []*Chain) (c config, loopback bool) {
 	for _, chain := range chains {
 		for _, r := range chain.Rules {
@@ -24,7 +24,7 @@ func (k kind) parseConfig(chains []*Chain) (c config, loopback bool) {
 			case key == "masquerade":
 				c.Masquerade = append(c.Masquerade, masquerade{From: w.network("-s"), To: w.network("-d"), Out: w.device("-o")})
 			case strings.HasPrefix(key, "publish/") && chain.Table == "nat" && chain.hook() == "OUTPUT":
-				// Of the several rules of an entry, this is the one that there is of each, and that says everything.
+				// Each entry has exactly one such rule, and that has all of its fields.
 				c.Publish = append(c.Publish, w.publish())
 				loopback = loopback || w["-d"] == ""
 			}
@@ -33,14 +33,13 @@ func (k kind) parseConfig(chains []*Chain) (c config, loopback bool) {
 	return c, loopback
 }
 
-// keyOf is the key that a rule's mark names, below that of the family.
+// keyOf returns the key in a rule's mark, below the key of the family.
 func (f family) keyOf(r Rule) string {
 	_, key, _ := strings.Cut(r.pathInMark(), "/"+f.name+"/")
 	return key
 }
 
-// ruleWords are the options of a rule that linkd composed, which all have a value; "!" is in front of that of one which is
-// not to match.
+// ruleWords has the options of a rule that linkd composed, with their values. A negated value starts with "!".
 type ruleWords map[string]string
 
 func readWords(args []string) ruleWords {
@@ -119,7 +118,7 @@ func verbatimOf(chain *Chain, r Rule) verbatim {
 	return v
 }
 
-// withoutImplied leaves out the matches that iptables prints after a protocol and that nobody need write: -p tcp -m tcp.
+// withoutImplied omits the matches that iptables prints after a protocol, and that a user need not write: -p tcp -m tcp.
 func withoutImplied(args []string) (short []string) {
 	for i := 0; i < len(args); i++ {
 		if i >= 2 && i+1 < len(args) && args[i] == "-m" && args[i-2] == "-p" && args[i-1] == args[i+1] {
@@ -141,7 +140,7 @@ func (r Rule) hashInMark() string {
 	return hash
 }
 
-// EncodeNode implements spec.NodeEncoder.
+// EncodeNode encodes a number or a range.
 func (p ports) EncodeNode() *yaml.Node {
 	if p.one() {
 		return spec.Number(uint64(p.first))
@@ -149,7 +148,7 @@ func (p ports) EncodeNode() *yaml.Node {
 	return spec.Word(p.String())
 }
 
-// EncodeNode implements spec.NodeEncoder.
+// EncodeNode encodes the word.
 func (a argument) EncodeNode() *yaml.Node {
 	if n, err := strconv.ParseUint(a.text, 10, 64); err == nil && strconv.FormatUint(n, 10) == a.text {
 		return spec.Number(n)

@@ -15,8 +15,8 @@ import (
 	"linkd/pkg/observe"
 )
 
-// LookToFollow looks at the rules of a namespace that Follow needs, for one of the two kinds, by its name. It writes nothing,
-// makes no table and loads no module. Where the programs are not installed, only the rules of nftables are known.
+// LookToFollow reads the rules that Follow needs in a namespace, for one of the two kinds, by its name. It writes nothing, creates
+// no table and loads no module. If the programs are not installed, it reads the rules of nftables only.
 func LookToFollow(ctx context.Context, ns *observe.NS, kindName string) (*Firewall, error) {
 	s := &Firewall{family: familyNamed(kindName)}
 	var err error
@@ -36,22 +36,21 @@ func LookToFollow(ctx context.Context, ns *observe.NS, kindName string) (*Firewa
 	return s, nil
 }
 
-// Decision is what a table does with a packet at a hook. Nothing is decided by a table that lets it pass without a rule of its
-// own, which is no Decision.
+// Decision is what a table does with a packet at a hook. A table in which no rule or policy decides makes no Decision.
 type Decision struct {
 	Verdict Verdict
-	// Table and Chain are where the rule is that decides, and Rule is the rule as iptables prints it, or the policy. Of what
-	// others do with nftables, Rule is a sentence about the rule.
+	// Table and Chain identify the place of the rule that decides. Rule is the rule as iptables prints it, or the policy, or, for a
+	// foreign rule in nftables, a sentence about it.
 	Table, Chain, Rule string
-	// Masquerades: the packet gets an address of the interface that it leaves by. To is the new source or destination of
-	// another translation; its port is 0 if that stays, and it is not valid where linkd cannot tell it.
+	// Masquerades: the packet gets the address of the interface by which it leaves. To is the new source or destination of another
+	// translation. Its port is 0 if the port stays; it is invalid if linkd does not know the end.
 	Masquerades, IsSource bool
 	To                    netip.AddrPort
-	// Doubtful are rules that may decide otherwise: linkd cannot tell whether they are for the packet.
+	// Doubtful has rules that may decide otherwise: linkd cannot tell whether the packet matches them.
 	Doubtful []string
 }
 
-// tablesAt are the tables that a hook has, in the order of the kernel (enum nf_ip_hook_priorities in linux/netfilter_ipv4.h).
+// tablesAt has the tables of each hook, in the kernel's order (enum nf_ip_hook_priorities in linux/netfilter_ipv4.h).
 var tablesAt = map[string][]string{
 	"PREROUTING":  {"raw", "mangle", nat},
 	"INPUT":       {"mangle", filter, "security", nat},
@@ -60,8 +59,8 @@ var tablesAt = map[string][]string{
 	"POSTROUTING": {"mangle", nat},
 }
 
-// Follow follows a packet through the rules of a built-in chain's name, the hook, in all tables. A table nat is asked only about
-// the first packet of a connection (net/netfilter/nf_nat_core.c). The last Decision may be the only one that drops the packet.
+// Follow follows a packet through the rules of the built-in chain hook in all tables. The kernel applies a table nat only to the
+// first packet of a connection (net/netfilter/nf_nat_core.c). Only the last Decision can drop the packet.
 func (s *Firewall) Follow(hook string, p Packet) (decisions []Decision) {
 	for _, name := range tablesAt[hook] {
 		if name == nat && p.Reply {
@@ -95,7 +94,7 @@ func (s *Firewall) Follow(hook string, p Packet) (decisions []Decision) {
 	return decisions
 }
 
-// follow follows a packet through one table. Some is false where no rule decides and none is doubtful.
+// follow follows a packet through one table. some is false if no rule decides and none is doubtful.
 func (t *table) follow(hook string, p Packet) (d Decision, some bool) {
 	w := walk{table: t, meets: p.meets, steps: mostSteps}
 	verdict, _ := w.through(hook, 0)
@@ -115,7 +114,7 @@ func (t *table) follow(hook string, p Packet) (d Decision, some bool) {
 	return d, d.Verdict != Unsure || len(d.Doubtful) > 0
 }
 
-// policyText names the policy that drops a packet, and who sets it.
+// policyText describes a policy that drops a packet, and which program sets it.
 func policyText(chain string, docker bool) string {
 	if chain == "FORWARD" {
 		return policyDrops(docker)
@@ -123,7 +122,7 @@ func policyText(chain string, docker bool) string {
 	return "the policy of " + chain + " is DROP"
 }
 
-// translate notes what a rule makes of the packet's ends.
+// translate sets what a rule changes in the packet's ends.
 func (d *Decision) translate(r *Rule, p Packet) {
 	switch target := r.targets(); target {
 	case "MASQUERADE":
@@ -142,7 +141,7 @@ func (d *Decision) translate(r *Rule, p Packet) {
 	}
 }
 
-// newEnd is the value of an option that gives a packet another end; it is not valid where that is a range.
+// newEnd returns the value of an option that changes an end of a packet; it is invalid for a range.
 func newEnd(args []string, option string) (end netip.AddrPort) {
 	at := slices.Index(args, option)
 	if at < 0 || at+1 >= len(args) {
@@ -157,14 +156,14 @@ func newEnd(args []string, option string) (end netip.AddrPort) {
 	return end
 }
 
-// redirected is this machine's own end that REDIRECT sends a packet to: of one that this machine sends, the loopback address. Of
-// another one, it is the address of the interface that the packet came by, which any address of the machine stands for.
+// redirected returns the local end to which REDIRECT sends a packet: the loopback address for a packet that this machine sends. For
+// another packet it is the address of the interface by which the packet came in, which any local address can represent.
 func redirected(args []string, p Packet) netip.AddrPort {
 	port := p.Destination.Port()
 	if at := slices.Index(args, "--to-ports"); at >= 0 && at+1 < len(args) {
 		number, err := strconv.ParseUint(args[at+1], 10, 16)
 		if err != nil {
-			// A range.
+			// It is a range.
 			return netip.AddrPort{}
 		}
 		port = uint16(number)
@@ -180,8 +179,8 @@ func redirected(args []string, p Packet) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Masquerades are the rules of POSTROUTING that masquerade what leaves by an interface of a name, with that name. They are what
-// a user meant where a packet is not masqueraded, and the name is wrong.
+// Masquerades returns the rules of POSTROUTING that masquerade packets that leave by a named interface, with that name. If a packet
+// is not masqueraded, the user may have misspelled the name.
 func (s *Firewall) Masquerades() map[string]string {
 	found := map[string]string{}
 	t := s.table(nat)

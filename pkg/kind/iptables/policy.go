@@ -8,49 +8,46 @@ import (
 	"linkd/pkg/spec"
 )
 
-// filter is the table whose chains have policies that are worth a word; a policy of any other table would drop packets
-// where nobody looks for it.
+// filter is the table whose chains have policies in the files. A policy in another table would drop packets where no administrator
+// expects it.
 const filter = "filter"
 
 // nat is the table whose rules translate addresses.
 const nat = "nat"
 
-// Policy is what becomes of a packet that no rule of a built-in chain of the filter table has decided on.
+// Policy is what happens to a packet about which no rule of a built-in chain of the filter table has decided.
 type Policy struct {
 	NS, Family, Chain string
-	// Target is ACCEPT or DROP. It is "" where it is not known.
+	// Target is ACCEPT or DROP; "" if linkd does not know it.
 	Target string
 	Source spec.Source
-	// rules are linkd's chains of the table that the files declare.
+	// rules has the declared chains of linkd's in the table.
 	rules []spec.ID
 
-	// In is where it was found.
+	// In has the backends in which it was observed.
 	In backends
 }
 
 const policyPrefix = "policy/"
 
-// ID implements spec.Resource.
 func (p *Policy) ID() spec.ID {
 	return spec.ID{NS: p.NS, Kind: p.Family, Key: policyPrefix + p.Chain}
 }
 
-// Needs implements spec.Resource. A policy is set when the rules are in force that go with it: DROP without the rule that
-// accepts an administrator's connection would lock that out.
+// Needs returns the chains of the table. linkd sets a policy after it created the rules: DROP without the rule that accepts an
+// administrator's connection would lock the administrator out.
 func (p *Policy) Needs() []spec.ID { return p.rules }
 
-// Relations implements spec.Resource.
 func (p *Policy) Relations() spec.Relations { return spec.Relations{} }
 
-// Origin implements spec.Resource.
 func (p *Policy) Origin() spec.Source { return p.Source }
 
 func (p *Policy) table() string { return filter }
 
-// announced implements Resource.
+// announced reports whether the kernel announces changes.
 func (p *Policy) announced() bool { return p.In.announced() }
 
-// remark implements Resource.
+// remark returns what may make the policy ineffective.
 func (p *Policy) remark(have Resource) string {
 	return strings.Join(have.(*Policy).In.remarks(), "; ")
 }
@@ -66,7 +63,7 @@ type target struct {
 	src  spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes ACCEPT or DROP.
 func (t *target) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	t.src = c.At(n).Source()
 	if !c.Decode(n, &t.word) {
@@ -77,10 +74,9 @@ func (t *target) DecodeNode(c *spec.Context, n *yaml.Node) error {
 
 var targetWords = []string{"ACCEPT", "DROP"}
 
-// Syntax implements spec.Described.
 func (target) Syntax() spec.Syntax { return spec.Syntax{Name: "policy", Words: targetWords} }
 
-// String is the target as DecodeNode reads it.
+// String returns the target as DecodeNode reads it.
 func (t target) String() string { return t.word }
 
 func (p *policies) set(chain, word string) {
@@ -91,7 +87,7 @@ func (p *policies) set(chain, word string) {
 	}
 }
 
-// declare declares the policies, with linkd's chains that the files declare of the table.
+// declare declares the policies. rules has the declared chains of linkd's in the table.
 func (p policies) declare(c *spec.Context, f family, rules []spec.ID) {
 	for _, chain := range []struct {
 		name string

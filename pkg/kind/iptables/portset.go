@@ -5,8 +5,7 @@ import (
 	"net/netip"
 )
 
-// publishedPorts are the ports that entries of publish take, by protocol and address. The zero Prefix stands for all
-// addresses.
+// publishedPorts has the ports of entries of publish, by protocol and address. The zero Prefix stands for all addresses.
 type publishedPorts map[publishedOn]*portTree
 
 type publishedOn struct {
@@ -14,8 +13,8 @@ type publishedOn struct {
 	address  netip.Prefix
 }
 
-// hides finds the first entry that packets for p go to instead, because it stands before p. An entry for all addresses
-// behind one for a single address is not hidden by that: the latter is the exception.
+// hides returns the first earlier entry that gets packets instead of p. An entry for a single address does not hide a later one for
+// all addresses: it is an exception.
 func (ps publishedPorts) hides(p publish) (entry int, hidden bool) {
 	entry = math.MaxInt
 	for _, address := range []netip.Prefix{{}, p.Address.prefix} {
@@ -26,7 +25,7 @@ func (ps publishedPorts) hides(p publish) (entry int, hidden bool) {
 	return entry, entry < math.MaxInt
 }
 
-// add notes the ports of p, which is the entry of that number. The numbers ascend.
+// add adds the ports of p, the entry with that number. The numbers must ascend.
 func (ps publishedPorts) add(p publish, entry int) {
 	on := publishedOn{p.protocol(), p.Address.prefix}
 	if ps[on] == nil {
@@ -35,11 +34,11 @@ func (ps publishedPorts) add(p publish, entry int) {
 	ps[on].add(p.Port.first, p.Port.last, entry, 0, math.MaxUint16)
 }
 
-// portTree finds the first of many ranges of ports that overlaps another one, in a number of steps that does not depend on
-// how many there are. A node stands for the ports from low to high, and its halves for those of either half; it comes into
-// being when a range ends in it.
+// portTree finds the first of many port ranges that overlaps another one, in a number of steps that does not depend on how many
+// there are. A node represents the ports from low to high, and its halves the lower and the upper half. add creates a node when a
+// range ends in it.
 type portTree struct {
-	// whole is the first range that has all ports of the node, and any the first that has one of them.
+	// whole is the first range that contains all ports of the node, and any the first that contains one of them.
 	whole, any int
 	halves     [2]*portTree
 }

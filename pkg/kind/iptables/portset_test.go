@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The first entry that hides another is the one that a comparison with all before it would find.
+// The tree finds the same first entry as a comparison with all earlier entries.
 func TestPublishedPorts(t *testing.T) {
 	addresses := []netip.Prefix{{}, netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")}
 	port := rapid.OneOf(rapid.Uint16Range(1, 20), rapid.Uint16Range(65500, 65535), rapid.Uint16Range(1, 65535))

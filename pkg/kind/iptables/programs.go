@@ -18,14 +18,13 @@ import (
 	"linkd/pkg/observe"
 )
 
-// backend is the iptables of one family that speak to one of the kernel's two: nf_tables, or the legacy ip_tables.
+// backend is the iptables of one family for one of the kernel's two backends: nf_tables, or the legacy ip_tables.
 type backend struct {
 	family family
 	legacy bool
-	// prefix is what the names of its programs begin with: iptables, as the system has it by default, or
-	// iptables-legacy.
+	// prefix starts the names of its programs: iptables for the system's default, or for example iptables-legacy.
 	prefix string
-	// standard: it is the one that the system has by default.
+	// standard: it is the system's default.
 	standard bool
 	// ns is the namespace in which its programs run.
 	ns observe.Identity
@@ -42,8 +41,8 @@ func (b *backend) String() string {
 	return "nft"
 }
 
-// backend is the one that the system has by default: whatever else is there uses it too, Docker for one. Its programs
-// run in the namespace that the thread is in, whose identity is ns.
+// backend returns the system's default, which all other programs use, too, such as Docker. Its programs run in the thread's
+// namespace, whose identity is ns.
 func (f family) backend(ctx context.Context, ns observe.Identity) (*backend, error) {
 	path, err := exec.LookPath(f.name)
 	if err != nil {
@@ -53,14 +52,14 @@ func (f family) backend(ctx context.Context, ns observe.Identity) (*backend, err
 	if err != nil {
 		return nil, err
 	}
-	// Since then iptables-restore waits for the lock.
+	// iptables-restore waits for the lock since this version.
 	if major, minor, patch := known.one.GetIptablesVersion(); slices.Compare([]int{major, minor, patch}, []int{1, 6, 2}) < 0 {
 		return nil, fmt.Errorf("%s is version %d.%d.%d, and linkd needs 1.6.2 at least", f.name, major, minor, patch)
 	}
 	return &backend{family: f, legacy: known.legacy, prefix: f.name, standard: true, ns: ns, one: known.one}, nil
 }
 
-// other is the other backend, or nil where that is not installed.
+// other returns the other backend, or nil if it is not installed.
 func (b *backend) other() *backend {
 	o := &backend{family: b.family, legacy: !b.legacy, ns: b.ns}
 	o.prefix = b.family.name + "-" + o.String()
@@ -70,8 +69,8 @@ func (b *backend) other() *backend {
 	return o
 }
 
-// tables reads all tables, without making one. It has to run inside the namespace, as has all that follows. A table of
-// which not all was printed is an error: linkd never takes rules that it did not see for rules that are not there.
+// tables reads all tables, without creating one. Call it, and all functions below, inside the namespace. An incompletely printed
+// table is an error: linkd never takes rules that it did not see for missing ones.
 func (b *backend) tables(ctx context.Context) (map[string]*table, error) {
 	born, err := b.born()
 	if err != nil || len(born) == 0 {
@@ -84,7 +83,7 @@ func (b *backend) tables(ctx context.Context) (map[string]*table, error) {
 	if !errors.As(err, new(formatError)) {
 		return nil, err
 	}
-	// What cannot be read in one of them must not hide the others.
+	// An unreadable table must not hide the others.
 	ctx, cancel := context.WithTimeout(ctx, saveTime)
 	defer cancel()
 	tables = map[string]*table{}
@@ -100,13 +99,13 @@ func (b *backend) tables(ctx context.Context) (map[string]*table, error) {
 	return tables, b.isAll(tables, born)
 }
 
-// save runs iptables-save, and reads what it prints.
+// save runs iptables-save, and parses its output.
 func (b *backend) save(ctx context.Context, args ...string) (tables map[string]*table, err error) {
 	var wrong error
 	err = b.read(ctx, b.prefix+"-save", append([]string{"--counters"}, args...), func(from io.Reader) error {
 		tables, wrong = readTables(from)
 		if errors.As(wrong, new(formatError)) {
-			// Why the program ended matters more.
+			// The reason why the program ended is more important.
 			return nil
 		}
 		return wrong
@@ -114,7 +113,7 @@ func (b *backend) save(ctx context.Context, args ...string) (tables map[string]*
 	return tables, cmp.Or(err, wrong)
 }
 
-// isAll wants each table that the kernel has to be among those that were printed. One may have gone since.
+// isAll returns an error if a table of the kernel is not among the printed ones. A table may have disappeared in between.
 func (b *backend) isAll(tables map[string]*table, born []string) error {
 	lacking := slices.DeleteFunc(born, func(name string) bool { return tables[name] != nil })
 	if len(lacking) == 0 {
@@ -132,12 +131,12 @@ func (b *backend) isAll(tables map[string]*table, born []string) error {
 	return nil
 }
 
-// born are the tables that are there. Looking at a table with the legacy programs makes it, and from then on every packet
-// goes through it; and where there is none, there is nothing to run a program for.
+// born returns the existing tables. Reading a table with the legacy programs creates it, and from then on every packet passes
+// through it. If there is no table, linkd need not run a program.
 func (b *backend) born() ([]string, error) {
 	if !b.legacy {
 		if observe.Unloaded("nf_tables") {
-			// To ask for it would load it.
+			// A request would load the module.
 			return nil, nil
 		}
 		tables, err := nftTables(b.family.inet)
@@ -149,21 +148,21 @@ func (b *backend) born() ([]string, error) {
 		return nil, nil
 	}
 	if errors.Is(err, os.ErrPermission) && !b.standard {
-		// Of a network that was made before its user namespace had a root, the file is the machine's root's (xt_proto_init in
-		// net/netfilter/x_tables.c). Of the backend that is not in use nothing can be said then.
+		// If a network namespace was created before its user namespace had a root, the file belongs to the machine's root
+		// (xt_proto_init in net/netfilter/x_tables.c). Then linkd cannot tell anything about the backend that is not in use.
 		return nil, nil
 	}
 	return strings.Fields(string(text)), err
 }
 
-// readNames reads a file of a few names. The runtime's poller, which os.ReadFile goes through, costs more than the file.
+// readNames reads a file with a few names. The runtime's poller, which os.ReadFile uses, costs more than reading the file.
 func readNames(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer unix.Close(fd)
-	// There are five tables, and their names are shorter than 32 bytes each.
+	// There are five tables, with names shorter than 32 bytes.
 	text := make([]byte, 4096)
 	n, err := unix.Read(fd, text)
 	if err != nil {

@@ -16,18 +16,18 @@ import (
 	"linkd/pkg/spec"
 )
 
-// protocol is what iptables prints for a protocol of packets.
+// protocol is a protocol with its name in iptables' output.
 type protocol struct {
 	name   string
 	number int
-	// bits are those of the addresses of the one family that has the protocol; 0 for both.
+	// bits is the address length of the only family that has the protocol; 0 for both.
 	bits int
-	// ported: it has ports, and an extension of its name matches them.
+	// ported: it has ports, and an extension with its name matches them.
 	ported bool
 }
 
-// protocols are those of /etc/protocols that are forwarded often enough to be had by name. AH is an extension header to
-// IPv6, which -p does not look at (ip6tables(8)).
+// protocols has the protocols of /etc/protocols that are common enough to have a name here. For IPv6, AH is an extension header,
+// which -p does not match (ip6tables(8)).
 var protocols = withNames([]protocol{
 	{number: unix.IPPROTO_TCP, ported: true},
 	{number: unix.IPPROTO_UDP, ported: true},
@@ -45,10 +45,10 @@ func withNames(protocols []protocol) []protocol {
 	return protocols
 }
 
-// aliases are other names of protocols.
+// aliases has other names of protocols.
 var aliases = map[string]string{"icmpv6": "ipv6-icmp"}
 
-// protocolName is a protocol's name as linkd writes it.
+// protocolName returns linkd's name of a protocol.
 func protocolName(word string) string {
 	if name, is := aliases[word]; is {
 		return name
@@ -61,13 +61,13 @@ func protocolName(word string) string {
 	return word
 }
 
-// protocolRef is a protocol as it is written, and where.
+// protocolRef is a protocol and its place in the files.
 type protocolRef struct {
 	*protocol
 	src spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes a name or a number.
 func (r *protocolRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	r.src = c.At(n).Source()
 	var text string
@@ -94,7 +94,6 @@ func protocolNames() []string {
 	return names
 }
 
-// Syntax implements spec.Described.
 func (protocolRef) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:  "protocol",
@@ -103,7 +102,7 @@ func (protocolRef) Syntax() spec.Syntax {
 	}
 }
 
-// isIn reports a protocol of the other address family.
+// isIn reports an error if the protocol is of the other address family.
 func (r protocolRef) isIn(c *spec.Context, f family) bool {
 	if r.protocol != nil && r.bits != 0 && r.bits != f.bits {
 		c.Reject(r.src, "%s is not of the address family of %s", r.name, f.name)
@@ -118,7 +117,7 @@ type ports struct {
 	src         spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes a number or a range.
 func (p *ports) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
 	p.src = c.At(n).Source()
 	var text string
@@ -141,7 +140,6 @@ func (p *ports) DecodeNode(c *spec.Context, n *yaml.Node) (err error) {
 	return nil
 }
 
-// Syntax implements spec.Described.
 func (ports) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "ports",
@@ -164,7 +162,7 @@ func parsePort(text string) (uint16, error) {
 
 func (p ports) one() bool { return p.first == p.last }
 
-// String is the form of the files.
+// String returns the form in the files.
 func (p ports) String() string {
 	if p.one() {
 		return strconv.Itoa(int(p.first))
@@ -172,10 +170,10 @@ func (p ports) String() string {
 	return fmt.Sprintf("%d-%d", p.first, p.last)
 }
 
-// text is the form that iptables prints.
+// text returns the form in iptables' output.
 func (p ports) text() string { return strings.Replace(p.String(), "-", ":", 1) }
 
-// match are the arguments that iptables prints for the port that packets of a protocol are for; none for all.
+// match returns the arguments that iptables prints for the port of a protocol's packets; none for all ports.
 func (p ports) match(of string) []string {
 	if p.first == 0 {
 		return nil
@@ -183,7 +181,7 @@ func (p ports) match(of string) []string {
 	return []string{"-m", of, "--dport", p.text()}
 }
 
-// tracked are those that it prints for the ports as an end of a tracked connection.
+// tracked returns the arguments for the ports of an end of a tracked connection.
 func (p ports) tracked(option string) []string {
 	if p.first == 0 {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// publish is an entry of publish: what comes for a port of this namespace goes to another machine.
+// publish is an entry of publish: linkd forwards packets for a port of this namespace to another machine.
 type publish struct {
 	Protocol string   `yaml:"protocol" also:"proto" oneof:"tcp udp" default:"tcp" doc:"the protocol whose port it is"`
 	Address  network  `yaml:"address" also:"host_ip ip listen" absent:"all but the loopback's" doc:"the one address of the namespace on which the port is published"`
@@ -22,13 +22,13 @@ type publish struct {
 	Source   spec.Source
 }
 
-// endpoint is an address and a port: 172.17.1.2:80. Without a port, the port is 0.
+// endpoint is an address and a port: 172.17.1.2:80. The port is 0 if there is none.
 type endpoint struct {
 	netip.AddrPort
 	src spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes ADDRESS:PORT, or an address.
 func (e *endpoint) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	e.src = c.At(n).Source()
 	var text string
@@ -37,7 +37,7 @@ func (e *endpoint) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	}
 	parts := endpointForm.FindStringSubmatch(text)
 	if ip, err := netip.ParseAddr(text); err == nil && ip.Is6() {
-		// 1::2:80 is an address as well as one with a port.
+		// 1::2:80 may be an address, or an address with a port.
 		return fmt.Errorf("write an IPv6 address in brackets: [%s] or [ADDRESS]:PORT", text)
 	}
 	if parts == nil {
@@ -60,10 +60,9 @@ func (e *endpoint) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return nil
 }
 
-// endpointForm is [IPV6] or IPV4, and :PORT.
+// endpointForm matches [IPV6] or IPV4, and :PORT.
 var endpointForm = regexp.MustCompile(`^(?:\[([^\]]+)\]|([^:\[\]]+))(?::(.+))?$`)
 
-// Syntax implements spec.Described.
 func (endpoint) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "endpoint",
@@ -76,8 +75,8 @@ func expectedEndpoint(text string) error {
 	return fmt.Errorf("expected an address and a port such as 172.17.1.2:80 or [fd00::2]:80, found %q", text)
 }
 
-// publishes compiles all entries of a namespace. What is declared for the loopback's sake is known only when everything
-// has been read.
+// publishes compiles all entries of a namespace, after all files were read: declared sysctls determine whether the loopback
+// addresses are published, too.
 func publishes(c *spec.Context, f family, entries []publish, chains chains) {
 	loopback := f == ipv4 && sysctl.RoutesLocalnet(c.All(), c.NS)
 	published := publishedPorts{}
@@ -122,7 +121,7 @@ func (p publish) isValid(c *spec.Context, f family) bool {
 	return false
 }
 
-// compile makes the rules of a valid entry.
+// compile adds the rules of a valid entry.
 func (p publish) compile(f family, path string, loopback bool, chains chains) {
 	add := func(table, hook string, args ...[]string) {
 		chains.add(table, hook, newRule(path, slices.Concat(args...)...).from(p.Source))
@@ -133,7 +132,7 @@ func (p publish) compile(f family, path string, loopback bool, chains chains) {
 	onLocal := []string{"-m", "addrtype", "--dst-type", "LOCAL"}
 	switch at := p.Address.prefix; {
 	case at.IsValid():
-		// From outside nothing comes for a loopback address.
+		// No packet for a loopback address comes from outside.
 		if !at.Addr().IsLoopback() {
 			add("nat", "PREROUTING", []string{"-d", at.String()}, onPort, dnat)
 		}
@@ -143,20 +142,21 @@ func (p publish) compile(f family, path string, loopback bool, chains chains) {
 		add("nat", "OUTPUT", onPort, onLocal, dnat)
 	default:
 		add("nat", "PREROUTING", onPort, onLocal, dnat)
-		// What comes from a loopback address cannot leave by another interface, and what listens there is not in the way.
+		// A packet from a loopback address cannot leave by another interface, and the entry does not affect processes that listen
+		// there.
 		add("nat", "OUTPUT", []string{"!", "-d", f.loopback}, onPort, onLocal, dnat)
 	}
 	add(filter, "FORWARD", connection, []string{"-j", "ACCEPT"})
 
-	// Whoever reaches the target without passing through here would get replies from an address that it has not asked.
+	// A client that reaches the target without passing through here would get replies from an address to which it sent nothing.
 	hairpin := newRule(path, slices.Concat(connection, []string{"-j", "MASQUERADE"})...).from(p.Source)
 	hairpin.near = p.To.Addr()
 	chains.add("nat", "POSTROUTING", hairpin)
-	// The target may know no way to whichever address of its own the namespace has taken for the one that was asked.
+	// The target may have no route to the address that the namespace used as the source.
 	add("nat", "POSTROUTING", connection, []string{"-m", "addrtype", "--src-type", "LOCAL", "-j", "MASQUERADE"})
 }
 
-// connection matches the packets of what this entry has translated, both ways and errors too, and no others.
+// connection matches exactly the packets of connections that this entry has translated, in both directions, and errors about them.
 func (p publish) connection() []string {
 	words := []string{"-m", "conntrack", "--ctstate", "DNAT", "--ctproto", strconv.Itoa(protocolNumber(p.protocol()))}
 	words = append(words, p.Address.tracked("--ctorigdst")...)
@@ -169,7 +169,7 @@ func (p publish) connection() []string {
 	return append(words, port.tracked("--ctreplsrcport")...)
 }
 
-// target is the new destination as DNAT takes it; without a port, the port stays.
+// target returns the new destination in the syntax of DNAT; without a port, the port stays.
 func (p publish) target() string {
 	if p.To.Port() == 0 {
 		return p.To.Addr().String()

@@ -8,25 +8,24 @@ import (
 	"strings"
 )
 
-// arriving are the packets that begin a connection to a published port, as far as they are known. What narrows them makes a
-// copy.
+// arriving has the packets that begin a connection to a published port, as far as linkd knows them. Methods that narrow them return
+// a copy.
 type arriving struct {
 	protocol    uint8
 	first, last uint16
-	// at are the namespace's addresses that they are for.
+	// at has the namespace's addresses to which they go.
 	at []netip.Addr
-	// in is the interface that they come by, as iptables writes it; "" for any but those of notIn. Of what the namespace sends
-	// itself there is none.
+	// in is the interface by which they come in, as iptables prints it; "" for any except notIn. Packets that the namespace sends
+	// have none.
 	in    string
 	notIn []string
-	// sent: the namespace sends them itself.
+	// sent: the namespace sends them.
 	sent bool
 }
 
 func (p arriving) none() bool { return len(p.at) == 0 || p.first > p.last }
 
-// arrives returns the packets that a rule of publish is for, and where it sends them on to. Own are the addresses of the
-// namespace.
+// arrives returns the packets that match a rule of publish, and their destination. own has the addresses of the namespace.
 func (r Rule) arrives(hook string, own []netip.Addr) (p arriving, to string) {
 	p = arriving{sent: hook == "OUTPUT", last: 65535}
 	var from, except netip.Prefix
@@ -59,7 +58,7 @@ func (r Rule) arrives(hook string, own []netip.Addr) (p arriving, to string) {
 	return p, to
 }
 
-// narrow returns those of the packets that a rule of iptables is for. It is sure only if the rule asks for nothing else.
+// narrow returns the packets that match a rule of iptables. sure is false if the rule has conditions that linkd does not know.
 func (r Rule) narrow(p arriving) (some arriving, sure bool) {
 	sure = true
 	r.eachCondition(func(option, value string, not bool) (known bool) {
@@ -86,7 +85,7 @@ func (r Rule) narrow(p arriving) (some arriving, sure bool) {
 		case "-i", "--in-interface":
 			one, is = p.by(value, not)
 		case "-o", "--out-interface":
-			// What the namespace sends to itself goes by the loopback.
+			// Packets from the namespace to itself leave by the loopback interface.
 			one = p.only(not != (named(value, "lo") == yes))
 		case "--ctstate", "--state":
 			one = p.only(not != slices.Contains(strings.Split(value, ","), "NEW"))
@@ -100,7 +99,7 @@ func (r Rule) narrow(p arriving) (some arriving, sure bool) {
 	return p, sure
 }
 
-// only is all of the packets, or none.
+// only returns all of the packets, or none.
 func (p arriving) only(all bool) arriving {
 	if !all {
 		p.at = nil
@@ -139,7 +138,7 @@ func (p arriving) forPorts(first, last uint16, not bool) (some arriving, sure bo
 	return p, true
 }
 
-// forPortLists are the packets for one of several ports or ranges.
+// forPortLists returns the packets for one of several ports or ranges.
 func (p arriving) forPortLists(list string, not bool) (some arriving, sure bool) {
 	lists := strings.Split(list, ",")
 	for _, text := range lists {
@@ -157,7 +156,7 @@ func (p arriving) forPortLists(list string, not bool) (some arriving, sure bool)
 	return p.only(not), true
 }
 
-// by are the packets that come by an interface, or by any other.
+// by returns the packets that come in by an interface or, with not, by any other.
 func (p arriving) by(name string, not bool) (some arriving, sure bool) {
 	is := p.in == name
 	switch {
@@ -177,7 +176,7 @@ func (p arriving) by(name string, not bool) (some arriving, sure bool) {
 	return p.only(is != not), true
 }
 
-// without are the packets but for some of them; ok is false if these differ from them in more than one way.
+// without returns the packets without some of them; ok is false if these differ in more than one way.
 func (p arriving) without(some arriving) (rest arriving, ok bool) {
 	ports := p.first == some.first && p.last == some.last
 	at := len(p.at) == len(some.at)
@@ -197,7 +196,7 @@ func (p arriving) without(some arriving) (rest arriving, ok bool) {
 	return p, false
 }
 
-// describe says which of the packets of whole these are: "tcp port 8080 of 192.0.2.1 that come by eth0".
+// describe says which part of whole these packets are: "tcp port 8080 of 192.0.2.1 that come by eth0".
 func (p arriving) describe(whole arriving, protocol string) string {
 	text := fmt.Sprintf("%s port %s", protocol, ports{first: p.first, last: p.last})
 	const most = 3
@@ -216,7 +215,7 @@ func (p arriving) describe(whole arriving, protocol string) string {
 	return text
 }
 
-// portRange reads a port or a range of them as iptables writes it.
+// portRange parses a port or a range as iptables prints it.
 func portRange(text string) (first, last uint16, ok bool) {
 	from, to, isRange := strings.Cut(text, ":")
 	if !isRange {

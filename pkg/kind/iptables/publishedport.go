@@ -8,22 +8,22 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Published is a port that the files publish, for which nobody else has a rule.
+// Published is a port that the files publish, and for which no other program has a rule.
 type Published struct {
-	// Chain is the chain that translates what comes from elsewhere.
+	// Chain is the chain that translates packets from other hosts.
 	Chain spec.ID
-	// Protocol is the number, and Name the name, of the protocol.
+	// Protocol is the protocol's number, and Name its name.
 	Protocol    uint8
 	Name        string
 	First, Last uint16
-	// At are the addresses of the namespace on which it is published. Loopback: what goes to a loopback address is sent on as well.
+	// At has the addresses of the namespace on which the port is published. Loopback: it is published on loopback addresses, too.
 	At       []netip.Addr
 	Loopback bool
-	// To is the target: ADDRESS:PORT, or ADDRESS where the port stays.
+	// To is the target: ADDRESS:PORT, or ADDRESS if the port stays.
 	To string
 }
 
-// Published are the published ports of the namespace whose addresses of both families are given.
+// Published returns the published ports of the namespace. addresses has its addresses of both families.
 func (s *Firewall) Published(addresses []netip.Addr) (published []Published) {
 	own := slices.DeleteFunc(slices.Clone(addresses), func(ip netip.Addr) bool { return ip.BitLen() != s.family.bits })
 	loopback := map[string]bool{}

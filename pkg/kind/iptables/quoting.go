@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// quote writes a word so that splitter reads it back. It does what xtables_save_string does (libxtables/xtables.c).
+// quote writes a word so that splitter reads it unchanged, as xtables_save_string does (libxtables/xtables.c).
 func quote(word string) string {
 	if word != "" && !strings.ContainsAny(word, " \t\n\"'\\#") {
 		return word
@@ -15,7 +15,7 @@ func quote(word string) string {
 	return `"` + strings.NewReplacer(`"`, `\"`, `'`, `\'`, `\`, `\\`).Replace(word) + `"`
 }
 
-// join writes words so that splitter reads them back.
+// join writes words so that splitter reads them unchanged.
 func join(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
@@ -24,21 +24,19 @@ func join(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// errQuote is a quote without its end: something printed a name unquoted that holds one, and what follows cannot be
-// told apart any more.
+// errQuote reports a quote without an end: a program printed an unquoted name with a quote in it, and linkd cannot tell where the
+// following words end.
 const errQuote = formatError("a quote has no end")
 
-// splitter splits what iptables-save prints into lines of words, in the way in which iptables-restore reads it
-// (add_param_to_argv in iptables/xshared.c), except that a comment may go on over the end of a line: one that holds a
-// line's end is printed with it.
+// splitter splits the output of iptables-save into lines of words, as iptables-restore does (add_param_to_argv in
+// iptables/xshared.c). Unlike that, it accepts a line feed in a comment, because iptables-save prints one.
 type splitter struct {
 	from *bufio.Reader
-	// comment is called with each line that is one, without its end.
+	// comment is called with each comment line, without its line feed.
 	comment func(text string)
 }
 
-// next is the next line that has words, or io.EOF. The words are parts of one text, as far as they are printed as they are: there
-// may be 900,000 lines.
+// next returns the next line with words, or io.EOF. Unquoted words share the memory of the line: there may be 900,000 lines.
 func (s *splitter) next() (line []string, err error) {
 	for {
 		text, err := s.from.ReadString('\n')
@@ -51,10 +49,10 @@ func (s *splitter) next() (line []string, err error) {
 	}
 }
 
-// usualWords is about how many words a line has.
+// usualWords is roughly the number of words in a line.
 const usualWords = 24
 
-// split splits a line, and what a quote goes on over.
+// split splits a line, and the lines over which a quote continues.
 func (s *splitter) split(text string) (line []string, err error) {
 	for rest := text; ; {
 		rest = strings.TrimLeft(rest, " \t\n")
@@ -84,7 +82,7 @@ func (s *splitter) split(text string) (line []string, err error) {
 	}
 }
 
-// quoted is the word at the beginning of a text, of which at least a part is quoted, and what comes after it.
+// quoted returns the partly quoted word at the start of a text, and the rest of the text.
 func (s *splitter) quoted(text string) (word, rest string, err error) {
 	if whole, after, closed := strings.Cut(text[1:], `"`); text[0] == '"' && closed && !strings.Contains(whole, `\`) &&
 		(after == "" || strings.IndexByte(" \t\n", after[0]) >= 0) {

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// words are the lines of a text.
+// words returns the lines of a text.
 func words(text string) (lines [][]string, err error) {
 	split := &splitter{from: bufio.NewReader(strings.NewReader(text)), comment: func(string) {}}
 	for {
@@ -51,7 +51,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// What join writes, words reads.
+// words reads what join writes.
 func TestJoinRoundTrip(t *testing.T) {
 	const letters = "ab \t\"'\\#!-:\n"
 	for range 2000 {

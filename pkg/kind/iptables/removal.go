@@ -12,25 +12,25 @@ import (
 	"linkd/pkg/observe"
 )
 
-// removal is the chains of linkd's of one table that one look found and that the files do not ask for. Whoever can change
-// the rules of a namespace can make thousands of them, so they are deleted together, when the first of them is: that
-// takes one program, and not one for each.
+// removal has the chains of linkd's in one table that one observation found and the files do not declare. A program that can change
+// the rules of a namespace can create thousands of them, so linkd deletes all of them when it deletes the first: that takes one run
+// of a program, and not one for each.
 type removal struct {
 	chains []*Chain
 
 	mu sync.Mutex
-	// results are what came of it, for those chains for which Delete was not called since.
+	// results has the results for the chains for which Delete has not been called since.
 	results map[*Chain]error
 }
 
-// mostRestores bounds how often iptables-restore is run for one removal, where it refuses some of it.
+// mostRestores limits how often one removal runs iptables-restore when that refuses a part.
 const mostRestores = 32
 
-// shareRemovals groups the chains of linkd's that nobody wants, by their tables.
+// shareRemovals groups the surplus chains of linkd's by their tables.
 func shareRemovals(found, wanted []Resource) {
 	kept := map[string]bool{}
 	for _, w := range wanted {
-		// What is only remembered, and has to go, has no siblings.
+		// A chain that linkd knows only from the journal, and removes, has no siblings.
 		if c, is := w.(*Chain); is && len(c.siblings) > 0 {
 			kept[c.ID().Key] = true
 		}
@@ -49,7 +49,7 @@ func shareRemovals(found, wanted []Resource) {
 	}
 }
 
-// delete takes a chain out, and the others of the removal with it. What came of them is kept until they are asked for.
+// delete deletes a chain, together with the others of the removal. It keeps their results until Delete asks for them.
 func (r *removal) delete(ctx context.Context, k kind, ns *observe.NS, c *Chain) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -64,7 +64,7 @@ func (r *removal) delete(ctx context.Context, k kind, ns *observe.NS, c *Chain) 
 	return err
 }
 
-// removeChains takes chains out of a table, those that are there.
+// removeChains deletes the existing ones of the chains from a table.
 func (k kind) removeChains(ctx context.Context, ns *observe.NS, tableName string, chains []*Chain) (results map[*Chain]error, err error) {
 	results = map[*Chain]error{}
 	err = k.in(ctx, ns, func(b *backend) error {
@@ -100,7 +100,7 @@ func (k kind) removeChains(ctx context.Context, ns *observe.NS, tableName string
 	return results, err
 }
 
-// removeSome tries to take out all chains at once, and where that is refused, each half of them.
+// removeSome tries to delete all chains at once. If iptables-restore refuses, it tries each half.
 func (b *backend) removeSome(ctx context.Context, t *table, chains []*Chain, results map[*Chain]error, restores *int) {
 	s, others := endScript(t, chains)
 	*restores--
@@ -119,8 +119,8 @@ func (b *backend) removeSome(ctx context.Context, t *table, chains []*Chain, res
 	}
 }
 
-// endScript is what takes chains out of a table, with the jumps to them. One to which others' rules lead cannot go, and
-// is only emptied: others has the chains with these rules, by the names of those that stay.
+// endScript returns the script that deletes chains from a table, and the jumps to them. It only empties a chain to which foreign
+// rules jump; others has the chains with these rules, by the names of the chains that stay.
 func endScript(t *table, chains []*Chain) (s *script, others map[string][]string) {
 	s = &script{table: t.name}
 	ending := map[string]*Chain{}
@@ -144,8 +144,8 @@ func endScript(t *table, chains []*Chain) (s *script, others map[string][]string
 	return s, others
 }
 
-// otherReferences are the chains with rules that are not linkd's jumps and lead to one of those that end all the same. A
-// rule in a chain that ends itself ends with it.
+// otherReferences returns the chains with rules that are not linkd's jumps and lead to one of the chains to delete. A rule in a
+// chain that linkd deletes does not count.
 func (t *table) otherReferences(ending map[string]*Chain) (from map[string][]string) {
 	from = map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(t.chains)) {

@@ -18,13 +18,13 @@ import (
 	"linkd/pkg/spec"
 )
 
-// restore carries out a script, all of it or nothing. A script is about one table: of an input with two tables, both backends keep
-// the first when they refuse the second.
+// restore runs a script, all of it or nothing. A script is about one table: of an input with two tables, both backends keep the
+// first when they refuse the second.
 //
-// There is no dry run before (--test), because it tells nothing that the restore itself does not. With iptables 1.8.9, of both
-// backends, a dry run refuses an ipset or an extension that is not there, as the restore does, but takes what only the kernel refuses:
-// DNAT in the table filter, REJECT in nat, MASQUERADE for PREROUTING, two chains that jump to each other; of nft also a jump to a chain
-// that is not there. The restore refuses all of these, and leaves the table as it was. What closes, a policy, waits for the chains
+// There is no dry run before (--test), because it finds nothing that the restore does not find. With iptables 1.8.9 and both
+// backends, a dry run refuses a missing ipset or extension, as the restore does, but accepts what only the kernel refuses: DNAT in
+// the table filter, REJECT in nat, MASQUERADE in PREROUTING, two chains that jump to each other; with nft also a jump to a chain
+// that does not exist. The restore refuses all of these, and leaves the table unchanged. A policy waits for the chains
 // (Policy.Needs).
 func (b *backend) restore(ctx context.Context, s *script) error {
 	if len(s.lines) == 0 {
@@ -43,8 +43,8 @@ func (b *backend) restore(ctx context.Context, s *script) error {
 	return err
 }
 
-// noteLocked makes the failure of a program that waited for the lock in vain an errLocked, and remembers that the lock is
-// taken. Any other error it returns as it is.
+// noteLocked turns the failure of a program that could not get the lock into an errLocked, and notes that the lock is held. It
+// returns any other error unchanged.
 func noteLocked(err error) error {
 	if failed := (*program.Failure)(nil); errors.As(err, &failed) && strings.Contains(failed.Stderr, "xtables lock") {
 		lock.waitedInVain()
@@ -60,8 +60,8 @@ func (b *backend) unlocked(suffix string) error {
 	return nil
 }
 
-// setPolicy is one command, and needs no script. When linkd is killed meanwhile, the command is carried out all the same,
-// unless systemd ends it too: see program.Call.
+// setPolicy runs one command, without a script. If linkd is killed meanwhile, the command continues, unless systemd ends it, too:
+// see program.Call.
 func (b *backend) setPolicy(ctx context.Context, ns *observe.NS, p *Policy) error {
 	if err := b.unlocked(""); err != nil {
 		return err
@@ -77,9 +77,9 @@ func (b *backend) setPolicy(ctx context.Context, ns *observe.NS, p *Policy) erro
 
 var errLocked = errors.New("somebody keeps the xtables lock")
 
-// xtablesLock is the lock that the legacy programs take while they change something, one for all namespaces (iptables(8),
-// --wait). When somebody keeps it, linkd waits once. As long as it is still kept then, linkd does not wait again, so that
-// the rest of its work goes on; what could not be done is tried again after pauses.
+// xtablesLock is the lock of the legacy programs, one for all namespaces (iptables(8), --wait). If another program holds it, linkd
+// waits once. As long as it is still held after that, linkd does not wait again, and continues with other work; it retries what
+// failed after pauses.
 type xtablesLock struct {
 	mu   sync.Mutex
 	busy bool
@@ -89,7 +89,7 @@ var lock xtablesLock
 
 const (
 	lockFile = "/run/xtables.lock"
-	// lockWait is how many seconds the lock is waited for. Without a number, or with 0, the programs wait for ever.
+	// lockWait is how many seconds programs wait for the lock. Without a number, or with 0, they wait forever.
 	lockWait = 2
 )
 
@@ -99,7 +99,7 @@ func (l *xtablesLock) waitedInVain() {
 	l.busy = true
 }
 
-// isKept tells whether the lock that was waited for in vain is still not to be had.
+// isKept reports whether another program still holds the lock for which linkd waited.
 func (l *xtablesLock) isKept() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -114,18 +114,18 @@ func (l *xtablesLock) isKept() bool {
 }
 
 var (
-	// lineNumber is how the programs tell at which line of the script they stopped.
+	// lineNumber matches the line of the script at which the programs stopped.
 	lineNumber = regexp.MustCompile(`(?m)(?:^Error occurred at line: |^line |^\S+-restore: line )(\d+)(?: failed)?:?`)
-	// noise is what they print beside.
+	// noise matches what else they print.
 	noise = regexp.MustCompile("(?m)^Try `.*|^\\S+ v[0-9.]+ \\([a-z_]+\\): |^\\S+-restore: |\\.\\s*$")
 )
 
-// explain says in one line what a program did not like, and where that is declared. Nothing of the script was done.
+// explain describes in one line what a program refused, and where that is declared. The program did nothing of the script.
 func (s *script) explain(e *program.Failure) error {
 	stderr := e.Stderr
 	culprit := line{}
 	for _, m := range lineNumber.FindAllStringSubmatch(stderr, -1) {
-		// The first line of the script is the table's.
+		// The first line of the script names the table.
 		if n, _ := strconv.Atoi(m[1]); n >= 2 && n-2 < len(s.lines) {
 			culprit = s.lines[n-2]
 		}
@@ -143,12 +143,12 @@ func (s *script) explain(e *program.Failure) error {
 	return &refusal{fmt.Sprintf("%s (%v); the table %s stays as it was", message, e.State, s.table)}
 }
 
-// refusal is why iptables-restore did nothing of a script.
+// refusal is the reason why iptables-restore refused a script.
 type refusal struct{ text string }
 
 func (r *refusal) Error() string { return r.text }
 
-// anyOf names a few places.
+// anyOf lists a few places.
 func anyOf(places []spec.Source) string {
 	const most = 3
 	var names []string

@@ -9,15 +9,15 @@ import (
 	"linkd/pkg/observe"
 )
 
-// The entries of connection tracking are deleted after the rules have changed, and linkd may be killed between the two. So the
-// script that changes the rules of a chain also makes one that nothing leads to, with the rules from before, and linkd deletes that
-// when it has deleted the entries. Where a look finds such a chain, linkd was killed: it deletes the entries then. A chain that goes
-// itself loses the jump to it first.
+// linkd deletes the entries of connection tracking after it changed the rules, and may be killed in between. So the script that
+// changes the rules of a chain also creates a chain with the earlier rules, without a jump to it. linkd deletes that chain after
+// the entries. If linkd finds such a chain, it was killed, and deletes the entries then. To delete a chain itself, linkd first
+// removes the jump to it.
 
-// pastPrefix begins the names of the chains that hold rules from before, and the name of the built-in chain ends them.
+// pastPrefix starts the names of the chains with earlier rules. The name of the built-in chain follows.
 const pastPrefix = ownPrefix + "WAS-"
 
-// pastHook is the built-in chain whose rules from before the chain holds; "" if it holds others.
+// pastHook returns the built-in chain whose earlier rules the chain has; "" for other chains.
 func (c *Chain) pastHook() string {
 	hook, is := strings.CutPrefix(c.Name, pastPrefix)
 	if !is || c.Table != nat || !slices.Contains(translators, hook) {
@@ -26,8 +26,8 @@ func (c *Chain) pastHook() string {
 	return hook
 }
 
-// keepPast has the script make chains with the rules from before of the chains that translate otherwise afterwards. It returns
-// the names of these chains.
+// keepPast adds chains with the earlier rules to the script, for the chains that translate differently afterwards. It returns their
+// names.
 func (s *script) keepPast(before, after map[string][]Rule) (names []string) {
 	for _, hook := range translators {
 		if sameArgs(before[hook], after[hook]) {
@@ -43,8 +43,8 @@ func (s *script) keepPast(before, after map[string][]Rule) (names []string) {
 	return names
 }
 
-// retarget carries out a script that changes chains of the table nat, and deletes the entries of connection tracking that lead
-// elsewhere since then.
+// retarget runs a script that changes chains of the table nat, and deletes the entries of connection tracking that go elsewhere
+// since then.
 func (b *backend) retarget(ctx context.Context, k kind, ns *observe.NS, s *script, before, after map[string][]Rule) error {
 	var past []string
 	if len(s.lines) > 0 && !observe.Unloaded("nf_conntrack") {
@@ -59,7 +59,7 @@ func (b *backend) retarget(ctx context.Context, k kind, ns *observe.NS, s *scrip
 	return b.dropPast(ctx, past)
 }
 
-// dropPast deletes chains with rules from before.
+// dropPast deletes chains with earlier rules.
 func (b *backend) dropPast(ctx context.Context, names []string) error {
 	s := &script{table: nat}
 	for _, name := range names {
@@ -69,8 +69,8 @@ func (b *backend) dropPast(ctx context.Context, names []string) error {
 	return b.restore(ctx, s)
 }
 
-// settlePast does what was left to do when linkd was killed: it deletes the entries that lead where the rules of a chain from
-// before have sent them, and then the chain.
+// settlePast finishes what a killed linkd left: it deletes the entries that go where the earlier rules sent them, and then the
+// chain with these rules.
 func (b *backend) settlePast(ctx context.Context, k kind, ns *observe.NS, t *table) error {
 	now := t.reached()
 	before := maps.Clone(now)
@@ -96,8 +96,8 @@ func (b *backend) settlePast(ctx context.Context, k kind, ns *observe.NS, t *tab
 	return nil
 }
 
-// unhook takes the jumps to chains of the table nat away, and deletes the entries of connection tracking that these have sent
-// elsewhere. One without a jump lost it when linkd was killed.
+// unhook removes the jumps to chains of the table nat, and deletes the entries of connection tracking that these chains translated.
+// A chain without a jump lost it when linkd was killed.
 func (b *backend) unhook(ctx context.Context, k kind, ns *observe.NS, t *table, chains []*Chain) error {
 	before := t.reached()
 	after := maps.Clone(before)

@@ -13,34 +13,35 @@ import (
 
 // Rule is one rule of a chain: its arguments without the chain, and linkd's mark.
 type Rule struct {
-	// Args are the arguments without the mark. Those that linkd composes are as iptables-save prints them.
+	// Args has the arguments without the mark. linkd composes them as iptables-save prints them.
 	Args []string
-	// Mark is the comment by which linkd knows the rule again. It is "" for a rule that is not linkd's.
+	// Mark is the comment by which linkd recognizes the rule; "" for a foreign rule.
 	Mark string
-	// Verbatim: the arguments are a user's own, which iptables prints in its way, so the rule is told by its mark alone.
+	// Verbatim: the arguments are a user's, and iptables may print them differently, so linkd recognizes the rule by its mark
+	// alone.
 	Verbatim bool
-	// Counters are those of a rule that was found, in the form [PACKETS:BYTES].
+	// Counters has the counters of an observed rule, in the form [PACKETS:BYTES].
 	Counters string
-	// Source is where a wanted rule is declared.
+	// Source is where a desired rule is declared.
 	Source spec.Source
 
-	// path is what the mark says beside the hash.
+	// path is the part of the mark before the hash.
 	path string
-	// near is a target of the rule, which is then for sources in the target's own subnet only: see beside.
+	// near is the target of a rule that matches only sources in the target's own subnet: see beside.
 	near netip.Addr
-	// masquerades: it is an entry of masquerade, which others may have made already: see isMadeIn.
+	// masquerades: it is an entry of masquerade, for which another program may have a rule: see isMadeIn.
 	masquerades bool
 }
 
 const (
 	ownMark = "linkd:"
-	// longestMark is how long a comment can be, in bytes (XT_MAX_COMMENT_LEN in linux/netfilter/xt_comment.h, with the
-	// zero at its end).
+	// longestMark is the longest comment in bytes (XT_MAX_COMMENT_LEN in linux/netfilter/xt_comment.h, without the terminating
+	// zero).
 	longestMark = 255
 )
 
-// newRule makes a rule with linkd's mark: a comment that holds the path of the YAML key that asks for the rule, and a
-// hash of what the rule says. What is at the end of the path matters more than the namespace at its beginning.
+// newRule returns a rule with linkd's mark: a comment with the path of the YAML key that declares the rule, and a hash of the rule.
+// It cuts a long path at its start: the end is more important than the namespace.
 func newRule(path string, args ...string) Rule {
 	sum := sha256.Sum256([]byte(strings.Join(args, "\x00")))
 	hash := fmt.Sprintf(" %x", sum[:6])
@@ -48,15 +49,14 @@ func newRule(path string, args ...string) Rule {
 	return Rule{Args: args, Mark: ownMark + path[max(0, len(path)-room):] + hash, path: path}
 }
 
-// from is the rule with the place where it is declared.
+// from returns the rule with the place where it is declared.
 func (r Rule) from(src spec.Source) Rule {
 	r.Source = src
 	return r
 }
 
-// beside is the rule for a namespace with these subnets: one that has a target near is for the sources that reach the
-// target without passing through the namespace, those of the narrowest subnet that the target is in, and the target
-// itself.
+// beside returns the rule for a namespace with these subnets. A rule with near then matches the sources that reach the target
+// without passing through the namespace: those in the narrowest subnet that contains the target, and the target itself.
 func (r Rule) beside(subnets []netip.Prefix) Rule {
 	if !r.near.IsValid() {
 		return r
@@ -72,12 +72,12 @@ func (r Rule) beside(subnets []netip.Prefix) Rule {
 	return resolved
 }
 
-// is tells whether a rule that was found is the wanted one.
+// is reports whether an observed rule is the desired one.
 func (r Rule) is(found Rule) bool {
 	return r.Mark == found.Mark && (r.Verbatim || slices.Equal(r.Args, found.Args))
 }
 
-// targets is the chain or extension that the rule hands packets to; "" for one that only counts.
+// targets returns the chain or extension of the rule's -j or -g; "" for a rule that only counts.
 func (r Rule) targets() string {
 	for i := len(r.Args) - 2; i >= 0; i-- {
 		switch r.Args[i] {
@@ -88,7 +88,7 @@ func (r Rule) targets() string {
 	return ""
 }
 
-// String is the rule as iptables-restore reads it. The mark comes first, so that no argument is taken for a part of it.
+// String returns the rule in the syntax of iptables-restore. The mark is first, so that no argument can become a part of it.
 func (r Rule) String() string {
 	if r.Mark == "" {
 		return join(r.Args)
@@ -96,13 +96,12 @@ func (r Rule) String() string {
 	return "-m comment --comment " + quote(r.Mark) + " " + join(r.Args)
 }
 
-// text is the rule for people, who know whose it is.
+// text returns the rule without the mark, for messages.
 func (r Rule) text() string { return join(r.Args) }
 
-// foundRule takes the mark out of a rule that iptables-save has printed (no mark of linkd's has a line feed in it: said
-// again in a script, what follows that would be a line of its own), and writes what the C library has its own ways
-// for as linkd does: the last 32 bits of some IPv6 addresses (inet_ntop(3)), and protocols by what /etc/protocols says. The
-// rule takes args over.
+// foundRule parses a rule that iptables-save has printed, and separates the mark. No mark of linkd's has a line feed: in a script,
+// the rest would be a line of its own. It writes some arguments as linkd does, which the C library formats differently: the last 32
+// bits of some IPv6 addresses (inet_ntop(3)), and protocols named in /etc/protocols. The rule takes ownership of args.
 func foundRule(counters string, args []string) Rule {
 	r := Rule{Counters: counters, Args: args[:0]}
 	before := ""
@@ -126,10 +125,10 @@ func foundRule(counters string, args []string) Rule {
 	return r
 }
 
-// addressAsWritten is an address, a network, or an address and a port, as linkd writes it.
+// addressAsWritten returns an address, a network, or an address and a port in linkd's syntax.
 func addressAsWritten(word string) string {
 	if strings.Count(word, ":") < 2 {
-		// There is one way to write IPv4.
+		// IPv4 addresses have only one form.
 		return word
 	}
 	if p, err := netip.ParsePrefix(word); err == nil {

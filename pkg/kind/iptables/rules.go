@@ -10,7 +10,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// verbatim is an entry of rules: what the other keys have no words for, in iptables' own.
+// verbatim is an entry of rules: arguments of iptables, for what the other keys cannot express.
 type verbatim struct {
 	Table  string     `yaml:"table" oneof:"filter nat mangle raw security" default:"filter" doc:"the table of the chain"`
 	Chain  chainRef   `yaml:"chain" required:"true" doc:"the built-in chain from which the rule is reached"`
@@ -18,16 +18,16 @@ type verbatim struct {
 	Source spec.Source
 }
 
-// rulesKey is what the marks of these rules hold.
+// rulesKey is the key in the marks of these rules.
 const rulesKey = "rules"
 
-// chainRef is a chain as it is written, and where.
+// chainRef is a chain and its place in the files.
 type chainRef struct {
 	name string
 	src  spec.Source
 }
 
-// DecodeNode implements spec.NodeDecoder.
+// DecodeNode decodes the name of a chain.
 func (r *chainRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	r.src = c.At(n).Source()
 	if !c.Decode(n, &r.name) {
@@ -39,12 +39,11 @@ func (r *chainRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	return spec.OneOf("chain", r.name, hooks["mangle"]...)
 }
 
-// Syntax implements spec.Described.
 func (chainRef) Syntax() spec.Syntax {
 	return spec.Syntax{Name: "chain", Doc: "Not every table has each.", Words: hooks["mangle"]}
 }
 
-// hooks are the built-in chains of each table; mangle has all that there are.
+// hooks has the built-in chains of each table; mangle has all of them.
 var hooks = map[string][]string{
 	"filter":   {"INPUT", "FORWARD", "OUTPUT"},
 	"nat":      {"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"},
@@ -86,16 +85,15 @@ func (v verbatim) compile(c *spec.Context, f family, chains chains) {
 	}
 }
 
-// What iptables-restore takes is bounded: a line by its buffer of 10240 bytes, after which it would take the rest for
-// another command, an argument by one of 1024, and their number by 255 (iptables/iptables-restore.c, xshared.h). The
-// chain and linkd's mark take their part.
+// iptables-restore has limits: 10240 bytes for a line, after which it would take the rest for another command, 1024 bytes for an
+// argument, and 255 arguments (iptables/iptables-restore.c, xshared.h). The chain and linkd's mark need some of that.
 const (
 	longestRule = 9 << 10
 	longestWord = 1023
 	mostWords   = 240
 )
 
-// checkValues checks what stands behind an option.
+// checkValues checks the values of options.
 func (v verbatim) checkValues(c *spec.Context, f family) (ok bool) {
 	ok = true
 	for i, a := range v.Args[1:] {

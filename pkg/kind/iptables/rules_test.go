@@ -51,7 +51,7 @@ namespaces:
 `, `a.yaml:6:19: table "broute" is not one of filter, nat, mangle, raw, security
 a.yaml:7:19: chain "INPT" is not one of PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING; did you mean "INPUT"?
 a.yaml:8:19: write FORWARD: where Docker has made DOCKER-USER, linkd's rules for FORWARD are reached from there
-a.yaml:9:32: expected a list, found "-j DROP"
+a.yaml:9:32: expected a list, found "-j DROP"; a list item begins with "- "
 a.yaml:10:11: "chain" is missing
 a.yaml:11:11: "args" is missing
 a.yaml:12:43: expected a word, found a list
@@ -107,7 +107,7 @@ a.yaml:10:42: -j is without its value
 	}.run(t)
 }
 
-// A rule that would not fit into what iptables-restore reads at a time would be taken for two.
+// iptables-restore would take a rule that exceeds its buffer for two.
 func TestLongRules(t *testing.T) {
 	for name, args := range map[string][]string{
 		"a.yaml:1:62: an argument has 1024 bytes; iptables-restore takes 1023": {strings.Repeat("x", 1024)},

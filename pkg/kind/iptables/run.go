@@ -19,34 +19,34 @@ import (
 	"linkd/pkg/program"
 )
 
-// Tests lower them one at a time: where a program is meant to answer, its limit stays out of reach on any machine.
+// The limits on programs. Tests lower them one at a time, so that a program that is meant to answer cannot exceed its limit on a
+// slow machine.
 var (
 	// saveTime is how long a program may take to list rules.
 	saveTime = 10 * time.Second
 	// policyTime is how long a program may take to set a policy, or to answer go-iptables at all.
 	policyTime = 10 * time.Second
-	// restoreTime is how long one may take to change rules: the nft backend lists all of them before. A restore that is
-	// killed has been done or has not, never in part.
+	// restoreTime is how long a program may take to change rules: the nft backend lists all of them first. A killed restore has
+	// changed everything or nothing.
 	restoreTime = 20 * time.Second
-	// versionTime is how long a program that gave no answer may take to print its version.
+	// versionTime is how long a program that did not answer may take to print its version.
 	versionTime = 2 * time.Second
-	// mostRules is how many bytes of rules linkd reads in a namespace: some 900,000 rules, for which it takes 0.3 GB of
-	// memory.
+	// mostRules is how many bytes of rules linkd reads in a namespace: about 900,000 rules, for which it needs 0.3 GB of memory.
 	mostRules int64 = 64 << 20
 )
 
-// mostPrinted is how many bytes a program may print that does not list rules.
+// mostPrinted is how many bytes a program that does not list rules may print.
 const mostPrinted = 64 << 10
 
-// read runs a program, and has f read what it prints. A program that gave no answer in this namespace, or printed
-// without end, is not run there again before a pause is over.
+// read runs a program, and passes its output to f. If a program did not answer in this namespace, or printed too much, read does
+// not run it there again before a pause is over.
 func (b *backend) read(ctx context.Context, name string, args []string, f func(io.Reader) error) error {
 	return b.attempt(ctx, name, func() error {
 		return program.Run{Name: name, Args: args, Timeout: saveTime, MaxOutput: mostRules}.Read(ctx, f)
 	})
 }
 
-// change runs a program that changes something by what it reads.
+// change runs a program that changes rules according to its input.
 func (b *backend) change(ctx context.Context, input, name string, args ...string) error {
 	return b.attempt(ctx, name, func() error {
 		_, err := program.Run{Name: name, Args: args, Input: input, Timeout: restoreTime, MaxOutput: mostPrinted}.Output(ctx)
@@ -54,7 +54,7 @@ func (b *backend) change(ctx context.Context, input, name string, args ...string
 	})
 }
 
-// command has go-iptables run a command in a namespace.
+// command makes go-iptables run a command in a namespace.
 func (b *backend) command(ctx context.Context, ns *observe.NS, run func(one *goiptables.IPTables) error) error {
 	return b.attempt(ctx, b.prefix, func() error {
 		err := program.Call{Name: b.prefix, Timeout: policyTime, MaxOutput: mostPrinted}.Do(ctx, func() error {
@@ -75,7 +75,7 @@ func (b *backend) attempt(ctx context.Context, name string, run func() error) er
 			return err
 		}
 	}
-	// Another file may take the place of the one that hangs, before that is given up.
+	// Another file may replace the program that hangs before linkd gives up.
 	file := fileOf(name)
 	err := run()
 	if !isBeyondBounds(err) {
@@ -84,14 +84,14 @@ func (b *backend) attempt(ctx context.Context, name string, run func() error) er
 	}
 	err = fmt.Errorf("%w; linkd runs it again after a pause", err)
 	silent.begin(here, file, err)
-	// It may be the program, and not what it finds in this namespace: then no other namespace is to wait for it.
+	// The cause may be the program, and not this namespace: then linkd does not run it in another namespace either.
 	if isHung(ctx, name) {
 		silent.begin(anywhere, file, err)
 	}
 	return err
 }
 
-// isHung tells whether a program does not even print its version, in linkd's own namespace: on another thread, that is.
+// isHung reports whether a program does not even print its version, in linkd's own namespace, and so on another thread.
 func isHung(ctx context.Context, name string) bool {
 	hung := make(chan bool, 1)
 	go func() {
@@ -105,14 +105,14 @@ func isBeyondBounds(err error) bool {
 	return errors.Is(err, program.ErrNoAnswer) || errors.Is(err, program.ErrTooMuch)
 }
 
-// runs are those of a program in a namespace; in any, where ns is "".
+// runs identifies the runs of a program in a namespace, or in any if ns is "".
 type runs struct {
 	ns      observe.Identity
 	program string
 }
 
-// silences are where programs gave no answer. Each new attempt costs the rest of linkd's work as much as it may take, so
-// the pauses between them grow.
+// silences has the programs that did not answer, by namespace. Each attempt delays the rest of linkd's work by its limit, so the
+// pauses between attempts grow.
 type silences struct {
 	mu  sync.Mutex
 	all map[runs]*silence
@@ -132,7 +132,7 @@ const (
 
 var silent = silences{all: map[runs]*silence{}}
 
-// since is why a program is not to be run now; nil when it may be. Another file in its place is another program.
+// since returns why linkd must not run a program now; nil if it may. Another file in its place is another program.
 func (s *silences) since(at runs) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,7 +152,7 @@ func (s *silences) begin(at runs, file string, err error) {
 	defer s.mu.Unlock()
 	now := time.Now()
 	for other, known := range s.all {
-		// Of a namespace that is gone, or that nobody asks about any more.
+		// The namespace does not exist any more, or linkd no longer reads its rules.
 		if now.After(known.until.Add(longestPause)) {
 			delete(s.all, other)
 		}
@@ -174,8 +174,7 @@ func (s *silences) end(at runs) {
 	delete(s.all, runs{program: at.program})
 }
 
-// fileOf tells files of programs apart: the alternatives system may put another in its place, and an update too. It is ""
-// where there is none.
+// fileOf identifies the file of a program: an update, or the alternatives system, may replace it. It returns "" if there is none.
 func fileOf(name string) string {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -189,13 +188,13 @@ func fileOf(name string) string {
 	return fmt.Sprint(path, " ", file, " ", st.Dev, " ", st.Ino, " ", st.Size, " ", st.Mtim, " ", st.Ctim)
 }
 
-// probeCache is what is known of programs, by their paths.
+// probeCache has the results of probing programs, by their paths.
 type probeCache struct {
 	mu    sync.Mutex
 	known map[string]probe
 }
 
-// probe is what a program told of itself.
+// probe is what a program reports about itself.
 type probe struct {
 	file   string // see fileOf
 	legacy bool
@@ -204,8 +203,8 @@ type probe struct {
 
 var probes = probeCache{known: map[string]probe{}}
 
-// of is what a program of a family tells of itself. It is asked once. Several goroutines ask at a time: one runs it, the
-// others wait for that.
+// of returns the probe of a program of a family. It runs the program once. If several goroutines call it at a time, one runs the
+// program, and the others wait for the result.
 func (c *probeCache) of(ctx context.Context, f family, path string) (probe, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -230,8 +229,8 @@ func (c *probeCache) of(ctx context.Context, f family, path string) (probe, erro
 	return p, nil
 }
 
-// probe asks a program for its version: linkd itself does first, which a program that hangs or prints without end harms
-// least, and only it learns the backend; then go-iptables, for what it knows to depend on the version.
+// probe asks a program for its version, twice: first linkd itself, because a program that hangs or prints without end does the
+// least harm there, and only linkd reads the backend; then go-iptables, which derives features from the version.
 func (f family) probe(ctx context.Context, path string) (probe, error) {
 	text, err := program.Run{Name: path, Args: []string{"--version"}, Timeout: policyTime, MaxOutput: mostPrinted}.Output(ctx)
 	if err != nil {
@@ -246,7 +245,7 @@ func (f family) probe(ctx context.Context, path string) (probe, error) {
 		return err
 	})
 	if err != nil {
-		// A call that was left behind may still write to p.
+		// A call that was given up may still write to p.
 		return probe{}, err
 	}
 	return p, nil

@@ -14,11 +14,11 @@ import (
 	"linkd/pkg/observe"
 )
 
-// soon is how long programs may take that a test has hang.
+// soon is how long programs may take in tests in which one hangs.
 const soon = 500 * time.Millisecond
 
-// waits makes linkd wait soon at the given limits, and out of reach at all others: where a program is meant to answer, no
-// machine is too slow. That ends with the test, or when the function that it returns is called.
+// waits lowers the given limits to soon, and raises all others: no machine is too slow for a program that is meant to answer. It
+// restores them when the test ends, or when the returned function is called.
 func waits(t *testing.T, hanging ...*time.Duration) (end func()) {
 	t.Helper()
 	limits := []*time.Duration{&saveTime, &policyTime, &restoreTime, &versionTime}
@@ -39,7 +39,7 @@ func waits(t *testing.T, hanging ...*time.Duration) (end func()) {
 	return end
 }
 
-// fake puts a script in the place of a program, in which $REAL is the program, and returns what takes it away.
+// fake replaces a program by a script, in which $REAL is the program, and returns a function that restores the program.
 func (l lab) fake(name, script string) (remove func()) {
 	l.Helper()
 	real, err := exec.LookPath(name)
@@ -51,8 +51,8 @@ func (l lab) fake(name, script string) (remove func()) {
 	return func() { conform.Must(l, os.Remove(path)) }
 }
 
-// FAULTS 36: a program hangs, prints without end, dies, or leaves something behind that holds its output. The kind has
-// failed there, with the reason, and nothing is concluded from what was printed: the rules are left alone.
+// FAULTS 36: if a program hangs, prints without end, dies, or leaves a process behind that holds its output, the kind fails there
+// with the reason. linkd concludes nothing from the output, and leaves the rules alone.
 func TestProgramsOutOfBounds(t *testing.T) {
 	const keys = "iptables: {rules: [{chain: INPUT, args: [-j, LOG]}, {table: nat, chain: OUTPUT, args: [-j, ACCEPT]}]}"
 	const stopped = ", so linkd stopped it; linkd runs it again after a pause"
@@ -92,7 +92,7 @@ func TestProgramsOutOfBounds(t *testing.T) {
 			}
 			remove()
 			patient()
-			// With the right program in its place, linkd looks at the rules once more, at once.
+			// When the right program is back, linkd reads the rules again at once.
 			l.is(l.rules("iptables", "filter"), filter)
 			l.is(l.rules("iptables", "nat"), nat)
 			l.is(l.wants(keys), "")
@@ -100,7 +100,7 @@ func TestProgramsOutOfBounds(t *testing.T) {
 	})
 }
 
-// A program that ends well and did not print all tables to their ends does not hide rules either.
+// A program that succeeds but does not print all tables completely does not hide rules either.
 func TestPartsOfTables(t *testing.T) {
 	const keys = "iptables: {rules: [{chain: INPUT, args: [-j, LOG]}, {table: nat, chain: OUTPUT, args: [-j, ACCEPT]}]}"
 	onEachBackend(t, func(l lab) {
@@ -121,7 +121,7 @@ func TestPartsOfTables(t *testing.T) {
 	})
 }
 
-// go-iptables sets policies, and sets no bounds itself.
+// go-iptables sets policies, without limits of its own.
 func TestPoliciesOutOfBounds(t *testing.T) {
 	const keys = "iptables: {policies: {FORWARD: DROP}}"
 	const stopped = ", so linkd stopped it; linkd runs it again after a pause"
@@ -160,7 +160,8 @@ func TestPoliciesOutOfBounds(t *testing.T) {
 	})
 }
 
-// linkd waits once for a restore that hangs, and once for its version; what else needs that program fails with it.
+// linkd waits once for a restore that hangs, and once for the program's version. Other resources that need the program fail with
+// it.
 func TestARestoreThatHangs(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		waits(l.T, &restoreTime, &versionTime)
@@ -175,8 +176,7 @@ func TestARestoreThatHangs(t *testing.T) {
 	})
 }
 
-// One namespace in which a program does not answer does not keep another from its rules; linkd waits once for a program
-// that never answers.
+// If a program does not answer in one namespace, linkd still runs it in others. It waits once for a program that never answers.
 func TestSilences(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		here, there := backend{prefix: "iptables", ns: "1"}, backend{prefix: "iptables", ns: "2"}
@@ -213,7 +213,7 @@ func TestSilences(t *testing.T) {
 	})
 }
 
-// What took the place of a program that hangs, before that was given up, is not waited for.
+// linkd does not wait for a file that replaced a hanging program before linkd gave up.
 func TestAReplacedProgramIsRunAtOnce(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		patient := waits(l.T, &saveTime)
@@ -248,7 +248,7 @@ func TestPausesGrow(t *testing.T) {
 	}
 }
 
-// A program is asked for its version by linkd and by go-iptables once each, unless its file changed.
+// linkd and go-iptables ask a program for its version once each, unless its file changed.
 func TestVersionsAreAskedForOnce(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		log := filepath.Join(l.TempDir(), "log")
@@ -280,7 +280,7 @@ func TestVersionsAreAskedForOnce(t *testing.T) {
 	})
 }
 
-// Chains of linkd's that nobody wants go together, however many there are, and whatever is wanted or others' stays.
+// linkd deletes surplus chains of its own together, however many there are, and keeps desired and foreign ones.
 func TestThousandChains(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		const keys = "iptables: {rules: [{chain: INPUT, args: [-j, LOG]}]}"
@@ -293,7 +293,7 @@ func TestThousandChains(t *testing.T) {
 			for i := range many {
 				fmt.Fprintf(&text, ":LINKD-%d - [0:0]\n", i)
 			}
-			// They may lead to each other.
+			// They may jump to each other.
 			fmt.Fprintf(&text, "-A LINKD-7 -j LINKD-8\n%sCOMMIT\n", more)
 			path := filepath.Join(l.TempDir(), "script")
 			conform.Must(l, os.WriteFile(path, []byte(text.String()), 0o600))
@@ -323,7 +323,7 @@ func TestThousandChains(t *testing.T) {
 	})
 }
 
-// Chains that cannot go do not keep the others there. That one has failed which linkd remembers to have made.
+// A chain that linkd cannot delete does not stop the deletion of others. The resource fails only if the journal has it.
 func TestARefusedRemovalIsTriedInParts(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		for i := range 20 {

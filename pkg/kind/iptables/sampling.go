@@ -9,8 +9,8 @@ import (
 	"linkd/pkg/observe"
 )
 
-// legacySamples notice changes of the legacy backend, of both families. Its programs take the lock for each change, but a
-// program in a container may have a lock file of its own, and others take none.
+// legacySamples detects changes of the legacy backend, for both families. Its programs take the lock for each change, but a program
+// in a container may have another lock file, and some programs take none.
 var legacySamples = &observe.Sampling{
 	Topic: observe.RulesetTopic,
 	Take:  func() (string, error) { return legacyStamps(ipv4, ipv6) },
@@ -20,18 +20,18 @@ var legacySamples = &observe.Sampling{
 	Idle:  func() bool { return observe.Unloaded("ip_tables") && observe.Unloaded("ip6_tables") },
 }
 
-// looks are the last looks at the rules of each family in each namespace.
+// looks has the last observations of each family's rules in each namespace.
 type looks struct {
 	mu  sync.Mutex
 	all map[lookedAt]look
-	// dropped is when old looks were last dropped.
+	// dropped is when linkd last removed old ones.
 	dropped time.Time
 }
 
 type lookedAt struct{ ns, family string }
 
-// look is a look at a family's rules in a namespace: when it was, the stamp of the legacy tables before it, and whether files
-// want rules while there are legacy ones.
+// look is an observation of a family's rules in a namespace: its time, the stamp of the legacy tables before it, and whether the
+// files want rules while there are legacy ones.
 type look struct {
 	at     time.Time
 	stamp  string
@@ -41,13 +41,14 @@ type look struct {
 var legacyLooks = &looks{all: map[lookedAt]look{}}
 
 const (
-	// wantedFor is how long a look tells that files want rules: longer than linkd waits until it looks again without news.
+	// wantedFor is how long an observation counts as evidence that the files want rules: longer than linkd waits until it observes
+	// again without an event.
 	wantedFor = 2 * time.Minute
-	// lookKept is how long a look is remembered at least.
+	// lookKept is how long linkd keeps an observation at least.
 	lookKept = time.Hour
 )
 
-// note notes a look at a family in a namespace, and the stamp that was taken before it.
+// note adds an observation of a family in a namespace, with the stamp that was taken before it.
 func (l *looks) note(ns string, f family, stamp string, wanted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,8 +60,8 @@ func (l *looks) note(ns string, f family, stamp string, wanted bool) {
 	l.all[lookedAt{ns, f.name}] = look{at: now, stamp: stamp, wanted: wanted}
 }
 
-// stampBefore is the stamp of the family's legacy tables in the thread's namespace, for a look that begins. If somebody changes
-// them at this moment, it is one that no sample has.
+// stampBefore returns the stamp of the family's legacy tables in the thread's namespace before an observation. If another program
+// is changing them, it returns a stamp that no sample equals.
 func (f family) stampBefore() string {
 	stamp, err := f.legacyStamp()
 	if err != nil {
@@ -69,8 +70,8 @@ func (f family) stampBefore() string {
 	return stamp
 }
 
-// know tells whether the last looks at a namespace have seen the legacy tables as a sample has them. Judged is false where
-// there was no such look.
+// know reports whether the last observations of a namespace had the same legacy tables as a sample. judged is false if there was
+// none.
 func (l *looks) know(ns, sample string) (known, judged bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,7 +87,7 @@ func (l *looks) know(ns, sample string) (known, judged bool) {
 	return known, true
 }
 
-// wanted are the namespaces in which files want rules.
+// wanted returns the namespaces in which the files want rules.
 func (l *looks) wanted() (names []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

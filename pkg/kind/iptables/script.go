@@ -8,13 +8,13 @@ import (
 	"linkd/pkg/spec"
 )
 
-// script is the input for iptables-restore --noflush: all of it is done at once, or nothing.
+// script is an input for iptables-restore --noflush, which applies all of it or nothing.
 type script struct {
 	table string
 	lines []line
 }
 
-// line is a line of a script, and where what it asks for is declared.
+// line is a line of a script, and where its content is declared.
 type line struct {
 	text string
 	rule Rule
@@ -24,7 +24,7 @@ func (s *script) add(rule Rule, format string, args ...any) {
 	s.lines = append(s.lines, line{fmt.Sprintf(format, args...), rule})
 }
 
-// String is the script as iptables-restore reads it, with the table before and COMMIT after its lines.
+// String returns the script in the syntax of iptables-restore, with the table before and COMMIT after its lines.
 func (s *script) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%s\n", s.table)
@@ -35,13 +35,13 @@ func (s *script) String() string {
 	return b.String()
 }
 
-// newScript is what makes the table hold chains as wanted, and leaves all else. What stays of a chain is not touched,
-// so that no packet misses it, and it goes on counting.
+// newScript returns the script that makes the table have the desired chains, and does not touch anything else. It does not touch
+// rules that stay, so that no packet misses them, and they keep their counters.
 func newScript(t *table, f family, wanted []*Chain, around surroundings) *script {
 	s := &script{table: t.name}
 	for _, want := range wanted {
 		if _, there := t.chains[want.Name]; !there {
-			// To name a chain is to make it, and would empty one that is there (iptables-restore(8), --noflush).
+			// Naming a chain creates it, and would flush an existing one (iptables-restore(8), --noflush).
 			s.add(Rule{}, ":%s - [0:0]", want.Name)
 		}
 	}
@@ -55,8 +55,8 @@ func newScript(t *table, f family, wanted []*Chain, around surroundings) *script
 	return s
 }
 
-// update makes the rules of a chain as wanted, from the first to the last: what is before a line is right already, so
-// that its numbers are those of the wanted rules. A rule that comes from elsewhere in the chain brings its counters.
+// update changes the rules of a chain to the desired ones, from the first to the last: all rules before a line are right already,
+// so the line's numbers are those of the desired rules. A rule that moves within the chain keeps its counters.
 func (s *script) update(want, have *Chain) {
 	rules := want.wanted(have.Around)
 	moved := alike(rules, have.Rules)
@@ -78,8 +78,8 @@ func (s *script) update(want, have *Chain) {
 	}
 }
 
-// jump makes the jumps to a chain as wanted, where they are not. In the filter table, where most rules decide for good,
-// linkd's have to come before others'; elsewhere they come after them.
+// jump changes the jumps to a chain to the desired ones. In the filter table, where most rules decide finally, linkd's jumps must
+// precede foreign rules; in other tables they follow them.
 func (s *script) jump(t *table, want, have *Chain) {
 	for _, place := range want.places() {
 		jumps := t.jumps(want, place)
@@ -99,8 +99,8 @@ func (s *script) jump(t *table, want, have *Chain) {
 	}
 }
 
-// suspects are where the rules are declared that a script asks for, those of users before others: only these can be
-// wrong in a way that was not seen when the files were read.
+// suspects returns where the rules of a script are declared, those of users before others: only these can have errors that
+// validation does not find.
 func (s *script) suspects() (places []spec.Source) {
 	for _, verbatim := range []bool{true, false} {
 		for _, l := range s.lines {

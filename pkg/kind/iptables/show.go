@@ -14,35 +14,30 @@ import (
 	"linkd/pkg/spec"
 )
 
-// foreign is what others have in a table: it cannot be said, because linkd would add it once more.
+// foreign has the number of foreign rules in a table. Show cannot write them, because linkd would add them again.
 type foreign struct {
 	NS, Family, Table string
-	// Rules is how many rules there are, and Unreadable why that is not known.
+	// Rules is the number of rules, and Unreadable the reason why linkd does not know it.
 	Rules      int
 	Unreadable error
 }
 
-// ID implements spec.Resource.
 func (f *foreign) ID() spec.ID { return spec.ID{NS: f.NS, Kind: f.Family, Key: "foreign/" + f.Table} }
 
-// Needs implements spec.Resource.
 func (f *foreign) Needs() []spec.ID { return nil }
 
-// Origin implements spec.Resource.
 func (f *foreign) Origin() spec.Source { return spec.Source{} }
 
-// Relations implements spec.Resource.
 func (f *foreign) Relations() spec.Relations { return spec.Relations{} }
 
 func (f *foreign) table() string          { return f.Table }
 func (f *foreign) announced() bool        { return false }
 func (f *foreign) remark(Resource) string { return "" }
 
-// tableNames are all that there are (iptables(8)).
+// tableNames has the names of all tables (iptables(8)).
 var tableNames = []string{filter, "nat", "mangle", "raw", "security"}
 
-// survey finds the policies, linkd's chains and how many rules are others', in all
-// tables.
+// survey returns the policies, linkd's chains, and the number of foreign rules, in all tables.
 func (k kind) survey(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
 	if ns.IsPartial() {
 		return nil, nil
@@ -56,7 +51,7 @@ func (k kind) survey(ctx context.Context, ns *observe.NS) (found []Resource, err
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, nil
 	case err != nil:
-		// What is known of the rest is worth showing all the same.
+		// Show the rest nevertheless.
 		return []Resource{&foreign{NS: ns.Name, Family: k.name, Unreadable: err}}, ctx.Err()
 	}
 	for _, name := range tableNames {
@@ -73,7 +68,7 @@ func (k kind) survey(ctx context.Context, ns *observe.NS) (found []Resource, err
 	return found, nil
 }
 
-// foreign counts the rules that are neither in linkd's chains nor lead there.
+// foreign counts the rules that are neither in linkd's chains nor jump to them.
 func (t *table) foreign() (count int) {
 	for chain, rules := range t.chains {
 		for _, r := range rules {
@@ -85,7 +80,7 @@ func (t *table) foreign() (count int) {
 	return count + t.dropped
 }
 
-// Show writes what was found as the files would say it. Linkd's own rules are shown by what they were made of.
+// Show writes the observed rules as files would declare them: linkd's own as the keys from which they were compiled.
 func (k kind) Show(doc *spec.Document, found []Resource, kept reconcile.JournalLookup) {
 	var policies policies
 	var own []*Chain
@@ -118,7 +113,7 @@ func (k kind) Show(doc *spec.Document, found []Resource, kept reconcile.JournalL
 	doc.Namespace(found[0].ID().NS).Set(k.name, c)
 }
 
-// misunderstood are the chains that the config would not make as they are.
+// misunderstood returns the chains that differ from those into which the config would compile.
 func (k kind) misunderstood(c config, loopback bool, found []*Chain) (other []*Chain) {
 	lang := spec.Language{Namespace: []spec.Key{sysctl.NamespaceKey(), k.key()}}
 	doc := spec.NewDocument(lang)
@@ -143,8 +138,8 @@ func (k kind) misunderstood(c config, loopback bool, found []*Chain) (other []*C
 	return other
 }
 
-// sameSense tells whether a found rule is the wanted one, wherever in the files that is asked for. Of a user's own words,
-// which iptables prints in its way, the hash tells.
+// sameSense reports whether an observed rule is the desired one, wherever the files declare it. It compares a user's own arguments
+// by their hash, because iptables may print them differently.
 func sameSense(want, found Rule) bool {
 	same := slices.Equal(want.Args, found.Args)
 	return found.Mark != "" && (same || (want.Verbatim && want.hashInMark() == found.hashInMark()))

@@ -13,7 +13,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// shown is what show prints of the lab.
+// shown returns the output of show for the lab.
 func (l lab) shown(kept ...string) string {
 	l.Helper()
 	doc := spec.NewDocument(language)
@@ -49,7 +49,7 @@ func TestToShowMakesNoTable(t *testing.T) {
 	})
 }
 
-// What is shown makes just what is there.
+// The shown files compile to exactly the existing rules.
 func TestShowIsReadBack(t *testing.T) {
 	for _, declared := range []string{`
     iptables:
@@ -92,7 +92,7 @@ func TestShowIsReadBack(t *testing.T) {
 			withSysctls := spec.Language{Namespace: append(Keys(), sysctl.NamespaceKey())}
 			want := &spec.Set{}
 			for _, r := range conform.Read(l.T, withSysctls, "namespaces:\n  lab:"+declared) {
-				// The lab knows of iptables only.
+				// The lab has the kinds of iptables only.
 				if _, is := r.(Resource); is {
 					want.Add(r)
 				}
@@ -135,7 +135,7 @@ namespaces:
 	})
 }
 
-// What iptables cannot read is said, and the rest is shown.
+// linkd reports what iptables cannot read, and shows the rest.
 func TestAForeignTableIsSaid(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.sh("nft add table ip nat; nft add chain ip nat x; nft add rule ip nat x meta mark set 7 counter; iptables -P FORWARD DROP")

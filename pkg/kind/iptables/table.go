@@ -10,28 +10,28 @@ import (
 	"strings"
 )
 
-// table is a table as iptables-save prints it.
+// table is a table in the output of iptables-save.
 type table struct {
 	name string
-	// policies are those of the built-in chains.
+	// policies has the policies of the built-in chains.
 	policies map[string]string
-	// chains are the rules of all chains.
+	// chains has the rules of all chains.
 	chains map[string][]Rule
-	// foreignRules is how many rules linkd did not make, and dropped how many of these are not kept.
+	// foreignRules is the number of foreign rules, and dropped how many of these linkd does not keep.
 	foreignRules, dropped int
-	// unreadable tells why nothing is known of it.
+	// unreadable is the reason why linkd could not read it.
 	unreadable error
 }
 
-// formatError says that a program did not print what iptables-save does.
+// formatError reports output that is not iptables-save's.
 type formatError string
 
 func (e formatError) Error() string { return string(e) }
 
-// errEndless is a table of which the end is missing: nobody knows what else would have been printed.
+// errEndless reports a table without an end: linkd does not know what is missing.
 const errEndless = formatError("its end was not printed")
 
-// readTables reads what iptables-save --counters prints. The error is a formatError, or that of the reader.
+// readTables parses the output of iptables-save --counters. The error is a formatError, or the reader's.
 func readTables(from io.Reader) (map[string]*table, error) {
 	tables := map[string]*table{}
 	var t *table
@@ -76,12 +76,11 @@ func readTables(from io.Reader) (map[string]*table, error) {
 	return tables, nil
 }
 
-// mostForeign is how many rules of others linkd keeps of a table, to say what becomes of packets. Whoever is root in a
-// namespace can make any number. Of more than these, it keeps those that lead to a chain of its own, or to Docker's for
-// others.
+// mostForeign is how many foreign rules of a table linkd keeps, to tell what happens to packets. Root in a namespace can create any
+// number. Of further ones, linkd keeps those that jump to its own chains, or to DOCKER-USER.
 const mostForeign = 10_000
 
-// keeps tells whether a rule is kept.
+// keeps reports whether linkd keeps a rule.
 func (t *table) keeps(chain string, args []string) bool {
 	if isOwn(chain) {
 		return true
@@ -100,8 +99,8 @@ func newTable(name string) *table {
 	return &table{name: name, policies: map[string]string{}, chains: map[string][]Rule{}}
 }
 
-// incompatible is the table of which iptables-nft-save says so in a comment, and ends well (nft_is_table_compatible in
-// iptables/nft.c).
+// incompatible returns the table for which iptables-nft-save prints in a comment that it is incompatible, and then exits
+// successfully (nft_is_table_compatible in iptables/nft.c).
 func incompatible(comment string) (name string, is bool) {
 	if name, is = strings.CutPrefix(comment, "# Table `"); is {
 		name, _, is = strings.Cut(name, "' is incompatible")
@@ -109,7 +108,7 @@ func incompatible(comment string) (name string, is bool) {
 	return name, is
 }
 
-// isUsed tells whether a table that is there does anything.
+// isUsed reports whether an existing table has any effect.
 func (t *table) isUsed() bool {
 	if t.unreadable != nil {
 		return true
@@ -122,8 +121,8 @@ func (t *table) isUsed() bool {
 	return false
 }
 
-// policy is that of a built-in chain. Where the table is not there yet, it is made with this one
-// (net/ipv4/netfilter/iptable_filter.c: the parameter forward is on unless somebody set it).
+// policy returns the policy of a built-in chain. If the table does not exist yet, the kernel creates it with this one
+// (net/ipv4/netfilter/iptable_filter.c: the parameter forward is on by default).
 func (t *table) policy(chain string) string {
 	if p := t.policies[chain]; p != "" {
 		return p
@@ -131,7 +130,7 @@ func (t *table) policy(chain string) string {
 	return "ACCEPT"
 }
 
-// hasDocker tells whether Docker has chains in a table.
+// hasDocker reports whether Docker has chains in a table.
 func (t *table) hasDocker() bool {
 	for name := range t.chains {
 		if name == "DOCKER" || strings.HasPrefix(name, "DOCKER-") {
@@ -141,7 +140,7 @@ func (t *table) hasDocker() bool {
 	return false
 }
 
-// resources are what of the table is of linkd's business.
+// resources returns the resources in the table that linkd manages.
 func (t *table) resources(ns string, f family, around surroundings) (found []Resource) {
 	if t.name == filter {
 		for _, chain := range hooks[filter] {
@@ -156,7 +155,7 @@ func (t *table) resources(ns string, f family, around surroundings) (found []Res
 	return found
 }
 
-// chain is a chain of linkd's own as it was found.
+// chain returns an observed chain of linkd's.
 func (t *table) chain(ns string, f family, name string, around surroundings) *Chain {
 	c := &Chain{NS: ns, Family: f.name, Table: t.name, Name: name, Rules: t.chains[name], Around: around}
 	c.Around.Before = t.before(c)
@@ -172,7 +171,7 @@ func (t *table) chain(ns string, f family, name string, around surroundings) *Ch
 	return c
 }
 
-// jumps are the numbers, counted from 0, of the rules of a chain that are linkd's jumps to c.
+// jumps returns the positions, counted from 0, of linkd's jumps to c in a chain.
 func (t *table) jumps(c *Chain, place string) (at []int) {
 	for i, r := range t.chains[place] {
 		if c.isJump(r) {
@@ -182,15 +181,14 @@ func (t *table) jumps(c *Chain, place string) (at []int) {
 	return at
 }
 
-// isHidden tells whether no packet gets to a rule of DOCKER-USER: Docker ends that with a RETURN, and makes it anew.
+// isHidden reports whether no packet reaches a rule of DOCKER-USER: Docker ends that chain with a RETURN, and adds that again.
 func (t *table) isHidden(place string, at int) bool {
 	return place == dockerUser && slices.ContainsFunc(t.chains[place][:at], func(r Rule) bool {
 		return slices.Equal(r.Args, []string{"-j", "RETURN"})
 	})
 }
 
-// hooks are the chains that the jump to c has to be in: Docker's, where that is there, and the built-in one, unless
-// that leads to Docker's anyway.
+// hooks returns the chains that must jump to c: Docker's if it exists, and the built-in one unless that leads to Docker's first.
 func (t *table) hooks(c *Chain) (in []string) {
 	for _, place := range c.places() {
 		if _, there := t.chains[place]; place == dockerUser && !there {

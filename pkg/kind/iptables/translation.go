@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// flow is a tracked connection: the addresses and ports of its first packet, and who answers.
+// flow is a tracked connection: the addresses and ports of its first packet, and the end that answers.
 type flow struct {
 	protocol uint8
 	from, to netip.AddrPort
-	// answers is where the packets are sent on to. It is to, unless a rule has translated that.
+	// answers is the end to which the packets go. It equals to, unless a rule has translated that.
 	answers netip.AddrPort
 }
 
-// reversed is the flow that an answer begins, where no rule translates anything.
+// reversed returns the flow that an answer begins, if no rule translates it.
 func (f flow) reversed() flow {
 	return flow{protocol: f.protocol, from: f.to, to: f.from, answers: f.from}
 }
 
-// destinations are the places to which rules may send a packet. The zero AddrPort is the place that the packet names itself.
+// destinations has the ends to which rules may send a packet. The zero AddrPort stands for the packet's own destination.
 type destinations map[netip.AddrPort]bool
 
-// destinationsOf follows the packet that begins a flow through a chain of the table nat. Local tells whether an address is
-// one of the namespace's. Known is false if a rule that may be for the packet does something that linkd cannot follow.
+// destinationsOf follows the packet that begins a flow through a chain of the table nat. local reports whether an address belongs
+// to the namespace. known is false if a rule that the packet may match does something that linkd cannot follow.
 func destinationsOf(rules []Rule, f flow, local func(netip.Addr) bool) (to destinations, known bool) {
 	to = destinations{}
 	for _, r := range rules {
@@ -47,8 +47,8 @@ func destinationsOf(rules []Rule, f flow, local func(netip.Addr) bool) (to desti
 	return to, true
 }
 
-// destination returns where a rule sends the packet that begins a flow. Decides is false for a rule that only counts or
-// logs, and understood for one whose effect linkd cannot tell.
+// destination returns where a rule sends the packet that begins a flow. decides is false for a rule that only counts or logs, and
+// understood is false if linkd cannot tell the effect of the rule.
 func (r Rule) destination(f flow) (to netip.AddrPort, decides, understood bool) {
 	switch r.targets() {
 	case "", "LOG", "NFLOG", "MARK", "CONNMARK":
@@ -58,7 +58,7 @@ func (r Rule) destination(f flow) (to netip.AddrPort, decides, understood bool) 
 	case "DNAT":
 		at := slices.Index(r.Args, "--to-destination")
 		if at < 0 || at+2 != len(r.Args) {
-			// A list of targets, a random port, or one that stays the same for a client.
+			// It is a list of targets, a random port, or a persistent choice.
 			return to, false, false
 		}
 		text := r.Args[at+1]
@@ -72,8 +72,8 @@ func (r Rule) destination(f flow) (to netip.AddrPort, decides, understood bool) 
 	return to, false, false
 }
 
-// translates tells whether a rule of the table nat is for the packet that begins a flow. Of what the flow does not tell,
-// such as the interface, it may be.
+// translates reports whether the packet that begins a flow matches a rule of the table nat. It may match conditions about what the
+// flow does not have, such as the interface.
 func (r Rule) translates(f flow, local func(netip.Addr) bool) answer {
 	return r.meetsAll(func(option, value string) (one answer, known bool) {
 		switch option {
@@ -106,7 +106,7 @@ func meetsIf(is bool) answer {
 	return no
 }
 
-// isWithin tells whether an address is in a network as iptables writes it.
+// isWithin reports whether an address is in a network as iptables prints it.
 func isWithin(ip netip.Addr, network string) answer {
 	if p, err := netip.ParsePrefix(network); err == nil {
 		return meetsIf(p.Contains(ip))
@@ -117,7 +117,7 @@ func isWithin(ip netip.Addr, network string) answer {
 	return maybe
 }
 
-// isInPorts tells whether a port is in a range as iptables writes it.
+// isInPorts reports whether a port is in a range as iptables prints it.
 func isInPorts(port uint16, text string) answer {
 	first, last, ok := portRange(text)
 	if !ok {
@@ -126,18 +126,18 @@ func isInPorts(port uint16, text string) answer {
 	return meetsIf(port >= first && port <= last)
 }
 
-// retarget is a change of linkd's rules in the table nat, which decide where the packets of a connection are sent on to:
-// the rules before and after, by the built-in chain.
+// retarget is a change of linkd's rules in the table nat, which determine the destinations of connections: the rules before and
+// after, by built-in chain.
 type retarget struct {
 	before, after map[string][]Rule
 	local         func(netip.Addr) bool
 }
 
-// translators are the built-in chains in which a destination is translated (iptables-extensions(8), DNAT).
+// translators has the built-in chains in which rules translate a destination (iptables-extensions(8), DNAT).
 var translators = []string{"PREROUTING", "OUTPUT"}
 
-// leadsElsewhere tells whether a flow goes where the rules before have sent it, and the rules after would not. It is false for
-// a flow whose way has not changed, and for one that somebody else has sent elsewhere.
+// leadsElsewhere reports whether a flow goes where the rules before sent it, and where the rules after would not send it. It is
+// false for a flow whose destination is unchanged, and for one that a foreign rule sends elsewhere.
 func (r *retarget) leadsElsewhere(f flow) bool {
 	hook := "PREROUTING"
 	if r.local(f.from.Addr()) {
@@ -155,7 +155,7 @@ func (r *retarget) leadsElsewhere(f flow) bool {
 	return before[now] && !after[now]
 }
 
-// changes tells whether the rules before and after differ in what they translate.
+// changes reports whether the rules before and after translate differently.
 func (r *retarget) changes() bool {
 	for _, hook := range translators {
 		if !sameArgs(r.before[hook], r.after[hook]) {
@@ -165,13 +165,12 @@ func (r *retarget) changes() bool {
 	return false
 }
 
-// sameArgs tells whether two lists of rules say the same.
+// sameArgs reports whether two lists of rules have the same arguments.
 func sameArgs(a, b []Rule) bool {
 	return slices.EqualFunc(a, b, func(a, b Rule) bool { return slices.Equal(a.Args, b.Args) })
 }
 
-// reached are the rules that a table has in linkd's chains for the built-in chains that translate; none of a chain to which
-// no packet comes.
+// reached returns the rules in linkd's chains for the built-in chains that translate, without chains that no packet reaches.
 func (t *table) reached() map[string][]Rule {
 	rules := map[string][]Rule{}
 	for _, hook := range translators {

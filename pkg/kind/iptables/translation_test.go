@@ -63,7 +63,7 @@ func TestLeadsElsewhere(t *testing.T) {
 	}
 }
 
-// An answer that is on its way when the entry is deleted makes an entry that begins at the other end.
+// An answer that is on its way when linkd deletes the entry creates an entry that begins at the other end.
 func TestReversed(t *testing.T) {
 	host, client := netip.MustParseAddrPort("198.51.100.1:53"), netip.MustParseAddrPort("198.51.100.2:4000")
 	asked := flow{protocol: 17, from: client, to: host, answers: host}

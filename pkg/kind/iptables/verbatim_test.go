@@ -9,7 +9,7 @@ import (
 	"linkd/pkg/kind/conform"
 )
 
-// nasty are words of which somebody might hope that they make a rule do more than stand in its chain.
+// nasty has words with which an attacker might make a rule do more than be in its chain.
 var nasty = []string{
 	"-A", "-D", "-F", "-X", "-P", "-I", "-R", "-N", "-E", "-Z", "-t", "-h", "-V", "-c", "-6", "--append", "--flush", "--table", "--tab",
 	"--set-counters", "--set", "--pol", "--help", "--modprobe", "FORWARD", "INPUT", "nat", "DROP", "ACCEPT", "1", "0", "!", "#", "*filter",
@@ -18,7 +18,7 @@ var nasty = []string{
 	"10.0.0.0/8", "10.0.0.1,10.0.0.2", "localhost", "eth0", "linkd:x", "LINKD-INPUT", "--src-type", "addrtype", "LOCAL", "recent", "limit",
 }
 
-// Words of a rule that linkd takes never do anything but to make that one rule, whatever the programs think of them.
+// Accepted words of a rule only add that one rule, whatever the programs make of them.
 func TestNoRuleLeavesItsChain(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		l.sh("iptables -N THEIRS; iptables -A THEIRS -j RETURN; iptables -A FORWARD -s 192.0.2.1 -j THEIRS; iptables -P FORWARD DROP; iptables -t nat -A OUTPUT -j RETURN")
@@ -61,7 +61,7 @@ func TestNoRuleLeavesItsChain(t *testing.T) {
 	})
 }
 
-// What is quoted for iptables-restore is read by it as it was, and found again.
+// iptables-restore reads quoted words unchanged, and linkd finds them again.
 func TestWordsByTheRealPrograms(t *testing.T) {
 	onEachBackend(t, func(l lab) {
 		const letters = "ab #'!-:$()é*;|&<>"
@@ -87,7 +87,7 @@ func TestWordsByTheRealPrograms(t *testing.T) {
 	})
 }
 
-// However the words are chosen: a rule is one line, and its words are read as they were written.
+// For any words, a rule is one line, and linkd reads its words as it wrote them.
 func FuzzRule(f *testing.F) {
 	for _, word := range nasty {
 		f.Add(word + "\x00-j\x00ACCEPT")
@@ -111,7 +111,7 @@ func FuzzRule(f *testing.F) {
 	})
 }
 
-// asPrinted are words with addresses and protocols as they are found.
+// asPrinted returns words with addresses and protocols as linkd writes them.
 func asPrinted(args []string) func(yield func(string) bool) {
 	return slices.Values(foundRule("", args).Args)
 }

@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// Verdict is what becomes of a packet.
+// Verdict is what happens to a packet.
 type Verdict int
 
 const (
-	// Unsure: it depends on more of the packet than the interfaces.
+	// Unsure: it depends on more than the interfaces of the packet.
 	Unsure Verdict = iota
 	Accepted
 	Dropped
-	// Translated: a rule of the table nat gives it another source or destination.
+	// Translated: a rule of the table nat changes its source or destination.
 	Translated
 )
 
-// verdict follows a packet that begins a connection through FORWARD, by the interfaces alone: in, and out, or "" for any other
-// than in. By is what drops it.
+// verdict follows a packet that begins a connection through FORWARD, by its interfaces alone: in, and out, or "" for any interface
+// other than in. by is what drops it.
 func (t *table) verdict(in, out string) (verdict Verdict, by string) {
 	w := walk{table: t, meets: func(r Rule) answer { return r.meets(in, out) }, steps: mostSteps}
 	verdict, by = w.through("FORWARD", 0)
@@ -37,30 +37,30 @@ func (t *table) verdict(in, out string) (verdict Verdict, by string) {
 	return verdict, by
 }
 
-// walk is the way of a packet through the chains.
+// walk follows a packet through the chains.
 type walk struct {
 	*table
-	// meets tells whether a rule is for the packet.
+	// meets reports whether the packet matches a rule.
 	meets func(Rule) answer
-	// decisive is the rule that decided, in the chain decisiveIn, and doubtful are rules that would decide if they are for
-	// the packet, which nobody knows.
+	// decisive is the rule that decided, in the chain decisiveIn. doubtful has rules that would decide if the packet matches them,
+	// which linkd cannot tell.
 	decisive   *Rule
 	decisiveIn string
 	doubtful   []string
-	// mayAccept and mayDrop: a rule that it has come by does so, maybe to it.
+	// mayAccept and mayDrop: a rule that the packet may have matched accepts or drops.
 	mayAccept, mayDrop bool
-	// steps is how many more rules are followed; below 0 the walk was given up.
+	// steps is how many more rules the walk may follow; below 0, it was given up.
 	steps int
 }
 
-// mostSteps is how many rules linkd follows for one answer, of a microsecond each at most. Chains that jump to each other
-// twice lead a packet past the same rules millions of times.
+// mostSteps is how many rules linkd follows for one answer, each for a microsecond at most. Chains that jump to each other twice
+// lead a packet past the same rules millions of times.
 const mostSteps = 100_000
 
-// deepest is how many jumps deep a walk goes: the kernel has no loops, but what was read may have changed meanwhile.
+// deepest is the largest depth of jumps: the kernel has no loops, but the rules may have changed while linkd read them.
 const deepest = 16
 
-// through is what a chain decides; Unsure where a packet comes out of its end.
+// through returns the verdict of a chain; Unsure if the packet reaches its end.
 func (w *walk) through(chain string, depth int) (verdict Verdict, by string) {
 	for _, r := range w.chains[chain] {
 		if w.steps--; w.steps < 0 {
@@ -80,7 +80,7 @@ func (w *walk) through(chain string, depth int) (verdict Verdict, by string) {
 			if meets == yes {
 				return Unsure, ""
 			}
-			// What stands behind it is for some packets only.
+			// Only a part of the packets reaches the rules that follow.
 			w.mayAccept, w.mayDrop = true, true
 		case "DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP":
 			does = Translated
@@ -102,11 +102,10 @@ func (w *walk) through(chain string, depth int) (verdict Verdict, by string) {
 	return Unsure, ""
 }
 
-// mostDoubtful is how many rules are named of those that may be for a packet.
+// mostDoubtful is how many doubtful rules linkd names.
 const mostDoubtful = 3
 
-// record notes a rule that decides, or would. One that jumps to the rule that decides is noted only if it may not be for the
-// packet.
+// record notes a rule that decides, or may decide. It notes a jump to the deciding rule only if the packet may not match the jump.
 func (w *walk) record(r Rule, chain string, does Verdict, meets answer) {
 	switch _, jumps := w.chains[r.targets()]; {
 	case does == Unsure:
@@ -120,7 +119,7 @@ func (w *walk) record(r Rule, chain string, does Verdict, meets answer) {
 	}
 }
 
-// answer is whether a rule is for a packet.
+// answer says whether a packet matches a rule.
 type answer int
 
 const (
@@ -129,8 +128,8 @@ const (
 	yes
 )
 
-// eachCondition visits the conditions of a rule: an option, the word after it, and whether it is turned round. Visit returns
-// false for an option of which it knows nothing. The options of the target, which comes with one of targets, are no conditions.
+// eachCondition calls visit for each condition of a rule: an option, its value, and whether it is negated. visit returns false for
+// an unknown option. The options of the target, if that is one of targets, are not conditions.
 func (r Rule) eachCondition(visit func(option, value string, not bool) (known bool), targets ...string) {
 	not := false
 	for i := 0; i < len(r.Args); i++ {
@@ -145,7 +144,7 @@ func (r Rule) eachCondition(visit func(option, value string, not bool) (known bo
 		if slices.Contains(targets, option) {
 			return
 		}
-		// An option without a value, or with several, leaves words that are no options, and that nobody knows either.
+		// An option without a value, or with several, leaves words that are not options, and are unknown.
 		if visit(option, value, not) {
 			i++
 		}
@@ -153,7 +152,7 @@ func (r Rule) eachCondition(visit func(option, value string, not bool) (known bo
 	}
 }
 
-// meetsAll asks about each condition of a rule, and returns whether the rule is for a packet. See eachCondition.
+// meetsAll calls condition for each condition of a rule, and returns whether the packet matches the rule. See eachCondition.
 func (r Rule) meetsAll(condition func(option, value string) (one answer, known bool), targets ...string) answer {
 	result := yes
 	r.eachCondition(func(option, value string, not bool) bool {
@@ -169,7 +168,7 @@ func (r Rule) meetsAll(condition func(option, value string) (one answer, known b
 	return result
 }
 
-// meets tells whether a rule is for the packet of a walk. A match that is not known may be.
+// meets reports whether the packet of a walk matches a rule. It may match an unknown condition.
 func (r Rule) meets(in, out string) answer {
 	return r.meetsAll(func(option, value string) (one answer, known bool) {
 		switch option {
@@ -197,7 +196,7 @@ func (r Rule) meets(in, out string) answer {
 	}, "-j", "-g")
 }
 
-// named tells whether a name is what a rule asks for; + at the end of that stands for anything (iptables(8)).
+// named reports whether a name matches the one in a rule, which may end with + for any characters (iptables(8)).
 func named(pattern, name string) answer {
 	if start, any := strings.CutSuffix(pattern, "+"); pattern == name || any && strings.HasPrefix(name, start) {
 		return yes

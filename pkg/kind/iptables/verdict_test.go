@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What Docker 20.10 and Docker 28 make of FORWARD.
+// The rules that Docker 20.10 and Docker 28 create for FORWARD.
 const (
 	docker20 = `
 		:FORWARD DROP [0:0]
@@ -43,7 +43,7 @@ const (
 		[0:0] -A DOCKER-FORWARD -i docker0 -j ACCEPT`
 )
 
-// Chains that jump to each other several times are not followed to their end: that would take 4^16 steps.
+// linkd does not follow chains that jump to each other several times to their end: that would take 4^16 steps.
 func TestVerdictIsBounded(t *testing.T) {
 	rules := ":FORWARD DROP [0:0]\n:C0 - [0:0]\n[0:0] -A FORWARD -j C0\n"
 	for i := range deepest {
@@ -58,7 +58,7 @@ func TestVerdictIsBounded(t *testing.T) {
 	}
 }
 
-// Only what certainly becomes of a packet is said.
+// linkd reports only what certainly happens to a packet.
 func TestFate(t *testing.T) {
 	for _, test := range []struct{ name, rules, in, out, want string }{
 		{"nothing", ":FORWARD ACCEPT [0:0]", "br0", "", "accepted"},

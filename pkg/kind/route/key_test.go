@@ -151,7 +151,7 @@ func TestRouteErrors(t *testing.T) {
 a.yaml:4:12: 10.0.0.5/24 has bits set beyond its length; did you mean 10.0.0.0/24?
 a.yaml:5:12: "elsewhere" is no IP address, with or without /LENGTH, and not default
 a.yaml:6:7: "to" is missing
-a.yaml:6:23: unknown key "gateway"
+a.yaml:6:23: unknown key "gateway"; did you mean "via"?
 a.yaml:7:7: fd00::/64: the gateway 10.1.0.1 is of the other address family
 a.yaml:8:7: 10.0.0.0/24: via or dev is missing
 a.yaml:9:7: 10.0.0.0/24: 224.0.0.1 cannot be a gateway
@@ -193,7 +193,7 @@ a.yaml:11:36: 10.0.0.0/24: via or dev is missing
 a.yaml:11:49: 10.0.0.0/24: the gateway fe80::1 is link-local, so dev is needed
 a.yaml:12:78: 10.0.0.0/24: onlink is about a gateway on a device: via and dev are needed
 a.yaml:13:37: unknown key "to"
-a.yaml:13:51: unknown key "gw"
+a.yaml:13:51: unknown key "gw"; did you mean "via"?
 a.yaml:14:35: expected a list, found a mapping`},
 		{onEth0("      - {to: default, nexthops: [" + strings.Repeat("{via: 10.0.0.1}, ", 256) + "]}"),
 			"a.yaml:7:9: default: 256 nexthops, and there can be 255"},
