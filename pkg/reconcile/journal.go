@@ -100,6 +100,18 @@ func (j *Journal) Scopes() []scope {
 	return slices.Collect(maps.Keys(j.entries))
 }
 
+// scopesWith returns the scopes that have entries and that which accepts.
+func (j *Journal) scopesWith(which func(scope) bool) (scopes []scope) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for s := range j.entries {
+		if which(s) {
+			scopes = append(scopes, s)
+		}
+	}
+	return scopes
+}
+
 // In returns the entries of a scope.
 func (j *Journal) In(s scope) map[spec.ID]Entry {
 	j.mu.Lock()
