@@ -3,7 +3,6 @@ package observe
 import (
 	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -74,7 +73,10 @@ type sampler struct {
 	*Sampling
 	world *World
 	inbox *Inbox
-	known map[string]sample
+	// known are the samples of the namespaces that existed at a version of World.found, and queue is when each is due.
+	known   map[string]sample
+	version int
+	queue   sampleQueue
 	// now is the time of this round, and full that of the last full round.
 	now, full time.Time
 	// own is the inode of linkd's own namespace.
@@ -144,41 +146,60 @@ func (s *sampler) round(now time.Time, locked bool) (took time.Duration) {
 func (s *sampler) fullRound() {
 	s.credit = min(s.credit+s.now.Sub(s.full)/seldomShare, seldomPause/seldomShare)
 	s.full = s.now
-	there := s.world.paths()
-	maps.DeleteFunc(s.known, func(name string, _ sample) bool { return there[name] == "" })
-	for name := range there {
-		if _, known := s.known[name]; !known {
-			// Spread the first samples, because linkd has just looked everywhere.
-			s.known[name] = sample{due: s.now.Add(rand.N(seldomPause))}
-		}
+	if there, version, changed := s.world.paths(s.version); changed {
+		s.version = version
+		s.update(there)
 	}
+	hurried := !s.hurry.IsZero()
 	if !s.now.Before(s.hurry) {
 		s.hurry = time.Time{}
 	}
 	if s.again && s.hurry.IsZero() {
 		within := min(hurryTime, hurryEach*time.Duration(1+len(s.known)))
-		s.again, s.hurry = false, s.now.Add(within)
+		s.again, s.hurry, hurried = false, s.now.Add(within), true
 		for name, k := range s.known {
 			k.due, k.hurried = s.now.Add(rand.N(within)), true
 			s.known[name] = k
+			s.queue.add(name, k.due)
 		}
 	}
-	for _, name := range s.due() {
-		if s.credit > 0 || s.known[name].hurried {
-			s.credit -= s.take(name, there[name])
+	s.takeDue(hurried)
+}
+
+// update has a sample for each of the namespaces that exist, and for no other.
+func (s *sampler) update(there map[string]string) {
+	maps.DeleteFunc(s.known, func(name string, _ sample) bool { return there[name] == "" })
+	for name := range there {
+		if _, known := s.known[name]; !known {
+			// Spread the first samples, because linkd has just looked everywhere.
+			due := s.now.Add(rand.N(seldomPause))
+			s.known[name] = sample{due: due}
+			s.queue.add(name, due)
 		}
 	}
 }
 
-// due returns the namespaces with a due sample, the longest due first.
-func (s *sampler) due() (names []string) {
-	for name, k := range s.known {
-		if !s.now.Before(k.due) {
-			names = append(names, name)
+// takeDue takes the samples that are due, the longest due first: as many as there is time for, and those that are hurried.
+// Hurried: there may be some of these.
+func (s *sampler) takeDue(hurried bool) {
+	var late []dueSample
+	for hurried || s.credit > 0 {
+		next, due := s.queue.take(s.now)
+		if !due {
+			break
+		}
+		switch k, known := s.known[next.ns]; {
+		case !known || !k.due.Equal(next.due):
+			// Another entry of the queue is for this namespace now.
+		case s.credit <= 0 && !k.hurried:
+			late = append(late, next)
+		default:
+			s.credit -= s.take(next.ns, s.world.pathOf(next.ns))
 		}
 	}
-	slices.SortFunc(names, func(a, b string) int { return s.known[a].due.Compare(s.known[b].due) })
-	return names
+	for _, l := range late {
+		s.queue.add(l.ns, l.due)
+	}
 }
 
 // take takes a sample of a namespace, and returns how long that took. The first sample is a change unless it is
@@ -192,12 +213,14 @@ func (s *sampler) take(name, path string) time.Duration {
 		// The namespace has ended, or somebody is changing it now.
 		before.due, before.hurried = next.due, false
 		s.known[name] = before
+		s.queue.add(name, next.due)
 		return time.Since(start)
 	}
 	if next.of != before.of {
 		before.text = ""
 	}
 	s.known[name] = next
+	s.queue.add(name, next.due)
 	known, judged := s.Known(name, next.text)
 	if judged && !known || !judged && next.text != before.text {
 		s.inbox.put(Notification{NS: name, Topic: s.Topic})
@@ -237,11 +260,15 @@ func (w *World) pathOf(name string) string {
 	return w.found[name]
 }
 
-// paths returns the paths of the namespaces that are known to exist, as of the last time that they were opened.
-func (w *World) paths() map[string]string {
+// paths returns the paths of the namespaces that are known to exist, as of the last time that they were opened, and the
+// version of this list. Changed is false, and there is no list, if the version is still the one before; 0 is none.
+func (w *World) paths(before int) (there map[string]string, version int, changed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	there := maps.Clone(w.found)
+	if w.version == before {
+		return nil, before, false
+	}
+	there = maps.Clone(w.found)
 	there[spec.Host] = w.host.Path
-	return there
+	return there, w.version, true
 }

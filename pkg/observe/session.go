@@ -107,6 +107,9 @@ func (w *World) recordOpened(name string, ns *NS, err error) {
 	if err != nil {
 		w.forget(name)
 	} else {
+		if w.found[name] != ns.Path {
+			w.version++
+		}
 		w.known[name], w.found[name] = ns.Identity, ns.Path
 	}
 }

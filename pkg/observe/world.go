@@ -31,6 +31,7 @@ type World struct {
 	declared map[string]spec.Namespace
 	known    map[string]Identity   // the namespace that each name led to when it was last opened
 	found    map[string]string     // and its path
+	version  int                   // counts the changes of found, from 1
 	ids      map[string]assignedID // and its ID
 	// identified are the names for which IdentifyDeclared has looked.
 	identified map[string]bool
@@ -65,6 +66,7 @@ func NewWorld(finders ...Finder) (*World, error) {
 		finders:   append([]Finder{paths{}, running}, finders...),
 		known:     map[string]Identity{},
 		found:     map[string]string{},
+		version:   1,
 		ids:       map[string]assignedID{},
 		byID:      map[int]string{},
 		inodes:    map[int]uint64{},
@@ -114,7 +116,10 @@ func (w *World) Declare(namespaces map[string]spec.Namespace) {
 
 func (w *World) forget(name string) {
 	delete(w.known, name)
-	delete(w.found, name)
+	if _, found := w.found[name]; found {
+		w.version++
+		delete(w.found, name)
+	}
 	if at, known := w.ids[name]; known && w.byID[at.id] == name {
 		delete(w.byID, at.id)
 		delete(w.inodes, at.id)

@@ -188,6 +188,7 @@ func (c *Core) over(t *task) {
 	if c.plan.tasks[t.op.ID()] == t {
 		c.plan.ends.remove(t.op.ID())
 		delete(c.plan.tasks, t.op.ID())
+		c.plan.tasks = trimmed(c.plan.tasks, &c.plan.mostTasks)
 	}
 }
 

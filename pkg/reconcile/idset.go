@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"iter"
+	"maps"
 
 	"linkd/pkg/spec"
 )
@@ -10,6 +11,7 @@ import (
 type idSet struct {
 	scopes map[scope]map[spec.ID]bool
 	n      int
+	most   int // see trimmed
 }
 
 func newIDSet() idSet { return idSet{scopes: map[scope]map[spec.ID]bool{}} }
@@ -33,7 +35,24 @@ func (s *idSet) remove(id spec.ID) {
 	s.n--
 	if delete(s.scopes[at], id); len(s.scopes[at]) == 0 {
 		delete(s.scopes, at)
+		s.scopes = trimmed(s.scopes, &s.most)
 	}
+}
+
+// fewKept is the number of entries for which a map always keeps room.
+const fewKept = 64
+
+// trimmed returns a map from which an entry was just deleted, or a copy of it if it once was several times as long: a map
+// keeps the room for what was deleted, and whoever goes through it goes through that. Most is the greatest length since
+// the last copy. The caller must not go through the map meanwhile.
+func trimmed[K comparable, V any](m map[K]V, most *int) map[K]V {
+	if *most = max(*most, len(m)+1); *most <= fewKept || len(m) > *most/8 {
+		return m
+	}
+	fresh := make(map[K]V, len(m))
+	maps.Copy(fresh, m)
+	*most = len(m)
+	return fresh
 }
 
 func (s *idSet) has(id spec.ID) bool { return s.scopes[scopeOf(id)][id] }

@@ -20,10 +20,8 @@ type Journal struct {
 	// Fresh: there was no journal, or a part of it is lost. Lost: there was no journal of this boot.
 	Fresh, Lost bool
 
-	mu sync.Mutex
-	// entries are by scope. They are pointers because most scopes have one or two: a map has room for eight, and
-	// there may be 40,000 scopes.
-	entries map[scope]map[spec.ID]*Entry
+	mu      sync.Mutex
+	entries map[scope]*byKey[*Entry]
 	size    int // entries
 	// fetched maps devices to their origins. unconfirmed are the entries of unconfirmedKind.
 	fetched     map[string]spec.ID
@@ -100,13 +98,25 @@ func (j *Journal) Scopes() []scope {
 	return slices.Collect(maps.Keys(j.entries))
 }
 
+// scopesWith returns the scopes that have entries and that which accepts.
+func (j *Journal) scopesWith(which func(scope) bool) (scopes []scope) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for s := range j.entries {
+		if which(s) {
+			scopes = append(scopes, s)
+		}
+	}
+	return scopes
+}
+
 // In returns the entries of a scope.
 func (j *Journal) In(s scope) map[spec.ID]Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	in := make(map[spec.ID]Entry, len(j.entries[s]))
-	for id, e := range j.entries[s] {
-		in[id] = *e
+	in := make(map[spec.ID]Entry, j.entries[s].len())
+	for key, e := range j.entries[s].all() {
+		in[spec.ID{NS: s.ns, Kind: s.kind, Key: key}] = *e
 	}
 	return in
 }
@@ -115,7 +125,7 @@ func (j *Journal) In(s scope) map[spec.ID]Entry {
 func (j *Journal) Has(s scope) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return len(j.entries[s]) > 0
+	return j.entries[s].len() > 0
 }
 
 // Recall returns the entry of a resource, even if it is about an earlier namespace of that name.

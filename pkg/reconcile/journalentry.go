@@ -35,7 +35,7 @@ type Entry struct {
 
 // empty drops all entries.
 func (j *Journal) empty() {
-	j.entries, j.size = map[scope]map[spec.ID]*Entry{}, 0
+	j.entries, j.size = map[scope]*byKey[*Entry]{}, 0
 	j.fetched, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
 	j.names, j.identities = map[observe.Identity]map[string]int{}, map[string][]observe.Identity{}
 }
@@ -45,10 +45,10 @@ func (j *Journal) set(id spec.ID, e Entry) {
 	s := scopeOf(id)
 	j.drop(id)
 	if j.entries[s] == nil {
-		j.entries[s] = map[spec.ID]*Entry{}
+		j.entries[s] = &byKey[*Entry]{}
 	}
 	j.size++
-	j.entries[s][id] = &e
+	j.entries[s].put(id.Key, &e)
 	if j.names[e.Identity] == nil {
 		j.names[e.Identity] = map[string]int{}
 	}
@@ -69,7 +69,7 @@ func (j *Journal) set(id spec.ID, e Entry) {
 // drop removes an entry from memory and the indexes.
 func (j *Journal) drop(id spec.ID) (dropped bool) {
 	s := scopeOf(id)
-	e := j.entries[s][id]
+	e := j.entries[s].get(id.Key)
 	if e != nil {
 		j.size--
 		names := j.names[e.Identity]
@@ -90,7 +90,7 @@ func (j *Journal) drop(id spec.ID) (dropped bool) {
 		if j.fetched[e.Device] == fromOfEntry(id) {
 			delete(j.fetched, e.Device)
 		}
-		if delete(j.entries[s], id); len(j.entries[s]) == 0 {
+		if j.entries[s].remove(id.Key); j.entries[s].len() == 0 {
 			delete(j.entries, s)
 		}
 	}
@@ -99,7 +99,7 @@ func (j *Journal) drop(id spec.ID) (dropped bool) {
 
 // get returns the entry of a resource.
 func (j *Journal) get(id spec.ID) (e Entry, remembered bool) {
-	if at := j.entries[scopeOf(id)][id]; at != nil {
+	if at := j.entries[scopeOf(id)].get(id.Key); at != nil {
 		return *at, true
 	}
 	return Entry{}, false
@@ -109,9 +109,9 @@ func (j *Journal) get(id spec.ID) (e Entry, remembered bool) {
 func (j *Journal) all() iter.Seq2[spec.ID, Entry] {
 	scopes := j.entries
 	return func(yield func(spec.ID, Entry) bool) {
-		for _, entries := range scopes {
-			for id, e := range entries {
-				if !yield(id, *e) {
+		for s, entries := range scopes {
+			for key, e := range entries.all() {
+				if !yield(spec.ID{NS: s.ns, Kind: s.kind, Key: key}, *e) {
 					return
 				}
 			}

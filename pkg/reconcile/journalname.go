@@ -35,7 +35,7 @@ func (j *Journal) leadsTo(name string) bool {
 func (j *Journal) withPrint(s scope, ns observe.Identity, print string) (e Entry, remembered bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, e := range j.entries[s] {
+	for _, e := range j.entries[s].all() {
 		if e.Print == print && e.Identity == ns && !e.Set && !e.Fetched {
 			return *e, true
 		}

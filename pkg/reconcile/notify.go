@@ -24,15 +24,43 @@ func (c *Core) LookAtAll() {
 // LookAtSilent makes the scopes dirty that can change without an event.
 func (c *Core) LookAtSilent() {
 	c.forgetAttempts()
+	for _, s := range c.silent() {
+		if c.matters(s) && !c.announced(s) {
+			c.markScope(s)
+		}
+	}
+}
+
+// silent returns the scopes of silent kinds that may matter, in order. They are few of those of all kinds in all namespaces.
+func (c *Core) silent() []scope {
+	scopes := map[scope]bool{}
+	isSilent := func(s scope) bool {
+		k := c.kinds.byName[s.kind]
+		_, declared := c.desired.declared[s.ns]
+		return declared && k != nil && k.Silent
+	}
+	for s := range c.desired.index.relevant {
+		if isSilent(s) {
+			scopes[s] = true
+		}
+	}
+	for s := range c.found.inTheWay {
+		if isSilent(s) {
+			scopes[s] = true
+		}
+	}
+	for _, s := range c.journal.scopesWith(isSilent) {
+		scopes[s] = true
+	}
 	for i := range c.kinds.list {
-		if k := &c.kinds.list[i]; k.Silent {
-			for _, name := range slices.Sorted(maps.Keys(c.desired.declared)) {
-				if s := (scope{name, k.Name}); c.matters(s) && !c.announced(s) {
-					c.mark(c.domain(name), k, wholeScope)
-				}
+		k := &c.kinds.list[i]
+		if k.Silent && (c.desired.index.fetchedKinds[k.Name] || c.journal.HasFetched(k.Name)) {
+			for name := range c.desired.declared {
+				scopes[scope{name, k.Name}] = true
 			}
 		}
 	}
+	return inOrder(scopes, scope.compare)
 }
 
 // LookForReturned makes linkd search everywhere for resources that it made and deleted, and that may have come back.

@@ -53,12 +53,14 @@ func (c *Core) EndPass() {
 	}
 	c.noteTransitions()
 	c.report()
-	for at := range c.causes {
+	left := map[topicPlace]observe.Cause{}
+	for at, by := range c.causes {
 		// The cause is needed until the next look there.
-		if d := c.domains[at.ns]; d == nil || d.lanes[netlinkLane].clean() && d.lanes[programLane].clean() {
-			delete(c.causes, at)
+		if d := c.domains[at.ns]; d != nil && !(d.lanes[netlinkLane].clean() && d.lanes[programLane].clean()) {
+			left[at] = by
 		}
 	}
+	c.causes = left
 	c.idle = true
 }
 

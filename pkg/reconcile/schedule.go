@@ -27,7 +27,9 @@ type plan struct {
 	notLooked      map[*lane]bool
 	// tasks are the ops that are not done yet, and ready are the lanes in which some may begin.
 	tasks map[spec.ID]*task
-	ready []*lane
+	// mostTasks is for trimmed.
+	mostTasks int
+	ready     []*lane
 	// ends are the tasks whose ops may delete something.
 	ends idSet
 	// looks is the queue of dirty lanes, first come, first served. prompt counts those that are not late.
