@@ -71,7 +71,7 @@ var errHalf = errors.New("a part of the files is installed; linkd installs the r
 
 // target returns where a change is to be made. A file that is a symbolic link stays one: its target is replaced.
 func target(c Change) (installed, error) {
-	f := installed{Path: c.Path, Text: c.Text, Mode: c.Mode, Remove: c.Remove}
+	f := installed(c)
 	abs, err := filepath.Abs(f.Path)
 	if err != nil {
 		return f, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"linkd/pkg/observe"
 )
@@ -16,15 +15,6 @@ import (
 
 // pastPrefix starts the names of the chains with earlier rules. The name of the built-in chain follows.
 const pastPrefix = ownPrefix + "WAS-"
-
-// pastHook returns the built-in chain whose earlier rules the chain has; "" for other chains.
-func (c *Chain) pastHook() string {
-	hook, is := strings.CutPrefix(c.Name, pastPrefix)
-	if !is || c.Table != nat || !slices.Contains(translators, hook) {
-		return ""
-	}
-	return hook
-}
 
 // keepPast adds chains with the earlier rules to the script, for the chains that translate differently afterwards. It returns their
 // names.
