@@ -85,9 +85,8 @@ a.yaml:14:14: :: is the unspecified address: no neighbour has it
 a.yaml:15:14: 255.255.255.255 is the broadcast address: no neighbour has it
 a.yaml:16:14: "10.0.0.0/24" is no IP address
 a.yaml:17:14: ::ffff:10.0.0.1 is an IPv4 address in the form of an IPv6 one: write 10.0.0.1
-a.yaml:18:9: "to" is missing
-a.yaml:18:10: unknown key "ip"
-a.yaml:19:24: unknown key "lladdr"
+a.yaml:18:10: unknown key "ip"; did you mean "to"?
+a.yaml:19:24: unknown key "lladdr"; did you mean "mac"?
 a.yaml:20:9: expected a mapping, found "10.0.0.1"`
 	if d := cmp.Diff(strings.TrimSpace(want), errs); d != "" {
 		t.Errorf("errors (-want +got):\n%s", d)
