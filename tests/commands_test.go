@@ -159,6 +159,10 @@ func (s *stage) await(ts *testscript.TestScript, neg bool, args []string) {
 		if err != nil && !errors.As(err, &exit) {
 			ts.Fatalf("%v", err)
 		}
+		if exit != nil && exit.ExitCode() == exitNoDaemon {
+			// What linkd prints without a daemon is no news of the daemon that has only just been started.
+			return false
+		}
 		return re.MatchString(stdout.String()) == match
 	})
 	ts.Stdout().Write([]byte(stdout.String()))
@@ -167,6 +171,9 @@ func (s *stage) await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("not after %v", patience)
 	}
 }
+
+// exitNoDaemon is the exit status of a command of linkd that found no daemon.
+const exitNoDaemon = 3
 
 // settle leaves it to linkd wait to wait for a daemon that has only just been started.
 func (s *stage) settle(ts *testscript.TestScript, neg bool, args []string) {
