@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,9 +141,10 @@ func packageElsewhere(t *testing.T) {
 	for page := range strings.Lines(output(t, exec.Command("find", root+"/opt/linkd/share/doc", "-name", "*.md"))) {
 		checkLinks(t, strings.TrimSpace(page))
 	}
-	beside := output(t, exec.Command("find", root, "-type", "f", "-not", "-path", root+"/opt/linkd/*", "-printf", "/%P\n"))
-	if want := "/etc/iproute2/rt_protos.d/linkd.conf\n"; beside != want {
-		t.Errorf("outside of PREFIX there are\n%swant\n%s", beside, want)
+	beside := strings.Fields(output(t, exec.Command("find", root, "-type", "f", "-not", "-path", root+"/opt/linkd/*", "-printf", "/%P\n")))
+	slices.Sort(beside)
+	if d := cmp.Diff([]string{"/etc/iproute2/rt_protos.d/linkd.conf", "/etc/linkd.d/README"}, beside); d != "" {
+		t.Errorf("outside of PREFIX there are (-want +there):\n%s", d)
 	}
 	mine := filepath.Join(root, "etc/linkd.d/mine.yaml")
 	if err := os.WriteFile(mine, nil, 0o644); err != nil {
