@@ -26,6 +26,7 @@ type erased interface {
 	adopts(want, have spec.Resource) bool
 	fingerprint(have spec.Resource) (string, bool)
 	unfinished(have spec.Resource) bool
+	leftover(have spec.Resource) bool
 	separate() bool
 	complete(at Located, want spec.Resource) (spec.Resource, error)
 	isSelective() bool
@@ -168,6 +169,10 @@ func (a adapter[R]) fingerprint(have spec.Resource) (print string, unmarked bool
 
 func (a adapter[R]) unfinished(have spec.Resource) bool {
 	return a.can.Ownership.Unfinished == nil || a.can.Ownership.Unfinished(have.(R))
+}
+
+func (a adapter[R]) leftover(have spec.Resource) bool {
+	return have != nil && a.can.Ownership.Leftover != nil && a.can.Ownership.Leftover(have.(R))
 }
 
 func (a adapter[R]) separate() bool { return a.can.Ownership.Separate }

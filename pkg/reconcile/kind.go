@@ -149,6 +149,9 @@ type Ownership[R spec.Resource] struct {
 	// Unfinished reports whether a resource without a fingerprint in the journal can be one that linkd was making when it
 	// ended. It is nil for a kind that cannot tell: then any resource in that place can be.
 	Unfinished func(have R) bool
+	// Leftover reports whether only a linkd that was killed leaves such a resource. No file makes it, so linkd deletes it
+	// whatever files it applies. It is nil for a kind that leaves none.
+	Leftover func(have R) bool
 	// Adopts reports whether a file tells linkd to take over have, which linkd did not make.
 	Adopts func(want, have R) bool
 	// Taken says what to do about have, which linkd did not make and which has the place of want. Engine is the name of the

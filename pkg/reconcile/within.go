@@ -37,7 +37,7 @@ func (c *comparison) otherFiles(e Entry) []string {
 // isLeft reports whether a resource that is not desired stays, because another file than those at the desired state's
 // paths declared it, or because the journal does not say which one did. It notes the resource for LeftAlone.
 func (c *comparison) isLeft(id spec.ID) bool {
-	if c.within.All() {
+	if c.within.All() || c.kinds[id.Kind].leftover(c.found.get(id)) {
 		return false
 	}
 	e, remembered := c.journal.Get(id, c.identity(id.NS))

@@ -28,16 +28,17 @@ var (
 func register(f family, samples *observe.Sampling) reconcile.Registered {
 	k := kind{f}
 	return reconcile.Register[Resource](f.name, k, reconcile.Capabilities[Resource]{
-		Topics:   []observe.Topic{observe.RulesetTopic, observe.AddressTopic},
-		Follows:  []observe.Topic{observe.NetconfTopic},
-		Programs: true,
-		Recurs:   true,
-		Samples:  samples,
-		Silent:   func(have Resource) bool { return !have.announced() },
-		FromID:   k.FromID,
-		Settings: k,
-		Show:     k.Show,
-		Contents: contents,
+		Ownership: reconcile.Ownership[Resource]{Leftover: holdsPast},
+		Topics:    []observe.Topic{observe.RulesetTopic, observe.AddressTopic},
+		Follows:   []observe.Topic{observe.NetconfTopic},
+		Programs:  true,
+		Recurs:    true,
+		Samples:   samples,
+		Silent:    func(have Resource) bool { return !have.announced() },
+		FromID:    k.FromID,
+		Settings:  k,
+		Show:      k.Show,
+		Contents:  contents,
 		Health: func(want, have Resource) reconcile.Condition {
 			return reconcile.Condition{Verdict: reconcile.Verdict{State: reconcile.OK, Reason: want.remark(have)}}
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"linkd/pkg/observe"
 )
@@ -15,6 +16,12 @@ import (
 
 // pastPrefix starts the names of the chains with earlier rules. The name of the built-in chain follows.
 const pastPrefix = ownPrefix + "WAS-"
+
+// holdsPast reports whether a resource is a chain with earlier rules.
+func holdsPast(have Resource) bool {
+	c, is := have.(*Chain)
+	return is && strings.HasPrefix(c.Name, pastPrefix)
+}
 
 // keepPast adds chains with the earlier rules to the script, for the chains that translate differently afterwards. It returns their
 // names.
