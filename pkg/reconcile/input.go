@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"linkd/pkg/observe"
@@ -40,7 +41,7 @@ func (c *Core) Want(d *spec.Desired, complete bool) {
 
 // declare replaces the desired state.
 func (c *Core) declare(d *spec.Desired, complete bool) {
-	search := c.desired.search
+	search, before := c.desired.search, c.desired.declared
 	c.rechecked = false
 	clear(c.found.compared)
 	c.desired = desired{
@@ -54,9 +55,14 @@ func (c *Core) declare(d *spec.Desired, complete bool) {
 	c.declareLeft()
 	// linkd always looks at its own namespace, because most of what it may have left is there.
 	c.desired.declared[spec.Host] = spec.Namespace{Name: spec.Host, Selector: spec.Selector{Scheme: spec.Host}}
-	for name := range c.domains {
-		if _, declared := c.desired.declared[name]; !declared {
+	for _, name := range inOrder(c.domains, strings.Compare) {
+		now, declared := c.desired.declared[name]
+		if !declared {
 			c.dropDomain(name)
+		} else if now.Selector != before[name].Selector {
+			// The name leads elsewhere. Until it is looked at, it must not share the namespace that it led to with the name under
+			// which the journal has that namespace now: the entries would move back, and nobody would look for them there.
+			c.claim(c.domains[name], "")
 		}
 	}
 	for name := range c.desired.declared {
