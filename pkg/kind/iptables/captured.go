@@ -163,10 +163,7 @@ func (r Rule) capturedBy(rivals []rival, hook string, own []netip.Addr, steps *i
 		}
 		found.path = r.path
 		found.Lost, found.Open = rival.order == othersFirst, rival.order == eitherFirst
-		found.To, _ = netip.ParseAddrPort(by.to)
-		if ip, err := netip.ParseAddr(by.to); err == nil {
-			found.To = netip.AddrPortFrom(ip, by.first)
-		}
+		found.To, _ = endOf(by.to, by.first)
 		what := "packets for "
 		if hook == "OUTPUT" {
 			what = "packets from the namespace itself to "

@@ -1,9 +1,6 @@
 package iptables
 
-import (
-	"net/netip"
-	"slices"
-)
+import "slices"
 
 // natEffect is what a rule of a table nat does with a packet that matches it.
 type natEffect int
@@ -136,10 +133,7 @@ func (r Rule) effect() (does natEffect, next, to string) {
 	case "RETURN":
 		return natReturns, "", ""
 	case "DNAT":
-		if at := slices.Index(r.Args, "--to-destination"); at >= 0 && at+1 < len(r.Args) {
-			to = r.Args[at+1]
-		}
-		return natTranslates, "", to
+		return natTranslates, "", r.value("--to-destination")
 	case "REDIRECT", "NETMAP":
 		return natTranslates, "", ""
 	}
@@ -151,14 +145,7 @@ func (r Rule) effect() (does natEffect, next, to string) {
 
 // sameTarget reports whether two destinations, as iptables prints them, are the same for packets to a port.
 func sameTarget(port uint16, a, b string) bool {
-	read := func(text string) (netip.AddrPort, bool) {
-		if to, err := netip.ParseAddrPort(text); err == nil {
-			return to, true
-		}
-		ip, err := netip.ParseAddr(text)
-		return netip.AddrPortFrom(ip, port), err == nil
-	}
-	first, ok := read(a)
-	second, ok2 := read(b)
+	first, ok := endOf(a, port)
+	second, ok2 := endOf(b, port)
 	return ok && ok2 && first == second
 }

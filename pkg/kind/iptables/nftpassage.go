@@ -1,7 +1,5 @@
 package iptables
 
-import "net/netip"
-
 // nftPacketOf returns what a walk through nftables knows about a packet.
 func (s *Firewall) nftPacketOf(p Packet) nftPacket {
 	return nftPacket{
@@ -33,19 +31,9 @@ func (s *Firewall) nftTranslates(hook string, p Packet) (d Decision, some bool) 
 		}
 		w := nftWalk{filter: s.filtered, packet: s.nftPacketOf(p), steps: &steps}
 		if verdict, by := w.through(b.nftChain, 0); verdict == Translated {
-			return Decision{Verdict: Translated, Table: "nftables", Chain: b.name, Rule: by, To: nftEnd(w.translation.to, p)}, true
+			to, _ := endOf(w.translation.to, p.Destination.Port())
+			return Decision{Verdict: Translated, Table: "nftables", Chain: b.name, Rule: by, To: to}, true
 		}
 	}
 	return d, false
-}
-
-// nftEnd returns the new destination in a rule; it is invalid if linkd cannot tell it. Without a port, the port stays.
-func nftEnd(text string, p Packet) netip.AddrPort {
-	if to, err := netip.ParseAddrPort(text); err == nil {
-		return to
-	}
-	if ip, err := netip.ParseAddr(text); err == nil {
-		return netip.AddrPortFrom(ip, p.Destination.Port())
-	}
-	return netip.AddrPort{}
 }

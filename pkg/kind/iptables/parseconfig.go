@@ -95,11 +95,7 @@ func (w ruleWords) publish() publish {
 	if p.Protocol == "tcp" {
 		p.Protocol = ""
 	}
-	if to, err := netip.ParseAddrPort(w["--to-destination"]); err == nil {
-		p.To.AddrPort = to
-	} else if ip, err := netip.ParseAddr(w["--to-destination"]); err == nil {
-		p.To.AddrPort = netip.AddrPortFrom(ip, 0)
-	}
+	p.To.AddrPort, _ = endOf(w["--to-destination"], 0)
 	return p
 }
 

@@ -129,39 +129,20 @@ func (d *Decision) translate(r *Rule, p Packet) {
 		d.Masquerades, d.IsSource = true, true
 	case "SNAT":
 		d.IsSource = true
-		d.To = newEnd(r.Args, "--to-source")
+		d.To, _ = endOf(r.value("--to-source"), 0)
 	case "DNAT":
-		if at := newEnd(r.Args, "--to-destination"); at.IsValid() && at.Port() == 0 {
-			d.To = netip.AddrPortFrom(at.Addr(), p.Destination.Port())
-		} else {
-			d.To = at
-		}
+		d.To, _ = endOf(r.value("--to-destination"), p.Destination.Port())
 	case "REDIRECT":
-		d.To = redirected(r.Args, p)
+		d.To = redirected(r, p)
 	}
-}
-
-// newEnd returns the value of an option that changes an end of a packet; it is invalid for a range.
-func newEnd(args []string, option string) (end netip.AddrPort) {
-	at := slices.Index(args, option)
-	if at < 0 || at+1 >= len(args) {
-		return end
-	}
-	if end, err := netip.ParseAddrPort(args[at+1]); err == nil {
-		return end
-	}
-	if ip, err := netip.ParseAddr(args[at+1]); err == nil {
-		return netip.AddrPortFrom(ip, 0)
-	}
-	return end
 }
 
 // redirected returns the local end to which REDIRECT sends a packet: the loopback address for a packet that this machine sends. For
 // another packet it is the address of the interface by which the packet came in, which any local address can represent.
-func redirected(args []string, p Packet) netip.AddrPort {
+func redirected(r *Rule, p Packet) netip.AddrPort {
 	port := p.Destination.Port()
-	if at := slices.Index(args, "--to-ports"); at >= 0 && at+1 < len(args) {
-		number, err := strconv.ParseUint(args[at+1], 10, 16)
+	if text := r.value("--to-ports"); text != "" {
+		number, err := strconv.ParseUint(text, 10, 16)
 		if err != nil {
 			// It is a range.
 			return netip.AddrPort{}

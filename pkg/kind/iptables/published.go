@@ -47,15 +47,12 @@ func (r Rule) arrives(hook string, own []netip.Addr) (p arriving, to string) {
 		}
 		return true
 	}, "-j")
-	if at := slices.Index(r.Args, "--to-destination"); at >= 0 && at+1 < len(r.Args) {
-		to = r.Args[at+1]
-	}
 	for _, ip := range own {
 		if (!from.IsValid() || from.Contains(ip)) && !(except.IsValid() && except.Contains(ip)) && (p.sent || !ip.IsLoopback()) {
 			p.at = append(p.at, ip)
 		}
 	}
-	return p, to
+	return p, r.value("--to-destination")
 }
 
 // narrow returns the packets that match a rule of iptables. sure is false if the rule has conditions that linkd does not know.
@@ -108,15 +105,11 @@ func (p arriving) only(all bool) arriving {
 }
 
 func (p arriving) forNetwork(text string, not bool) (some arriving, sure bool) {
-	prefix, err := netip.ParsePrefix(text)
-	if err != nil {
-		ip, err := netip.ParseAddr(text)
-		if err != nil {
-			return p, false
-		}
-		prefix = netip.PrefixFrom(ip, ip.BitLen())
+	network, ok := networkOf(text)
+	if !ok {
+		return p, false
 	}
-	return p.forAddresses(func(ip netip.Addr) bool { return prefix.Contains(ip) != not }), true
+	return p.forAddresses(func(ip netip.Addr) bool { return network.Contains(ip) != not }), true
 }
 
 func (p arriving) forAddresses(are func(netip.Addr) bool) arriving {

@@ -99,6 +99,14 @@ func (r Rule) String() string {
 // text returns the rule without the mark, for messages.
 func (r Rule) text() string { return join(r.Args) }
 
+// value returns the word after the first occurrence of an option; "" if there is none.
+func (r Rule) value(option string) string {
+	if at := slices.Index(r.Args, option); at >= 0 && at+1 < len(r.Args) {
+		return r.Args[at+1]
+	}
+	return ""
+}
+
 // foundRule parses a rule that iptables-save has printed, and separates the mark. No mark of linkd's has a line feed: in a script,
 // the rest would be a line of its own. It writes some arguments as linkd does, which the C library formats differently: the last 32
 // bits of some IPv6 addresses (inet_ntop(3)), and protocols named in /etc/protocols. The rule takes ownership of args.

@@ -108,13 +108,31 @@ func meetsIf(is bool) answer {
 
 // isWithin reports whether an address is in a network as iptables prints it.
 func isWithin(ip netip.Addr, network string) answer {
-	if p, err := netip.ParsePrefix(network); err == nil {
+	if p, ok := networkOf(network); ok {
 		return meetsIf(p.Contains(ip))
 	}
-	if a, err := netip.ParseAddr(network); err == nil {
-		return meetsIf(a == ip)
-	}
 	return maybe
+}
+
+// networkOf reads a network, or a single address, as iptables prints it.
+func networkOf(text string) (network netip.Prefix, ok bool) {
+	if p, err := netip.ParsePrefix(text); err == nil {
+		return p, true
+	}
+	ip, err := netip.ParseAddr(text)
+	return netip.PrefixFrom(ip, ip.BitLen()), err == nil
+}
+
+// endOf reads ADDRESS:PORT, or ADDRESS, which gets the given port. ok is false for a range.
+func endOf(text string, port uint16) (end netip.AddrPort, ok bool) {
+	if end, err := netip.ParseAddrPort(text); err == nil {
+		return end, true
+	}
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		return end, false
+	}
+	return netip.AddrPortFrom(ip, port), true
 }
 
 // isInPorts reports whether a port is in a range as iptables prints it.
