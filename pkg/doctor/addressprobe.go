@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/kind/address"
 	"linkd/pkg/observe"
 )
 
@@ -43,7 +43,7 @@ func sendProbes(probes []probe) (others map[netip.Addr]map[*observe.NS]net.Hardw
 		fd, open := sockets[p.ns]
 		if !open {
 			err := p.ns.Do(func() (err error) {
-				fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(inNetworkOrder(unix.ETH_P_ARP)))
+				fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(observe.NetworkOrder(unix.ETH_P_ARP)))
 				return err
 			})
 			if err != nil {
@@ -51,8 +51,8 @@ func sendProbes(probes []probe) (others map[netip.Addr]map[*observe.NS]net.Hardw
 			}
 			sockets[p.ns] = fd
 		}
-		to := &unix.SockaddrLinklayer{Protocol: inNetworkOrder(unix.ETH_P_ARP), Ifindex: p.index, Halen: 6, Addr: [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
-		if err := unix.Sendto(fd, p.packet(), 0, to); err != nil && !errors.Is(err, unix.ENETDOWN) && !errors.Is(err, unix.ENXIO) && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.ENOBUFS) {
+		to := &unix.SockaddrLinklayer{Protocol: observe.NetworkOrder(unix.ETH_P_ARP), Ifindex: p.index, Halen: 6, Addr: [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
+		if err := unix.Sendto(fd, address.ARPRequest(p.mac, netip.IPv4Unspecified(), p.ip), 0, to); err != nil && !errors.Is(err, unix.ENETDOWN) && !errors.Is(err, unix.ENXIO) && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.ENOBUFS) {
 			return nil, fmt.Errorf("send a probe in %s: %w", p.ns.Name, err)
 		}
 	}
@@ -81,13 +81,6 @@ func sendProbes(probes []probe) (others map[netip.Addr]map[*observe.NS]net.Hardw
 	return others, nil
 }
 
-// packet returns the ARP request (RFC 826).
-func (p probe) packet() []byte {
-	packet := []byte{0, 1, 8, 0, 6, 4, 0, 1}
-	packet = append(append(packet, p.mac...), 0, 0, 0, 0)
-	return append(append(packet, make([]byte, 6)...), p.ip.AsSlice()...)
-}
-
 // readAnswers calls visit with the sender of each ARP packet and the interface that received it.
 func readAnswers(fd int, visit func(index int, from netip.Addr, mac net.HardwareAddr)) {
 	buf := make([]byte, 64)
@@ -103,8 +96,4 @@ func readAnswers(fd int, visit func(index int, from netip.Addr, mac net.Hardware
 		ip, _ := netip.AddrFromSlice(buf[14:18])
 		visit(at.Ifindex, ip, bytes.Clone(buf[8:14]))
 	}
-}
-
-func inNetworkOrder(n uint16) uint16 {
-	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, n))
 }

@@ -71,7 +71,7 @@ func (announcing) Announce(ctx context.Context, ns *observe.NS, have []*Address)
 			}
 		}
 		protocol, to, packet := announcement(a.Prefix.Addr(), mac, router)
-		at := &unix.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: link.Index, Halen: 6}
+		at := &unix.SockaddrLinklayer{Protocol: observe.NetworkOrder(protocol), Ifindex: link.Index, Halen: 6}
 		copy(at.Addr[:], to)
 		if err := unix.Sendto(fd, packet, 0, at); err != nil {
 			errs = append(errs, fmt.Errorf("send on %s: %w", link.Name, err))
@@ -98,21 +98,22 @@ func closeSoon(fd int) {
 // IPv6 address forwards.
 func announcement(ip netip.Addr, mac net.HardwareAddr, router bool) (protocol uint16, to net.HardwareAddr, packet []byte) {
 	if ip.Is4() {
-		return unix.ETH_P_ARP, net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, arpAnnouncement(ip, mac)
+		return unix.ETH_P_ARP, net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, ARPRequest(mac, ip, ip)
 	}
 	return unix.ETH_P_IPV6, net.HardwareAddr{0x33, 0x33, 0, 0, 0, 1}, neighbourAdvertisement(ip, mac, router)
 }
 
-// arpAnnouncement returns an ARP request (RFC 826) in which the sender asks for its own address. Unlike a reply, Linux accepts a
-// request even if it updated the neighbour's entry less than locktime ago (arp_process in net/ipv4/arp.c).
-func arpAnnouncement(ip netip.Addr, mac net.HardwareAddr) []byte {
+// ARPRequest returns an ARP request (RFC 826) for an IPv4 address on Ethernet. In an announcement, the sender asks for its own
+// address: unlike a reply, Linux accepts a request even if it updated the neighbour's entry less than locktime ago (arp_process in
+// net/ipv4/arp.c). In a probe, the sender is 0.0.0.0.
+func ARPRequest(mac net.HardwareAddr, sender, target netip.Addr) []byte {
 	const ethernet, request = 1, 1
 	packet := binary.BigEndian.AppendUint16(nil, ethernet)
 	packet = binary.BigEndian.AppendUint16(packet, unix.ETH_P_IP)
 	packet = append(packet, byte(len(mac)), net.IPv4len)
 	packet = binary.BigEndian.AppendUint16(packet, request)
-	packet = append(append(packet, mac...), ip.AsSlice()...)
-	return append(append(packet, make([]byte, len(mac))...), ip.AsSlice()...)
+	packet = append(append(packet, mac...), sender.AsSlice()...)
+	return append(append(packet, make([]byte, len(mac))...), target.AsSlice()...)
 }
 
 var allNodes = netip.MustParseAddr("ff02::1")
@@ -145,11 +146,4 @@ func checksum(addresses, message []byte, protocol byte) uint16 {
 		sum = sum>>16 + sum&0xffff
 	}
 	return ^uint16(sum)
-}
-
-// networkOrder returns a number for a field in network byte order.
-func networkOrder(n uint16) uint16 {
-	var b [2]byte
-	binary.BigEndian.PutUint16(b[:], n)
-	return binary.NativeEndian.Uint16(b[:])
 }
