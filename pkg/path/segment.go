@@ -120,34 +120,43 @@ func (s *segment) blockedBefore(f frame) {
 	}
 }
 
-// toPeer sends a frame to the other end of a pair.
-func (s *segment) toPeer(f frame) {
-	peer := f.ns
-	switch {
-	case f.link.ParentNS == observe.NoID:
-		s.blockedBefore(f.block("", "the other end of %s is in a namespace that linkd cannot see", f.station))
-		return
-	case f.link.ParentNS >= 0:
+// parentOf returns the interface that f.link refers to, the other end of a pair or what it stands on, with its namespace; its link
+// is nil if it has gone. ok is false if linkd cannot look there, which it notes.
+func (s *segment) parentOf(f frame) (parent station, ok bool) {
+	ns := f.ns
+	if f.link.ParentNS >= 0 {
 		var err error
-		if peer, err = s.w.peers.Open(f.ns, f.link.ParentNS); err != nil {
+		if ns, err = s.w.peers.Open(f.ns, f.link.ParentNS); err != nil {
 			s.outside = append(s.outside, fmt.Sprintf("%s (%v)", f.station, err))
-			return
+			return parent, false
 		}
 	}
-	links, err := peer.Links(s.w.ctx)
+	links, err := ns.Links(s.w.ctx)
 	if err != nil {
 		s.wrong = err
+		return parent, false
+	}
+	return station{ns, links.ByIndex(f.link.Parent)}, true
+}
+
+// toPeer sends a frame to the other end of a pair.
+func (s *segment) toPeer(f frame) {
+	if f.link.ParentNS == observe.NoID {
+		s.blockedBefore(f.block("", "the other end of %s is in a namespace that linkd cannot see", f.station))
 		return
 	}
-	to := links.ByIndex(f.link.Parent)
-	if to == nil {
+	to, ok := s.parentOf(f)
+	switch {
+	case !ok:
+		return
+	case to.link == nil:
 		s.outside = append(s.outside, f.station.String()+", whose other end has just gone")
 		return
 	}
-	if f.link.MTU != to.MTU && f.doubt == "" {
-		f.doubt = fmt.Sprintf("the ends of a link have different MTUs: %s %d, %s/%s %d: packets larger than the smaller one get lost", f.station, f.link.MTU, peer.Name, to.Name, to.MTU)
+	if f.link.MTU != to.link.MTU && f.doubt == "" {
+		f.doubt = fmt.Sprintf("the ends of a link have different MTUs: %s %d, %s/%s %d: packets larger than the smaller one get lost", f.station, f.link.MTU, to.ns.Name, to.link.Name, to.link.MTU)
 	}
-	f.station = station{peer, to}
+	f.station = to
 	s.enter(f)
 }
 
@@ -233,21 +242,12 @@ func (s *segment) toPorts(f frame, from *observe.Link) {
 
 // toParent sends a frame out by the interface that f.link stands on.
 func (s *segment) toParent(f frame) {
-	parent := f.ns
-	if f.link.ParentNS >= 0 {
-		var err error
-		if parent, err = s.w.peers.Open(f.ns, f.link.ParentNS); err != nil {
-			s.outside = append(s.outside, fmt.Sprintf("%s (%v)", f.station, err))
-			return
-		}
-	}
-	links, err := parent.Links(s.w.ctx)
-	if err != nil {
-		s.wrong = err
+	to, ok := s.parentOf(f)
+	switch {
+	case !ok:
 		return
-	}
-	if to := links.ByIndex(f.link.Parent); to != nil && f.link.ParentNS != observe.NoID {
-		f.station = station{parent, to}
+	case to.link != nil && f.link.ParentNS != observe.NoID:
+		f.station = to
 		s.leave(f)
 		return
 	}
