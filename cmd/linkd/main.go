@@ -197,6 +197,19 @@ func (o *options) newWorld() (*observe.World, error) {
 	return world, err
 }
 
+// lookingWorld returns a World that changes nothing in the system. The caller closes it.
+func (o *options) lookingWorld(ctx context.Context) (*observe.World, error) {
+	world, err := o.newWorld()
+	if err != nil {
+		return nil, err
+	}
+	if err := world.LookOnly(ctx); err != nil {
+		world.Close()
+		return nil, err
+	}
+	return world, nil
+}
+
 // newEngine returns an engine and the World in which it works. The caller closes the World.
 func (o *options) newEngine(kinds []reconcile.Registered, journal *reconcile.Journal, log *slog.Logger) (*reconcile.Engine, *observe.World, error) {
 	world, err := o.newWorld()

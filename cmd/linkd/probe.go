@@ -67,14 +67,11 @@ const longestProbe = time.Minute
 // probe sends one probe from a namespace.
 func (o *options) probe(ctx context.Context, from string, place probe.Place, within time.Duration) (r probe.Report, err error) {
 	desired := o.desiredAsFarAsValid()
-	world, err := o.newWorld()
+	world, err := o.lookingWorld(ctx)
 	if err != nil {
 		return r, exit(exitFailed, err)
 	}
 	defer world.Close()
-	if err := world.LookOnly(ctx); err != nil {
-		return r, exit(exitFailed, err)
-	}
 	name, err := declareForProbe(world, desired, from)
 	if err != nil {
 		return r, exit(exitInvalid, err)
@@ -126,14 +123,11 @@ func (o *options) probeDeclared(ctx context.Context, names []string) error {
 	case len(chosen) == 0:
 		return exit(exitInvalid, errors.New("the files declare no probes; to probe without one: linkd probe NETNS TARGET"))
 	}
-	world, err := o.newWorld()
+	world, err := o.lookingWorld(ctx)
 	if err != nil {
 		return exit(exitFailed, err)
 	}
 	defer world.Close()
-	if err := world.LookOnly(ctx); err != nil {
-		return exit(exitFailed, err)
-	}
 	world.Declare(desired.Namespaces)
 	reports := make([]probe.Report, len(chosen))
 	slots := make(chan struct{}, mostDeclaredAtATime)

@@ -30,14 +30,11 @@ func (o *options) show(ctx context.Context, args []string) error {
 			return exit(exitInvalid, err)
 		}
 	}
-	world, err := o.newWorld()
+	world, err := o.lookingWorld(ctx)
 	if err != nil {
 		return exit(exitFailed, err)
 	}
 	defer world.Close()
-	if err := world.LookOnly(ctx); err != nil {
-		return exit(exitFailed, err)
-	}
 	document := spec.NewDocument(kind.Language())
 	if err := reconcile.SelectNamespaces(world, document, o.declared(), args); err != nil {
 		return exit(exitFailed, err)

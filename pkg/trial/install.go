@@ -29,13 +29,8 @@ type record struct {
 	Files   []installed `json:"files"`
 }
 
-// installed is a file to be installed, or removed.
-type installed struct {
-	Path   string      `json:"path"`
-	Text   []byte      `json:"text,omitempty"`
-	Mode   fs.FileMode `json:"mode,omitempty"`
-	Remove bool        `json:"remove,omitempty"`
-}
+// installed is a change at the place where it is made: see target.
+type installed Change
 
 func (f installed) beside(suffix string) string {
 	return filepath.Join(filepath.Dir(f.Path), "."+filepath.Base(f.Path)+suffix)
