@@ -87,7 +87,7 @@ func readChanges(args, as, remove []string) (changes []trial.Change, err error) 
 	return changes, nil
 }
 
-// absolute makes a path absolute, unless it is a mere name: that stands in the daemon's configuration directory.
+// absolute makes a path absolute. It leaves a name without a directory as it is: the daemon puts it into its configuration directory.
 func absolute(path string) (string, error) {
 	if !strings.Contains(path, "/") {
 		return path, nil

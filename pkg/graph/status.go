@@ -40,7 +40,7 @@ func reason(op *reconcile.Op) string {
 	return plain.Text(strings.Join(parts, ", "))
 }
 
-// status returns the status of something that resources drew: the worst of theirs.
+// status returns the status of a part of the picture: the worst status of the resources that it shows.
 func (s *Builder) status(l presence, from ...spec.ID) (worst Status) {
 	worst.State = OK
 	if s.states == nil {

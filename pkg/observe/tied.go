@@ -23,7 +23,7 @@ const (
 )
 
 // Tied are the links of an undeclared namespace that refer to a link in another namespace: to their other end, or to the link
-// that they stand on (Link.Parent). Whoever is root in the namespace can make any number of them.
+// that is their parent (Link.Parent). Whoever is root in the namespace can make any number of them.
 type Tied struct {
 	// Where names the namespace for a message: the path at which it is mounted, or a process.
 	Where string

@@ -77,7 +77,7 @@ type Trial struct {
 	By       string    `json:"by"`
 	Since    time.Time `json:"since"`
 	Deadline time.Time `json:"deadline"`
-	// Files are the paths of the files that are tried, as they would stand in the configuration.
+	// Files are the paths that the tried files would have in the configuration.
 	Files []string `json:"files"`
 }
 

@@ -2,9 +2,9 @@ package reconcile
 
 import "linkd/pkg/spec"
 
-// noteWhole records in wasOK that a resource is as desired, together with all that it stands on, and does the same for what
-// stands on it. Until then its loss is no drift: the end of a veth is still observed as desired for a moment after the
-// namespace of its peer has ended, and then the kernel deletes it with its port and its addresses.
+// noteWhole records in wasOK that a resource and all that it needs are as desired, and does the same for its dependents. Before
+// that, the loss of the resource is no drift: linkd still observes the end of a veth as desired for a moment after the namespace
+// of its peer has ended. Then the kernel deletes that end with its port and its addresses.
 func (c *Core) noteWhole(id spec.ID) {
 	queue := []spec.ID{id}
 	for len(queue) > 0 {

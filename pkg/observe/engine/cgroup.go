@@ -91,7 +91,7 @@ func (g *cgroups) process(id string) (pid int, ok bool) {
 	return pid, pid != 0
 }
 
-// otherPIDNamespace stands in the list of a group for a process whose PID namespace linkd cannot see.
+// otherPIDNamespace is the number in the list of a group for a process whose PID namespace linkd cannot see.
 const otherPIDNamespace = "0"
 
 // contains reports whether a process belongs to a container. Unlike process, it ignores the other processes' namespaces.
