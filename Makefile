@@ -100,7 +100,7 @@ needs:
 # Runs tests with -v, and prints of that what is worth reading.
 tell = mkdir -p build; echo 1 >build/$(1).status; { $(2) 2>&1; echo $$? >build/$(1).status; } | tee build/$(1).log \
 	| grep -vE '^(=== |PASS$$|[[:space:]]*--- PASS|\?)' || :; \
-	awk "$$SKIPS" build/$(1).log | tee build/$(1).skipped; exit $$(cat build/$(1).status)
+	awk "$$SKIPS" build/$(1).log | tee build/$(1).skipped; awk "$$FAILURES" build/$(1).log | tee build/$(1).failed; exit $$(cat build/$(1).status)
 
 # A test's reason to skip is logged before its result, under the name given by the nearest line above with ===.
 define SKIPS
@@ -114,3 +114,25 @@ END {
 }
 endef
 export SKIPS
+
+# What each test that failed prints last, and what a story prints before it fails: a long log may be cut at its beginning.
+define FAILURES
+/^=== (RUN|NAME|CONT|PAUSE)/ { name = $$3; next }
+/^ *--- FAIL: / { failed[++n] = $$3; name = ""; next }
+/^ *--- (PASS|SKIP): / { name = ""; next }
+/^FAIL\t.*\[/ { failed[++n] = $$0; next }
+/^panic: / { name = "panic"; failed[++n] = name }
+{ lines[name, ++count[name]] = $$0 }
+/^ *FAIL: / { at[name] = count[name] }
+END {
+	if (n > 0) print "Failed:"
+	for (i = 1; i <= n; i++) {
+		for (j = 1; j <= n; j++) if (index(failed[j], failed[i] "/") == 1) break
+		if (j <= n) continue
+		print "  " failed[i]
+		last = count[failed[i]]
+		for (k = 1; k <= last; k++) if (k > last - 20 || at[failed[i]] - 10 < k && k <= at[failed[i]]) print lines[failed[i], k]
+	}
+}
+endef
+export FAILURES
