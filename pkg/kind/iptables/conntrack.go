@@ -22,12 +22,12 @@ import (
 const (
 	// trackTime is how long linkd reads the entries of a namespace.
 	trackTime = 10 * time.Second
-	// answerTime is how long linkd waits for answers that are on their way.
+	// answerTime is how long linkd waits before it looks for answers that were on their way.
 	answerTime = 200 * time.Millisecond
 	// mostAtOnce is how many entries linkd keeps in memory to delete them, and mostRounds how often it reads more.
 	mostAtOnce = 1 << 14
 	mostRounds = 64
-	// mostAnswers is how often linkd waits for answers.
+	// mostAnswers is how often linkd looks for answers.
 	mostAnswers = 10
 )
 
@@ -54,12 +54,10 @@ func (k kind) follow(ctx context.Context, ns *observe.NS, before, after map[stri
 	r.local = func(ip netip.Addr) bool { return own[ip] || ip.IsLoopback() }
 	ctx, cancel := context.WithTimeout(ctx, trackTime)
 	defer cancel()
-	gone := map[flow]bool{}
+	d := departed{retarget: r, flows: map[flow]bool{}}
 	for range mostAnswers {
-		// An answer of the old target that was on its way finds no entry now, and creates one, which leads the client's next packet
-		// back to the old target.
-		deleted, err := k.deleteTracked(ctx, func(f flow) bool { return r.leadsElsewhere(f) || gone[f.reversed()] }, gone)
-		if err != nil || deleted == 0 {
+		deleted, err := k.deleteTracked(ctx, &d)
+		if err != nil || deleted == 0 && len(d.flows) == 0 {
 			return err
 		}
 		select {
@@ -71,10 +69,35 @@ func (k kind) follow(ctx context.Context, ns *observe.NS, before, after map[stri
 	return nil
 }
 
-// deleteTracked deletes all chosen entries, and returns how many there were. It adds to gone the flows that no rule had translated.
-func (k kind) deleteTracked(ctx context.Context, chosen func(flow) bool, gone map[flow]bool) (deleted int, err error) {
+// departed has the flows whose entries linkd deleted. An answer of the old target that was on its way finds no entry now, and
+// creates one, which leads the client's next packet back to the old target. Once the client has sent a packet, and that has an entry
+// of its own, an answer cannot do this any more.
+type departed struct {
+	*retarget
+	// flows has each flow without its translation, and whether it had none.
+	flows map[flow]bool
+}
+
+// chooses reports whether the entry of a flow has to be deleted.
+func (d *departed) chooses(f flow) bool {
+	if d.leadsElsewhere(f) || f.answers == f.to && d.flows[f.reversed()] {
+		return true
+	}
+	delete(d.flows, f.untranslated())
+	return false
+}
+
+// add notes the flow of a deleted entry, unless an answer began it.
+func (d *departed) add(f flow) {
+	if d.leadsElsewhere(f) && len(d.flows) < mostAtOnce {
+		d.flows[f.untranslated()] = f.answers == f.to
+	}
+}
+
+// deleteTracked deletes all entries that d chooses, and returns how many there were.
+func (k kind) deleteTracked(ctx context.Context, d *departed) (deleted int, err error) {
 	for range mostRounds {
-		found, more, err := tracks(ctx, k.inet, chosen)
+		found, more, err := tracks(ctx, k.inet, d.chooses)
 		if err != nil {
 			return deleted, err
 		}
@@ -82,9 +105,7 @@ func (k kind) deleteTracked(ctx context.Context, chosen func(flow) bool, gone ma
 			if err := t.delete(k.inet); err != nil {
 				return deleted, err
 			}
-			if t.answers == t.to && len(gone) < mostAtOnce {
-				gone[t.flow] = true
-			}
+			d.add(t.flow)
 		}
 		if deleted += len(found); !more {
 			return deleted, nil

@@ -19,6 +19,12 @@ func (f flow) reversed() flow {
 	return flow{protocol: f.protocol, from: f.to, to: f.from, answers: f.from}
 }
 
+// untranslated returns the flow as it is if no rule translates it.
+func (f flow) untranslated() flow {
+	f.answers = f.to
+	return f
+}
+
 // destinations has the ends to which rules may send a packet. The zero AddrPort stands for the packet's own destination.
 type destinations map[netip.AddrPort]bool
 
