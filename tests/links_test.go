@@ -16,7 +16,7 @@ var (
 	notInAnchors    = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// TestLinks holds every page to lead to what is there. What is in pkg/reference/text leads from docs/reference.md, into which
+// TestLinks holds every page to lead to what is there. What is in pkg/reference/text leads from docs/reference/files.md, into which
 // it is put.
 func TestLinks(t *testing.T) {
 	listed, err := exec.Command("git", "-C", "..", "ls-files", "--cached", "--others", "--exclude-standard",

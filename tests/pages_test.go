@@ -96,8 +96,8 @@ func TestExamples(t *testing.T) {
 		told += read(t, story)
 	}
 	const modeline = "# yaml-language-server: $schema=/usr/share/linkd/linkd.schema.json\n"
-	if !strings.Contains(read(t, "../docs/reference.md"), modeline) {
-		t.Errorf("docs/reference.md names another schema than the examples")
+	if !strings.Contains(read(t, "../docs/reference/files.md"), modeline) {
+		t.Errorf("docs/reference/files.md names another schema than the examples")
 	}
 	folders, err := filepath.Glob("../examples/*/README.md")
 	if err != nil || len(folders) == 0 {

@@ -24,10 +24,10 @@ func generate(root string) (map[string]string, error) {
 		return nil, err
 	}
 	return map[string]string{
-		"reference.md":      reference.Page(lang),
-		"linkd.schema.json": schema.String(),
-		"links.svg":         picture,
-		"doctor.md":         doctor.Page(),
+		"reference/files.md":  reference.Page(lang),
+		"linkd.schema.json":   schema.String(),
+		"links.svg":           picture,
+		"reference/doctor.md": doctor.Page(),
 	}, nil
 }
 

@@ -87,7 +87,7 @@ func Examine(ctx context.Context, m *Machine) (findings []Finding) {
 	return findings
 }
 
-// Page returns docs/doctor.md, which describes all checks.
+// Page returns docs/reference/doctor.md, which describes all checks.
 func Page() string {
 	var b strings.Builder
 	b.WriteString(opening)

@@ -89,12 +89,12 @@ func TestTheAlertsAreAboutMetricsThatAreThere(t *testing.T) {
 
 func TestThePageTellsOfEveryMetric(t *testing.T) {
 	var told []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `(linkd_[a-z_]+)").FindAllStringSubmatch(read(t, "../../docs/observing.md"), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `(linkd_[a-z_]+)").FindAllStringSubmatch(read(t, "../../docs/reference/events-and-metrics.md"), -1) {
 		told = append(told, row[1])
 	}
 	slices.Sort(told)
 	if d := cmp.Diff(families(t), told); d != "" {
-		t.Errorf("docs/observing.md (-there +told):\n%s", d)
+		t.Errorf("docs/reference/events-and-metrics.md (-there +told):\n%s", d)
 	}
 }
 

@@ -43,7 +43,7 @@ const (
 const Gone State = "gone"
 
 // Event is something that happened, in the JSON form that `linkd events` prints. Its kind determines which fields are
-// set, see docs/observing.md.
+// set, see docs/reference/events-and-metrics.md.
 type Event struct {
 	Version int       `json:"version"`
 	Time    time.Time `json:"time"`

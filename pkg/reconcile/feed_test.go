@@ -107,7 +107,7 @@ func TestOnlySoManyListen(t *testing.T) {
 
 // What is promised of the JSON stands on a page, and nothing else does.
 func TestThePageTellsOfEveryEvent(t *testing.T) {
-	text, err := os.ReadFile("../../docs/observing.md")
+	text, err := os.ReadFile("../../docs/reference/events-and-metrics.md")
 	must(t, err)
 	_, doc, _ := strings.Cut(string(text), "| event | what has happened | fields |")
 	doc, _, _ = strings.Cut(doc, "\n## ")
