@@ -86,7 +86,9 @@ func literal(k key) json.RawMessage {
 func (s schema) value(v value) *jsonschema.Schema {
 	var forms []*jsonschema.Schema
 	if v.boolean {
-		forms = append(forms, &jsonschema.Schema{Type: "boolean"})
+		forms = append(forms, s.refer("value.boolean", func() *jsonschema.Schema {
+			return either([]*jsonschema.Schema{{Type: "boolean"}, substituted()})
+		}))
 	}
 	if v.syntax != nil {
 		forms = append(forms, s.syntax(*v.syntax))
@@ -176,13 +178,17 @@ func scalar(of spec.Syntax) *jsonschema.Schema {
 		forms = append(forms, text(of.Pattern))
 	}
 	if of.Pattern != "" || of.Number() || of.Words != nil {
-		// In a template anything can be the container's.
-		forms = append(forms, &jsonschema.Schema{Type: "string", Pattern: spec.Placeholder.String()})
+		forms = append(forms, substituted())
 	}
 	if of.List {
 		forms = append(forms, &jsonschema.Schema{Type: "array", Items: either(forms)})
 	}
 	return either(forms)
+}
+
+// substituted is a text of which any part can be a container's, or the value of a variable.
+func substituted() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: spec.Substituted.String()}
 }
 
 // text is a text that matches the pattern. YAML makes something else of one that looks like a number, or like true and

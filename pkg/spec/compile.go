@@ -44,14 +44,19 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 	files = boundTotal(files)
 	var sections []section
 	var errs Errors
+	again := repeater{left: maxValues}
 	for _, f := range files {
 		roots, wrong := parse(f)
 		errs = append(errs, wrong...)
 		for _, root := range roots {
 			s, wrong := lang.document(f.Path, root.Node)
+			s.namespaces = again.repeat(f.Path, s.namespaces)
+			s.links = again.repeat(f.Path, s.links)
+			s.probes = again.repeat(f.Path, s.probes)
 			sections, errs = append(sections, s), append(errs, root.explain(wrong)...)
 		}
 	}
+	errs = append(errs, again.errs...)
 	many := templates(sections)
 	var samples []expansion
 	for _, t := range many {
@@ -83,12 +88,12 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		c.desired.Unknown, c.desired.Outdated = told.Unknown, told.Outdated
 		c.desired.nameTemplates(expansions)
 	}
-	for _, w := range Errors(c.warnings).sorted() {
+	for _, w := range Errors(c.warnings).sorted().joinInstances() {
 		if !blanks[w.Source] {
 			c.desired.Warnings = append(c.desired.Warnings, w)
 		}
 	}
-	errs = errs.sorted()
+	errs = errs.sorted().joinInstances()
 	errs.addExcerpts(files)
 	return c.desired, errs
 }
@@ -151,18 +156,19 @@ type compiler struct {
 // section is one document, split into its keys.
 type section struct {
 	file                      string
-	namespaces, links, probes *yaml.Node
+	namespaces, links, probes []entryNode
 	keys                      []namespaceKeys
 }
 
 type namespaceKeys struct {
 	name  string
-	node  *yaml.Node
+	entry entryNode
 	nodes map[string]*yaml.Node
 }
 
-func (c *compiler) context(file string, n *yaml.Node) *Context {
-	return &Context{file: file, node: n, errs: &c.errs, c: c}
+// context returns the context of an entry in a file.
+func (c *compiler) context(file string, e entryNode) *Context {
+	return &Context{file: file, node: e.key, instance: e.instance, errs: &c.errs, c: c}
 }
 
 func (lang Language) document(file string, root *yaml.Node) (section, Errors) {
@@ -175,18 +181,15 @@ func (lang Language) document(file string, root *yaml.Node) (section, Errors) {
 			delete(parts, name)
 		}
 	}
-	return section{file: file, namespaces: parts["namespaces"], links: parts["links"], probes: parts["probes"]}, errs
+	return section{file: file, namespaces: entriesOf(parts["namespaces"]), links: entriesOf(parts["links"]), probes: entriesOf(parts["probes"])}, errs
 }
 
 // namespaces declares the namespaces of one document. Their keys are decoded after all documents have declared
 // theirs.
 func (c *compiler) namespaces(s *section) {
-	if s.namespaces == nil {
-		return
-	}
-	for i := 0; i < len(s.namespaces.Content); i += 2 {
-		key, value := s.namespaces.Content[i], s.namespaces.Content[i+1]
-		ctx := c.context(s.file, key)
+	for _, e := range s.namespaces {
+		key, value := e.key, e.value
+		ctx := c.context(s.file, e)
 		name, src := key.Value, ctx.Source()
 		if err := CheckNSName(name); err != nil {
 			ctx.Errorf(key, "%v", err)
@@ -223,49 +226,38 @@ func (c *compiler) namespaces(s *section) {
 			}
 		}
 		if twice {
-			c.errs = append(c.errs, &Error{
-				Source:  src,
-				Message: fmt.Sprintf("namespace %q (%s) is declared twice, first in %s", name, selector, before.Source),
-				Also:    []string{before.Source.File},
-			})
+			ctx.Conflict(before.Source, "namespace %q (%s) is declared twice, first in %s", name, selector, before.Source)
 			continue
 		}
 		c.desired.Namespaces[name] = Namespace{Name: name, Selector: selector, Source: src}
 		c.bySelector[selector] = name
-		s.keys = append(s.keys, namespaceKeys{name: name, node: value, nodes: nodes})
+		s.keys = append(s.keys, namespaceKeys{name: name, entry: entryNode{value, value, e.instance}, nodes: nodes})
 	}
 }
 
 func (c *compiler) keys(s section) {
 	for _, k := range s.keys {
-		ctx := c.context(s.file, k.node)
+		ctx := c.context(s.file, k.entry)
 		ctx.NS = k.name
 		ctx.DecodeKeys(c.lang.Namespace, k.nodes)
 	}
 }
 
 func (c *compiler) linkEntries(s section) {
-	if s.links == nil {
-		return
-	}
-	for i := 0; i < len(s.links.Content); i += 2 {
-		key, value := s.links.Content[i], s.links.Content[i+1]
-		ctx := c.context(s.file, key)
+	for _, e := range s.links {
+		key := e.key
+		ctx := c.context(s.file, e)
 		ctx.Link = key.Value
 		if err := checkLinkID(key.Value); err != nil {
 			ctx.Errorf(key, "%v", err)
 			continue
 		}
 		if before, twice := c.links[key.Value]; twice {
-			c.errs = append(c.errs, &Error{
-				Source:  ctx.Source(),
-				Message: fmt.Sprintf("link %q is declared twice, first in %s", key.Value, before),
-				Also:    []string{before.File},
-			})
+			ctx.Conflict(before, "link %q is declared twice, first in %s", key.Value, before)
 			continue
 		}
 		c.links[key.Value] = ctx.Source()
-		c.lang.Link.Decode(ctx, key.Value, value)
+		c.lang.Link.Decode(ctx, key.Value, e.value)
 	}
 }
 

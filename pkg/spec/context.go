@@ -24,8 +24,10 @@ type Context struct {
 
 	file string
 	node *yaml.Node
-	errs *Errors
-	c    *compiler
+	// instance is that of the entry (see entryNode).
+	instance string
+	errs     *Errors
+	c        *compiler
 }
 
 // At returns a copy of the context at another node.
@@ -50,13 +52,18 @@ func (c *Context) Node() *yaml.Node { return c.node }
 
 // Errorf reports an error at the node n.
 func (c *Context) Errorf(n *yaml.Node, format string, args ...any) {
-	*c.errs = append(*c.errs, &Error{Source: at(c.file, n), Message: fmt.Sprintf(format, args...)})
+	c.report(&Error{Source: at(c.file, n), Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *Context) report(e *Error) {
+	e.instance = c.instance
+	*c.errs = append(*c.errs, e)
 }
 
 // Warn reports that the declaration at src is valid, but probably not intended.
 func (c *Context) Warn(src Source, format string, args ...any) {
 	if c.c != nil {
-		c.c.warnings = append(c.c.warnings, &Error{Source: src, Message: fmt.Sprintf(format, args...)})
+		c.c.warnings = append(c.c.warnings, &Error{Source: src, Message: fmt.Sprintf(format, args...), instance: c.instance})
 	}
 }
 
@@ -67,13 +74,13 @@ func (c *Context) WarnAt(n *yaml.Node, format string, args ...any) {
 
 // Reject reports an error in the declaration at src.
 func (c *Context) Reject(src Source, format string, args ...any) {
-	*c.errs = append(*c.errs, &Error{Source: src, Message: fmt.Sprintf(format, args...)})
+	c.report(&Error{Source: src, Message: fmt.Sprintf(format, args...)})
 }
 
 // Add adds r to the desired state. A second resource with the same ID is an error that names both positions.
 func (c *Context) Add(r Resource) {
 	if holder := c.c.desired.Resources.Add(r); holder != nil {
-		*c.errs = append(*c.errs, &Error{
+		c.report(&Error{
 			Source:  r.Origin(),
 			Message: fmt.Sprintf("%s is declared twice, first in %s", r.ID(), holder.Origin()),
 			Also:    []string{holder.Origin().File},
@@ -103,7 +110,7 @@ func (c *Context) Once(name string, f func()) {
 // template that does so is left out.
 func (c *Context) Collide(src, other Source, format string, args ...any) {
 	c.Warn(src, format, args...)
-	c.c.collisions = append(c.c.collisions, collision{other, &Error{Source: src, Message: fmt.Sprintf(format, args...)}})
+	c.c.collisions = append(c.c.collisions, collision{other, &Error{Source: src, Message: fmt.Sprintf(format, args...), instance: c.instance}})
 }
 
 // collision is a warning about a place and another one.
@@ -141,7 +148,7 @@ func (c *Context) claim(what, value string) (before claim, taken bool) {
 
 // Conflict reports that the context's node conflicts with the declaration at other.
 func (c *Context) Conflict(other Source, format string, args ...any) {
-	*c.errs = append(*c.errs, &Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{other.File}})
+	c.report(&Error{Source: c.Source(), Message: fmt.Sprintf(format, args...), Also: []string{other.File}})
 }
 
 // DidYouMean returns a suggestion for an unknown word, to append to a message, or "". Without a compiler, the number of comparisons has no limit.

@@ -151,6 +151,8 @@ func (f *flow) separated() *mistake {
 		in.item = true
 	case in.colon && !in.value:
 		in.value = true
+	case f.isWord && f.at(0) == '{' && !f.endsWord(f.pos-1), f.text[f.pos-1] == '}' && !f.endsWord(f.pos):
+		return f.fault(`a comma is missing before this; text with "{" has to be in quotes within brackets`)
 	case f.text[f.pos-1] == ':':
 		return f.fault(`a space is missing after the ":"`)
 	default:

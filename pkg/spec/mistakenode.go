@@ -135,7 +135,7 @@ func (t *tracer) afterNode(begin, at, line, indent int, first bool) *mistake {
 	case c != '"' && c != '\'' && (t.at(0) == ']' || t.at(0) == '}'):
 		m.message = fmt.Sprintf("%q closes nothing", string(t.at(0)))
 	case c == '[' || c == '{':
-		m.message = fmt.Sprintf("text follows the closing %q", string(text[len(text)-1]))
+		m.message = fmt.Sprintf("text follows the closing %q; text that begins with a bracket has to be in quotes", string(text[len(text)-1]))
 	case c != '"' && c != '\'':
 	case t.line != line:
 		m.pos, m.since = at, lineStart(t.text, at)

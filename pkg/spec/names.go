@@ -30,7 +30,7 @@ func (name *IfName) DecodeNode(c *Context, n *yaml.Node) error {
 func hintAtName(name string) string {
 	switch {
 	case strings.ContainsAny(name, "${}"):
-		return fmt.Sprintf("linkd replaces no variables: the interface name is %q, as it is written", name)
+		return fmt.Sprintf("linkd replaces no variables but those of the key for: the interface name is %q, as it is written", name)
 	case strings.ContainsAny(name, "*?[]"):
 		return fmt.Sprintf("linkd takes a name as it is written, not as a pattern: write the whole name of one interface in the place of %q", name)
 	}

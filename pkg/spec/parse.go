@@ -164,6 +164,10 @@ func (w *walker) walk(n *yaml.Node, depth int) bool {
 	case yaml.SequenceNode:
 		n.Content = slices.DeleteFunc(n.Content, func(item *yaml.Node) bool { return !w.walk(item, depth+1) })
 	case yaml.MappingNode:
+		if word := bareVariable(n); word != "" {
+			w.errorf(n, "{%s} is a mapping in YAML: put it in quotes", word)
+			return false
+		}
 		w.mapping(n, depth)
 	case yaml.ScalarNode:
 		switch n.Tag {
@@ -177,6 +181,15 @@ func (w *walker) walk(n *yaml.Node, depth int) bool {
 		}
 	}
 	return true
+}
+
+// bareVariable returns the word of a mapping that is written as {WORD}; "" for any other.
+func bareVariable(n *yaml.Node) string {
+	if n.Style&yaml.FlowStyle != 0 && len(n.Content) == 2 && isEmpty(n.Content[1]) && n.Content[0].Style == 0 &&
+		expression.MatchString("{"+n.Content[0].Value+"}") {
+		return n.Content[0].Value
+	}
+	return ""
 }
 
 func (w *walker) mapping(n *yaml.Node, depth int) {

@@ -32,6 +32,7 @@ const MostProbes = 1000
 
 // probeKeys are the keys of a probe.
 type probeKeys struct {
+	Repeated
 	From  NSRef    `yaml:"from" required:"true" doc:"the namespace that sends it"`
 	To    host     `yaml:"to" absent:"the host of the URL" doc:"where it goes"`
 	Ping  *bool    `yaml:"ping" absent:"true, unless there is tcp or http" doc:"send an echo (ICMP, ICMPv6), and one of the size of the path's MTU"`
@@ -42,13 +43,10 @@ type probeKeys struct {
 
 // probes declares the probes of a document.
 func (c *compiler) probes(s section) {
-	if s.probes == nil {
-		return
-	}
-	for i := 0; i < len(s.probes.Content); i += 2 {
-		key, value := s.probes.Content[i], s.probes.Content[i+1]
-		ctx := c.context(s.file, key)
-		p, ok := c.probe(ctx, key, value)
+	for _, e := range s.probes {
+		key := e.key
+		ctx := c.context(s.file, e)
+		p, ok := c.probe(ctx, key, e.value)
 		if !ok {
 			continue
 		}

@@ -37,6 +37,8 @@ type Error struct {
 	// Excerpt is the line of the error, with a caret under the column on a second line; "" if it has no line. A long line
 	// is cut around the column.
 	Excerpt string
+	// instance is that of the entry with the error (see entryNode), until joinInstances adds it to the message.
+	instance string
 }
 
 func (e *Error) Error() string {
@@ -114,7 +116,61 @@ func (es Errors) byFile() map[string]Errors {
 
 func (es Errors) sorted() Errors {
 	slices.SortStableFunc(es, func(a, b *Error) int { return a.Source.Compare(b.Source) })
-	return slices.CompactFunc(es, func(a, b *Error) bool { return a.Source == b.Source && a.Message == b.Message })
+	return slices.CompactFunc(es, func(a, b *Error) bool {
+		return a.Source == b.Source && a.Message == b.Message && a.instance == b.instance
+	})
+}
+
+// mostVariants is how many errors at one position, which differ by the instance of a for only, are reported.
+const mostVariants = 5
+
+// joinInstances adds to each message for which instances of a for it holds. An error that several instances have is
+// reported once. The errors are sorted.
+func (es Errors) joinInstances() (joined Errors) {
+	for from := 0; from < len(es); {
+		to := from + 1
+		for to < len(es) && es[to].Source == es[from].Source {
+			to++
+		}
+		joined = append(joined, joinVariants(es[from:to])...)
+		from = to
+	}
+	return joined
+}
+
+// joinVariants is joinInstances for the errors at one position.
+func joinVariants(es Errors) (joined Errors) {
+	others := map[string]int{}
+	variants, hidden := 0, 0
+	for _, e := range es {
+		_, known := others[e.Message]
+		switch {
+		case e.instance == "":
+			joined = append(joined, e)
+		case known:
+			others[e.Message]++
+		case variants == mostVariants:
+			hidden++
+		default:
+			variants++
+			others[e.Message] = 0
+			joined = append(joined, e)
+		}
+	}
+	for i, e := range joined {
+		if e.instance == "" {
+			continue
+		}
+		text := e.instance
+		if n := others[e.Message]; n > 0 {
+			text += fmt.Sprintf(" and %d more", n)
+		}
+		if hidden > 0 && i == len(joined)-1 {
+			text += fmt.Sprintf("; %d more errors here", hidden)
+		}
+		e.Message, e.instance = e.Message+" ("+text+")", ""
+	}
+	return joined
 }
 
 func at(file string, n *yaml.Node) Source { return Source{File: file, Line: n.Line, Column: n.Column} }

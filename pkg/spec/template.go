@@ -89,17 +89,10 @@ type expander struct {
 	blanks     map[Source]bool
 }
 
-// entryNode is an entry of a mapping.
-type entryNode struct{ key, value *yaml.Node }
-
-// replace returns a mapping in which each entry of a template is repeated for each of its expansions. names returns
+// replace returns the entries of a section; each entry of a template is repeated for each of its expansions. names returns
 // the namespaces that an entry refers to.
-func (p *expander) replace(file string, mapping *yaml.Node, names func(entryNode) []string) *yaml.Node {
-	if mapping == nil {
-		return nil
-	}
-	out := *mapping
-	out.Content = make([]*yaml.Node, 0, len(mapping.Content))
+func (p *expander) replace(file string, entries []entryNode, names func(entryNode) []string) []entryNode {
+	all := make([]entryNode, 0, len(entries))
 	// An entry can refer to several templates. They are expanded in order.
 	var expand func(e entryNode, from int)
 	expand = func(e entryNode, from int) {
@@ -112,17 +105,17 @@ func (p *expander) replace(file string, mapping *yaml.Node, names func(entryNode
 			}
 		}
 		if next == len(p.templates) {
-			out.Content = append(out.Content, e.key, e.value)
+			all = append(all, e)
 			return
 		}
 		for _, r := range p.expansions[p.templates[next]] {
 			expand(p.fill(file, e, r), next+1)
 		}
 	}
-	for i := 0; i < len(mapping.Content); i += 2 {
-		expand(entryNode{mapping.Content[i], mapping.Content[i+1]}, 0)
+	for _, e := range entries {
+		expand(e, 0)
 	}
-	return &out
+	return all
 }
 
 // fill returns a template's entry for one expansion.
@@ -135,7 +128,7 @@ func (p *expander) fill(file string, e entryNode, r expansion) entryNode {
 			title.Value += "." + r.instance.Name
 		}
 	}
-	return entryNode{&title, f.copy(e.value)}
+	return entryNode{&title, f.copy(e.value), e.instance}
 }
 
 // references appends the namespaces that a link names for its ends and its parent.
@@ -207,18 +200,14 @@ func (f fill) copy(n *yaml.Node) *yaml.Node {
 // templates returns the namespaces of the documents that are templates.
 func templates(sections []section) (found []Template) {
 	for _, s := range sections {
-		if s.namespaces == nil {
-			continue
-		}
-		for i := 0; i < len(s.namespaces.Content); i += 2 {
-			key, value := s.namespaces.Content[i], s.namespaces.Content[i+1]
-			from := ValueOf(value, "from")
+		for _, e := range s.namespaces {
+			from := ValueOf(e.value, "from")
 			if from == nil || from.Kind != yaml.ScalarNode {
 				continue
 			}
 			selector, err := ParseSelector(from.Value)
 			if _, many := selector.ManyByLabel(); many && err == nil {
-				found = append(found, Template{Name: key.Value, Selector: selector, Source: at(s.file, key)})
+				found = append(found, Template{Name: e.key.Value, Selector: selector, Source: at(s.file, e.key)})
 			}
 		}
 	}
@@ -287,7 +276,7 @@ func (lang Language) fit(sections []section, templates []Template, all []expansi
 		case len(c.errs) == 0:
 			in, fitting = slices.Concat(in, p), c
 		case len(p) == 1:
-			misfits = append(misfits, Misfit{p[0].template.Name, p[0].instance.Name, c.errs.sorted()})
+			misfits = append(misfits, Misfit{p[0].template.Name, p[0].instance.Name, c.errs.sorted().joinInstances()})
 		default:
 			admit(p[:len(p)/2])
 			admit(p[len(p)/2:])

@@ -11,6 +11,7 @@ import (
 
 // common has the keys that every link has.
 type common struct {
+	spec.Repeated
 	Kind  string `yaml:"kind" also:"type" required:"true" doc:"the kind of link"`
 	Adopt bool   `yaml:"adopt" default:"false" doc:"take over an interface of that name and kind that linkd did not make, with what is listed on it; it is linkd's own from there on, and goes when the link leaves the files"`
 }
