@@ -131,7 +131,7 @@ END {
 		if (j <= n) continue
 		print "  " failed[i]
 		last = count[failed[i]]
-		for (k = 1; k <= last; k++) if (k > last - 20 || at[failed[i]] - 10 < k && k <= at[failed[i]]) print lines[failed[i], k]
+		for (k = 1; k <= last; k++) if (k > last - 20 || at[failed[i]] - 10 < k && k < at[failed[i]] + 20) print lines[failed[i], k]
 	}
 }
 endef

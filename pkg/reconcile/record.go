@@ -123,3 +123,20 @@ func merged(ops []finished) (c Change, changed bool) {
 	}
 	return whole.change(), true
 }
+
+// twinLost returns an op that deletes the resource which the kernel has deleted together with the op's, or nil. Which end of a pair
+// linkd deletes depends on the worker that is first.
+func (c *Core) twinLost(op *Op) *Op {
+	if op.Verb != Delete && op.Verb != Replace {
+		return nil
+	}
+	twin, is := alsoMakes(op.Have)
+	if again, remade := alsoMakes(op.Want); !is || remade && again == twin {
+		return nil
+	}
+	lost := c.found.get(twin)
+	if lost == nil {
+		return nil
+	}
+	return &Op{Verb: Delete, Have: lost, kind: op.kind}
+}

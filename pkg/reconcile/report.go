@@ -102,6 +102,9 @@ func (c *Core) noteOp(op *Op, err error) {
 	c.idle = false
 	for _, r := range c.records {
 		r.add(op, err)
+		if twin := c.twinLost(op); twin != nil && err == nil {
+			r.add(twin, nil)
+		}
 	}
 	id := op.ID()
 	ev := Event{
