@@ -24,9 +24,10 @@ func newGraph(o *options) *cobra.Command {
 		Use:   "graph [NETNS...]",
 		Short: "Draw namespaces and the links between them",
 		Long: "Print a picture of namespaces and the links between them. It shows what exists, whoever made it, and in colours how " +
-			"that differs from the files. NETNS is host, a name in /run/netns or in the files, or a selector such as pid:4711. " +
-			"Without NETNS, the picture has the host, all namespaces in /run/netns and those in the files. With --wanted, it " +
-			"shows only the files, and needs neither root nor the kernel.",
+			"that differs from the files. It also shows the NAT, the published ports, the forwarding and the policies of the files. " +
+			"NETNS is host, a name in /run/netns or in the files, or a selector such as pid:4711. Without NETNS, the picture has " +
+			"the host, all namespaces in /run/netns and those in the files. With --wanted, it shows only the files, and needs " +
+			"neither root nor the kernel.",
 		ValidArgsFunction: o.completeNamespaces,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := spec.OneOf("--format", format, graph.FormatNames()...); err != nil {

@@ -9,7 +9,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Picture returns the picture of everything that was added. It leaves out foreign interfaces without notes and lines, because
+// Picture returns the picture of everything that was added, in the order of the files, and after that what no file declares. It leaves out foreign interfaces without notes and lines, because
 // the kernel creates several of them in every namespace.
 func (s *Builder) Picture() *Picture {
 	p := &Picture{Version: 1, Namespaces: []*Node{}, Lines: []*Line{}}
@@ -26,8 +26,11 @@ func (s *Builder) Picture() *Picture {
 			ifaces[End{name, dev}] = i
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(s.notes)) {
-		n := s.notes[id]
+	keys := slices.SortedFunc(maps.Keys(s.notes), func(a, b string) int {
+		return cmp.Or(compareNotes(s.notes[a], s.notes[b]), strings.Compare(a, b))
+	})
+	for _, key := range keys {
+		n := s.notes[key]
 		note := Note{n.text, s.status(n.presence, n.resource)}
 		if iface := ifaces[End{n.node, n.iface}]; iface != nil {
 			iface.Notes = append(iface.Notes, note)
@@ -50,13 +53,39 @@ func (s *Builder) Picture() *Picture {
 		}
 	}
 	for name, b := range nodes {
-		slices.SortFunc(b.Interfaces, func(a, c *Interface) int { return natural(a.Name, c.Name) })
+		slices.SortFunc(b.Interfaces, func(a, c *Interface) int {
+			return cmp.Or(compareSources(s.nodes[name].ifaces[a.Name].source, s.nodes[name].ifaces[c.Name].source), natural(a.Name, c.Name))
+		})
 		if len(b.Interfaces)+len(b.Notes) > 0 || s.nodes[name].declared && name != spec.Host {
 			p.Namespaces = append(p.Namespaces, b)
 		}
 	}
-	slices.SortFunc(p.Namespaces, func(a, b *Node) int { return compareNamespaces(a.Name, b.Name) })
+	slices.SortFunc(p.Namespaces, func(a, b *Node) int {
+		if a.Name == spec.Host || b.Name == spec.Host {
+			return compareNamespaces(a.Name, b.Name)
+		}
+		return cmp.Or(compareSources(s.nodes[a.Name].source, s.nodes[b.Name].source), compareNamespaces(a.Name, b.Name))
+	})
 	return p
+}
+
+// compareNotes puts the addresses of an interface before its routes, wherever the files have these.
+func compareNotes(a, b *noteBuilder) int {
+	if a.iface != "" && b.iface != "" && a.resource.Kind != b.resource.Kind {
+		return strings.Compare(a.resource.Kind, b.resource.Kind)
+	}
+	return compareSources(a.source, b.source)
+}
+
+// compareSources compares places in the files, in the order in which linkd reads these. What no file declares comes last.
+func compareSources(a, b spec.Source) int {
+	if declared := a != (spec.Source{}); declared != (b != (spec.Source{})) {
+		if declared {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
 // remotes returns the remote ends of tunnels. Each has the best status of its tunnels.

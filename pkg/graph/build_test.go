@@ -45,3 +45,47 @@ func TestOnlyTheFirstAddressesAreDrawn(t *testing.T) {
 		t.Errorf("drawn %q", have)
 	}
 }
+
+// declared is a declared resource that draws an interface, and adds an entry to the namespace.
+type declared struct {
+	fakeResource
+	line int
+}
+
+func (r declared) Origin() spec.Source { return spec.Source{File: "a.yaml", Line: r.line} }
+func (r declared) Draw(p *Pen)         { p.Interface("veth") }
+func (r declared) Annotate(p *Pen)     { p.Entry(r.Origin(), "entry "+r.id.Key) }
+
+// A picture has the order of the files. What no file declares comes last.
+func TestTheOrderIsThatOfTheFiles(t *testing.T) {
+	desired := &spec.Desired{Namespaces: map[string]spec.Namespace{}, Resources: &spec.Set{}}
+	for line, name := range []string{"zebra", "host", "apple", "mango"} {
+		scheme := spec.Selector{Scheme: "name", Value: name}
+		if name == spec.Host {
+			scheme = spec.Selector{Scheme: spec.Host}
+		}
+		desired.Namespaces[name] = spec.Namespace{Name: name, Selector: scheme, Source: spec.Source{File: "a.yaml", Line: line + 1}}
+	}
+	s := NewBuilder(func(string) {})
+	s.AddDesired(desired)
+	s.draw([]spec.Resource{
+		declared{fakeResource{spec.ID{NS: "apple", Kind: "link", Key: "eth0"}}, 12},
+		declared{fakeResource{spec.ID{NS: "apple", Kind: "link", Key: "eth1"}}, 11},
+		declared{fakeResource{spec.ID{NS: "apple", Kind: "link", Key: "eth9"}}, 7},
+	}, false)
+	s.AddFound([]spec.Resource{fakeResource{spec.ID{NS: "apple", Kind: "toy", Key: "10.0.0.1"}}, fakeResource{spec.ID{NS: "banana", Kind: "toy", Key: "10.0.0.1"}}})
+	var have []string
+	for _, ns := range s.Picture().Namespaces {
+		have = append(have, ns.Name)
+		for _, n := range ns.Notes {
+			have = append(have, n.Text)
+		}
+		for _, i := range ns.Interfaces {
+			have = append(have, i.Name)
+		}
+	}
+	want := []string{"zebra", "apple", "entry eth9", "entry eth1", "entry eth0", "eth9", "eth1", "eth0", "mango", "banana", "eth0"}
+	if !slices.Equal(have, want) {
+		t.Errorf("%q, want %q", have, want)
+	}
+}

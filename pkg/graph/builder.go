@@ -31,6 +31,7 @@ func (l *presence) add(found bool) {
 
 type nodeBuilder struct {
 	name, selector   string
+	source           spec.Source
 	declared, exists bool
 	// absent is the reason why the namespace does not exist.
 	absent string
@@ -45,12 +46,14 @@ type ifaceBuilder struct {
 	details   []string
 	onlyFound bool
 	resource  spec.ID
+	source    spec.Source
 }
 
 type noteBuilder struct {
 	presence
 	node, iface, text string
 	resource          spec.ID
+	source            spec.Source
 }
 
 type lineKey struct {
@@ -75,7 +78,8 @@ func NewBuilder(printRemark func(string)) *Builder {
 // AddDesired adds the desired state.
 func (s *Builder) AddDesired(d *spec.Desired) {
 	for _, ns := range d.Namespaces {
-		s.node(ns).declared = true
+		b := s.node(ns)
+		b.declared, b.source = true, ns.Source
 	}
 	if slices.ContainsFunc(d.Resources.All(), func(r spec.Resource) bool { return r.ID().NS == spec.Host }) {
 		// An end without a namespace is in the host, which a file need not declare.
@@ -96,6 +100,11 @@ func (s *Builder) AddFound(found []spec.Resource) { s.draw(found, true) }
 // SetStates adds the states of the declared resources and the changes of a plan.
 func (s *Builder) SetStates(plan reconcile.Plan, status *reconcile.Status) {
 	s.states = resourceStates(plan, status)
+	for _, op := range plan {
+		if op.Verb == reconcile.Delete {
+			s.annotate(op.Have, true)
+		}
+	}
 }
 
 // Declare adds a namespace that exists. If it is not shown, the picture only has its interfaces that lines lead to.
@@ -158,9 +167,21 @@ func (s *Builder) node(ns spec.Namespace) *nodeBuilder {
 func (s *Builder) draw(resources []spec.Resource, found bool) {
 	for _, r := range resources {
 		if d, is := r.(Drawn); is {
-			d.Draw(&Pen{builder: s, id: r.ID(), found: found, onlyFound: r.Relations().OnlyFound})
+			d.Draw(s.pen(r, found))
 		}
+		s.annotate(r, found)
 	}
+}
+
+// annotate adds the notes of a resource that adds some.
+func (s *Builder) annotate(r spec.Resource, found bool) {
+	if a, is := r.(Annotated); is {
+		a.Annotate(s.pen(r, found))
+	}
+}
+
+func (s *Builder) pen(r spec.Resource, found bool) *Pen {
+	return &Pen{builder: s, id: r.ID(), source: r.Origin(), found: found, onlyFound: r.Relations().OnlyFound}
 }
 
 // iface returns the end and the builder of an interface, and creates them if necessary.

@@ -63,7 +63,7 @@ func TestHostileNamesInSVG(t *testing.T) {
 			t.Errorf("%q is not in the drawing", name)
 		}
 	}
-	if want := []string{"g", "path", "rect", "svg", "text", "title"}; !slices.Equal(elements, want) {
+	if want := []string{"g", "path", "rect", "style", "svg", "text", "title"}; !slices.Equal(elements, want) {
 		t.Errorf("elements %q", elements)
 	}
 }

@@ -87,7 +87,7 @@ func sortLayer(frames, wave []*frame) []*frame {
 		}
 	}
 	slices.SortFunc(frames, func(a, b *frame) int {
-		return cmp.Or(cmp.Compare(first[a], first[b]), natural(hub[a], hub[b]), natural(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(first[a], first[b]), natural(hub[a], hub[b]), cmp.Compare(a.order, b.order))
 	})
 	return frames
 }
@@ -131,13 +131,16 @@ const maxColumnFrames = 6
 
 // wrapLayers arranges the frames of each layer in rows and columns.
 func (d *drawing) wrapLayers() {
+	allowed := d.across
+	d.across = 0
 	for _, layer := range d.layers {
 		rows := len(layer)
 		if rows > maxColumnFrames {
 			// Frames are about twice as wide as they are high.
 			rows = int(math.Ceil(math.Sqrt(2 * float64(len(layer)))))
 		}
-		across := (len(layer) + rows - 1) / rows
+		across := min(allowed, (len(layer)+rows-1)/rows)
+		d.across = max(d.across, across)
 		for i, f := range layer {
 			f.row, f.gridColumn = i/across, i%across
 			f.column = len(d.columns) + f.gridColumn

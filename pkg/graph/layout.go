@@ -35,14 +35,17 @@ type drawing struct {
 	columns []*column
 	rows    map[rowKey]*row
 
+	// across is the number of frames side by side in a layer: first the most that is allowed, then the most that there is.
+	across        int
 	width, height int
 }
 
-// frame is the rectangle of a namespace or of a remote end. It has a row and a column in the grid of its layer, and a column in
+// frame is the rectangle of a namespace or of a remote end. Its order is that in the picture. It has a row and a column in the grid of its layer, and a column in
 // the drawing.
 type frame struct {
 	*Node
 	remote                         bool
+	order                          int
 	head                           []string
 	cards                          []*card
 	wires                          []*wire
@@ -120,9 +123,23 @@ func (a anchor) right() int {
 	return a.left() + a.frame.w
 }
 
-// layOut computes the positions of everything in the picture.
+// pageWidth is the width in pixels that a picture has at most, if its namespaces allow: that of a page of a forge or a browser.
+const pageWidth = 960
+
+// layOut computes the positions of everything in the picture. It puts as many namespaces side by side as fit on a page.
 func layOut(p *Picture) *drawing {
-	d := &drawing{picture: p, byEnd: map[End]*frame{}, cards: map[End]*card{}, rows: map[rowKey]*row{}}
+	for across := len(p.Namespaces) + len(p.Remotes); ; {
+		d := layOutGrid(p, max(1, across))
+		if d.width <= pageWidth || d.across <= 1 {
+			return d
+		}
+		across = min(d.across-1, d.across*pageWidth/d.width)
+	}
+}
+
+// layOutGrid computes the positions with at most across frames side by side in a layer.
+func layOutGrid(p *Picture, across int) *drawing {
+	d := &drawing{across: across, picture: p, byEnd: map[End]*frame{}, cards: map[End]*card{}, rows: map[rowKey]*row{}}
 	for _, b := range p.Namespaces {
 		f := d.frame(b, End{Namespace: b.Name})
 		f.head = append([]string{b.Name}, clip(b.title()[1:])...)
@@ -166,7 +183,7 @@ func layOut(p *Picture) *drawing {
 }
 
 func (d *drawing) frame(b *Node, end End) *frame {
-	f := &frame{Node: b}
+	f := &frame{Node: b, order: len(d.frames)}
 	d.frames, d.byEnd[end] = append(d.frames, f), f
 	return f
 }

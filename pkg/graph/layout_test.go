@@ -123,30 +123,45 @@ func checkWire(t *rapid.T, d *drawing, w *wire) {
 	}
 }
 
-func TestManyNamespacesAreDrawnInAGrid(t *testing.T) {
-	p := &Picture{Namespaces: []*Node{{Name: "host", Interfaces: []*Interface{{Name: "br0", Kind: "bridge"}}}}}
-	for i := range 50 {
-		dev, ns := fmt.Sprint("ve", i), fmt.Sprint("c", i)
-		p.Namespaces[0].Interfaces = append(p.Namespaces[0].Interfaces, &Interface{Name: dev, Kind: "veth"})
-		p.Namespaces = append(p.Namespaces, &Node{Name: ns, Interfaces: []*Interface{{Name: "eth0", Kind: "veth", Notes: []Note{{Text: "10.0.0.2/24"}}}}})
-		p.Lines = append(p.Lines, &Line{Join: Port, From: End{"host", dev}, To: End{"host", "br0"}}, &Line{Join: Cable, From: End{"host", dev}, To: End{ns, "eth0"}})
-	}
-	d := layOut(p)
-	if d.width > 2*d.height || d.height > 2*d.width {
-		t.Errorf("the drawing is %d by %d", d.width, d.height)
-	}
-	// The vertical parts of two cables do not overlap.
-	type run struct{ x, top, bottom int }
-	var runs []run
-	for _, w := range d.wires {
-		for i := 1; i < len(w.points) && w.Join == Cable; i++ {
-			if a, b := w.points[i-1], w.points[i]; a.x == b.x && a.y != b.y {
-				r := run{a.x, min(a.y, b.y), max(a.y, b.y)}
-				if slices.ContainsFunc(runs, func(o run) bool { return o.x == r.x && r.top < o.bottom && o.top < r.bottom }) {
-					t.Errorf("two cables run at %v", r)
+// The picture of fifty containers fits on a page, whatever is written above the cards of the host, and no cable meets another.
+func TestFiftyNamespacesFitOnAPage(t *testing.T) {
+	for notes := range maxNotes {
+		d := layOut(pictureOfContainers(50, notes))
+		if d.width > pageWidth || d.across < 2 {
+			t.Errorf("the drawing is %d by %d, with %d namespaces side by side", d.width, d.height, d.across)
+		}
+		stretches := map[*wire][]rect{}
+		for _, w := range d.wires {
+			for i := 1; i < len(w.points) && w.Join == Cable; i++ {
+				a, b := w.points[i-1], w.points[i]
+				// A cable is 2.5 pixels wide.
+				stretches[w] = append(stretches[w], rect{min(a.x, b.x) - 1, min(a.y, b.y) - 1, max(a.x, b.x) + 2, max(a.y, b.y) + 2})
+			}
+		}
+		for w, own := range stretches {
+			for o, others := range stretches {
+				for _, a := range own {
+					if w != o && slices.ContainsFunc(others, a.overlaps) {
+						t.Errorf("with %d notes, the cables of %s and %s meet at %v", notes, w.To.Namespace, o.To.Namespace, a)
+					}
 				}
-				runs = append(runs, r)
 			}
 		}
 	}
+}
+
+// pictureOfContainers returns a picture of n namespaces, each with a cable to a bridge in the host, which has notes.
+func pictureOfContainers(n, notes int) *Picture {
+	host := &Node{Name: "host", Interfaces: []*Interface{{Name: "br0", Kind: "bridge"}}}
+	for range notes {
+		host.Notes = append(host.Notes, Note{Text: "policy FORWARD DROP"})
+	}
+	p := &Picture{Namespaces: []*Node{host}}
+	for i := range n {
+		dev, ns := fmt.Sprint("ve", i), fmt.Sprint("c", i)
+		host.Interfaces = append(host.Interfaces, &Interface{Name: dev, Kind: "veth"})
+		p.Namespaces = append(p.Namespaces, &Node{Name: ns, Interfaces: []*Interface{{Name: "eth0", Kind: "veth", Notes: []Note{{Text: "10.0.0.2/24"}, {Text: "default via 10.0.0.1"}}}}})
+		p.Lines = append(p.Lines, &Line{Join: Port, From: End{"host", dev}, To: End{"host", "br0"}}, &Line{Join: Cable, From: End{"host", dev}, To: End{ns, "eth0"}})
+	}
+	return p
 }

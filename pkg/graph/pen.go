@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"slices"
 
 	"linkd/pkg/spec"
@@ -9,10 +10,15 @@ import (
 // Drawn is a resource that pictures show. Draw draws a desired resource in the same way as an observed one.
 type Drawn interface{ Draw(p *Pen) }
 
+// Annotated is a resource that only adds notes to its namespace, such as a rule of the firewall. The picture has the notes of
+// declared resources and of those that linkd removes. linkd does not look for others.
+type Annotated interface{ Annotate(p *Pen) }
+
 // Pen draws one resource. What it draws has the status of the resource.
 type Pen struct {
 	builder *Builder
 	id      spec.ID
+	source  spec.Source
 	found   bool
 	// onlyFound: linkd configures the interface but does not make it, so only the observed one says what it is.
 	onlyFound bool
@@ -26,26 +32,44 @@ func (p *Pen) Interface(kind string, details ...string) {
 	}
 	card.add(p.found)
 	card.resource = p.builder.canonical(p.id)
+	if !p.found {
+		card.source = p.source
+	}
 }
 
-// Note adds text to the interface dev, or to the namespace if dev is "".
+// Note adds text to the interface dev, or to the namespace if dev is "". A resource has one such note.
 func (p *Pen) Note(dev, text string) {
 	ns := p.id
 	ns.Key = dev
-	id := p.builder.canonical(p.id)
-	n := p.builder.notes[id.String()]
-	switch {
-	case n == nil:
-		n = &noteBuilder{node: id.NS, iface: dev, text: text, resource: id}
-		p.builder.notes[id.String()] = n
-	case n.iface == "":
+	n := p.note(p.builder.canonical(p.id).String(), p.source, text)
+	if n.iface == "" {
 		// Only the observed route may have its interface: the kernel chooses it.
 		n.iface = dev
 	}
-	n.add(p.found)
 	if n.iface != "" {
 		p.builder.iface(ns)
 	}
+}
+
+// Entry adds text to the namespace, for one of several entries of which the resource consists. Source is where the entry is
+// declared.
+func (p *Pen) Entry(source spec.Source, text string) {
+	p.note(fmt.Sprint(p.builder.canonical(p.id), " ", source.Line, ":", source.Column, " ", text), source, text)
+}
+
+// note returns the note with this key, and creates it if necessary.
+func (p *Pen) note(key string, source spec.Source, text string) *noteBuilder {
+	id := p.builder.canonical(p.id)
+	n := p.builder.notes[key]
+	if n == nil {
+		n = &noteBuilder{node: id.NS, text: text, resource: id}
+		p.builder.notes[key] = n
+	}
+	if !p.found {
+		n.source = source
+	}
+	n.add(p.found)
+	return n
 }
 
 // Line draws a line between two interfaces.

@@ -34,6 +34,10 @@ func (d *drawing) placeRows() {
 func (d *drawing) placeLayer(layer int, neededHeight func(*frame) int, preferred func(*frame) (int, bool)) {
 	frames := d.layers[layer]
 	y := margin
+	if layer == d.root.layer+1 {
+		// The cards of the root begin below its text.
+		y += (len(d.root.head) - 1) * textStep
+	}
 	for start := 0; start < len(frames); {
 		end := start
 		for end < len(frames) && frames[end].row == frames[start].row {

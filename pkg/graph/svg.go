@@ -9,8 +9,9 @@ import (
 	"linkd/pkg/plain"
 )
 
-// svg returns the picture as an SVG (https://www.w3.org/TR/SVG2/). It needs no style sheet, no script, and no font but one of
-// fixed width. It has a background, because the page around it may be dark.
+// svg returns the picture as an SVG (https://www.w3.org/TR/SVG2/). It needs no script, and no font but one of fixed width. It has a
+// background, because the page around it may have another one. The colours of elements are those on a light background. A style
+// sheet replaces them where the reader prefers a dark one.
 func svg(p *Picture) string {
 	d := layOut(p)
 	var b strings.Builder
@@ -24,7 +25,8 @@ func svg(p *Picture) string {
 	w.line(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="%d">`,
 		across, height, across, height, textSize)
 	w.line(`<title>%s</title>`, escape(plural(len(p.Namespaces), "network namespace", "network namespaces")+", "+plural(len(p.Lines), "line", "lines")))
-	w.line(`<rect width="%d" height="%d" rx="8" fill="%s"/>`, across, height, paper)
+	w.line(`<style>%s</style>`, darkStyle(p))
+	w.line(`<rect class="paper" width="%d" height="%d" rx="8" fill="%s"/>`, across, height, paper)
 	for _, f := range d.frames {
 		w.frame(f)
 	}
@@ -51,9 +53,12 @@ type canvas struct{ out *strings.Builder }
 
 func (w *canvas) line(format string, args ...any) { fmt.Fprintf(w.out, format+"\n", args...) }
 
-// stroke returns the attributes of an outline in the style of a state.
-func stroke(s State) string {
-	attributes := fmt.Sprintf(`stroke="%s"`, styles[s].line)
+// shape returns the attributes of the outline and the area of a shape in the style of a state.
+func shape(s State, fill string) string {
+	attributes := fmt.Sprintf(`class="%s" fill="%s" stroke="%s"`, s, fill, styles[s].line)
+	if fill == namespaceFill {
+		attributes = strings.Replace(attributes, `"`, `"namespace `, 1)
+	}
 	if styles[s].dashed {
 		attributes += ` stroke-dasharray="5 3"`
 	}
@@ -63,17 +68,17 @@ func stroke(s State) string {
 func (w *canvas) frame(f *frame) {
 	w.line(`<g><title>%s</title>`, escape(f.tooltip(f.Name)))
 	if f.remote {
-		w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="%d" fill="%s" %s/>`, f.x, f.y, f.w, f.h, f.h/2, styles[f.State].fill, stroke(f.State))
-		w.text(f.x+f.w/2, f.y+f.h/2+4, ink, `text-anchor="middle"`, f.head[0])
+		w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="%d" %s/>`, f.x, f.y, f.w, f.h, f.h/2, shape(f.State, styles[f.State].fill))
+		w.text(f.x+f.w/2, f.y+f.h/2+4, inkClass, `text-anchor="middle"`, f.head[0])
 		w.line(`</g>`)
 		return
 	}
-	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="10" fill="%s" stroke-width="1.5" %s/>`, f.x, f.y, f.w, f.h, namespaceFill, stroke(f.State))
+	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="10" stroke-width="1.5" %s/>`, f.x, f.y, f.w, f.h, shape(f.State, namespaceFill))
 	y := f.y + framePad + headSize - 2
-	w.text(f.x+framePad, y, ink, fmt.Sprintf(`font-size="%d" font-weight="bold"`, headSize+1), f.head[0])
+	w.text(f.x+framePad, y, inkClass, fmt.Sprintf(`font-size="%d" font-weight="bold"`, headSize+1), f.head[0])
 	for _, l := range f.head[1:] {
 		y += textStep
-		w.text(f.x+framePad, y, mutedInk, "", l)
+		w.text(f.x+framePad, y, mutedClass, "", l)
 	}
 	w.line(`</g>`)
 }
@@ -81,28 +86,38 @@ func (w *canvas) frame(f *frame) {
 func (w *canvas) card(c *card) {
 	x, y := c.frame.x+c.x, c.frame.y+c.y
 	w.line(`<g><title>%s</title>`, escape(c.tooltip(c.frame.Name+"/"+c.Name)))
-	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="%s" %s/>`, x, y, c.w, c.h, styles[c.State].fill, stroke(c.State))
-	w.text(x+cardPad, y+anchorHeight+4, ink, fmt.Sprintf(`font-size="%d" font-weight="bold"`, headSize), c.Name)
+	w.line(`<rect x="%d" y="%d" width="%d" height="%d" rx="6" %s/>`, x, y, c.w, c.h, shape(c.State, styles[c.State].fill))
+	w.text(x+cardPad, y+anchorHeight+4, inkClass, fmt.Sprintf(`font-size="%d" font-weight="bold"`, headSize), c.Name)
 	if c.Kind != "" {
-		w.text(x+c.w-cardPad, y+anchorHeight+4, mutedInk, `text-anchor="end"`, c.Kind)
+		w.text(x+c.w-cardPad, y+anchorHeight+4, mutedClass, `text-anchor="end"`, c.Kind)
 	}
 	for i, l := range c.text {
-		colour := ink
+		class := string(l.state)
 		switch l.state {
 		case OK, Wanted:
-		default:
-			colour = styles[l.state].line
+			class = inkClass
 		}
-		w.text(x+cardPad, y+headStep+textStep*i+textSize-1, colour, "", l.words)
+		w.text(x+cardPad, y+headStep+textStep*i+textSize-1, class, "", l.words)
 	}
 	w.line(`</g>`)
 }
 
-func (w *canvas) text(x, y int, colour, more, words string) {
+// The classes of text whose colour does not depend on a state. The class of other text is the state.
+const inkClass, mutedClass = "ink", "muted"
+
+func (w *canvas) text(x, y int, class, more, words string) {
+	colour := styles[State(class)].line
+	switch class {
+	case inkClass:
+		colour = ink
+	case mutedClass:
+		colour = mutedInk
+	}
+
 	if more != "" {
 		more = " " + more
 	}
-	w.line(`<text x="%d" y="%d" fill="%s"%s>%s</text>`, x, y, colour, more, escape(words))
+	w.line(`<text class="%s" x="%d" y="%d" fill="%s"%s>%s</text>`, class, x, y, colour, more, escape(words))
 }
 
 // lineWidths and dashes distinguish the kinds of lines.
@@ -120,7 +135,7 @@ func (w *canvas) wire(l *wire) {
 		dash = fmt.Sprintf(` stroke-dasharray="%s"`, dash)
 	}
 	ends := l.From.Name + " - " + l.To.Name
-	w.line(`<path d="%s" fill="none" stroke="%s" stroke-width="%s"%s><title>%s</title></path>`, corners(l.points),
+	w.line(`<path class="%s" d="%s" fill="none" stroke="%s" stroke-width="%s"%s><title>%s</title></path>`, l.State, corners(l.points),
 		styles[l.State].line, lineWidths[l.Join], dash, escape(l.tooltip(string(l.Join)+" "+ends)))
 }
 
@@ -172,9 +187,9 @@ func legendWidth(states []State) int {
 func (w *canvas) legend(states []State, y int) {
 	x := margin
 	for _, s := range states {
-		w.line(`<rect x="%d" y="%d" width="%d" height="12" rx="3" fill="%s" %s/>`, x, y, swatch, styles[s].fill, stroke(s))
+		w.line(`<rect x="%d" y="%d" width="%d" height="12" rx="3" %s/>`, x, y, swatch, shape(s, styles[s].fill))
 		x += swatch + cardPad
-		w.text(x, y+10, mutedInk, "", s.legend())
+		w.text(x, y+10, mutedClass, "", s.legend())
 		x += width(s.legend(), textSize) + cardPad
 	}
 }
