@@ -21,12 +21,10 @@ const (
 	surveyTime = 10 * time.Second
 )
 
-// Tied are the links of an undeclared namespace that refer to a link in another namespace: to their other end, or to the link
-// that is their parent (Link.Parent). Whoever is root in the namespace can make any number of them.
+// Tied is a network namespace of the machine that has links which refer to others.
 type Tied struct {
-	// Where names the namespace for a message: the path at which it is mounted, or a process.
+	// Where names the namespace for a message: its name in the files, the path at which it is mounted, or what holds it.
 	Where string
-	Links []*Link
 
 	place place
 	inode Inode
@@ -35,43 +33,47 @@ type Tied struct {
 // Visit opens the namespace for f; it does nothing if the namespace has ended.
 func (t *Tied) Visit(w *World, f func(ns *NS) error) error { return w.visitPlace(t.place, t.inode, f) }
 
+// Ties has the links that refer to others, of all namespaces of the machine, by the index of that other link. The index alone does
+// not say in which namespace the other is: see Link.ParentNS. Whoever is root in a namespace can make any number of them.
+type Ties map[int]map[*Tied][]*Link
+
 // surveys keeps the last survey.
 type surveys struct {
 	mu    sync.Mutex
 	began time.Time
 	until time.Time
-	tied  []*Tied
+	ties  Ties
 	// searching is closed when the last search has ended.
 	searching chan struct{}
 }
 
-// Tied returns the namespaces of the machine that no file names and that have links which refer to another namespace, as they
-// are after asOf. The kernel keeps no list of what stands on a link: sysfs (upper_*) leaves out what is in another namespace
-// (netdev_adjacent_is_neigh_list in net/core/dev.c). See placeSearch for the namespaces that Tied does not know. It opens
-// all others, and a dump waits for rtnl, so a result is used again for a while. An error means that some namespaces were not
-// looked at.
-func (w *World) Tied(asOf time.Time) ([]*Tied, error) {
+// Survey returns the links of the machine that refer to another link, as they are after asOf. tiedTo returns the index of the other
+// link, or 0. The kernel keeps no list of what stands on a link: sysfs (upper_*) leaves out what is in another namespace
+// (netdev_adjacent_is_neigh_list in net/core/dev.c). See placeSearch for the namespaces that Survey does not know. It opens all
+// others, also those of the files, where the last look may be older than a link; and a dump waits for rtnl, so a result is used
+// again for a while. An error means that some namespaces were not looked at.
+func (w *World) Survey(asOf time.Time, tiedTo func(*Link) int) (Ties, error) {
 	s := &w.surveys
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	began := time.Now()
 	if !s.began.Before(asOf) && began.Before(s.until) {
-		return s.tied, nil
+		return s.ties, nil
 	}
-	tied, err := w.survey(began.Add(surveyTime))
+	ties, err := w.survey(began.Add(surveyTime), tiedTo)
 	if err != nil {
 		return nil, err
 	}
 	keep := max(tiedTime, tiedCosts*time.Since(began))
-	s.began, s.until, s.tied = began, time.Now().Add(keep), tied
+	s.began, s.until, s.ties = began, time.Now().Add(keep), ties
 	time.AfterFunc(keep, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.began.Equal(began) {
-			s.tied = nil
+			s.ties = nil
 		}
 	})
-	return tied, nil
+	return ties, nil
 }
 
 // search returns the namespaces of the machine, or an error at the deadline. A search that blocks longer goes on, and while it
@@ -100,67 +102,71 @@ func (s *surveys) search(deadline time.Time) (map[Inode]place, error) {
 	}
 }
 
-func (w *World) survey(deadline time.Time) (tied []*Tied, err error) {
+func (w *World) survey(deadline time.Time, tiedTo func(*Link) int) (Ties, error) {
 	places, err := w.surveys.search(deadline)
 	if err != nil {
 		return nil, fmt.Errorf("list the namespaces of the machine: %w", err)
 	}
-	declared := w.declaredIdentities()
-	done := 0
+	ties, names, done := Ties{}, w.namesByIdentity(), 0
 	for inode, place := range places {
 		if time.Now().After(deadline) {
 			return nil, fmt.Errorf("%d of the machine's %d namespaces have not been looked at after %s", len(places)-done, len(places), surveyTime)
 		}
 		done++
 		t := &Tied{place: place, inode: inode, Where: place.where}
-		err := t.Visit(w, func(ns *NS) (err error) {
-			if !declared[ns.Identity] {
-				t.Links, err = tiedLinks(ns)
+		err := t.Visit(w, func(ns *NS) error {
+			if name := names[ns.Identity]; name != "" {
+				t.Where = name
 			}
-			return err
+			return ties.add(t, ns, tiedTo)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("look for interfaces in %s: %w", t.Where, err)
 		}
-		if len(t.Links) > 0 {
-			tied = append(tied, t)
-		}
 	}
-	return tied, nil
+	return ties, nil
 }
 
-// declaredIdentities returns the namespaces that declared names lead to.
-func (w *World) declaredIdentities() map[Identity]bool {
+// namesByIdentity returns the names in the files, by the namespaces that they lead to.
+func (w *World) namesByIdentity() map[Identity]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	declared := map[Identity]bool{w.host.Identity: true}
-	for _, id := range w.known {
-		declared[id] = true
+	names := map[Identity]string{w.host.Identity: w.host.Name}
+	for name, id := range w.known {
+		names[id] = name
 	}
-	return declared
+	return names
 }
 
-// tiedLinks returns the links of a namespace that refer to another namespace. It takes what interrupted dumps contain: a link
-// that is there all the time and missing in each of them is unlikely, and whoever changes links all the time must not keep
-// linkd from deleting others.
-func tiedLinks(ns *NS) (tied []*Link, err error) {
+// add adds the links of a namespace. It takes what interrupted dumps contain: a link that is there all the time and missing in each
+// of them is unlikely, and whoever changes links all the time must not keep linkd from deleting others.
+func (ties Ties) add(t *Tied, ns *NS, tiedTo func(*Link) int) error {
 	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
 	seen := map[int]bool{}
-	_, err = ns.RequestSome(req, unix.RTM_NEWLINK, func(msg []byte) bool {
+	_, err := ns.RequestSome(req, unix.RTM_NEWLINK, func(msg []byte) bool {
 		l, err := parseLink(msg)
-		if err == nil && l.ParentNS >= 0 && !seen[l.Index] {
-			seen[l.Index] = true
-			// The message is in a buffer that is used again.
-			if l, err = parseLink(bytes.Clone(msg)); err == nil {
-				tied = append(tied, l)
-			}
+		if err != nil || seen[l.Index] {
+			return false
 		}
+		seen[l.Index] = true
+		on := tiedTo(l)
+		if on == 0 {
+			return false
+		}
+		// The message is in a buffer that is used again.
+		if l, err = parseLink(bytes.Clone(msg)); err != nil {
+			return false
+		}
+		if ties[on] == nil {
+			ties[on] = map[*Tied][]*Link{}
+		}
+		ties[on][t] = append(ties[on][t], l)
 		return false
 	})
 	if errors.Is(err, netlink.ErrDumpInterrupted) {
 		err = nil
 	}
-	return tied, err
+	return err
 }

@@ -24,7 +24,7 @@ func (s *suggestions) didYouMean(word string, known iter.Seq[string]) string {
 			}
 			s.left--
 		}
-		most := min(distance, max(len(word), len(k))/2)
+		most := min(distance, (max(len(word), len(k))+1)/3)
 		if d := editDistance(word, k, most); d <= most && (best == "" || d < distance || k < best) {
 			best, distance = k, d
 		}

@@ -106,10 +106,11 @@ func removeStale(ctx context.Context, ns *observe.NS, want *Link) (removed bool,
 	if err != nil {
 		return false, err
 	}
-	s := search{world: ns.World(), asOf: time.Now(), lowers: []lower{{ns: far, index: l.Index}}}
+	s := newSearch(ns.World(), time.Now())
+	s.addLower(lower{ns: far, index: l.Index})
 	for _, other := range links.All {
 		if other.Index == l.Parent && l.ParentNS == here || Marked(other) && tiedTo(other) == l.Index && other.ParentNS == here {
-			s.lowers = append(s.lowers, lower{ns: far, index: other.Index})
+			s.addLower(lower{ns: far, index: other.Index})
 		}
 		switch isPeer := other.Index == l.Parent && l.ParentNS == here; {
 		case Marked(other) || isPeer:

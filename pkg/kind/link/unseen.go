@@ -1,7 +1,6 @@
 package link
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,10 +20,10 @@ type lower struct {
 	moved bool
 }
 
-// Unseen returns the interfaces in namespaces that no file names that are on the given ones, or on their other ends, and that the
-// kernel would delete together with them.
+// Unseen returns the interfaces that are on the given ones, or on their other ends, and that the kernel would delete together with
+// them: in namespaces that no file names, and those that are newer than the last look at a namespace of the files.
 func (kind) Unseen(ns *observe.NS, ends, moved []*Link, asOf time.Time) ([]string, error) {
-	s := search{world: ns.World(), asOf: asOf}
+	s := newSearch(ns.World(), asOf)
 	for _, l := range ends {
 		for peer := l; peer != nil && peer.found != nil; peer = peer.Peer {
 			if err := s.add(ns, peer, false); err != nil {
@@ -45,7 +44,19 @@ type search struct {
 	world  *observe.World
 	asOf   time.Time
 	lowers []lower
-	found  []string
+	// known are the interfaces that leave, and those that the search has found: it does not return to them.
+	known map[interfaceKey]bool
+	found []string
+}
+
+// interfaceKey identifies an interface on the machine.
+type interfaceKey struct {
+	ns    observe.Identity
+	index int
+}
+
+func newSearch(world *observe.World, asOf time.Time) *search {
+	return &search{world: world, asOf: asOf, known: map[interfaceKey]bool{}}
 }
 
 // add adds an interface to the search. An interface in a namespace that has ended does not exist any more.
@@ -55,29 +66,27 @@ func (s *search) add(ns *observe.NS, l *Link, moved bool) error {
 		return nil
 	}
 	if err == nil {
-		s.lowers = append(s.lowers, lower{there, l.found.link.Index, moved})
+		s.addLower(lower{there, l.found.link.Index, moved})
 	}
 	return err
+}
+
+func (s *search) addLower(low lower) {
+	s.lowers = append(s.lowers, low)
+	s.known[interfaceKey{low.ns.Identity, low.index}] = true
 }
 
 func (s *search) run() ([]string, error) {
 	if len(s.lowers) == 0 {
 		return nil, nil
 	}
-	tied, err := s.world.Tied(s.asOf)
+	ties, err := s.world.Survey(s.asOf, tiedTo)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range tied {
-		for _, l := range t.Links {
-			for _, low := range s.lowers {
-				if tiedTo(l) != low.index || low.moved && l.Kind != "vxlan" {
-					continue
-				}
-				if err := s.check(tied, t, l, low); err != nil {
-					return nil, err
-				}
-			}
+	for _, low := range s.lowers {
+		if err := s.searchOn(ties, low); err != nil {
+			return nil, err
 		}
 	}
 	if len(s.found) == 0 {
@@ -102,7 +111,7 @@ func (s *search) searchByID() error {
 			listed[low.ns] = links
 		}
 		for _, l := range links {
-			if tiedTo(l) == low.index && !isPaired(l) && (!low.moved || l.Kind == "vxlan") {
+			if tiedTo(l) == low.index && !isPaired(l) && (!low.moved || isVXLAN(l)) {
 				s.note(l, "a namespace that has no name")
 			}
 		}
@@ -110,51 +119,60 @@ func (s *search) searchByID() error {
 	return nil
 }
 
-// check notes an interface if it refers to low. The index alone does not say in which namespace low is.
-func (s *search) check(tied []*observe.Tied, t *observe.Tied, l *observe.Link, low lower) error {
-	return t.Visit(s.world, func(ns *observe.NS) error {
-		now, err := ns.LinkByIndex(l.Index)
-		if errors.Is(err, unix.ENODEV) {
-			return nil
+// searchOn finds the interfaces on low. If one is an end of a pair that no look has found, it finds those on that end, too.
+func (s *search) searchOn(ties observe.Ties, low lower) error {
+	for t, links := range ties[low.index] {
+		if low.moved && !slices.ContainsFunc(links, isVXLAN) {
+			continue
 		}
+		err := t.Visit(s.world, func(ns *observe.NS) error {
+			parentNS := here
+			if ns.Identity != low.ns.Identity {
+				id, err := ns.IDOf(low.ns)
+				if err != nil || id < 0 {
+					return err
+				}
+				parentNS = id
+			}
+			for _, l := range links {
+				if l.ParentNS != parentNS || low.moved && !isVXLAN(l) {
+					continue
+				}
+				if err := s.check(ties, t, ns, lower{ns: low.ns, index: low.index}, l); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return err
-		}
-		id, err := ns.IDOf(low.ns)
-		if err != nil || id < 0 || now.ParentNS != id || tiedTo(now) != low.index {
-			return err
-		}
-		if isPaired(now) {
-			return s.searchOtherEnd(tied, ns, t, lower{ns: ns, index: l.Index})
-		}
-		s.note(now, t.Where)
-		return nil
-	})
-}
-
-// searchOtherEnd finds what is on the other end of a pair, in a namespace that the engine does not observe.
-func (s *search) searchOtherEnd(tied []*observe.Tied, ns *observe.NS, at *observe.Tied, end lower) error {
-	links, err := ns.Links(context.Background())
-	if err != nil {
-		return err
-	}
-	for _, l := range links.All {
-		if l.ParentNS == here && l.Index != end.index && tiedTo(l) == end.index {
-			s.note(l, at.Where)
-		}
-	}
-	for _, t := range tied {
-		for _, l := range t.Links {
-			if tiedTo(l) != end.index || isPaired(l) {
-				continue
-			}
-			if err := s.check(tied, t, l, end); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
+
+// check notes an interface of a survey if it still is on low.
+func (s *search) check(ties observe.Ties, t *observe.Tied, ns *observe.NS, low lower, l *observe.Link) error {
+	key := interfaceKey{ns.Identity, l.Index}
+	if s.known[key] {
+		return nil
+	}
+	now, err := ns.LinkByIndex(l.Index)
+	if errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	if err != nil || now.ParentNS != l.ParentNS || tiedTo(now) != low.index {
+		return err
+	}
+	s.known[key] = true
+	if isPaired(now) {
+		return s.searchOn(ties, lower{ns: ns, index: l.Index})
+	}
+	s.note(now, t.Where)
+	return nil
+}
+
+func isVXLAN(l *observe.Link) bool { return l.Kind == "vxlan" }
 
 func isPaired(l *observe.Link) bool {
 	t := typeNamed(l.Kind)

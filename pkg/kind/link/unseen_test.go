@@ -66,3 +66,40 @@ func TestAnInterfaceInANamespaceWithoutAName(t *testing.T) {
 		}
 	}
 }
+
+// FAULTS 48: somebody has just put an interface on linkd's, in the same namespace or in another one that the files name, and linkd has
+// not looked there since.
+func TestAnInterfaceThatNoLookHasFound(t *testing.T) {
+	lab, want := pair(t)
+	lab.IP(t, "link add link eth0 name own type macvlan mode bridge")
+	have := find(t, lab, want)
+	own, err := lab.NS.LinkByName("own")
+	conform.Must(t, err)
+	leave := []*Link{have, {NS: have.NS, found: &found{link: own}}}
+	expect := func(moved bool, wanted ...string) {
+		t.Helper()
+		ends, moves := leave, []*Link(nil)
+		if moved {
+			ends, moves = nil, leave
+		}
+		found, err := (kind{}).Unseen(lab.NS, ends, moves, time.Now())
+		conform.Must(t, err)
+		if !slices.Equal(found, wanted) {
+			t.Errorf("moved %t: %q would go along, want %q", moved, found, wanted)
+		}
+	}
+	expect(false)
+	lab.IP(t, "link add link eth0 name near type macvlan mode bridge\nlink add vx type vxlan id 7 dstport 4790 group 239.1.1.1 dev own")
+	expect(false, "near in lab", "vx in lab")
+	expect(true, "vx in lab")
+	lab.IP(t, fmt.Sprintf("link set near netns %d\nlink set vx netns %[1]d", os.Getpid()))
+	expect(false, "near in host", "vx in host")
+	expect(true, "vx in host")
+	conform.IP(t, "link add link eth7 name far type macvlan mode bridge")
+	expect(false, "far in host", "near in host", "vx in host")
+	conform.IP(t, "link del far")
+	conform.IP(t, "link del near")
+	conform.IP(t, "link del vx")
+	expect(false)
+	expect(true)
+}
