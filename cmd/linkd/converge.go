@@ -67,6 +67,12 @@ func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, recom
 	if search {
 		engine.Search()
 	}
+	if recompile != nil {
+		recompile = o.keepGiven(desired, recompile)
+		if desired, err = recompile(); err != nil {
+			return err
+		}
+	}
 	engine.Want(desired, desired.Unknown == nil)
 	inbox := observe.NewInbox()
 	if wait > 0 {

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/journal"
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ import (
 	"linkd/pkg/kind"
 	"linkd/pkg/observe"
 	"linkd/pkg/observe/engine"
+	"linkd/pkg/pool"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -68,7 +70,7 @@ func daemonError(err error) error {
 func execute() int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
-	o := &options{engines: []*engine.Finder{engine.Docker(), engine.Podman(), engine.Systemd()}}
+	o := &options{keepAgain: time.NewTimer(0), engines: []*engine.Finder{engine.Docker(), engine.Podman(), engine.Systemd()}}
 	for _, e := range o.engines {
 		o.finders = append(o.finders, e)
 	}
@@ -97,12 +99,25 @@ type options struct {
 
 	engines []*engine.Finder
 	finders []observe.Finder
+
+	book *pool.Book
+	// keepAgain makes the daemon try again to keep addresses of pools.
+	keepAgain *time.Timer
+}
+
+// pools returns the book of the addresses of pools. A command that keeps addresses calls its Write first.
+func (o *options) pools() *pool.Book {
+	if o.book == nil {
+		o.book = pool.Look(filepath.Join(o.stateDir, pool.FileName))
+	}
+	return o.book
 }
 
 // language returns the language of the files, with a function that asks the engines for the containers of a template.
 func (o *options) language() spec.Language {
 	lang := kind.Language()
 	lang.Instances = func(template spec.Selector) ([]spec.Instance, error) { return observe.Instances(o.finders, template) }
+	lang.Pools = func() *spec.PoolState { return o.pools().State() }
 	return lang
 }
 
@@ -127,7 +142,7 @@ func newRoot(o *options) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "`PATH` of a YAML file, or of a directory of them; may be repeated")
 	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "`DIR` with the control socket, the journal and the lock")
-	flags.StringVar(&o.stateDir, "state-dir", "/var/lib/linkd", "`DIR` with what outlives a reboot: the history")
+	flags.StringVar(&o.stateDir, "state-dir", "/var/lib/linkd", "`DIR` with what outlives a reboot: the history, and which end has which address of a pool")
 	flags.StringVarP(&o.output, "output", "o", "text", "`FORMAT` of the output: text or json")
 	flags.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or journal")

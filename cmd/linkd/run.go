@@ -108,6 +108,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	defer stopFiles()
 
 	o.completeInstallation(log)
+	o.pools().Write()
 	loader := spec.NewLoader(o.language(), o.inRuntimeDir(lastGoodFile))
 	loop := reconcile.NewLoop(engine)
 	loop.Log = log
@@ -123,7 +124,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.Probes = watch.Status
 	trials.Probe = watch.Check
 	loop.Load = func() reconcile.Loaded {
-		loaded := o.load(trials, log)
+		loaded := o.load(trials, inbox, log)
 		if loaded.Err == nil {
 			watch.Declare(loaded.Desired)
 		}
@@ -180,19 +181,6 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 	log.Info("linkd has stopped; everything that it configured stays")
 	return nil
-}
-
-// load reads the files. For an invalid file it uses the last valid content.
-func (o *options) load(trials *trial.Keeper, log *slog.Logger) reconcile.Loaded {
-	l := trials.Load(func(loader *spec.Loader) {
-		if err := loader.Save(); err != nil {
-			log.Warn("cannot save the last valid files for the next start", "error", err)
-		}
-	})
-	if l.Err == nil {
-		l.Desired.Within = o.within(true)
-	}
-	return l
 }
 
 // completeInstallation completes the installation of a trial's files that was going on when the last daemon was killed.

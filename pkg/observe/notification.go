@@ -94,6 +94,9 @@ func (in *Inbox) put(n Notification) {
 	}
 }
 
+// Populate announces that the desired state has changed without a change of the files, as when the containers of a template do.
+func (in *Inbox) Populate() { in.put(Notification{Topic: TemplateTopic}) }
+
 // WaitFor sets whether notifications about foreign routes alone make the inbox ready. A routing daemon changes
 // thousands of routes; if nothing waits for one, it is enough to take these notifications with the next one.
 func (in *Inbox) WaitFor(foreign bool) {

@@ -33,6 +33,7 @@ func Page(lang spec.Language) string {
 	}
 	p.chapter(p.model.byName["end"])
 	p.chapter(p.model.byName["probe"])
+	p.chapter(p.model.byName["pool"])
 	p.values()
 	p.line("%s", strings.TrimSpace(p.text("closing")))
 	return p.out.String()

@@ -1,8 +1,10 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"sync"
 
 	"gopkg.in/yaml.v3"
@@ -14,6 +16,10 @@ type Desired struct {
 	Resources  *Set
 	// Probes are what linkd sends to find out whether it arrives, by name.
 	Probes []Probe
+	// Pools are the pools of addresses by name, and Given the addresses that ends got of them. Lacking: an end got none.
+	Pools   map[string]Pool
+	Given   map[PoolEnd]Holding
+	Lacking bool
 	// Templates are the namespaces that stand for many containers, and Misfits the containers that do not fit their
 	// template. Unknown says why the containers of a template are not known: then the desired state is incomplete.
 	// Outdated says why they are those of an engine's last answer, which may have changed.
@@ -85,7 +91,7 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 			c = lang.compile(full)
 		}
 		c.desired.Templates, c.desired.Misfits = many, append(told.Misfits, misfits...)
-		c.desired.Unknown, c.desired.Outdated = told.Unknown, told.Outdated
+		c.desired.Unknown, c.desired.Outdated = errors.Join(told.Unknown, c.desired.Unknown), told.Outdated
 		c.desired.nameTemplates(expansions)
 	}
 	for _, w := range Errors(c.warnings).sorted().joinInstances() {
@@ -106,12 +112,15 @@ func (lang Language) compile(documents []section) *compiler {
 		desired: &Desired{
 			Namespaces: map[string]Namespace{},
 			Resources:  &Set{},
+			Pools:      map[string]Pool{},
+			Given:      map[PoolEnd]Holding{},
 		},
 		bySelector: map[Selector]string{},
 		links:      map[string]Source{},
 		claims:     map[string]claim{},
 
 		declaredProbes: map[string]Probe{},
+		occupied:       map[netip.Addr]bool{},
 
 		suggestions: suggestions{left: mostComparisons},
 		tables:      sync.OnceValues(tableNames),
@@ -119,13 +128,16 @@ func (lang Language) compile(documents []section) *compiler {
 	// A link may name a namespace that a later document or file declares, so namespaces come first.
 	for i := range documents {
 		c.namespaces(&documents[i])
+		c.pools(&documents[i])
 	}
+	c.checkPools()
 	for i := range documents {
 		c.keys(documents[i])
 		c.linkEntries(documents[i])
 		c.probes(documents[i])
 		documents[i] = section{}
 	}
+	c.givePools()
 	for i := 0; i < len(c.later); i++ {
 		c.later[i]()
 	}
@@ -142,6 +154,11 @@ type compiler struct {
 	claims     map[string]claim
 	// declaredProbes are the probes by name.
 	declaredProbes map[string]Probe
+	// asks are the ends that ask for an address of a pool, and occupied the addresses that the files give to certain hosts.
+	// whenGiven is called after the addresses of pools have been given.
+	asks      []poolAsk
+	occupied  map[netip.Addr]bool
+	whenGiven []func()
 
 	later      []func()
 	collisions []collision
@@ -155,9 +172,9 @@ type compiler struct {
 
 // section is one document, split into its keys.
 type section struct {
-	file                      string
-	namespaces, links, probes []entryNode
-	keys                      []namespaceKeys
+	file                             string
+	namespaces, links, probes, pools []entryNode
+	keys                             []namespaceKeys
 }
 
 type namespaceKeys struct {
@@ -181,7 +198,7 @@ func (lang Language) document(file string, root *yaml.Node) (section, Errors) {
 			delete(parts, name)
 		}
 	}
-	return section{file: file, namespaces: entriesOf(parts["namespaces"]), links: entriesOf(parts["links"]), probes: entriesOf(parts["probes"])}, errs
+	return section{file: file, namespaces: entriesOf(parts["namespaces"]), links: entriesOf(parts["links"]), probes: entriesOf(parts["probes"]), pools: entriesOf(parts["pools"])}, errs
 }
 
 // namespaces declares the namespaces of one document. Their keys are decoded after all documents have declared

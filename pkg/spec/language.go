@@ -12,6 +12,8 @@ type Language struct {
 	Link      Link
 	// Instances returns the containers that a template stands for now; nil if nobody asks.
 	Instances func(template Selector) ([]Instance, error)
+	// Pools returns which ends have which addresses of pools; nil stands for none. Compile does not change the result.
+	Pools func() *PoolState
 	// Samples: each template stands for one example container, about which nothing is known.
 	Samples bool
 }
@@ -73,6 +75,11 @@ func (lang Language) Document() Mapping {
 			{
 				Name: "probes", Doc: "packets that linkd sends to find out whether they arrive, each under a name of your choice",
 				Type: map[string]Mapping{"": {Name: "probe", Structs: []any{probeKeys{}}}},
+			},
+			{
+				Name: "pools", Doc: "ranges of addresses, of which linkd gives one to each end that asks for it, each under a name of your choice",
+				Type: map[string]Mapping{"": {Name: "pool", Structs: []any{poolKeys{}}}},
+				Also: []string{"pool"},
 			},
 		},
 	}

@@ -58,8 +58,15 @@ type Address struct {
 	made    time.Duration
 	ordered bool
 	after   []spec.ID
+	awaited
 	found
 	place
+}
+
+// awaited is set in an address that the files ask for and that nobody has given yet. It has no Prefix.
+type awaited struct {
+	// of says where the address will come from, and missing why it has not come.
+	of, missing string
 }
 
 // found has the observed state of an address.
@@ -75,6 +82,9 @@ type found struct {
 }
 
 func (a *Address) ID() spec.ID {
+	if a.of != "" {
+		return spec.ID{NS: a.NS, Kind: kindName, Key: a.Dev + "/" + a.of}
+	}
 	return spec.ID{NS: a.NS, Kind: kindName, Key: a.Dev + "/" + a.Prefix.String()}
 }
 

@@ -77,7 +77,6 @@ a.yaml:17:9: 10.4.0.1: the peer fd00::2 is of the other address family
 a.yaml:18:9: 10.5.0.1: the kernel has one length for an address and its peer, not /24 and /32
 a.yaml:19:9: 10.6.0.1: preferred_lft forever is longer than valid_lft 10
 a.yaml:20:53: scope "near" is not one of global, site, link, host, nowhere
-a.yaml:21:9: "address" is missing
 a.yaml:21:10: unknown key "adress"; did you mean "address"?`
 	if d := cmp.Diff(strings.TrimSpace(want), errs); d != "" {
 		t.Errorf("errors (-want +got):\n%s", d)

@@ -43,7 +43,9 @@ func indexOf(all *spec.Set, ns string) *index {
 		x := &index{first: map[netip.Addr]*Address{}, on: map[onDevice]*Address{}, subnets: map[netip.Prefix]string{},
 			onLink: map[deviceSubnet]bool{}, families: map[deviceFamily]bool{}, six: map[string]*Address{}}
 		for _, r := range addresses {
-			x.add(r.(*Address))
+			if a := r.(*Address); a.Prefix.IsValid() {
+				x.add(a)
+			}
 		}
 		return x
 	})

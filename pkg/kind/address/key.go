@@ -16,31 +16,44 @@ const keyName = "addresses"
 func Key() spec.Key {
 	return spec.NewKey(keyName, "IP addresses of the interface",
 		func(c *spec.Context, entries []entry) {
-			lengths := map[netip.Addr]*spread{}
-			last := map[group]*Address{}
 			if len(entries) > 0 {
 				c.Once("addresses that collide", func() { reportCollisions(c) })
 				c.Once("subnets that overlap", func() { reportOverlaps(c) })
 			}
-			for rank, e := range entries {
-				if other := twice(lengths, e); other != nil {
-					c.Reject(e.Source, "%s has %s already, and IPv6 takes an address once, whatever its length", c.Device, other)
-				}
-				if e.Address.bare && e.Peer == nil {
-					c.Warn(e.Source, "%s has no length, so it is %s: no other host is in its subnet. Write the length", e.Address.Addr(), e.Address)
-				}
-				if why := noHost(e); why != "" {
-					c.Warn(e.Source, "%s", why)
-				}
-				a := e.resource(c.NS, c.Device)
-				a.Adopt, a.rank = c.Adopt, rank
-				a.Quiet = !spec.ValueOr(e.Announce, !c.Quiet)
-				a.follow(last[groupOf(a)])
-				last[groupOf(a)] = a
-				c.Add(a)
-				c.Later(func() { a.refer(c.All()) })
+			if askPools(c, entries) {
+				c.WhenGiven(func() { declare(c, entries) })
+			} else {
+				declare(c, entries)
 			}
 		}).Called("address", "ip", "ips", "ipv4", "ipv6", "ip_address", "ipam")
+}
+
+// declare adds the addresses of an interface.
+func declare(c *spec.Context, entries []entry) {
+	lengths := map[netip.Addr]*spread{}
+	last := map[group]*Address{}
+	for rank, e := range entries {
+		if e.lacks != "" {
+			c.Add(&Address{NS: c.NS, Dev: c.Device, Source: e.Source, awaited: awaited{"pool " + e.Pool.name, e.lacks}})
+			continue
+		}
+		if other := twice(lengths, e); other != nil {
+			c.Reject(e.Source, "%s has %s already, and IPv6 takes an address once, whatever its length", c.Device, other)
+		}
+		if e.Address.bare && e.Peer == nil {
+			c.Warn(e.Source, "%s has no length, so it is %s: no other host is in its subnet. Write the length", e.Address.Addr(), e.Address)
+		}
+		if why := noHost(e); why != "" {
+			c.Warn(e.Source, "%s", why)
+		}
+		a := e.resource(c.NS, c.Device)
+		a.Adopt, a.rank = c.Adopt, rank
+		a.Quiet = !spec.ValueOr(e.Announce, !c.Quiet)
+		a.follow(last[groupOf(a)])
+		last[groupOf(a)] = a
+		c.Add(a)
+		c.Later(func() { a.refer(c.All()) })
+	}
 }
 
 // spread has the first prefix of an IPv6 address, and the first one with another length.
@@ -69,7 +82,8 @@ func twice(lengths map[netip.Addr]*spread, e entry) *prefix {
 
 // entry is an address in YAML.
 type entry struct {
-	Address       prefix         `yaml:"address" also:"ip addr cidr" required:"true" doc:"the address, with the length of its subnet; without one it stands for itself alone"`
+	Address       prefix         `yaml:"address" also:"ip addr cidr" doc:"the address, with the length of its subnet; without one it stands for itself alone"`
+	Pool          *poolName      `yaml:"pool" doc:"in the place of address: linkd gives the interface an address of this pool, and keeps it for the interface"`
 	Peer          *prefix        `yaml:"peer" doc:"the address at the other end of a point-to-point link; the length is that of its subnet"`
 	Label         *string        `yaml:"label" doc:"a name for the address, DEV or DEV:NAME, for programs that take it for an interface's; IPv4 only"`
 	Scope         *Scope         `yaml:"scope" doc:"how far the address is valid; IPv4 only"`
@@ -83,6 +97,8 @@ type entry struct {
 	Source        spec.Source
 
 	broadcast *netip.Addr
+	// lacks says why there is no address of the pool for now.
+	lacks string
 }
 
 // DecodeNode accepts a mapping, or an address alone.
@@ -94,6 +110,16 @@ func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	}
 	if !c.DecodeMapping(n, e) {
 		return nil
+	}
+	switch {
+	case e.Pool != nil && e.Address.IsValid():
+		return fmt.Errorf("address and pool exclude each other: remove one of them")
+	case e.Pool != nil && e.Peer != nil:
+		return fmt.Errorf("an address of a pool has no peer: remove peer, or write address")
+	case e.Pool != nil:
+		return e.checkLifetimes(c.Device)
+	case !e.Address.IsValid():
+		return fmt.Errorf("\"address\" is missing, or \"pool\"")
 	}
 	for _, check := range []func(device string) error{e.settleLength, e.settleBroadcast, e.checkFamily, e.checkLabel, e.checkLifetimes} {
 		if err := check(c.Device); err != nil {

@@ -26,6 +26,7 @@ func register() reconcile.Registered {
 		Show:      kind{}.Show,
 		Contents:  contents,
 		Health:    health,
+		Complete:  given,
 
 		Announcing: announcing{},
 	}

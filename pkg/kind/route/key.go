@@ -35,6 +35,11 @@ func NamespaceKey() spec.Key {
 
 func add(c *spec.Context, r *Route) {
 	c.Add(r)
+	for _, hop := range r.hops() {
+		if hop.Via.IsValid() {
+			c.Occupy(hop.Via)
+		}
+	}
 	c.Later(func() {
 		r.refer(c.All())
 		r.warn(c)

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+	"linkd/pkg/trial"
+)
+
+// keepAgainPause is the pause after which the daemon tries again to keep addresses of pools that it could not write.
+const keepAgainPause = 30 * time.Second
+
+// load reads the files. For an invalid file it uses the last valid content. It keeps the addresses of pools that the files give.
+func (o *options) load(trials *trial.Keeper, inbox *observe.Inbox, log *slog.Logger) (l reconcile.Loaded) {
+	var events []reconcile.Event
+	compile := func() (*spec.Desired, bool, error) {
+		l = trials.Load(func(loader *spec.Loader) {
+			if err := loader.Save(); err != nil {
+				log.Warn("cannot save the last valid files for the next start", "error", err)
+			}
+		})
+		events = append(events, l.Events...)
+		if l.Err != nil {
+			return nil, false, l.Err
+		}
+		l.Desired.Within = o.within(true)
+		// A trial returns no address: when it ends, everything has to be as before.
+		return l.Desired, l.Complete && l.Desired.Unknown == nil && trials.Current() == nil, nil
+	}
+	desired, notKept, err := o.pools().Keep(compile)
+	if notKept != nil {
+		log.Warn("cannot keep the addresses of pools", "error", notKept)
+		o.keepAgain.Stop()
+		o.keepAgain = time.AfterFunc(keepAgainPause, inbox.Populate)
+	}
+	if err != nil {
+		return reconcile.Loaded{Err: err, Events: events}
+	}
+	l.Desired, l.Events = desired, events
+	return l
+}
+
+// keepGiven returns a recompile that keeps the addresses of pools that its results give. The first time it uses desired, unless another
+// linkd has given addresses since that was compiled. The caller holds the lock of the runtime directory.
+func (o *options) keepGiven(desired *spec.Desired, recompile func() (*spec.Desired, error)) func() (*spec.Desired, error) {
+	if o.pools().Write() {
+		desired = nil
+	}
+	compile := func() (d *spec.Desired, complete bool, err error) {
+		if d = desired; d == nil {
+			d, err = recompile()
+		}
+		desired = nil
+		return d, err == nil && d.Unknown == nil, err
+	}
+	return func() (*spec.Desired, error) {
+		kept, notKept, err := o.pools().Keep(compile)
+		if notKept != nil {
+			fmt.Fprintln(stderr, "cannot keep the addresses of pools:", notKept)
+		}
+		return kept, err
+	}
+}
