@@ -9,6 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/route"
 	"linkd/pkg/spec"
 )
 
@@ -31,7 +32,7 @@ type entry struct {
 	IIF      spec.IfName `yaml:"iif" also:"in dev" absent:"any" doc:"the interface that the packet came in by; lo for what the machine itself sends"`
 	OIF      spec.IfName `yaml:"oif" also:"out" absent:"any" doc:"the interface that the sender's socket is bound to"`
 	FwMark   *Mark       `yaml:"fwmark" also:"mark" absent:"any" doc:"the packet's mark"`
-	TOS      *TOS        `yaml:"tos" also:"dsfield type-of-service" absent:"any" doc:"type of service in the packet's header"`
+	TOS      *route.TOS  `yaml:"tos" also:"dsfield type-of-service" absent:"any" doc:"type of service in the packet's header"`
 	IPProto  *IPProto    `yaml:"ipproto" also:"protocol ip-proto" absent:"any" doc:"protocol above IP"`
 	SPort    *Ports      `yaml:"sport" also:"source-port" absent:"any" doc:"source ports of the packets"`
 	DPort    *Ports      `yaml:"dport" also:"destination-port" absent:"any" doc:"destination ports of the packets"`

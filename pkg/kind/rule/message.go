@@ -102,7 +102,7 @@ func list(ns *observe.NS, family uint8) ([]*Rule, error) {
 func parse(msg []byte) (*Rule, error) {
 	head := nl.DeserializeRtMsg(msg)
 	r := &Rule{Inet6: head.Family == unix.AF_INET6, Action: Action(head.Type), Not: head.Flags&unix.FIB_RULE_INVERT != 0}
-	r.TOS = TOS(head.Tos)
+	r.TOS = route.TOS(head.Tos)
 	var extra []string
 	err := observe.EachAttr(msg[unix.SizeofRtMsg:], func(kind uint16, value []byte) error {
 		number := uint32(observe.Number(value))
