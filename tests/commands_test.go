@@ -20,7 +20,7 @@ var programs = []string{
 	"advertise", "bridge", "cat", "converse", "dial", "docker", "dpkg", "flock", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
 	"iptables-nft", "iptables-nft-save", "iptables-save", "journalctl", "linkd", "ls", "nmcli", "notified", "ping", "podman",
 	"networkctl", "nft", "readlink", "reply", "script", "serve", "setpriv", "sh", "sysctl", "systemctl", "systemd-analyze", "systemd-run",
-	"udevadm", "unanswered", "website",
+	"udevadm", "unanswered", "website", "accept", "associate",
 }
 
 // command is what testscript runs for a word that it does not know; neg is a ! before it.

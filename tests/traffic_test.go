@@ -25,9 +25,11 @@ import (
 //	dial NETWORK ADDRESS      ask, and print the answer; fail with why there is none
 //	unanswered NETWORK ADDRESS
 //	                          ask, and fail with what comes within a second, be it a refusal
+//	accept ADDRESS:PORT       answer who begins an association of SCTP
+//	associate ADDRESS:PORT    begin an association of SCTP, and print who answers
 //	website ADDRESS           answer requests of HTTP: /found with 200, and all others with 404
 //	notified SOCKET SILENCE   print what a service tells systemd (sd_notify(3)), and when it is silent for so long
-var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified, "advertise": advertise, "website": website}
+var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified, "advertise": advertise, "website": website, "accept": accept, "associate": associate}
 
 func init() {
 	run, is := smallPrograms[filepath.Base(os.Args[0])]

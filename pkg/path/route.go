@@ -218,7 +218,7 @@ func (w *walk) ruleFor(ns *observe.NS, q query, r *route) string {
 	}
 	for _, at := range rules[:min(len(rules), mostRules)] {
 		if uint32(at.Table) != r.from || at.From.IsValid() && !at.From.Contains(w.from.Addr()) || at.To.IsValid() && !at.To.Contains(q.dst) ||
-			at.IIF != "" && at.IIF != in || at.Mark.Mask != 0 {
+			at.IIF != "" && at.IIF != in || at.AsksMore() {
 			continue
 		}
 		return at.ID().Key

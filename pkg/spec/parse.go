@@ -183,11 +183,15 @@ func (w *walker) walk(n *yaml.Node, depth int) bool {
 	return true
 }
 
-// bareVariable returns the word of a mapping that is written as {WORD}; "" for any other.
+// bareVariable returns the word of a mapping that is written as {WORD}; "" for any other. The null in the place of a value
+// that has no colon before it is where the word ends.
 func bareVariable(n *yaml.Node) string {
-	if n.Style&yaml.FlowStyle != 0 && len(n.Content) == 2 && isEmpty(n.Content[1]) && n.Content[0].Style == 0 &&
-		expression.MatchString("{"+n.Content[0].Value+"}") {
-		return n.Content[0].Value
+	if n.Tag != "!!map" || n.Style&yaml.FlowStyle == 0 || len(n.Content) != 2 {
+		return ""
+	}
+	key, value := n.Content[0], n.Content[1]
+	if isEmpty(value) && value.Column == key.Column+len(key.Value) && key.Style == 0 && expression.MatchString("{"+key.Value+"}") {
+		return key.Value
 	}
 	return ""
 }

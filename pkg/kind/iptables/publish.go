@@ -15,7 +15,7 @@ import (
 
 // publish is an entry of publish: linkd forwards packets for a port of this namespace to another machine.
 type publish struct {
-	Protocol string   `yaml:"protocol" also:"proto" oneof:"tcp udp" default:"tcp" doc:"the protocol whose port it is"`
+	Protocol string   `yaml:"protocol" also:"proto" oneof:"tcp udp sctp" default:"tcp" doc:"the protocol whose port it is"`
 	Address  network  `yaml:"address" also:"host_ip ip listen" absent:"all but the loopback's" doc:"the one address of the namespace on which the port is published"`
 	Port     ports    `yaml:"port" also:"published ports host_port hostPort dport" required:"true" doc:"the port that is published"`
 	To       endpoint `yaml:"to" also:"target containerPort to_destination" required:"true" doc:"where what comes for it is sent on to"`

@@ -98,12 +98,15 @@ func TestConform(t *testing.T) {
 		"a bridge with all that it has": {
 			Setup: theirs,
 			Want: []spec.Resource{read(t, `{kind: bridge, netns: lab, name: br0, mtu: 1400, stp: true, priority: 4096, forward_delay: 400,
-				hello_time: 150, max_age: 1000, ageing_time: 9000, mcast_snooping: false}`)},
+				hello_time: 150, max_age: 1000, ageing_time: 9000, mcast_snooping: false,
+				mcast_querier: true, mcast_igmp_version: 3, group_fwd_mask: 0x4000}`)},
 			Changes: []conform.Change{
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: false, priority: 8192, forward_delay: 500,
 					hello_time: 160, max_age: 1100, ageing_time: 0, mcast_snooping: true}`),
 					"stp: true -> false", "priority: 4096 -> 8192", "forward_delay: 400 -> 500", "hello_time: 150 -> 160",
 					"max_age: 1000 -> 1100", "ageing_time: 9000 -> 0", "mcast_snooping: false -> true"),
+				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, mcast_querier: false, mcast_igmp_version: 2, group_fwd_mask: 65528}`),
+					"mcast_querier: true -> false", "mcast_igmp_version: 3 -> 2", "group_fwd_mask: 16384 -> 65528"),
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0}`)),
 				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, stp: true}`), "stp: false -> true"),
 				// The kernel limits the delay only with a spanning tree.
@@ -125,9 +128,9 @@ func TestConformBridgeOfVLANs(t *testing.T) {
 	conform.NeedsBridgeVLAN(t)
 	conform.Conform(t, reconcile.Register[*Link]("link", joined{}, capabilities), conform.Example{
 		Setup: theirs,
-		Want:  []spec.Resource{read(t, "{kind: bridge, netns: lab, name: br0, vlan_filtering: true, vlan_default_pvid: 7}")},
+		Want:  []spec.Resource{read(t, "{kind: bridge, netns: lab, name: br0, vlan_filtering: true, vlan_default_pvid: 7, vlan_protocol: 802.1ad}")},
 		Changes: []conform.Change{
-			conform.To(read(t, "{kind: bridge, netns: lab, name: br0, vlan_filtering: true, vlan_default_pvid: 4094}"), "vlan_default_pvid: 7 -> 4094"),
+			conform.To(read(t, "{kind: bridge, netns: lab, name: br0, vlan_filtering: true, vlan_default_pvid: 4094, vlan_protocol: 802.1q}"), "vlan_default_pvid: 7 -> 4094", "vlan_protocol: 802.1ad -> 802.1q"),
 			conform.To(read(t, "{kind: bridge, netns: lab, name: br0, vlan_filtering: false, vlan_default_pvid: 0}"), "vlan_filtering: true -> false", "vlan_default_pvid: 4094 -> 0"),
 		},
 	})
@@ -388,7 +391,7 @@ func TestWhatIsWrongWithALink(t *testing.T) {
 		{"{kind: existing, from: nowhere}", `a.yaml:3:33: namespace "nowhere" is not declared`},
 		{"{kind: existing, from: lab, from_name: a/b}", `a.yaml:3:49: interface name "a/b": '/' is not allowed`},
 		{"{kind: existing, netns: lab, from: name:lab}", "a.yaml:3:45: lab/cable is where it is to be: leave out from"},
-		{"{kind: bridge, from: lab}", `a.yaml:3:25: unknown key "from"`},
+		{"{kind: bridge, from: lab}", `a.yaml:3:25: unknown key "from"; did you mean "for"?`},
 		{"{kind: existing, from: lab, name: eth0, from_name: eth1}\n  other: {kind: existing, netns: lab, from: lab, from_name: eth1}",
 			"a.yaml:4:3: lab/link/eth1 is claimed twice, first in a.yaml:3"},
 		{"{kind: existing, from: lab, from_name: eth1}\n  other: {kind: existing, netns: lab, name: eth1}",

@@ -30,15 +30,19 @@ type vlanOptions struct {
 
 const defaultVLANProtocol = "802.1q"
 
-// options lists the options. The kernel cannot change a tag (vlan_changelink in net/8021q/vlan_netlink.c ignores it). The protocol
-// is an Ethertype (ETH_P_* in linux/if_ether.h), in network byte order.
+// options lists the options. The kernel cannot change a tag (vlan_changelink in net/8021q/vlan_netlink.c ignores it).
 func (o *vlanOptions) options() []option {
-	network := func(ethertype int) int { return int(nl.Swap16(uint16(ethertype))) }
 	return []option{
 		number("id", nl.IFLA_VLAN_ID, 2, o.ID).immutable(),
-		word("protocol", nl.IFLA_VLAN_PROTOCOL, 2, o.Protocol, map[string]int{
-			defaultVLANProtocol: network(0x8100),
-			"802.1ad":           network(0x88a8),
-		}).immutable().usually(defaultVLANProtocol),
+		vlanProtocol("protocol", nl.IFLA_VLAN_PROTOCOL, o.Protocol).immutable(),
 	}
+}
+
+// vlanProtocol returns an option that is the Ethertype of a tag (ETH_P_* in linux/if_ether.h), in network byte order.
+func vlanProtocol(name string, attr int, value *string) option {
+	network := func(ethertype int) int { return int(nl.Swap16(uint16(ethertype))) }
+	return word(name, attr, 2, value, map[string]int{
+		defaultVLANProtocol: network(0x8100),
+		"802.1ad":           network(0x88a8),
+	}).usually(defaultVLANProtocol)
 }

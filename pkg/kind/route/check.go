@@ -60,6 +60,11 @@ func (e *entry) check(c *spec.Context) error {
 	case e.Scope != nil && to.Addr().Is6():
 		// The kernel ignores it (rtm_to_fib6_config in net/ipv6/route.c).
 		return wrong("scope is for IPv4 routes only")
+	case e.TOS != nil && to.Addr().Is6():
+		// rtm_to_fib6_config in net/ipv6/route.c.
+		return wrong("tos is for IPv4 routes only")
+	case e.Pref != nil && to.Addr().Is4():
+		return wrong("pref is for IPv6 routes only")
 	case t == unix.RTN_BROADCAST && to.Addr().Is6():
 		return wrong("IPv6 has no broadcast")
 	case t.ends():
@@ -77,7 +82,7 @@ func (e *entry) checkWay(h Hop) error {
 	switch {
 	case !h.Via.IsValid() && h.Dev == "":
 		return errors.New("via or dev is missing")
-	case e.OnLink != nil && *e.OnLink && (!h.Via.IsValid() || h.Dev == ""):
+	case h.OnLink == isOnLink && (!h.Via.IsValid() || h.Dev == ""):
 		return errors.New("onlink is about a gateway on a device: via and dev are needed")
 	case !h.Via.IsValid():
 		return nil

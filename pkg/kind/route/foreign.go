@@ -22,8 +22,7 @@ func (r *Route) whyNotInFiles() string {
 	return ""
 }
 
-// ordinary has the attributes that linkd reads, those that do not describe the route, and the router preference (RFC 4191), which
-// counts as ordinary only if it is medium.
+// ordinary has the attributes that linkd reads, and those that do not describe the route.
 var ordinary = map[uint16]bool{
 	unix.RTA_DST: true, unix.RTA_TABLE: true, unix.RTA_PRIORITY: true, unix.RTA_GATEWAY: true, unix.RTA_VIA: true,
 	unix.RTA_OIF: true, unix.RTA_PREFSRC: true, unix.RTA_MULTIPATH: true, rtaNhID: true,
@@ -39,12 +38,6 @@ func unsupported(attrs map[uint16][]byte) (words []string) {
 	}
 	// An encapsulation has two attributes.
 	words = slices.Compact(words)
-	switch observe.Number(attrs[unix.RTA_PREF]) {
-	case prefHigh:
-		words = append(words, "pref high")
-	case prefLow:
-		words = append(words, "pref low")
-	}
 	// struct rta_cacheinfo: clntref, lastuse, expires.
 	if info := attrs[unix.RTA_CACHEINFO]; len(info) >= 12 && observe.Number(info[8:12]) != 0 {
 		words = append(words, "expires")
@@ -53,7 +46,7 @@ func unsupported(attrs map[uint16][]byte) (words []string) {
 	for metric := range uint16(unix.RTAX_MAX + 1) {
 		value, there := metrics[metric]
 		switch {
-		case !there || metric == unix.RTAX_MTU:
+		case !there || isMetric(metric):
 		case metric == unix.RTAX_LOCK:
 			words = append(words, locked(observe.Number(value))...)
 		case metric == unix.RTAX_CC_ALGO:
@@ -86,9 +79,6 @@ func wordFor(names map[uint16]string, attr uint16) string {
 	}
 	return fmt.Sprintf("attribute %d", attr)
 }
-
-// Router preferences (RFC 4191, include/uapi/linux/icmpv6.h): 0 is medium.
-const prefHigh, prefLow = 1, 3
 
 // rtaFlowLabel is the last attribute of linux/rtnetlink.h that linkd knows; golang.org/x/sys/unix does not have it.
 const rtaFlowLabel, rtaMax = 31, 31

@@ -14,10 +14,45 @@ type Hop struct {
 	Dev string
 	// Weight is the nexthop's share of the traffic, 1 to 256; 1 for the only nexthop of a route.
 	Weight int
+	OnLink OnLink
+}
+
+// OnLink says whether the gateway counts as being on the link, though no subnet of the device has it. In a desired nexthop the
+// zero value is not managed.
+type OnLink uint8
+
+// Values of OnLink.
+const (
+	notOnLink OnLink = 1 + iota
+	isOnLink
+)
+
+// onLinkOf returns the value for a key or an observed flag; nil is not managed.
+func onLinkOf(given *bool) OnLink {
+	switch {
+	case given == nil:
+		return 0
+	case *given:
+		return isOnLink
+	}
+	return notOnLink
+}
+
+// given returns the value for which onLinkOf returns o.
+func (o OnLink) given() *bool {
+	if o == 0 {
+		return nil
+	}
+	set := o == isOnLink
+	return &set
 }
 
 func (h Hop) String() string {
-	return strings.TrimPrefix(hopText(h.Via, h.Dev)+fmt.Sprintf(" weight %d", h.Weight), " ")
+	text := hopText(h.Via, h.Dev) + fmt.Sprintf(" weight %d", h.Weight)
+	if h.OnLink == isOnLink {
+		text += " onlink"
+	}
+	return strings.TrimPrefix(text, " ")
 }
 
 func hopText(via netip.Addr, dev string) string {
@@ -36,15 +71,17 @@ func (h Hop) leads(want Hop) bool {
 	return h.Via == want.Via && (want.Dev == "" || h.Dev == want.Dev)
 }
 
-// is reports whether an observed nexthop has the desired weight, too.
-func (h Hop) is(want Hop) bool { return h.leads(want) && h.Weight == want.Weight }
+// is reports whether an observed nexthop has the desired weight, too, and is on the link if that is desired.
+func (h Hop) is(want Hop) bool {
+	return h.leads(want) && h.Weight == want.Weight && (want.OnLink == 0 || h.OnLink == want.OnLink)
+}
 
 // hops returns the nexthops of any route. Most routes have one.
 func (r *Route) hops() []Hop {
 	if len(r.Hops) > 0 {
 		return r.Hops
 	}
-	return []Hop{{Via: r.Via, Dev: r.Dev, Weight: 1}}
+	return []Hop{{Via: r.Via, Dev: r.Dev, Weight: 1, OnLink: onLinkOf(r.OnLink)}}
 }
 
 // withHops returns the route with other nexthops.
@@ -55,10 +92,10 @@ func (r *Route) withHops(hops ...Hop) *Route {
 }
 
 func (r *Route) setHops(hops []Hop) {
-	r.Via, r.Dev, r.Hops = netip.Addr{}, "", nil
+	r.Via, r.Dev, r.Hops, r.OnLink = netip.Addr{}, "", nil, nil
 	if len(hops) == 1 {
 		// The kernel does not store the weight of an only nexthop.
-		r.Via, r.Dev = hops[0].Via, hops[0].Dev
+		r.Via, r.Dev, r.OnLink = hops[0].Via, hops[0].Dev, hops[0].OnLink.given()
 		return
 	}
 	r.Hops = hops

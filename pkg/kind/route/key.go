@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -48,17 +49,24 @@ func add(c *spec.Context, r *Route) {
 
 // entry is a route in YAML.
 type entry struct {
-	To     destination    `yaml:"to" also:"dst dest destination network target prefix cidr" required:"true" doc:"where it leads"`
-	Via    *gateway       `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
-	Metric *uint32        `yaml:"metric" also:"priority preference" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
-	Table  *spec.Table    `yaml:"table" also:"table-id table_id route-table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table that it is in"`
-	Src    *address.IP    `yaml:"src" also:"source prefsrc preferred-source from" doc:"the address that packets leave with, where the sender has not chosen one; it is waited for, also until it is not tentative any more"`
-	Scope  *address.Scope `yaml:"scope" doc:"how far the destination is; IPv4 only"`
-	OnLink *bool          `yaml:"onlink" also:"on-link on_link gatewayonlink" doc:"the gateway is on the interface, though no subnet of it says so"`
-	MTU    *uint32        `yaml:"mtu" doc:"largest packet in bytes"`
-	Type   *Type          `yaml:"type" also:"kind" default:"unicast" doc:"what becomes of the packet; the last four end it, have neither via nor dev, and stand in a namespace only"`
-	Family *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"of a default route, where neither src nor via tells; with an IPv6 gateway, inet is the default route of IPv4"`
-	Source spec.Source
+	To       destination    `yaml:"to" also:"dst dest destination network target prefix cidr" required:"true" doc:"where it leads"`
+	Via      *gateway       `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
+	Metric   *uint32        `yaml:"metric" also:"priority preference" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
+	TOS      *TOS           `yaml:"tos" also:"dsfield type-of-service" absent:"any" doc:"type of service of the packets; IPv4 only"`
+	Table    *spec.Table    `yaml:"table" also:"table-id table_id route-table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table that it is in"`
+	Src      *address.IP    `yaml:"src" also:"source prefsrc preferred-source from" doc:"the address that packets leave with, where the sender has not chosen one; it is waited for, also until it is not tentative any more"`
+	Scope    *address.Scope `yaml:"scope" doc:"how far the destination is; IPv4 only"`
+	OnLink   *bool          `yaml:"onlink" also:"on-link on_link gatewayonlink" doc:"the gateway is on the interface, though no subnet of it says so"`
+	MTU      *uint32        `yaml:"mtu" min:"1" max:"65520" doc:"largest packet in bytes"`
+	AdvMSS   *uint32        `yaml:"advmss" also:"advertised-mss mss" min:"1" max:"65495" doc:"largest segment in bytes that TCP tells the other side to send"`
+	InitCwnd *uint32        `yaml:"initcwnd" also:"initial-congestion-window congestion-window" min:"1" max:"4294967295" doc:"how many segments TCP sends at first"`
+	InitRwnd *uint32        `yaml:"initrwnd" also:"initial-advertised-receive-window advertised-receive-window" min:"1" max:"4294967295" doc:"how many segments TCP lets the other side send at first"`
+	HopLimit *uint32        `yaml:"hoplimit" also:"hop-limit ttl" min:"1" max:"255" doc:"hop limit, or time to live, of the packets"`
+	QuickAck *bool          `yaml:"quickack" also:"quick-ack" doc:"TCP acknowledges each segment at once"`
+	Pref     *Pref          `yaml:"pref" also:"router-preference" doc:"preference among default routes of the same metric; IPv6 only"`
+	Type     *Type          `yaml:"type" also:"kind" default:"unicast" doc:"what becomes of the packet; the last four end it, have neither via nor dev, and stand in a namespace only"`
+	Family   *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"of a default route, where neither src nor via tells; with an IPv6 gateway, inet is the default route of IPv4"`
+	Source   spec.Source
 
 	hops []declaredHop
 }
@@ -73,15 +81,13 @@ type declaredHop struct {
 type nextHop struct {
 	Via    *gateway `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; those of an IPv6 route have to be said"`
 	Weight *int     `yaml:"weight" min:"1" max:"256" default:"1" doc:"its share of the traffic"`
+	OnLink *bool    `yaml:"onlink" also:"on-link on_link gatewayonlink" absent:"as the route says" doc:"the gateway is on the interface, though no subnet of it says so"`
 	Source spec.Source
 }
 
-func (h nextHop) declared(dev string) declaredHop {
-	share := 1
-	if h.Weight != nil {
-		share = *h.Weight
-	}
-	return declaredHop{Hop{h.Via.addr(), dev, share}, h.Source}
+// declared returns the nexthop of a route, whose key onlink counts where the nexthop has none.
+func (h nextHop) declared(dev string, onLink *bool) declaredHop {
+	return declaredHop{Hop{h.Via.addr(), dev, spec.ValueOr(h.Weight, 1), onLinkOf(cmp.Or(h.OnLink, onLink))}, h.Source}
 }
 
 type endEntry struct {
@@ -102,7 +108,7 @@ func (e *endEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		return e.check(c)
 	}
 	for _, h := range *e.NextHops {
-		e.hops = append(e.hops, h.declared(c.Device))
+		e.hops = append(e.hops, h.declared(c.Device, e.OnLink))
 	}
 	return e.checkSeveral(c, "")
 }
@@ -129,17 +135,27 @@ func (e *namespaceEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 		return e.check(c)
 	}
 	for _, h := range *e.NextHops {
-		e.hops = append(e.hops, h.declared(string(h.Dev)))
+		e.hops = append(e.hops, h.declared(string(h.Dev), e.OnLink))
 	}
 	return e.checkSeveral(c, e.Dev)
 }
 
-func (e *entry) only(dev string) declaredHop { return declaredHop{Hop{e.Via.addr(), dev, 1}, e.Source} }
+func (e *entry) only(dev string) declaredHop {
+	return declaredHop{Hop{e.Via.addr(), dev, 1, onLinkOf(e.OnLink)}, e.Source}
+}
 
 func (e *entry) resource(ns string) *Route {
 	r := &Route{
 		NS: ns, To: e.prefix(), Type: e.kind(),
-		Src: (*netip.Addr)(e.Src), Scope: e.Scope, OnLink: e.OnLink, MTU: e.MTU, Source: e.Source,
+		Src: (*netip.Addr)(e.Src), Scope: e.Scope, Pref: e.Pref, TOS: spec.ValueOr(e.TOS, 0), Source: e.Source,
+		Metrics: Metrics{MTU: e.MTU, AdvMSS: e.AdvMSS, InitCwnd: e.InitCwnd, InitRwnd: e.InitRwnd, HopLimit: e.HopLimit},
+	}
+	if e.QuickAck != nil {
+		set := uint32(0)
+		if *e.QuickAck {
+			set = 1
+		}
+		r.QuickAck = &set
 	}
 	hops := make([]Hop, len(e.hops))
 	for i, w := range e.hops {

@@ -39,7 +39,13 @@ func TestRouteInYAML(t *testing.T) {
 		{"{to: 10.0.0.5, table: 100, metric: 9}", "10.0.0.5/32 table 100 metric 9", Route{To: net("10.0.0.5/32"), Table: 100, Metric: 9}},
 		{"{to: 10.0.0.5, type: local}", "10.0.0.5/32 table 255", Route{To: net("10.0.0.5/32"), Table: 255, Type: unix.RTN_LOCAL}},
 		{"{to: 10.9.0.0/16, via: 10.0.0.1, src: 10.0.0.2, scope: link, onlink: true, mtu: 1400}", "10.9.0.0/16",
-			Route{To: net("10.9.0.0/16"), Via: ip("10.0.0.1"), Src: ref(ip("10.0.0.2")), Scope: ref(address.Scope(253)), OnLink: ref(true), MTU: ref(uint32(1400))}},
+			Route{To: net("10.9.0.0/16"), Via: ip("10.0.0.1"), Src: ref(ip("10.0.0.2")), Scope: ref(address.Scope(253)), OnLink: ref(true), Metrics: Metrics{MTU: ref(uint32(1400))}}},
+		{"{to: 10.9.0.0/16, via: 10.0.0.1, tos: 0x10, table: 7, advmss: 1000, initcwnd: 20, initrwnd: 30, hoplimit: 7, quickack: false}", "10.9.0.0/16 tos 0x10 table 7",
+			Route{To: net("10.9.0.0/16"), Via: ip("10.0.0.1"), TOS: 16, Table: 7, Metrics: Metrics{AdvMSS: ref(uint32(1000)), InitCwnd: ref(uint32(20)),
+				InitRwnd: ref(uint32(30)), HopLimit: ref(uint32(7)), QuickAck: ref(uint32(0))}}},
+		{"{to: default, via: 'fe80::1', pref: low}", "default inet6", Route{To: net("::/0"), Via: ip("fe80::1"), Metric: 1024, Pref: ref(prefLow)}},
+		{"{to: default, onlink: true, nexthops: [{via: 10.0.0.1, onlink: false}, {via: 10.0.0.2}]}", "default",
+			Route{To: net("0.0.0.0/0"), Hops: []Hop{{ip("10.0.0.1"), "eth0", 1, notOnLink}, {ip("10.0.0.2"), "eth0", 1, isOnLink}}}},
 		{"{to: 10.0.0.5, type: anycast}", "10.0.0.5/32 table 255", Route{To: net("10.0.0.5/32"), Table: 255, Type: unix.RTN_ANYCAST}},
 		{"{to: 10.9.0.0/16, via: 'fe80::1'}", "10.9.0.0/16", Route{To: net("10.9.0.0/16"), Via: ip("fe80::1")}},
 		{"{to: default, via: 'fe80::1', family: inet}", "default", Route{To: net("0.0.0.0/0"), Via: ip("fe80::1")}},
@@ -47,7 +53,7 @@ func TestRouteInYAML(t *testing.T) {
 		{"{to: default, via: 'fe80::1', family: inet6}", "default inet6", Route{To: net("::/0"), Via: ip("fe80::1"), Metric: 1024}},
 		{"{to: default, nexthops: [{via: 'fe80::1', weight: 4}]}", "default inet6", Route{To: net("::/0"), Via: ip("fe80::1"), Metric: 1024}},
 		{"{to: default, nexthops: [{via: 10.0.0.1}, {via: 'fe80::1', weight: 256}]}", "default",
-			Route{To: net("0.0.0.0/0"), Hops: []Hop{{ip("10.0.0.1"), "eth0", 1}, {ip("fe80::1"), "eth0", 256}}}},
+			Route{To: net("0.0.0.0/0"), Hops: []Hop{{ip("10.0.0.1"), "eth0", 1, 0}, {ip("fe80::1"), "eth0", 256, 0}}}},
 	} {
 		want := test.want
 		want.NS = "lab"
@@ -74,7 +80,7 @@ func TestRouteInYAML(t *testing.T) {
     - {to: 10.7.0.0/16, nexthops: [{via: 10.0.0.1}, {dev: eth1, weight: 2}, {via: 10.0.0.2, dev: eth2, weight: 3}]}
 `))
 	want := []spec.Resource{
-		&Route{NS: "lab", To: net("10.7.0.0/16"), Hops: []Hop{{ip("10.0.0.1"), "", 1}, {Dev: "eth1", Weight: 2}, {ip("10.0.0.2"), "eth2", 3}}, Table: 254, Type: unix.RTN_UNICAST},
+		&Route{NS: "lab", To: net("10.7.0.0/16"), Hops: []Hop{{ip("10.0.0.1"), "", 1, 0}, {Dev: "eth1", Weight: 2}, {ip("10.0.0.2"), "eth2", 3, 0}}, Table: 254, Type: unix.RTN_UNICAST},
 		&Route{NS: "lab", To: net("10.8.0.0/16"), Via: ip("10.0.0.1"), Dev: "eth1", Table: 254, Type: unix.RTN_UNICAST},
 		&Route{NS: "lab", To: net("10.9.0.0/16"), Table: 254, Type: unix.RTN_BLACKHOLE},
 	}
@@ -147,6 +153,11 @@ func TestRouteErrors(t *testing.T) {
     - {to: fd00::1, dev: eth0, type: broadcast}
     - {to: default, via: 10.1.0.1, family: inet6}
     - {to: 10.0.0.0/24, type: throw, onlink: true}
+    - {to: fd00::/64, dev: eth0, tos: 4}
+    - {to: 10.0.0.0/24, dev: eth0, tos: 5}
+    - {to: 10.0.0.0/24, dev: eth0, pref: low}
+    - {to: fd00::/64, dev: eth0, pref: hi}
+    - {to: 10.0.0.0/24, dev: eth0, mtu: 65521, advmss: 0, hoplimit: 256, initcwnd: 0, quickack: 2}
 `), `
 a.yaml:4:12: 10.0.0.5/24 has bits set beyond its length; did you mean 10.0.0.0/24?
 a.yaml:5:12: "elsewhere" is no IP address, with or without /LENGTH, and not default
@@ -168,7 +179,16 @@ a.yaml:19:43: there is no table 0
 a.yaml:20:43: expected a word, found a list
 a.yaml:21:7: fd00::1/128: IPv6 has no broadcast
 a.yaml:22:7: default: the gateway 10.1.0.1 is of the other address family
-a.yaml:23:7: 10.0.0.0/24: onlink is about a gateway on a device, and a throw route has none`},
+a.yaml:23:7: 10.0.0.0/24: onlink is about a gateway on a device, and a throw route has none
+a.yaml:24:7: fd00::/64: tos is for IPv4 routes only
+a.yaml:25:41: "5" is no type of service: a multiple of 4 up to 252, decimal or with 0x
+a.yaml:26:7: 10.0.0.0/24: pref is for IPv6 routes only
+a.yaml:27:40: pref "hi" is not one of low, medium, high; did you mean "high"?
+a.yaml:28:41: mtu is 1 to 65520
+a.yaml:28:56: advmss is 1 to 65495
+a.yaml:28:69: hoplimit is 1 to 255
+a.yaml:28:84: initcwnd is 1 to 4294967295
+a.yaml:28:97: expected true or false, found "2"`},
 		{inNamespace(`    - {to: default, nexthops: []}
     - {to: default, via: 10.0.0.1, nexthops: [{via: 10.0.0.1}]}
     - {to: default, dev: eth0, nexthops: [{via: 10.0.0.1}]}
@@ -180,6 +200,7 @@ a.yaml:23:7: 10.0.0.0/24: onlink is about a gateway on a device, and a throw rou
     - {to: 10.0.0.0/24, onlink: true, nexthops: [{via: 10.0.0.1, dev: eth0}, {via: 10.0.0.2}]}
     - {to: 10.0.0.0/24, nexthops: [{to: 10.0.0.1, gw: 10.0.0.2}]}
     - {to: 10.0.0.0/24, nexthops: {via: 10.0.0.1}}
+    - {to: 10.0.0.0/24, nexthops: [{dev: eth0, onlink: true}, {via: 10.0.0.2}]}
 `), `
 a.yaml:4:7: default: nexthops is an empty list
 a.yaml:5:7: default: via and dev stand in each of the nexthops, or there are none
@@ -194,7 +215,8 @@ a.yaml:11:49: 10.0.0.0/24: the gateway fe80::1 is link-local, so dev is needed
 a.yaml:12:78: 10.0.0.0/24: onlink is about a gateway on a device: via and dev are needed
 a.yaml:13:37: unknown key "to"
 a.yaml:13:51: unknown key "gw"; did you mean "via"?
-a.yaml:14:35: expected a list, found a mapping`},
+a.yaml:14:35: expected a list, found a mapping
+a.yaml:15:36: 10.0.0.0/24: onlink is about a gateway on a device: via and dev are needed`},
 		{onEth0("      - {to: default, nexthops: [" + strings.Repeat("{via: 10.0.0.1}, ", 256) + "]}"),
 			"a.yaml:7:9: default: 256 nexthops, and there can be 255"},
 		{onEth0(`      - {to: default, nexthops: [{via: 10.0.0.1, dev: eth0}]}

@@ -122,8 +122,11 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 		fs.Differ("src", h, want.Src.String())
 	}
 	reconcile.Compare(&fs, "scope", want.Scope, valueOf(have.Scope))
-	reconcile.Compare(&fs, "onlink", want.OnLink, valueOf(have.OnLink))
-	reconcile.Compare(&fs, "mtu", want.MTU, valueOf(have.MTU))
+	if len(want.Hops) == 0 && len(have.Hops) == 0 {
+		reconcile.Compare(&fs, "onlink", want.OnLink, valueOf(have.OnLink))
+	}
+	reconcile.Compare(&fs, "pref", want.Pref, valueOf(have.Pref))
+	want.Metrics.compare(&fs, &have.Metrics)
 	switch {
 	case k.Owned(have):
 	case k.ComesWith(want, have):

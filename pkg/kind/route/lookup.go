@@ -87,6 +87,6 @@ func parseOne(ns *observe.NS, msg []byte) (*Route, error) {
 	if err := errors.Join(err, nameErr); err != nil || !ok {
 		return nil, err
 	}
-	r.NS, r.To, r.Table, r.Metric = ns.Name, at.to, at.table, at.metric
+	r.NS, r.To, r.Table, r.Metric, r.TOS = ns.Name, at.to, at.table, at.metric, at.tos
 	return r, nil
 }

@@ -17,25 +17,30 @@ func newRoute(r *Route, indexes []int, flags int) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWROUTE, flags)
 	head := addPlace(req, r)
 	head.Scope = scopeOf(r)
-	onLink := 0
-	if valueOf(r.OnLink) {
-		onLink = unix.RTNH_F_ONLINK
-	}
 	if len(r.Hops) == 0 {
-		head.Flags |= uint32(onLink)
+		head.Flags |= uint32(onLinkOf(r.OnLink).flags())
 		addWay(req, r, indexes[0])
 	} else {
-		req.AddData(hopsAttr(r, indexes, onLink))
+		req.AddData(hopsAttr(r, indexes))
 	}
 	if r.Src != nil {
 		req.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, r.Src.AsSlice()))
 	}
-	if r.MTU != nil {
-		metrics := nl.NewRtAttr(unix.RTA_METRICS, nil)
-		metrics.AddRtAttr(unix.RTAX_MTU, nl.Uint32Attr(*r.MTU))
+	if r.Pref != nil {
+		req.AddData(nl.NewRtAttr(unix.RTA_PREF, []byte{byte(*r.Pref)}))
+	}
+	if metrics := r.Metrics.attr(); metrics != nil {
 		req.AddData(metrics)
 	}
 	return req
+}
+
+// flags returns the flags of a nexthop.
+func (o OnLink) flags() uint8 {
+	if o == isOnLink {
+		return unix.RTNH_F_ONLINK
+	}
+	return 0
 }
 
 // scopeOf returns the default scope of a route in ip-route(8).
@@ -67,7 +72,7 @@ func delRoute(r *Route, indexes []int) *nl.NetlinkRequest {
 func addPlace(req *nl.NetlinkRequest, r *Route) *nl.RtMsg {
 	to := r.To.Addr()
 	head := &nl.RtMsg{RtMsg: unix.RtMsg{
-		Family: unix.AF_INET, Dst_len: uint8(r.To.Bits()), Protocol: address.Mark, Type: uint8(r.Type),
+		Family: unix.AF_INET, Dst_len: uint8(r.To.Bits()), Tos: uint8(r.TOS), Protocol: address.Mark, Type: uint8(r.Type),
 	}}
 	if to.Is6() {
 		head.Family = unix.AF_INET6
@@ -102,10 +107,10 @@ func gatewayAttr(r *Route, via netip.Addr) *nl.RtAttr {
 }
 
 // hopsAttr returns a list of struct rtnexthop, each with its attributes.
-func hopsAttr(r *Route, indexes []int, flags int) *nl.RtAttr {
+func hopsAttr(r *Route, indexes []int) *nl.RtAttr {
 	var list []byte
 	for i, h := range r.Hops {
-		next := nl.RtNexthop{RtNexthop: unix.RtNexthop{Flags: uint8(flags), Hops: uint8(h.Weight - 1), Ifindex: int32(indexes[i])}}
+		next := nl.RtNexthop{RtNexthop: unix.RtNexthop{Flags: h.OnLink.flags(), Hops: uint8(h.Weight - 1), Ifindex: int32(indexes[i])}}
 		if h.Via.IsValid() {
 			next.Children = append(next.Children, gatewayAttr(r, h.Via))
 		}

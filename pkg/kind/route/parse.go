@@ -39,7 +39,7 @@ func list(ns *observe.NS, links *observe.Links, protocol uint8, places map[place
 			return nil, err
 		}
 		if ok {
-			r.NS, r.To, r.Table, r.Metric = ns.Name, at.to, at.table, at.metric
+			r.NS, r.To, r.Table, r.Metric, r.TOS = ns.Name, at.to, at.table, at.metric, at.tos
 			found = append(found, r)
 		}
 	}
@@ -47,12 +47,12 @@ func list(ns *observe.NS, links *observe.Links, protocol uint8, places map[place
 	return found, nil
 }
 
-// relevant reports whether linkd manages such routes. It does not manage routes by type of service or source, the kernel's routes
+// relevant reports whether linkd manages such routes. It does not manage routes by source, the kernel's routes
 // to local and broadcast addresses, which VRF tables have too, and routes that the kernel learned.
 func relevant(head *nl.RtMsg) bool {
 	switch {
 	case head.Family != unix.AF_INET && head.Family != unix.AF_INET6,
-		head.Tos != 0, head.Src_len != 0,
+		head.Src_len != 0,
 		head.Flags&unix.RTM_F_CLONED != 0,
 		head.Protocol == unix.RTPROT_REDIRECT,
 		head.Protocol == unix.RTPROT_KERNEL && (head.Table == unix.RT_TABLE_LOCAL || head.Type != unix.RTN_UNICAST):
@@ -80,7 +80,7 @@ func placeIn(msg []byte, head *nl.RtMsg) (at place, err error) {
 		}
 		return nil
 	})
-	at.to = netip.PrefixFrom(dst, int(head.Dst_len))
+	at.to, at.tos = netip.PrefixFrom(dst, int(head.Dst_len)), TOS(head.Tos)
 	return at, err
 }
 
@@ -106,15 +106,16 @@ func parse(msg []byte, nameOf func(index int) string) (r *Route, ok bool, err er
 	if head.Family == unix.AF_INET {
 		scope := address.Scope(head.Scope)
 		r.Scope = &scope
+	} else if b := attrs[unix.RTA_PREF]; b != nil {
+		pref := Pref(observe.Number(b))
+		r.Pref = &pref
 	}
 	if b := attrs[unix.RTA_METRICS]; b != nil {
 		metrics, err := observe.Attrs(b)
 		if err != nil {
 			return nil, false, err
 		}
-		if mtu := uint32(observe.Number(metrics[unix.RTAX_MTU])); mtu != 0 {
-			r.MTU = &mtu
-		}
+		r.Metrics.read(metrics)
 	}
 	// For an IPv6 route that ends here, the kernel reports the loopback device.
 	if index := int(observe.Number(attrs[unix.RTA_OIF])); index != 0 && !r.Type.ends() {
@@ -143,7 +144,7 @@ func gatewayIn(attrs map[uint16][]byte) netip.Addr {
 
 // readHops parses a list of struct rtnexthop into the route. Only the flag onlink is set by programs.
 func (r *Route) readHops(b []byte, nameOf func(index int) string) (_ *Route, ok bool, err error) {
-	*r.OnLink = true
+	r.OnLink = nil
 	for len(b) >= unix.SizeofRtNexthop {
 		next := nl.DeserializeRtNexthop(b)
 		length := int(next.RtNexthop.Len)
@@ -154,12 +155,12 @@ func (r *Route) readHops(b []byte, nameOf func(index int) string) (_ *Route, ok 
 		if err != nil {
 			return nil, false, err
 		}
-		h := Hop{gatewayIn(attrs), nameOf(int(next.Ifindex)), int(next.Hops) + 1}
+		onLink := next.Flags&unix.RTNH_F_ONLINK != 0
+		h := Hop{gatewayIn(attrs), nameOf(int(next.Ifindex)), int(next.Hops) + 1, onLinkOf(&onLink)}
 		if h.Dev == "" {
 			return nil, false, nil
 		}
 		r.Hops, r.Unsupported = append(r.Hops, h), append(r.Unsupported, unsupported(attrs)...)
-		*r.OnLink = *r.OnLink && next.Flags&unix.RTNH_F_ONLINK != 0
 		b = b[min((length+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1), len(b)):]
 	}
 	return r, true, nil

@@ -22,18 +22,21 @@ type Route struct {
 	To     netip.Prefix
 	Table  spec.Table
 	Metric uint32
-	Type   Type
+	// TOS is the type of service of the packets; 0 for any. IPv6 has none.
+	TOS  TOS
+	Type Type
 	// Via is the gateway; the zero Addr for none. An IPv4 route may have an IPv6 gateway (RFC 8950).
 	Via netip.Addr
 	// Dev is "" if the kernel finds the device through the gateway, or if the type has no device.
 	Dev string
-	// Hops has the nexthops of a route with several; then Via and Dev are empty.
+	// Hops has the nexthops of a route with several; then Via, Dev and OnLink are empty.
 	Hops   []Hop
 	Src    *netip.Addr
 	Scope  *address.Scope
 	OnLink *bool
-	// MTU is in bytes.
-	MTU *uint32
+	// Pref is the preference of an IPv6 route.
+	Pref *Pref
+	Metrics
 	// Adopt: linkd adopts the device, and the route with it.
 	Adopt bool
 
@@ -56,17 +59,22 @@ type place struct {
 	to     netip.Prefix
 	table  spec.Table
 	metric uint32
+	tos    TOS
 }
 
-func (r *Route) place() place { return place{r.To, r.Table, r.Metric} }
+func (r *Route) place() place { return place{r.To, r.Table, r.Metric, r.TOS} }
 
-// ID returns the ID. Its key is the route's place in the syntax of ip-route(8): destination, table and metric.
+// ID returns the ID. Its key is the route's place in the syntax of ip-route(8): destination, type of service,
+// table and metric.
 func (r *Route) ID() spec.ID {
 	key := r.To.String()
 	if r.To.Bits() == 0 {
 		if key = "default"; r.To.Addr().Is6() {
 			key = "default inet6"
 		}
+	}
+	if r.TOS != 0 {
+		key += " tos " + r.TOS.String()
 	}
 	if r.Table != unix.RT_TABLE_MAIN {
 		key += fmt.Sprintf(" table %d", r.Table)

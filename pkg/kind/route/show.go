@@ -64,7 +64,18 @@ func (r *Route) device() string {
 
 // entry returns the keys of an observed route that differ from their defaults, without its devices.
 func (r *Route) entry() entry {
-	e := entry{To: destination{Prefix: r.To, both: r.To.Bits() == 0}, Src: (*address.IP)(r.Src), MTU: r.MTU}
+	e := entry{To: destination{Prefix: r.To, both: r.To.Bits() == 0}, Src: (*address.IP)(r.Src),
+		MTU: r.MTU, AdvMSS: r.AdvMSS, InitCwnd: r.InitCwnd, InitRwnd: r.InitRwnd, HopLimit: r.HopLimit}
+	if r.QuickAck != nil {
+		set := *r.QuickAck != 0
+		e.QuickAck = &set
+	}
+	if valueOf(r.Pref) != prefMedium {
+		e.Pref = r.Pref
+	}
+	if r.TOS != 0 {
+		e.TOS = &r.TOS
+	}
 	if len(r.Hops) == 0 && r.Via.IsValid() {
 		e.Via = (*gateway)(&r.Via)
 	}
@@ -130,6 +141,9 @@ func (h Hop) next() (next nextHop) {
 	}
 	if h.Weight != 1 {
 		next.Weight = &h.Weight
+	}
+	if h.OnLink == isOnLink {
+		next.OnLink = h.OnLink.given()
 	}
 	return next
 }

@@ -25,11 +25,11 @@ func (r *Route) warn(c *spec.Context) {
 				c.Warn(r.Source, "%s of %s is down (up: false, %s), and the kernel has no routes by an interface that is down", hop.Dev, r.NS, link.Origin())
 			})
 		}
-		if link.Relations().OnlyFound || !hop.Via.IsValid() || hop.Via.IsLinkLocalUnicast() || r.OnLink != nil && *r.OnLink {
+		if link.Relations().OnlyFound || !hop.Via.IsValid() || hop.Via.IsLinkLocalUnicast() || hop.OnLink == isOnLink {
 			// An existing interface may have other addresses.
 			continue
 		}
-		if reaches, known := address.Reaches(c.All(), r.NS, hop.Dev, hop.Via); !reaches && known && !isOnLink(c.All(), r.NS, hop.Dev, hop.Via) {
+		if reaches, known := address.Reaches(c.All(), r.NS, hop.Dev, hop.Via); !reaches && known && !isDirect(c.All(), r.NS, hop.Dev, hop.Via) {
 			c.Warn(r.Source, "the gateway %s is in no subnet of %s in %s: correct it or the address there, or write onlink: true",
 				hop.Via, hop.Dev, r.NS)
 		}
@@ -47,8 +47,8 @@ type deviceRoute struct {
 	to  netip.Prefix
 }
 
-// isOnLink reports whether a declared route without a gateway leads to ip by an interface.
-func isOnLink(all *spec.Set, ns, dev string, ip netip.Addr) bool {
+// isDirect reports whether a declared route without a gateway leads to ip by an interface.
+func isDirect(all *spec.Set, ns, dev string, ip netip.Addr) bool {
 	x := spec.IndexOf(all, ns, kindName, func(routes []spec.Resource) *direct {
 		x := &direct{to: map[deviceRoute]bool{}, lengths: map[int]bool{}}
 		for _, r := range routes {

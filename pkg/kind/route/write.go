@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -97,7 +98,15 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *Route) err
 	if missing, surplus := compareHops(want.hops(), have.hops(), Hop.leads); have.Type == want.Type && len(missing)+len(surplus) == 0 {
 		whole.Src = cmp.Or(want.Src, have.Src)
 		whole.Scope = cmp.Or(want.Scope, have.Scope)
-		whole.MTU = cmp.Or(want.MTU, have.MTU)
+		whole.OnLink = cmp.Or(want.OnLink, have.OnLink)
+		whole.Hops = slices.Clone(want.Hops)
+		for i, w := range want.Hops {
+			if j := slices.IndexFunc(have.Hops, func(h Hop) bool { return h.leads(w) }); j >= 0 && w.OnLink == 0 {
+				whole.Hops[i].OnLink = have.Hops[j].OnLink
+			}
+		}
+		whole.Pref = cmp.Or(want.Pref, have.Pref)
+		whole.Metrics = want.Metrics.or(have.Metrics)
 	}
 	return put(ns, &whole, unix.NLM_F_REPLACE)
 }

@@ -27,8 +27,8 @@ func attributeText(attr uint16, value []byte) string {
 	switch attr {
 	case unix.FRA_PAD:
 		return ""
-	case unix.FRA_SUPPRESS_PREFIXLEN, unix.FRA_SUPPRESS_IFGROUP:
-		// The kernel reports them for every rule. If all bits are set, there is none.
+	case unix.FRA_SUPPRESS_IFGROUP:
+		// The kernel reports it for every rule. If all bits are set, there is none.
 		if number == 1<<32-1 {
 			return ""
 		}
@@ -43,18 +43,6 @@ func attributeText(attr uint16, value []byte) string {
 			return fmt.Sprintf(" realms %d/%d", from, number&0xffff)
 		}
 		return fmt.Sprintf(" realms %d", number)
-	case unix.FRA_IP_PROTO:
-		if name, named := observe.Protocols[uint8(number)]; named {
-			return " ipproto " + name
-		}
-	case unix.FRA_SPORT_RANGE, unix.FRA_DPORT_RANGE:
-		if len(value) == 4 {
-			return fmt.Sprintf(" %s %s", attributeNames[attr], span(binary.NativeEndian.Uint16(value), binary.NativeEndian.Uint16(value[2:])))
-		}
-	case unix.FRA_UID_RANGE:
-		if len(value) == 8 {
-			return fmt.Sprintf(" uidrange %d-%d", binary.NativeEndian.Uint32(value), binary.NativeEndian.Uint32(value[4:]))
-		}
 	case fraFlowLabel, fraFlowLabelMask:
 		if len(value) == 4 && binary.BigEndian.Uint32(value) != fullMask[attr] {
 			return fmt.Sprintf(" %s %#x", attributeNames[attr], binary.BigEndian.Uint32(value))
@@ -77,9 +65,7 @@ func attributeText(attr uint16, value []byte) string {
 }
 
 var attributeNames = map[uint16]string{
-	unix.FRA_GOTO: "goto", unix.FRA_TUN_ID: "tun_id",
-	unix.FRA_SUPPRESS_IFGROUP: "suppress_ifgroup", unix.FRA_SUPPRESS_PREFIXLEN: "suppress_prefixlength",
-	unix.FRA_IP_PROTO: "ipproto", unix.FRA_SPORT_RANGE: "sport", unix.FRA_DPORT_RANGE: "dport",
+	unix.FRA_TUN_ID: "tun_id", unix.FRA_SUPPRESS_IFGROUP: "suppress_ifgroup",
 	fraDSCP: "dscp", fraFlowLabel: "flowlabel", fraFlowLabelMask: "flowlabel mask", fraSportMask: "sport mask",
 	fraDportMask: "dport mask", fraDSCPMask: "dscp mask",
 }

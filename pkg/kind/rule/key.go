@@ -9,6 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/route"
 	"linkd/pkg/spec"
 )
 
@@ -31,8 +32,16 @@ type entry struct {
 	IIF      spec.IfName `yaml:"iif" also:"in dev" absent:"any" doc:"the interface that the packet came in by; lo for what the machine itself sends"`
 	OIF      spec.IfName `yaml:"oif" also:"out" absent:"any" doc:"the interface that the sender's socket is bound to"`
 	FwMark   *Mark       `yaml:"fwmark" also:"mark" absent:"any" doc:"the packet's mark"`
+	TOS      *route.TOS  `yaml:"tos" also:"dsfield type-of-service" absent:"any" doc:"type of service in the packet's header"`
+	IPProto  *IPProto    `yaml:"ipproto" also:"protocol ip-proto" absent:"any" doc:"protocol above IP"`
+	SPort    *Ports      `yaml:"sport" also:"source-port" absent:"any" doc:"source ports of the packets"`
+	DPort    *Ports      `yaml:"dport" also:"destination-port" absent:"any" doc:"destination ports of the packets"`
+	UIDRange *UIDs       `yaml:"uidrange" also:"uid uids" absent:"any" doc:"users whose sockets send the packets"`
+	Not      *bool       `yaml:"not" also:"invert" default:"false" doc:"the rule is for the packets that do not meet all of these conditions"`
 	Table    *spec.Table `yaml:"table" also:"lookup table-id" doc:"the routing table to look in"`
-	Action   *Action     `yaml:"action" default:"lookup" doc:"lookup goes with table; the others end the packet's way, and stand in its place"`
+	Suppress *uint8      `yaml:"suppress_prefixlength" also:"suppress_prefix_length suppress-prefix-length" max:"128" min:"0" absent:"no route is ignored" doc:"ignore routes of the table whose prefix is of this length or shorter: 0 ignores default routes"`
+	Goto     *uint32     `yaml:"goto" min:"1" doc:"go on with the first rule that has this priority; it goes with action: goto, which it implies"`
+	Action   *Action     `yaml:"action" default:"lookup" doc:"lookup goes with table, and goto with goto; the others end the packet's way"`
 	Family   *string     `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of the packets, where neither from nor to tells"`
 	Source   spec.Source
 }
@@ -41,18 +50,40 @@ func (e *entry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if !c.DecodeMapping(n, e) {
 		return nil
 	}
-	looks := e.Action == nil || *e.Action == unix.FR_ACT_TO_TBL
+	action := e.action()
+	looks := action == unix.FR_ACT_TO_TBL
 	switch {
 	case looks && e.Table == nil:
 		return errors.New("table or action is missing")
+	case action == unix.FR_ACT_GOTO && e.Goto == nil:
+		return errors.New("goto is missing: the priority of the rule to go on with")
+	case action != unix.FR_ACT_GOTO && e.Goto != nil:
+		return fmt.Errorf("%s goes to no other rule: leave out goto or action", action)
 	case !looks && e.Table != nil:
-		return fmt.Errorf("%s looks in no table: leave out table or action", e.Action)
+		return fmt.Errorf("%s looks in no table: leave out table or action", action)
+	case !looks && e.Suppress != nil:
+		return fmt.Errorf("suppress_prefixlength is about the routes of a table, and %s looks in none", action)
+	case e.Goto != nil && *e.Goto <= e.Priority:
+		// fib_nl2rule in net/core/fib_rules.c.
+		return fmt.Errorf("goto leads to a later rule only: its priority has to be above %d", e.Priority)
+	case e.Suppress != nil && *e.Suppress > 32 && e.family() == "inet":
+		return fmt.Errorf("suppress_prefixlength is at most 32 for IPv4")
 	case e.From.IsValid() && e.To.IsValid() && e.From.Addr().Is4() != e.To.Addr().Is4():
 		return fmt.Errorf("%s and %s are of different address families", e.From, e.To)
 	case e.Family != nil && *e.Family != e.family():
 		return fmt.Errorf("the addresses are not of the family %s", *e.Family)
 	}
 	return nil
+}
+
+func (e *entry) action() Action {
+	switch {
+	case e.Action != nil:
+		return *e.Action
+	case e.Goto != nil:
+		return unix.FR_ACT_GOTO
+	}
+	return unix.FR_ACT_TO_TBL
 }
 
 // family returns the family of the addresses or, without addresses, the declared one.
@@ -75,13 +106,17 @@ func (e *entry) resource(ns string) *Rule {
 	r := &Rule{
 		NS: ns, Inet6: e.family() == "inet6", Priority: e.Priority,
 		From: e.From.normalized(), To: e.To.normalized(), IIF: string(e.IIF), OIF: string(e.OIF),
-		Action: unix.FR_ACT_TO_TBL, Source: e.Source,
+		Conditions: Conditions{
+			TOS: spec.ValueOr(e.TOS, 0), IPProto: spec.ValueOr(e.IPProto, 0), SPort: spec.ValueOr(e.SPort, Ports{}),
+			DPort: spec.ValueOr(e.DPort, Ports{}), UIDs: spec.ValueOr(e.UIDRange, UIDs{}),
+		},
+		Not: spec.ValueOr(e.Not, false), Goto: spec.ValueOr(e.Goto, 0), Action: e.action(), Source: e.Source,
+	}
+	if e.Suppress != nil {
+		r.Suppress = Limit{true, *e.Suppress}
 	}
 	if e.FwMark != nil {
 		r.Mark = *e.FwMark
-	}
-	if e.Action != nil {
-		r.Action = *e.Action
 	}
 	if e.Table != nil {
 		r.Table = *e.Table

@@ -35,6 +35,12 @@ func TestRuleInYAML(t *testing.T) {
 			Rule{Priority: 8, From: net("10.0.0.0/8"), To: net("10.1.0.0/16"), Mark: Mark{0x10, 0xf0}, Action: unix.FR_ACT_PROHIBIT}},
 		{"{priority: 8, fwmark: 0x30/0x10, table: 7}", "8 from all fwmark 0x30/0x10", Rule{Priority: 8, Mark: Mark{0x30, 0x10}, Action: unix.FR_ACT_TO_TBL, Table: 7}},
 		{"{priority: 8, fwmark: 0/1, action: unreachable}", "8 from all fwmark 0x0/0x1", Rule{Priority: 8, Mark: Mark{0, 1}, Action: unix.FR_ACT_UNREACHABLE}},
+		{"{priority: 8, not: true, tos: 0x10, ipproto: tcp, sport: 1-2, dport: 80, uidrange: 0, table: 7, suppress_prefixlength: 0}",
+			"8 not from all tos 0x10 ipproto tcp sport 1-2 dport 80 uidrange 0-0",
+			Rule{Priority: 8, Not: true, Conditions: Conditions{TOS: 16, IPProto: 6, SPort: Ports{1, 2}, DPort: Ports{80, 80}, UIDs: UIDs{true, 0, 0}},
+				Table: 7, Suppress: Limit{true, 0}}},
+		{"{priority: 8, ipproto: 112, tos: 252, family: inet6, goto: 9}", "8 from all tos 0xfc ipproto 112 inet6",
+			Rule{Priority: 8, Inet6: true, Conditions: Conditions{TOS: 252, IPProto: 112}, Action: unix.FR_ACT_GOTO, Goto: 9}},
 	} {
 		want := test.want
 		want.NS = "lab"
@@ -73,14 +79,27 @@ func TestRuleErrors(t *testing.T) {
     - {priority: 5, fwmark: 1/, table: 5}
     - {priority: 5, tabel: 5}
     - {priority: 5, table: 0}
+    - {priority: 5, table: 5, tos: 3}
+    - {priority: 5, table: 5, tos: 0x100}
+    - {priority: 5, table: 5, ipproto: tpc}
+    - {priority: 5, table: 5, sport: 0-5}
+    - {priority: 5, table: 5, dport: 9-8}
+    - {priority: 5, table: 5, dport: 65535}
+    - {priority: 5, table: 5, uidrange: root}
+    - {priority: 5, goto: 5}
+    - {priority: 5, goto: 6, table: 7}
+    - {priority: 5, goto: 6, action: prohibit}
+    - {priority: 5, action: prohibit, suppress_prefixlength: 0}
+    - {priority: 5, table: 5, suppress_prefixlength: 33}
+    - {priority: 5, table: 5, suppress_prefixlength: 129}
 `))
 	want := `
 a.yaml:4:7: "priority" is missing
 a.yaml:5:7: table or action is missing
 a.yaml:6:7: blackhole looks in no table: leave out table or action
 a.yaml:7:7: table or action is missing
-a.yaml:8:29: action "blakhole" is not one of lookup, blackhole, unreachable, prohibit; did you mean "blackhole"?
-a.yaml:9:29: action "goto" is not one of lookup, blackhole, unreachable, prohibit
+a.yaml:8:29: action "blakhole" is not one of lookup, goto, blackhole, unreachable, prohibit; did you mean "blackhole"?
+a.yaml:9:7: goto is missing: the priority of the rule to go on with
 a.yaml:10:18: 4294967296 is out of range
 a.yaml:11:27: 10.0.0.5/24 has bits set beyond its length; did you mean 10.0.0.0/24?
 a.yaml:12:27: "any" is no IP address, with or without /LENGTH, and not all
@@ -95,7 +114,20 @@ a.yaml:20:29: "010" is no mark: VALUE or VALUE/MASK, each a number of 32 bits
 a.yaml:21:29: "0x1ffffffff" is no mark: VALUE or VALUE/MASK, each a number of 32 bits
 a.yaml:22:29: "1/" is no mark: VALUE or VALUE/MASK, each a number of 32 bits
 a.yaml:23:21: unknown key "tabel"; did you mean "table"?
-a.yaml:24:28: there is no table 0`
+a.yaml:24:28: there is no table 0
+a.yaml:25:36: "3" is no type of service: a multiple of 4 up to 252, decimal or with 0x
+a.yaml:26:36: "0x100" is no type of service: a multiple of 4 up to 252, decimal or with 0x
+a.yaml:27:40: "tpc" is no protocol: one of ah, dccp, esp, gre, icmp, ipv6-icmp, sctp, tcp, udp, udplite, or a number from 1 to 255
+a.yaml:28:38: "0-5" is no range of ports: FIRST or FIRST-LAST, from 1 to 65534
+a.yaml:29:38: "9-8" is no range of ports: FIRST or FIRST-LAST, from 1 to 65534
+a.yaml:30:38: "65535" is no range of ports: FIRST or FIRST-LAST, from 1 to 65534
+a.yaml:31:41: "root" is no range of user IDs: FIRST or FIRST-LAST
+a.yaml:32:7: goto leads to a later rule only: its priority has to be above 5
+a.yaml:33:7: goto looks in no table: leave out table or action
+a.yaml:34:7: prohibit goes to no other rule: leave out goto or action
+a.yaml:35:7: suppress_prefixlength is about the routes of a table, and prohibit looks in none
+a.yaml:36:7: suppress_prefixlength is at most 32 for IPv4
+a.yaml:37:54: suppress_prefixlength is 0 to 128`
 	if d := cmp.Diff(strings.TrimSpace(want), errs); d != "" {
 		t.Errorf("errors (-want +got):\n%s", d)
 	}

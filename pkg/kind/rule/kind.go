@@ -79,14 +79,21 @@ func findVague(found []*Rule) {
 }
 
 // shape says which conditions a rule has.
-type shape struct{ from, to, iif, oif, value, mask bool }
+type shape struct {
+	from, to, iif, oif, value, mask          bool
+	tos, proto, sport, dport, uids, suppress bool
+}
 
 func (r *Rule) shape() shape {
-	return shape{r.From.IsValid(), r.To.IsValid(), r.IIF != "", r.OIF != "", r.Mark.Value != 0, r.Mark.Mask != 0}
+	return shape{
+		r.From.IsValid(), r.To.IsValid(), r.IIF != "", r.OIF != "", r.Mark.Value != 0, r.Mark.Mask != 0,
+		r.TOS != 0, r.IPProto != 0, r.SPort != Ports{}, r.DPort != Ports{}, r.UIDs.Given, r.Suppress.Given,
+	}
 }
 
 // as returns the rule with the conditions of a shape only. When the kernel looks for a rule, a condition that is not in the request
-// matches any value (rule_find in net/core/fib_rules.c, fib4_rule_compare in net/ipv4/fib_rules.c, fib6_rule_compare).
+// matches any value. It does not compare the flag not and the target of a goto (rule_find in net/core/fib_rules.c, fib4_rule_compare in
+// net/ipv4/fib_rules.c, fib6_rule_compare).
 func (r *Rule) as(s shape) Rule {
 	request := Rule{Inet6: r.Inet6, Priority: r.Priority, Action: r.Action, Table: r.Table, Proto: r.Proto}
 	if s.from {
@@ -106,6 +113,24 @@ func (r *Rule) as(s shape) Rule {
 	}
 	if s.mask {
 		request.Mark.Mask = r.Mark.Mask
+	}
+	if s.tos {
+		request.TOS = r.TOS
+	}
+	if s.proto {
+		request.IPProto = r.IPProto
+	}
+	if s.sport {
+		request.SPort = r.SPort
+	}
+	if s.dport {
+		request.DPort = r.DPort
+	}
+	if s.uids {
+		request.UIDs = r.UIDs
+	}
+	if s.suppress {
+		request.Suppress = r.Suppress
 	}
 	return request
 }
@@ -131,6 +156,12 @@ func (k kind) Diff(want, have *Rule) []reconcile.Field {
 	if want.Table != have.Table {
 		fs.Differ("table", tableText(have), tableText(want))
 	}
+	if want.Suppress != have.Suppress {
+		fs.Differ("suppress_prefixlength", have.Suppress.String(), want.Suppress.String())
+	}
+	if want.Goto != have.Goto {
+		fs.Differ("goto", gotoText(have), gotoText(want))
+	}
 	if len(fs) > 0 && !k.Owned(have) {
 		fs.DifferMark("proto", have.Proto.String(), route.Protocol(address.Mark).String())
 	}
@@ -142,6 +173,13 @@ func tableText(r *Rule) string {
 		return ""
 	}
 	return fmt.Sprint(r.Table)
+}
+
+func gotoText(r *Rule) string {
+	if r.Goto == 0 {
+		return ""
+	}
+	return fmt.Sprint(r.Goto)
 }
 
 // Create creates a rule. With NLM_F_EXCL, the kernel reports that a rule exists if the request matches any rule, which may be

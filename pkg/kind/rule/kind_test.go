@@ -25,14 +25,14 @@ func read(t *testing.T, entry string) *Rule {
 
 // others are rules that somebody else made, like the ones below and yet not: by what linkd has no words for, by what they
 // do, or by who made them.
-const others = `rule add pref 100 from 10.0.0.0/8 table 100 suppress_prefixlength 0
+const others = `rule add pref 100 from 10.0.0.0/8 table 100 suppress_ifgroup 1
 rule add pref 100 from 10.0.0.0/8 table 100 ipproto tcp sport 1-2 dport 3 uidrange 4-5
 rule add pref 100 from 10.0.0.0/8 table 100 tos 0x10 suppress_ifgroup 2 realms 3
 rule add not pref 100 from 10.0.0.0/8 table 100
 rule add pref 100 from 10.0.0.0/8 goto 200
 rule add pref 100 from 10.0.0.0/8 table 100 proto static
 rule add pref 100 iif lo nop
-rule add pref 101 table 100 proto 108 suppress_prefixlength 0
+rule add pref 101 table 100 proto 108 suppress_ifgroup 1
 `
 
 func TestConform(t *testing.T) {
@@ -47,17 +47,27 @@ func TestConform(t *testing.T) {
 				read("{priority: 100, iif: lo, action: prohibit}"),
 				read("{priority: 0, oif: eth0, action: unreachable}"),
 				read("{priority: 4294967295, fwmark: 0/1, table: main}"),
+				read("{priority: 100, from: 10.0.0.0/8, not: true, table: 100}"),
+				read("{priority: 100, from: 10.0.0.0/8, tos: 0x10, ipproto: tcp, sport: 1024-65534, dport: 80, uidrange: 1000-1999, table: 100}"),
+				read("{priority: 100, ipproto: 112, uidrange: 0, action: blackhole}"),
+				read("{priority: 102, table: main, suppress_prefixlength: 0}"),
+				read("{priority: 103, not: true, fwmark: 0xca6c, goto: 200}"),
 			},
 			Changes: []conform.Change{
 				conform.To(read("{priority: 100, from: 10.0.0.0/8, table: 200}"), "table: 100 -> 200"),
 				conform.To(read("{priority: 100, from: 10.0.0.0/8, action: blackhole}"), "action: lookup -> blackhole", "table: 200 -> (none)"),
 				conform.To(read("{priority: 100, iif: lo, table: local}"), "action: prohibit -> lookup", "table: (none) -> 255"),
+				conform.To(read("{priority: 102, table: main, suppress_prefixlength: 8}"), "suppress_prefixlength: 0 -> 8"),
+				conform.To(read("{priority: 102, table: main}"), "suppress_prefixlength: 8 -> (none)"),
+				conform.To(read("{priority: 103, not: true, fwmark: 0xca6c, goto: 300}"), "goto: 200 -> 300"),
+				conform.To(read("{priority: 103, not: true, fwmark: 0xca6c, table: 5}"), "action: goto -> lookup", "table: (none) -> 5", "goto: 300 -> (none)"),
 			},
 		},
 		"IPv6": {
 			Want: []spec.Resource{
 				read("{priority: 100, from: 'fd00::/64', to: 'fd01::1', table: 100}"),
 				read("{priority: 100, family: inet6, iif: eth7, fwmark: 7, action: unreachable}"),
+				read("{priority: 101, family: inet6, not: true, tos: 8, ipproto: udp, dport: 53, uidrange: 5, table: 7, suppress_prefixlength: 64}"),
 			},
 			Changes: []conform.Change{
 				conform.To(read("{priority: 100, family: inet6, iif: eth7, fwmark: 7, table: 5}"), "action: unreachable -> lookup", "table: (none) -> 5"),
@@ -109,7 +119,7 @@ func TestForeignRules(t *testing.T) {
 		t.Errorf("%d rules have %d names", len(found), len(ids))
 	}
 	theirs := find(t, lab, want)
-	if d := cmp.Diff("table: 100 -> 200, proto: static -> 108", strings.Join(reconcile.Strings(Kind.Diff(want, theirs)), ", ")); d != "" {
+	if d := cmp.Diff("action: goto -> lookup, table: (none) -> 200, goto: 200 -> (none), proto: unspec -> 108", strings.Join(reconcile.Strings(Kind.Diff(want, theirs)), ", ")); d != "" {
 		t.Error(d)
 	}
 
@@ -138,6 +148,8 @@ func TestAWiderRuleBehindANarrowerOne(t *testing.T) {
 			"{priority: 100, family: inet6, table: 5}"},
 		"fwmark": {"{priority: 100, fwmark: 1, action: blackhole}", "{priority: 100, oif: eth0, fwmark: 0/1, action: blackhole}",
 			"{priority: 100, fwmark: 0/1, action: blackhole}"},
+		"not":   {"{priority: 100, not: true, to: 10.0.0.0/8, table: 5}", "{priority: 100, to: 10.0.0.0/8, dport: 1, table: 5}", "{priority: 100, to: 10.0.0.0/8, table: 5}"},
+		"ports": {"{priority: 100, sport: 1-2, dport: 3, goto: 200}", "{priority: 100, ipproto: tcp, uidrange: 1-2, goto: 200}", "{priority: 100, tos: 4, goto: 300}"},
 	} {
 		t.Run(name, func(t *testing.T) { deleteTheWidest(t, entries) })
 	}

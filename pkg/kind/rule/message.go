@@ -1,7 +1,6 @@
 package rule
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -36,7 +35,10 @@ func delRule(r *Rule) *nl.NetlinkRequest {
 }
 
 func describe(req *nl.NetlinkRequest, r *Rule) {
-	head := &nl.RtMsg{RtMsg: unix.RtMsg{Family: r.kernelFamily(), Type: uint8(r.Action)}}
+	head := &nl.RtMsg{RtMsg: unix.RtMsg{Family: r.kernelFamily(), Type: uint8(r.Action), Tos: uint8(r.TOS)}}
+	if r.Not {
+		head.Flags |= unix.FIB_RULE_INVERT
+	}
 	req.AddData(head)
 	add := func(attr int, value []byte) { req.AddData(nl.NewRtAttr(attr, value)) }
 	add(unix.FRA_PRIORITY, nl.Uint32Attr(r.Priority))
@@ -62,6 +64,13 @@ func describe(req *nl.NetlinkRequest, r *Rule) {
 	if r.Table != 0 {
 		add(unix.FRA_TABLE, nl.Uint32Attr(uint32(r.Table)))
 	}
+	if r.Suppress.Given {
+		add(unix.FRA_SUPPRESS_PREFIXLEN, nl.Uint32Attr(uint32(r.Suppress.Length)))
+	}
+	if r.Goto != 0 {
+		add(unix.FRA_GOTO, nl.Uint32Attr(r.Goto))
+	}
+	r.Conditions.add(req)
 }
 
 // list returns the rules of a family, or of both, in the order in which the kernel evaluates them.
@@ -92,14 +101,9 @@ func list(ns *observe.NS, family uint8) ([]*Rule, error) {
 // and a rule that the kernel made itself.
 func parse(msg []byte) (*Rule, error) {
 	head := nl.DeserializeRtMsg(msg)
-	r := &Rule{Inet6: head.Family == unix.AF_INET6, Action: Action(head.Type)}
+	r := &Rule{Inet6: head.Family == unix.AF_INET6, Action: Action(head.Type), Not: head.Flags&unix.FIB_RULE_INVERT != 0}
+	r.TOS = route.TOS(head.Tos)
 	var extra []string
-	if head.Flags&unix.FIB_RULE_INVERT != 0 {
-		extra = append(extra, " not")
-	}
-	if head.Tos != 0 {
-		extra = append(extra, fmt.Sprintf(" tos %#x", head.Tos))
-	}
 	err := observe.EachAttr(msg[unix.SizeofRtMsg:], func(kind uint16, value []byte) error {
 		number := uint32(observe.Number(value))
 		switch kind {
@@ -121,7 +125,17 @@ func parse(msg []byte) (*Rule, error) {
 			r.Mark.Mask = number
 		case unix.FRA_TABLE:
 			r.Table = spec.Table(number)
+		case unix.FRA_GOTO:
+			r.Goto = number
+		case unix.FRA_SUPPRESS_PREFIXLEN:
+			// If all bits are set, the lookup ignores no route.
+			if number <= 128 {
+				r.Suppress = Limit{true, uint8(number)}
+			}
 		default:
+			if r.Conditions.read(kind, value) {
+				return nil
+			}
 			if text := attributeText(kind, value); text != "" {
 				extra = append(extra, text)
 			}

@@ -28,9 +28,15 @@ type Rule struct {
 	// is bound. The devices need not exist: the kernel stores their names.
 	IIF, OIF string
 	Mark     Mark
-	Action   Action
-	// Table is the table for a lookup; 0 for other actions.
-	Table spec.Table
+	Conditions
+	// Not inverts all conditions together.
+	Not    bool
+	Action Action
+	// Table is the table for a lookup; 0 for other actions. Suppress limits the lookup.
+	Table    spec.Table
+	Suppress Limit
+	// Goto is the priority of the rule with which the kernel goes on; 0 for other actions.
+	Goto uint32
 
 	// The rest is set only in observed rules. Extra has the attributes that the files cannot express. Sibling distinguishes
 	// rules with the same priority and conditions.
@@ -44,7 +50,11 @@ type Rule struct {
 // ID returns the ID. Its key has the rule's priority and conditions in the syntax of ip-rule(8).
 func (r *Rule) ID() spec.ID {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d from %s", r.Priority, anyOr(r.From))
+	fmt.Fprintf(&b, "%d ", r.Priority)
+	if r.Not {
+		b.WriteString("not ")
+	}
+	fmt.Fprintf(&b, "from %s", anyOr(r.From))
 	if r.To.IsValid() {
 		fmt.Fprintf(&b, " to %s", r.To)
 	}
@@ -57,10 +67,16 @@ func (r *Rule) ID() spec.ID {
 	if r.OIF != "" {
 		b.WriteString(" oif " + r.OIF)
 	}
+	b.WriteString(r.Conditions.text())
 	if r.Inet6 && !r.From.IsValid() && !r.To.IsValid() {
 		b.WriteString(" inet6")
 	}
 	return spec.ID{NS: r.NS, Kind: kindName, Key: b.String() + r.Extra + r.Sibling}
+}
+
+// AsksMore reports whether the rule asks for more than the addresses, the device that received the packet, and the table.
+func (r *Rule) AsksMore() bool {
+	return r.Mark.Mask != 0 || r.OIF != "" || r.Not || r.Conditions != (Conditions{}) || r.Suppress.Given || r.Extra != ""
 }
 
 func anyOr(p netip.Prefix) string {
@@ -78,8 +94,13 @@ func (r *Rule) Origin() spec.Source { return r.Source }
 
 // actionText returns the rule's action in the syntax of ip-rule(8).
 func (r *Rule) actionText() string {
-	if r.Action == unix.FR_ACT_TO_TBL {
+	switch {
+	case r.Action == unix.FR_ACT_TO_TBL && r.Suppress.Given:
+		return fmt.Sprintf("lookup %d suppress_prefixlength %s", r.Table, r.Suppress)
+	case r.Action == unix.FR_ACT_TO_TBL:
 		return fmt.Sprintf("lookup %d", r.Table)
+	case r.Action == unix.FR_ACT_GOTO:
+		return fmt.Sprintf("goto %d", r.Goto)
 	}
 	return r.Action.String()
 }
@@ -108,7 +129,7 @@ func (a *Action) DecodeWord(word string) error {
 	return spec.OneOf("action", word, actionWords...)
 }
 
-var actionWords = []string{"lookup", "blackhole", "unreachable", "prohibit"}
+var actionWords = []string{"lookup", "goto", "blackhole", "unreachable", "prohibit"}
 
 func (Action) Syntax() spec.Syntax { return spec.Syntax{Name: "rule action", Words: actionWords} }
 

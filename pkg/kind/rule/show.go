@@ -38,10 +38,34 @@ func (r *Rule) entry() entry {
 	if r.Mark.Mask != 0 {
 		e.FwMark = &r.Mark
 	}
-	if r.Action == unix.FR_ACT_TO_TBL {
+	if r.TOS != 0 {
+		e.TOS = &r.TOS
+	}
+	if r.IPProto != 0 {
+		e.IPProto = &r.IPProto
+	}
+	if r.SPort != (Ports{}) {
+		e.SPort = &r.SPort
+	}
+	if r.DPort != (Ports{}) {
+		e.DPort = &r.DPort
+	}
+	if r.UIDs.Given {
+		e.UIDRange = &r.UIDs
+	}
+	if r.Not {
+		e.Not = &r.Not
+	}
+	switch r.Action {
+	case unix.FR_ACT_TO_TBL:
 		e.Table = &r.Table
-	} else {
+	case unix.FR_ACT_GOTO:
+		e.Goto = &r.Goto
+	default:
 		e.Action = &r.Action
+	}
+	if r.Suppress.Given {
+		e.Suppress = &r.Suppress.Length
 	}
 	if inet6 := "inet6"; r.Inet6 && e.family() != inet6 {
 		e.Family = &inet6

@@ -1,0 +1,85 @@
+package route
+
+import (
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+)
+
+// Metrics are parameters of the connections that take a route (ip-route(8)); nil is not managed, and in an observed route it
+// means that the kernel has none.
+type Metrics struct {
+	// MTU and AdvMSS are in bytes, and InitCwnd and InitRwnd in segments.
+	MTU, AdvMSS, InitCwnd, InitRwnd *uint32
+	HopLimit                        *uint32
+	// QuickAck is 0 or 1.
+	QuickAck *uint32
+}
+
+// metric is one of Metrics with its name, and its attribute in RTA_METRICS.
+type metric struct {
+	name string
+	attr uint16
+	of   func(*Metrics) **uint32
+}
+
+var metrics = []metric{
+	{"mtu", unix.RTAX_MTU, func(m *Metrics) **uint32 { return &m.MTU }},
+	{"advmss", unix.RTAX_ADVMSS, func(m *Metrics) **uint32 { return &m.AdvMSS }},
+	{"initcwnd", unix.RTAX_INITCWND, func(m *Metrics) **uint32 { return &m.InitCwnd }},
+	{"initrwnd", unix.RTAX_INITRWND, func(m *Metrics) **uint32 { return &m.InitRwnd }},
+	{"hoplimit", unix.RTAX_HOPLIMIT, func(m *Metrics) **uint32 { return &m.HopLimit }},
+	{"quickack", unix.RTAX_QUICKACK, func(m *Metrics) **uint32 { return &m.QuickAck }},
+}
+
+// isMetric reports whether an attribute in RTA_METRICS is one of Metrics.
+func isMetric(attr uint16) bool {
+	for _, m := range metrics {
+		if m.attr == attr {
+			return true
+		}
+	}
+	return false
+}
+
+// read reads RTA_METRICS. The kernel reports no metric that is 0 (rtnetlink_put_metrics in net/core/rtnetlink.c).
+func (m *Metrics) read(attrs map[uint16][]byte) {
+	for _, one := range metrics {
+		if value := uint32(observe.Number(attrs[one.attr])); value != 0 {
+			*one.of(m) = &value
+		}
+	}
+}
+
+// attr returns RTA_METRICS; nil if there are no metrics.
+func (m *Metrics) attr() *nl.RtAttr {
+	var all *nl.RtAttr
+	for _, one := range metrics {
+		if value := *one.of(m); value != nil {
+			if all == nil {
+				all = nl.NewRtAttr(unix.RTA_METRICS, nil)
+			}
+			all.AddRtAttr(int(one.attr), nl.Uint32Attr(*value))
+		}
+	}
+	return all
+}
+
+// compare compares the desired metrics with the observed ones.
+func (m *Metrics) compare(fs *reconcile.Fields, have *Metrics) {
+	for _, one := range metrics {
+		reconcile.Compare(fs, one.name, *one.of(m), valueOf(*one.of(have)))
+	}
+}
+
+// or returns the metrics, with those of other in place of the ones that are nil.
+func (m Metrics) or(other Metrics) Metrics {
+	for _, one := range metrics {
+		if p := one.of(&m); *p == nil {
+			*p = *one.of(&other)
+		}
+	}
+	return m
+}
