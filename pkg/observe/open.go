@@ -20,6 +20,11 @@ func (w *World) Visit(path string, f func(ns *NS) error) error {
 	if err != nil {
 		return err
 	}
+	return w.visitOpen(fd, path, f)
+}
+
+// visitOpen passes an open namespace to f, and closes it.
+func (w *World) visitOpen(fd int, path string, f func(ns *NS) error) error {
 	sock, id, err := openSocket(fd)
 	ns := &NS{Name: path, Path: path, Identity: id, id: -1, world: w, session: w.shared, fd: fd, route: sock}
 	defer ns.close()

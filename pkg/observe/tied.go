@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,12 +28,12 @@ type Tied struct {
 	Where string
 	Links []*Link
 
-	path  string
+	place place
 	inode Inode
 }
 
 // Visit opens the namespace for f; it does nothing if the namespace has ended.
-func (t *Tied) Visit(w *World, f func(ns *NS) error) error { return w.visitInode(t.path, t.inode, f) }
+func (t *Tied) Visit(w *World, f func(ns *NS) error) error { return w.visitPlace(t.place, t.inode, f) }
 
 // surveys keeps the last survey.
 type surveys struct {
@@ -42,11 +41,13 @@ type surveys struct {
 	began time.Time
 	until time.Time
 	tied  []*Tied
+	// searching is closed when the last search has ended.
+	searching chan struct{}
 }
 
 // Tied returns the namespaces of the machine that no file names and that have links which refer to another namespace, as they
 // are after asOf. The kernel keeps no list of what stands on a link: sysfs (upper_*) leaves out what is in another namespace
-// (netdev_adjacent_is_neigh_list in net/core/dev.c). See machineNamespaces for the namespaces that Tied does not know. It opens
+// (netdev_adjacent_is_neigh_list in net/core/dev.c). See placeSearch for the namespaces that Tied does not know. It opens
 // all others, and a dump waits for rtnl, so a result is used again for a while. An error means that some namespaces were not
 // looked at.
 func (w *World) Tied(asOf time.Time) ([]*Tied, error) {
@@ -73,19 +74,45 @@ func (w *World) Tied(asOf time.Time) ([]*Tied, error) {
 	return tied, nil
 }
 
+// search returns the namespaces of the machine, or an error at the deadline. A search that blocks longer goes on, and while it
+// does, there is no other.
+func (s *surveys) search(deadline time.Time) (map[Inode]place, error) {
+	if s.searching != nil {
+		select {
+		case <-s.searching:
+		default:
+			return nil, errSearchTime
+		}
+	}
+	var places map[Inode]place
+	var err error
+	done := make(chan struct{})
+	s.searching = done
+	go func() {
+		defer close(done)
+		places, err = machineNamespaces(deadline)
+	}()
+	select {
+	case <-done:
+		return places, err
+	case <-time.After(time.Until(deadline) + surveyTime/10):
+		return nil, errSearchTime
+	}
+}
+
 func (w *World) survey(deadline time.Time) (tied []*Tied, err error) {
-	paths, err := machineNamespaces()
+	places, err := w.surveys.search(deadline)
 	if err != nil {
 		return nil, fmt.Errorf("list the namespaces of the machine: %w", err)
 	}
 	declared := w.declaredIdentities()
 	done := 0
-	for inode, path := range paths {
+	for inode, place := range places {
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("%d of the machine's %d namespaces have not been looked at after %s", len(paths)-done, len(paths), surveyTime)
+			return nil, fmt.Errorf("%d of the machine's %d namespaces have not been looked at after %s", len(places)-done, len(places), surveyTime)
 		}
 		done++
-		t := &Tied{path: path, inode: inode, Where: whereIs(path)}
+		t := &Tied{place: place, inode: inode, Where: place.where}
 		err := t.Visit(w, func(ns *NS) (err error) {
 			if !declared[ns.Identity] {
 				t.Links, err = tiedLinks(ns)
@@ -100,14 +127,6 @@ func (w *World) survey(deadline time.Time) (tied []*Tied, err error) {
 		}
 	}
 	return tied, nil
-}
-
-// whereIs names the namespace at a path that machineNamespaces returned.
-func whereIs(path string) string {
-	if pid, is := strings.CutPrefix(path, "/proc/"); is {
-		return "the namespace of process " + strings.TrimSuffix(pid, "/ns/net")
-	}
-	return path
 }
 
 // declaredIdentities returns the namespaces that declared names lead to.

@@ -80,8 +80,34 @@ func (s *search) run() ([]string, error) {
 			}
 		}
 	}
+	if len(s.found) == 0 {
+		if err := s.searchByID(); err != nil {
+			return nil, err
+		}
+	}
 	slices.Sort(s.found)
 	return slices.Compact(s.found), nil
+}
+
+// searchByID searches the namespaces that the kernel names by an ID alone, because neither a mount nor a process shows them.
+func (s *search) searchByID() error {
+	listed := map[*observe.NS][]*observe.Link{}
+	for _, low := range s.lowers {
+		links, known := listed[low.ns]
+		if !known {
+			var err error
+			if links, err = low.ns.LinksByID(); err != nil {
+				return err
+			}
+			listed[low.ns] = links
+		}
+		for _, l := range links {
+			if tiedTo(l) == low.index && !isPaired(l) && (!low.moved || l.Kind == "vxlan") {
+				s.note(l, "a namespace that has no name")
+			}
+		}
+	}
+	return nil
 }
 
 // check notes an interface if it refers to low. The index alone does not say in which namespace low is.
