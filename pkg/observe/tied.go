@@ -19,6 +19,9 @@ const (
 	tiedCosts = 9
 	// surveyTime is the longest time that a survey takes. Any user can make thousands of namespaces.
 	surveyTime = 10 * time.Second
+	// furtherTime is the longest time for which it searches files, sockets, threads and foreign mounts for further ones,
+	// and looks into these.
+	furtherTime = time.Second
 )
 
 // Tied are the links of an undeclared namespace that refer to a link in another namespace: to their other end, or to the link
@@ -74,44 +77,60 @@ func (w *World) Tied(asOf time.Time) ([]*Tied, error) {
 	return tied, nil
 }
 
-// search returns the namespaces of the machine, or an error at the deadline. A search that blocks longer goes on, and while it
-// does, there is no other.
-func (s *surveys) search(deadline time.Time) (map[Inode]place, error) {
+// searchFurther returns what placeSearch.further finds in furtherTime. A search that blocks longer goes on, and while it does, there
+// is no other.
+func (s *surveys) searchFurther(all *placeSearch) map[Inode]place {
 	if s.searching != nil {
 		select {
 		case <-s.searching:
 		default:
-			return nil, errSearchTime
+			return nil
 		}
 	}
 	var places map[Inode]place
-	var err error
 	done := make(chan struct{})
 	s.searching = done
+	deadline := time.Now().Add(furtherTime)
 	go func() {
 		defer close(done)
-		places, err = machineNamespaces(deadline)
+		places = all.further(deadline)
 	}()
 	select {
 	case <-done:
-		return places, err
-	case <-time.After(time.Until(deadline) + surveyTime/10):
-		return nil, errSearchTime
+		return places
+	case <-time.After(2 * furtherTime):
+		return nil
 	}
 }
 
-func (w *World) survey(deadline time.Time) (tied []*Tied, err error) {
-	places, err := w.surveys.search(deadline)
+func (w *World) survey(deadline time.Time) ([]*Tied, error) {
+	search, err := newPlaceSearch()
 	if err != nil {
 		return nil, fmt.Errorf("list the namespaces of the machine: %w", err)
 	}
+	tied, left, err := w.visitAll(search.found, deadline)
+	if err == nil && left > 0 {
+		err = fmt.Errorf("%d of the machine's %d namespaces have not been looked at after %s", left, len(search.found), surveyTime)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A namespace without a process or a name is rare, and what shows it may be numerous or hostile: there linkd looks only as
+	// far as it comes.
+	further := w.surveys.searchFurther(search)
+	more, _, err := w.visitAll(further, time.Now().Add(furtherTime))
+	return append(tied, more...), err
+}
+
+// visitAll looks for links in namespaces until the deadline; left is how many it did not look at.
+func (w *World) visitAll(places map[Inode]place, deadline time.Time) (tied []*Tied, left int, err error) {
 	declared := w.declaredIdentities()
-	done := 0
+	left = len(places)
 	for inode, place := range places {
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("%d of the machine's %d namespaces have not been looked at after %s", len(places)-done, len(places), surveyTime)
+			break
 		}
-		done++
+		left--
 		t := &Tied{place: place, inode: inode, Where: place.where}
 		err := t.Visit(w, func(ns *NS) (err error) {
 			if !declared[ns.Identity] {
@@ -120,13 +139,13 @@ func (w *World) survey(deadline time.Time) (tied []*Tied, err error) {
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("look for interfaces in %s: %w", t.Where, err)
+			return nil, left, fmt.Errorf("look for interfaces in %s: %w", t.Where, err)
 		}
 		if len(t.Links) > 0 {
 			tied = append(tied, t)
 		}
 	}
-	return tied, nil
+	return tied, left, nil
 }
 
 // declaredIdentities returns the namespaces that declared names lead to.
