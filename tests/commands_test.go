@@ -47,6 +47,7 @@ type stage struct {
 //	rename NETNS DEV NAME             give an interface another name, with it down
 //	state [-unmarked] NETNS [FILE]    print the whole network state of a namespace, or write it to FILE
 //	everystep FILE                    repeat the lines of FILE; its `dies PROGRAM ARG...` is killed before every step, or a sample
+//	killed PATTERN PROGRAM ARG...     run a program that is killed right before its first step that matches
 //	engine docker|podman [FLAG...]    start a container engine, with an image called busybox
 //	transcript FILE PAGE NUMBER       type what a page of the guide shows as typed, and compare what is printed (guide_test.go)
 //	meanwhile PATTERN SCRIPT PROGRAM ARG...
@@ -65,6 +66,7 @@ func (s *stage) commands() map[string]command {
 		"rename":     s.rename,
 		"state":      s.state,
 		"everystep":  s.everystep,
+		"killed":     s.killed,
 		"meanwhile":  s.meanwhile,
 		"engine":     s.engine,
 		"transcript": s.transcript,

@@ -188,6 +188,18 @@ func (s *stage) dies(ts *testscript.TestScript, step int, args []string) bool {
 	return false
 }
 
+// killed runs a program that is killed before the first of its steps that matches a pattern.
+func (s *stage) killed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: killed PATTERN PROGRAM ARG...")
+	}
+	err := s.stepwise(ts, append([]string{"-kill-before", args[0]}, args[1:]...))
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != killedStatus {
+		ts.Fatalf("it was not killed: %v", err)
+	}
+}
+
 // meanwhile runs a program, and a script right before the first of its steps that matches a pattern.
 func (s *stage) meanwhile(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 3 {

@@ -47,6 +47,10 @@ func init() {
 	f := flag.NewFlagSet(stepsProgram, flag.ExitOnError)
 	var t tracer
 	f.IntVar(&t.kill, "kill", 0, "kill the program right before this step, counted from 1")
+	f.Func("kill-before", "kill the program right before the first step that matches this pattern", func(s string) (err error) {
+		t.killBefore, err = regexp.Compile(s)
+		return err
+	})
 	f.Func("before", "run the command right before the first step that matches this pattern", func(s string) (err error) {
 		t.before, err = regexp.Compile(s)
 		return err
@@ -59,10 +63,11 @@ func init() {
 
 // tracer runs a program under ptrace(2).
 type tracer struct {
-	kill   int
-	before *regexp.Regexp
-	do     string
-	list   bool
+	kill       int
+	killBefore *regexp.Regexp
+	before     *regexp.Regexp
+	do         string
+	list       bool
 
 	root   int
 	count  int
@@ -176,7 +181,7 @@ func (t *tracer) enter(tid int) {
 	if t.list {
 		fmt.Fprintf(os.Stderr, "%3d  %s\n", t.count, step)
 	}
-	if t.count == t.kill {
+	if t.count == t.kill || t.killBefore != nil && t.killBefore.MatchString(step) {
 		fmt.Fprintf(os.Stderr, "killed before step %d: %s\n", t.count, step)
 		t.killed = true
 		// As systemd kills a service: with all that it has started.

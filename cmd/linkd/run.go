@@ -96,6 +96,11 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 			defer world.Sample(inbox, k.Samples)()
 		}
 	}
+	if stopSettings, err := world.WatchSettings(inbox); err != nil {
+		log.Warn("cannot watch settings: linkd looks at them every 30 seconds only", "error", err)
+	} else {
+		defer stopSettings()
+	}
 	watchPaths, stopPaths, err := world.WatchPaths(inbox)
 	if err != nil {
 		return exit(exitFailed, fmt.Errorf("watch for namespaces: %w", err))

@@ -3,6 +3,7 @@ package observe
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
@@ -45,15 +46,23 @@ func emptyNamespace(t *testing.T, inside func() error) (held *os.File, at Inode)
 	return held, Inode{st.Dev, st.Ino}
 }
 
+// found returns the places of all namespaces of the machine, however long that takes.
+func found(t *testing.T) map[Inode]place {
+	t.Helper()
+	s, err := newPlaceSearch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := s.further(time.Now().Add(time.Hour))
+	maps.Copy(places, s.found)
+	return places
+}
+
 // foundAt searches the machine until a namespace is found at another place than a thread that is just ending.
 func foundAt(t *testing.T, at Inode) place {
 	t.Helper()
 	for {
-		places, err := machineNamespaces(time.Now().Add(time.Minute))
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := places[at]
+		p := found(t)[at]
 		if !strings.HasPrefix(p.where, "the namespace of thread") {
 			return p
 		}
@@ -152,11 +161,7 @@ func TestNamespacesThatHaveNoName(t *testing.T) {
 		}()
 		<-stayed
 		defer func() { close(stay); <-stayed }()
-		places, err := machineNamespaces(time.Now().Add(time.Minute))
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := places[at]
+		p := found(t)[at]
 		if !strings.HasSuffix(p.where, fmt.Sprintf(" of process %d", os.Getpid())) {
 			t.Fatalf("found at %q", p.where)
 		}
@@ -181,12 +186,15 @@ func TestAPlaceThatLeadsElsewhere(t *testing.T) {
 }
 
 func TestASearchEndsInTime(t *testing.T) {
-	if _, err := machineNamespaces(time.Now()); !errors.Is(err, errSearchTime) {
-		t.Errorf("%v; want %v", err, errSearchTime)
+	s, err := newPlaceSearch()
+	if err != nil {
+		t.Fatal(err)
 	}
-	var s surveys
-	s.searching = make(chan struct{})
-	if _, err := s.search(time.Now().Add(time.Hour)); !errors.Is(err, errSearchTime) {
-		t.Errorf("while another search hangs: %v; want %v", err, errSearchTime)
+	if further := s.further(time.Now()); len(further) != 0 {
+		t.Errorf("without any time: %v", further)
+	}
+	hangs := surveys{searching: make(chan struct{})}
+	if further := hangs.searchFurther(s); further != nil {
+		t.Errorf("while another search hangs: %v", further)
 	}
 }

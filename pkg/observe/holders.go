@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -32,35 +33,33 @@ type placeSearch struct {
 	deadline time.Time
 }
 
-var errSearchTime = errors.New("the processes of the machine have not all been looked at in time")
-
-// machineNamespaces returns the network namespaces of the machine. The search can block for longer than the deadline: a path
-// can lead through a file system that a user's process answers for, and the last close of a socket can wait (SO_LINGER in
-// socket(7)).
-func machineNamespaces(deadline time.Time) (map[Inode]place, error) {
+// newPlaceSearch finds the namespaces that a process shows, or a mount that linkd sees.
+func newPlaceSearch() (*placeSearch, error) {
 	var own, ownMounts unix.Stat_t
 	if err := errors.Join(unix.Stat("/proc/thread-self/ns/net", &own), unix.Stat("/proc/thread-self/ns/mnt", &ownMounts)); err != nil {
 		return nil, err
 	}
-	s := placeSearch{found: map[Inode]place{}, nsfs: own.Dev, mounts: map[uint64]bool{ownMounts.Ino: true}, deadline: deadline}
+	s := &placeSearch{found: map[Inode]place{}, nsfs: own.Dev, mounts: map[uint64]bool{ownMounts.Ino: true}}
 	if err := s.addMounts("thread-self"); err != nil {
 		return nil, err
 	}
-	// What is found first is named in messages: a mount, a process, and then what else holds a namespace.
-	for _, add := range []func(pid string){s.addProcess, s.addThreads, s.addMountsOf, s.addFiles} {
-		err := eachProcess(func(pid string) {
+	return s, eachProcess(s.addProcess)
+}
+
+// further returns the namespaces that only threads, other mounts, files and sockets show, as far as they are found before the
+// deadline. The search can block for longer: a path can lead through a file system that a user's process answers for, and the last
+// close of a socket can wait (SO_LINGER in socket(7)).
+func (s *placeSearch) further(deadline time.Time) map[Inode]place {
+	more := &placeSearch{found: maps.Clone(s.found), nsfs: s.nsfs, mounts: s.mounts, deadline: deadline}
+	for _, add := range []func(pid string){more.addThreads, more.addFiles, more.addMountsOf} {
+		_ = eachProcess(func(pid string) {
 			if time.Now().Before(deadline) {
 				add(pid)
 			}
 		})
-		if err == nil && !time.Now().Before(deadline) {
-			err = errSearchTime
-		}
-		if err != nil {
-			return nil, err
-		}
 	}
-	return s.found, nil
+	maps.DeleteFunc(more.found, func(at Inode, _ place) bool { _, known := s.found[at]; return known })
+	return more.found
 }
 
 func (s *placeSearch) add(at Inode, where string, open func() (int, error)) {
@@ -258,7 +257,7 @@ func namespaceOfSocket(process int, number string) (fd int, err error) {
 	return fd, nil
 }
 
-// eachName calls f with the names in a folder of /proc until the search is out of time.
+// eachName calls f with the names in a folder of /proc until the deadline.
 func (s *placeSearch) eachName(path string, f func(name string)) error {
 	dir, err := os.Open(path)
 	if err != nil {
@@ -277,7 +276,7 @@ func (s *placeSearch) eachName(path string, f func(name string)) error {
 			return err
 		}
 	}
-	return errSearchTime
+	return nil
 }
 
 // mountedNamespaces returns the mount points of network namespaces in the text of a mountinfo file

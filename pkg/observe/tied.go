@@ -19,6 +19,9 @@ const (
 	tiedCosts = 9
 	// surveyTime is the longest time that a survey takes. Any user can make thousands of namespaces.
 	surveyTime = 10 * time.Second
+	// furtherTime is the longest time for which it searches files, sockets, threads and foreign mounts for further ones,
+	// and looks into these.
+	furtherTime = time.Second
 )
 
 // Tied is a network namespace of the machine that has links which refer to others.
@@ -76,43 +79,61 @@ func (w *World) Survey(asOf time.Time, tiedTo func(*Link) int) (Ties, error) {
 	return ties, nil
 }
 
-// search returns the namespaces of the machine, or an error at the deadline. A search that blocks longer goes on, and while it
-// does, there is no other.
-func (s *surveys) search(deadline time.Time) (map[Inode]place, error) {
+// searchFurther returns what placeSearch.further finds in furtherTime. A search that blocks longer goes on, and while it does, there
+// is no other.
+func (s *surveys) searchFurther(all *placeSearch) map[Inode]place {
 	if s.searching != nil {
 		select {
 		case <-s.searching:
 		default:
-			return nil, errSearchTime
+			return nil
 		}
 	}
 	var places map[Inode]place
-	var err error
 	done := make(chan struct{})
 	s.searching = done
+	deadline := time.Now().Add(furtherTime)
 	go func() {
 		defer close(done)
-		places, err = machineNamespaces(deadline)
+		places = all.further(deadline)
 	}()
 	select {
 	case <-done:
-		return places, err
-	case <-time.After(time.Until(deadline) + surveyTime/10):
-		return nil, errSearchTime
+		return places
+	case <-time.After(2 * furtherTime):
+		return nil
 	}
 }
 
 func (w *World) survey(deadline time.Time, tiedTo func(*Link) int) (Ties, error) {
-	places, err := w.surveys.search(deadline)
+	search, err := newPlaceSearch()
 	if err != nil {
 		return nil, fmt.Errorf("list the namespaces of the machine: %w", err)
 	}
-	ties, names, done := Ties{}, w.namesByIdentity(), 0
+	ties := Ties{}
+	left, err := w.visitAll(ties, search.found, deadline, tiedTo)
+	if err == nil && left > 0 {
+		err = fmt.Errorf("%d of the machine's %d namespaces have not been looked at after %s", left, len(search.found), surveyTime)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A namespace without a process or a name is rare, and what shows it may be numerous or hostile: there linkd looks only as
+	// far as it comes.
+	further := w.surveys.searchFurther(search)
+	_, err = w.visitAll(ties, further, time.Now().Add(furtherTime), tiedTo)
+	return ties, err
+}
+
+// visitAll adds the links of namespaces until the deadline; left is how many it did not look at.
+func (w *World) visitAll(ties Ties, places map[Inode]place, deadline time.Time, tiedTo func(*Link) int) (left int, err error) {
+	names := w.namesByIdentity()
+	left = len(places)
 	for inode, place := range places {
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("%d of the machine's %d namespaces have not been looked at after %s", len(places)-done, len(places), surveyTime)
+			break
 		}
-		done++
+		left--
 		t := &Tied{place: place, inode: inode, Where: place.where}
 		err := t.Visit(w, func(ns *NS) error {
 			if name := names[ns.Identity]; name != "" {
@@ -121,10 +142,10 @@ func (w *World) survey(deadline time.Time, tiedTo func(*Link) int) (Ties, error)
 			return ties.add(t, ns, tiedTo)
 		})
 		if err != nil {
-			return nil, fmt.Errorf("look for interfaces in %s: %w", t.Where, err)
+			return left, fmt.Errorf("look for interfaces in %s: %w", t.Where, err)
 		}
 	}
-	return ties, nil
+	return left, nil
 }
 
 // namesByIdentity returns the names in the files, by the namespaces that they lead to.

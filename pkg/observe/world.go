@@ -43,6 +43,7 @@ type World struct {
 	existing     atomic.Pointer[Existing]
 	echoes       echoes
 	surveys      surveys
+	settings     atomic.Pointer[settings]
 
 	listening atomic.Bool
 	lookOnly  bool

@@ -10,7 +10,7 @@ import (
 )
 
 // erased is a kind with its capabilities, for resources of any type. Methods of a capability that the kind lacks say
-// so or do nothing, except prior, fill, fromID, connect, announce and the methods of Fetching: call these only for kinds
+// so or do nothing, except prior, fill, fromID, connect, announce and the methods of Fetching and Saving: call these only for kinds
 // with the capability.
 type erased interface {
 	Kind[spec.Resource]
@@ -49,6 +49,9 @@ type erased interface {
 	advice(have spec.Resource) string
 	looksForUnseen() bool
 	unseen(ns *observe.NS, ends, moved []spec.Resource, asOf time.Time) ([]string, error)
+	saves() bool
+	save(ns *observe.NS, want, have spec.Resource) (saved string, err error)
+	restoreSaved(ns *observe.NS, want spec.Resource, saved string) error
 	shownResources(ctx context.Context, ns *observe.NS, kept []spec.ID) ([]spec.Resource, error)
 	show(doc *spec.Document, found []spec.Resource, kept JournalLookup)
 	contents(r spec.Resource) (text string, lines []string)

@@ -1,6 +1,9 @@
 package reconcile
 
-import "linkd/pkg/spec"
+import (
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
 
 func (a adapter[R]) adoptable() bool { return a.can.Ownership.AdoptKey }
 
@@ -38,3 +41,13 @@ func (a adapter[R]) leftover(have spec.Resource) bool {
 }
 
 func (a adapter[R]) separate() bool { return a.can.Ownership.Separate }
+
+func (a adapter[R]) saves() bool { return a.can.Saving != nil }
+
+func (a adapter[R]) save(ns *observe.NS, want, have spec.Resource) (string, error) {
+	return a.can.Saving.Save(ns, want.(R), resourceOr[R](have))
+}
+
+func (a adapter[R]) restoreSaved(ns *observe.NS, want spec.Resource, saved string) error {
+	return a.can.Saving.Restore(ns, want.(R), saved)
+}

@@ -43,6 +43,10 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) (made [
 		entry.Files = op.files
 		w.Journal.Put(id, entry)
 	}
+	restore, err := w.save(ns, op)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", op.text(), id, err)
+	}
 	switch op.Verb {
 	case Create:
 		made, err = op.kind.create(ctx, ns, op.Want)
@@ -59,6 +63,7 @@ func (w *Worker) carryOut(ctx context.Context, session opener, job *Job) (made [
 	case Delete:
 		err = w.remove(ctx, session, ns, op)
 	}
+	err = restore(err)
 	making := op.Verb == Create || op.Verb == Replace
 	switch {
 	case errors.Is(err, unix.EEXIST) && making && !setting:

@@ -184,7 +184,12 @@ func (c *comparison) compare(w *wanted) {
 	}
 	if have != nil {
 		op.Want, op.Because = c.fillUnmanaged(kind, w.Resource, have)
-		if op.Why = kind.Diff(op.Want, have); len(op.Why) == 0 {
+		op.Why = kind.Diff(op.Want, have)
+		saved := c.hasSaved(kind, id)
+		if saved {
+			op.Because = savedNote
+		}
+		if len(op.Why) == 0 && !saved {
 			condition := c.converged(kind, w.Resource, have)
 			if !condition.Renew || !c.dueRenewal(id) || !c.claimed(kind, have) {
 				return

@@ -99,6 +99,8 @@ type Capabilities[R spec.Resource] struct {
 	// another namespace. Ends are the resources that would be deleted, and moved those that would leave their namespace. What is
 	// in a namespace after asOf counts. An error means that Unseen could not look everywhere.
 	Unseen func(ns *observe.NS, ends, moved []R, asOf time.Time) ([]string, error)
+	// Saving is for a kind whose changes make the kernel drop what others have set.
+	Saving Saving[R]
 	// Ownership says which resources are linkd's in addition to those with its mark.
 	Ownership Ownership[R]
 	// Fetching is for a kind of which linkd takes some resources from other places.
@@ -139,6 +141,17 @@ type Lookup[R spec.Resource] interface {
 type Settings[R spec.Resource] interface {
 	Before(want, have R) (before string, ok bool)
 	Prior(have R, before string) R
+}
+
+// Saving is the capability of a kind of settings whose changes make the kernel drop what others have set. linkd writes what
+// Save returns to the journal before it begins the change, so that it can restore it even if it is killed in between.
+type Saving[R spec.Resource] interface {
+	// Save returns what the change from have to want makes the kernel drop; "" if it is nothing. It changes nothing. An error
+	// refuses the change. Have is the zero value for a setting that is made with its resource.
+	Save(ns *observe.NS, want, have R) (saved string, err error)
+	// Restore restores what Save returned, as far as it is missing, after the change or at the next run of linkd. It does
+	// nothing if the change was not begun.
+	Restore(ns *observe.NS, want R, saved string) error
 }
 
 // Ownership tells linkd's resources of a kind from foreign ones.

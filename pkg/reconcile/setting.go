@@ -61,7 +61,7 @@ func (c *comparison) planRestore(id spec.ID, e Entry) {
 			c.unready[id] = true
 			return
 		}
-		if c.planPutBack(id, kind, have, e) {
+		if c.planPutBack(id, kind, have, e) || c.planRestoreSaved(id, kind, have) {
 			return
 		}
 	}
@@ -73,7 +73,7 @@ func (c *comparison) planRestore(id spec.ID, e Entry) {
 		return
 	}
 	if _, held := c.held(id); !held {
-		c.changeJournal(id, func(j *Journal) { j.Forget(id) })
+		c.changeJournal(id, func(j *Journal) { j.forgetSetting(id) })
 	}
 }
 

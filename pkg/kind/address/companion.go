@@ -22,6 +22,10 @@ type companion struct {
 	source netip.Addr // preferred source; the zero Addr for none
 	// young: the kernel may not have created it yet.
 	young bool
+	// of is the address of an anycast route.
+	of netip.Addr
+	// common: other addresses of the interface have the route in common (see noteAnycast).
+	common bool
 }
 
 // place returns the attributes that identify a companion. A route with another metric is as good.
@@ -33,7 +37,7 @@ func (c companion) String() string {
 	if c.kind == linkLocal {
 		return "the link-local address"
 	}
-	if name := map[uint8]string{unix.RTN_LOCAL: "local ", unix.RTN_BROADCAST: "broadcast ", unix.RTN_MULTICAST: "multicast "}[c.kind]; name != "" {
+	if name := map[uint8]string{unix.RTN_LOCAL: "local ", unix.RTN_BROADCAST: "broadcast ", unix.RTN_MULTICAST: "multicast ", unix.RTN_ANYCAST: "anycast "}[c.kind]; name != "" {
 		return name + c.to.String()
 	}
 	return c.to.String()
@@ -41,7 +45,32 @@ func (c companion) String() string {
 
 var multicast6 = netip.MustParsePrefix("ff00::/8")
 
-// companions returns the routes that the kernel creates with an observed address of an interface that is up. primary is the primary
+// anycast returns the route that the kernel creates with an IPv6 address of an interface that forwards: to the address of all
+// routers of the subnet (addrconf_join_anycast in net/ipv6/addrconf.c). There is none for a subnet of two addresses or one.
+func (a *Address) anycast(vrf uint32) (c companion, has bool) {
+	subnet := a.Prefix.Masked().Addr()
+	c = companion{index: a.index, table: cmp.Or(vrf, unix.RT_TABLE_LOCAL), kind: unix.RTN_ANYCAST, to: netip.PrefixFrom(subnet, 128), of: a.Prefix.Addr()}
+	return c, subnet.Is6() && !subnet.IsUnspecified() && a.Prefix.Bits() < 127
+}
+
+// linkLocal returns the link-local address with which alone the kernel creates the route; the zero Addr for another route.
+func (c companion) linkLocal() netip.Addr {
+	ip := c.to.Addr()
+	switch c.kind {
+	case unix.RTN_LOCAL:
+	case unix.RTN_ANYCAST:
+		ip = c.of
+	default:
+		return netip.Addr{}
+	}
+	if !ip.Is6() || !ip.IsLinkLocalUnicast() {
+		return netip.Addr{}
+	}
+	return ip
+}
+
+// companions returns the routes that the kernel creates with an observed address of an interface that is up, without that to the
+// anycast address. primary is the primary
 // address of its subnet, and vrf the table of the interface's VRF, 0 for none.
 func (a *Address) companions(primary *Address, vrf uint32) (all []companion) {
 	ip := a.Prefix.Addr()
@@ -49,7 +78,7 @@ func (a *Address) companions(primary *Address, vrf uint32) (all []companion) {
 	subnet, metric := groupOf(a).subnet, spec.ValueOr(a.Metric, 0)
 	withSubnet := !spec.ValueOr(a.NoPrefixRoute, false)
 	add := func(table uint32, kind uint8, to netip.Prefix, metric uint32, source netip.Addr) {
-		if c := (companion{a.index, table, kind, to, metric, source, false}); !slices.Contains(all, c) {
+		if c := (companion{index: a.index, table: table, kind: kind, to: to, metric: metric, source: source}); !slices.Contains(all, c) {
 			all = append(all, c)
 		}
 	}

@@ -33,16 +33,32 @@ func lacks(ns *observe.NS, found []*Address, links func(index int) *observe.Link
 		}
 		families[familyOf(a.Prefix.Addr())] = true
 	}
+	router := forwarders{ns, map[int]bool{}}
+	if families[unix.AF_INET6] {
+		if err := noteAnycast(router, found, links, missing, wanted); err != nil {
+			return nil, err
+		}
+	}
 	firsts := firstOnMade(found, links, chosen)
 	for a, ip := range linkLocals(found, firsts) {
 		// linkd restores deleted ones with the first address that it added to the interface.
-		for _, c := range ip.companions(ip, vrfOf(links, ip.index)) {
+		all := ip.companions(ip, vrfOf(links, ip.index))
+		if c, has := ip.anycast(vrfOf(links, ip.index)); has {
+			forwards, err := router.has(ip.index)
+			if err != nil {
+				return nil, err
+			}
+			if forwards {
+				all = append(all, c)
+			}
+		}
+		for _, c := range all {
 			if _, looked := missing[a]; looked && c.to != multicast6 {
 				young, err := ip.isYoung()
 				if err != nil {
 					return nil, err
 				}
-				c.young = young && c.kind == unix.RTN_LOCAL
+				c.young = young && (c.kind == unix.RTN_LOCAL || c.kind == unix.RTN_ANYCAST)
 				missing[a] = append(missing[a], c)
 				wanted[c.place()] = true
 			}
@@ -81,6 +97,16 @@ func noteLacks(ns *observe.NS, found []*Address, links func(index int) *observe.
 	missing, err := lacks(ns, found, links, func(a *Address) bool { return declared[a.Dev][a.Prefix] })
 	for a, cs := range missing {
 		p := at[a]
+		cs = slices.DeleteFunc(cs, func(c companion) bool {
+			if c.common && !c.young {
+				p.unrestorable = c.String()
+			}
+			return c.common
+		})
+		if len(cs) == 0 {
+			at[a] = p
+			continue
+		}
 		if slices.ContainsFunc(cs, func(c companion) bool { return c.young }) {
 			p.unrouted = true
 			at[a] = p
@@ -151,7 +177,7 @@ func restore(ns *observe.NS, want *Address, index int, had bool) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	if a.Prefix.Addr().Is6() && a.lacksOwnRoute(missing) {
+	if a.Prefix.Addr().Is6() && (a.lacksOwnRoute(missing) || lacksAnycast(missing)) {
 		// The kernel creates it only together with the address, so restore deletes the address and adds it again, which creates all
 		// of them.
 		young, err := a.isYoung()
@@ -161,11 +187,11 @@ func restore(ns *observe.NS, want *Address, index int, had bool) error {
 		return sparingRoutes(ns, []*Address{a}, func() error { return addOnceMore(ns, a) })
 	}
 	for _, c := range missing {
-		if c.young {
+		if c.young || c.common {
 			continue
 		}
-		if c.kind == unix.RTN_LOCAL && c.to.Addr().IsLinkLocalUnicast() && c.to.Addr().Is6() {
-			if err := remakeLinkLocal(ns, a, c.to.Addr()); err != nil {
+		if of := c.linkLocal(); of.IsValid() {
+			if err := remakeLinkLocal(ns, a, of); err != nil {
 				return fmt.Errorf("restore the route %s: %w", c, err)
 			}
 			continue
@@ -186,4 +212,11 @@ func restore(ns *observe.NS, want *Address, index int, had bool) error {
 // lacksOwnRoute reports whether the route to the address itself is missing.
 func (a *Address) lacksOwnRoute(missing []companion) bool {
 	return slices.ContainsFunc(missing, func(c companion) bool { return c.kind == unix.RTN_LOCAL && c.to.Addr() == a.Prefix.Addr() })
+}
+
+// lacksAnycast reports whether an anycast route is missing that the kernel creates again with the address.
+func lacksAnycast(missing []companion) bool {
+	return slices.ContainsFunc(missing, func(c companion) bool {
+		return c.kind == unix.RTN_ANYCAST && !c.common && !c.young && !c.of.IsLinkLocalUnicast()
+	})
 }

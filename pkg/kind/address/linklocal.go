@@ -38,10 +38,6 @@ func firstOnMade(found []*Address, links func(index int) *observe.Link, chosen f
 
 // linkLocals returns the link-local addresses that the kernel added and that are in use, by the first address of the interface.
 // Kernels before 5.18 do not report which addresses they added.
-//
-// The kernel also creates anycast routes on an interface that forwards (addrconf_join_anycast in net/ipv6/addrconf.c), and creates
-// them again with the address. If a program deletes only such a route, linkd does not restore it: the kernel would never delete a
-// route that linkd created.
 func linkLocals(found []*Address, firsts map[int]*Address) map[*Address]*Address {
 	all := map[*Address]*Address{}
 	for _, a := range found {

@@ -36,15 +36,20 @@ type place struct {
 	shared neighbouring
 	// unrouted: the kernel has not created the route to the new address yet.
 	unrouted bool
+	// unrestorable is a missing route that linkd cannot restore.
+	unrestorable string
 }
 
 func (p place) equal(other place) bool {
-	return p.behind == other.behind && p.primary == other.primary && p.lacks == other.lacks && p.unrouted == other.unrouted && p.shared == other.shared && slices.Equal(p.again, other.again)
+	return p.behind == other.behind && p.primary == other.primary && p.lacks == other.lacks && p.unrouted == other.unrouted && p.unrestorable == other.unrestorable && p.shared == other.shared && slices.Equal(p.again, other.again)
 }
 
-// remark returns why linkd cannot restore the file's order.
+// remark returns why linkd cannot restore the file's order, or what it cannot restore.
 func (p place) remark() string {
 	if !p.primary.IsValid() {
+		if p.unrestorable != "" {
+			return fmt.Sprintf("somebody has deleted the kernel's route %s. The kernel restores it only if all addresses of that subnet are removed and added again", p.unrestorable)
+		}
 		return ""
 	}
 	return fmt.Sprintf("it cannot be the primary address of its subnet: %s comes before it, which linkd did not add and does not move", p.primary)

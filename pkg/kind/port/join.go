@@ -2,16 +2,14 @@ package port
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"linkd/pkg/kind/link/belongings"
 	"linkd/pkg/observe"
 )
 
-// join sets the master of an interface, or removes it from its master. Some masters set their ports down and up (see reset).
+// join sets the master of an interface, or removes it from its master. It sets an interface down that becomes a port of an
+// aggregate; Restore sets it up again.
 func join(ns *observe.NS, want *Port) error {
 	master, err := 0, error(nil)
 	if *want.Master != "" {
@@ -20,14 +18,16 @@ func join(ns *observe.NS, want *Port) error {
 	if err != nil {
 		return err
 	}
-	r, err := newReset(ns, want, master)
-	if err == nil {
-		err = r.begin(ns, want.Dev)
-	}
+	c, err := readChange(ns, want, master)
 	if err != nil {
 		return err
 	}
-	return r.end(ns, want.Dev, enslaveAgain(ns, want, master))
+	if aggregates[c.to] && c.link.Up() {
+		if err := setUp(ns, want.Dev, false); err != nil {
+			return err
+		}
+	}
+	return enslaveAgain(ns, want, master)
 }
 
 // enslaveAgain changes the master, and tries once more if another interface has the master's name now.
@@ -66,90 +66,4 @@ func masterIndex(ns *observe.NS, want *Port) (index int, err error) {
 		return 0, observe.Pendingf("there is no %s in %s", name, ns.Name)
 	}
 	return index, err
-}
-
-// reset is what a change of the master does to an interface that is up: a VRF sets the interface down and up when it becomes a port
-// and when it leaves (cycle_netdev in drivers/net/vrf.c), so it loses its routes and its global IPv6 addresses. A bond
-// and a team take only an interface that is down, set it up, and leave it down when it leaves (bond_enslave and
-// __bond_release_one in drivers/net/bonding/bond_main.c, team_port_add in drivers/net/team/team_core.c).
-type reset struct {
-	// up: the interface is up, and has to be so again. down: it has to be set down before.
-	up, down   bool
-	belongings belongings.Belongings
-}
-
-const vrf = "vrf"
-
-// aggregates are the kinds of master that have no use for addresses and routes of their ports.
-var aggregates = map[string]bool{"bond": true, "team": true}
-
-// newReset reads what others have set on the interface and would be lost. It refuses what linkd cannot restore: in a VRF, and as a
-// port of an aggregate, it would mean something else.
-func newReset(ns *observe.NS, want *Port, master int) (r reset, err error) {
-	l, err := ns.LinkByName(want.Dev)
-	if err != nil || !l.Up() {
-		return r, err
-	}
-	kind := ""
-	if master != 0 {
-		to, err := ns.LinkByIndex(master)
-		if err != nil {
-			return r, err
-		}
-		kind = to.Kind
-	}
-	r.down = aggregates[kind]
-	r.up = r.down || aggregates[l.PortKind]
-	if !r.up && kind != vrf && l.PortKind != vrf {
-		return r, nil
-	}
-	if r.belongings, err = belongings.Read(ns, l); err != nil {
-		return r, fmt.Errorf("read what %s would lose: %w", want.Dev, err)
-	}
-	var lost []string
-	what := "take it out of " + masterName(ns, l)
-	switch {
-	case kind == vrf:
-		lost = r.belongings.TakeRoutes(unix.RT_TABLE_MAIN)
-	case aggregates[kind]:
-		lost = r.belongings.TakeIPv6()
-	default:
-		lost = r.belongings.TakeRoutes(unix.RT_TABLE_UNSPEC)
-	}
-	if kind != "" {
-		what = fmt.Sprintf("make it a port of the %s %s", kind, *want.Master)
-	}
-	if len(lost) > 0 && !want.Adopt {
-		return r, fmt.Errorf("linkd does not %s, because %s would lose what linkd did not make: %s; remove that, or declare it on %[2]s",
-			what, want.Dev, strings.Join(lost, ", "))
-	}
-	return r, nil
-}
-
-// masterName is the name of the master that an interface has.
-func masterName(ns *observe.NS, l *observe.Link) string {
-	name, err := ns.NameOf(l.Master)
-	if err != nil || name == "" {
-		return "its " + l.PortKind
-	}
-	return name
-}
-
-// begin sets the interface down where the master asks for that.
-func (r reset) begin(ns *observe.NS, dev string) error {
-	if !r.down {
-		return nil
-	}
-	return setUp(ns, dev, false)
-}
-
-// end sets the interface up again after the change, or after the kernel has refused it, and restores what it has lost.
-func (r reset) end(ns *observe.NS, dev string, err error) error {
-	if r.up {
-		err = errors.Join(err, setUp(ns, dev, true))
-	}
-	if lost := r.belongings.Restore(ns, dev); lost != nil {
-		err = errors.Join(err, fmt.Errorf("restore what %s has lost: %w", dev, lost))
-	}
-	return err
 }

@@ -17,6 +17,7 @@ var Kind = reconcile.Register[*Port](kindName, kind{}, reconcile.Capabilities[*P
 	Link:      kind{}.OnLink,
 	Settings:  kind{},
 	Fill:      kind{}.Fill,
+	Saving:    kind{},
 	Ownership: reconcile.Ownership[*Port]{Adopts: kind{}.ComesWith},
 	Show:      kind{}.Show,
 	Contents:  contents,

@@ -16,8 +16,8 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Kind is the kind of sysctls. The kernel announces only some of them (netconf: forwarding, proxy_arp, rp_filter and similar ones),
-// and announces a device, which comes with its settings. So the kind is silent.
+// Kind is the kind of sysctls. The kernel announces only some of them (see announced), and a device, which comes with its settings.
+// linkd watches the files of others, but not all of them, and not through each mount of proc. So the kind is silent.
 var Kind = reconcile.Register[Sysctl](kindName, kind{}, reconcile.Capabilities[Sysctl]{
 	Topics:    []observe.Topic{observe.NetconfTopic, observe.LinkTopic},
 	Silent:    reconcile.Always[Sysctl],
@@ -49,6 +49,11 @@ func (kind) observeWanted(ctx context.Context, ns *observe.NS, wanted []Sysctl) 
 		for _, w := range wanted {
 			if err := ctx.Err(); err != nil {
 				return err
+			}
+			for _, path := range append(overwriters(w.Path), w.Path) {
+				if !announced(path) {
+					ns.WatchSetting(path, locate)
+				}
 			}
 			value, err := readFrom(ns, w)
 			switch {
@@ -127,7 +132,14 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, _ Sysctl) error {
 				return err
 			}
 		}
-		return atPath(ns, want, func(path string) error { return write(path, want.Value) })
+		return atPath(ns, want, func(path string) error {
+			failed := ns.WritesSetting(path)
+			err := write(path, want.Value)
+			if err != nil {
+				failed()
+			}
+			return err
+		})
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

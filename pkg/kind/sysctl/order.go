@@ -41,8 +41,8 @@ func (s Sysctl) order(c *spec.Context) {
 // overwriters returns the settings of all interfaces whose writing sets a setting of one, by the path of that. Measured with
 // every setting of Linux 6.18; the other settings of conf/all count beside those of an interface.
 //
-// The kernel announces what these do, with a message for each interface (RTM_NEWNETCONF), except disable_ipv6, which shows in the
-// routes that go and come, and addr_gen_mode, of which linkd learns at its next look.
+// The kernel announces what most of these do, with a message for each interface (see announced), and linkd watches the files of
+// the others.
 //
 // A write to a setting of ipv4/conf/default sets those of the interfaces on which nobody has set it yet
 // (devinet_copy_dflt_conf in net/ipv4/devinet.c): if it takes place in the same plan, the look after it shows that.

@@ -69,7 +69,7 @@ func (b *Belongings) TakeRoutes(table uint32) (routes []string) {
 // TakeIPv6 removes the IPv6 addresses and all routes, and returns them in the syntax of ip(8).
 func (b *Belongings) TakeIPv6() []string {
 	return b.take(func(e entry) bool {
-		return e.Type == unix.RTM_NEWROUTE || e.Type == unix.RTM_NEWADDR && e.Message[0] == unix.AF_INET6
+		return e.Type == unix.RTM_NEWROUTE || e.isIPv6Address()
 	})
 }
 

@@ -62,6 +62,16 @@ func entriesOf(ns *observe.NS, index int) (entries []entry, err error) {
 			}
 		}
 	}
+	// The kernel lists the newest IPv6 address first (ipv6_link_dev_addr in net/ipv6/addrconf.c), and of equal ones it sends from
+	// the first (ipv6_get_saddr_eval).
+	first := slices.IndexFunc(entries, entry.isIPv6Address)
+	if first >= 0 {
+		last := first
+		for last < len(entries) && entries[last].isIPv6Address() {
+			last++
+		}
+		slices.Reverse(entries[first:last])
+	}
 	return entries, nil
 }
 
@@ -70,6 +80,10 @@ type raw []byte
 
 func (r raw) Len() int          { return len(r) }
 func (r raw) Serialize() []byte { return r }
+
+func (e entry) isIPv6Address() bool {
+	return e.Type == unix.RTM_NEWADDR && e.Message[0] == unix.AF_INET6
+}
 
 func (e entry) attrs() map[uint16][]byte {
 	attrs, _ := observe.Attrs(e.Message[headerSizes[e.Type]:])
