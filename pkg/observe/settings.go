@@ -110,9 +110,9 @@ func (s *settings) addWatch(path string) (at int, err error) {
 
 // dropEnded removes the watches in namespaces that are not declared any more, or have ended.
 func (s *settings) dropEnded(world *World) {
-	known := world.declaredIdentities()
+	known := world.namesByIdentity()
 	for file, w := range s.watches {
-		if known[file.ns] {
+		if known[file.ns] != "" {
 			continue
 		}
 		if conn, err := s.inotify.SyscallConn(); err == nil {
