@@ -11,8 +11,9 @@ import (
 	"linkd/pkg/observe"
 )
 
-// join sets the master of an interface, or removes it from its master. Some masters set their ports down and up (see reset).
-func join(ns *observe.NS, want *Port) error {
+// join sets the master of an interface, or removes it from its master. Some masters set their ports down and up (see reset). Fresh:
+// the interface has no master and nothing of others.
+func join(ns *observe.NS, want *Port, fresh bool) error {
 	master, err := 0, error(nil)
 	if *want.Master != "" {
 		master, err = masterIndex(ns, want)
@@ -20,7 +21,7 @@ func join(ns *observe.NS, want *Port) error {
 	if err != nil {
 		return err
 	}
-	r, err := newReset(ns, want, master)
+	r, err := newReset(ns, want, master, fresh)
 	if err == nil {
 		err = r.begin(ns, want.Dev)
 	}
@@ -85,11 +86,7 @@ var aggregates = map[string]bool{"bond": true, "team": true}
 
 // newReset reads what others have set on the interface and would be lost. It refuses what linkd cannot restore: in a VRF, and as a
 // port of an aggregate, it would mean something else.
-func newReset(ns *observe.NS, want *Port, master int) (r reset, err error) {
-	l, err := ns.LinkByName(want.Dev)
-	if err != nil || !l.Up() {
-		return r, err
-	}
+func newReset(ns *observe.NS, want *Port, master int, fresh bool) (r reset, err error) {
 	kind := ""
 	if master != 0 {
 		to, err := ns.LinkByIndex(master)
@@ -97,6 +94,15 @@ func newReset(ns *observe.NS, want *Port, master int) (r reset, err error) {
 			return r, err
 		}
 		kind = to.Kind
+	}
+	if fresh && !aggregates[kind] && kind != vrf {
+		// A question about an interface makes the kernel do what it would do later, on its own time: act upon a new carrier
+		// (linkwatch_sync_dev in net/core/rtnetlink.c).
+		return r, nil
+	}
+	l, err := ns.LinkByName(want.Dev)
+	if err != nil || !l.Up() {
+		return r, err
 	}
 	r.down = aggregates[kind]
 	r.up = r.down || aggregates[l.PortKind]
