@@ -116,7 +116,7 @@ func (c *Core) compare(todo workset) {
 		}
 	}
 	var want []wanted
-	for _, r := range c.desired.index.in(todo) {
+	for _, r := range c.desired.index.of(todo) {
 		if !c.ready(r) {
 			delete(todo.ids, r.ID())
 			continue

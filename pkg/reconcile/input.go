@@ -95,7 +95,7 @@ func (c *Core) forget(d *domain) {
 	touched := map[string]map[spec.Place]bool{}
 	for kind, rs := range c.found.relations {
 		touched[kind] = map[spec.Place]bool{}
-		for _, r := range c.found.observed[d.name][kind] {
+		for _, r := range c.found.observed[d.name][kind].all() {
 			rs.remove(r, touched[kind])
 		}
 	}
