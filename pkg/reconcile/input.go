@@ -189,7 +189,7 @@ func (c *Core) WantTemplates(d *spec.Desired, complete bool) {
 		id := r.ID()
 		if !reflect.DeepEqual(before.set.Get(id), r) {
 			c.decideAnew(id)
-		} else if v, judged := c.verdictOf[id]; judged {
+		} else if v := c.verdictOf[id]; v != nil {
 			c.rows.set(id, v)
 		}
 	}
