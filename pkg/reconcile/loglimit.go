@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"strings"
 	"sync"
@@ -29,14 +30,17 @@ type eventCounts struct {
 	mu    sync.Mutex
 	after func(time.Duration, func()) *time.Timer
 	timer *time.Timer
-	count map[sameEvent]eventCount
+	// count counts similar lines by a hash of what they have in common, because there may be 50,000 kinds of them.
+	seed    maphash.Seed
+	count   map[uint64]int
+	omitted map[sameEvent]omission
 }
 
 // sameEvent is what similar lines have in common.
 type sameEvent struct{ netns, kind, event, op, state string }
 
-// eventCount counts similar lines. Level and to are those of the last line that was left out.
-type eventCount struct {
+// omission is how many similar lines were left out. Level and to are those of the last one.
+type omission struct {
 	lines int
 	level slog.Level
 	to    slog.Handler
@@ -44,7 +48,9 @@ type eventCount struct {
 
 // NewLogLimit makes a handler that passes lines on to another one. Call Flush before the program ends.
 func NewLogLimit(to slog.Handler) *LogLimit {
-	return &LogLimit{to, &eventCounts{after: time.AfterFunc, count: map[sameEvent]eventCount{}}}
+	counts := &eventCounts{after: time.AfterFunc, seed: maphash.MakeSeed()}
+	counts.begin()
+	return &LogLimit{to, counts}
 }
 
 type sameEventKey struct{}
@@ -84,37 +90,40 @@ func (a *eventCounts) admit(about sameEvent, level slog.Level, to slog.Handler) 
 	if a.timer == nil {
 		a.timer = a.after(logPeriod, a.end)
 	}
-	c := a.count[about]
-	if c.lines++; c.lines > maxSameEvents {
-		c.level, c.to = level, to
+	kind := maphash.Comparable(a.seed, about)
+	if a.count[kind]++; a.count[kind] <= maxSameEvents {
+		return true
 	}
-	a.count[about] = c
-	return c.lines <= maxSameEvents
+	a.omitted[about] = omission{a.omitted[about].lines + 1, level, to}
+	return false
 }
 
 // end ends the period and logs how many lines were left out.
 func (a *eventCounts) end() {
 	a.mu.Lock()
-	counts := a.count
-	a.count, a.timer = map[sameEvent]eventCount{}, nil
+	omitted := a.omitted
+	a.begin()
 	a.mu.Unlock()
-	for about, c := range counts {
-		if c.lines > maxSameEvents {
-			about.logOmitted(c)
-		}
+	for about, o := range omitted {
+		about.logOmitted(o)
 	}
 }
 
+// begin begins a period.
+func (a *eventCounts) begin() {
+	a.timer, a.count, a.omitted = nil, map[uint64]int{}, map[sameEvent]omission{}
+}
+
 // logOmitted logs how many similar lines were left out.
-func (a sameEvent) logOmitted(c eventCount) {
-	message := fmt.Sprintf("%s: %d more of kind %s in namespace %s", a.text(), c.lines-maxSameEvents, a.kind, a.netns)
-	r := slog.NewRecord(time.Now(), c.level, message, 0)
+func (a sameEvent) logOmitted(o omission) {
+	message := fmt.Sprintf("%s: %d more of kind %s in namespace %s", a.text(), o.lines, a.kind, a.netns)
+	r := slog.NewRecord(time.Now(), o.level, message, 0)
 	for _, attr := range []slog.Attr{slog.String("netns", a.netns), slog.String("op", a.op), slog.String("state", a.state)} {
 		if attr.Value.String() != "" {
 			r.AddAttrs(attr)
 		}
 	}
-	_ = c.to.Handle(context.Background(), r)
+	_ = o.to.Handle(context.Background(), r)
 }
 
 // text describes the lines.
