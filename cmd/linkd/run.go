@@ -54,6 +54,9 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	limit := reconcile.NewLogLimit(o.logger(stderr).Handler())
 	defer limit.Flush()
 	log := slog.New(limit)
+	if err := slowMonitor(); err != nil {
+		log.Debug("cannot slow down the monitor thread, so repairs take more CPU time", "error", err)
+	}
 	release, err := control.Lock(o.runtimeDir)
 	switch {
 	case errors.Is(err, control.ErrLocked):

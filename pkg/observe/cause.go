@@ -11,7 +11,6 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
-	"linkd/pkg/bounded"
 	"linkd/pkg/program"
 )
 
@@ -124,8 +123,21 @@ func (s *causeFinder) commandOf(pid, ns int) (command string, is bool) {
 	if _, err := os.Readlink(dir + "/exe"); err != nil {
 		return "", false
 	}
-	comm, err := bounded.ReadFile(dir+"/comm", lineLimit)
-	return strings.TrimSpace(string(comm)), err == nil
+	comm, err := readComm(dir + "/comm")
+	return strings.TrimSpace(comm), err == nil
+}
+
+// readComm reads the name of a process (proc_pid_comm(5)). Package os would offer the file to the runtime's poller first, which takes
+// twice as many system calls as the rest.
+func readComm(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	var name [64]byte
+	n, err := unix.Read(fd, name[:])
+	return string(name[:max(n, 0)]), err
 }
 
 // causeOfGeneration returns the process that made a new generation of nftables rules, as the kernel names it

@@ -29,12 +29,10 @@ func (ns *NS) expectEcho(seq uint32) {
 	if ns.IsHost() {
 		id, known = OwnID, true
 	}
-	address, err := unix.Getsockname(ns.route.Socket.GetFd())
-	own, is := address.(*unix.SockaddrNetlink)
-	if !known || err != nil || !is {
-		return
+	port, ok := ns.route.ownPort()
+	if known && ok {
+		ns.world.echoes.expect(echo{id, port, seq})
 	}
-	ns.world.echoes.expect(echo{id, own.Pid, seq})
 }
 
 // echo identifies a request of linkd: the ID of the namespace, the port of the socket in it, and the number of the

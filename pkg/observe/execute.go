@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
@@ -24,21 +23,22 @@ var datagrams = sync.Pool{New: func() any { return new([longestDatagram]byte) }}
 // answers that keep accepts; keep must not retain its argument. It replaces nl.NetlinkRequest.Execute for answers of
 // up to longestDatagram.
 func (ns *NS) execute(req *nl.NetlinkRequest, answer uint16, keep func(msg []byte) bool) (answers [][]byte, err error) {
-	socket := ns.route.Socket
-	socket.Lock()
-	defer socket.Unlock()
-	req.Seq = atomic.AddUint32(&ns.route.Seq, 1)
+	socket := ns.route
+	socket.mu.Lock()
+	defer socket.mu.Unlock()
+	socket.seq++
+	req.Seq = socket.seq
 	if req.Flags&unix.NLM_F_ECHO != 0 {
 		ns.expectEcho(req.Seq)
 	}
-	if err := socket.Send(req); err != nil {
+	if err := socket.send(req); err != nil {
 		return nil, err
 	}
 	buf := datagrams.Get().(*[longestDatagram]byte)
 	defer datagrams.Put(buf)
 	interrupted := false
 	for {
-		n, err := receive(socket.GetFd(), buf)
+		n, err := receive(socket.fd, buf)
 		if err != nil {
 			return nil, err
 		}

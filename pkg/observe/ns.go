@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,7 +33,7 @@ type NS struct {
 	world    *World
 	session  *Session
 	fd       int
-	route    *nl.SocketHandle
+	route    *routeSocket
 
 	mu    sync.Mutex
 	links *Links
@@ -71,19 +70,11 @@ func isBeingMade(path string) bool {
 }
 
 // openSocket opens a route socket inside the namespace and reads the namespace's cookie from it.
-func openSocket(fd int) (sock *nl.SocketHandle, id Identity, err error) {
-	err = inNamespace(fd, func() error {
-		s, err := nl.Subscribe(unix.NETLINK_ROUTE)
-		if err != nil {
-			return fmt.Errorf("open a route socket: %w", err)
+func openSocket(fd int) (sock *routeSocket, id Identity, err error) {
+	err = inNamespace(fd, func() (err error) {
+		if sock, err = newRouteSocket(); err == nil {
+			id, err = identify(sock.fd, fd)
 		}
-		// The kernel's message says more than its errno: "Nexthop has invalid gateway" and not "no route to host".
-		_ = s.SetExtAck(true)
-		// With strict checking the kernel filters dumps by the fields of the request (netlink(7), since 4.20).
-		_ = unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
-		// A random start avoids the request numbers of an earlier socket with the same port (see echoes).
-		sock = &nl.SocketHandle{Socket: s, Seq: rand.Uint32()}
-		id, err = identify(s.GetFd(), fd)
 		return err
 	})
 	return sock, id, err
@@ -108,7 +99,7 @@ func (id Identity) reused() bool { return strings.HasPrefix(string(id), byInode)
 
 func (ns *NS) close() {
 	if ns.route != nil {
-		ns.route.Close()
+		ns.route.close()
 	}
 	unix.Close(ns.fd)
 }
@@ -201,7 +192,7 @@ func (ns *NS) NameOf(index int) (string, error) {
 		return "", err
 	}
 	req.SetUint32(uint32(index))
-	switch err := unix.IoctlIfreq(ns.route.Socket.GetFd(), unix.SIOCGIFNAME, req); {
+	switch err := unix.IoctlIfreq(ns.route.fd, unix.SIOCGIFNAME, req); {
 	case errors.Is(err, unix.ENODEV):
 		return "", nil
 	case err != nil:
@@ -222,7 +213,7 @@ func (ns *NS) Flags(name string) (uint16, error) {
 func (ns *NS) ifreq(name string, what uint) (*unix.Ifreq, error) {
 	req, err := unix.NewIfreq(name)
 	if err == nil {
-		err = unix.IoctlIfreq(ns.route.Socket.GetFd(), what, req)
+		err = unix.IoctlIfreq(ns.route.fd, what, req)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: look up %s: %w", ns.Name, name, err)
@@ -234,7 +225,7 @@ func (ns *NS) ifreq(name string, what uint) (*unix.Ifreq, error) {
 func (ns *NS) FirstName(name string) (string, error) {
 	req, err := ns.ifreq(name, unix.SIOCGIFINDEX)
 	if err == nil {
-		err = unix.IoctlIfreq(ns.route.Socket.GetFd(), unix.SIOCGIFNAME, req)
+		err = unix.IoctlIfreq(ns.route.fd, unix.SIOCGIFNAME, req)
 	}
 	if err != nil {
 		return "", err

@@ -110,3 +110,34 @@ func (a *alarms[K]) pop() {
 		i = first
 	}
 }
+
+// alarmClock rings no later than at the time for which it was last set. Whoever sets it for a later time hears it earlier: to set a
+// timer of Go wakes a thread that waits for events, and while linkd works, the time changes with each step.
+type alarmClock struct {
+	timer *time.Timer
+	at    time.Time // when it rings; zero for never
+}
+
+// set sets the clock.
+func (a *alarmClock) set(at time.Time) {
+	switch {
+	case a.timer == nil:
+		a.timer = time.NewTimer(time.Until(at))
+	case a.at.IsZero() || at.Before(a.at):
+		a.timer.Reset(time.Until(at))
+	default:
+		return
+	}
+	a.at = at
+}
+
+// rings returns a channel that is readable once the clock rings. Call rang after a read.
+func (a *alarmClock) rings() <-chan time.Time { return a.timer.C }
+
+func (a *alarmClock) rang() { a.at = time.Time{} }
+
+func (a *alarmClock) stop() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}

@@ -61,13 +61,13 @@ func (c *Core) readiness(id spec.ID) (ready Readiness, by obstacle) {
 	for _, through := range want.Relations().ReachedBy {
 		have := c.found.get(through)
 		because, settled := c.isSettled(through)
-		if have == nil || !settled || c.verdictOf[through].State != OK {
+		if have == nil || !settled || c.verdictOf.of(through).State != OK {
 			prevent(NotReady, because)
 			return ready, by
 		}
 		prevent(c.kinds.byName[through.Kind].carries(have), because)
 	}
-	if c.verdictOf[id].State != OK {
+	if c.verdictOf.of(id).State != OK {
 		prevent(ReadySoon, obstacle{id: id})
 	}
 	return ready, by

@@ -136,7 +136,7 @@ func (c *Core) held(id spec.ID) (v Verdict, is bool) {
 
 // verdicts are the states of all resources and the attempts so far.
 type verdicts struct {
-	verdictOf map[spec.ID]Verdict
+	verdictOf verdictTable
 	attempts  map[spec.ID]*attempts
 	// postponed are the times of the next attempts, and postponedIn are the resources that have one.
 	postponed   alarms[spec.ID]
@@ -160,7 +160,7 @@ type verdicts struct {
 
 func newVerdicts() verdicts {
 	return verdicts{
-		verdictOf: map[spec.ID]Verdict{}, attempts: map[spec.ID]*attempts{}, postponedIn: newIDSet(), changes: map[spec.ID]int{},
+		verdictOf: verdictTable{}, attempts: map[spec.ID]*attempts{}, postponedIn: newIDSet(), changes: map[spec.ID]int{},
 		wasOK: map[spec.ID]bool{}, notOK: newIDSet(), awaited: map[spec.ID]bool{}, unannounced: newUnannounced(),
 		failed: map[spec.ID]Verdict{},
 	}
@@ -197,7 +197,7 @@ const worthRetrying = 3
 // Retrying reports whether a command should try again soon instead of ending.
 func (c *Core) Retrying() bool {
 	for id, t := range c.attempts {
-		if t.failures > 0 && (c.verdictOf[id].State == Pending || t.failures < worthRetrying) {
+		if t.failures > 0 && (c.verdictOf.of(id).State == Pending || t.failures < worthRetrying) {
 			return true
 		}
 	}

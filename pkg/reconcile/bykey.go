@@ -20,6 +20,14 @@ type keyed[V any] struct {
 // mostFew is how many values a list has.
 const mostFew = 8
 
+// newByKey returns an empty byKey with room for n values.
+func newByKey[V any](n int) *byKey[V] {
+	if n > mostFew {
+		return &byKey[V]{many: make(map[string]V, n)}
+	}
+	return &byKey[V]{few: make([]keyed[V], 0, n)}
+}
+
 // get returns the value of a key, or the zero value.
 func (b *byKey[V]) get(key string) (value V) {
 	if b == nil {

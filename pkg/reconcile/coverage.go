@@ -94,8 +94,8 @@ type observation struct {
 	names map[int]string
 	// ids, unless it is nil, are the only resources that were looked at.
 	ids map[spec.ID]bool
-	// byID are the resources in found by ID, if links is nil.
-	byID map[spec.ID]spec.Resource
+	// byKey are the resources in found, if links is nil.
+	byKey *resources
 	// memory is the cache for the next look.
 	memory *Memory
 }
@@ -121,12 +121,9 @@ func resourcesOn(k *Registered, links *observe.Links, x coverage, resources []sp
 // observe adds an observation to the observed state and marks the changes for comparison.
 func (c *Core) observe(k *Registered, s *observation) {
 	p, todo := c.found.observed, c.plan.todo
-	if p[s.scope.ns] == nil {
-		p[s.scope.ns] = map[string]map[spec.ID]spec.Resource{}
-	}
-	before := p[s.scope.ns][s.scope.kind]
+	before := p.in(s.scope)
 	first := before == nil
-	var now map[spec.ID]spec.Resource
+	var now *resources
 	rs, touched := c.found.relations[k.Name], map[spec.Place]bool{}
 	if s.memory != nil {
 		c.found.memories[s.scope] = s.memory
@@ -137,23 +134,24 @@ func (c *Core) observe(k *Registered, s *observation) {
 		return
 	}
 	if s.ids != nil {
-		c.protect(c.observeSome(s, before))
+		gone, now := c.observeSome(s, before)
+		c.protect(s.scope, gone, now)
 		c.forgetUnmade(s, first)
 		return
 	}
 	delete(c.found.inPart, s.scope)
 	if gone, fresh, ok := c.observeChanges(s, before); ok {
-		c.protect(gone, fresh)
+		c.protect(s.scope, gone, fresh)
 		c.forgetUnmade(s, first)
 		return
 	}
 	if s.links == nil || before == nil {
 		now = s.all()
-		if len(now) != len(s.found) {
+		if now.len() != len(s.found) {
 			// Two resources have the same ID, and the cache cannot tell which of them is in the observed state.
 			delete(c.found.memories, s.scope)
 		}
-		p[s.scope.ns][s.scope.kind] = now
+		p.replace(s.scope, now)
 		if !c.changed(k, s, before, todo) {
 			todo.scopes[s.scope] = true
 		}
@@ -171,19 +169,19 @@ func (c *Core) observe(k *Registered, s *observation) {
 			c.lookAtEnds(p.get(id))
 		}
 	}
-	c.protect(before, now)
+	c.protect(s.scope, before, now)
 	c.forgetUnmade(s, first)
 }
 
 // observeLinks does the same for an observation of a few links. It returns the resources that were there before and
 // those that are there now. found are the observed resources of the scope.
-func (c *Core) observeLinks(k *Registered, s *observation, found map[spec.ID]spec.Resource, touched map[spec.Place]bool) (gone, now map[spec.ID]spec.Resource) {
-	gone, now = c.foundOn(k, s.scope, *s.links), map[spec.ID]spec.Resource{}
+func (c *Core) observeLinks(k *Registered, s *observation, found *resources, touched map[spec.Place]bool) (gone, now *resources) {
+	gone, now = c.foundOn(k, s.scope, *s.links), &resources{}
 	todo := c.plan.todo
 	at := c.found.onLinks[s.scope]
-	for id, r := range gone {
-		delete(found, id)
-		todo.ids[id] = true
+	for key, r := range gone.all() {
+		found.remove(key)
+		todo.ids[s.scope.id(key)] = true
 		if at != nil {
 			at.remove(r)
 		}
@@ -191,20 +189,21 @@ func (c *Core) observeLinks(k *Registered, s *observation, found map[spec.ID]spe
 	for _, r := range s.found {
 		id := r.ID()
 		if at != nil {
-			if before := found[id]; before != nil {
+			if before := found.get(id.Key); before != nil {
 				at.remove(before)
 			}
 			at.add(r)
 		}
-		now[id], found[id] = r, r
+		now.put(id.Key, r)
+		found.put(id.Key, r)
 		todo.ids[id] = true
-		if gone[id] == nil {
+		if gone.get(id.Key) == nil {
 			c.noteChange(id)
 		}
 	}
-	for id := range gone {
-		if now[id] == nil {
-			c.noteChange(id)
+	for key := range gone.all() {
+		if now.get(key) == nil {
+			c.noteChange(s.scope.id(key))
 		}
 	}
 	if rs := c.found.relations[k.Name]; rs != nil {
@@ -213,21 +212,21 @@ func (c *Core) observeLinks(k *Registered, s *observation, found map[spec.ID]spe
 	return gone, now
 }
 
-// all returns the resources of the observation by ID. The worker calls it, because there may be many.
-func (s *observation) all() map[spec.ID]spec.Resource {
-	if s.byID == nil {
-		s.byID = make(map[spec.ID]spec.Resource, len(s.found))
+// all returns the resources of the observation by their keys. The worker calls it, because there may be many.
+func (s *observation) all() *resources {
+	if s.byKey == nil {
+		s.byKey = newByKey[spec.Resource](len(s.found))
 		for _, r := range s.found {
-			s.byID[r.ID()] = r
+			s.byKey.put(r.ID().Key, r)
 		}
 	}
-	return s.byID
+	return s.byKey
 }
 
 // noteChanges marks the resources for comparison that need something in a scope which appeared or disappeared.
-func (c *Core) noteChanges(s scope, before, now map[spec.ID]spec.Resource) {
+func (c *Core) noteChanges(s scope, before, now *resources) {
 	for _, id := range c.desired.index.needed(s) {
-		if (before[id] == nil) != (now[id] == nil) {
+		if (before.get(id.Key) == nil) != (now.get(id.Key) == nil) {
 			c.noteChange(id)
 		}
 	}

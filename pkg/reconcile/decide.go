@@ -116,7 +116,7 @@ func (c *Core) compare(todo workset) {
 		}
 	}
 	var want []wanted
-	for _, r := range c.desired.index.in(todo) {
+	for _, r := range c.desired.index.of(todo) {
 		if !c.ready(r) {
 			delete(todo.ids, r.ID())
 			continue
@@ -169,7 +169,7 @@ func (c *Core) compare(todo workset) {
 // lastVerdict returns the verdict of the last comparison. There is none for a resource that should have been made
 // then and was not.
 func (c *Core) lastVerdict(id spec.ID) Verdict {
-	v := c.verdictOf[id]
+	v := c.verdictOf.of(id)
 	if v.State == OK && c.found.get(id) == nil && c.plan.tasks[id] == nil && !c.plan.dryRun {
 		return Verdict{}
 	}
@@ -238,13 +238,11 @@ func (c *Core) forgetVerdict(id spec.ID) {
 
 // setVerdict records a verdict, and reports whether it differs from the last one.
 func (c *Core) setVerdict(id spec.ID, v Verdict) (changed bool) {
-	old, known := c.verdictOf[id]
-	if known && old == v {
+	if old := c.verdictOf[id]; old != nil && *old == v {
 		return false
 	}
-	c.verdictOf[id] = v
 	c.dirtied = true
-	c.rows.set(id, v)
+	c.rows.set(id, c.verdictOf.set(id, v))
 	c.notOK.add(id)
 	c.toReport[id] = true
 	if v.State != OK {
@@ -258,7 +256,7 @@ func (c *Core) setVerdict(id spec.ID, v Verdict) (changed bool) {
 // changed.
 func (c *Core) noteChange(id spec.ID) {
 	for _, dependent := range c.desired.index.allDependents()[id] {
-		if v := c.verdictOf[dependent]; v.State != OK {
+		if v := c.verdictOf.of(dependent); v.State != OK {
 			c.plan.todo.ids[dependent] = true
 		}
 	}

@@ -183,8 +183,8 @@ func (x *index) addFetched(p workset, found observed) {
 	}
 	for s := range p.scopes {
 		if x.fetchedKinds[s.kind] {
-			for id := range found[s.ns][s.kind] {
-				note(id)
+			for key := range found.in(s).all() {
+				note(s.id(key))
 			}
 		}
 	}

@@ -11,8 +11,6 @@ import (
 // index indexes the desired state, so that the cost of a pass depends on what changed and not on the size of the
 // desired state.
 type index struct {
-	// byScope are the desired resources of each scope.
-	byScope map[scope][]spec.Resource
 	// fromElsewhere are the resources of other namespaces that reach into a namespace, by that namespace and their
 	// kind.
 	fromElsewhere map[scope][]spec.ID
@@ -38,8 +36,8 @@ type index struct {
 
 func newIndex(want *spec.Set) *index {
 	x := &index{
-		byScope: map[scope][]spec.Resource{}, fromElsewhere: map[scope][]spec.ID{},
-		relevant: map[scope]bool{}, makers: map[string]spec.ID{}, takers: map[spec.ID]spec.ID{},
+		fromElsewhere: map[scope][]spec.ID{},
+		relevant:      map[scope]bool{}, makers: map[string]spec.ID{}, takers: map[spec.ID]spec.ID{},
 		fetchedKinds: map[string]bool{}, reached: map[spec.ID][]spec.ID{}, want: want,
 	}
 	if want == nil {
@@ -48,7 +46,6 @@ func newIndex(want *spec.Set) *index {
 	}
 	for _, r := range want.All() {
 		s := scopeOf(r.ID())
-		x.byScope[s] = append(x.byScope[s], r)
 		x.relevant[s] = true
 		for _, need := range r.Needs() {
 			x.relevant[scopeOf(need)] = true
@@ -112,10 +109,13 @@ func (x *index) addRelated(p workset) {
 	}
 }
 
-// in returns the desired resources of a workset, in order.
-func (x *index) in(p workset) (want []spec.Resource) {
+// in returns the desired resources of a scope, in order.
+func (x *index) in(s scope) []spec.Resource { return x.want.In(s.ns, s.kind) }
+
+// of returns the desired resources of a workset, in order.
+func (x *index) of(p workset) (want []spec.Resource) {
 	for _, s := range inOrder(p.scopes, scope.compare) {
-		want = append(want, x.byScope[s]...)
+		want = append(want, x.in(s)...)
 	}
 	for _, id := range inOrder(p.ids, spec.ID.Compare) {
 		if r := x.want.Get(id); r != nil && !p.scopes[scopeOf(id)] {

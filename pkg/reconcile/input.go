@@ -95,7 +95,7 @@ func (c *Core) forget(d *domain) {
 	touched := map[string]map[spec.Place]bool{}
 	for kind, rs := range c.found.relations {
 		touched[kind] = map[spec.Place]bool{}
-		for _, r := range c.found.observed[d.name][kind] {
+		for _, r := range c.found.observed[d.name][kind].all() {
 			rs.remove(r, touched[kind])
 		}
 	}
@@ -189,7 +189,7 @@ func (c *Core) WantTemplates(d *spec.Desired, complete bool) {
 		id := r.ID()
 		if !reflect.DeepEqual(before.set.Get(id), r) {
 			c.decideAnew(id)
-		} else if v, judged := c.verdictOf[id]; judged {
+		} else if v := c.verdictOf[id]; v != nil {
 			c.rows.set(id, v)
 		}
 	}

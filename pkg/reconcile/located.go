@@ -202,7 +202,7 @@ func (c *Core) forgetProgress(name string) {
 	for i := range c.kinds.list {
 		s := scope{name, c.kinds.list[i].Name}
 		ended = append(ended, c.desired.index.fromElsewhere[s]...)
-		for _, r := range c.desired.index.byScope[s] {
+		for _, r := range c.desired.index.in(s) {
 			ended = append(ended, r.ID())
 		}
 	}

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"strings"
 	"sync"
@@ -23,26 +24,33 @@ type LogLimit struct {
 	*eventCounts
 }
 
-// eventCounts are the numbers of similar lines in this period.
+// eventCounts are the numbers of similar lines in this period, which begins with its first line. It ends for all lines at once: with
+// 10,000 namespaces, a timer for each kind of line would wake the daemon 50,000 times.
 type eventCounts struct {
 	mu    sync.Mutex
 	after func(time.Duration, func()) *time.Timer
-	count map[sameEvent]*eventCount
+	timer *time.Timer
+	// count counts similar lines by a hash of what they have in common, because there may be 50,000 kinds of them.
+	seed    maphash.Seed
+	count   map[uint64]int
+	omitted map[sameEvent]omission
 }
 
 // sameEvent is what similar lines have in common.
 type sameEvent struct{ netns, kind, event, op, state string }
 
-type eventCount struct {
+// omission is how many similar lines were left out. Level and to are those of the last one.
+type omission struct {
 	lines int
-	last  slog.Record
+	level slog.Level
 	to    slog.Handler
-	timer *time.Timer
 }
 
 // NewLogLimit makes a handler that passes lines on to another one. Call Flush before the program ends.
 func NewLogLimit(to slog.Handler) *LogLimit {
-	return &LogLimit{to, &eventCounts{after: time.AfterFunc, count: map[sameEvent]*eventCount{}}}
+	counts := &eventCounts{after: time.AfterFunc, seed: maphash.MakeSeed()}
+	counts.begin()
+	return &LogLimit{to, counts}
 }
 
 type sameEventKey struct{}
@@ -59,7 +67,7 @@ func (ev *Event) withLimit(ctx context.Context) context.Context {
 // Handle passes a record on unless its event is over the limit.
 func (l *LogLimit) Handle(ctx context.Context, r slog.Record) error {
 	about, is := ctx.Value(sameEventKey{}).(sameEvent)
-	if !is || l.Enabled(ctx, slog.LevelDebug) || l.admit(about, r, l.Handler) {
+	if !is || l.Enabled(ctx, slog.LevelDebug) || l.admit(about, r.Level, l.Handler) {
 		return l.Handler.Handle(ctx, r)
 	}
 	return nil
@@ -76,36 +84,46 @@ func (l *LogLimit) WithGroup(name string) slog.Handler {
 }
 
 // admit counts a line and reports whether it is within the limit.
-func (a *eventCounts) admit(about sameEvent, r slog.Record, to slog.Handler) bool {
+func (a *eventCounts) admit(about sameEvent, level slog.Level, to slog.Handler) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c := a.count[about]
-	if c == nil {
-		c = &eventCount{timer: a.after(logPeriod, func() { a.end(about) })}
-		a.count[about] = c
+	if a.timer == nil {
+		a.timer = a.after(logPeriod, a.end)
 	}
-	c.lines++
-	c.last, c.to = r, to
-	return c.lines <= maxSameEvents
+	kind := maphash.Comparable(a.seed, about)
+	if a.count[kind]++; a.count[kind] <= maxSameEvents {
+		return true
+	}
+	a.omitted[about] = omission{a.omitted[about].lines + 1, level, to}
+	return false
 }
 
-// end ends the period of similar lines and logs how many of them were left out.
-func (a *eventCounts) end(about sameEvent) {
+// end ends the period and logs how many lines were left out.
+func (a *eventCounts) end() {
 	a.mu.Lock()
-	c := a.count[about]
-	delete(a.count, about)
+	omitted := a.omitted
+	a.begin()
 	a.mu.Unlock()
-	if c == nil || c.lines <= maxSameEvents {
-		return
+	for about, o := range omitted {
+		about.logOmitted(o)
 	}
-	message := fmt.Sprintf("%s: %d more of kind %s in namespace %s", about.text(), c.lines-maxSameEvents, about.kind, about.netns)
-	r := slog.NewRecord(time.Now(), c.last.Level, message, 0)
-	for _, a := range []slog.Attr{slog.String("netns", about.netns), slog.String("op", about.op), slog.String("state", about.state)} {
-		if a.Value.String() != "" {
-			r.AddAttrs(a)
+}
+
+// begin begins a period.
+func (a *eventCounts) begin() {
+	a.timer, a.count, a.omitted = nil, map[uint64]int{}, map[sameEvent]omission{}
+}
+
+// logOmitted logs how many similar lines were left out.
+func (a sameEvent) logOmitted(o omission) {
+	message := fmt.Sprintf("%s: %d more of kind %s in namespace %s", a.text(), o.lines, a.kind, a.netns)
+	r := slog.NewRecord(time.Now(), o.level, message, 0)
+	for _, attr := range []slog.Attr{slog.String("netns", a.netns), slog.String("op", a.op), slog.String("state", a.state)} {
+		if attr.Value.String() != "" {
+			r.AddAttrs(attr)
 		}
 	}
-	_ = c.to.Handle(context.Background(), r)
+	_ = o.to.Handle(context.Background(), r)
 }
 
 // text describes the lines.
@@ -119,16 +137,12 @@ func (a sameEvent) text() string {
 	return a.state
 }
 
-// Flush ends all periods.
+// Flush ends the period.
 func (a *eventCounts) Flush() {
 	a.mu.Lock()
-	var all []sameEvent
-	for about, c := range a.count {
-		c.timer.Stop()
-		all = append(all, about)
+	if a.timer != nil {
+		a.timer.Stop()
 	}
 	a.mu.Unlock()
-	for _, about := range all {
-		a.end(about)
-	}
+	a.end()
 }

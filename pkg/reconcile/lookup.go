@@ -11,7 +11,7 @@ import (
 
 // isKnown reports whether a scope was observed completely.
 func (c *Core) isKnown(s scope) bool {
-	return c.found.lookErrors[s] == nil && c.found.observed[s.ns][s.kind] != nil
+	return c.found.lookErrors[s] == nil && c.found.in(s) != nil
 }
 
 // withSubject returns the desired resources of a scope that the kernel's events name by a subject.
@@ -20,7 +20,7 @@ func (x *index) withSubject(k *Registered, s scope, subject observe.Subject) []s
 		x.subjects = map[scope]map[observe.Subject][]spec.ID{}
 	}
 	if x.subjects[s] == nil {
-		wanted := x.byScope[s]
+		wanted := x.in(s)
 		x.subjects[s] = make(map[observe.Subject][]spec.ID, len(wanted))
 		for _, r := range wanted {
 			at := k.subject(r)
@@ -66,22 +66,23 @@ func (c *Core) resourcesToLookUp(look Scope) (only []spec.Resource) {
 
 // observeSome adds an observation of single resources to the observed state and marks it for comparison. It returns
 // the resources that were there before and those that are there now.
-func (c *Core) observeSome(s *observation, found map[spec.ID]spec.Resource) (gone, now map[spec.ID]spec.Resource) {
-	gone, now = map[spec.ID]spec.Resource{}, map[spec.ID]spec.Resource{}
+func (c *Core) observeSome(s *observation, found *resources) (gone, now *resources) {
+	gone, now = &resources{}, &resources{}
 	for _, r := range s.found {
-		now[r.ID()] = r
+		now.put(r.ID().Key, r)
 	}
 	for id := range s.ids {
-		before := found[id]
+		before, after := found.get(id.Key), now.get(id.Key)
 		if before != nil {
-			gone[id] = before
+			gone.put(id.Key, before)
 		}
-		delete(found, id)
-		if now[id] != nil {
-			found[id] = now[id]
+		if after != nil {
+			found.put(id.Key, after)
+		} else {
+			found.remove(id.Key)
 		}
 		c.plan.todo.ids[id] = true
-		if (before == nil) != (now[id] == nil) {
+		if (before == nil) != (after == nil) {
 			c.noteChange(id)
 		}
 	}

@@ -64,7 +64,7 @@ type Loop struct {
 
 	mu      sync.Mutex
 	status  *Status
-	rows    [][]ResourceStatus // of status, until they are made one list
+	rows    [][]row // of status
 	changed chan struct{}
 }
 
@@ -101,6 +101,8 @@ func (l *Loop) Run(ctx context.Context) {
 	// The resources may have come back while no daemon ran.
 	e.LookForReturned()
 	silent := time.Now().Add(jitter(silentPause))
+	var wake alarmClock
+	defer wake.stop()
 	for {
 		if l.takeNotifications() {
 			l.updateTemplates()
@@ -112,7 +114,7 @@ func (l *Loop) Run(ctx context.Context) {
 		l.publish()
 		e.Worker.Progress()
 		l.Inbox.WaitFor(e.waitsForRoutes())
-		timer := time.NewTimer(time.Until(l.wake(silent)))
+		wake.set(l.wake(silent))
 		select {
 		case <-ctx.Done():
 		case r := <-e.Results():
@@ -133,7 +135,8 @@ func (l *Loop) Run(ctx context.Context) {
 			e.LookAtAll()
 			q.until = time.Now().Add(checkTime)
 			l.asked = append(l.asked, q)
-		case <-timer.C:
+		case <-wake.rings():
+			wake.rang()
 			now := time.Now()
 			if !l.reread.IsZero() && !now.Before(l.reread) {
 				l.load()
@@ -143,7 +146,6 @@ func (l *Loop) Run(ctx context.Context) {
 				silent = now.Add(jitter(silentPause))
 			}
 		}
-		timer.Stop()
 	}
 }
 

@@ -69,7 +69,7 @@ func (m *Memory) end() {
 func (c *Core) memoryFor(k *Registered, s scope) *Memory {
 	m := c.found.memories[s]
 	delete(c.found.memories, s)
-	if m == nil && k.comparable() && len(c.found.observed[s.ns][s.kind]) > fewRemembered {
+	if m == nil && k.comparable() && c.found.in(s).len() > fewRemembered {
 		m = newMemory()
 	}
 	return m
@@ -77,38 +77,40 @@ func (c *Core) memoryFor(k *Registered, s scope) *Memory {
 
 // observeChanges applies the differences to the look before, marks them for comparison, and returns what is gone and
 // what is new. Ok is false if the cache cannot tell the differences.
-func (c *Core) observeChanges(s *observation, found map[spec.ID]spec.Resource) (gone, fresh map[spec.ID]spec.Resource, ok bool) {
+func (c *Core) observeChanges(s *observation, found *resources) (gone, fresh *resources, ok bool) {
 	m, todo := s.memory, c.plan.todo
 	if m == nil || m.looks == 1 || found == nil {
 		return nil, nil, false
 	}
-	gone, fresh = map[spec.ID]spec.Resource{}, map[spec.ID]spec.Resource{}
+	gone, fresh = &resources{}, &resources{}
 	for _, r := range m.gone {
-		id := r.ID()
-		if found[id] != r {
+		key := r.ID().Key
+		if found.get(key) != r {
 			// Two messages have the same ID.
 			return nil, nil, false
 		}
-		gone[id] = r
+		gone.put(key, r)
 	}
 	for _, r := range m.fresh {
-		id := r.ID()
-		if fresh[id] != nil || found[id] != nil && gone[id] == nil {
+		key := r.ID().Key
+		if fresh.get(key) != nil || found.get(key) != nil && gone.get(key) == nil {
 			return nil, nil, false
 		}
-		fresh[id] = r
+		fresh.put(key, r)
 	}
-	for id := range gone {
-		delete(found, id)
+	for key := range gone.all() {
+		id := s.scope.id(key)
+		found.remove(key)
 		todo.ids[id] = true
-		if fresh[id] == nil {
+		if fresh.get(key) == nil {
 			c.noteChange(id)
 		}
 	}
-	for id, r := range fresh {
-		found[id] = r
+	for key, r := range fresh.all() {
+		id := s.scope.id(key)
+		found.put(key, r)
 		todo.ids[id] = true
-		if gone[id] == nil {
+		if gone.get(key) == nil {
 			c.noteChange(id)
 		}
 	}

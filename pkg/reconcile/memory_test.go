@@ -77,8 +77,8 @@ func TestMemoryChangesNothing(t *testing.T) {
 			without.observe(kind, &plain)
 			shown := func(c *Core) string {
 				texts := map[string]bool{}
-				for id, r := range c.found.observed["lab"]["note"] {
-					texts[fmt.Sprint(id, " ", r.(*simPiece).value)] = true
+				for key, r := range c.found.observed["lab"]["note"].all() {
+					texts[fmt.Sprint(key, " ", r.(*simPiece).value)] = true
 				}
 				return fmt.Sprint(texts)
 			}

@@ -86,13 +86,13 @@ func (c *Core) seek(d *domain, k *Registered) {
 
 // announced reports whether the kernel announces changes of everything that was observed in a scope of a silent kind.
 func (c *Core) announced(s scope) bool {
-	found, kind := c.found.observed[s.ns][s.kind], c.kinds.byName[s.kind]
-	for _, r := range found {
+	found, kind := c.found.in(s), c.kinds.byName[s.kind]
+	for _, r := range found.all() {
 		if kind.silent(r) {
 			return false
 		}
 	}
-	return len(found) > 0
+	return found.len() > 0
 }
 
 // matters reports whether a scope has something that is desired, needed, recorded or in the way of an op. A scope of

@@ -14,6 +14,8 @@ type scope struct{ ns, kind string }
 
 func scopeOf(id spec.ID) scope { return scope{id.NS, id.Kind} }
 
+func (s scope) id(key string) spec.ID { return spec.ID{NS: s.ns, Kind: s.kind, Key: key} }
+
 func (s scope) compare(other scope) int {
 	return cmp.Or(strings.Compare(s.ns, other.ns), strings.Compare(s.kind, other.kind))
 }
@@ -26,25 +28,36 @@ func inOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
 	return slices.SortedFunc(maps.Keys(m), compare)
 }
 
-// observed are the observed resources, by namespace and kind.
-type observed map[string]map[string]map[spec.ID]spec.Resource
+// resources are observed resources of one scope.
+type resources = byKey[spec.Resource]
 
-func (p observed) get(id spec.ID) spec.Resource { return p[id.NS][id.Kind][id] }
+// observed are the observed resources, by namespace and kind.
+type observed map[string]map[string]*resources
+
+func (p observed) get(id spec.ID) spec.Resource { return p[id.NS][id.Kind].get(id.Key) }
+
+// in returns the resources of a scope; nil if it was not observed.
+func (p observed) in(s scope) *resources { return p[s.ns][s.kind] }
+
+// replace sets the resources of a scope.
+func (p observed) replace(s scope, now *resources) {
+	if p[s.ns] == nil {
+		p[s.ns] = map[string]*resources{}
+	}
+	p[s.ns][s.kind] = now
+}
 
 func (p observed) set(r spec.Resource) {
 	id := r.ID()
-	if p[id.NS] == nil {
-		p[id.NS] = map[string]map[spec.ID]spec.Resource{}
+	if p.in(scopeOf(id)) == nil {
+		p.replace(scopeOf(id), &resources{})
 	}
-	if p[id.NS][id.Kind] == nil {
-		p[id.NS][id.Kind] = map[spec.ID]spec.Resource{}
-	}
-	p[id.NS][id.Kind][id] = r
+	p.in(scopeOf(id)).put(id.Key, r)
 }
 
 func (p observed) ofKind(kind string) (found []spec.Resource) {
 	for _, kinds := range p {
-		for _, r := range kinds[kind] {
+		for _, r := range kinds[kind].all() {
 			found = append(found, r)
 		}
 	}
@@ -54,7 +67,7 @@ func (p observed) ofKind(kind string) (found []spec.Resource) {
 func (p observed) all() (found []spec.Resource) {
 	for _, kinds := range p {
 		for _, resources := range kinds {
-			for _, r := range resources {
+			for _, r := range resources.all() {
 				found = append(found, r)
 			}
 		}

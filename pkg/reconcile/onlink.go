@@ -16,9 +16,9 @@ type onLinks struct {
 // mostSearched is the number of resources from which a scope has an index.
 const mostSearched = 64
 
-func newOnLinks(k *Registered, found map[spec.ID]spec.Resource) *onLinks {
-	at := &onLinks{kind: k, byName: make(map[string][]spec.ID, len(found)), byIndex: make(map[int][]spec.ID, len(found))}
-	for _, r := range found {
+func newOnLinks(k *Registered, found *resources) *onLinks {
+	at := &onLinks{kind: k, byName: make(map[string][]spec.ID, found.len()), byIndex: make(map[int][]spec.ID, found.len())}
+	for _, r := range found.all() {
 		at.add(r)
 	}
 	return at
@@ -45,12 +45,12 @@ func removeID[K comparable](from map[K][]spec.ID, key K, id spec.ID) {
 }
 
 // foundOn returns the observed resources of a scope on the links of a coverage.
-func (c *Core) foundOn(k *Registered, s scope, x coverage) map[spec.ID]spec.Resource {
-	known, on := c.found.observed[s.ns][s.kind], map[spec.ID]spec.Resource{}
-	if len(known) < mostSearched {
-		for id, r := range known {
+func (c *Core) foundOn(k *Registered, s scope, x coverage) *resources {
+	known, on := c.found.in(s), &resources{}
+	if known.len() < mostSearched {
+		for key, r := range known.all() {
 			if name, index, _ := k.onLink(r); x.names[name] || x.indexes[index] {
-				on[id] = r
+				on.put(key, r)
 			}
 		}
 		return on
@@ -62,7 +62,7 @@ func (c *Core) foundOn(k *Registered, s scope, x coverage) map[spec.ID]spec.Reso
 	}
 	note := func(ids []spec.ID) {
 		for _, id := range ids {
-			on[id] = known[id]
+			on.put(id.Key, known.get(id.Key))
 		}
 	}
 	for name := range x.names {
@@ -84,7 +84,7 @@ func (c *Core) renamed(k *Registered, s *observation) bool {
 	for index := range s.names {
 		x.indexes[index] = true
 	}
-	for _, r := range c.foundOn(k, s.scope, x) {
+	for _, r := range c.foundOn(k, s.scope, x).all() {
 		if name, index, _ := k.onLink(r); index != 0 && s.names[index] != name {
 			return true
 		}

@@ -210,7 +210,7 @@ func (c *Core) judgeFailures() (some bool) {
 			if again {
 				c.plan.todo.ids[blocked] = true
 			} else {
-				why := c.verdictOf[id]
+				why := c.verdictOf.of(id)
 				if c.setVerdict(blocked, Verdict{State: Blocked, Reason: fmt.Sprintf("blocked by %s: %s", id, why.Reason), Cause: why.root(id)}) {
 					c.noteChange(blocked)
 				}

@@ -22,12 +22,12 @@ func (c *Core) dropEnds(todo workset) (dropped []*task) {
 
 // protect has linkd decide again about tasks that delete something. It does so if a resource is new, or stands on another one
 // now, and the task would delete it.
-func (c *Core) protect(before, now map[spec.ID]spec.Resource) {
+func (c *Core) protect(s scope, before, now *resources) {
 	if len(c.plan.tasks) == 0 {
 		return
 	}
-	for id := range now {
-		old, r := before[id], c.found.get(id)
+	for key := range now.all() {
+		old, r := before.get(key), c.found.get(s.id(key))
 		if old == nil || !slices.Equal(old.Relations().StandsOn, r.Relations().StandsOn) {
 			c.lookAtEnds(r)
 		}

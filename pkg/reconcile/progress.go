@@ -34,15 +34,11 @@ func (l *Loop) Progress() Progress {
 	if l.status == nil {
 		return Progress{}
 	}
-	rows := l.rows
-	if rows == nil {
-		rows = [][]ResourceStatus{l.status.Resources}
-	}
-	return l.status.progress(rows)
+	return l.status.progress(l.rows)
 }
 
 // progress counts the resources of a status and names what the first unfinished one waits for.
-func (s *Status) progress(rows [][]ResourceStatus) Progress {
+func (s *Status) progress(rows [][]row) Progress {
 	p := Progress{Done: s.Counts[OK]}
 	for _, n := range s.Counts {
 		p.Total += n
@@ -54,7 +50,7 @@ func (s *Status) progress(rows [][]ResourceStatus) Progress {
 	for _, piece := range rows {
 		for _, r := range piece {
 			if r.State != OK && r.Reason != changingReason && r.Reason != notLookedReason {
-				p.Waiting = r.ID + ": " + r.Reason
+				p.Waiting = plain.Text(r.of.ID().String() + ": " + r.Reason)
 				return p
 			}
 		}

@@ -72,7 +72,7 @@ func (l *Loop) Status() (*Status, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.status != nil && l.status.Resources == nil {
-		l.status.Resources, l.rows = flatten(l.rows), nil
+		l.status.Resources = flatten(l.rows)
 	}
 	return l.withProbes(l.status), l.changed
 }

@@ -52,11 +52,11 @@ func (rs *relations) remove(r spec.Resource, touched map[spec.Place]bool) {
 }
 
 // replace removes the resources that were observed before and adds those observed now.
-func (rs *relations) replace(before, now map[spec.ID]spec.Resource, touched map[spec.Place]bool) {
-	for _, r := range before {
+func (rs *relations) replace(before, now *resources, touched map[spec.Place]bool) {
+	for _, r := range before.all() {
 		rs.remove(r, touched)
 	}
-	for _, r := range now {
+	for _, r := range now.all() {
 		rs.add(r, touched)
 	}
 }
@@ -75,7 +75,7 @@ func (rs *relations) connect(p observed, touched map[spec.Place]bool) (changed [
 			there = p.get(id)
 		}
 		if now := rs.kind.connect(r, there); now != r {
-			p[id.NS][id.Kind][id] = now
+			p.set(now)
 			changed = append(changed, id)
 		}
 	}

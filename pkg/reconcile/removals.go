@@ -52,7 +52,8 @@ const maxMarkedDeletes = 2048
 // planDeletes plans to delete the resources of a scope that are not desired.
 func (c *comparison) planDeletes(s scope) {
 	marked := 0
-	for id, have := range c.found[s.ns][s.kind] {
+	for key, have := range c.found.in(s).all() {
+		id := s.id(key)
 		if marked == maxMarkedDeletes {
 			break
 		}

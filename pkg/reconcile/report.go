@@ -22,7 +22,7 @@ type reporter struct {
 	events []Event
 	// reported are the last reported verdicts, toReport the resources whose verdict may have changed since, and
 	// reportAll marks all resources.
-	reported  map[spec.ID]Verdict
+	reported  verdictTable
 	toReport  map[spec.ID]bool
 	reportAll bool
 	// causes are the causes of the kernel events since the last pass. idle: no op was done since then.
@@ -40,7 +40,7 @@ type topicPlace struct {
 
 func newReporter(log *slog.Logger) reporter {
 	return reporter{
-		log: log, reported: map[spec.ID]Verdict{}, toReport: map[spec.ID]bool{}, causes: map[topicPlace]observe.Cause{}, idle: true,
+		log: log, reported: verdictTable{}, toReport: map[spec.ID]bool{}, causes: map[topicPlace]observe.Cause{}, idle: true,
 	}
 }
 
@@ -181,16 +181,16 @@ func (c *Core) noteTransitions() {
 			later[id] = true
 			continue
 		}
-		v, judged := c.verdictOf[id]
+		v, judged := c.verdictOf.get(id)
 		if c.failed[id] = v; v.State == OK || v.State == Pending || !judged {
 			delete(c.failed, id)
 		}
-		was, shown := c.reported[id]
+		was, shown := c.reported.get(id)
 		switch {
 		case judged && shown && was == v:
 			continue
 		case judged:
-			c.reported[id] = v
+			c.reported.set(id, v)
 		case shown:
 			v = Verdict{State: Gone}
 			delete(c.reported, id)
@@ -208,7 +208,7 @@ func (c *Core) noteTransitions() {
 // isUndecided reports whether the state of a resource is not known yet: an op is changing it, nobody has looked at it
 // since an op, or nobody has looked since the desired state changed.
 func (c *Core) isUndecided(id spec.ID) bool {
-	v, judged := c.verdictOf[id]
+	v, judged := c.verdictOf.get(id)
 	if c.desired.set.Get(id) == nil {
 		return c.plan.tasks[id] != nil
 	}

@@ -211,12 +211,12 @@ func (c *Core) look(l *lane) *Request {
 // isSought reports whether a look searches for resources that may have come back. After a search has found one, looks search
 // until it is gone.
 func (c *Core) isSought(k *Registered, s scope) bool {
-	return c.found.sought[s] || k.Recurs && !c.matters(s) && len(c.found.observed[s.ns][s.kind]) > 0
+	return c.found.sought[s] || k.Recurs && !c.matters(s) && c.found.in(s).len() > 0
 }
 
 // interest returns the desired resources of a scope; for a selective kind, also the settings in the journal.
 func (c *Core) interest(k *Registered, s scope) []spec.Resource {
-	wanted := c.desired.index.byScope[s]
+	wanted := c.desired.index.in(s)
 	if !k.isSelective() || !c.journal.Has(s) {
 		return wanted
 	}

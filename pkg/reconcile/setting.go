@@ -80,7 +80,8 @@ func (c *comparison) planRestore(id spec.ID, e Entry) {
 // hasUnrecorded reports whether a scope has a fetched resource whose ID has no entry. linkd looks at the namespace
 // until that resource is back.
 func (c *comparison) hasUnrecorded(s scope) bool {
-	for id, have := range c.found[s.ns][s.kind] {
+	for key, have := range c.found.in(s).all() {
+		id := s.id(key)
 		if _, fetched := fetchedFrom(have); !fetched {
 			continue
 		}

@@ -163,7 +163,7 @@ func (s *sim) seen() map[simSight]bool {
 	seen := map[simSight]bool{}
 	for _, kinds := range s.core.found.observed {
 		for _, found := range kinds {
-			for _, r := range found {
+			for _, r := range found.all() {
 				if p := r.(*simPiece); p.object != nil && p.foreign {
 					seen[simSight{p.object, p.space}] = true
 				}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"linkd/pkg/plain"
@@ -63,14 +62,6 @@ type ResourceStatus struct {
 	Cause string `json:"cause,omitempty"`
 }
 
-// set sets the verdict.
-func (r *ResourceStatus) set(v Verdict) {
-	r.State, r.Reason, r.Cause = v.State, plain.Text(v.Reason), ""
-	if v.Cause != (spec.ID{}) {
-		r.Cause = plain.Text(v.Cause.String())
-	}
-}
-
 // Trial is a trial of files: they are in force until the deadline, unless somebody confirms them before.
 type Trial struct {
 	// By says who began it.
@@ -104,7 +95,7 @@ func (c *Core) Status(files []spec.FileState) *Status {
 
 // status does the same without Resources. A list of ten thousand costs more than a repair, so only the reader of a
 // list makes it.
-func (c *Core) status(files []spec.FileState) (s *Status, rows [][]ResourceStatus) {
+func (c *Core) status(files []spec.FileState) (s *Status, rows [][]row) {
 	s = &Status{Version: 1, Files: files, Counters: c.Counters}
 	if s.Files == nil {
 		s.Files = []spec.FileState{}
@@ -115,16 +106,16 @@ func (c *Core) status(files []spec.FileState) (s *Status, rows [][]ResourceStatu
 	s.Warnings = append(s.Warnings, c.unconfirmed()...)
 	rows, s.Counts = c.rows.snapshot(), maps.Clone(c.rows.counts)
 	c.addUndecided(rows, s.Counts)
-	var left []ResourceStatus
+	var left []row
 	for id := range c.notOK.all() {
 		// A resource that could not be deleted is in no file and has no row.
-		if v, judged := c.verdictOf[id]; judged && c.desired.set.Get(id) == nil {
-			left = append(left, row(id, v, ""))
+		if v := c.verdictOf[id]; v != nil && c.desired.set.Get(id) == nil {
+			left = append(left, row{undeclared(id), v})
 			s.Counts[v.State]++
 		}
 	}
 	if len(left) > 0 {
-		slices.SortFunc(left, func(a, b ResourceStatus) int { return strings.Compare(a.ID, b.ID) })
+		slices.SortFunc(left, func(a, b row) int { return a.of.ID().Compare(b.of.ID()) })
 		rows = append(rows, left)
 	}
 	if s.State = overall(s.Counts); len(s.NotInForce()) > 0 {
@@ -141,16 +132,8 @@ func (c *Core) status(files []spec.FileState) (s *Status, rows [][]ResourceStatu
 	return s, rows
 }
 
-// flatten returns the rows as one list, which is never nil.
-func flatten(rows [][]ResourceStatus) []ResourceStatus {
-	if list := slices.Concat(rows...); list != nil {
-		return list
-	}
-	return []ResourceStatus{}
-}
-
 // addUndecided replaces the rows of undecided resources. A failed resource stays failed while linkd tries again.
-func (c *Core) addUndecided(rows [][]ResourceStatus, counts map[State]int) {
+func (c *Core) addUndecided(rows [][]row, counts map[State]int) {
 	own := map[int]bool{}
 	for id := range c.notOK.all() {
 		i, wanted := c.rows.at[id]
@@ -161,14 +144,14 @@ func (c *Core) addUndecided(rows [][]ResourceStatus, counts map[State]int) {
 		if !own[n] {
 			rows[n], own[n] = slices.Clone(rows[n]), true
 		}
-		v, failed := c.failed[id]
-		if !failed {
-			v = Verdict{State: Pending, Reason: changingReason}
+		v := &Verdict{State: Pending, Reason: changingReason}
+		if failed, is := c.failed[id]; is {
+			v = &failed
 		}
 		row := &rows[n][i%rowsInPiece]
 		counts[row.State]--
 		counts[v.State]++
-		row.set(v)
+		row.Verdict = v
 	}
 }
 

@@ -22,7 +22,7 @@ func (c *Core) noteWhole(id spec.ID) {
 // it needs were whole.
 func (c *Core) isWhole(id spec.ID) bool {
 	want := c.desired.set.Get(id)
-	if want == nil || c.verdictOf[id].State != OK || c.notOK.has(id) {
+	if want == nil || c.verdictOf.of(id).State != OK || c.notOK.has(id) {
 		return false
 	}
 	if twin, is := alsoMakes(want); is && c.desired.set.Get(twin) != nil && c.notOK.has(twin) {

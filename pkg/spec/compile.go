@@ -143,6 +143,7 @@ func (lang Language) compile(documents []section) *compiler {
 	}
 	c.errs = append(c.errs, c.desired.Resources.cycles()...)
 	c.desired.Probes = c.sortedProbes()
+	c.desired.Resources.dropIndexes()
 	return c
 }
 

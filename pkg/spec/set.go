@@ -135,3 +135,11 @@ func IndexOf[T any](s *Set, ns, kind string, build func([]Resource) T) T {
 	}
 	return g.index.(T)
 }
+
+// dropIndexes drops what IndexOf has cached. After the files are compiled, it is hardly ever needed, and takes more memory than what it
+// indexes.
+func (s *Set) dropIndexes() {
+	for _, g := range s.places {
+		g.index = nil
+	}
+}

@@ -57,7 +57,9 @@ func (k kind) Create(ctx context.Context, ns *observe.NS, want *Link) error {
 	return err
 }
 
-// addMarked creates the interface and marks it.
+// addMarked creates the interface and marks it. An end of a pair is down until it has the mark, because the kernel goes through all
+// IPv6 routes of the namespace when an interface that is up gets an alias (rt6_sync_down_dev in addrconf_notify, net/ipv6/addrconf.c).
+// Other types are created up: the kernel may refuse to set them up, and then creates none.
 func (k kind) addMarked(ns *observe.NS, want *Link) error {
 	if err := k.add(ns, want); err != nil {
 		return err
@@ -66,7 +68,11 @@ func (k kind) addMarked(ns *observe.NS, want *Link) error {
 		return nameAndMark(ns, want)
 	}
 	// The kernel finds it by its name: another interface could have an index that linkd looked up.
-	return set(ns, 0, nil, named(want.Name), want.mark())
+	err := set(ns, 0, nil, named(want.Name), want.mark())
+	if up := want.birthUp(); err == nil && want.Peer != nil && up != nil && *up {
+		err = set(ns, 0, up, named(want.Name))
+	}
+	return err
 }
 
 func named(name string) *nl.RtAttr {
@@ -89,7 +95,7 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 			return err
 		}
 	}
-	if made.bornElsewhere() {
+	if made.bornElsewhere() || made.Peer != nil {
 		made.Up = nil
 	}
 	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)

@@ -9,8 +9,8 @@ import (
 )
 
 // join sets the master of an interface, or removes it from its master. It sets an interface down that becomes a port of an
-// aggregate; Restore sets it up again.
-func join(ns *observe.NS, want *Port) error {
+// aggregate; Restore sets it up again. Fresh: the interface has no master and nothing of others.
+func join(ns *observe.NS, want *Port, fresh bool) error {
 	master, err := 0, error(nil)
 	if *want.Master != "" {
 		master, err = masterIndex(ns, want)
@@ -18,7 +18,7 @@ func join(ns *observe.NS, want *Port) error {
 	if err != nil {
 		return err
 	}
-	c, err := readChange(ns, want, master)
+	c, err := readChange(ns, want, master, fresh)
 	if err != nil {
 		return err
 	}

@@ -130,16 +130,21 @@ func (kind) Diff(want, have *Port) []reconcile.Field {
 func (kind) ComesWith(want, _ *Port) bool { return want.Adopt }
 
 // Create configures the port of an interface that the same plan created.
-func (k kind) Create(ctx context.Context, ns *observe.NS, want *Port) error {
-	return k.Update(ctx, ns, want, &Port{})
+func (kind) Create(_ context.Context, ns *observe.NS, want *Port) error {
+	return update(ns, want, &Port{}, true)
 }
 
 // Update sets the master, the options and the VLANs. The kernel takes a master and the options in one request only from a port that
 // has a master already (rtnl_changelink in net/core/rtnetlink.c asks the old master). So a port that joins a bridge has the bridge's
 // defaults until the second request.
 func (kind) Update(_ context.Context, ns *observe.NS, want, have *Port) error {
+	return update(ns, want, have, false)
+}
+
+// update does the same. Fresh: linkd has just created the interface, so it has no master and nothing of others.
+func update(ns *observe.NS, want, have *Port, fresh bool) error {
 	if want.Master != nil && (have.Master == nil || *want.Master != *have.Master) {
-		if err := join(ns, want); err != nil {
+		if err := join(ns, want, fresh); err != nil {
 			return err
 		}
 	}

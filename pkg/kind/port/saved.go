@@ -23,16 +23,22 @@ type change struct {
 	to   string
 }
 
-func readChange(ns *observe.NS, want *Port, master int) (c change, err error) {
-	if c.link, err = ns.LinkByName(want.Dev); err != nil || master == 0 {
-		return c, err
+// readChange reads a change. Of a fresh interface, which has no master and nothing of others, it reads only what the new master makes
+// necessary, and link may be nil: a question about an interface makes the kernel do what it would do later, on its own time: act upon
+// a new carrier (linkwatch_sync_dev in net/core/rtnetlink.c).
+func readChange(ns *observe.NS, want *Port, master int, fresh bool) (c change, err error) {
+	if master != 0 {
+		to, err := ns.LinkByIndex(master)
+		if err != nil {
+			return c, err
+		}
+		c.to = to.Kind
 	}
-	to, err := ns.LinkByIndex(master)
-	if err != nil {
-		return c, err
+	if fresh && c.to != vrf && !aggregates[c.to] {
+		return c, nil
 	}
-	c.to = to.Kind
-	return c, nil
+	c.link, err = ns.LinkByName(want.Dev)
+	return c, err
 }
 
 // saved is what a change of the master makes the kernel drop from an interface that is up: a VRF sets the interface down and
@@ -64,8 +70,8 @@ func (kind) Save(ns *observe.NS, want, have *Port) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c, err := readChange(ns, want, master)
-	if err != nil || !c.link.Up() {
+	c, err := readChange(ns, want, master, have == nil)
+	if err != nil || c.link == nil || !c.link.Up() {
 		return "", err
 	}
 	from := c.link.PortKind
