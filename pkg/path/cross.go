@@ -15,7 +15,11 @@ import (
 
 // cross follows the packet from an interface to the neighbour that is its next hop, and returns where it comes to.
 func (w *walk) cross(ns *observe.NS, out *observe.Link, next netip.Addr) (*place, error) {
-	s := w.segmentOf(ns, out)
+	n, err := neighbourOf(ns, out.Index, next)
+	if err != nil {
+		return nil, err
+	}
+	s := w.segmentOf(ns, out, n)
 	if s.wrong != nil {
 		return nil, s.wrong
 	}
@@ -25,10 +29,6 @@ func (w *walk) cross(ns *observe.NS, out *observe.Link, next netip.Addr) (*place
 	if s.blocked != "" && len(s.ends)+len(s.outside) == 0 {
 		w.stop(Wire, s.blocked, s.advice)
 		return nil, nil
-	}
-	n, err := neighbourOf(ns, out.Index, next)
-	if err != nil {
-		return nil, err
 	}
 	noARP := out.Flags&(unix.IFF_NOARP|unix.IFF_POINTOPOINT) != 0
 	if !noARP {

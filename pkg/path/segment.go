@@ -29,6 +29,7 @@ func (e endpoint) String() string { return station{e.ns, e.link}.String() }
 // segment is what a frame that leaves by an interface comes to.
 type segment struct {
 	w    *walk
+	to   neighbour
 	ends []endpoint
 	// outside are the interfaces by which it leaves what linkd can follow, with what is known about that.
 	outside []string
@@ -74,8 +75,9 @@ func (f frame) block(advice, format string, args ...any) frame {
 // via is the way of the frame with one more interface.
 func (f frame) via(next station) []station { return append(f.by[:len(f.by):len(f.by)], next) }
 
-func (w *walk) segmentOf(ns *observe.NS, out *observe.Link) *segment {
-	s := &segment{w: w, size: w.packet.Size, seen: map[*observe.Link]bool{}, left: mostInterfaces, vlans: map[observe.Identity]map[int]port.VLANs{}}
+// segmentOf follows a frame to a neighbour, or the question for its link-layer address, to all interfaces.
+func (w *walk) segmentOf(ns *observe.NS, out *observe.Link, to neighbour) *segment {
+	s := &segment{to: to, w: w, size: w.packet.Size, seen: map[*observe.Link]bool{}, left: mostInterfaces, vlans: map[observe.Identity]map[int]port.VLANs{}}
 	s.leave(frame{station: station{ns, out}})
 	return s
 }

@@ -12,6 +12,9 @@ import (
 	"linkd/pkg/observe"
 )
 
+// everybody is the link-layer address of the entries for frames whose destination a vxlan does not know.
+const everybody = "00:00:00:00:00:00"
+
 const (
 	// mostRemotes is how many remotes of a vxlan linkd follows, and deepestTunnel how many tunnels within each other.
 	mostRemotes   = 64
@@ -66,7 +69,7 @@ func (s *segment) toRemotes(f frame) {
 		s.outside = append(s.outside, fmt.Sprintf("%s (%v)", f.station, err))
 		return
 	}
-	remotes, err := remotesOf(f.ns, f.link.Index)
+	remotes, err := remotesOf(f.ns, f.link.Index, s.to)
 	if err != nil {
 		s.wrong = err
 		return
@@ -161,8 +164,9 @@ func (s *segment) blockTunnel(f frame) {
 	}
 }
 
-// remotesOf returns the remotes in the forwarding database of a vxlan (bridge-fdb(8)).
-func remotesOf(ns *observe.NS, index int) (remotes []netip.Addr, err error) {
+// remotesOf returns the remotes in the forwarding database of a vxlan for a neighbour, and, as long as its link-layer address is not
+// known, for the question for that (vxlan_xmit in drivers/net/vxlan/vxlan_core.c).
+func remotesOf(ns *observe.NS, index int, of neighbour) (remotes []netip.Addr, err error) {
 	head := make([]byte, unix.SizeofNdMsg)
 	head[0] = unix.AF_BRIDGE
 	nl.NativeEndian().PutUint32(head[4:], uint32(index))
@@ -171,6 +175,9 @@ func remotesOf(ns *observe.NS, index int) (remotes []netip.Addr, err error) {
 	_, err = ns.RequestSome(req, unix.RTM_NEWNEIGH, func(msg []byte) bool {
 		e, err := observe.ParseEntry(msg)
 		if err != nil || e.Index != index || len(remotes) >= mostRemotes {
+			return false
+		}
+		if mac := observe.HardwareAddr(e.Attr(unix.NDA_LLADDR)); mac != everybody && !(of.resolved() && mac == of.mac) {
 			return false
 		}
 		if to, ok := netip.AddrFromSlice(e.Attr(unix.NDA_DST)); ok && !slices.Contains(remotes, to) {
