@@ -81,7 +81,8 @@ func (s *segment) toRemotes(f frame) {
 		s.blockTunnel(f.block("declare remotes or group of "+f.link.Name, "%s has no remote: it sends its frames to nobody", f.station))
 	}
 	slices.SortFunc(remotes, netip.Addr.Compare)
-	for _, to := range slices.Compact(remotes)[:min(len(remotes), mostRemotes)] {
+	remotes = slices.Compact(remotes)
+	for _, to := range remotes[:min(len(remotes), mostRemotes)] {
 		if to.IsMulticast() {
 			s.outside = append(s.outside, fmt.Sprintf("%s, which sends to the multicast group %s: linkd does not follow that", f.station, to))
 			continue
