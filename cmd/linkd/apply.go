@@ -20,6 +20,13 @@ func newApply(o *options) *cobra.Command {
 			"What files outside of --config made stays, and apply lists it; --prune removes it.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := o.logger(stderr)
+			release, err := o.lock(log, "If it is the daemon, it applies the files itself: run `linkd reload` and `linkd status`")
+			if err != nil {
+				return err
+			}
+			defer release()
+			o.completeInstallation(log)
 			files, err := readInterruptibly(cmd.Context(), func() ([]spec.File, error) { return spec.ReadTrusted(o.config) })
 			if err != nil {
 				return exit(exitInvalid, err)
@@ -29,7 +36,7 @@ func newApply(o *options) *cobra.Command {
 				return err
 			}
 			recompile := func() (*spec.Desired, error) { return o.compileWithin(files, prune) }
-			return o.applyDesired(cmd.Context(), desired, recompile, wait, false, "If it is the daemon, it applies the files itself: run `linkd reload` and `linkd status`")
+			return o.apply(cmd.Context(), log, application{desired: desired, files: files, cause: "apply", recompile: recompile, wait: wait})
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait up to this long for pending resources, such as 30s")

@@ -29,27 +29,41 @@ const (
 	tentativeLook  = 50 * time.Millisecond
 )
 
-// applyDesired converges to the desired state and prints what it did. It calls recompile for a new desired state when the
-// containers of a template changed; recompile may be nil if there are no templates. wait is that of --wait. With search,
-// it also looks for linkd's marks where no file declares anything. The advice is printed if another linkd uses the runtime
+// application is a desired state that a command applies without a daemon.
+type application struct {
+	desired *spec.Desired
+	// files are those of the desired state, and cause is the command, for the history.
+	files []spec.File
+	cause string
+	// recompile returns a new desired state when the containers of a template changed; nil if there are no templates.
+	recompile func() (*spec.Desired, error)
+	// wait is that of --wait.
+	wait time.Duration
+	// search: linkd also looks for its marks where no file declares anything.
+	search bool
+}
+
+// lock locks the runtime directory until release is called. The advice is printed if another linkd uses it.
+func (o *options) lock(log *slog.Logger, advice string) (release func(), err error) {
+	release, err = control.Lock(o.runtimeDir)
+	switch {
+	case err == nil:
+		return release, nil
+	case errors.Is(err, control.ErrLocked):
+		return nil, exit(exitFailed, fmt.Errorf("%w (%s)\n%s", err, o.runtimeDir, advice))
+	case isOrdinaryUser(err):
+		return nil, exit(exitFailed, errNotRoot)
+	case errors.As(err, new(*spec.Untrusted)):
+		return nil, exit(exitFailed, err)
+	}
+	log.Warn(noLockWarning, "error", err)
+	return func() {}, nil
+}
+
+// apply converges to a desired state, prints what it did, and adds the state to the history. The caller has locked the runtime
 // directory.
-func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, recompile func() (*spec.Desired, error), wait time.Duration, search bool, advice string) error {
-	log := o.logger(stderr)
-	release, err := control.Lock(o.runtimeDir)
-	if errors.Is(err, control.ErrLocked) {
-		return exit(exitFailed, fmt.Errorf("%w (%s)\n%s", err, o.runtimeDir, advice))
-	}
-	if errors.As(err, new(*spec.Untrusted)) {
-		return exit(exitFailed, err)
-	}
-	if isOrdinaryUser(err) {
-		return exit(exitFailed, errNotRoot)
-	}
-	if err != nil {
-		log.Warn(noLockWarning, "error", err)
-	} else {
-		defer release()
-	}
+func (o *options) apply(ctx context.Context, log *slog.Logger, a application) error {
+	began := time.Now()
 	// The process ends before there is much garbage.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(garbageLimit)
@@ -64,18 +78,18 @@ func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, recom
 		return exit(exitFailed, err)
 	}
 	defer world.Close()
-	if search {
+	if a.search {
 		engine.Search()
 	}
-	if recompile != nil {
-		recompile = o.keepGiven(desired, recompile)
-		if desired, err = recompile(); err != nil {
+	if a.recompile != nil {
+		a.recompile = o.keepGiven(a.desired, a.recompile)
+		if a.desired, err = a.recompile(); err != nil {
 			return err
 		}
 	}
-	engine.Want(desired, desired.Unknown == nil)
+	engine.Want(a.desired, a.desired.Unknown == nil)
 	inbox := observe.NewInbox()
-	if wait > 0 {
+	if a.wait > 0 {
 		stop, err := world.Listen(inbox, engine.Topics())
 		if err != nil {
 			return exit(exitFailed, err)
@@ -89,15 +103,18 @@ func (o *options) applyDesired(ctx context.Context, desired *spec.Desired, recom
 	}
 	record, line := engine.Record(), newProgressLine()
 	engine.Meanwhile = func() { line.Draw(engine.Progress()) }
-	status, err := converge(ctx, engine, inbox, recompile, wait)
+	status, err := converge(ctx, engine, inbox, a.recompile, a.wait)
 	status.Left = leftAlone(engine)
 	line.Clear()
 	engine.EndRecord(record)
 	changes, more := record.Changes()
+	if err := o.addToHistory(a, began, report.Count(changes, more), status); err != nil {
+		log.Warn(noHistoryWarning, "error", err)
+	}
 	if printErr := o.printDone(changes, more, status); printErr != nil || err != nil {
 		return cmp.Or(err, printErr)
 	}
-	if status.State == reconcile.Degraded || (wait > 0 && status.State != reconcile.Converged) || ctx.Err() != nil {
+	if status.State == reconcile.Degraded || (a.wait > 0 && status.State != reconcile.Converged) || ctx.Err() != nil {
 		return exit(exitFailed, ctx.Err())
 	}
 	return nil

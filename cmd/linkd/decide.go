@@ -18,7 +18,10 @@ func newConfirm(o *options) *cobra.Command {
 			"3 if no daemon runs.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			files, err := control.NewClient(o.runtimeDir).Confirm(cmd.Context(), whoAsks())
+			client := control.NewClient(o.runtimeDir)
+			hide := showProgress(cmd.Context(), client)
+			files, err := client.Confirm(cmd.Context(), whoAsks())
+			hide()
 			if err != nil {
 				return daemonError(err)
 			}
@@ -38,7 +41,10 @@ func newRevert(o *options) *cobra.Command {
 			"1 if no trial runs, 3 if no daemon runs.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := control.NewClient(o.runtimeDir).Revert(cmd.Context(), whoAsks()); err != nil {
+			client := control.NewClient(o.runtimeDir)
+			hide := showProgress(cmd.Context(), client)
+			err := client.Revert(cmd.Context(), whoAsks())
+			if hide(); err != nil {
 				return daemonError(err)
 			}
 			fmt.Fprintln(stdout, "reverted")

@@ -18,6 +18,7 @@ import (
 
 	"linkd/pkg/history"
 	"linkd/pkg/plain"
+	"linkd/pkg/report"
 	"linkd/pkg/spec"
 )
 
@@ -27,8 +28,9 @@ func newHistory(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [NUMBER]",
 		Short: "List the states that were in force, or print one of them",
-		Long: "List the last states that the daemon put in force: the number, the time, why the files changed, what linkd did, and " +
-			"the overall state after that. With a NUMBER, print the files of that state. `linkd try --history NUMBER` " +
+		Long: "List the last states that were in force: the number, the time, who put it in force (files: the daemon, after " +
+			"they changed; trial, confirmed or reverted: `linkd try`; apply or teardown: these commands), what linkd did, and the overall " +
+			"state after that. With a NUMBER, print the files of that state. `linkd try --history NUMBER` " +
 			"puts one in force again. linkd keeps 100 states, or 64 MiB, in --state-dir. The exit status is 1 if linkd " +
 			"cannot read them.",
 		Args: cobra.MaximumNArgs(1),
@@ -128,7 +130,7 @@ func printEntries(entries []history.Entry) {
 	for _, e := range entries {
 		t.AppendRow(table.Row{
 			e.Number, e.Time.Local().Format("2006-01-02 15:04:05"), e.Cause,
-			fmt.Sprintf("%d created, %d changed, %d deleted", e.Created, e.Changed, e.Deleted), cmp.Or(e.State, "interrupted"),
+			report.Result{Created: e.Created, Changed: e.Changed, Deleted: e.Deleted}, cmp.Or(e.State, "interrupted"),
 		})
 	}
 	if len(entries) == 0 {

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"linkd/pkg/control"
+	"linkd/pkg/pause"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/report"
 )
@@ -94,7 +95,7 @@ func showProgress(ctx context.Context, client *control.Client) (hide func()) {
 			if at, err := client.Progress(ctx); err == nil && ctx.Err() == nil {
 				line.Draw(*at)
 			}
-			pause(ctx, report.RedrawPause)
+			pause.For(ctx, report.RedrawPause)
 		}
 	}()
 	return func() {

@@ -124,7 +124,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.FilesChanged = changed
 	loop.Declared = watchPaths
 	past := history.Open(o.historyDir())
-	recorder := history.NewRecorder(past, func(err error) { log.Warn("cannot keep the history", "error", err) })
+	recorder := history.NewRecorder(past, func(err error) { log.Warn(noHistoryWarning, "error", err) })
 	defer recorder.Close()
 	trials := &trial.Keeper{Config: o.config, StateDir: o.stateDir, Loader: loader, Reload: loop.Reload, Past: past.Files, Loaded: recorder.Loaded}
 	loop.Stamp = trials.Stamp
@@ -141,7 +141,6 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	meter := newMeter(loop)
 	loop.OnEvents = func(events []reconcile.Event) {
 		meter.Note(events)
-		trials.Note(events)
 		recorder.Note(events)
 	}
 	watchdog, err := newWatchdog()

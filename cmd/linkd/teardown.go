@@ -22,7 +22,14 @@ func newTeardown(o *options) *cobra.Command {
 			if err != nil {
 				return exit(exitFailed, err)
 			}
-			return o.applyDesired(cmd.Context(), &spec.Desired{Namespaces: named, Resources: &spec.Set{}}, nil, 0, true, "If it is the daemon, stop it first: it would apply the files again")
+			log := o.logger(stderr)
+			release, err := o.lock(log, "If it is the daemon, stop it first: it would apply the files again")
+			if err != nil {
+				return err
+			}
+			defer release()
+			nothing := &spec.Desired{Namespaces: named, Resources: &spec.Set{}}
+			return o.apply(cmd.Context(), log, application{desired: nothing, cause: "teardown", search: true})
 		},
 	}
 }

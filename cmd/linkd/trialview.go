@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,32 +13,44 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/control"
 	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/report"
 	"linkd/pkg/trial"
 )
 
 // trialView shows a trial to who began it, and reads what that user types. One goroutine uses it.
 type trialView struct {
-	o        *options
-	by       string
+	o      *options
+	client *control.Client
+	// lasts is how long the trial lasts, and deadline when it ends by the clock that nobody sets.
+	lasts    time.Duration
 	deadline time.Time
-	typed    chan string
-	ticker   *time.Ticker
-	counting bool // the last line on the terminal is the countdown
+	// working: the daemon is changing the system.
+	working bool
+	// ending: linkd try has told the daemon to end the trial.
+	ending bool
+	typed  chan string
+	line   *report.Progress
+	ticker *time.Ticker
 }
 
 // step shows a step. It returns true and the exit status after the last one.
 func (v *trialView) step(s trial.Step) (done bool, err error) {
-	v.clearLine()
+	v.line.Clear()
 	if v.o.json() {
-		_ = json.NewEncoder(os.Stdout).Encode(s)
+		err = v.encode(s)
 	} else {
-		v.print(s)
+		err = v.print(s)
 	}
+	if err != nil {
+		return true, exit(exitFailed, err)
+	}
+	v.working = s.Step == "begun"
 	switch s.Step {
 	case "begun":
-		v.begin(s)
+		v.begin()
 	case "confirmed":
 		return true, nil
 	case "reverted":
@@ -57,25 +70,58 @@ func (v *trialView) unlessJSON(text string) error {
 	return errors.New(text)
 }
 
-func (v *trialView) print(s trial.Step) {
+func (v *trialView) encode(s trial.Step) error {
+	out := struct {
+		trial.Step
+		Result *report.Result `json:"result,omitempty"`
+	}{Step: s}
+	if s.Status != nil {
+		result := report.Count(s.Changes, s.More)
+		out.Result = &result
+	}
+	return json.NewEncoder(os.Stdout).Encode(out)
+}
+
+func (v *trialView) print(s trial.Step) error {
 	switch s.Step {
 	case "begun":
 		fmt.Fprintf(stdout, "trying the files until %s\n", s.Deadline.Local().Format("15:04:05"))
 	case "applied":
-		printOps(s.Ops)
-		for _, p := range s.Problems {
-			fmt.Fprintf(stdout, "%s  %s  %s\n", p.State, p.ID, plain.Text(p.Reason))
+		if err := printStep(s, true); err != nil {
+			return err
 		}
-		fmt.Fprintf(stdout, "%s; confirm with `linkd confirm`, or end the trial with `linkd revert`\n", s.State)
+		fmt.Fprintf(stdout, "%s\nkeep the files with `linkd confirm`, or end the trial with `linkd revert`\n", report.Summary(s.Status))
 	case "confirmed":
 		for _, f := range s.Files {
 			fmt.Fprintf(stdout, "installed %s\n", plain.Text(f))
 		}
+		if err := printStep(s, len(s.Changes) > 0); err != nil {
+			return err
+		}
 		fmt.Fprintf(stdout, "confirmed %s\n", plain.Text(s.Reason))
 	case "reverted":
-		printOps(s.Ops)
+		if err := printStep(s, true); err != nil {
+			return err
+		}
 		fmt.Fprintf(stdout, "reverted: %s\n", plain.Text(s.Reason))
 	}
+	return nil
+}
+
+// printStep writes what the daemon did in a step, if told to, and the problems that are left.
+func printStep(s trial.Step, changes bool) error {
+	if s.Status == nil {
+		return nil
+	}
+	if changes {
+		if err := printChanges(s.Changes, report.Count(s.Changes, s.More).Done(s.Status)); err != nil {
+			return err
+		}
+	}
+	if problems := report.Problems(s.Status, styleOn(os.Stdout)); len(problems) > 0 {
+		return printLines(os.Stdout, append(append([]string{""}, problems...), ""))
+	}
+	return nil
 }
 
 // printTrial prints which trial runs, if any.
@@ -87,27 +133,12 @@ func printTrial(w io.Writer, t *reconcile.Trial) {
 		t.Deadline.Local().Format("15:04:05"))
 }
 
-// printOps prints what linkd did, and how much that is.
-func printOps(ops []trial.Op) {
-	signs := map[string]string{"create": "+", "delete": "-"}
-	counts := map[string]int{}
-	for _, op := range ops {
-		sign := signs[op.Op]
-		if sign == "" {
-			sign = "~"
-		}
-		if op.Error != "" {
-			continue
-		}
-		counts[sign]++
-		fmt.Fprintf(stdout, "%s %s\n", sign, op.ID)
-	}
-	fmt.Fprintf(stdout, "%d created, %d changed, %d deleted\n", counts["+"], counts["~"], counts["-"])
-}
-
 // begin starts to read the terminal and to count down. Where standard input is none, only `linkd confirm` confirms.
-func (v *trialView) begin(s trial.Step) {
-	v.deadline = s.Deadline
+func (v *trialView) begin() {
+	v.deadline = time.Now().Add(v.lasts)
+	if v.line.Draws() && !v.o.json() {
+		v.ticker = time.NewTicker(time.Second)
+	}
 	if !isTerminal(os.Stdin) {
 		return
 	}
@@ -120,10 +151,6 @@ func (v *trialView) begin(s trial.Step) {
 			v.typed <- strings.TrimSpace(in.Text())
 		}
 	}()
-	if isTerminal(os.Stderr) && !v.o.json() {
-		v.ticker = time.NewTicker(time.Second)
-		v.countDown()
-	}
 }
 
 // lines delivers what is typed. It is closed when the terminal is gone.
@@ -136,34 +163,36 @@ func (v *trialView) tick() <-chan time.Time {
 	return v.ticker.C
 }
 
-func (v *trialView) countDown() {
+// draw draws how far the daemon is while it works, and how long the trial lasts.
+func (v *trialView) draw(ctx context.Context) {
 	left := max(0, time.Until(v.deadline).Round(time.Second))
-	fmt.Fprintf(os.Stderr, "\r\x1b[KENTER keeps the files, ^C reverts them; they are reverted in %s ", left)
-	v.counting = true
-}
-
-func (v *trialView) clearLine() {
-	if v.counting {
-		fmt.Fprint(os.Stderr, "\r\x1b[K")
-		v.counting = false
+	if !v.working && !v.ending {
+		how := "`linkd confirm` keeps the files"
+		if v.typed != nil {
+			how = "ENTER keeps the files, ^C reverts them"
+		}
+		v.line.Show(fmt.Sprintf("%s; they are reverted in %s ", how, left))
+		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, report.RedrawPause)
+	defer cancel()
+	text := "waiting for the daemon"
+	if at, err := v.client.Progress(ctx); err == nil {
+		text = report.ProgressLine(*at)
+	}
+	if !v.ending {
+		text = fmt.Sprintf("reverted in %s; %s", left, text)
+	}
+	v.line.Show(text)
 }
 
 func (v *trialView) say(text string) {
-	v.clearLine()
-	fmt.Fprintln(stderr, text)
-}
-
-// reverting notes that the trial was told to end. It reads no more; the last step is still to come.
-func (v *trialView) reverting(err error) {
-	v.typed = nil
-	if err != nil {
-		v.say(plain.Text(err.Error()))
-	}
+	v.line.Clear()
+	fmt.Fprintln(stderr, plain.Text(text))
 }
 
 func (v *trialView) close() {
-	v.clearLine()
+	v.line.Clear()
 	if v.ticker != nil {
 		v.ticker.Stop()
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/control"
-	"linkd/pkg/plain"
 	"linkd/pkg/spec"
 	"linkd/pkg/trial"
 )
@@ -139,7 +138,22 @@ func (o *options) try(ctx context.Context, r trial.Request) error {
 			}
 		})
 	}()
-	ui := &trialView{o: o, by: r.By}
+	// answers are the daemon's answers to what the user decided: why it cannot be done.
+	answers := make(chan error)
+	decide := func(decision func(context.Context) error) {
+		go func() {
+			select {
+			case answers <- decision(ctx):
+			case <-ctx.Done():
+			}
+		}()
+	}
+	confirm := func(ctx context.Context) error {
+		_, err := client.Confirm(ctx, r.By)
+		return err
+	}
+	revert := func(ctx context.Context) error { return client.Revert(ctx, r.By) }
+	ui := &trialView{o: o, client: client, lasts: r.For, line: newProgressLine()}
 	defer ui.close()
 	for {
 		select {
@@ -148,7 +162,7 @@ func (o *options) try(ctx context.Context, r trial.Request) error {
 				return err
 			}
 		case err := <-ended:
-			ui.clearLine()
+			ui.line.Clear()
 			if errors.Is(err, control.ErrNoDaemon) {
 				return daemonError(err)
 			}
@@ -157,18 +171,26 @@ func (o *options) try(ctx context.Context, r trial.Request) error {
 			switch {
 			case !open:
 				// The terminal is gone, or the user has pressed ^D.
-				ui.reverting(client.Revert(ctx, r.By))
+				ui.typed, ui.ending = nil, true
+				decide(revert)
 			case line != "":
 				ui.say("Press ENTER alone to keep the files, or ^C to revert them.")
 			default:
-				if _, err := client.Confirm(ctx, r.By); err != nil && !errors.Is(err, control.ErrNoTrial) {
-					ui.say("not confirmed: " + plain.Text(err.Error()))
-				}
+				decide(confirm)
 			}
 		case <-signals:
-			ui.reverting(client.Revert(ctx, r.By))
+			if ui.ending {
+				return exit(exitFailed, errors.New("linkd try does not wait for the daemon, which reverts the trial: see `linkd status`"))
+			}
+			ui.ending = true
+			decide(revert)
+		case err := <-answers:
+			// If no trial runs any more, the last step says why.
+			if err != nil && !errors.Is(err, control.ErrNoTrial) {
+				ui.say("the trial goes on: " + err.Error())
+			}
 		case <-ui.tick():
-			ui.countDown()
+			ui.draw(ctx)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/control"
+	"linkd/pkg/pause"
 )
 
 func newWait(o *options) *cobra.Command {
@@ -35,7 +36,7 @@ func newWait(o *options) *cobra.Command {
 			if errors.Is(err, control.ErrNoDaemon) {
 				fmt.Fprintf(stderr, "%v: waiting for one\n", err)
 			}
-			for errors.Is(err, control.ErrNoDaemon) && pause(ctx, daemonPause) {
+			for errors.Is(err, control.ErrNoDaemon) && pause.For(ctx, daemonPause) {
 				status, err = client.Wait(ctx, ids)
 			}
 			hide()
@@ -70,13 +71,3 @@ func newWait(o *options) *cobra.Command {
 
 // daemonPause is the time between two attempts to reach a daemon that is not running yet.
 const daemonPause = 20 * time.Millisecond
-
-// pause waits for d, or until ctx ends. It reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

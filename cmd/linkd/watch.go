@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/control"
+	"linkd/pkg/pause"
 	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/report"
@@ -65,7 +66,7 @@ func follow(ctx context.Context, client *control.Client, status *reconcile.Statu
 	send := func(u update) bool {
 		select {
 		case to <- u:
-			return pause(ctx, redrawPause)
+			return pause.For(ctx, redrawPause)
 		case <-ctx.Done():
 			return false
 		}
@@ -80,7 +81,7 @@ func follow(ctx context.Context, client *control.Client, status *reconcile.Statu
 				gone = true
 				send(update{status, err})
 			}
-			pause(ctx, reconnectPause)
+			pause.For(ctx, reconnectPause)
 			next, err = client.Status(ctx)
 		}
 		if err != nil {

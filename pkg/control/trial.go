@@ -19,9 +19,18 @@ import (
 const maxTrialSize = 24 << 20
 
 // Decided is the answer to a confirmation or a reversion. Error says why nothing was done.
+// None: there is no trial.
 type Decided struct {
 	Files []string `json:"files,omitempty"`
 	Error string   `json:"error,omitempty"`
+	None  bool     `json:"none,omitempty"`
+}
+
+func decided(files []string, err error) Decided {
+	if err == nil {
+		return Decided{Files: files}
+	}
+	return Decided{Error: err.Error(), None: errors.Is(err, trial.ErrNone)}
 }
 
 func handleTrials(mux *http.ServeMux, trials *trial.Keeper) {
@@ -46,19 +55,10 @@ func handleTrials(mux *http.ServeMux, trials *trial.Keeper) {
 		<-written
 	})
 	mux.HandleFunc("POST /v1/confirm", func(w http.ResponseWriter, r *http.Request) {
-		files, err := trials.Confirm(r.URL.Query().Get("by"))
-		reply := Decided{Files: files}
-		if err != nil {
-			reply.Error = err.Error()
-		}
-		answer(w, reply)
+		answer(w, decided(trials.Confirm(r.URL.Query().Get("by"))))
 	})
 	mux.HandleFunc("POST /v1/revert", func(w http.ResponseWriter, r *http.Request) {
-		var reply Decided
-		if err := trials.Revert("linkd revert, by " + r.URL.Query().Get("by")); err != nil {
-			reply.Error = err.Error()
-		}
-		answer(w, reply)
+		answer(w, decided(nil, trials.Revert("linkd revert, by "+r.URL.Query().Get("by"))))
 	})
 }
 
@@ -118,13 +118,19 @@ func (c *Client) Revert(ctx context.Context, by string) error {
 // ErrNoTrial says that no trial runs.
 var ErrNoTrial = trial.ErrNone
 
+// noTrial is ErrNoTrial in the daemon's words.
+type noTrial struct{ text string }
+
+func (e *noTrial) Error() string { return e.text }
+func (e *noTrial) Unwrap() error { return ErrNoTrial }
+
 func (c *Client) decide(ctx context.Context, command, by string) ([]string, error) {
 	reply, err := request[Decided](ctx, c, http.MethodPost, command, url.Values{"by": {by}})
 	switch {
 	case err != nil:
 		return nil, err
-	case reply.Error == trial.ErrNone.Error():
-		return nil, ErrNoTrial
+	case reply.None:
+		return nil, &noTrial{reply.Error}
 	case reply.Error != "":
 		return nil, errors.New(reply.Error)
 	}

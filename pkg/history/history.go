@@ -36,7 +36,8 @@ type Entry struct {
 	// Number counts the states from 1.
 	Number int       `json:"number"`
 	Time   time.Time `json:"time"`
-	// Cause is "files" (the files have changed), or "trial", "confirmed" and "reverted" for the begin and the ends of a trial.
+	// Cause is "files" (the daemon has read changed files), "trial", "confirmed" and "reverted" for the begin and the ends of a
+	// trial, or "apply" and "teardown" for these commands.
 	Cause string `json:"cause"`
 	// Created, Changed and Deleted count the ops until linkd had nothing left to do.
 	Created int `json:"created"`
@@ -44,7 +45,7 @@ type Entry struct {
 	Deleted int `json:"deleted"`
 	// State is the overall state after that; "" if linkd ended before, or another state followed.
 	State string `json:"state,omitempty"`
-	// Digest identifies the content of the files.
+	// Digest identifies the content of the files, see Digest.
 	Digest string `json:"digest"`
 }
 
@@ -141,12 +142,12 @@ func Digest(files []spec.File) string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// Add adds a state, unless the newest one has the same files: then added is nil. It removes the oldest states beyond the
-// limits.
-func (s *Store) Add(files []spec.File, cause string, at time.Time) (added *Entry, err error) {
+// Add adds a state and its entry, of which it sets the number, unless the newest state has the same digest: then added is nil. It
+// removes the oldest states beyond the limits.
+func (s *Store) Add(files []spec.File, e Entry) (added *Entry, err error) {
 	// A damaged entry does not keep a new one out.
 	entries, _ := s.Entries()
-	e := Entry{Number: 1, Time: at, Cause: cause, Digest: Digest(files)}
+	e.Number = 1
 	if n := len(entries); n > 0 {
 		if entries[n-1].Digest == e.Digest {
 			return nil, nil

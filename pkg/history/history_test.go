@@ -19,10 +19,15 @@ func files(texts ...string) (list []spec.File) {
 	return list
 }
 
+func add(s *Store, text string) (*Entry, error) {
+	state := files(text)
+	return s.Add(state, Entry{Time: time.Now(), Cause: "files", Digest: Digest(state)})
+}
+
 func TestOldestGo(t *testing.T) {
 	s := Open(t.TempDir() + "/history")
 	for i := range MaxStates + 10 {
-		if e, err := s.Add(files(fmt.Sprint(i)), "files", time.Now()); err != nil || e.Number != i+1 {
+		if e, err := add(s, fmt.Sprint(i)); err != nil || e.Number != i+1 {
 			t.Fatalf("state %d: %v, %v", i+1, e, err)
 		}
 	}
@@ -36,7 +41,7 @@ func TestOldestGo(t *testing.T) {
 	if got, err := s.Files(11); err != nil || string(got[0].Text) != "10" {
 		t.Errorf("state 11: %v, %v", got, err)
 	}
-	if e, err := s.Add(files(fmt.Sprint(MaxStates+9)), "files", time.Now()); e != nil || err != nil {
+	if e, err := add(s, fmt.Sprint(MaxStates+9)); e != nil || err != nil {
 		t.Errorf("the same files are a new state: %v, %v", e, err)
 	}
 }
@@ -51,7 +56,7 @@ func TestLargeStates(t *testing.T) {
 		for i := range text {
 			text[i] = byte(random.Uint32())
 		}
-		if _, err := s.Add(files(string(text)), "files", time.Now()); err != nil {
+		if _, err := add(s, string(text)); err != nil {
 			t.Fatal(i, err)
 		}
 	}
@@ -75,7 +80,7 @@ func TestLargeStates(t *testing.T) {
 func TestDamage(t *testing.T) {
 	s := Open(t.TempDir())
 	for _, text := range []string{"a", "b"} {
-		if _, err := s.Add(files(text), "files", time.Now()); err != nil {
+		if _, err := add(s, text); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +93,7 @@ func TestDamage(t *testing.T) {
 	if _, err := s.Files(1); err == nil {
 		t.Error("a truncated state is read")
 	}
-	if e, err := s.Add(files("c"), "files", time.Now()); err != nil || e.Number != 3 {
+	if e, err := add(s, "c"); err != nil || e.Number != 3 {
 		t.Errorf("after damage: %v, %v", e, err)
 	}
 }

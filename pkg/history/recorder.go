@@ -57,10 +57,10 @@ func (r *Recorder) Loaded(files []spec.File, cause string) {
 	}
 	r.flush()
 	r.digest = digest
-	r.entry = Entry{Time: at, Cause: cause, Digest: digest}
-	r.open, r.pending = true, false
+	e := Entry{Time: at, Cause: cause, Digest: digest}
+	r.entry, r.open, r.pending = e, true, false
 	r.do(func() {
-		added, err := r.store.Add(files, cause, at)
+		added, err := r.store.Add(files, e)
 		r.number = 0
 		if added != nil {
 			r.number = added.Number

@@ -62,6 +62,28 @@ func (p *Peers) Open(ns *NS, id int) (*NS, error) {
 	return p.open(name)
 }
 
+// All opens all namespaces that linkd can find, up to most, and returns them; more reports whether there are others.
+func (p *Peers) All(most int) (all []*NS, more bool, err error) {
+	if p.candidates == nil {
+		if err := p.search(); err != nil {
+			return nil, false, err
+		}
+	}
+	all = []*NS{p.session.world.host}
+	seen := map[Identity]bool{p.session.world.host.Identity: true}
+	for _, name := range p.names {
+		if len(all) >= most {
+			return all, true, nil
+		}
+		// One that cannot be opened has ended since.
+		if ns, err := p.open(name); err == nil && !seen[ns.Identity] {
+			seen[ns.Identity] = true
+			all = append(all, ns)
+		}
+	}
+	return all, false, nil
+}
+
 // opened are the namespaces that are open, and linkd's own.
 func (p *Peers) opened() []*NS {
 	p.session.mu.Lock()
@@ -97,13 +119,21 @@ func (p *Peers) compare(ns *NS, known map[int]string) error {
 // search finds all namespaces, those that the files name first.
 func (p *Peers) search() error {
 	p.candidates = map[string]string{}
-	add := func(name, path string) {
-		if _, is := p.candidates[name]; !is && len(p.names) < mostPeers {
-			p.candidates[name] = path
-			p.names = append(p.names, name)
-		}
-	}
 	w := p.session.world
+	var at unix.Stat_t
+	// A namespace that has several names is found by the first.
+	found := map[uint64]bool{}
+	if unix.Fstat(w.host.fd, &at) == nil {
+		found[at.Ino] = true
+	}
+	add := func(name, path string) {
+		if _, is := p.candidates[name]; is || len(p.names) >= mostPeers || unix.Stat(path, &at) != nil || found[at.Ino] {
+			return
+		}
+		found[at.Ino] = true
+		p.candidates[name] = path
+		p.names = append(p.names, name)
+	}
 	w.mu.Lock()
 	declared := maps.Clone(w.declared)
 	w.mu.Unlock()

@@ -15,7 +15,11 @@ import (
 
 // cross follows the packet from an interface to the neighbour that is its next hop, and returns where it comes to.
 func (w *walk) cross(ns *observe.NS, out *observe.Link, next netip.Addr) (*place, error) {
-	s := w.segmentOf(ns, out)
+	n, err := neighbourOf(ns, out.Index, next)
+	if err != nil {
+		return nil, err
+	}
+	s := w.segmentOf(ns, out, n)
 	if s.wrong != nil {
 		return nil, s.wrong
 	}
@@ -26,20 +30,26 @@ func (w *walk) cross(ns *observe.NS, out *observe.Link, next netip.Addr) (*place
 		w.stop(Wire, s.blocked, s.advice)
 		return nil, nil
 	}
-	n, err := neighbourOf(ns, out.Index, next)
-	if err != nil {
-		return nil, err
-	}
 	noARP := out.Flags&(unix.IFF_NOARP|unix.IFF_POINTOPOINT) != 0
 	if !noARP {
 		w.note(Neighbour, "", "%s on %s: %s", next, out.Name, n)
 	}
+	if wouldHaveToAsk(out) && n.state&unix.NUD_PERMANENT == 0 {
+		w.stop(Neighbour, fmt.Sprintf("ARP is off on %s: %s asks nobody for the link-layer address of %s", out.Name, ns.Name, next),
+			fmt.Sprintf("run: ip link set %s arp on in %s, or declare a neighbour", out.Name, ns.Name))
+		return nil, nil
+	}
 	to, err := w.choose(s, n, next, noARP)
+	if to == nil && err == nil && !w.stopped() && s.lookElsewhere() {
+		to, err = w.choose(s, n, next, noARP)
+	}
 	switch {
-	case err != nil || w.stopped():
-		return nil, err
+	case err != nil || s.wrong != nil || w.stopped():
+		return nil, errors.Join(err, s.wrong)
 	case to != nil:
 		return w.take(s, *to, next)
+	case s.tunnel != "":
+		w.stop(Wire, s.tunnel, s.tunnelAdvice)
 	case len(s.outside) > 0 && (n.resolved() || noARP || n.state&(unix.NUD_FAILED|unix.NUD_INCOMPLETE) == 0):
 		w.path.Leaves = fmt.Sprintf("%s leaves what linkd can follow by %s", w.subject(), strings.Join(s.outside, ", "))
 		w.note(Wire, "", "%s", w.path.Leaves)
@@ -69,6 +79,10 @@ func (w *walk) take(s *segment, to endpoint, next netip.Addr) (*place, error) {
 	if to.doubt != "" {
 		w.note(Wire, Doubtful, "%s", to.doubt)
 	}
+	w.noteUnfollowed(to)
+	if w.passBridges(to); w.stopped() {
+		return nil, nil
+	}
 	return &place{to.ns, to.link}, nil
 }
 
@@ -92,7 +106,7 @@ func (w *walk) choose(s *segment, n neighbour, next netip.Addr, noARP bool) (*en
 			return nil, err
 		}
 		// A frame comes to each interface with that address; a bridge sends it to the one behind the port that it has learned.
-		if i := slices.IndexFunc(s.ends, func(e endpoint) bool { return e.link.MAC == n.mac && !s.learnedElsewhere(e, mac) }); i >= 0 {
+		if i := s.endWith(n.mac, mac, holders); i >= 0 {
 			return &s.ends[i], nil
 		}
 		if len(holders) > 0 && len(s.outside) == 0 {
@@ -112,6 +126,10 @@ func (w *walk) choose(s *segment, n neighbour, next netip.Addr, noARP bool) (*en
 	}
 	if i := slices.IndexFunc(holders, func(e endpoint) bool { return e.blocked == "" }); i >= 0 {
 		if n.state&(unix.NUD_FAILED|unix.NUD_INCOMPLETE) != 0 {
+			if text, advice := w.silence(holders[i], next); text != "" {
+				w.stop(Neighbour, text, advice)
+				return nil, nil
+			}
 			w.note(Neighbour, Doubtful, "%s has %s and has not answered when it was asked for it: the neighbour is %s", holders[i], next, n)
 		}
 		return &holders[i], nil
@@ -135,11 +153,33 @@ func (s *segment) holders(ip netip.Addr) (found []endpoint, err error) {
 		if err != nil {
 			return nil, err
 		}
+		if !is && ip.Is6() {
+			// One that is not in use yet, or never will be, has no route.
+			_, is = addressFlags(e.ns, ip)
+		}
 		if is {
 			found = append(found, e)
 		}
 	}
 	return found, nil
+}
+
+// endWith returns the index of the endpoint with a link-layer address: of several, as of interfaces of the kind ipvlan, which share
+// the one of their parent, one that has the IP address; -1 if none has it.
+func (s *segment) endWith(text string, mac []byte, holders []endpoint) int {
+	found := -1
+	for i, e := range s.ends {
+		if e.link.MAC != text || s.learnedElsewhere(e, mac) {
+			continue
+		}
+		if slices.ContainsFunc(holders, func(h endpoint) bool { return h.link == e.link }) {
+			return i
+		}
+		if found < 0 {
+			found = i
+		}
+	}
+	return found
 }
 
 // learnedElsewhere tells whether a bridge on the way to an endpoint has learned the link-layer address behind another port.
@@ -171,6 +211,9 @@ func (w *walk) nobody(ns *observe.NS, s *segment, out *observe.Link, next netip.
 	}
 	if len(names) == 0 {
 		return fmt.Sprintf("%s: no other interface is on the network of %s", what, out.Name)
+	}
+	if len(s.untaken) > 0 {
+		names = append(names, s.untaken...)
 	}
 	return fmt.Sprintf("%s on the network of %s, where linkd finds %s", what, out.Name, strings.Join(names, ", "))
 }

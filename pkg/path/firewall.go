@@ -40,6 +40,7 @@ func (w *walk) rules(ns *observe.NS) *look {
 func (w *walk) begin(ns *observe.NS) {
 	if w.tracks[ns.Identity] == nil && !w.reply {
 		w.tracks[ns.Identity] = &track{ns: ns, first: iptables.Ends{Source: w.from, Destination: w.to}, answer: iptables.Ends{Source: w.to, Destination: w.from}}
+		w.noteFullTable(ns)
 	}
 }
 
@@ -56,6 +57,13 @@ func (w *walk) pass(ns *observe.NS, hook, in, out string) {
 		}
 		return
 	}
+	for _, d := range known.Follow(hook, w.packetAt(ns, in, out, t)) {
+		w.decide(ns, d, in, out)
+	}
+}
+
+// packetAt returns the packet as rules of a namespace see it, of the connection that it tracks as t; nil if it tracks none.
+func (w *walk) packetAt(ns *observe.NS, in, out string, t *track) iptables.Packet {
 	p := iptables.Packet{
 		In: in, Out: out, Source: w.from, Destination: w.to, Protocol: w.packet.Protocol, Reply: w.reply && t != nil,
 		First: iptables.Ends{Source: w.from, Destination: w.to}, Answer: iptables.Ends{Source: w.to, Destination: w.from},
@@ -67,9 +75,7 @@ func (w *walk) pass(ns *observe.NS, hook, in, out string) {
 	if t != nil {
 		p.First, p.Answer = t.first, t.answer
 	}
-	for _, d := range known.Follow(hook, p) {
-		w.decide(ns, d, in, out)
-	}
+	return p
 }
 
 // translateBack gives the answer the ends that the asker knows, where the kernel does (nf_nat_packet in net/netfilter/nf_nat_core.c).

@@ -1,6 +1,8 @@
 package path
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -71,4 +73,46 @@ func (f frame) noCarrier() frame {
 		return f.block("start the program that is meant to use it", "%s has no carrier: no program has it open", f.station)
 	}
 	return f.block("set its other end up, or connect the cable", "%s has no carrier: its other end is down", f.station)
+}
+
+// bridge has a frame come into a bridge by one of its ports.
+func (s *segment) bridge(f frame, master *observe.Link) {
+	if s.seen[master] {
+		return
+	}
+	s.seen[master] = true
+	vid, f := s.classify(f.port(master), f.link, master)
+	from := f.link
+	f.station, f.by = station{f.ns, master}, f.via(station{f.ns, master})
+	links, err := f.ns.Links(s.w.ctx)
+	if err != nil {
+		s.wrong = err
+		return
+	}
+	own := s.egress(f, master, master, vid)
+	s.passed = append(s.passed, own)
+	s.arrive(own, links)
+	s.toPorts(f, from, vid)
+}
+
+// toPorts has a bridge send a frame of a VLAN out by its ports, but for the one that it came by.
+func (s *segment) toPorts(f frame, from *observe.Link, vid uint16) {
+	links, err := f.ns.Links(s.w.ctx)
+	if err != nil {
+		s.wrong = err
+		return
+	}
+	for _, l := range links.All {
+		if l.Master != f.link.Index || l == from {
+			continue
+		}
+		out := s.egress(frame{station: station{f.ns, l}, by: f.by, blocked: f.blocked, advice: f.advice, doubt: f.doubt, tag: f.tag}.port(f.link), l, f.link, vid)
+		if from != nil && portIsolated(from) && portIsolated(l) {
+			out = out.block("remove isolated from one of the two ports", "the ports %s and %s are both isolated from each other", from.Name, l.Name)
+		}
+		if s.size > l.MTU+vlanRoom {
+			out = out.block(fmt.Sprintf("set the same mtu on all ports of %s", f.station), "the packet has %d bytes, and the port %s takes %d: the bridge drops it", s.size, out.station, l.MTU)
+		}
+		s.leave(out)
+	}
 }

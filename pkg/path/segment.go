@@ -1,11 +1,11 @@
 package path
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/sys/unix"
 
+	"linkd/pkg/kind/port"
 	"linkd/pkg/observe"
 )
 
@@ -29,6 +29,7 @@ func (e endpoint) String() string { return station{e.ns, e.link}.String() }
 // segment is what a frame that leaves by an interface comes to.
 type segment struct {
 	w    *walk
+	to   neighbour
 	ends []endpoint
 	// outside are the interfaces by which it leaves what linkd can follow, with what is known about that.
 	outside []string
@@ -39,6 +40,16 @@ type segment struct {
 	seen  map[*observe.Link]bool
 	left  int
 	wrong error
+	// passed are the interfaces that the frame has come to, and how.
+	passed []frame
+	// untaken says which interfaces get the frame in a VLAN for which they have no interface.
+	untaken []string
+	// vlans are the VLANs of bridges and ports by namespace and index.
+	vlans map[observe.Identity]map[int]port.VLANs
+	// tunnel is the first thing that stops the frame on its way through a tunnel, and tunnelAdvice what to do.
+	tunnel, tunnelAdvice string
+	// elsewhere: linkd has looked for interfaces of other namespaces that stand on those of the segment.
+	elsewhere bool
 }
 
 // mostInterfaces is how many interfaces of one segment linkd visits.
@@ -64,8 +75,9 @@ func (f frame) block(advice, format string, args ...any) frame {
 // via is the way of the frame with one more interface.
 func (f frame) via(next station) []station { return append(f.by[:len(f.by):len(f.by)], next) }
 
-func (w *walk) segmentOf(ns *observe.NS, out *observe.Link) *segment {
-	s := &segment{w: w, size: w.packet.Size, seen: map[*observe.Link]bool{}, left: mostInterfaces}
+// segmentOf follows a frame to a neighbour, or the question for its link-layer address, to all interfaces.
+func (w *walk) segmentOf(ns *observe.NS, out *observe.Link, to neighbour) *segment {
+	s := &segment{to: to, w: w, size: w.packet.Size, seen: map[*observe.Link]bool{}, left: mostInterfaces, vlans: map[observe.Identity]map[int]port.VLANs{}}
 	s.leave(frame{station: station{ns, out}})
 	return s
 }
@@ -78,23 +90,27 @@ func (s *segment) leave(f frame) {
 	s.left--
 	s.seen[f.link] = true
 	f.by = f.via(f.station)
+	s.passed = append(s.passed, f)
 	switch {
 	case !f.link.Up():
 		f = f.down()
 	case f.link.Flags&unix.IFF_LOWER_UP == 0:
 		f = f.noCarrier()
 	}
-	switch f.link.Kind {
-	case "veth", "netkit", "vxcan":
+	switch {
+	case isPair(f.link):
 		s.toPeer(f)
-	case "bridge":
-		s.toPorts(f, nil)
-	case "vlan":
+	case f.link.Kind == "bridge":
+		vid, f := s.classify(f, f.link, f.link)
+		s.toPorts(f, nil, vid)
+	case f.link.Kind == "vlan":
 		f.tag = vlanID(f.link)
 		s.toParent(f)
-	case "macvlan", "macvtap", "ipvlan":
+	case isStacked(f.link):
 		s.toSiblings(f)
 		s.toParent(f)
+	case f.link.Kind == "vxlan":
+		s.toRemotes(f)
 	default:
 		s.outsideOf(f)
 	}
@@ -183,61 +199,51 @@ func (s *segment) enter(f frame) {
 		s.wrong = err
 		return
 	}
+	s.passed = append(s.passed, f)
 	if m := links.ByIndex(f.link.Master); m != nil && m.Kind == "bridge" {
 		s.bridge(f, m)
 		return
 	}
-	if f.tag != 0 {
-		for _, l := range links.All {
-			if l.Kind == "vlan" && l.Parent == f.link.Index && l.ParentNS == -1 && vlanID(l) == f.tag {
-				s.end(frame{station: station{f.ns, l}, by: f.via(station{f.ns, l}), blocked: f.blocked, advice: f.advice, doubt: f.doubt})
-			}
-		}
-		return
-	}
-	for _, l := range links.All {
-		if (l.Kind == "macvlan" || l.Kind == "macvtap") && l.Parent == f.link.Index && l.ParentNS == -1 {
-			above := frame{station: station{f.ns, l}, by: f.via(station{f.ns, l}), blocked: f.blocked, advice: f.advice, doubt: f.doubt}
-			if !l.Up() {
-				above = above.down()
-			}
-			s.end(above)
-		}
-	}
-	s.end(f)
+	s.arrive(f, links)
 }
 
-// bridge has a frame come into a bridge by one of its ports.
-func (s *segment) bridge(f frame, master *observe.Link) {
-	f = f.port(master)
-	own := frame{station: station{f.ns, master}, by: f.via(station{f.ns, master}), blocked: f.blocked, advice: f.advice, doubt: f.doubt, tag: f.tag}
-	if !s.seen[master] {
-		s.seen[master] = true
-		s.end(own)
-		s.toPorts(own, f.link)
-	}
-}
-
-// toPorts has a bridge send a frame out by its ports, but for the one that it came by.
-func (s *segment) toPorts(f frame, from *observe.Link) {
-	links, err := f.ns.Links(s.w.ctx)
-	if err != nil {
-		s.wrong = err
-		return
-	}
+// arrive has an interface take a frame that came to it: itself, or those of its namespace that stand on it.
+func (s *segment) arrive(f frame, links *observe.Links) {
+	taken := false
 	for _, l := range links.All {
-		if l.Master != f.link.Index || l == from {
+		if l.Parent != f.link.Index || l.ParentNS != -1 || l == f.link {
 			continue
 		}
-		out := frame{station: station{f.ns, l}, by: f.by, blocked: f.blocked, advice: f.advice, doubt: f.doubt, tag: f.tag}.port(f.link)
-		if from != nil && portIsolated(from) && portIsolated(l) {
-			out = out.block("remove isolated from one of the two ports", "the ports %s and %s are both isolated from each other", from.Name, l.Name)
+		switch {
+		case l.Kind == "vlan" && vlanID(l) == f.tag && f.tag != 0, isStacked(l) && f.tag == 0:
+			taken = true
+			s.end(f.above(station{f.ns, l}))
 		}
-		if s.size > l.MTU+vlanRoom {
-			out = out.block(fmt.Sprintf("set the same mtu on all ports of %s", f.station), "the packet has %d bytes, and the port %s takes %d: the bridge drops it", s.size, out.station, l.MTU)
-		}
-		s.leave(out)
 	}
+	switch {
+	case f.tag == 0:
+		s.end(f)
+	case !taken:
+		s.untaken = append(s.untaken, fmt.Sprintf("%s gets it in VLAN %d, and has no interface for that VLAN", f.station, f.tag))
+	}
+}
+
+// above is the frame at an interface that stands on the one that it came to.
+func (f frame) above(at station) frame {
+	by := f.via(at)
+	f.station, f.by, f.tag = at, by, 0
+	if !at.link.Up() {
+		return f.down()
+	}
+	return f
+}
+
+// isPair reports whether a link is an end of a pair.
+func isPair(l *observe.Link) bool { return l.Kind == "veth" || l.Kind == "netkit" || l.Kind == "vxcan" }
+
+// isStacked reports whether a link shares the one that it stands on with others of its kind, of which each takes its own packets.
+func isStacked(l *observe.Link) bool {
+	return l.Kind == "macvlan" || l.Kind == "macvtap" || l.Kind == "ipvlan" || l.Kind == "ipvtap"
 }
 
 // toParent sends a frame out by the interface that f.link stands on.
@@ -254,30 +260,6 @@ func (s *segment) toParent(f frame) {
 	s.outside = append(s.outside, f.station.String()+", whose parent is in a namespace that linkd cannot see")
 }
 
-// toSiblings sends a frame to the other interfaces of its namespace that stand on the same one. Those of other namespaces are
-// not known.
-func (s *segment) toSiblings(f frame) {
-	links, err := f.ns.Links(s.w.ctx)
-	if err != nil {
-		s.wrong = err
-		return
-	}
-	for _, l := range links.All {
-		if l != f.link && l.Kind == f.link.Kind && l.Parent == f.link.Parent && l.ParentNS == f.link.ParentNS {
-			s.end(frame{station: station{f.ns, l}, by: f.via(station{f.ns, l}), blocked: f.blocked, advice: f.advice, doubt: f.doubt})
-		}
-	}
-}
-
 func (s *segment) end(f frame) {
 	s.ends = append(s.ends, endpoint{ns: f.ns, link: f.link, by: f.by, blocked: f.blocked, advice: f.advice, doubt: f.doubt})
-}
-
-// vlanID is IFLA_VLAN_ID of linux/if_link.h.
-func vlanID(l *observe.Link) uint16 {
-	const id = 1
-	if v := l.Data[id]; len(v) == 2 {
-		return binary.NativeEndian.Uint16(v)
-	}
-	return 0
 }

@@ -30,6 +30,10 @@ type walk struct {
 	firewalls map[ruleset]*look
 	// tracks are the connections as the namespaces on the way track them.
 	tracks map[observe.Identity]*track
+	// qdiscs are the queueing disciplines of namespaces, by the index of their interface.
+	qdiscs map[observe.Identity]map[int][]string
+	// depth is how many tunnels the packet is within.
+	depth int
 	// translated is the rule that gave the packet its destination, and namespace the one that has it.
 	translated, translatedIn string
 }
@@ -152,6 +156,9 @@ func (w *walk) receive(at place) (*place, error) {
 
 // deliver follows a packet to its end in a namespace that has its destination.
 func (w *walk) deliver(ns *observe.NS, in string) error {
+	if in == "lo" && !w.reply && w.loopbackDown(ns) {
+		return nil
+	}
 	if w.pass(ns, "INPUT", in, ""); w.stopped() {
 		return nil
 	}
@@ -166,6 +173,20 @@ func (w *walk) deliver(ns *observe.NS, in string) error {
 		return nil
 	}
 	return w.listens(ns)
+}
+
+// loopbackDown stops the packet if it goes to the namespace's own address and lo is down.
+func (w *walk) loopbackDown(ns *observe.NS) bool {
+	links, err := ns.Links(w.ctx)
+	if err != nil {
+		return false
+	}
+	lo := links.ByName("lo")
+	if lo == nil || lo.Up() {
+		return false
+	}
+	w.stop(Wire, "lo is down: packets of a namespace to its own addresses go through it", "run: ip link set lo up in "+ns.Name)
+	return true
 }
 
 // leave follows a packet out of a namespace by a route.

@@ -24,6 +24,8 @@ type Loaded struct {
 	Err error
 	// Events are reported before that of the load.
 	Events []Event
+	// Apart: a reload reports what is done for these files without what was done before them.
+	Apart bool
 }
 
 // Loop is the daemon: one goroutine that reads files, takes events and converges. Other goroutines only send to it.
@@ -125,8 +127,8 @@ func (l *Loop) Run(ctx context.Context) {
 				l.load()
 			}
 		case q := <-l.reloads:
-			q.record = l.recordReload()
 			q.loaded, q.until = l.load(), time.Now().Add(reloadTime)
+			q.record = l.recordReload()
 			l.asked = append(l.asked, q)
 		case q := <-l.checks:
 			if l.takeNotifications() || l.filesChanged() {
@@ -184,6 +186,10 @@ func (l *Loop) load() Loaded {
 		l.unreported.begin(l.Engine)
 	}
 	loaded := l.read(l.Engine.Want)
+	if loaded.Apart {
+		l.endRecord(l.unreported.record)
+		l.unreported.begin(l.Engine)
+	}
 	if loaded.Err == nil || !l.failed {
 		l.noteReload(loaded)
 	}

@@ -135,8 +135,15 @@ func (r Result) Planned(s *reconcile.Status) string {
 	return r.line(s, "to create", "to change", "to delete")
 }
 
-func (r Result) line(s *reconcile.Status, created, changed, deleted string) string {
-	var parts []string
+// String returns what was done in a few words, without what failed.
+func (r Result) String() string {
+	if parts := r.parts("created", "changed", "deleted"); len(parts) > 0 {
+		return strings.Join(parts, ", ")
+	}
+	return "no changes"
+}
+
+func (r Result) parts(created, changed, deleted string) (parts []string) {
 	for _, part := range []struct {
 		n    int
 		word string
@@ -145,7 +152,11 @@ func (r Result) line(s *reconcile.Status, created, changed, deleted string) stri
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.word))
 		}
 	}
-	if len(parts) > 0 {
+	return parts
+}
+
+func (r Result) line(s *reconcile.Status, created, changed, deleted string) string {
+	if parts := r.parts(created, changed, deleted); len(parts) > 0 {
 		return strings.Join(parts, ", ")
 	}
 	total := 0

@@ -44,15 +44,25 @@ func (p *Progress) Due(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// Draw draws the line anew.
+// Draw draws the line anew, if the command has taken a second.
 func (p *Progress) Draw(at reconcile.Progress) {
-	if p.out == nil || time.Since(p.since) < patience {
+	if time.Since(p.since) >= patience {
+		p.Show(ProgressLine(at))
+	}
+}
+
+// Show draws a line of its own at once.
+func (p *Progress) Show(line string) {
+	if p.out == nil {
 		return
 	}
 	p.drawn = true
 	// In the last column some terminals wrap the line.
-	fmt.Fprintf(p.out, "\r%s\x1b[K", text.Trim(plain.Text(ProgressLine(at)), max(p.width()-1, 1)))
+	fmt.Fprintf(p.out, "\r%s\x1b[K", text.Trim(plain.Text(line), max(p.width()-1, 1)))
 }
+
+// Draws reports whether there is a terminal to draw on.
+func (p *Progress) Draws() bool { return p.out != nil }
 
 // Clear removes the line.
 func (p *Progress) Clear() {

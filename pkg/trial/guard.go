@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"linkd/pkg/pause"
 	"linkd/pkg/spec"
 )
 
@@ -40,7 +41,7 @@ func (k *Keeper) guard(ctx context.Context, names []string, failed chan<- string
 				return
 			}
 		}
-		if !sleep(ctx, guardPause) {
+		if !pause.For(ctx, guardPause) {
 			return
 		}
 	}
@@ -55,20 +56,8 @@ func (k *Keeper) insist(ctx context.Context, name string) (why string) {
 			return ""
 		case time.Since(began) >= failureTime:
 			return why
-		case !sleep(ctx, repeatPause):
+		case !pause.For(ctx, repeatPause):
 			return ""
 		}
-	}
-}
-
-// sleep waits; it returns false if ctx ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

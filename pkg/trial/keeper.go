@@ -41,9 +41,11 @@ type Keeper struct {
 	mu      sync.Mutex // of the loader, and of what follows
 	current *trial
 	events  []reconcile.Event
-	ops     []Op
-	// cause is that of the next load.
+	// cause is that of the next load, and apart says that a trial has begun or ended since the last one.
 	cause string
+	apart bool
+	// last says how the last trial ended; "" before that.
+	last string
 
 	// info describes the current trial; nil if none runs.
 	info atomic.Pointer[reconcile.Trial]
@@ -65,8 +67,30 @@ type trial struct {
 // ErrNone says that no trial runs.
 var ErrNone = errors.New("no trial runs")
 
-// Current returns the trial that runs, or nil.
-func (k *Keeper) Current() *reconcile.Trial { return k.info.Load() }
+// none returns ErrNone with what became of the last trial.
+func (k *Keeper) none() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.last == "" {
+		return ErrNone
+	}
+	return fmt.Errorf("%w; the last one was %s", ErrNone, k.last)
+}
+
+// Current returns the trial that runs, or nil. Its deadline is the time of a clock that is set at the call: a trial lasts as long
+// as it was asked for, however the clock is set meanwhile.
+func (k *Keeper) Current() *reconcile.Trial {
+	info := k.info.Load()
+	if info == nil {
+		return nil
+	}
+	now := *info
+	now.Deadline = wallClock().Add(time.Until(info.Deadline))
+	return &now
+}
+
+// wallClock returns the time of the clock that people set, without that of the one that nobody sets. Tests set it.
+var wallClock = func() time.Time { return time.Now().Round(0) }
 
 // Stamp returns a value that changes when Load may return something else.
 func (k *Keeper) Stamp() string {
@@ -83,7 +107,7 @@ func (k *Keeper) Stamp() string {
 func (k *Keeper) Load(save func(*spec.Loader)) (l reconcile.Loaded) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	defer func() { l.Events, k.events = k.events, nil }()
+	defer func() { l.Events, k.events, l.Apart, k.apart = k.events, nil, k.apart, false }()
 	if t := k.current; t != nil {
 		l.Desired, l.Files, l.Complete, l.Errors = t.loader.Load(t.with)
 		k.Loaded(t.loader.InForce(), "trial")
@@ -103,32 +127,6 @@ func (k *Keeper) Load(save func(*spec.Loader)) (l reconcile.Loaded) {
 	return l
 }
 
-// Note takes the events of the loop. The keeper remembers the ops since the last load.
-func (k *Keeper) Note(events []reconcile.Event) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, ev := range events {
-		switch ev.Event {
-		case reconcile.Reload:
-			k.ops = nil
-		case reconcile.OpDone:
-			if len(k.ops) < maxOps {
-				k.ops = append(k.ops, Op{Op: ev.Op, ID: ev.ID, Error: ev.Error})
-			}
-		}
-	}
-}
-
-// maxOps is how many ops a step has at most.
-const maxOps = 10_000
-
-// Ops returns the ops since the last load.
-func (k *Keeper) Ops() []Op {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return append([]Op{}, k.ops...)
-}
-
 // begin checks a request and makes it the current trial.
 func (k *Keeper) begin(r Request) (*trial, error) {
 	if r.For < shortest || r.For > longest {
@@ -136,7 +134,7 @@ func (k *Keeper) begin(r Request) (*trial, error) {
 	}
 	k.deciding.Lock()
 	defer k.deciding.Unlock()
-	if other := k.info.Load(); other != nil {
+	if other := k.Current(); other != nil {
 		return nil, fmt.Errorf("%s tries files since %s, until %s: run `linkd confirm` or `linkd revert` first",
 			other.By, clock(other.Since), clock(other.Deadline))
 	}
@@ -170,7 +168,7 @@ func (k *Keeper) begin(r Request) (*trial, error) {
 		t.info.Files = append(t.info.Files, plain.Text(c.Path))
 	}
 	t.stamp = fmt.Sprintf("a trial since %d", now.UnixNano())
-	k.current = t
+	k.current, k.apart = t, true
 	k.info.Store(&t.info)
 	k.note("begun", fmt.Sprintf("by %s, until %s", t.info.By, clock(t.info.Deadline)))
 	return t, nil
@@ -214,9 +212,10 @@ func (k *Keeper) end(t *trial, step Step) bool {
 	if k.current != t {
 		return false
 	}
-	k.current = nil
+	k.current, k.apart = nil, true
 	k.info.Store(nil)
 	k.cause = step.Step
+	k.last = fmt.Sprintf("%s at %s: %s", step.Step, clock(wallClock()), step.Reason)
 	k.note(step.Step, step.Reason)
 	t.ended <- step
 	return true

@@ -200,15 +200,9 @@ type Step struct {
 	Files []string `json:"files,omitempty"`
 	// Reason says why the trial was refused, is invalid, or was reverted.
 	Reason string `json:"reason,omitempty"`
-	// Ops are what linkd did, and Problems what is not ok after it. State is the overall state then.
-	Ops      []Op                       `json:"ops,omitempty"`
-	Problems []reconcile.ResourceStatus `json:"problems,omitempty"`
-	State    string                     `json:"state,omitempty"`
-}
-
-// Op is an op that linkd did. Error is empty if it succeeded.
-type Op struct {
-	Op    string `json:"op"`
-	ID    string `json:"id"`
-	Error string `json:"error,omitempty"`
+	// Changes are what linkd did, More is the number of further changes, and Status is the status after that. They are nil
+	// before linkd has done anything.
+	Changes []reconcile.Change `json:"changes,omitempty"`
+	More    int                `json:"more,omitempty"`
+	Status  *reconcile.Status  `json:"status,omitempty"`
 }

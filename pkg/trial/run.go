@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -70,14 +69,9 @@ func (k *Keeper) apply(name string) Step {
 	if err != nil {
 		return Step{}
 	}
-	step := Step{Step: name, Ops: k.Ops(), State: reloaded.Status.State}
+	step := Step{Step: name, Changes: reloaded.Changes, More: reloaded.More, Status: reloaded.Status}
 	if reloaded.Err != nil {
 		step.Reason = reloaded.Err.Error()
-	}
-	for _, r := range reloaded.Status.Resources {
-		if r.State != reconcile.OK {
-			step.Problems = append(step.Problems, r)
-		}
 	}
 	return step
 }
@@ -93,7 +87,7 @@ func (k *Keeper) revert(t *trial, reason string) bool {
 func (k *Keeper) Revert(reason string) error {
 	t := k.running()
 	if t == nil || !k.revert(t, reason) {
-		return ErrNone
+		return k.none()
 	}
 	<-t.done
 	return nil
@@ -103,7 +97,7 @@ func (k *Keeper) Revert(reason string) error {
 func (k *Keeper) Confirm(by string) (paths []string, err error) {
 	t := k.running()
 	if t == nil {
-		return nil, ErrNone
+		return nil, k.none()
 	}
 	if paths, err = k.confirm(t, by); err == nil {
 		<-t.done
@@ -115,7 +109,7 @@ func (k *Keeper) confirm(t *trial, by string) (paths []string, err error) {
 	k.deciding.Lock()
 	defer k.deciding.Unlock()
 	if k.running() != t {
-		return nil, ErrNone
+		return nil, k.none()
 	}
 	now, err := spec.ReadTrusted(k.Config)
 	if err == nil {

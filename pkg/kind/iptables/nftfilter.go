@@ -47,8 +47,8 @@ const mostStateSets = 32
 
 // nftHooks has the hooks that linkd follows, by chain type (enum nf_inet_hooks in linux/netfilter.h).
 var nftHooks = map[string]map[uint32]string{
-	filter: {1: "INPUT", 2: "FORWARD"},
-	nat:    {0: "PREROUTING", 3: "OUTPUT"},
+	filter: {0: "PREROUTING", 1: "INPUT", 2: "FORWARD", 3: "OUTPUT", 4: "POSTROUTING"},
+	nat:    {0: "PREROUTING", 1: "INPUT", 3: "OUTPUT", 4: "POSTROUTING"},
 }
 
 const (

@@ -20,15 +20,21 @@ func (n *nftFilter) drops(hook string, p nftPacket, steps *int) (by string) {
 			return ""
 		}
 		w := nftWalk{filter: n, packet: p, steps: steps}
-		verdict, by := w.through(b.nftChain, 0)
-		if verdict == Unsure && b.drops && !w.returned {
-			verdict, by = Dropped, "the policy of "+b.String()+" is drop"
-		}
+		verdict, by := w.verdict(b)
 		if verdict == Dropped && !w.mayAccept {
 			return by
 		}
 	}
 	return ""
+}
+
+// verdict returns what a base chain does, and what decides; Unsure if the packet passes it.
+func (w *nftWalk) verdict(b nftBase) (verdict Verdict, by string) {
+	verdict, by = w.through(b.nftChain, 0)
+	if verdict == Unsure && b.drops && !w.returned {
+		return Dropped, "the policy of " + b.String() + " is drop"
+	}
+	return verdict, by
 }
 
 // nftWalk follows a packet through the chains of a table.
@@ -43,7 +49,12 @@ type nftWalk struct {
 	returned bool
 	// translation is the last rule that translates, whether or not the packet matches it.
 	translation nftRule
+	// doubtful are the rules that drop or translate packets, of which linkd cannot tell whether the packet is one.
+	doubtful []string
 }
+
+// mostDoubts is how many doubtful rules of a chain linkd names.
+const mostDoubts = 3
 
 // through returns the verdict of a chain; Unsure if the packet reaches its end.
 func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
@@ -85,6 +96,9 @@ func (w *nftWalk) through(at nftChain, depth int) (verdict Verdict, by string) {
 		if meets == yes {
 			return does, why
 		}
+		if does != Accepted && len(w.doubtful) < mostDoubts {
+			w.doubtful = append(w.doubtful, why)
+		}
 		w.mayAccept = w.mayAccept || does != Dropped
 	}
 	return Unsure, ""
@@ -125,8 +139,10 @@ type nftRule struct {
 	tests  []nftTest
 	does   nftDoes
 	chain  string
-	// to is the new destination, ADDRESS:PORT or ADDRESS; "" if linkd does not know it.
-	to string
+	// to is the new destination, or with isSource the new source, ADDRESS:PORT or ADDRESS; "" if linkd does not know it, or if the
+	// rule masquerades.
+	to                    string
+	isSource, masquerades bool
 	// states is the set or map of connection states in the rule; notStates: the rule matches all other states.
 	states    string
 	notStates bool

@@ -9,20 +9,11 @@ func (s *Firewall) nftPacketOf(p Packet) nftPacket {
 	}
 }
 
-// nftDrops returns what certainly drops a packet with nftables besides iptables; "" if nothing does.
-func (s *Firewall) nftDrops(hook string, p Packet) string {
+// nftDecisions follows a packet through the rules of nftables besides iptables. The first base chain that translates it decides; of a
+// connection, only the first packet is translated. Only the last Decision can drop the packet.
+func (s *Firewall) nftDecisions(hook string, p Packet, translated bool) (decisions []Decision) {
 	if s.filtered == nil {
-		return ""
-	}
-	steps := mostSteps
-	return s.filtered.drops(hook, s.nftPacketOf(p), &steps)
-}
-
-// nftTranslates returns what changes the destination of the first packet of a connection with nftables besides iptables. The first
-// base chain that translates decides.
-func (s *Firewall) nftTranslates(hook string, p Packet) (d Decision, some bool) {
-	if s.filtered == nil || p.Reply {
-		return d, false
+		return nil
 	}
 	steps := mostSteps
 	for _, b := range s.filtered.bases {
@@ -30,10 +21,37 @@ func (s *Firewall) nftTranslates(hook string, p Packet) (d Decision, some bool) 
 			continue
 		}
 		w := nftWalk{filter: s.filtered, packet: s.nftPacketOf(p), steps: &steps}
-		if verdict, by := w.through(b.nftChain, 0); verdict == Translated {
-			to, _ := endOf(w.translation.to, p.Destination.Port())
-			return Decision{Verdict: Translated, Table: "nftables", Chain: b.name, Rule: by, To: to}, true
+		verdict, by := w.verdict(b)
+		d := Decision{Verdict: verdict, Table: nftables, Chain: b.name, Rule: by, Doubtful: w.doubtful}
+		switch {
+		case verdict == Dropped && w.mayAccept:
+			d.Verdict, d.Doubtful = Unsure, append(d.Doubtful, by)
+		case verdict == Dropped:
+			return append(decisions, d)
+		case verdict == Translated && (translated || p.Reply):
+			continue
+		case verdict == Translated:
+			translated = true
+			d.translateBy(w.translation, p)
+		default:
+			d.Verdict = Unsure
+		}
+		if d.Verdict != Unsure || len(d.Doubtful) > 0 {
+			decisions = append(decisions, d)
 		}
 	}
-	return d, false
+	return decisions
+}
+
+// nftables stands for a table in a Decision about foreign rules.
+const nftables = "nftables"
+
+// translateBy sets what a rule of nftables changes in the packet's ends.
+func (d *Decision) translateBy(r nftRule, p Packet) {
+	d.IsSource, d.Masquerades = r.isSource, r.masquerades
+	port := p.Destination.Port()
+	if r.isSource {
+		port = 0
+	}
+	d.To, _ = endOf(r.to, port)
 }

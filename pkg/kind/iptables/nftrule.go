@@ -108,11 +108,11 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 		r.decide(data)
 		registers[bigEndian(data[unix.NFTA_IMMEDIATE_DREG])] = nftTest{field: fieldConstant, value: nftValue(data[unix.NFTA_IMMEDIATE_DATA])}
 	case "nat":
-		r.does = nftUnknown
-		if bigEndian(data[unix.NFTA_NAT_TYPE]) == unix.NFT_NAT_DNAT {
-			r.does = nftTranslate
-			r.to = destinationText(registers[bigEndian(data[unix.NFTA_NAT_REG_ADDR_MIN])], registers[bigEndian(data[unix.NFTA_NAT_REG_PROTO_MIN])])
-		}
+		r.does = nftTranslate
+		r.isSource = bigEndian(data[unix.NFTA_NAT_TYPE]) == unix.NFT_NAT_SNAT
+		r.to = endText(registers[bigEndian(data[unix.NFTA_NAT_REG_ADDR_MIN])], registers[bigEndian(data[unix.NFTA_NAT_REG_PROTO_MIN])])
+	case "masq":
+		r.does, r.isSource, r.masquerades = nftTranslate, true, true
 	case "redir":
 		r.does = nftTranslate
 	case "reject":
@@ -138,8 +138,8 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 	}
 }
 
-// destinationText returns a new destination as iptables prints it; "" if it is not one address, with or without a port.
-func destinationText(address, port nftTest) string {
+// endText returns a new end of a packet as iptables prints it; "" if it is not one address, with or without a port.
+func endText(address, port nftTest) string {
 	ip, ok := netip.AddrFromSlice(address.value)
 	if !ok || address.field != fieldConstant {
 		return ""

@@ -85,13 +85,7 @@ func (s *Firewall) Follow(hook string, p Packet) (decisions []Decision) {
 		}
 	}
 	translated := slices.ContainsFunc(decisions, func(d Decision) bool { return d.Verdict == Translated })
-	if d, some := s.nftTranslates(hook, p); some && !translated {
-		decisions = append(decisions, d)
-	}
-	if by := s.nftDrops(hook, p); by != "" {
-		decisions = append(decisions, Decision{Verdict: Dropped, Table: "nftables", Rule: by})
-	}
-	return decisions
+	return append(decisions, s.nftDecisions(hook, p, translated)...)
 }
 
 // follow follows a packet through one table. some is false if no rule decides and none is doubtful.

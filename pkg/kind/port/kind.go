@@ -41,7 +41,7 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 	}
 	var all map[int]VLANs
 	if slices.ContainsFunc(links.All, knowsVLANs) {
-		if all, err = readVLANs(ns, 0); err != nil {
+		if all, err = ReadVLANs(ns, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -50,7 +50,7 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 
 func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Port, error) {
 	return read(ns, links, func(index int) (VLANs, error) {
-		one, err := readVLANs(ns, index)
+		one, err := ReadVLANs(ns, index)
 		return one[index], err
 	})
 }

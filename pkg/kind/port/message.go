@@ -71,9 +71,9 @@ func (index vlanMsg) Serialize() []byte {
 	return msg
 }
 
-// readVLANs returns the VLANs of one bridge or port by its index, or of all if index is 0. An interface that no longer exists or is
+// ReadVLANs returns the VLANs of one bridge or port by its index, or of all if index is 0. An interface that no longer exists or is
 // no longer a port has none. The result is empty on a kernel without VLAN filtering, and on one older than 5.6.
-func readVLANs(ns *observe.NS, index int) (map[int]VLANs, error) {
+func ReadVLANs(ns *observe.NS, index int) (map[int]VLANs, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETVLAN, unix.NLM_F_DUMP)
 	req.AddData(vlanMsg(index))
 	msgs, err := ns.Request(req, unix.RTM_NEWVLAN)
@@ -122,7 +122,7 @@ func readVLAN(entry []byte) (v VLAN, err error) {
 // writeVLANs sets the VLANs of a bridge or port. It adds new VLANs before it deletes old ones, so that it does not interrupt traffic
 // that both the old and the new VLANs let through.
 func writeVLANs(ns *observe.NS, index int, want VLANs) error {
-	have, err := readVLANs(ns, index)
+	have, err := ReadVLANs(ns, index)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,26 @@ func (vs VLANs) String() string {
 	return strings.Join(words, ", ")
 }
 
+// PVID returns the VLAN of frames that come in without a tag; 0 if they are in none.
+func (vs VLANs) PVID() uint16 {
+	for _, v := range vs {
+		if v.PVID {
+			return v.First
+		}
+	}
+	return 0
+}
+
+// Has reports whether a VLAN is among them, and whether its frames go out without a tag.
+func (vs VLANs) Has(vid uint16) (is, untagged bool) {
+	for _, v := range vs {
+		if v.First <= vid && vid <= v.Last {
+			return true, v.Untagged
+		}
+	}
+	return false, false
+}
+
 // newVLANs sorts ranges and joins adjacent ones with the same flags.
 func newVLANs(ranges []VLAN) VLANs {
 	slices.SortFunc(ranges, func(a, b VLAN) int { return cmp.Compare(a.First, b.First) })
