@@ -15,6 +15,7 @@ import (
 //	exists:FILE  the file is there
 //	link:KIND    the kernel has links of that kind
 //	bridge-vlan  the kernel's bridges can filter by VLAN
+//	traffic:MODULE  the kernel has that part of traffic control, such as sch_netem
 //	users        there is more than one user: not where an ordinary user is root in a namespace of their own
 //	thorough     this is TestFaults: all is done of which else a sample has to do
 //	ipv6-disabled  the kernel was started with ipv6.disable=1
@@ -28,6 +29,8 @@ func condition(name string) (bool, error) {
 		return conform.HasLink(argument)
 	case "bridge-vlan":
 		return conform.HasBridgeVLAN()
+	case "traffic":
+		return conform.HasTraffic(argument)
 	case "users":
 		return os.Getenv(ordinaryUser) == "", nil
 	case "thorough":

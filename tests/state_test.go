@@ -37,6 +37,7 @@ func (s *stage) state(ts *testscript.TestScript, neg bool, args []string) {
 	r.rules()
 	r.neighbours()
 	r.forwarding()
+	r.traffic()
 	r.firewall("iptables")
 	r.firewall("ip6tables")
 	r.sysctls()

@@ -28,6 +28,8 @@ import (
 //	accept ADDRESS:PORT       answer who begins an association of SCTP
 //	associate ADDRESS:PORT    begin an association of SCTP, and print who answers
 //	website ADDRESS           answer requests of HTTP: /found with 200, and all others with 404
+//	flood ADDRESS RATE        send packets at a rate (rate_test.go)
+//	meter ADDRESS RATE        measure at which rate they come in
 //	notified SOCKET SILENCE   print what a service tells systemd (sd_notify(3)), and when it is silent for so long
 var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified, "advertise": advertise, "website": website, "accept": accept, "associate": associate}
 

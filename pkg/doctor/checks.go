@@ -11,6 +11,7 @@ var Checks = []Check{
 	procSys,
 	inotify,
 	kernelLinks,
+	kernelTraffic,
 	addressMarks,
 	engines,
 	otherManagers,

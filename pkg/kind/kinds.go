@@ -13,6 +13,7 @@ import (
 	"linkd/pkg/kind/port"
 	"linkd/pkg/kind/route"
 	"linkd/pkg/kind/rule"
+	"linkd/pkg/kind/shape"
 	"linkd/pkg/kind/sysctl"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
@@ -35,6 +36,9 @@ func All() []reconcile.Registered {
 		rule.Kind,
 		neighbour.Kind,
 		fdb.Kind,
+		shape.Egresses,
+		shape.Clsacts,
+		shape.Ingresses,
 	}
 }
 
@@ -42,6 +46,6 @@ func All() []reconcile.Registered {
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{route.NamespaceKey(), rule.Key()}),
-		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), neighbour.Key(), fdb.Key(), sysctl.EndKey()})),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), neighbour.Key(), fdb.Key(), sysctl.EndKey()}, shape.Keys())),
 	}
 }

@@ -53,7 +53,7 @@ func TestWhatIsShownChangesNothing(t *testing.T) {
 		made := ""
 		for _, line := range drawCommands(t) {
 			program, args := "ip", strings.Fields(line)
-			if args[0] == "bridge" {
+			if args[0] == "bridge" || args[0] == "tc" {
 				program, args = args[0], args[1:]
 			}
 			if out, err := exec.Command(program, args...).CombinedOutput(); err == nil {
@@ -107,6 +107,7 @@ func sh(t rapid.TB, script string) string {
 }
 
 func without(text, word string) string {
+	text = strings.ReplaceAll(text, ", "+word, "")
 	return strings.Join(slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return strings.Contains(line, word) }), "\n")
 }
 
@@ -116,11 +117,15 @@ var notCompared = regexp.MustCompile(`(?m)^ +alias linkd:.*\n| proto \S+|\w+_lft
 	`NO-CARRIER,|,LOWER_UP| state \w+| linkdown|^ +inet6 fe80::\w+:.*\n.*\n|^.*(fe80::\w+:|fe80::/64|ff00::/8).*\n|^(local|anycast) [0-9a-f]*:.*\n|^(33:33|01:00:5e):.*\n`)
 
 // stateOf is all that ip says of the namespaces, but for marks and what changes by itself.
+// qdiscHandle is a mark.
+var qdiscHandle = regexp.MustCompile(`(?m)^(qdisc \w+) [0-9a-f]+:`)
+
 func stateOf(t rapid.TB) (text string) {
 	for _, ns := range []string{"one", "two"} {
 		for _, what := range []string{"-d address", "-4 route show table all", "-6 route show table all", "rule", "neighbour show nud permanent", "neighbour show proxy"} {
 			text += fmt.Sprintf("%s %s:\n%s", ns, what, sh(t, "ip -n "+ns+" "+what))
 		}
+		text += qdiscHandle.ReplaceAllString(sh(t, "tc -n "+ns+" qdisc"), "$1")
 		text += sh(t, "bridge -n "+ns+" -d link; bridge -n "+ns+" fdb; bridge -n "+ns+" vlan")
 		text += sh(t, "ip netns exec "+ns+" sh -c 'cd /proc/sys/net; grep -H . ipv4/ip_forward ipv4/conf/*/* ipv6/conf/*/* 2>/dev/null || :'")
 	}
@@ -162,7 +167,7 @@ func drawCommands(t *rapid.T) (lines []string) {
 	names = append(names, "lo")
 	for range rapid.IntRange(0, 16).Draw(t, "settings") {
 		dev := pick(names...)
-		switch pick("up", "up", "up", "set", "set", "master", "master", "sysctl", "port", "neighbour", "entry", "rule") {
+		switch pick("up", "up", "up", "set", "set", "master", "master", "sysctl", "port", "neighbour", "entry", "rule", "qdisc", "qdisc") {
 		case "up":
 			add("-n %s link set %s up", ns(), dev)
 		case "set":
@@ -180,6 +185,11 @@ func drawCommands(t *rapid.T) (lines []string) {
 		case "rule":
 			add("-n %s %s rule add %s %s %s %s", ns(), pick("-4", "-6"), pick("pref 5", "pref 6", "not pref 7"), pick("from all", "from 10.0.0.0/8", "to fd00::/64", "iif "+dev),
 				pick("table 100", "table 70000", "blackhole", "goto 9", "table 5 suppress_prefixlength 0"), maybe("fwmark 7", "fwmark 0x10/0xf0", "proto bird", "oif lo"))
+		case "qdisc":
+			add("tc -n %s qdisc add dev %s root %s %s", ns(), dev, maybe("handle 7:", "handle 6c64:"), pick(
+				"tbf rate 1mbit burst 10kb latency 50ms", "tbf rate 1234567bit burst 3333 limit 4444", "tbf rate 40gbit burst 5mb latency 3ms",
+				"tbf rate 1mbit burst 10kb latency 50ms peakrate 2mbit mtu 1600", "htb", "pfifo limit 7", "netem delay 10ms",
+				"netem rate 1mbit loss 0.3% 25% limit 9", "netem delay 10ms 1ms 30%", "netem delay 3us 1us reorder 25% gap 5", "netem", "clsact"))
 		case "sysctl":
 			add("netns exec %s sysctl -qw net/%s", ns(), pick("ipv4/ip_forward=1", "ipv6/conf/all/forwarding=1", "ipv4/conf/all/rp_filter=2",
 				"ipv4/conf/"+dev+"/proxy_arp=1", "ipv4/conf/"+dev+"/forwarding=1", "ipv6/conf/"+dev+"/disable_ipv6=1",

@@ -20,6 +20,7 @@ var routeGroups = map[Topic][]uint{
 	NeighbourTopic:  {unix.RTNLGRP_NEIGH},
 	ForwardingTopic: {unix.RTNLGRP_NEIGH},
 	NetconfTopic:    {unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF},
+	TrafficTopic:    {unix.RTNLGRP_TC},
 }
 
 func routeTopic(messageType uint16) (Topic, bool) {
@@ -38,6 +39,9 @@ func routeTopic(messageType uint16) (Topic, bool) {
 		return NeighbourTopic, true
 	case unix.RTM_NEWNETCONF, unix.RTM_DELNETCONF:
 		return NetconfTopic, true
+	case unix.RTM_NEWQDISC, unix.RTM_DELQDISC, unix.RTM_NEWTCLASS, unix.RTM_DELTCLASS, unix.RTM_NEWTFILTER, unix.RTM_DELTFILTER,
+		unix.RTM_NEWCHAIN, unix.RTM_DELCHAIN, unix.RTM_NEWACTION, unix.RTM_DELACTION:
+		return TrafficTopic, true
 	}
 	return 0, false
 }
@@ -182,9 +186,11 @@ func (s *causeFinder) readRoute(in *Inbox, id int, b []byte) {
 		case AddressTopic, RouteTopic:
 			n.Removed = removedBy(messageType, body)
 		case LinkTopic:
-			if len(body) >= 8 {
-				// struct ifinfomsg and struct br_vlan_msg have the index at the same offset.
-				n.Links = []int{int(nl.NativeEndian().Uint32(body[4:]))}
+			n.Links = linkAt(body)
+		case TrafficTopic:
+			// The actions of filters, whose messages have another header (struct tcamsg), belong to no interface.
+			if messageType != unix.RTM_NEWACTION && messageType != unix.RTM_DELACTION {
+				n.Links = linkAt(body)
 			}
 		case NeighbourTopic:
 			if e, err := ParseEntry(body); err == nil {
@@ -193,6 +199,15 @@ func (s *causeFinder) readRoute(in *Inbox, id int, b []byte) {
 		}
 		in.put(n)
 	})
+}
+
+// linkAt returns the index of the interface in a message that begins with a struct ifinfomsg, br_vlan_msg or tcmsg, which have it
+// at the same offset.
+func linkAt(body []byte) []int {
+	if len(body) < 8 {
+		return nil
+	}
+	return []int{int(nl.NativeEndian().Uint32(body[4:]))}
 }
 
 // multicastRouteOn returns the interface of the IPv6 multicast route that a message is about. The kernel makes this route when IPv6

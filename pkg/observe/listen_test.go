@@ -25,7 +25,7 @@ const patience = 5 * time.Minute
 
 var topics = []observe.Topic{
 	observe.NamespaceTopic, observe.LinkTopic, observe.AddressTopic, observe.RouteTopic, observe.RuleTopic,
-	observe.NeighbourTopic, observe.ForwardingTopic, observe.NetconfTopic, observe.RulesetTopic,
+	observe.NeighbourTopic, observe.ForwardingTopic, observe.NetconfTopic, observe.TrafficTopic, observe.RulesetTopic,
 }
 
 // ears are an inbox into which a world listens, and all that came out of it so far.
@@ -90,6 +90,9 @@ func TestNewsArrivesUnderTheNameOfItsNamespace(t *testing.T) {
 		{observe.NetconfTopic, "echo 1 >/proc/sys/net/ipv6/conf/all/ignore_routes_with_linkdown"},
 		{observe.LinkTopic, "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"},
 		{observe.LinkTopic, "echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6"},
+		{observe.TrafficTopic, "tc qdisc add dev eth0 root tbf rate 1mbit burst 10kb latency 50ms"},
+		{observe.TrafficTopic, "tc qdisc del dev eth0 root"},
+		{observe.TrafficTopic, "tc qdisc add dev eth0 clsact"},
 		{observe.RulesetTopic, "nft add table inet linkd-test"},
 		{observe.LinkTopic, "ip link del eth0"},
 	} {

@@ -26,12 +26,14 @@ const (
 	NetconfTopic
 	// TemplateTopic: a template stands for other containers than before, so the desired state changes.
 	TemplateTopic
+	// TrafficTopic: qdiscs, and their classes, filters and actions (tc(8)).
+	TrafficTopic
 	// RulesetTopic: nftables, and so iptables with the nft backend.
 	RulesetTopic
 )
 
 // Notification says where to look: at a topic in a namespace. By is the process that may have caused it. Links are
-// the indexes of the interfaces that a change of links, neighbours or forwarding entries concerns; none means too
+// the indexes of the interfaces that a change of links, neighbours, forwarding entries or qdiscs concerns; none means too
 // many or unknown. Removed are the addresses or routes that were removed, if nothing else happened; none means too
 // many, or that something else happened.
 type Notification struct {

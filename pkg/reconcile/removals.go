@@ -78,6 +78,9 @@ func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 	if c.lookErrors[scopeOf(id)] != nil || c.wanted(id) != nil || !c.owned(kind, have) {
 		return nil
 	}
+	if c.isSetHere(id, have, kind) {
+		return nil
+	}
 	if c.ready != nil && !c.ready(have) {
 		c.unready[id] = true
 		return nil
@@ -102,6 +105,17 @@ func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 	}
 	c.planEnd(id, &Op{Verb: Delete, Have: have, kind: kind, onlyMarked: c.onlyMarked(have)})
 	return c.ops[id]
+}
+
+// isSetHere reports whether a resource with linkd's mark is a setting, as linkd wrote it. The mark does not say what it has taken the
+// place of; planRestore does.
+func (c *comparison) isSetHere(id spec.ID, have spec.Resource, kind *Registered) bool {
+	e, remembered := c.journal.Get(id, c.identity(id.NS))
+	if !remembered || !e.Set {
+		return false
+	}
+	_, some := c.stillOurs(kind, have, e)
+	return some
 }
 
 // planEnd adds an op that may delete something, unless the resource is held back.

@@ -17,6 +17,8 @@ import (
 type Example struct {
 	// Setup has lines for Lab.IP. They create what the resources need, and foreign resources that must stay as they are.
 	Setup string
+	// Traffic has lines for Lab.TC, for the same after Setup.
+	Traffic string
 	// Want are the resources to create, in this order.
 	Want []spec.Resource
 	// Changes are made one after the other, each to one of Want.
@@ -40,6 +42,7 @@ func Conform(t *testing.T, k reconcile.Registered, example Example) {
 	t.Helper()
 	l := &life{t: t, k: k, lab: Open(t), example: example, putBack: map[spec.ID]func(spec.Resource) spec.Resource{}}
 	l.lab.IP(t, example.Setup)
+	l.lab.TC(t, example.Traffic)
 	l.before = l.look()
 	for _, w := range example.Want {
 		if putBack, setting := k.Keeper(w, l.before[w.ID()]); setting {

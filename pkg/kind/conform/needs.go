@@ -29,6 +29,13 @@ func NeedsBridgeVLAN(t *testing.T) {
 	needs(t, bridgeVLAN, has, err)
 }
 
+// NeedsTraffic skips the test if the kernel lacks a part of traffic control, called as its module: "sch_netem".
+func NeedsTraffic(t *testing.T, module string) {
+	t.Helper()
+	has, err := HasTraffic(module)
+	needs(t, module, has, err)
+}
+
 func needs(t *testing.T, what string, has bool, err error) {
 	t.Helper()
 	if notHere != "" {
@@ -41,21 +48,31 @@ func needs(t *testing.T, what string, has bool, err error) {
 }
 
 // HasLink reports whether the kernel has links of a kind; it loads the module if there is one. It needs root.
-func HasLink(kind string) (bool, error) { return ask(kind+" links", kind) }
+func HasLink(kind string) (bool, error) {
+	return ask(kind+" links", func() (bool, error) { return observe.MakesLinks(kind) })
+}
+
+// HasTraffic reports whether the kernel has a part of traffic control, called as its module; it loads the module if there is one. It
+// needs root.
+func HasTraffic(module string) (bool, error) {
+	return ask(module, func() (bool, error) { return observe.MakesTrafficPart(module) })
+}
 
 const bridgeVLAN = "bridge VLAN filtering"
 
 // HasBridgeVLAN reports whether bridges can filter by VLAN (CONFIG_BRIDGE_VLAN_FILTERING). It needs root.
 func HasBridgeVLAN() (bool, error) {
-	return ask(bridgeVLAN, "bridge", nl.NewRtAttr(nl.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(1)))
+	return ask(bridgeVLAN, func() (bool, error) {
+		return observe.MakesLinks("bridge", nl.NewRtAttr(nl.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(1)))
+	})
 }
 
 // answers has the kernel's answers by what was asked for.
 var answers sync.Map
 
-func ask(what, kind string, options ...*nl.RtAttr) (bool, error) {
+func ask(what string, try func() (bool, error)) (bool, error) {
 	answer, _ := answers.LoadOrStore(what, sync.OnceValues(func() (bool, error) {
-		has, err := observe.MakesLinks(kind, options...)
+		has, err := try()
 		if err != nil {
 			return false, fmt.Errorf("find out whether this kernel has %s: %w", what, err)
 		}

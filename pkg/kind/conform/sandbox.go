@@ -98,13 +98,24 @@ func Open(t *testing.T) *Lab {
 // IP runs the lines of a script as ip(8) in the lab.
 func (lab *Lab) IP(t *testing.T, script string) {
 	t.Helper()
+	lab.batch(t, "ip", script)
+}
+
+// TC runs the lines of a script as tc(8) in the lab.
+func (lab *Lab) TC(t *testing.T, script string) {
+	t.Helper()
+	lab.batch(t, "tc", script)
+}
+
+func (lab *Lab) batch(t *testing.T, program, script string) {
+	t.Helper()
 	if script == "" {
 		return
 	}
-	ip := exec.Command("ip", "-n", LabName, "-batch", "-")
-	ip.Stdin = strings.NewReader(script)
-	if out, err := ip.CombinedOutput(); err != nil {
-		t.Fatalf("ip: %v\n%s\n%s", err, out, script)
+	cmd := exec.Command(program, "-n", LabName, "-batch", "-")
+	cmd.Stdin = strings.NewReader(script)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", program, err, out, script)
 	}
 	lab.NS.Forget()
 }

@@ -1,0 +1,103 @@
+package shape
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"linkd/pkg/kind/address"
+	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
+)
+
+const clsactKind = "clsact"
+
+// Clsact is the qdisc of an interface in which the filters for what comes in stand. Others may have made it, as an ingress qdisc or a
+// clsact, and use it as well. It has room for no mark, so only the journal says whether linkd made it.
+type Clsact struct {
+	NS, Dev string
+	Source  spec.Source
+
+	index int
+}
+
+func (q *Clsact) ID() spec.ID { return spec.ID{NS: q.NS, Kind: clsactKind, Key: q.Dev} }
+
+func (q *Clsact) Needs() []spec.ID { return []spec.ID{spec.LinkID(q.NS, q.Dev)} }
+
+func (q *Clsact) Relations() spec.Relations { return spec.Relations{} }
+
+func (q *Clsact) Origin() spec.Source { return q.Source }
+
+// Clsacts is the kind of clsact and ingress qdiscs.
+var Clsacts = reconcile.Register[*Clsact](clsactKind, clsacts{}, reconcile.Capabilities[*Clsact]{
+	Topics: []observe.Topic{observe.TrafficTopic, observe.LinkTopic},
+	Link:   clsacts{}.OnLink,
+	Ownership: reconcile.Ownership[*Clsact]{
+		// linkd cannot tell its qdisc from the same one made by another program.
+		Fingerprint: func(*Clsact) string { return "" },
+	},
+	Show: clsacts{}.Show,
+})
+
+type clsacts struct{}
+
+func (clsacts) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Clsact]) (found []*Clsact, err error) {
+	links, err := linksOf(ctx, ns, query.Links)
+	if err != nil {
+		return nil, err
+	}
+	all, err := listQdiscs(ns, links)
+	for _, q := range all {
+		if q.parent == ingressParent {
+			found = append(found, &Clsact{NS: ns.Name, Dev: links.NameOf(q.index), index: q.index})
+		}
+	}
+	return found, err
+}
+
+// OnLink returns the link that the qdisc belongs to.
+func (clsacts) OnLink(q *Clsact) (name string, index int) { return q.Dev, q.index }
+
+// Owned returns false, because the qdisc has no mark.
+func (clsacts) Owned(*Clsact) bool { return false }
+
+// Diff returns nothing: whoever made the qdisc, there is room in it.
+func (clsacts) Diff(*Clsact, *Clsact) []reconcile.Field { return nil }
+
+func (clsacts) Create(_ context.Context, ns *observe.NS, want *Clsact) error {
+	return address.OnDevice(ns, want.Dev, func(index int) error {
+		flags := unix.NLM_F_CREATE | unix.NLM_F_EXCL
+		req := qdiscRequest(unix.RTM_NEWQDISC, flags, index, ingressParent, ingressHandle)
+		req.AddData(kindAttr(clsactKind))
+		if err := ns.Change(req); !errors.Is(err, unix.EEXIST) {
+			return explain(err, flags, "qdisc clsact", ingressModule)
+		}
+		return nil
+	})
+}
+
+func (clsacts) Update(context.Context, *observe.NS, *Clsact, *Clsact) error { return nil }
+
+// Delete deletes the qdisc, unless there are filters in it: linkd's own are gone by now.
+func (clsacts) Delete(_ context.Context, ns *observe.NS, have *Clsact) error {
+	filters := 0
+	for _, place := range []uint32{ingressFilters, egressFilters} {
+		if err := eachFilter(ns, have.index, place, 0, func([]byte) { filters++ }); err != nil {
+			return err
+		}
+	}
+	if filters > 0 {
+		return nil
+	}
+	err := ns.Change(qdiscRequest(unix.RTM_DELQDISC, 0, have.index, ingressParent, ingressHandle))
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) {
+		return nil
+	}
+	return err
+}
+
+// Show writes nothing: the qdisc comes with the key ingress.
+func (clsacts) Show(*spec.Document, []*Clsact, reconcile.JournalLookup) {}
