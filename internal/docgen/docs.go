@@ -34,10 +34,10 @@ func generate(root string) (map[string]string, error) {
 	return files, nil
 }
 
-// draw returns the picture of a file, as `linkd graph --wanted --format svg` prints it.
-func draw(lang spec.Language, file spec.File) (string, error) {
+// draw returns the picture of files, as `linkd graph --wanted --format svg` prints it.
+func draw(lang spec.Language, files ...spec.File) (string, error) {
 	lang.Samples = true
-	desired, errs := spec.Compile(lang, []spec.File{file})
+	desired, errs := spec.Compile(lang, files)
 	if len(errs) > 0 {
 		return "", errs
 	}
@@ -46,7 +46,7 @@ func draw(lang spec.Language, file spec.File) (string, error) {
 	builder.AddDesired(desired)
 	picture := graph.Formats[graph.SVG](builder.Picture())
 	if len(remarks) > 0 {
-		return "", fmt.Errorf("picture of %s: %q", file.Path, remarks)
+		return "", fmt.Errorf("%q", remarks)
 	}
 	return picture, nil
 }

@@ -14,7 +14,7 @@ import (
 var yamlFile = regexp.MustCompile("(?ms)^```yaml[^\n]*\n(# (\\S+\\.yaml)\n.*?)^```$")
 
 // pagePictures returns the pictures of the pages in docs by their names there, pictures/PAGE.svg. The picture of a page shows the
-// first file on it that declares links. A page that shows none has no picture.
+// first file on it that declares links, with the files before it that declare namespaces.
 func pagePictures(lang spec.Language, docs string) (map[string]string, error) {
 	pages, err := filepath.Glob(filepath.Join(docs, "*", "*.md"))
 	if err != nil {
@@ -30,16 +30,23 @@ func pagePictures(lang spec.Language, docs string) (map[string]string, error) {
 		if !strings.Contains(string(text), "](../"+name+")") {
 			continue
 		}
-		for _, m := range yamlFile.FindAllStringSubmatch(string(text), -1) {
-			if pictures[name] == "" && strings.Contains(m[1], "\nlinks:\n") {
-				if pictures[name], err = draw(lang, spec.File{Path: m[2], Text: []byte(m[1])}); err != nil {
-					return nil, fmt.Errorf("%s: %w", page, err)
-				}
-			}
-		}
-		if pictures[name] == "" {
-			return nil, fmt.Errorf("%s shows %s, but no file that declares links", page, name)
+		if pictures[name], err = draw(lang, filesToDraw(string(text))...); err != nil {
+			return nil, fmt.Errorf("%s: %w", page, err)
 		}
 	}
 	return pictures, nil
+}
+
+// filesToDraw returns the files of a page up to the first one that declares links.
+func filesToDraw(page string) (files []spec.File) {
+	for _, m := range yamlFile.FindAllStringSubmatch(page, -1) {
+		links := strings.Contains(m[1], "\nlinks:\n")
+		if links || strings.Contains(m[1], "\nnamespaces:\n") {
+			files = append(files, spec.File{Path: m[2], Text: []byte(m[1])})
+		}
+		if links {
+			break
+		}
+	}
+	return files
 }
