@@ -33,7 +33,9 @@ DEB = "$$(ls -t $(CURDIR)/build/*.deb | head -n 1)"
 deb: all ## build/linkd_VERSION_ARCH.deb, for the architecture GOARCH
 	packaging/deb
 
-demo: build needs ## watch linkd do its job, in a sandbox that leaves nothing behind
+demo: ## watch linkd at work, in a sandbox that leaves nothing behind; asks before it installs anything
+	@tests/install-needs demo
+	@$(MAKE) --no-print-directory build
 	@tests/demo/run $(LINKD)
 
 # The limit only ends what hangs: a slow and busy machine needs a tenth of it.

@@ -19,21 +19,25 @@ func generate(root string) (map[string]string, error) {
 	if err := reference.Write(&schema, lang); err != nil {
 		return nil, fmt.Errorf("JSON Schema: %w", err)
 	}
-	picture, err := draw(lang, filepath.Join(root, "examples/links.yaml"))
+	picture, err := draw(lang, spec.ReadFile(filepath.Join(root, "examples/links.yaml")))
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{
-		"reference/files.md":  reference.Page(lang),
-		"linkd.schema.json":   schema.String(),
-		"links.svg":           picture,
-		"reference/doctor.md": doctor.Page(),
-	}, nil
+	files, err := pagePictures(lang, filepath.Join(root, "docs"))
+	if err != nil {
+		return nil, err
+	}
+	files["reference/files.md"] = reference.Page(lang)
+	files["linkd.schema.json"] = schema.String()
+	files["links.svg"] = picture
+	files["reference/doctor.md"] = doctor.Page()
+	return files, nil
 }
 
-// draw returns the picture at the beginning of the README, as SVG.
-func draw(lang spec.Language, example string) (string, error) {
-	desired, errs := spec.Compile(lang, []spec.File{spec.ReadFile(example)})
+// draw returns the picture of files, as `linkd graph --wanted --format svg` prints it.
+func draw(lang spec.Language, files ...spec.File) (string, error) {
+	lang.Samples = true
+	desired, errs := spec.Compile(lang, files)
 	if len(errs) > 0 {
 		return "", errs
 	}
@@ -42,7 +46,7 @@ func draw(lang spec.Language, example string) (string, error) {
 	builder.AddDesired(desired)
 	picture := graph.Formats[graph.SVG](builder.Picture())
 	if len(remarks) > 0 {
-		return "", fmt.Errorf("picture of %s: %q", example, remarks)
+		return "", fmt.Errorf("%q", remarks)
 	}
 	return picture, nil
 }
