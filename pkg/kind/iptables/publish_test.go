@@ -138,7 +138,7 @@ a.yaml:12:25: 127.0.0.1 is no address of another machine
 a.yaml:13:25: 0.0.0.0 is no address of another machine
 a.yaml:14:25: "80:80" is not a port
 a.yaml:15:26: expected an address and a port such as 172.17.1.2:80 or [fd00::2]:80, found "80"
-a.yaml:16:32: protocol "icmp" is not one of tcp, udp
+a.yaml:16:32: protocol "icmp" is not one of tcp, udp, sctp
 a.yaml:17:22: unknown key "adress"; did you mean "address"?
 a.yaml:20:25: write an IPv6 address in brackets: [fd00::2:80] or [ADDRESS]:PORT
 a.yaml:21:25: expected an address and a port such as 172.17.1.2:80 or [fd00::2]:80, found "[172.17.1.2]:80"
