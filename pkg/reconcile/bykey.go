@@ -84,6 +84,17 @@ func (b *byKey[V]) len() int {
 	return len(b.few) + len(b.many)
 }
 
+// keys iterates over the keys, in no order.
+func (b *byKey[V]) keys() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for key := range b.all() {
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
 // all iterates over the keys and values, in no order. The caller must not change them meanwhile.
 func (b *byKey[V]) all() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {

@@ -88,7 +88,7 @@ type found struct {
 	// claiming are the resources with a mark that looks have found since noteUnconfirmed, while the journal is lost.
 	claiming idSet
 	// claims are the names that lead to each namespace.
-	claims map[observe.Identity]map[string]bool
+	claims map[observe.Identity]*byKey[bool]
 }
 
 // NewCore makes a core without a desired state.
@@ -101,7 +101,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 		domains: map[string]*domain{},
 		found: found{
 			observed: observed{}, relations: map[string]*relations{}, memories: map[scope]*Memory{}, onLinks: map[scope]*onLinks{}, inPart: map[scope]bool{}, compared: map[scope]bool{}, lookErrors: map[scope]error{}, stale: map[scope]bool{}, sought: map[scope]bool{}, unclear: newIDSet(), claiming: newIDSet(),
-			inTheWay: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]map[string]bool{},
+			inTheWay: map[scope]map[spec.ID]bool{}, claims: map[observe.Identity]*byKey[bool]{},
 		},
 		plan:     newPlan(),
 		verdicts: newVerdicts(),

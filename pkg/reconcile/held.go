@@ -56,7 +56,7 @@ func (c *Core) keepHeld(d *domain, was observe.Identity, pid int) {
 func (j *Journal) Knows(name string, id observe.Identity) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.names[id][name] > 0
+	return j.names[id].get(name) > 0
 }
 
 // IdentityOf returns the identity of a namespace that has entries under a name, the first of several; "" if there is none.

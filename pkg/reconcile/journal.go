@@ -29,7 +29,7 @@ type Journal struct {
 	// makers maps namespaces to the resources that make them.
 	makers map[string]spec.ID
 	// names counts the entries of each namespace by the name they were recorded under.
-	names map[observe.Identity]map[string]int
+	names map[observe.Identity]*byKey[int]
 	// identities are those of the namespaces that have entries under a name.
 	identities map[string][]observe.Identity
 	namespaces map[string]spec.Selector

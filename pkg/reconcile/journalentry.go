@@ -37,7 +37,7 @@ type Entry struct {
 func (j *Journal) empty() {
 	j.entries, j.size = map[scope]*byKey[*Entry]{}, 0
 	j.fetched, j.unconfirmed, j.makers = map[string]spec.ID{}, map[spec.ID]Entry{}, map[string]spec.ID{}
-	j.names, j.identities = map[observe.Identity]map[string]int{}, map[string][]observe.Identity{}
+	j.names, j.identities = map[observe.Identity]*byKey[int]{}, map[string][]observe.Identity{}
 }
 
 // set adds an entry to memory and updates the indexes.
@@ -49,10 +49,13 @@ func (j *Journal) set(id spec.ID, e Entry) {
 	}
 	j.size++
 	j.entries[s].put(id.Key, &e)
-	if j.names[e.Identity] == nil {
-		j.names[e.Identity] = map[string]int{}
+	names := j.names[e.Identity]
+	if names == nil {
+		names = &byKey[int]{}
+		j.names[e.Identity] = names
 	}
-	if j.names[e.Identity][id.NS]++; j.names[e.Identity][id.NS] == 1 {
+	names.put(id.NS, names.get(id.NS)+1)
+	if names.get(id.NS) == 1 {
 		j.identities[id.NS] = append(j.identities[id.NS], e.Identity)
 	}
 	if e.Makes != "" {
@@ -73,14 +76,15 @@ func (j *Journal) drop(id spec.ID) (dropped bool) {
 	if e != nil {
 		j.size--
 		names := j.names[e.Identity]
-		if names[id.NS]--; names[id.NS] == 0 {
-			delete(names, id.NS)
+		names.put(id.NS, names.get(id.NS)-1)
+		if names.get(id.NS) == 0 {
+			names.remove(id.NS)
 			left := slices.DeleteFunc(j.identities[id.NS], func(other observe.Identity) bool { return other == e.Identity })
 			if j.identities[id.NS] = left; len(left) == 0 {
 				delete(j.identities, id.NS)
 			}
 		}
-		if len(names) == 0 {
+		if names.len() == 0 {
 			delete(j.names, e.Identity)
 		}
 		delete(j.unconfirmed, id)

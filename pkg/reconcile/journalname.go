@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"maps"
 	"slices"
 
 	"linkd/pkg/observe"
@@ -12,7 +11,7 @@ import (
 func (j *Journal) Namesakes(id spec.ID, ns observe.Identity) (namesakes []Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(j.names[ns])) {
+	for _, name := range slices.Sorted(j.names[ns].keys()) {
 		other := spec.ID{NS: name, Kind: id.Kind, Key: id.Key}
 		if e, remembered := j.get(other); remembered && other != id && e.Identity == ns {
 			namesakes = append(namesakes, e)
@@ -46,7 +45,7 @@ func (j *Journal) withPrint(s scope, ns observe.Identity, print string) (e Entry
 // Merge moves the entries of a namespace from one of its names to another, and reports whether there were any.
 func (j *Journal) Merge(from, to string, ns observe.Identity) (some bool) {
 	j.mu.Lock()
-	some = j.names[ns][from] > 0
+	some = j.names[ns].get(from) > 0
 	j.mu.Unlock()
 	if !some {
 		return false

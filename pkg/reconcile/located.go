@@ -2,7 +2,7 @@ package reconcile
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"linkd/pkg/observe"
@@ -16,8 +16,8 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 		return
 	}
 	if before := c.found.claims[d.claimed]; before != nil {
-		delete(before, d.name)
-		for i, name := range inOrder(before, strings.Compare) {
+		before.remove(d.name)
+		for i, name := range slices.Sorted(before.keys()) {
 			if i == 0 {
 				// linkd would forget the entries under a name that leads nowhere.
 				c.journal.Remember(name, c.desired.declared[name].Selector)
@@ -25,7 +25,7 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 			}
 			c.markAll(c.domain(name))
 		}
-		if len(before) == 0 {
+		if before.len() == 0 {
 			delete(c.found.claims, d.claimed)
 		}
 	}
@@ -33,16 +33,16 @@ func (c *Core) claim(d *domain, id observe.Identity) {
 		return
 	}
 	if c.found.claims[id] == nil {
-		c.found.claims[id] = map[string]bool{}
+		c.found.claims[id] = &byKey[bool]{}
 	}
-	c.found.claims[id][d.name] = true
+	c.found.claims[id].put(d.name, true)
 }
 
 // resolve records which namespace a name leads to. If two names lead to the same namespace, it refuses both, unless
 // one has precedence: each name would undo the resources of the other.
 func (c *Core) resolve(d *domain, at observe.Location) (err error) {
 	c.claim(d, at.Identity)
-	for _, other := range inOrder(c.found.claims[at.Identity], strings.Compare) {
+	for _, other := range slices.Sorted(c.found.claims[at.Identity].keys()) {
 		if other == d.name {
 			continue
 		}

@@ -38,7 +38,7 @@ func (id undeclared) ID() spec.ID         { return spec.ID(id) }
 func (id undeclared) Origin() spec.Source { return spec.Source{} }
 
 // rowsInPiece is the number of rows in each piece but the last.
-const rowsInPiece = 128
+const rowsInPiece = 64
 
 func newRows(want *spec.Set) rows {
 	list, unknown := make([]row, want.Len()), &Verdict{State: Pending, Reason: notLookedReason}

@@ -128,21 +128,26 @@ func (kind) Connect(l, other *Link) *Link {
 	now.Peer, now.Parent = nil, spec.ID{}
 	var parent *Link
 	if other != nil {
-		// The copy has no references of its own: they do not matter here, and may change.
-		there := *other
-		there.Peer = nil
+		there := other
+		if other.Peer != nil {
+			// A copy without references of its own: they do not matter here, and may change.
+			alone := *other
+			alone.Peer, there = nil, &alone
+		}
 		if l.Type == veth.Name {
-			now.Peer = &there
+			now.Peer = there
 		} else {
-			now.Parent, parent = there.ID(), &there
+			now.Parent, parent = there.ID(), there
 		}
 	}
 	if now.Parent == l.Parent && sameFound(now.Peer, l.Peer) && sameFound(parent, l.found.parent) {
 		return l
 	}
-	f := *l.found
-	f.parent = parent
-	now.found = &f
+	if parent != l.found.parent {
+		f := *l.found
+		f.parent = parent
+		now.found = &f
+	}
 	return &now
 }
 
