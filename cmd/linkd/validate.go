@@ -35,7 +35,7 @@ func newValidate(o *options) *cobra.Command {
 			if o.json() {
 				err = printChecked(desired.Warnings, errs)
 			} else {
-				printWarnings(desired.Warnings)
+				printWarnings(desired.Warnings, errs)
 				err = o.invalid(errs)
 			}
 			if err == nil && strict && len(desired.Warnings) > 0 {
@@ -110,7 +110,11 @@ func (o *options) invalid(errs spec.Errors) error {
 	return exit(exitInvalid, errors.New(errs.WithExcerpts()))
 }
 
-func printWarnings(warnings spec.Warnings) {
+// printWarnings prints warnings, unless there are errors: what a file with an error declares may be what a warning misses.
+func printWarnings(warnings spec.Warnings, errs spec.Errors) {
+	if len(errs) > 0 {
+		return
+	}
 	for _, line := range warnings.Lines() {
 		fmt.Fprintln(stderr, plain.Text(line))
 	}
@@ -162,7 +166,7 @@ func (o *options) loadValid(ctx context.Context, read func(paths []string) ([]sp
 // nothing for now. It fails if one of the files is invalid.
 func (o *options) compileValid(files []spec.File) (*spec.Desired, error) {
 	desired, errs := spec.Compile(o.language(), files)
-	printWarnings(desired.Warnings)
+	printWarnings(desired.Warnings, errs)
 	for _, m := range desired.Misfits {
 		fmt.Fprintln(stderr, plain.Text(m.String()))
 	}

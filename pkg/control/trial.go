@@ -102,7 +102,7 @@ func (c *Client) Try(ctx context.Context, r trial.Request, tell func(trial.Step)
 	}
 }
 
-var errDaemonGone = errors.New("the daemon has ended; when it starts again, everything is as before the trial")
+var errDaemonGone = errors.New("the daemon has ended; when it starts again, everything is as before the trial, unless somebody has confirmed it")
 
 // Confirm has the daemon install the files of the trial that runs, and returns their paths.
 func (c *Client) Confirm(ctx context.Context, by string) ([]string, error) {

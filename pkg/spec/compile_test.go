@@ -135,16 +135,16 @@ a.yaml:5:24: expected a mapping, found "wall"
 a.yaml:5:37: expected a word, found a list
 a.yaml:5:50: 256 is out of range
 a.yaml:6:15: expected a whole number, found "-1"
-a.yaml:7:16: expected a whole number, found "8"
+a.yaml:7:16: expected a whole number, found the text "8": write it without quotes
 a.yaml:8:17: expected a whole number, found "1_000"
 a.yaml:10:13: expected a whole number, found "big"
 a.yaml:10:22: expected true or false, found "1"
 a.yaml:11:13: expected a whole number, found "1.5"
-a.yaml:11:22: expected true or false, found "true"
+a.yaml:11:22: expected true or false, found the text "true": write it without quotes
 a.yaml:12:13: expected a whole number, found a list
 a.yaml:12:25: expected true or false, found a mapping
 a.yaml:13:13: 99999999999999999999 is out of range
-a.yaml:14:15: expected a list, found "eth0"
+a.yaml:14:15: expected a list, found "eth0"; a list of one item is [eth0]
 a.yaml:14:28: expected a mapping, found a list
 a.yaml:15:19: expected a word, found a list
 a.yaml:15:33: expected a word, found a mapping
@@ -330,7 +330,7 @@ a.yaml:2:10: version 2 is not known; 1 is the only version
 		{"a version that is no number", `
 version: "1"
 `, `
-a.yaml:2:10: expected a whole number, found "1"
+a.yaml:2:10: expected a whole number, found the text "1": write it without quotes
 `},
 		{"each document counts, with its own lines", `-- a.yaml --
 version: 1

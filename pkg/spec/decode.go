@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -92,7 +93,7 @@ func (c *Context) decodePlain(n *yaml.Node, v reflect.Value) {
 		c.decodeStructs(n, []reflect.Value{v}, nil)
 	case reflect.Slice:
 		if n.Kind != yaml.SequenceNode {
-			c.Errorf(n, "expected a list, found %s%s", describe(n), blankMissing(n))
+			c.Errorf(n, "expected a list, found %s%s", describe(n), cmp.Or(blankMissing(n), listOfOne(n)))
 			return
 		}
 		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
@@ -212,6 +213,12 @@ func decodeScalar(n *yaml.Node, v reflect.Value) error {
 			return err
 		}
 	}
+	if quoted {
+		plain := *n
+		if plain.Style = 0; decodeScalar(&plain, reflect.New(v.Type()).Elem()) == nil {
+			return fmt.Errorf("expected %s, found the text %s: write it without quotes", typeName(v), describe(n))
+		}
+	}
 	return fmt.Errorf("expected %s, found %s", typeName(v), describe(n))
 }
 
@@ -249,6 +256,15 @@ func describe(n *yaml.Node) string {
 		return "a list"
 	}
 	return quoted(n.Value)
+}
+
+// listOfOne returns a hint for a text that may be meant as the only item of a list.
+func listOfOne(n *yaml.Node) string {
+	const longest = 40
+	if n.Kind != yaml.ScalarNode || n.Style != 0 || len(n.Value) > longest {
+		return ""
+	}
+	return "; a list of one item is [" + n.Value + "]"
 }
 
 // blankMissing returns a hint for a text that is where a mapping or a list has to be because it lacks a space.

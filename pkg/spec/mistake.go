@@ -72,6 +72,11 @@ type tracer struct {
 	leftList bool
 	// textLine is the line of the last | or >, until the next entry.
 	textLine int
+	// ended: a line with ... has ended the last document.
+	ended bool
+	// value is where the value of the last key begins if it has a line of its own, with the number of that line.
+	value     int
+	valueLine int
 	// suspect is the mistake of the last value, if the next line shows that it is one.
 	suspect *mistake
 	// givenUp: the text has something that the tracer does not know.
@@ -133,11 +138,14 @@ func (t *tracer) document() *mistake {
 		case t.pos >= len(t.text):
 			return nil
 		case t.first && t.pos == t.start && t.isMarker():
+			t.ended = t.at(0) == '.'
 			t.stack, t.pending, t.left = []block{{indent: -1}}, true, block{}
 			t.pos += len("---")
 			t.first = false
 		case t.first && t.pos == t.start && t.at(0) == '%' && len(t.stack) == 1 && t.pending:
 			t.pos = lineEnd(t.text, t.pos)
+		case t.ended && t.first:
+			return t.fault(`after "..." the next document begins with "---"`)
 		default:
 			if m := t.entry(); m != nil {
 				return m
@@ -202,6 +210,8 @@ func (t *tracer) entry() *mistake {
 		t.stack = append(t.stack, block{list: true, indent: indent})
 	case dash && (!top.list || top.indent != indent):
 		return t.misplaced(indent, dash)
+	case t.at(0) == ':' && t.endsWord(t.pos+1) && t.first:
+		return t.fault(`a key is missing before this ":"`)
 	case (t.at(0) == '?' || t.at(0) == ':') && t.endsWord(t.pos+1):
 		t.givenUp = true
 		return nil

@@ -122,6 +122,9 @@ func (t *tracer) afterNode(begin, at, line, indent int, first bool) *mistake {
 		return t.key(indent, first, string(bytes.TrimSpace(text)))
 	}
 	misplaced := !t.pending
+	if first && !misplaced {
+		t.value, t.valueLine = begin, line
+	}
 	t.pending, t.first = false, false
 	if t.pos >= len(t.text) || breakAt(t.text, t.pos) > 0 || t.at(0) == '#' {
 		if misplaced {
@@ -168,7 +171,7 @@ func (t *tracer) key(indent int, first bool, key string) *mistake {
 	case top.list || top.indent != indent || len(t.stack) == 1:
 		return t.misplaced(indent, false)
 	}
-	t.top().line, t.top().key, t.textLine, t.suspect = t.line, key, 0, nil
+	t.top().line, t.top().key, t.textLine, t.suspect, t.valueLine = t.line, key, 0, nil, 0
 	t.pos++
 	t.pending, t.first = true, false
 	return nil
@@ -198,6 +201,8 @@ func (t *tracer) misplaced(indent int, dash bool) *mistake {
 	case t.suspect != nil:
 		t.suspect.seen = t.pos
 		return t.suspect
+	case dash && t.valueLine > top.line:
+		return &mistake{pos: t.value, since: lineStart(t.text, t.value), seen: t.pos, message: fmt.Sprintf(`"- " is missing before this item: line %d begins with one`, t.line)}
 	case top.line > 0:
 		return t.fault("this line is indented deeper than %s of line %d, which has a value", quoted(top.key), top.line)
 	}

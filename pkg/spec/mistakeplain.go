@@ -92,6 +92,9 @@ func spaceMissing(text string) int {
 }
 
 func spaceMessage(text string) string {
+	if at := spaceMissing(text); strings.HasPrefix(text[at:], "\u00a0") {
+		return fmt.Sprintf("a no-break space (U+00A0) follows %q, and YAML takes a plain space only", text[:at])
+	}
 	return fmt.Sprintf(`a space is missing after %q`, text[:spaceMissing(text)])
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -168,8 +169,16 @@ func (w *walker) walk(n *yaml.Node, depth int) bool {
 			w.errorf(n, "{%s} is a mapping in YAML: put it in quotes", word)
 			return false
 		}
+		if isTemplate(n) {
+			w.errorf(n, `"{{" begins a variable of a template that no program has filled in: fill it in, or put the text in quotes`)
+			return false
+		}
 		w.mapping(n, depth)
 	case yaml.ScalarNode:
+		if quote, size := utf8.DecodeRuneInString(n.Value); n.Style == 0 && strings.ContainsRune("“”„‘’‚«»", quote) {
+			w.errorf(n, "%s is no quote of YAML: use \" or '", n.Value[:size])
+			return false
+		}
 		switch n.Tag {
 		case "!!null":
 			w.errorf(n, "the value is missing (null)")
@@ -181,6 +190,12 @@ func (w *walker) walk(n *yaml.Node, depth int) bool {
 		}
 	}
 	return true
+}
+
+// isTemplate reports whether a value is a variable of a template as Ansible and Helm have it, {{ WORD }}, which YAML reads as a
+// mapping that is the key of another.
+func isTemplate(n *yaml.Node) bool {
+	return n.Style&yaml.FlowStyle != 0 && len(n.Content) == 2 && isEmpty(n.Content[1]) && n.Content[0].Kind == yaml.MappingNode
 }
 
 // bareVariable returns the word of a mapping that is written as {WORD}; "" for any other. The null in the place of a value

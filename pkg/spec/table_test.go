@@ -58,7 +58,7 @@ a.yaml:6:7: there is no table 0
 a.yaml:7:7: expected a whole number, found "-1"
 a.yaml:8:7: 4294967296 is out of range
 a.yaml:9:7: 010 starts with a zero, which YAML versions read differently: write it without
-a.yaml:10:7: expected a whole number, found "10"
+a.yaml:10:7: expected a whole number, found the text "10": write it without quotes
 a.yaml:11:7: expected a word, found a list`
 	if d := cmp.Diff(strings.TrimSpace(want), errs.Error()); d != "" {
 		t.Errorf("errors (-want +got):\n%s", d)

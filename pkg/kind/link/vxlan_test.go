@@ -104,7 +104,7 @@ func TestWhatIsWrongWithAVXLAN(t *testing.T) {
 		{"{kind: vxlan, id: 7, remotes: [192.0.2.1, 'fd00::2']}", "a.yaml:3:48: the remote fd00::2 is of the other address family"},
 		{"{kind: vxlan, id: 7, remotes: [192.0.2.1, 192.0.2.1]}", "a.yaml:3:48: host/fdb/v/00:00:00:00:00:00 dst 192.0.2.1 is declared twice, first in a.yaml:3"},
 		{"{kind: vxlan, id: 7, remotes: [239.1.1.1]}", "a.yaml:3:37: 239.1.1.1 is a multicast address: a VXLAN sends to one by its group"},
-		{"{kind: vxlan, id: 7, remotes: 192.0.2.1}", `a.yaml:3:36: expected a list, found "192.0.2.1"`},
+		{"{kind: vxlan, id: 7, remotes: 192.0.2.1}", `a.yaml:3:36: expected a list, found "192.0.2.1"; a list of one item is [192.0.2.1]`},
 		{"{kind: vxlan, id: 7, local: 239.1.1.1}", "a.yaml:3:34: 239.1.1.1 is a multicast address: a VXLAN sends to one by its group"},
 		{"{kind: vxlan, id: 7, local: 'fe80::1'}", "a.yaml:3:34: fe80::1 is link-local, so parent is needed"},
 		{"{kind: vxlan, id: 7}\n  w: {kind: vxlan, id: 7, local: 192.0.2.1}", "a.yaml:4:3: vxlan 7 on UDP port 4789 of host is claimed twice, first in a.yaml:3"},
