@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/etcfile"
 	"linkd/pkg/kind/fdb"
 	"linkd/pkg/kind/iptables"
 	"linkd/pkg/kind/link"
@@ -27,6 +28,7 @@ import (
 func All() []reconcile.Registered {
 	return []reconcile.Registered{
 		netns.Kind,
+		etcfile.Kind,
 		link.Kind,
 		sysctl.Kind,
 		iptables.Kind,
@@ -47,7 +49,7 @@ func All() []reconcile.Registered {
 // Language returns all keys of a file, in the order in which they are easiest to read.
 func Language() spec.Language {
 	return spec.Language{
-		Namespace: slices.Concat(netns.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{replaced.Watch(route.NamespaceKey()), rule.Key()}),
+		Namespace: slices.Concat(netns.Keys(), etcfile.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{replaced.Watch(route.NamespaceKey()), rule.Key()}),
 		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key()), replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey()}, shape.Keys())),
 	}
 }
