@@ -23,6 +23,7 @@ var Kind = reconcile.Register[*File](kindName, kind{}, reconcile.Capabilities[*F
 	Silent:    reconcile.Always[*File],
 	FromID:    kind{}.FromID,
 	Ownership: reconcile.Ownership[*File]{Noun: func(*File) string { return "file" }},
+	Show:      kind{}.Show,
 	Contents:  contents,
 })
 
@@ -33,7 +34,10 @@ const mostBytes = 1 << 20
 
 // Observe reads the wanted files.
 func (kind) Observe(_ context.Context, ns *observe.NS, query reconcile.Query[*File]) (found []*File, err error) {
-	if query.Purpose != reconcile.ToCompare {
+	switch query.Purpose {
+	case reconcile.ToShow:
+		return survey(ns)
+	case reconcile.ToSearch:
 		return nil, nil
 	}
 	for _, want := range query.Wanted {

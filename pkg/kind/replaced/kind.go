@@ -15,6 +15,7 @@ var Kind = reconcile.Register[*Replaced](kindName, kind{}, reconcile.Capabilitie
 	Topics:   []observe.Topic{observe.AddressTopic, observe.RouteTopic, observe.LinkTopic},
 	FromID:   kind{}.FromID,
 	Settings: kind{},
+	Show:     kind{}.Show,
 })
 
 type kind struct{}
@@ -86,3 +87,6 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Replaced) erro
 
 // Delete does nothing: Update puts back.
 func (kind) Delete(context.Context, *observe.NS, *Replaced) error { return nil }
+
+// Show writes nothing: the address or route of linkd's says adopt.
+func (kind) Show(*spec.Document, []*Replaced, reconcile.JournalLookup) {}

@@ -183,7 +183,7 @@ a.yaml:23:7: 10.0.0.0/24: onlink is about a gateway on a device, and a throw rou
 a.yaml:24:7: fd00::/64: tos is for IPv4 routes only
 a.yaml:25:41: "5" is no type of service: a multiple of 4 up to 252, decimal or with 0x
 a.yaml:26:7: 10.0.0.0/24: pref is for IPv6 routes only
-a.yaml:27:40: pref "hi" is not one of low, medium, high; did you mean "high"?
+a.yaml:27:40: pref "hi" is not one of low, medium, high
 a.yaml:28:41: mtu is 1 to 65520
 a.yaml:28:56: advmss is 1 to 65495
 a.yaml:28:69: hoplimit is 1 to 255

@@ -59,6 +59,7 @@ func pick(ns *observe.NS, about uint16, ask nl.NetlinkRequestData, chosen func(e
 		}
 		// A part of an answer keeps all of it in memory.
 		e.Message = slices.Clone(msg)
+		e.dropState()
 		for _, index := range e.devices() {
 			if b.Devices[index], err = ns.NameOf(index); err != nil {
 				return b, err
@@ -67,6 +68,24 @@ func pick(ns *observe.NS, about uint16, ask nl.NetlinkRequestData, chosen func(e
 		b.Entries = append(b.Entries, e)
 	}
 	return b, nil
+}
+
+// dropState removes from the message what the kernel reports of the entry's state, and request does not use: since when it is
+// there, and whether its interface has a carrier.
+func (e entry) dropState() {
+	const stamps = 8 // struct ifa_cacheinfo: preferred and valid lifetime, cstamp, tstamp
+	attrs := e.attrs()
+	switch e.Type {
+	case unix.RTM_NEWADDR:
+		if info := attrs[unix.IFA_CACHEINFO]; len(info) > stamps {
+			clear(info[stamps:])
+		}
+	case unix.RTM_NEWROUTE:
+		native := nl.NativeEndian()
+		native.PutUint32(e.Message[8:], native.Uint32(e.Message[8:])&unix.RTNH_F_ONLINK)
+		clear(attrs[unix.RTA_CACHEINFO])
+		eachHop(attrs[unix.RTA_MULTIPATH], func(hop []byte) { hop[2] &= unix.RTNH_F_ONLINK })
+	}
 }
 
 // prefix returns the address of an entry, with its length.
