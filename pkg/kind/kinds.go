@@ -5,12 +5,14 @@ import (
 	"slices"
 
 	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/etcfile"
 	"linkd/pkg/kind/fdb"
 	"linkd/pkg/kind/iptables"
 	"linkd/pkg/kind/link"
 	"linkd/pkg/kind/neighbour"
 	"linkd/pkg/kind/netns"
 	"linkd/pkg/kind/port"
+	"linkd/pkg/kind/replaced"
 	"linkd/pkg/kind/route"
 	"linkd/pkg/kind/rule"
 	"linkd/pkg/kind/shape"
@@ -26,11 +28,13 @@ import (
 func All() []reconcile.Registered {
 	return []reconcile.Registered{
 		netns.Kind,
+		etcfile.Kind,
 		link.Kind,
 		sysctl.Kind,
 		iptables.Kind,
 		iptables.Kind6,
 		port.Kind,
+		replaced.Kind,
 		address.Kind,
 		route.Kind,
 		rule.Kind,
@@ -45,7 +49,7 @@ func All() []reconcile.Registered {
 // Language returns all keys of a file, in the order in which they are easiest to read.
 func Language() spec.Language {
 	return spec.Language{
-		Namespace: slices.Concat(netns.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{route.NamespaceKey(), rule.Key()}),
-		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), neighbour.Key(), fdb.Key(), sysctl.EndKey()}, shape.Keys())),
+		Namespace: slices.Concat(netns.Keys(), etcfile.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{replaced.Watch(route.NamespaceKey()), rule.Key()}),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key()), replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey()}, shape.Keys())),
 	}
 }

@@ -67,7 +67,7 @@ a.yaml:3:7: the value is missing (null)
 a.yaml:4:10: the value is missing (null)
 a.yaml:6:13: the value is missing (null)
 a.yaml:6:27: the value is missing (null)
-a.yaml:6:38: {a} is a mapping in YAML: put it in quotes
+a.yaml:6:42: the value is missing (null)
 a.yaml:7:3: a key has to be a word
 `},
 		{"keys that are no words", `
@@ -84,7 +84,8 @@ links:
 `, `
 a.yaml:3:14: a value of type !!binary is not part of the language
 a.yaml:3:38: YAML reads "!mtu" as a tag, because it begins with "!": put it in quotes
-a.yaml:3:56: {eth0} is a mapping in YAML: put it in quotes
+a.yaml:3:56: expected a list, found a mapping
+a.yaml:3:67: the value is missing (null)
 `},
 		{"no UTF-8", "links:\n  c1: {}\n  caf\xe9: {}\n", `
 a.yaml:3:6: the file is not UTF-8 here

@@ -28,6 +28,13 @@ func LinkID(ns, name string) ID { return ID{NS: ns, Kind: "link", Key: name} }
 // if linkd makes one. It is here because resources of every kind need namespaces.
 func NamespaceID(name string) ID { return ID{NS: Host, Kind: "netns", Key: name} }
 
+// ReplacedKind is the kind of what others had in the place of a resource with adopt: true.
+const ReplacedKind = "replaced"
+
+// ReplacedID returns the ID of what others have in the place of an address or a route, which what names: "address
+// 192.0.2.10/24", "route default". It is here because addresses and routes need it.
+func ReplacedID(ns, what string) ID { return ID{NS: ns, Kind: ReplacedKind, Key: what} }
+
 // Resource is one thing that linkd can own. Desired and observed resources have the same type.
 type Resource interface {
 	ID() ID

@@ -41,6 +41,8 @@ type Address struct {
 	Proto uint8
 	// Adopt: linkd adopts the device, and the address with it.
 	Adopt bool
+	// Replace: linkd removes the same address that others have set in the namespace, and puts it back later.
+	Replace bool
 	// Quiet: linkd does not announce the address to neighbours.
 	Quiet  bool
 	Source spec.Source
@@ -90,7 +92,19 @@ func (a *Address) ID() spec.ID {
 
 // Needs returns the device and the port that linkd must configure first. The device need not be up.
 func (a *Address) Needs() []spec.ID {
-	return append([]spec.ID{spec.LinkID(a.NS, a.Dev)}, a.referred...)
+	needs := append([]spec.ID{spec.LinkID(a.NS, a.Dev)}, a.referred...)
+	if a.Replace {
+		needs = append(needs, spec.ReplacedID(a.NS, a.Replaces()))
+	}
+	return needs
+}
+
+// Replaces returns what the address takes the place of; "" for nothing.
+func (a *Address) Replaces() string {
+	if !a.Replace {
+		return ""
+	}
+	return kindName + " " + a.Prefix.String()
 }
 
 // refer sets what the address needs of the declared resources, and through which resources neighbours reach it.

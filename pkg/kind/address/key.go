@@ -94,6 +94,7 @@ type entry struct {
 	ValidLft      *Lifetime      `yaml:"valid_lft" also:"valid-lft valid_lifetime valid-lifetime" doc:"for how many seconds the address is there"`
 	PreferredLft  *Lifetime      `yaml:"preferred_lft" also:"preferred-lft lifetime preferred_lifetime preferred-lifetime" doc:"for how many seconds it is the source of new connections; at most valid_lft"`
 	Announce      *bool          `yaml:"announce" absent:"as the end says" doc:"announce the address to its neighbours when linkd has added it (gratuitous ARP, unsolicited neighbour advertisement)"`
+	Adopt         *bool          `yaml:"adopt" default:"false" doc:"take over the same address that others have set, on whatever interface of the namespace, and put it back when this leaves the files"`
 	Source        spec.Source
 
 	broadcast *netip.Addr
@@ -238,7 +239,7 @@ func (e *entry) resource(ns, dev string) *Address {
 	a := &Address{
 		NS: ns, Dev: dev, Prefix: e.Address.Prefix,
 		Label: e.Label, Scope: e.Scope, Broadcast: e.broadcast, NoDAD: e.NoDAD, NoPrefixRoute: e.NoPrefixRoute,
-		Metric: e.Metric, ValidLft: e.ValidLft, PreferredLft: e.PreferredLft, Source: e.Source,
+		Metric: e.Metric, ValidLft: e.ValidLft, PreferredLft: e.PreferredLft, Replace: spec.ValueOr(e.Adopt, false), Source: e.Source,
 	}
 	if e.Peer != nil {
 		peer := e.Peer.Addr()

@@ -77,7 +77,7 @@ func (k kind) Diff(want, have *Address) []reconcile.Field {
 func (kind) ComesWith(want, have *Address) bool {
 	lasting := want.ValidLft != nil || spec.ValueOr(have.ValidLft, Forever) == Forever
 	changesMore := have.Prefix.Addr().Is6() && have.Peer != nil
-	return want.Adopt && lasting && !changesMore && !have.byKernel()
+	return want.Replace || want.Adopt && lasting && !changesMore && !have.byKernel()
 }
 
 func difference(want, have *Address) (fs reconcile.Fields) {

@@ -16,6 +16,9 @@ func (kind) Show(doc *spec.Document, found []*Address, kept reconcile.JournalLoo
 	for _, a := range found {
 		_, ours := kept(a.ID())
 		e := a.entry()
+		if _, replaces := kept(spec.ReplacedID(a.NS, kindName+" "+a.Prefix.String())); replaces && a.Proto == Mark {
+			e.Adopt = &replaces
+		}
 		wrong := spec.Unwritable(a.NS, a.Dev, e)
 		switch {
 		case a.byItself():

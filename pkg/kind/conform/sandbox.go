@@ -74,12 +74,18 @@ type Lab struct {
 // LabName is the lab's name in the files.
 const LabName = "lab"
 
-// Open makes a lab that is gone when the test ends. It skips the test where there is no sandbox.
-func Open(t *testing.T) *Lab {
+// NeedsSandbox skips the test where there is no sandbox.
+func NeedsSandbox(t *testing.T) {
 	t.Helper()
 	if notHere != "" {
 		t.Skip(notHere)
 	}
+}
+
+// Open makes a lab that is gone when the test ends. It skips the test where there is no sandbox.
+func Open(t *testing.T) *Lab {
+	t.Helper()
+	NeedsSandbox(t)
 	path := observe.NetnsDir + "/" + LabName
 	Must(t, os.WriteFile(path, nil, 0o444))
 	t.Cleanup(func() { Must(t, os.Remove(path)) })

@@ -66,6 +66,7 @@ type entry struct {
 	Pref     *Pref          `yaml:"pref" also:"router-preference" doc:"preference among default routes of the same metric; IPv6 only"`
 	Type     *Type          `yaml:"type" also:"kind" default:"unicast" doc:"what becomes of the packet; the last four end it, have neither via nor dev, and stand in a namespace only"`
 	Family   *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"of a default route, where neither src nor via tells; with an IPv6 gateway, inet is the default route of IPv4"`
+	Adopt    *bool          `yaml:"adopt" default:"false" doc:"take over the route that others have set with this destination, type of service, table and metric, and put it back when this leaves the files"`
 	Source   spec.Source
 
 	hops []declaredHop
@@ -147,7 +148,7 @@ func (e *entry) only(dev string) declaredHop {
 func (e *entry) resource(ns string) *Route {
 	r := &Route{
 		NS: ns, To: e.prefix(), Type: e.kind(),
-		Src: (*netip.Addr)(e.Src), Scope: e.Scope, Pref: e.Pref, TOS: spec.ValueOr(e.TOS, 0), Source: e.Source,
+		Src: (*netip.Addr)(e.Src), Scope: e.Scope, Pref: e.Pref, TOS: spec.ValueOr(e.TOS, 0), Replace: spec.ValueOr(e.Adopt, false), Source: e.Source,
 		Metrics: Metrics{MTU: e.MTU, AdvMSS: e.AdvMSS, InitCwnd: e.InitCwnd, InitRwnd: e.InitRwnd, HopLimit: e.HopLimit},
 	}
 	if e.QuickAck != nil {

@@ -140,7 +140,7 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 // ComesWith reports whether linkd adopts have together with its link. A route that leads elsewhere is foreign, although it has the
 // same ID. A route with attributes that linkd does not know would lose them when linkd replaces it.
 func (kind) ComesWith(want, have *Route) bool {
-	return want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.whyNotInFiles() == "" && Protocol(have.Proto).IsAdministrators()
+	return want.Replace || want.Adopt && want.Dev == have.Dev && len(have.Hops) == 0 && !have.Shared && have.whyNotInFiles() == "" && Protocol(have.Proto).IsAdministrators()
 }
 
 // compareWhere compares where packets go. It ignores the kernel's flags of nexthops, dead and linkdown.

@@ -39,6 +39,8 @@ type Route struct {
 	Metrics
 	// Adopt: linkd adopts the device, and the route with it.
 	Adopt bool
+	// Replace: linkd removes what others have in the route's place, and puts it back later.
+	Replace bool
 
 	// The rest is set only in observed routes. Object is the ID of the route's nexthop object (ip-nexthop(8)).
 	Object uint32
@@ -102,7 +104,18 @@ func (r *Route) Needs() []spec.ID {
 			needs = append(needs, id)
 		}
 	}
+	if r.Replace {
+		needs = append(needs, spec.ReplacedID(r.NS, r.Replaces()))
+	}
 	return append(needs, r.referred...)
+}
+
+// Replaces returns what the route takes the place of; "" for nothing.
+func (r *Route) Replaces() string {
+	if !r.Replace {
+		return ""
+	}
+	return kindName + " " + r.ID().Key
 }
 
 // refer sets what the route needs of the declared resources. The kernel accepts a source address only if it exists

@@ -13,8 +13,11 @@ import (
 
 // Show writes the observed routes as files would declare them: a route through one device on the device, and any other in its
 // namespace.
-func (kind) Show(doc *spec.Document, found []*Route, _ reconcile.JournalLookup) {
+func (kind) Show(doc *spec.Document, found []*Route, kept reconcile.JournalLookup) {
 	for _, r := range found {
+		if _, replaces := kept(spec.ReplacedID(r.NS, kindName+" "+r.ID().Key)); replaces && (kind{}).Owned(r) {
+			r.Replace = true
+		}
 		dev, why := r.device(), r.whyNotShown()
 		switch {
 		case why == byItself:
@@ -75,6 +78,9 @@ func (r *Route) entry() entry {
 	}
 	if r.TOS != 0 {
 		e.TOS = &r.TOS
+	}
+	if r.Replace {
+		e.Adopt = &r.Replace
 	}
 	if len(r.Hops) == 0 && r.Via.IsValid() {
 		e.Via = (*gateway)(&r.Via)

@@ -72,6 +72,10 @@ func (k kind) takeOver(ctx context.Context, ns *observe.NS, want *Route, err err
 //
 // NLM_F_REPLACE replaces the whole route, so the request has the observed values of attributes that linkd does not manage.
 func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *Route) error {
+	if want.Replace && !k.Owned(have) {
+		// By now linkd has removed what was there.
+		return put(ns, want, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
+	}
 	if have.Shared {
 		return k.changeBeside(ctx, ns, want, have)
 	}
