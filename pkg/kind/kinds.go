@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/dhcp"
 	"linkd/pkg/kind/fdb"
 	"linkd/pkg/kind/iptables"
 	"linkd/pkg/kind/link"
@@ -46,6 +47,6 @@ func All() []reconcile.Registered {
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{route.NamespaceKey(), rule.Key()}),
-		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), route.EndKey(), neighbour.Key(), fdb.Key(), sysctl.EndKey()}, shape.Keys())),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{address.Key(), dhcp.Key(), route.EndKey(), neighbour.Key(), fdb.Key(), sysctl.EndKey()}, shape.Keys())),
 	}
 }
