@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
+	"linkd/pkg/dhcp"
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
@@ -14,9 +16,11 @@ import (
 // keepAgainPause is the pause after which the daemon tries again to keep addresses of pools that it could not write.
 const keepAgainPause = 30 * time.Second
 
-// load reads the files. For an invalid file it uses the last valid content. It keeps the addresses of pools that the files give.
-func (o *options) load(trials *trial.Keeper, inbox *observe.Inbox, log *slog.Logger) (l reconcile.Loaded) {
+// load reads the files. For an invalid file it uses the last valid content. It keeps the addresses of pools that the files give,
+// and starts and ends DHCP clients.
+func (o *options) load(trials *trial.Keeper, clients *dhcp.Clients, inbox *observe.Inbox, log *slog.Logger) (l reconcile.Loaded) {
 	var events []reconcile.Event
+	complete := false
 	compile := func() (*spec.Desired, bool, error) {
 		l = trials.Load(func(loader *spec.Loader) {
 			if err := loader.Save(); err != nil {
@@ -28,8 +32,9 @@ func (o *options) load(trials *trial.Keeper, inbox *observe.Inbox, log *slog.Log
 			return nil, false, l.Err
 		}
 		l.Desired.Within = o.within(true)
-		// A trial returns no address: when it ends, everything has to be as before.
-		return l.Desired, l.Complete && l.Desired.Unknown == nil && trials.Current() == nil, nil
+		// A trial returns no address and no lease: when it ends, everything has to be as before.
+		complete = l.Complete && l.Desired.Unknown == nil && trials.Current() == nil
+		return l.Desired, complete, nil
 	}
 	desired, notKept, err := o.pools().Keep(compile)
 	if notKept != nil {
@@ -40,9 +45,24 @@ func (o *options) load(trials *trial.Keeper, inbox *observe.Inbox, log *slog.Log
 	if err != nil {
 		return reconcile.Loaded{Err: err, Events: events}
 	}
+	clients.Declare(desired, complete)
 	l.Desired, l.Events = desired, events
 	return l
 }
+
+// leaseOf returns the lease of a DHCP client, or why there is none. Without the daemon nobody asks a server.
+func (o *options) leaseOf(client spec.LeaseClient) (*spec.Lease, string) {
+	if o.lease != nil {
+		return o.lease(client)
+	}
+	leases, err := dhcp.OpenStore(o.leasesFile())
+	if err != nil {
+		return nil, err.Error()
+	}
+	return dhcp.Known(leases, client)
+}
+
+func (o *options) leasesFile() string { return filepath.Join(o.stateDir, dhcp.FileName) }
 
 // keepGiven returns a recompile that keeps the addresses of pools that its results give. The first time it uses desired, unless another
 // linkd has given addresses since that was compiled. The caller holds the lock of the runtime directory.

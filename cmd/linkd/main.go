@@ -101,6 +101,8 @@ type options struct {
 	finders []observe.Finder
 
 	book *pool.Book
+	// lease returns the leases of the daemon's DHCP clients; nil for a command.
+	lease func(spec.LeaseClient) (*spec.Lease, string)
 	// keepAgain makes the daemon try again to keep addresses of pools.
 	keepAgain *time.Timer
 }
@@ -118,6 +120,7 @@ func (o *options) language() spec.Language {
 	lang := kind.Language()
 	lang.Instances = func(template spec.Selector) ([]spec.Instance, error) { return observe.Instances(o.finders, template) }
 	lang.Pools = func() *spec.PoolState { return o.pools().State() }
+	lang.Lease = o.leaseOf
 	return lang
 }
 
@@ -142,7 +145,7 @@ func newRoot(o *options) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "`PATH` of a YAML file, or of a directory of them; may be repeated")
 	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "`DIR` with the control socket, the journal and the lock")
-	flags.StringVar(&o.stateDir, "state-dir", "/var/lib/linkd", "`DIR` with what outlives a reboot: the history, and which end has which address of a pool")
+	flags.StringVar(&o.stateDir, "state-dir", "/var/lib/linkd", "`DIR` with what outlives a reboot: the history, which end has which address of a pool, and the leases")
 	flags.StringVarP(&o.output, "output", "o", "text", "`FORMAT` of the output: text or json")
 	flags.StringVar(&o.logLevel, "log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log: text, json or journal")

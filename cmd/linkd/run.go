@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/control"
+	"linkd/pkg/dhcp"
 	"linkd/pkg/history"
 	"linkd/pkg/kind"
 	"linkd/pkg/metrics"
@@ -131,8 +132,16 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	watch := probe.NewWatch(world, loop.Report)
 	loop.Probes = watch.Status
 	trials.Probe = watch.Check
+	leases, err := dhcp.OpenStore(o.leasesFile())
+	if err != nil {
+		log.Warn("cannot read the leases", "error", err)
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	clients := dhcp.NewClients(running, world, leases, inbox.Populate, log)
+	o.lease = clients.Lease
 	loop.Load = func() reconcile.Loaded {
-		loaded := o.load(trials, inbox, log)
+		loaded := o.load(trials, clients, inbox, log)
 		if loaded.Err == nil {
 			watch.Declare(loaded.Desired)
 		}
@@ -154,6 +163,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 		recorder.Passed(s.State)
 		watchdog.passed(report.Summary(s) + trialNote(trials.Current()))
 		watch.Converged(s)
+		clients.Wake()
 	}
 	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, trials, meter.Handler(), log)
 	if err != nil {
@@ -163,8 +173,6 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	}
 	defer serveMetrics(metricsAddress, meter, log)()
 
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -185,6 +193,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	probing.Go(func() { watch.Run(running) })
 	loop.Run(running)
 	probing.Wait()
+	clients.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 	log.Info("linkd has stopped; everything that it configured stays")
 	return nil

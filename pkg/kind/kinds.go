@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/dhcp"
 	"linkd/pkg/kind/etcfile"
 	"linkd/pkg/kind/fdb"
 	"linkd/pkg/kind/iptables"
@@ -50,6 +51,6 @@ func All() []reconcile.Registered {
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), etcfile.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{replaced.Watch(route.NamespaceKey()), rule.Key()}),
-		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key()), replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey()}, shape.Keys())),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key()), dhcp.Key(), replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey()}, shape.Keys())),
 	}
 }

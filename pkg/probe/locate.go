@@ -60,7 +60,7 @@ func addresses(desired *spec.Desired, ends []*link.Link, from string) (ips []net
 	var found []*address.Address
 	for _, l := range ends {
 		for _, r := range desired.Resources.In(l.NS, "address") {
-			if a := r.(*address.Address); a.Dev == l.Name && l.NS != from {
+			if a := r.(*address.Address); a.Dev == l.Name && l.NS != from && a.Prefix.IsValid() {
 				found = append(found, a)
 			}
 		}

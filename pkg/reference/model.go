@@ -180,7 +180,9 @@ func (m *model) typ(name string, t reflect.Type) (v value) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if described, is := reflect.New(t).Interface().(spec.Described); is {
+	if described, is := reflect.New(t).Interface().(spec.Described); is && described.Syntax().Bool {
+		v.boolean = true
+	} else if is {
 		syntax := described.Syntax()
 		v.syntax = &syntax
 		m.described[t] = syntax
@@ -191,7 +193,7 @@ func (m *model) typ(name string, t reflect.Type) (v value) {
 		v.object = m.structure(name, t)
 	}
 	switch {
-	case v.syntax != nil || isStruct:
+	case v.syntax != nil || v.boolean || isStruct:
 		return v
 	case readsItself(t):
 		m.silent[t] = true

@@ -20,6 +20,8 @@ type Desired struct {
 	Pools   map[string]Pool
 	Given   map[PoolEnd]Holding
 	Lacking bool
+	// Leases are the interfaces that get their address from a DHCP server.
+	Leases map[LeaseClient]LeaseOptions
 	// Templates are the namespaces that stand for many containers, and Misfits the containers that do not fit their
 	// template. Unknown says why the containers of a template are not known: then the desired state is incomplete.
 	// Outdated says why they are those of an engine's last answer, which may have changed.
@@ -114,6 +116,7 @@ func (lang Language) compile(documents []section) *compiler {
 			Resources:  &Set{},
 			Pools:      map[string]Pool{},
 			Given:      map[PoolEnd]Holding{},
+			Leases:     map[LeaseClient]LeaseOptions{},
 		},
 		bySelector: map[Selector]string{},
 		links:      map[string]Source{},

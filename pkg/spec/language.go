@@ -14,6 +14,8 @@ type Language struct {
 	Instances func(template Selector) ([]Instance, error)
 	// Pools returns which ends have which addresses of pools; nil stands for none. Compile does not change the result.
 	Pools func() *PoolState
+	// Lease returns what a DHCP server gave to a client, or why there is no lease; nil if nobody asks servers.
+	Lease func(LeaseClient) (lease *Lease, lacks string)
 	// Samples: each template stands for one example container, about which nothing is known.
 	Samples bool
 }

@@ -60,6 +60,8 @@ type Address struct {
 	made    time.Duration
 	ordered bool
 	after   []spec.ID
+	// leased: a DHCP server chose the address. What it collides with is no mistake in the files.
+	leased bool
 	awaited
 	found
 	place

@@ -62,7 +62,7 @@ func reportCollisions(c *spec.Context) {
 	byIP := map[netip.Addr][]*Address{}
 	twice := false
 	for _, r := range c.All().All() {
-		if a, is := r.(*Address); is && a.Prefix.IsValid() && !a.Prefix.Addr().IsLoopback() {
+		if a, is := r.(*Address); is && a.Prefix.IsValid() && !a.leased && !a.Prefix.Addr().IsLoopback() {
 			ip := a.Prefix.Addr()
 			twice = twice || len(byIP[ip]) > 0
 			byIP[ip] = append(byIP[ip], a)

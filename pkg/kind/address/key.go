@@ -34,7 +34,7 @@ func declare(c *spec.Context, entries []entry) {
 	last := map[group]*Address{}
 	for rank, e := range entries {
 		if e.lacks != "" {
-			c.Add(&Address{NS: c.NS, Dev: c.Device, Source: e.Source, awaited: awaited{"pool " + e.Pool.name, e.lacks}})
+			Await(c, "pool "+e.Pool.name, e.lacks, e.Source)
 			continue
 		}
 		if other := twice(lengths, e); other != nil {

@@ -86,7 +86,7 @@ func reportOverlaps(c *spec.Context) {
 // getsRoute reports whether the kernel creates a route to the address's subnet with its defaults.
 func (a *Address) getsRoute() bool {
 	ip := a.Prefix.Addr()
-	return a.Peer == nil && a.Metric == nil && !spec.ValueOr(a.NoPrefixRoute, false) && ip.BitLen()-a.Prefix.Bits() >= 2 &&
+	return a.Peer == nil && a.Metric == nil && !a.leased && !spec.ValueOr(a.NoPrefixRoute, false) && ip.BitLen()-a.Prefix.Bits() >= 2 &&
 		!ip.IsLoopback() && !ip.IsLinkLocalUnicast()
 }
 

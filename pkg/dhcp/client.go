@@ -1,0 +1,199 @@
+package dhcp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+	"sync"
+	"time"
+
+	"linkd/pkg/observe"
+	"linkd/pkg/spec"
+)
+
+// client is a DHCP client and its goroutine.
+type client struct {
+	spec.LeaseClient
+	all  *Clients
+	stop context.CancelFunc
+	done chan struct{}
+	wake chan struct{}
+
+	// The client's goroutine alone uses what follows, and after done is closed the one that stopped it.
+	machine   *machine
+	index     int
+	identity  observe.Identity
+	serverMAC net.HardwareAddr
+
+	mu      sync.Mutex // of what follows
+	options spec.LeaseOptions
+	lease   *spec.Lease
+	lacks   string
+	open    *port
+}
+
+func result(m *machine) (*spec.Lease, string) {
+	if m.lease == nil {
+		return nil, m.lacks
+	}
+	lease := m.lease.Lease
+	return &lease, ""
+}
+
+// end stops a client and gives its lease back. A server that does not hear of it waits for the end of the lease.
+func (c *client) end() {
+	c.stop()
+	c.mu.Lock()
+	if c.open != nil {
+		c.open.interrupt()
+	}
+	c.mu.Unlock()
+	<-c.done
+	if message := c.machine.release(); message != nil {
+		p, err := openPort(c.all.world, c.NS, c.Device)
+		if err == nil {
+			err = p.send(message, c.machine.lease.Prefix.Addr(), c.machine.lease.Server, c.serverMAC)
+			p.close()
+		}
+		if err != nil {
+			c.all.log.Info("cannot give a lease back; it ends by itself", "netns", c.NS, "device", c.Device, "address", c.machine.lease.Prefix, "error", err)
+		}
+	}
+	if err := c.all.store.Put(c.LeaseClient, nil); err != nil {
+		c.all.log.Warn("cannot forget a lease", "error", err)
+	}
+}
+
+// run is the client's goroutine.
+func (c *client) run(ctx context.Context) {
+	pause := firstLook
+	for ctx.Err() == nil {
+		now := time.Now()
+		c.machine.expire(now)
+		c.publish()
+		due := c.machine.due
+		switch moved, found := c.moved(); {
+		case c.index != 0 && found && !moved && now.Before(due):
+		default:
+			if err := c.exchange(ctx); err != nil {
+				if c.machine.lease == nil {
+					c.machine.lacks = err.Error()
+				}
+				c.index = 0
+				c.publish()
+				due = time.Now().Add(pause)
+				pause = min(2*pause, lastLook)
+				break
+			}
+			pause, due = firstLook, c.machine.due
+		}
+		if l := c.machine.lease; l != nil && l.End.Before(due) {
+			due = l.End
+		}
+		timer := time.NewTimer(time.Until(due))
+		select {
+		case <-ctx.Done():
+		case <-c.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// moved reports whether the namespace is another one than that in which the client was, and whether it was found.
+func (c *client) moved() (moved, found bool) {
+	id, found := c.all.world.Known(c.NS)
+	return id != c.identity, found
+}
+
+// exchange sends what is due and takes answers until nothing is due any more, or for a while. The error says why it cannot.
+func (c *client) exchange(ctx context.Context) error {
+	if _, found := c.moved(); !found {
+		return observe.Pendingf("the namespace %s is not there yet", c.NS)
+	}
+	select {
+	case c.all.slots <- struct{}{}:
+		defer func() { <-c.all.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	p, err := openPort(c.all.world, c.NS, c.Device)
+	if err != nil {
+		return err
+	}
+	c.setOpen(p)
+	defer func() {
+		c.setOpen(nil)
+		p.close()
+	}()
+	m := c.machine
+	if p.index != c.index || p.identity != c.identity || m.mac.String() != p.mac.String() {
+		c.index, c.identity, c.serverMAC = p.index, p.identity, nil
+		m.begin(p.mac, time.Now())
+	}
+	until := time.Now().Add(listenTime)
+	for now := time.Now(); ctx.Err() == nil && now.Before(until); now = time.Now() {
+		message, unicast := m.send(now)
+		c.publish()
+		if message != nil {
+			from, server, mac := netip.IPv4Unspecified(), netip.AddrFrom4([4]byte{255, 255, 255, 255}), net.HardwareAddr(nil)
+			if m.state == renewing || m.state == rebinding {
+				from = m.lease.Prefix.Addr()
+			}
+			if unicast {
+				server, mac = m.lease.Server, c.serverMAC
+			}
+			if err := p.send(message, from, server, mac); err != nil {
+				return fmt.Errorf("send by %s: %w", c.Device, err)
+			}
+		}
+		if !m.listens() {
+			return nil
+		}
+		answer, mac := p.receive(earlier(until, m.due))
+		if answer == nil {
+			if p.interrupted.Load() {
+				return observe.Pendingf("the namespace %s has ended", c.NS)
+			}
+			continue
+		}
+		m.receive(answer, time.Now())
+		if m.state == bound {
+			c.serverMAC = mac
+		}
+		c.publish()
+	}
+	return nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func (c *client) setOpen(p *port) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open = p
+}
+
+// publish keeps the lease, and then lets linkd use it. A lease that cannot be kept is not used, because a restart would forget it.
+func (c *client) publish() {
+	lease, lacks := result(c.machine)
+	if known := c.all.store.Get(c.LeaseClient, time.Time{}); !reflect.DeepEqual(known, c.machine.lease) {
+		if err := c.all.store.Put(c.LeaseClient, c.machine.lease); err != nil && c.machine.lease != nil {
+			lease, lacks = nil, fmt.Sprintf("linkd cannot keep the lease for %s: %v", c.machine.lease.Prefix.Addr(), err)
+		}
+	}
+	c.mu.Lock()
+	changed := lacks != c.lacks || !reflect.DeepEqual(lease, c.lease)
+	c.lease, c.lacks = lease, lacks
+	c.mu.Unlock()
+	if changed {
+		c.all.changed()
+	}
+}
