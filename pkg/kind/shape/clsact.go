@@ -34,6 +34,7 @@ func (q *Clsact) Origin() spec.Source { return q.Source }
 // Clsacts is the kind of clsact and ingress qdiscs.
 var Clsacts = reconcile.Register[*Clsact](clsactKind, clsacts{}, reconcile.Capabilities[*Clsact]{
 	Topics: []observe.Topic{observe.TrafficTopic, observe.LinkTopic},
+	FromID: clsacts{}.FromID,
 	Link:   clsacts{}.OnLink,
 	Ownership: reconcile.Ownership[*Clsact]{
 		// linkd cannot tell its qdisc from the same one made by another program.
@@ -44,15 +45,21 @@ var Clsacts = reconcile.Register[*Clsact](clsactKind, clsacts{}, reconcile.Capab
 
 type clsacts struct{}
 
+// FromID returns the qdisc that an ID stands for.
+func (clsacts) FromID(id spec.ID) (*Clsact, bool) {
+	return &Clsact{NS: id.NS, Dev: id.Key}, id.Kind == clsactKind
+}
+
+// Observe finds the qdiscs of the interfaces of a query, or of all.
 func (clsacts) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Clsact]) (found []*Clsact, err error) {
-	links, err := linksOf(ctx, ns, query.Links)
+	links, err := linksOf(ctx, ns, query)
 	if err != nil {
 		return nil, err
 	}
 	all, err := listQdiscs(ns, links)
 	for _, q := range all {
 		if q.parent == ingressParent {
-			found = append(found, &Clsact{NS: ns.Name, Dev: links.NameOf(q.index), index: q.index})
+			found = append(found, &Clsact{NS: ns.Name, Dev: links[q.index].Name, index: q.index})
 		}
 	}
 	return found, err

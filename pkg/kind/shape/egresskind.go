@@ -10,11 +10,13 @@ import (
 	"linkd/pkg/kind/address"
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 // Egresses is the kind of root qdiscs. The kernel deletes a qdisc with its interface, and when that moves to another namespace.
 var Egresses = reconcile.Register[*Egress](egressKind, egresses{}, reconcile.Capabilities[*Egress]{
 	Topics:   []observe.Topic{observe.TrafficTopic, observe.LinkTopic},
+	FromID:   egresses{}.FromID,
 	Link:     egresses{}.OnLink,
 	Settings: egresses{},
 	Ownership: reconcile.Ownership[*Egress]{
@@ -27,10 +29,15 @@ var Egresses = reconcile.Register[*Egress](egressKind, egresses{}, reconcile.Cap
 
 type egresses struct{}
 
-// Observe finds the root qdiscs that somebody made, of the devices of a query or of all. The kernel gives those of its own no handle
-// (attach_default_qdiscs in net/sched/sch_generic.c).
+// FromID returns the egress that an ID stands for, as far as the ID determines it.
+func (egresses) FromID(id spec.ID) (*Egress, bool) {
+	return &Egress{NS: id.NS, Dev: id.Key}, id.Kind == egressKind
+}
+
+// Observe finds the root qdiscs that somebody made: those of the interfaces of a query, or all. The kernel gives those of its own no
+// handle (attach_default_qdiscs in net/sched/sch_generic.c).
 func (egresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Egress]) (found []*Egress, err error) {
-	links, err := linksOf(ctx, ns, query.Links)
+	links, err := linksOf(ctx, ns, query)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +49,7 @@ func (egresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Que
 		if q.parent != rootParent {
 			continue
 		}
-		link := links.ByIndex(q.index)
+		link := links[q.index]
 		e := &Egress{NS: ns.Name, Dev: link.Name, root: q, index: q.index, frame: frameOf(link)}
 		e.Shape = q.shape()
 		if !q.isOurs() {
@@ -53,14 +60,6 @@ func (egresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Que
 		found = append(found, e)
 	}
 	return found, nil
-}
-
-// linksOf returns the links of a query, or all.
-func linksOf(ctx context.Context, ns *observe.NS, some *observe.Links) (*observe.Links, error) {
-	if some != nil {
-		return some, nil
-	}
-	return ns.Links(ctx)
 }
 
 // OnLink returns the link that a qdisc belongs to.
