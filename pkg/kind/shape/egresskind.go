@@ -53,7 +53,7 @@ func (egresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Que
 		e := &Egress{NS: ns.Name, Dev: link.Name, root: q, index: q.index, frame: frameOf(link)}
 		e.Shape = q.shape()
 		if !q.isOurs() {
-			if q.lasting, err = q.isLasting(ns, all); err != nil {
+			if q.unrestorable, err = q.whyUnrestorable(ns, all); err != nil {
 				return nil, err
 			}
 		}
@@ -119,10 +119,10 @@ func compareShapes(fs *reconcile.Fields, open, have *Shape, frame int) {
 func taken(want, have *Egress, _ string) string {
 	advice := fmt.Sprintf("%s already has the root qdisc %s that linkd did not create. Delete it (tc qdisc del dev %s root)", have.Dev, have.root, have.Dev)
 	switch {
-	case have.root.lasting == "" && !want.Adopt:
+	case have.root.unrestorable == "" && !want.Adopt:
 		return advice + ", or write adopt: true in egress"
-	case have.root.lasting != "":
-		return advice + ": " + have.root.lasting
+	case have.root.unrestorable != "":
+		return advice + ": " + have.root.unrestorable
 	}
 	return advice
 }
@@ -163,6 +163,9 @@ func (k egresses) Update(_ context.Context, ns *observe.NS, want, have *Egress) 
 	case have.root == nil:
 		flags = unix.NLM_F_CREATE | unix.NLM_F_EXCL
 	case have.root.handle != want.Shape.handle():
+		if err := checkRoot(ns, have.index, have.root); err != nil {
+			return err
+		}
 	case have.root.kind == want.Shape.kind() && have.Shape != nil:
 		flags = 0
 	default:
@@ -194,6 +197,12 @@ func (egresses) write(ns *observe.NS, want *Egress, index, flags int) error {
 func (egresses) restore(ns *observe.NS, want, have *Egress) error {
 	if want.root == nil {
 		return deleteQdisc(ns, have.index, have.root)
+	}
+	if now, err := rootOf(ns, have.index); err != nil || now != nil && now.isAs(want.root) {
+		return err
+	}
+	if err := checkRoot(ns, have.index, have.root); err != nil {
+		return err
 	}
 	return address.OnDevice(ns, want.Dev, func(index int) error {
 		req := qdiscRequest(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, index, rootParent, want.root.handle)

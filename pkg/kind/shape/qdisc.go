@@ -23,8 +23,8 @@ type qdisc struct {
 	kind           string
 	handle, parent uint32
 	options        []byte
-	// lasting says why linkd could not put the qdisc back; "" if it could. It is only known of one that linkd did not make.
-	lasting string
+	// unrestorable says why linkd could not put the qdisc back; "" if it could. Only Observe sets it, for one that linkd did not make.
+	unrestorable string
 }
 
 // The places of qdiscs (linux/pkt_sched.h).
@@ -63,8 +63,8 @@ func (q *qdisc) isAs(before *qdisc) bool {
 // simple are the kinds of qdisc without classes whose reported options are also those with which the kernel makes them.
 var simple = []string{"bfifo", "cake", "codel", "fq", "fq_codel", "fq_pie", "netem", "noqueue", "pfifo", "pie", "sfq", "tbf"}
 
-// isLasting returns why linkd could not put the qdisc back; "" if it could. all are the qdiscs of the namespace.
-func (q *qdisc) isLasting(ns *observe.NS, all []*qdisc) (why string, err error) {
+// whyUnrestorable returns why linkd could not put the qdisc back; "" if it could. all are the qdiscs of the namespace.
+func (q *qdisc) whyUnrestorable(ns *observe.NS, all []*qdisc) (why string, err error) {
 	if !slices.Contains(simple, q.kind) {
 		return fmt.Sprintf("linkd could not put back the classes of a qdisc of the kind %s", q.kind), nil
 	}
@@ -157,6 +157,15 @@ func rootOf(ns *observe.NS, index int) (*qdisc, error) {
 		}
 	}
 	return nil, err
+}
+
+// checkRoot returns an error if the root qdisc of a device is not the one that a look found: the kernel would replace any.
+func checkRoot(ns *observe.NS, index int, found *qdisc) error {
+	now, err := rootOf(ns, index)
+	if err == nil && (now == nil || now.handle != found.handle || now.kind != found.kind) {
+		err = fmt.Errorf("somebody has replaced the root qdisc %s", found)
+	}
+	return err
 }
 
 func qdiscRequest(kind, flags, index int, parent, handle uint32) *nl.NetlinkRequest {
