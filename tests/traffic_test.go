@@ -16,6 +16,10 @@ import (
 
 // Some small programs are this test binary under other names.
 //
+//	attach NETNS/DEV          open a tun or tap device as a virtual machine does, if that is allowed
+//	can FROM TO TEXT          send on one CAN device, NETNS/DEV, until another one hears it, and print what that is
+//	patch NETNS/DEV|FILE NETNS/DEV|FILE
+//	                          copy frames between two tun or tap devices, or files of macvtaps
 //	advertise DEV             say on an interface that this host is a router
 //	serve NETWORK ADDRESS...  answer whoever comes, on udp and tcp as in net.Listen: with who it came from
 //	reply NETWORK NAME ADDRESS...
@@ -31,7 +35,8 @@ import (
 //	flood ADDRESS RATE        send packets at a rate (rate_test.go)
 //	meter ADDRESS RATE        measure at which rate they come in
 //	notified SOCKET SILENCE   print what a service tells systemd (sd_notify(3)), and when it is silent for so long
-var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified, "advertise": advertise, "website": website, "accept": accept, "associate": associate}
+var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified, "advertise": advertise, "website": website, "accept": accept, "associate": associate,
+	"attach": attach, "can": can, "patch": patch}
 
 func init() {
 	run, is := smallPrograms[filepath.Base(os.Args[0])]

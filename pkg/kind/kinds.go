@@ -19,6 +19,7 @@ import (
 	"linkd/pkg/kind/rule"
 	"linkd/pkg/kind/shape"
 	"linkd/pkg/kind/sysctl"
+	"linkd/pkg/kind/wireguard"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
@@ -46,6 +47,8 @@ func All() []reconcile.Registered {
 		shape.Egresses,
 		shape.Clsacts,
 		shape.Ingresses,
+		wireguard.Kind,
+		wireguard.PeerKind,
 	}
 }
 

@@ -183,6 +183,21 @@ func (w *World) ensureID(fd int) (int, error) {
 	return id, err
 }
 
+// EnsureIDOf returns the ID by which ns knows another namespace, and assigns one if there is none.
+func (ns *NS) EnsureIDOf(other *NS) (int, error) {
+	id, err := ns.idOf(other.fd)
+	if err != nil || id >= 0 {
+		return id, err
+	}
+	byFD := nl.NewRtAttr(unix.NETNSA_FD, nl.Uint32Attr(uint32(other.fd)))
+	choose := nl.NewRtAttr(unix.NETNSA_NSID, nl.Uint32Attr(^uint32(0)))
+	id, err = ns.askID(unix.RTM_NEWNSID, unix.NLM_F_ECHO, byFD, choose)
+	if errors.Is(err, unix.EEXIST) {
+		return ns.idOf(other.fd)
+	}
+	return id, err
+}
+
 func (ns *NS) askID(kind, flags int, attrs ...*nl.RtAttr) (int, error) {
 	req := nl.NewNetlinkRequest(kind, flags)
 	req.AddRawData([]byte{unix.AF_UNSPEC, 0, 0, 0})

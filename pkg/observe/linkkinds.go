@@ -14,11 +14,23 @@ import (
 // HasLinks reports whether the kernel has a kind of link, named as in ip-link(8), or a module for it. It loads no
 // module. The error says that it cannot find out.
 func HasLinks(kind string) (bool, error) {
+	if kind == tunKind || kind == tapKind {
+		return hasTun()
+	}
 	if modules() == "" {
 		// Without modules, a request loads none.
 		return MakesLinks(kind)
 	}
 	return listed(modules(), kind)
+}
+
+// hasTun reports whether a program can make tun and tap devices: not by netlink, but by the file of their driver.
+func hasTun() (bool, error) {
+	_, err := os.Stat("/dev/net/tun")
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // listed reports whether depmod(8) lists a module for a kind of link in dir, or lists the kind as built in.
@@ -43,6 +55,9 @@ func listed(dir, kind string) (bool, error) {
 // kernel has the kind. It loads the module if there is one. The kernel looks up the kind first and then checks the
 // rest, so EINVAL means that it has the kind and needs a parent or an ID (rtnl_newlink in net/core/rtnetlink.c).
 func MakesLinks(kind string, options ...*nl.RtAttr) (bool, error) {
+	if kind == tunKind || kind == tapKind {
+		return hasTun()
+	}
 	err := NewNamespace(func(string) error {
 		req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))

@@ -222,8 +222,11 @@ func parseLink(msg []byte) (*Link, error) {
 	})
 }
 
+// The kernel has one kind for what ip-tuntap(8) calls two modes.
+const tunKind, tapKind = "tun", "tap"
+
 func parseLinkInfo(l *Link, info []byte) error {
-	return EachAttr(info, func(kind uint16, value []byte) (err error) {
+	err := EachAttr(info, func(kind uint16, value []byte) (err error) {
 		switch kind {
 		case nl.IFLA_INFO_KIND:
 			l.Kind = nl.BytesToString(value)
@@ -237,6 +240,10 @@ func parseLinkInfo(l *Link, info []byte) error {
 		}
 		return err
 	})
+	if l.Kind == tunKind && Number(l.Data[nl.IFLA_TUN_TYPE]) == unix.IFF_TAP {
+		l.Kind = tapKind
+	}
+	return err
 }
 
 // Attrs parses a list of attributes into a map by type, without the flag bits.

@@ -81,7 +81,7 @@ func (w *World) PeerNamespaces(ctx context.Context, ns *NS) (ends map[string][]i
 	}
 	wanted := map[int][]int{}
 	for _, l := range links.All {
-		if l.ParentNS >= 0 {
+		if l.ParentNS >= 0 && l.Parent != 0 {
 			wanted[l.ParentNS] = append(wanted[l.ParentNS], l.Parent)
 		}
 	}

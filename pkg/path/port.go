@@ -69,7 +69,7 @@ func (f frame) down() frame {
 
 // noCarrier stops a frame at an interface whose other end is down.
 func (f frame) noCarrier() frame {
-	if f.link.Kind == "tun" {
+	if f.link.Kind == "tun" || f.link.Kind == "tap" {
 		return f.block("start the program that is meant to use it", "%s has no carrier: no program has it open", f.station)
 	}
 	return f.block("set its other end up, or connect the cable", "%s has no carrier: its other end is down", f.station)

@@ -28,6 +28,7 @@ type erased interface {
 	unfinished(have spec.Resource) bool
 	leftover(have spec.Resource) bool
 	separate() bool
+	roams(want spec.Resource) (value string, strict spec.Resource)
 	complete(at Located, want spec.Resource) (spec.Resource, error)
 	isSelective() bool
 	fromID(id spec.ID) (spec.Resource, bool)
@@ -141,6 +142,13 @@ func (a adapter[R]) hasAttributes() bool { return a.can.Fill != nil }
 
 func (a adapter[R]) fill(want, prior spec.Resource) spec.Resource {
 	return a.can.Fill(want.(R), prior.(R))
+}
+
+func (a adapter[R]) roams(want spec.Resource) (value string, strict spec.Resource) {
+	if a.can.Roams == nil {
+		return "", want
+	}
+	return a.can.Roams(want.(R))
 }
 
 func (a adapter[R]) complete(at Located, want spec.Resource) (spec.Resource, error) {

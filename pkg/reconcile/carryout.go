@@ -110,7 +110,14 @@ func (op *Op) entry(j *Journal, ns observe.Identity) (entry Entry, setting bool)
 	before, setting := op.kind.before(op.Want, op.Have)
 	if !setting {
 		_, fetched := fetchedFrom(op.Want)
-		return Entry{Identity: ns, Makes: makes(op.Want), Fetched: fetched}, false
+		entry = Entry{Identity: ns, Makes: makes(op.Want), Fetched: fetched}
+		if old, _ := j.Get(op.Want.ID(), ns); old.Roams != "" {
+			// An op that is about something else does not set it again.
+			if value, _ := op.kind.roams(op.Want); value == old.Roams {
+				entry.Roams = value
+			}
+		}
+		return entry, false
 	}
 	wrote, _ := op.kind.before(op.Want, op.Want)
 	entry = Entry{Identity: ns, Set: true, Before: before, Wrote: wrote}

@@ -184,6 +184,9 @@ func (c *comparison) compare(w *wanted) {
 	}
 	if have != nil {
 		op.Want, op.Because = c.fillUnmanaged(kind, w.Resource, have)
+		if value, strict := kind.roams(op.Want); value != "" && c.roamsFrom(id) != value {
+			op.Want = strict
+		}
 		op.Why = kind.Diff(op.Want, have)
 		saved := c.hasSaved(kind, id)
 		if saved {
@@ -233,6 +236,7 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) (cond
 		c.changeJournal(id, func(j *Journal) { j.Put(id, noted) })
 	}
 	print, _ := kind.fingerprint(have)
+	roams, _ := kind.roams(want)
 	wrote, setting := kind.before(want, want)
 	switch {
 	case setting && remembered && (!e.Set || e.Wrote == wrote && e.Earlier == ""):
@@ -251,13 +255,20 @@ func (c *comparison) converged(kind *Registered, want, have spec.Resource) (cond
 			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote, Files: files})
 		})
 		return condition
-	case !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print):
+	case !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print && e.Roams == roams):
 		return condition
 	}
 	_, fetched := fetchedFrom(want)
-	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched, Files: files}
+	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched, Roams: roams, Files: files}
 	c.changeJournal(id, func(j *Journal) { j.Put(id, e) })
 	return condition
+}
+
+// roamsFrom returns the attribute of a resource that linkd set and that the kernel may have changed since; "" if linkd has not
+// observed it as set.
+func (c *comparison) roamsFrom(id spec.ID) string {
+	e, _ := c.journal.Get(id, c.identity(id.NS))
+	return e.Roams
 }
 
 // owned reports whether linkd made a resource, and so may delete it.

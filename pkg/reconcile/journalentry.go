@@ -24,6 +24,8 @@ type Entry struct {
 	Fetched bool `json:"fetched,omitempty"`
 	// Print is the fingerprint of what linkd made, "" until linkd has observed it.
 	Print string `json:"print,omitempty"`
+	// Roams is the attribute that linkd last set and that the kernel may have changed since: see Capabilities.
+	Roams string `json:"roams,omitempty"`
 	// Device identifies a fetched resource: see spec.Relations.
 	Device string `json:"device,omitempty"`
 	// Makes is the namespace that the resource makes. linkd looks at that namespace as long as there is an entry.

@@ -95,6 +95,11 @@ type Capabilities[R spec.Resource] struct {
 	// Fill is for Settings with several attributes of which a file may manage some: Before returns those that want
 	// manages, as a JSON object. Fill returns want with its open attributes as in prior.
 	Fill func(want, prior R) R
+	// Roams is for a kind of which the kernel changes an attribute by itself after linkd has set it, such as the endpoint of
+	// a peer that roams. It returns the attribute as the files have it, "" if they leave it open, and want in a form with
+	// which Diff compares the attribute too, and Update sets it. linkd uses that form until it has observed the attribute as
+	// the files have it; from then on the kernel's changes are no drift.
+	Roams func(want R) (value string, strict R)
 	// Unseen names what the kernel would delete together with observed resources and no look has found, because it is in
 	// another namespace. Ends are the resources that would be deleted, and moved those that would leave their namespace. What is
 	// in a namespace after asOf counts. An error means that Unseen could not look everywhere.

@@ -138,7 +138,10 @@ func parse(msg []byte) (e *Entry, at int, err error) {
 	}
 	e.Dst = dst
 	e.via = int(observe.Number(m.Attr(unix.NDA_IFINDEX)))
-	switch special := m.Attr(unix.NDA_PORT) != nil || m.Attr(unix.NDA_VNI) != nil || m.Attr(unix.NDA_LINK_NETNSID) != nil; {
+	// Each entry of a VXLAN that was created in another namespace names that one (vxlan_fdb_info in drivers/net/vxlan), where a
+	// device of its own would be.
+	elsewhere := m.Attr(unix.NDA_LINK_NETNSID) != nil && e.via != 0
+	switch special := m.Attr(unix.NDA_PORT) != nil || m.Attr(unix.NDA_VNI) != nil || elsewhere; {
 	case special && e.toSeveral():
 		// It can stand beside one that is not.
 		return nil, 0, nil

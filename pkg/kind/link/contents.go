@@ -47,6 +47,9 @@ func contents(l *Link) (text string, lines []string) {
 			add("netns", l.Parent.NS)
 		}
 	}
+	if birth := l.shownBirth(); birth != "" {
+		add(birthKey, birth)
+	}
 	if options != nil {
 		words = append(words, spec.Phrase(options))
 	}

@@ -95,6 +95,7 @@ func (d *decoder) single(n *yaml.Node) {
 	if ok {
 		d.c.Add(l)
 		d.resolveParent(l, parent)
+		d.resolveBirth(l, rest[birthKey], rest[parentKey])
 		if d.t.Further != nil {
 			d.t.Further(d.on(l), n, l)
 		}
@@ -119,7 +120,13 @@ func (e *endNode) DecodeNode(_ *spec.Context, n *yaml.Node) error {
 }
 
 func (d *decoder) pair(n *yaml.Node) {
-	rest, ok := d.c.Fields(n, d.t.keys(d.endKeys), &d.common)
+	own := []any{&d.common}
+	var options Options
+	if d.t.New != nil {
+		options = d.t.New()
+		own = append(own, options)
+	}
+	rest, ok := d.c.Fields(n, d.t.keys(d.endKeys), own...)
 	var ends []endNode
 	if !ok || !d.c.Decode(rest[endsKey], &ends) {
 		return
@@ -139,6 +146,7 @@ func (d *decoder) pair(n *yaml.Node) {
 	}
 	if ok {
 		links[0].Peer, links[1].Peer, links[1].Second = links[1], links[0], true
+		links[0].Options, links[1].Options = options, options
 		warnOfEnds(d.c, ends, links)
 	}
 	for i, l := range links {
@@ -183,6 +191,9 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 	}
 	if f.MTU != nil && *f.MTU > d.t.maxMTU() {
 		d.c.Errorf(spec.ValueOf(n, "mtu"), "the mtu of a %s is at most %d", d.t.Name, d.t.maxMTU())
+	}
+	if f.MAC != nil && d.t.NoMAC {
+		d.c.Errorf(spec.ValueOf(n, "mac"), "a %s has no link-layer address that can be set", d.t.Name)
 	}
 	warnOfMTU(d.c, spec.ValueOf(n, "mtu"), l)
 	if f.MAC != nil {

@@ -18,6 +18,8 @@ func (l *Link) Draw(p *graph.Pen) {
 		p.Line(graph.Cable, l.ID(), l.Peer.ID())
 	case l.hasParent():
 		p.Line(graph.Parent, l.ID(), l.Parent)
+	case l.shownBirth() != "":
+		details = append(details, birthKey+" "+l.shownBirth())
 	case l.found != nil && l.found.other.Index != 0:
 		details = append(details, "tied to another namespace")
 	}
@@ -40,7 +42,7 @@ func (l *Link) optionWords() (words []string) {
 		if l.found != nil {
 			value = o.in(l.found.link.Data)
 		}
-		if word := o.format(value); len(value) > 0 && word != "" && word != o.usual {
+		if word := o.format(value); len(value) > 0 && word != "" && word != o.usual && o.name != "" {
 			words = append(words, o.name+" "+word)
 		}
 	}

@@ -24,7 +24,7 @@ func (t *Type) found(l *observe.Link) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, o := range t.optionsOf() {
 		value := o.in(l.Data)
-		if word := o.format(value); value != nil && word != o.usual {
+		if word := o.format(value); value != nil && word != o.usual && o.name != "" {
 			n.Content = append(n.Content, spec.Word(o.name), scalar(word))
 		}
 	}
@@ -52,7 +52,7 @@ func (l *Link) fields() *endFields {
 	if mtu, known := standardMTU(l); known && have.MTU != mtu && have.MTU >= minMTU && have.MTU <= typeNamed(l.Type).maxMTU() {
 		f.MTU = &have.MTU
 	}
-	if have.TxQLen != standardQueue && (typeNamed(l.Type) != nil || l.Type == "") {
+	if have.TxQLen != standardQueue(l.Type) && (typeNamed(l.Type) != nil || l.Type == "") {
 		f.TxQueueLen = &have.TxQLen
 	}
 	if down := false; !have.Up() {
@@ -61,26 +61,34 @@ func (l *Link) fields() *endFields {
 	return f
 }
 
-// standardQueue is DEFAULT_TX_QUEUE_LEN in net/core/dev.c.
-const standardQueue = 1000
+// standardQueue returns the length of the transmit queue of a new interface: DEFAULT_TX_QUEUE_LEN in net/core/dev.c for most types.
+func standardQueue(name string) int {
+	if t := typeNamed(name); t != nil && t.TxQueueLen != 0 {
+		return t.TxQueueLen
+	}
+	return 1000
+}
 
 // standardMTU returns the MTU in bytes of a new interface. known is false for types that linkd does not create, except hardware and
 // the loopback device (loopback_setup in drivers/net/loopback.c). An interface on a parent takes the parent's MTU.
 func standardMTU(l *Link) (mtu int, known bool) {
+	t := typeNamed(l.Type)
 	switch parent := l.found.parent; {
 	case l.Name == loopback:
 		return 65536, true
+	case t != nil && t.MTU == routedMTU:
+		return routedMTU, true
 	case parent != nil:
 		mtu = parent.found.link.MTU
-		if t := typeNamed(l.Type); t.Overhead != nil {
+		if t.Overhead != nil {
 			mtu -= t.Overhead(l.found.link)
 		}
 		return mtu, true
 	}
-	if t := typeNamed(l.Type); t != nil && t.MTU != 0 {
+	if t != nil && t.MTU != 0 {
 		return t.MTU, true
 	}
-	return 1500, typeNamed(l.Type) != nil || l.Type == ""
+	return 1500, t != nil || l.Type == ""
 }
 
 // minMTU is the smallest MTU, in bytes, that endFields accepts.

@@ -33,6 +33,7 @@ var capabilities = reconcile.Capabilities[*Link]{
 	Unseen:   kind{}.Unseen,
 	Show:     kind{}.Show,
 	Contents: contents,
+	Health:   health,
 	Carries:  (*Link).carries,
 }
 
@@ -70,7 +71,7 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 		fs.Differ("names", "of the namespace where it was", "its own")
 	}
 	if want.Type != existing {
-		if mark := markPrefix + want.Cable; l.Alias != mark {
+		if mark := want.markText(); l.Alias != mark {
 			fs.DifferMark("mark", l.Alias, mark)
 		}
 		if want.Type != have.Type {
@@ -85,8 +86,14 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 		fs.DifferReplace("peer", end(have.peerID()), end(want.peerID()))
 	case want.hasParent() && have.Parent != want.Parent:
 		fs.DifferReplace("parent", end(have.Parent), end(want.Parent))
+	case !want.hasParent() && have.found.birth != "" && have.found.birth != want.birthNS():
+		fs.DifferReplace(birthKey, have.found.birth, want.birthNS())
 	}
-	reconcile.Compare(&fs, "mac", want.MAC, l.MAC)
+	if t := typeNamed(want.Type); t != nil && t.FixedMAC && want.MAC != nil && *want.MAC != l.MAC {
+		fs.DifferReplace("mac", l.MAC, *want.MAC)
+	} else {
+		reconcile.Compare(&fs, "mac", want.MAC, l.MAC)
+	}
 	reconcile.Compare(&fs, "mtu", want.MTU, l.MTU)
 	reconcile.Compare(&fs, "txqueuelen", want.TxQueueLen, l.TxQLen)
 	reconcile.Compare(&fs, "up", want.Up, l.Up())
@@ -96,10 +103,13 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 
 func end(id spec.ID) string {
 	if id == (spec.ID{}) {
-		return "elsewhere"
+		return elsewhere
 	}
 	return id.NS + "/" + id.Key
 }
+
+// elsewhere stands for a namespace that no file names.
+const elsewhere = "elsewhere"
 
 // attributes has the attributes of an existing interface before linkd changed it.
 type attributes struct {

@@ -42,5 +42,12 @@ func (t *Type) keys(endKeys []spec.Key) (keys []spec.Key) {
 			Doc:  "the interface that it stands on: a name in its own namespace where the files declare it there, else in host",
 		})
 	}
+	if t.Underlay {
+		keys = append(keys, spec.Key{
+			Name: birthKey, Type: spec.NSRef(""),
+			Also: []string{"birth_netns", "link-netns", "socket_netns"},
+			Doc:  "the namespace through whose network its packets go, where that is not its own: linkd creates it there, and moves it",
+		})
+	}
 	return keys
 }

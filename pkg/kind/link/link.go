@@ -32,6 +32,8 @@ type Link struct {
 	Second bool
 	// Parent is the parent's ID; zero without a parent, and for an observed parent in a namespace that no file names.
 	Parent spec.ID
+	// Birth is the namespace in which linkd creates a tunnel; "" for that of the parent, or NS.
+	Birth  string
 	Source spec.Source
 
 	// after has the settings that linkd applies before it creates the interface, or before it sets the interface up if they are the
@@ -60,6 +62,8 @@ type found struct {
 	place, other spec.Place
 	// lost: linkd could not find out what other is.
 	lost bool
+	// birth is the name of the namespace in which a tunnel was created; "" if it is not known. birthRef refers to it in a file.
+	birth, birthRef string
 	// parent is the observed parent.
 	parent *Link
 	// A survey also sets whether a program chose the link-layer address, additional keys to show, and the reason why linkd cannot
@@ -112,8 +116,8 @@ var fallback = []string{"lo", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", 
 // IsFallback reports whether the kernel creates an interface with that name in every namespace.
 func IsFallback(name string) bool { return slices.Contains(fallback, name) }
 
-// otherNamespace returns the namespace that the link needs besides its own: that of the other end, of the parent, or the one from
-// which linkd fetches the link; "" if there is none.
+// otherNamespace returns the namespace that the link needs besides its own: that of the other end, the one in which linkd creates
+// the link, or the one from which linkd fetches it; "" if there is none.
 func (l *Link) otherNamespace() string {
 	origin, fetched := l.FetchedFrom()
 	switch {
@@ -122,7 +126,7 @@ func (l *Link) otherNamespace() string {
 	case l.Peer != nil:
 		return l.Peer.NS
 	case l.bornElsewhere():
-		return l.Parent.NS
+		return l.birthNS()
 	}
 	return ""
 }

@@ -2,8 +2,8 @@ package link
 
 import (
 	"context"
+	"maps"
 	"slices"
-	"strings"
 
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
@@ -39,10 +39,19 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Link, error) 
 	devices := devicesOf(ns, links)
 	out := make([]*Link, len(links.All))
 	for i, l := range links.All {
+		if t := typeNamed(l.Kind); t != nil && t.Refine != nil {
+			refined := *l
+			refined.Data = maps.Clone(l.Data)
+			if err := t.Refine(ns, refined.Data); err != nil {
+				return nil, err
+			}
+			l = &refined
+		}
 		f := &found{link: l, path: ns.Path, place: spec.Place{NS: id, Index: l.Index}, other: spec.Place{NS: id, Index: tiedTo(l)}}
+		isKnown := true
 		switch {
 		case l.ParentNS == observe.NoID:
-			f.other = spec.Place{}
+			f.other, isKnown = spec.Place{}, false
 		case l.ParentNS < 0:
 		case id < 0:
 			f.other.NS = l.ParentNS
@@ -59,10 +68,15 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Link, error) 
 			}
 			f.other.NS, f.lost = far, translateErr != nil
 			if !known {
-				f.other = spec.Place{}
+				f.other, isKnown = spec.Place{}, false
 			}
 		}
-		cable, _ := strings.CutPrefix(l.Alias, markPrefix)
+		cable, _ := parseMark(l.Alias)
+		f.birth = birthOf(ns, f, isKnown)
+		f.birthRef = f.birth
+		if declared, is := ns.World().Declared(f.birth); is && f.birth != ns.Name {
+			f.birthRef = declared.Selector.String()
+		}
 		if m, text, marked := fetchMarkOf(l); marked {
 			cable, f.mark, f.device = m.cable, text, devices[l.Name]
 			f.claim = spec.LinkID(ns.World().NameOfSelector(m.from), m.name)
@@ -134,7 +148,7 @@ func (kind) Connect(l, other *Link) *Link {
 			alone := *other
 			alone.Peer, there = nil, &alone
 		}
-		if l.Type == veth.Name {
+		if isPaired(l.found.link) {
 			now.Peer = there
 		} else {
 			now.Parent, parent = there.ID(), there

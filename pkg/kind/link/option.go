@@ -1,6 +1,7 @@
 package link
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
@@ -19,6 +20,7 @@ type checked interface{ wrong() (key, why string) }
 
 // option is one key and its attribute in IFLA_INFO_DATA.
 type option struct {
+	// name is the key; "" for an attribute that goes with another option.
 	name string
 	attr int
 	// alt is the attribute that has the same value for the other address family; 0 for none.
@@ -34,6 +36,12 @@ type option struct {
 	usual string
 	// fixed reports that the kernel cannot change one value to the other; nil if it can change any.
 	fixed func(have, want []byte) bool
+	// mask: the option is these bits of the attribute, and want has no others.
+	mask []byte
+	// indirect: want is not the attribute's value. Type.Change sends it, or options without a name do.
+	indirect bool
+	// read returns the observed value; nil if that is the attribute's.
+	read func(have map[uint16][]byte) []byte
 	// standIn is an attribute. While it is not 0, the kernel uses and reports a temporary value of the option.
 	standIn int
 }
@@ -123,6 +131,9 @@ func (o option) in(have map[uint16][]byte) []byte {
 	if o.standsIn(have) {
 		return nil
 	}
+	if o.read != nil {
+		return o.read(have)
+	}
 	if value := have[uint16(o.attr)]; value != nil || o.alt == 0 {
 		return value
 	}
@@ -139,10 +150,22 @@ func (o option) standsIn(have map[uint16][]byte) bool {
 	return o.standIn != 0 && observe.Number(have[uint16(o.standIn)]) != 0
 }
 
+// setIn returns the attribute's value with that of the option in it.
+func (o option) setIn(value []byte) []byte {
+	if len(value) != len(o.mask) {
+		return o.want
+	}
+	all := slices.Clone(value)
+	for i, mask := range o.mask {
+		all[i] = all[i]&^mask | o.want[i]
+	}
+	return all
+}
+
 func (o option) differs(have map[uint16][]byte) bool {
 	h := o.in(have)
 	switch {
-	case o.want == nil, o.standsIn(have):
+	case o.want == nil, o.name == "", o.standsIn(have):
 		return false
 	case o.same != nil:
 		return !o.same(h, o.want)
@@ -168,9 +191,11 @@ func compareOptions(fs *reconcile.Fields, o Options, have map[uint16][]byte) {
 }
 
 // info returns IFLA_LINKINFO of a type with its attributes.
-func (t *Type) info(attrs []*nl.RtAttr) *nl.RtAttr {
+func (t *Type) info(attrs []*nl.RtAttr) *nl.RtAttr { return infoOf(t.Name, attrs) }
+
+func infoOf(kind string, attrs []*nl.RtAttr) *nl.RtAttr {
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(t.Name))
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
 	if len(attrs) > 0 {
 		data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
 		for _, a := range attrs {
@@ -181,7 +206,9 @@ func (t *Type) info(attrs []*nl.RtAttr) *nl.RtAttr {
 }
 
 // given returns the attributes of all desired options, for creation.
-func given(o Options) []*nl.RtAttr { return attributesOf(o, func(option) bool { return true }) }
+func given(o Options) []*nl.RtAttr {
+	return attributesOf(o, func(o option) bool { return !o.indirect })
+}
 
 // changed returns the attributes that differ from the observed ones: some types refuse even the current value (a vrf has no
 // changelink). linkd sends first before rest.
@@ -196,9 +223,15 @@ func attributesOf(o Options, which func(option) bool) (attrs []*nl.RtAttr) {
 		return nil
 	}
 	for _, o := range o.options() {
-		if len(o.want) > 0 && which(o) {
-			attrs = append(attrs, nl.NewRtAttr(o.attr, o.want))
+		if len(o.want) == 0 || !which(o) {
+			continue
 		}
+		same := func(a *nl.RtAttr) bool { return int(a.Type) == o.attr }
+		if at := slices.IndexFunc(attrs, same); at >= 0 && o.mask != nil {
+			attrs[at].Data = o.setIn(attrs[at].Data)
+			continue
+		}
+		attrs = append(attrs, nl.NewRtAttr(o.attr, o.want))
 	}
 	return attrs
 }

@@ -7,10 +7,37 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
 )
+
+// attachPeer returns a Type.Attach for pairs. Attr is the attribute that describes the peer: its namespace, name and address, which
+// the request sets, too (VETH_INFO_PEER, drivers/net/veth.c). ownMAC is that of the type.
+func attachPeer(attr int, ownMAC bool) func(ns *observe.NS, want *Link) ([]*nl.RtAttr, error) {
+	return func(ns *observe.NS, want *Link) ([]*nl.RtAttr, error) {
+		far, err := ns.Other(want.Peer.NS)
+		if err != nil {
+			return nil, err
+		}
+		peer := nl.NewRtAttr(attr, nil)
+		nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
+		peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Peer.Name))
+		peer.AddChild(inBirthGroup())
+		born := *want.Peer
+		if ownMAC {
+			if born.MAC, err = born.bornMAC(ns); err != nil {
+				return nil, err
+			}
+		}
+		for _, a := range born.attrs() {
+			peer.AddChild(a)
+		}
+		peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(far.FD())))
+		return []*nl.RtAttr{peer}, nil
+	}
+}
 
 // madeBefore reports whether the interface in the place of a desired one is that one. In a pair, root in ns can create an end with
 // linkd's mark, so the other end must be the desired one, too: linkd marks it and sets it up next, and finds it by its name alone.
@@ -21,7 +48,7 @@ func madeBefore(ns *observe.NS, want *Link) (bool, error) {
 		return false, nil
 	case err != nil:
 		return false, err
-	case l.Name != want.Name || l.Kind != want.Type || l.Alias != markPrefix+want.Cable:
+	case l.Name != want.Name || l.Kind != want.Type || l.Alias != want.markText():
 		return false, nil
 	case want.Peer == nil:
 		return true, nil

@@ -73,27 +73,6 @@ func (d *decoder) resolveParent(l *Link, ref parentRef) {
 	})
 }
 
-// onParent looks up the parent right before linkd uses it. linkd sends the request in the parent's namespace: the kernel resolves
-// the parent's index there, and creates the link in the desired namespace.
-func (l *Link) onParent(ns *observe.NS) (there *observe.NS, index int, err error) {
-	if !l.hasParent() {
-		return ns, 0, nil
-	}
-	if there, err = ns.Other(l.Parent.NS); err != nil {
-		return nil, 0, err
-	}
-	index, err = there.Index(l.Parent.Key)
-	if errors.Is(err, unix.ENODEV) {
-		err = observe.Pendingf("its parent %s is not there", end(l.Parent))
-	}
-	return there, index, err
-}
-
-// bornElsewhere reports whether the parent is in another namespace. Then the kernel checks in the parent's namespace whether the
-// link's name is free. Before 6.15 it creates the link there and moves it. But the name must be free only in the link's own
-// namespace, so linkd creates the link with a unique name, and renames it in its namespace.
-func (l *Link) bornElsewhere() bool { return l.hasParent() && l.Parent.NS != l.NS }
-
 func (l *Link) hasParent() bool { return l.Parent != spec.ID{} }
 
 func (l *Link) birthName() string {
@@ -104,7 +83,7 @@ func (l *Link) birthName() string {
 	return "linkd" + hex.EncodeToString(sum[:5])
 }
 
-// nameAndMark sets the name and the mark of a link whose parent is in another namespace, and sets it up.
+// nameAndMark sets the name and the mark of a link that was created in another namespace, and sets it up.
 func nameAndMark(ns *observe.NS, want *Link) error {
 	ns.Forget()
 	index, err := ns.Index(want.birthName())

@@ -85,6 +85,8 @@ func (s shown) notTaken(t *Type) string {
 		return "its other end has a name that cannot be written"
 	case s.found.why != "":
 		return s.found.why
+	case s.shownBirth() == elsewhere:
+		return "its packets go through a namespace that has no name here"
 	case t.Parent != NoParent && s.found.other.Index != 0 && !s.hasParent():
 		return "its parent is in a namespace that has no name here"
 	case s.hasParent() && spec.CheckIfName(s.Parent.Key) != nil:
@@ -125,7 +127,7 @@ func (s shown) pair(t *Type) {
 				fields.NetNS, fields.Name = spec.NSRef(s.doc.Reference(l.NS)), spec.IfName(l.Name)
 				both.Ends[i] = spec.MergedMapping{fields, s.doc.End(l.NS, l.Name)}
 			}
-			return spec.MergedMapping{common{Kind: t.Name, Adopt: !Marked(s.found.link) || !Marked(s.Peer.found.link)}, both}
+			return spec.MergedMapping{common{Kind: t.Name, Adopt: !Marked(s.found.link) || !Marked(s.Peer.found.link)}, t.found(s.found.link), both}
 		},
 	})
 }
@@ -148,6 +150,9 @@ func (s shown) single(t *Type) {
 					parent.NetNS = spec.NSRef(s.doc.Reference(s.Parent.NS))
 				}
 				own = append(spec.MergedMapping{map[string]parentRef{parentKey: parent}}, own...)
+			}
+			if birth := s.shownBirth(); birth != "" {
+				own = append(spec.MergedMapping{map[string]spec.NSRef{birthKey: spec.NSRef(s.found.birthRef)}}, own...)
 			}
 			return s.written(id, common{Kind: t.Name, Adopt: !Marked(s.found.link)}, own, s.fields())
 		},

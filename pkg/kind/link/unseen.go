@@ -111,7 +111,7 @@ func (s *search) searchByID() error {
 			listed[low.ns] = links
 		}
 		for _, l := range links {
-			if tiedTo(l) == low.index && !isPaired(l) && (!low.moved || isVXLAN(l)) {
+			if tiedTo(l) == low.index && !isPaired(l) && !outlivesParent(l) && (!low.moved || isVXLAN(l)) {
 				s.note(l, "a namespace that has no name")
 			}
 		}
@@ -168,8 +168,15 @@ func (s *search) check(ties observe.Ties, t *observe.Tied, ns *observe.NS, low l
 	if isPaired(now) {
 		return s.searchOn(ties, lower{ns: ns, index: l.Index})
 	}
-	s.note(now, t.Where)
+	if !outlivesParent(now) {
+		s.note(now, t.Where)
+	}
 	return nil
+}
+
+func outlivesParent(l *observe.Link) bool {
+	t := typeNamed(l.Kind)
+	return t != nil && t.OutlivesParent
 }
 
 func isVXLAN(l *observe.Link) bool { return l.Kind == "vxlan" }

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -19,6 +18,7 @@ var vxlan = &Type{
 	Name:       "vxlan",
 	Doc:        "an Ethernet between hosts that an IP network joins (ip-link(8), vxlan)",
 	OwnMAC:     true,
+	Underlay:   true,
 	Parent:     MayHaveParent,
 	ParentAttr: nl.IFLA_VXLAN_LINK,
 	New:        func() Options { return &vxlanOptions{} },
@@ -30,7 +30,11 @@ var vxlan = &Type{
 		if o.is6() {
 			over = "IPv6 "
 		}
-		c.Claim(fmt.Sprintf("vxlan %d on %sUDP port %d of %s", *o.ID, over, o.port(), l.underlay()))
+		id := "external"
+		if o.ID != nil {
+			id = strconv.Itoa(*o.ID)
+		}
+		c.Claim(fmt.Sprintf("vxlan %s on %sUDP port %d of %s", id, over, o.port(), l.birthNS()))
 	},
 	Survey: surveyVXLAN,
 	// VXLAN_HEADROOM and VXLAN6_HEADROOM in net/vxlan.h.
@@ -47,8 +51,6 @@ func surveyVXLAN(ns *observe.NS, l *observe.Link) (more any, why string, err err
 	hosts, special, err := fdb.Remotes(ns, l)
 	group, _ := netip.AddrFromSlice(addressOption("group", nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, nil).in(l.Data))
 	switch {
-	case observe.Number(l.Data[nl.IFLA_VXLAN_FLOWBASED]) != 0:
-		return nil, "each packet says where it goes (external)", err
 	case group.IsValid() && !group.IsMulticast() && !group.IsUnspecified():
 		return nil, fmt.Sprintf("it was made with the one remote %s, which linkd has as an entry of its own", group), err
 	case special:
@@ -60,13 +62,16 @@ func surveyVXLAN(ns *observe.NS, l *observe.Link) (more any, why string, err err
 }
 
 type vxlanOptions struct {
-	ID       *int        `yaml:"id" also:"vni vxlan_id vxlan-id" required:"true" min:"1" max:"16777215" doc:"the VXLAN's number (VNI), the same on all hosts"`
-	Local    *address.IP `yaml:"local" also:"source local_ip source-address" doc:"the address from which this host sends to the others"`
-	Group    *address.IP `yaml:"group" doc:"the multicast address by which all hosts of the VXLAN are reached; it needs parent"`
-	Remotes  []remote    `yaml:"remotes" also:"remote peers" doc:"the addresses of the other hosts, where there is no group"`
-	DstPort  *int        `yaml:"dstport" also:"port destination-port dst_port dst-port" min:"1" max:"65535" default:"4789" doc:"UDP port, the same on all hosts"`
-	Learning *bool       `yaml:"learning" also:"mac-learning mac_learning" doc:"learn from what comes in behind which host a MAC address is; the kernel's default is true"`
-	TTL      *ttl        `yaml:"ttl" doc:"time to live of the packets, or auto, the kernel's default: 1 for multicast, and else net.ipv4.ip_default_ttl"`
+	ID        *int        `yaml:"id" also:"vni vxlan_id vxlan-id" min:"1" max:"16777215" doc:"the VXLAN's number (VNI), the same on all hosts; required without external"`
+	Local     *address.IP `yaml:"local" also:"source local_ip source-address" doc:"the address from which this host sends to the others"`
+	Group     *address.IP `yaml:"group" doc:"the multicast address by which all hosts of the VXLAN are reached; it needs parent"`
+	Remotes   []remote    `yaml:"remotes" also:"remote peers" doc:"the addresses of the other hosts, where there is no group"`
+	DstPort   *int        `yaml:"dstport" also:"port destination-port dst_port dst-port" min:"1" max:"65535" default:"4789" doc:"UDP port, the same on all hosts"`
+	Learning  *bool       `yaml:"learning" also:"mac-learning mac_learning" doc:"learn from what comes in behind which host a MAC address is; the kernel's default is true"`
+	SrcPort   *portRange  `yaml:"srcport" also:"source-port port-range port_range" doc:"the UDP ports from which the packets come, one for each flow"`
+	External  *bool       `yaml:"external" doc:"each packet says to which host and with which number it goes: a route, a filter or a BPF program sets that"`
+	VNIFilter *bool       `yaml:"vnifilter" doc:"take in only the numbers that bridge-vni(8) has added; with external; Linux 5.18 or later"`
+	TTL       *ttl        `yaml:"ttl" doc:"time to live of the packets, or auto, the kernel's default: 1 for multicast, and else net.ipv4.ip_default_ttl"`
 }
 
 // defaultVXLANPort is the UDP port that IANA assigned. The kernel's default is older.
@@ -83,32 +88,27 @@ func (o *vxlanOptions) port() int {
 // accepts another group, but keeps listening to the old one.
 func (o *vxlanOptions) options() []option {
 	port := o.port()
-	dstport := number("dstport", nl.IFLA_VXLAN_PORT, 2, &port).immutable()
-	dstport.want = encode(2, int(nl.Swap16(uint16(port))))
-	dstport.format = func(value []byte) string { return fmt.Sprint(nl.Swap16(uint16(observe.Number(value)))) }
-
 	local := addressOption("local", nl.IFLA_VXLAN_LOCAL, nl.IFLA_VXLAN_LOCAL6, o.Local)
 	local.fixed = func(have, want []byte) bool { return len(have) > 0 && len(have) != len(want) }
 	group := addressOption("group", nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, o.Group).immutable()
 	if o.Remotes != nil {
 		group.want = []byte{}
 	}
-	ttl := number("ttl", nl.IFLA_VXLAN_TTL, 1, (*int)(o.TTL))
-	ttl.format = func(value []byte) string {
-		if observe.Number(value) == 0 {
-			return ttlAuto
-		}
-		return decimal(value)
-	}
 	return []option{
-		number("id", nl.IFLA_VXLAN_ID, 4, o.ID).immutable(),
+		number("id", nl.IFLA_VXLAN_ID, 4, o.ID).immutable().usually("0"),
 		local,
 		group,
-		dstport.usually(strconv.Itoa(defaultVXLANPort)),
+		portOption("dstport", nl.IFLA_VXLAN_PORT, &port).immutable().usually(strconv.Itoa(defaultVXLANPort)),
 		flag("learning", nl.IFLA_VXLAN_LEARNING, 1, o.Learning).usually("true"),
-		ttl.usually(ttlAuto),
+		o.SrcPort.option(),
+		flag("external", nl.IFLA_VXLAN_FLOWBASED, 1, o.External).immutable(),
+		flag("vnifilter", vxlanVNIFilter, 1, o.VNIFilter).immutable(),
+		ttlOption(nl.IFLA_VXLAN_TTL, o.TTL),
 	}
 }
+
+// vxlanVNIFilter is IFLA_VXLAN_VNIFILTER in linux/if_link.h.
+const vxlanVNIFilter = 30
 
 // addressOption returns an option that has one attribute for each address family.
 func addressOption(name string, attr4, attr6 int, value *address.IP) option {
@@ -181,6 +181,14 @@ func (o *vxlanOptions) wrong() (key, why string) {
 // furtherVXLAN adds the forwarding entries for the remotes or the group.
 func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 	o := l.Options.(*vxlanOptions)
+	switch external := spec.ValueOr(o.External, false); {
+	case o.ID == nil && !external:
+		c.Errorf(n, "a vxlan needs id, or external: true")
+	case o.ID != nil && external:
+		c.Errorf(spec.ValueOf(n, "id"), "with external, each packet says its number: leave out id")
+	case spec.ValueOr(o.VNIFilter, false) && !external:
+		c.Errorf(spec.ValueOf(n, "vnifilter"), "vnifilter needs external: true")
+	}
 	for _, r := range o.Remotes {
 		if r.Is6() != o.is6() {
 			c.Reject(r.Source, "the remote %s is of the other address family", r)
@@ -205,14 +213,6 @@ func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 	}
 }
 
-// underlay returns the namespace whose network connects the hosts.
-func (l *Link) underlay() string {
-	if l.hasParent() {
-		return l.Parent.NS
-	}
-	return l.NS
-}
-
 // remote is another host of a VXLAN.
 type remote struct {
 	netip.Addr
@@ -230,23 +230,3 @@ func (r *remote) DecodeNode(c *spec.Context, n *yaml.Node) error {
 }
 
 func (remote) Syntax() spec.Syntax { return address.IP{}.Syntax() }
-
-// ttl is a time to live; 0 lets the kernel choose.
-type ttl int
-
-const ttlAuto = "auto"
-
-// DecodeNode decodes a number or a word.
-func (t *ttl) DecodeNode(c *spec.Context, n *yaml.Node) error {
-	if n.Value == ttlAuto {
-		return nil
-	}
-	if c.Decode(n, (*int)(t)) && (*t < 1 || *t > 255) {
-		return errors.New("ttl is 1 to 255, or auto")
-	}
-	return nil
-}
-
-func (ttl) Syntax() spec.Syntax {
-	return spec.Syntax{Name: "time to live", Words: []string{ttlAuto}, Min: 1, Max: 255}
-}

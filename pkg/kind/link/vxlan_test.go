@@ -42,6 +42,14 @@ func TestConformVXLAN(t *testing.T) {
 				to("id: 7, dstport: 8472, local: 192.0.2.1}", "local: fd00::1 -> 192.0.2.1 (replace)"),
 			},
 		},
+		"of which each packet tells": {
+			Setup: theirs,
+			Want:  vxlans(t, "{kind: vxlan, netns: lab, name: vx0, external: true, srcport: 1000-2000}"),
+			Changes: []conform.Change{
+				to("external: true, srcport: 1000-2001}", "srcport: 1000-2000 -> 1000-2001 (replace)"),
+				to("id: 7, external: false}", "id: 0 -> 7 (replace)", "external: true -> false (replace)"),
+			},
+		},
 		"over IPv6, of which only a remote tells": {
 			Setup:   "link add vx9 type vxlan id 7 dstport 4789 local 192.0.2.1\n",
 			Want:    vxlans(t, "{kind: vxlan, netns: lab, name: vx0, id: 7, remotes: ['fd00::2']}"),
@@ -90,7 +98,11 @@ func TestWhatIsWrongWithAVXLAN(t *testing.T) {
 		{"{kind: vxlan, id: 7, remotes: ['fd00::2'], fdb: [{mac: '02:00:00:00:00:01', dst: 'fd00::2'}]}", ""},
 		{"{kind: bridge, fdb: [{mac: '02:00:00:00:00:01', dst: 192.0.2.1}]}",
 			"a.yaml:3:27: 02:00:00:00:00:01: v is a bridge, and only the entries of a vxlan have dst"},
-		{"{kind: vxlan}", `a.yaml:3:6: "id" is missing`},
+		{"{kind: vxlan}", "a.yaml:3:6: a vxlan needs id, or external: true"},
+		{"{kind: vxlan, id: 7, external: true}", "a.yaml:3:24: with external, each packet says its number: leave out id"},
+		{"{kind: vxlan, id: 7, vnifilter: true}", "a.yaml:3:38: vnifilter needs external: true"},
+		{"{kind: vxlan, external: true, vnifilter: true, srcport: 1-65535}", ""},
+		{"{kind: vxlan, id: 7, srcport: 2-1}", "a.yaml:3:36: srcport is a range of ports, such as 49152-65535"},
 		{"{kind: vxlan, id: 0}", "a.yaml:3:24: id is 1 to 16777215"},
 		{"{kind: vxlan, id: 16777216}", "a.yaml:3:24: id is 1 to 16777215"},
 		{"{kind: vxlan, id: 7, dstport: 65536}", "a.yaml:3:36: dstport is 1 to 65535"},

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/spec"
 )
 
 // Create creates the interface, or both ends of a pair, with one request, and marks it with a second one: the kernel accepts no
@@ -80,7 +81,7 @@ func named(name string) *nl.RtAttr {
 }
 
 func (l *Link) mark() *nl.RtAttr {
-	return nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(markPrefix+l.Cable))
+	return nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(l.markText()))
 }
 
 func (k kind) add(ns *observe.NS, want *Link) error {
@@ -94,6 +95,12 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 		if made.MAC, err = want.bornMAC(ns); err != nil {
 			return err
 		}
+	}
+	if t.Make != nil {
+		if err := t.Make(ns, want); err != nil {
+			return err
+		}
+		return set(ns, 0, made.Up, append(made.attrs(), named(want.Name), inBirthGroup())...)
 	}
 	if made.bornElsewhere() || made.Peer != nil {
 		made.Up = nil
@@ -110,7 +117,10 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 		} else {
 			req.AddData(nl.NewRtAttr(unix.IFLA_LINK, index))
 		}
-		req.AddData(nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(ns.FD()))))
+	}
+	at, err := t.inBirthplace(req, ns, there)
+	if err != nil {
+		return err
 	}
 	for _, a := range made.attrs() {
 		req.AddData(a)
@@ -123,7 +133,7 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 		data = append(data, attached...)
 	}
 	req.AddData(t.info(data))
-	return there.Change(req)
+	return at.Change(req)
 }
 
 // attrs returns the managed attributes, for creation and for changes.
@@ -186,6 +196,14 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
 	// A vxlan accepts no MTU together with options (vxlan_nl2conf in drivers/net/vxlan/vxlan_core.c), so linkd sends the options in
 	// a request of their own.
 	first, rest := changed(want.Options, have.found.link.Data)
+	var change func(ns *observe.NS, want, have *Link) error
+	switch t := typeNamed(want.Type); {
+	case len(rest) == 0:
+	case t.Change != nil:
+		change, rest = t.Change, nil
+	case t.ChangesWhole:
+		rest = wholeChange(want.Options, have.found.link.Data)
+	}
 	for _, data := range [][]*nl.RtAttr{first, rest} {
 		if len(data) == 0 {
 			continue
@@ -194,9 +212,20 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Link) error {
 			return err
 		}
 	}
-	err = set(ns, index, want.Up, attrs...)
+	up := want.Up
+	if l := have.found.link; l.Up() && want.MTU != nil && *want.MTU != l.MTU && typeNamed(want.Type) != nil && typeNamed(want.Type).MTUWhenDown {
+		down, again := false, spec.ValueOr(up, true)
+		if err := set(ns, index, &down); err != nil {
+			return err
+		}
+		up = &again
+	}
+	err = set(ns, index, up, attrs...)
 	if want.onDownParent(err) != nil {
 		return want.parentIsDown()
+	}
+	if err == nil && change != nil {
+		err = change(ns, want, have)
 	}
 	return err
 }
