@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -87,13 +88,22 @@ func tableLines(s *reconcile.Status, style report.Style) (lines []string) {
 	}
 	t := table.NewWriter()
 	t.SetStyle(columns)
+	longest := 0
 	for _, r := range s.Resources {
-		t.AppendRow(table.Row{string(r.State), r.ID, plain.Text(r.Source), r.Reason})
+		longest = max(longest, text.StringWidth(string(r.State)+"  "+r.ID+"  "+plain.Text(r.Source)))
+	}
+	for _, r := range s.Resources {
+		source := plain.Text(r.Source)
+		if style.Width > 0 && longest > style.Width {
+			// The number of the line says more than the directory.
+			source = filepath.Base(source)
+		}
+		t.AppendRow(table.Row{string(r.State), r.ID, source, r.Reason})
 	}
 	for line := range strings.Lines(t.Render() + "\n") {
 		line = strings.TrimRight(line, " \n")
 		if style.Width > 0 {
-			line = strings.TrimRight(text.Trim(line, style.Width), " ")
+			line = report.Cut(line, style.Width)
 		}
 		state, rest, _ := strings.Cut(line, " ")
 		lines = append(lines, style.Paint(state, state)+line[len(line)-len(rest)-min(1, len(rest)):])

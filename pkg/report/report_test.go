@@ -194,3 +194,20 @@ func TestProgressIsDrawnAfterASecond(t *testing.T) {
 		t.Error("due without a terminal")
 	}
 }
+
+func TestWrap(t *testing.T) {
+	for _, c := range []struct {
+		width              int
+		line, indent, want string
+	}{
+		{0, "one two three", "  ", "one two three"},
+		{9, "one two three", "  ", "one two\n  three"},
+		{12, "     one  two three", "         ", "     one\n         two\n         three"},
+		{4, "    ", "  ", "    "},
+		{3, "longer than", " ", "longer\n than"},
+	} {
+		if got := strings.Join(report.Style{Width: c.width}.Wrap(c.line, c.indent), "\n"); got != c.want {
+			t.Errorf("%q in %d columns:\n%s\nwant\n%s", c.line, c.width, got, c.want)
+		}
+	}
+}
