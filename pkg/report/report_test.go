@@ -186,7 +186,7 @@ func TestProgressIsDrawnAfterASecond(t *testing.T) {
 	}
 	p.Draw(reconcile.Progress{Done: 120, Total: 300, Waiting: "web7/link/eth0: there is no namespace\x1b"})
 	p.Clear()
-	const want = "\r120/300 done, waiting for web7/link/eth\x1b[K\r\x1b[K"
+	const want = "\r120/300 done, waiting for web7/link/et…\x1b[K\r\x1b[K"
 	if out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)
 	}
