@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -73,28 +73,37 @@ var groups = []struct {
 }
 
 // printFindings writes each finding with, on lines of their own, its advice and the line of a file that it is about.
-func printFindings(w io.Writer, findings []doctor.Finding) error {
-	colour := coloured(w)
+func printFindings(w *os.File, findings []doctor.Finding) error {
+	style := styleOn(w)
+	const indent = "         "
+	below := func(text string) error { return printLines(w, style.Wrap(indent+plain.Text(text), indent)) }
 	for _, g := range groups {
 		title := fmt.Sprintf("%-8s", g.title)
-		if colour {
-			title = g.colour.Sprint(title)
+		painted := title
+		if style.Colour {
+			painted = g.colour.Sprint(title)
 		}
 		for _, f := range findings {
 			if f.Level != g.level {
 				continue
 			}
-			if _, err := fmt.Fprintf(w, "%s %s: %s\n", title, f.Check, plain.Text(f.Text)); err != nil {
+			lines := style.Wrap(title+" "+f.Check+": "+plain.Text(f.Text), indent)
+			lines[0] = painted + strings.TrimPrefix(lines[0], title)
+			if err := printLines(w, lines); err != nil {
 				return err
 			}
 			if f.Advice != "" {
-				fmt.Fprintf(w, "         %s\n", plain.Text(f.Advice))
+				if err := below(f.Advice); err != nil {
+					return err
+				}
 			}
 			if source := f.Source; source != "" {
 				if f.Resource != "" {
 					source += ": " + f.Resource
 				}
-				fmt.Fprintf(w, "         %s\n", plain.Text(source))
+				if err := below(source); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -79,7 +79,7 @@ func execute() int {
 		return exitOK
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(stderr, text)
+		printMessage(text)
 	}
 	var coded *exitError
 	if errors.As(err, &coded) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	"linkd/pkg/path"
 	"linkd/pkg/plain"
 	"linkd/pkg/probe"
+	"linkd/pkg/report"
 	"linkd/pkg/spec"
 )
 
@@ -206,7 +206,9 @@ func (o *options) printReports(reports []probe.Report) error {
 		}
 	} else {
 		for i := range reports {
-			printReport(os.Stdout, &reports[i])
+			if err := printReport(os.Stdout, &reports[i]); err != nil {
+				return exit(exitFailed, err)
+			}
 		}
 	}
 	if failed {
@@ -216,62 +218,74 @@ func (o *options) printReports(reports []probe.Report) error {
 }
 
 // printReport writes the outcome, the way hop by hop, and the conclusion.
-func printReport(w io.Writer, r *probe.Report) {
-	paint := func(colour text.Color, s string) string {
-		if coloured(w) {
-			return colour.Sprint(s)
-		}
-		return s
-	}
-	outcome := paint(text.FgGreen, "arrives")
+func printReport(w *os.File, r *probe.Report) error {
+	v := pathView{style: styleOn(w)}
+	outcome, colour := "arrives", text.FgGreen
 	if !r.Arrived {
-		outcome = paint(text.FgRed, "fails")
+		outcome, colour = "fails", text.FgRed
 	}
 	name := ""
 	if r.Name != "" {
 		name = r.Name + ": "
 	}
-	fmt.Fprintf(w, "%s%s from %s to %s: %s (%.1f ms)\n", name, outcome, r.From, plain.Text(r.To), plain.Text(r.Text), r.Milliseconds)
+	v.add(fmt.Sprintf("%s%s from %s to %s: %s (%.1f ms)", name, outcome, r.From, plain.Text(r.To), plain.Text(r.Text), r.Milliseconds), "  ", outcome, colour)
 	if r.Path != nil {
-		number := printHops(w, r.Path.Hops, 0, paint)
+		v.addHops(r.Path.Hops)
 		if len(r.Path.Back) > 0 {
-			fmt.Fprintln(w, "  the answer:")
-			printHops(w, r.Path.Back, number, paint)
+			v.add("  the answer:", "", "", text.Reset)
+			v.addHops(r.Path.Back)
 		}
 	}
 	conclusion, advice := r.Conclusion()
 	if conclusion != "" {
-		fmt.Fprintln(w, plain.Text(conclusion))
+		v.add(plain.Text(conclusion), "    ", "", text.Reset)
 	}
 	if advice != "" {
-		fmt.Fprintln(w, "  "+plain.Text(advice))
+		v.add("  "+plain.Text(advice), "    ", "", text.Reset)
 	}
 	if r.Path != nil && r.Path.Obstacle != nil {
 		for _, doubt := range r.Path.Doubts() {
-			fmt.Fprintln(w, "  see also "+plain.Text(doubt))
+			v.add("  see also "+plain.Text(doubt), "    ", "", text.Reset)
 		}
 	}
+	return printLines(w, v.lines)
 }
 
-// printHops writes the steps in each namespace. It numbers the namespaces, and returns the last number.
-func printHops(w io.Writer, hops []path.Hop, number int, paint func(text.Color, string) string) int {
+// pathView lays out the way of a packet.
+type pathView struct {
+	style report.Style
+	lines []string
+	// hop is the number of the last namespace.
+	hop int
+}
+
+// add adds a line, in which the first word that is the same as that one has a colour.
+func (v *pathView) add(line, indent, word string, colour text.Color) {
+	lines := v.style.Wrap(line, indent)
+	if v.style.Colour && word != "" {
+		lines[0] = strings.Replace(lines[0], word, colour.Sprint(word), 1)
+	}
+	v.lines = append(v.lines, lines...)
+}
+
+// addHops adds the steps in each namespace.
+func (v *pathView) addHops(hops []path.Hop) {
 	for _, h := range hops {
-		number++
+		v.hop++
 		in := ""
 		if h.In != "" {
 			in = ", in by " + h.In
 		}
-		fmt.Fprintf(w, "  %d. %s%s\n", number, plain.Text(h.Netns), plain.Text(in))
+		v.add(fmt.Sprintf("  %d. %s%s", v.hop, plain.Text(h.Netns), plain.Text(in)), "     ", "", text.Reset)
 		for _, s := range h.Steps {
-			mark := " "
+			mark, colour := " ", text.Reset
 			switch s.Mark {
 			case path.Stops:
-				mark = paint(text.FgRed, "x")
+				mark, colour = "x", text.FgRed
 			case path.Doubtful:
-				mark = paint(text.FgYellow, "?")
+				mark, colour = "?", text.FgYellow
 			}
-			fmt.Fprintf(w, "   %s %-10s %s\n", mark, s.Kind, plain.Text(s.Text))
+			v.add(fmt.Sprintf("   %s %-10s %s", mark, s.Kind, plain.Text(s.Text)), "                ", strings.TrimSpace(mark), colour)
 		}
 	}
-	return number
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"linkd/pkg/control"
 	"linkd/pkg/pause"
@@ -20,6 +21,15 @@ func styleOn(f *os.File) report.Style {
 	}
 	_, columns := screenSize(f)
 	return report.Style{Width: columns, Colour: coloured(f)}
+}
+
+// printMessage writes a message for people to stderr. On a terminal, it breaks lines between words; the lines of a file that an
+// error shows fit.
+func printMessage(message string) {
+	style := styleOn(os.Stderr)
+	for line := range strings.SplitSeq(message, "\n") {
+		_ = printLines(stderr, style.Wrap(line, "  "))
+	}
 }
 
 // printLines writes lines of pkg/report, which have no control characters but those of their colours.

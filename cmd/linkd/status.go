@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -87,18 +88,42 @@ func tableLines(s *reconcile.Status, style report.Style) (lines []string) {
 	}
 	t := table.NewWriter()
 	t.SetStyle(columns)
+	source := func(r reconcile.ResourceStatus) string { return plain.Text(r.Source) }
+	if style.Width > 0 && widthOf(s, source) > style.Width {
+		// The number of the line says more than the directory.
+		source = func(r reconcile.ResourceStatus) string { return filepath.Base(plain.Text(r.Source)) }
+	}
+	reasons := style.Width == 0 || style.Width-widthOf(s, source) >= leastReason
 	for _, r := range s.Resources {
-		t.AppendRow(table.Row{string(r.State), r.ID, plain.Text(r.Source), r.Reason})
+		row := table.Row{string(r.State), r.ID, source(r)}
+		if reasons {
+			row = append(row, r.Reason)
+		}
+		t.AppendRow(row)
 	}
 	for line := range strings.Lines(t.Render() + "\n") {
 		line = strings.TrimRight(line, " \n")
 		if style.Width > 0 {
-			line = strings.TrimRight(text.Trim(line, style.Width), " ")
+			line = report.Cut(line, style.Width)
 		}
 		state, rest, _ := strings.Cut(line, " ")
 		lines = append(lines, style.Paint(state, state)+line[len(line)-len(rest)-min(1, len(rest)):])
 	}
 	return lines
+}
+
+// leastReason is how many columns a reason needs to be worth its beginning.
+const leastReason = 20
+
+// widthOf returns how many columns the state, the ID and the source of resources take, with the spaces between them.
+func widthOf(s *reconcile.Status, source func(reconcile.ResourceStatus) string) int {
+	var widths [3]int
+	for _, r := range s.Resources {
+		for i, word := range []string{string(r.State), r.ID, source(r)} {
+			widths[i] = max(widths[i], text.StringWidth(word))
+		}
+	}
+	return widths[0] + 2 + widths[1] + 2 + widths[2]
 }
 
 // columns is the style of a table without lines, with two spaces between its columns.

@@ -87,7 +87,7 @@ func (v *trialView) print(s trial.Step) error {
 	case "begun":
 		fmt.Fprintf(stdout, "trying the files until %s\n", s.Deadline.Local().Format("15:04:05"))
 	case "applied":
-		if err := printStep(s, true); err != nil {
+		if err := printStep(s); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout, "%s\nkeep the files with `linkd confirm`, or end the trial with `linkd revert`\n", report.Summary(s.Status))
@@ -95,12 +95,14 @@ func (v *trialView) print(s trial.Step) error {
 		for _, f := range s.Files {
 			fmt.Fprintf(stdout, "installed %s\n", plain.Text(f))
 		}
-		if err := printStep(s, len(s.Changes) > 0); err != nil {
-			return err
+		if len(s.Changes) > 0 {
+			if err := printStep(s); err != nil {
+				return err
+			}
 		}
 		fmt.Fprintf(stdout, "confirmed %s\n", plain.Text(s.Reason))
 	case "reverted":
-		if err := printStep(s, true); err != nil {
+		if err := printStep(s); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout, "reverted: %s\n", plain.Text(s.Reason))
@@ -108,15 +110,13 @@ func (v *trialView) print(s trial.Step) error {
 	return nil
 }
 
-// printStep writes what the daemon did in a step, if told to, and the problems that are left.
-func printStep(s trial.Step, changes bool) error {
+// printStep writes what the daemon did in a step, and the problems that are left.
+func printStep(s trial.Step) error {
 	if s.Status == nil {
 		return nil
 	}
-	if changes {
-		if err := printChanges(s.Changes, report.Count(s.Changes, s.More).Done(s.Status)); err != nil {
-			return err
-		}
+	if err := printChanges(s.Changes, report.Count(s.Changes, s.More).Done(s.Status)); err != nil {
+		return err
 	}
 	if problems := report.Problems(s.Status, styleOn(os.Stdout)); len(problems) > 0 {
 		return printLines(os.Stdout, append(append([]string{""}, problems...), ""))
@@ -188,7 +188,7 @@ func (v *trialView) draw(ctx context.Context) {
 
 func (v *trialView) say(text string) {
 	v.line.Clear()
-	fmt.Fprintln(stderr, plain.Text(text))
+	printMessage(plain.Text(text))
 }
 
 func (v *trialView) close() {

@@ -116,7 +116,7 @@ func printWarnings(warnings spec.Warnings, errs spec.Errors) {
 		return
 	}
 	for _, line := range warnings.Lines() {
-		fmt.Fprintln(stderr, plain.Text(line))
+		printMessage(plain.Text(line))
 	}
 }
 

@@ -100,9 +100,9 @@ func guard(next http.Handler, group *atomic.Int64) http.Handler {
 // refusal returns the message for a user who may not run a command. If group is "", only root may run it.
 func refusal(command, group string) string {
 	if group == "" {
-		return fmt.Sprintf("%v: run %s as root", errDenied, command)
+		return fmt.Sprintf("%v: run linkd %s as root", errDenied, command)
 	}
-	return fmt.Sprintf("%v: run %s as root or as a member of the group %s", errDenied, command, group)
+	return fmt.Sprintf("%v: run linkd %s as root or as a member of the group %s", errDenied, command, group)
 }
 
 // groupName returns the name of a group, or its number if it has none.

@@ -6,8 +6,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 )
@@ -58,7 +56,7 @@ func (p *Progress) Show(line string) {
 	}
 	p.drawn = true
 	// In the last column some terminals wrap the line.
-	fmt.Fprintf(p.out, "\r%s\x1b[K", text.Trim(plain.Text(line), max(p.width()-1, 1)))
+	fmt.Fprintf(p.out, "\r%s\x1b[K", Cut(plain.Text(line), max(p.width()-1, 1)))
 }
 
 // Draws reports whether there is a terminal to draw on.

@@ -186,11 +186,28 @@ func TestProgressIsDrawnAfterASecond(t *testing.T) {
 	}
 	p.Draw(reconcile.Progress{Done: 120, Total: 300, Waiting: "web7/link/eth0: there is no namespace\x1b"})
 	p.Clear()
-	const want = "\r120/300 done, waiting for web7/link/eth\x1b[K\r\x1b[K"
+	const want = "\r120/300 done, waiting for web7/link/et…\x1b[K\r\x1b[K"
 	if out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)
 	}
 	if report.NewProgress(nil, nil).Due(t.Context()) {
 		t.Error("due without a terminal")
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for _, c := range []struct {
+		width              int
+		line, indent, want string
+	}{
+		{0, "one two three", "  ", "one two three"},
+		{9, "one two three", "  ", "one two\n  three"},
+		{12, "     one  two three", "         ", "     one\n         two\n         three"},
+		{4, "    ", "  ", "    "},
+		{3, "longer than", " ", "longer\n than"},
+	} {
+		if got := strings.Join(report.Style{Width: c.width}.Wrap(c.line, c.indent), "\n"); got != c.want {
+			t.Errorf("%q in %d columns:\n%s\nwant\n%s", c.line, c.width, got, c.want)
+		}
 	}
 }
