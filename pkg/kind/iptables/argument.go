@@ -52,12 +52,55 @@ func checkWord(word string) error {
 		return fmt.Errorf(`argument %q: what holds a " or a \ cannot be read back from iptables-save for sure`, word)
 	case strings.HasPrefix(word, ownMark):
 		return fmt.Errorf("%q begins like linkd's own mark", word)
+	case strings.HasPrefix(word, "-") && strings.ContainsAny(word, " "), strings.HasPrefix(word, "! "):
+		return fmt.Errorf("%q: an option and its value are arguments of their own: [%s]", word, inYAML(strings.Fields(word)))
+	case strings.IndexAny(word, dashes) == 0:
+		return fmt.Errorf("%q begins with a dash that iptables does not know as one: write -", word)
 	case strings.HasPrefix(word, "--"):
 		return checkLong(word)
 	case strings.HasPrefix(word, "-"):
 		return checkShort(word)
 	}
 	return nil
+}
+
+// dashes are the characters that word processors and web pages write in the place of a hyphen.
+const dashes = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+
+// inYAML writes words as the elements of a list.
+func inYAML(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		if quoted[i] = word; strings.ContainsAny(word[:1], "!&*%@`'\"|>#?:,[]{}0123456789") || word == "-" {
+			quoted[i] = `"` + word + `"`
+		}
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// textOptions take a text that may have blanks (iptables-extensions(8)).
+var textOptions = []string{
+	"--comment", "--log-prefix", "--nflog-prefix", "--ulog-prefix", "--string", "--hex-string", "--u32", "--bytecode", "--path", "--object-pinned", "--genre",
+}
+
+// checkPlace checks a word, of which before is the one before it; "" for the first.
+func checkPlace(before, word string) error {
+	option := strings.HasPrefix(before, "-")
+	switch {
+	case before == "" && !strings.HasPrefix(word, "-") && word != "!":
+		return fmt.Errorf("a rule begins with an option, and %q is none", word)
+	case strings.HasPrefix(word, "-") && len(before) == 2 && option && before != "-f":
+		return fmt.Errorf("%s is without its value", before)
+	case !strings.Contains(word, " ") || slices.Contains(textOptions, before):
+		return nil
+	case strings.TrimSpace(word) != word:
+		return fmt.Errorf("%q has a blank at its start or end, which would be a part of it", word)
+	case option && !strings.Contains(strings.ReplaceAll(word, ", ", ","), " "):
+		return fmt.Errorf("%q: a list has no blanks: write %s", word, strings.ReplaceAll(word, ", ", ","))
+	case option:
+		return fmt.Errorf("%q: a value of %s has no blanks; each word is an argument of its own: [%s]", word, before, inYAML(strings.Fields(word)))
+	}
+	return fmt.Errorf("%q: each word is an argument of its own: [%s]", word, inYAML(strings.Fields(word)))
 }
 
 // shortOptions are the options of iptables(8) that say what a rule matches or does. All others are commands, or change what

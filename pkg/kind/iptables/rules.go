@@ -96,11 +96,17 @@ const (
 // checkValues checks the values of options.
 func (v verbatim) checkValues(c *spec.Context, f family) (ok bool) {
 	ok = true
-	for i, a := range v.Args[1:] {
-		if err := checkValue(f, v.Args[i].text, a.text); err != nil {
+	before := ""
+	for _, a := range v.Args {
+		err := checkValue(f, before, a.text)
+		if err == nil {
+			err = checkPlace(before, a.text)
+		}
+		if err != nil {
 			c.Reject(a.src, "%v", err)
 			ok = false
 		}
+		before = a.text
 	}
 	if last := v.Args[len(v.Args)-1]; len(last.text) == 2 && last.text[0] == '-' && last.text != "-f" {
 		c.Reject(last.src, "%s is without its value", last.text)

@@ -107,12 +107,39 @@ a.yaml:10:42: -j is without its value
 	}.run(t)
 }
 
+// A word of a rule that stands for two, or for half of one, is an error that says how to write it.
+func TestWordsOfRules(t *testing.T) {
+	for args, want := range map[string]string{
+		`["-j DROP"]`:                                          `62: "-j DROP": an option and its value are arguments of their own: [-j, DROP]`,
+		`[-p, tcp, "--dport 22", -j, DROP]`:                    `71: "--dport 22": an option and its value are arguments of their own: [--dport, "22"]`,
+		`["! -p", tcp, -j, DROP]`:                              `62: "! -p": an option and its value are arguments of their own: ["!", -p]`,
+		`[-p, tcp udp, -j, DROP]`:                              `66: "tcp udp": a value of -p has no blanks; each word is an argument of its own: [tcp, udp]`,
+		`[-m, state, --state, "NEW, ESTABLISHED", -j, ACCEPT]`: `82: "NEW, ESTABLISHED": a list has no blanks: write NEW,ESTABLISHED`,
+		`[-p, tcp, --dport, "22 ", -j, DROP]`:                  `80: "22 " has a blank at its start or end, which would be a part of it`,
+		`[tcp, -j, DROP]`:                                      `62: a rule begins with an option, and "tcp" is none`,
+		`[-j, DROP, "# my rule"]`:                              `72: "# my rule": each word is an argument of its own: ["#", my, rule]`,
+		`["–j", DROP]`:                                         `62: "–j" begins with a dash that iptables does not know as one: write -`,
+		`[-p, -j, DROP]`:                                       `66: -p is without its value`,
+		`[-m, comment, --comment, a rule of mine, -j, DROP]`:   ``,
+		`["!", -i, lo, -m, string, --string, " GET ", --algo, bm, -j, DROP]`: ``,
+		`[-f, -j, DROP]`: ``,
+	} {
+		if want != "" {
+			want = "a.yaml:1:" + want
+		}
+		_, errs := conform.Compile(language, "namespaces: {host: {iptables: {rules: [{chain: INPUT, args: "+args+"}]}}}")
+		if errs != want {
+			t.Errorf("%s: have %s, want %s", args, errs, want)
+		}
+	}
+}
+
 // iptables-restore would take a rule that exceeds its buffer for two.
 func TestLongRules(t *testing.T) {
 	for name, args := range map[string][]string{
 		"a.yaml:1:62: an argument has 1024 bytes; iptables-restore takes 1023": {strings.Repeat("x", 1024)},
-		"a.yaml:1:40: the rule has 10301 bytes; iptables-restore takes 9216":   slices.Repeat([]string{strings.Repeat("x", 1023)}, 10),
-		"a.yaml:1:40: the rule has 241 words; iptables-restore takes 240":      slices.Repeat([]string{"x"}, 241),
+		"a.yaml:1:40: the rule has 10301 bytes; iptables-restore takes 9216":   slices.Repeat([]string{"--" + strings.Repeat("x", 1021)}, 10),
+		"a.yaml:1:40: the rule has 241 words; iptables-restore takes 240":      slices.Repeat([]string{"--x"}, 241),
 	} {
 		_, errs := conform.Compile(language, "namespaces: {host: {iptables: {rules: [{chain: INPUT, args: ["+strings.Join(args, ", ")+"]}]}}}")
 		if errs != name {
