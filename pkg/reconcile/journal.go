@@ -19,6 +19,9 @@ import (
 type Journal struct {
 	// Fresh: there was no journal, or a part of it is lost. Lost: there was no journal of this boot.
 	Fresh, Lost bool
+	// unsearched: there was no journal, or a part of it is lost, and linkd has not searched everywhere for its marks since. It is
+	// recorded, because a linkd that is killed before that leaves a journal that looks complete.
+	unsearched bool
 
 	mu      sync.Mutex
 	entries map[scope]*byKey[*Entry]

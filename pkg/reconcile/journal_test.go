@@ -174,3 +174,35 @@ func TestReadJournalWritesNothing(t *testing.T) {
 		t.Error("something was written")
 	}
 }
+
+// A linkd that was killed before it had searched for its marks leaves a journal that does not know of all it made, so the next one
+// searches as well.
+func TestASearchThatWasNotCompleted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	id := spec.ID{NS: "lab", Kind: "link", Key: "eth0"}
+	OpenJournal(path).Put(id, Entry{Identity: "1"})
+	for range 2 {
+		j := OpenJournal(path)
+		if _, known := j.Get(id, "1"); !known || !j.Fresh || !j.Lost || j.Broken() != nil {
+			t.Fatalf("killed before the search was completed: known: %v, fresh: %v, lost: %v, %v", known, j.Fresh, j.Lost, j.Broken())
+		}
+	}
+	j := OpenJournal(path)
+	j.NoteSearched()
+	j.Put(id, Entry{Identity: "2"})
+	for range 2 {
+		j = OpenJournal(path)
+		if _, known := j.Get(id, "2"); !known || j.Fresh || j.Lost || j.Broken() != nil {
+			t.Fatalf("killed after it: known: %v, fresh: %v, lost: %v, %v", known, j.Fresh, j.Lost, j.Broken())
+		}
+	}
+	// What an engine does.
+	b := newBench(t, "host/box/left mark")
+	b.engine.journal.Put(id, Entry{Identity: "1"})
+	b.restart()
+	b.want("host/box/a")
+	b.pass(0, "create host/box/a\ndelete host/box/left\n")
+	if b.restart(); b.engine.journal.Fresh {
+		t.Error("linkd searches again after a search")
+	}
+}

@@ -78,6 +78,7 @@ func (path fileStorage) replace(text []byte) (io.WriteCloser, error) {
 
 // load reads the file. j.damage says what is wrong with its content; the error says why it could not be read.
 func (j *Journal) load() error {
+	defer func() { j.unsearched = j.Fresh }()
 	j.Lost = true
 	boot, err := bootID()
 	var text []byte
@@ -97,6 +98,9 @@ func (j *Journal) load() error {
 		// The resource of a lost line may carry a mark, so linkd looks for marks as it does without a journal.
 		j.Fresh, j.Lost = true, true
 		j.damage = fmt.Errorf("the journal is damaged (lines lost: %d): linkd does not delete or restore what only these lines record", damaged)
+	}
+	if j.unsearched {
+		j.Fresh, j.Lost = true, true
 	}
 	return nil
 }
@@ -157,7 +161,7 @@ func (j *Journal) compact() error {
 		out.Write(text)
 		j.next = j.next.next(l)
 	}
-	add(line{Boot: j.boot})
+	add(line{Boot: j.boot, Unsearched: j.unsearched})
 	for name, s := range j.namespaces {
 		add(line{Namespace: name, Selector: s.Notation()})
 	}
@@ -173,6 +177,16 @@ func (j *Journal) compact() error {
 	}
 	j.file, j.lines = f, j.size
 	return nil
+}
+
+// NoteSearched records that linkd has searched everywhere for its marks.
+func (j *Journal) NoteSearched() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.unsearched {
+		j.unsearched = false
+		j.write(line{Boot: j.boot})
+	}
 }
 
 // Close closes the file. If no entry is left, it first rewrites the file, because users check the file for entries

@@ -17,14 +17,16 @@ import (
 type line struct {
 	// About is the subject of the line (see subject). It is at both ends of the line, so that the subject of a
 	// damaged line is known.
-	About     string   `json:"of,omitempty"`
-	Boot      string   `json:"boot,omitempty"`
-	NS        string   `json:"ns,omitempty"`
-	Kind      string   `json:"kind,omitempty"`
-	Key       string   `json:"key,omitempty"`
-	Entry     *Entry   `json:"entry,omitempty"`
-	Namespace string   `json:"namespace,omitempty"`
-	Selector  []string `json:"selector,omitempty"`
+	About string `json:"of,omitempty"`
+	Boot  string `json:"boot,omitempty"`
+	// Unsearched is that of the journal, with Boot.
+	Unsearched bool     `json:"unsearched,omitempty"`
+	NS         string   `json:"ns,omitempty"`
+	Kind       string   `json:"kind,omitempty"`
+	Key        string   `json:"key,omitempty"`
+	Entry      *Entry   `json:"entry,omitempty"`
+	Namespace  string   `json:"namespace,omitempty"`
+	Selector   []string `json:"selector,omitempty"`
 
 	position
 }

@@ -130,6 +130,7 @@ func (r *reader) take(l line) {
 	r.Lost = false
 	switch {
 	case l.Boot != "":
+		r.unsearched = l.Unsearched
 	case l.Namespace != "":
 		if selector, ok := spec.SelectorOf(l.Selector); ok {
 			r.names[l.About] = l.Namespace

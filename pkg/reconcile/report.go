@@ -51,6 +51,9 @@ func (c *Core) EndPass() {
 		c.noteUnconfirmed()
 		c.lost = !c.Quiet()
 	}
+	if c.desired.search && !c.desired.partial && !c.plan.dryRun && c.Quiet() && len(c.found.sought)+len(c.found.lookErrors) == 0 {
+		c.journal.NoteSearched()
+	}
 	c.noteTransitions()
 	c.report()
 	left := map[topicPlace]observe.Cause{}
