@@ -21,12 +21,14 @@ import (
 // garbageLimit is the memory, in bytes, that a command uses before the garbage collector runs.
 const garbageLimit = 256 << 20
 
-// tentativePause is how long apply waits without --wait for resources that will be usable in a moment: an IPv6 address
+// tentativePause is how long apply waits after its last change, without --wait, for resources that will be usable in a moment: an IPv6 address
 // is tentative for up to two seconds (RFC 4862, 5.4), and nothing can use it until then. tentativeLook is the time between
 // two looks at it.
 const (
 	tentativePause = 3 * time.Second
-	tentativeLook  = 50 * time.Millisecond
+	// longestPause is how long apply waits for them in all: another program can undo each change.
+	longestPause  = time.Minute
+	tentativeLook = 50 * time.Millisecond
 )
 
 // application is a desired state that a command applies without a daemon.
@@ -123,19 +125,23 @@ func (o *options) apply(ctx context.Context, log *slog.Logger, a application) er
 	return nil
 }
 
-// converge makes passes until the engine has converged, until it has nothing to wait for, or until the time is up.
+// converge makes passes until the engine has converged, until it has nothing to wait for, or until the time is up. That of wait
+// counts from the start, and tentativePause from the last change.
 func converge(ctx context.Context, engine *reconcile.Engine, inbox *observe.Inbox, recompile func() (*spec.Desired, error), wait time.Duration) (*reconcile.Status, error) {
 	start := time.Now()
+	changed, changes := start, engine.Changes()
 	for {
 		engine.Converge(ctx)
+		if now := engine.Changes(); now != changes {
+			changed, changes = time.Now(), now
+		}
 		status := engine.Status(nil)
 		next := engine.NextTry()
-		limit := wait
+		left := wait - time.Since(start)
 		awaits := engine.AwaitsMoment()
 		if awaits || engine.Retrying() {
-			limit = max(wait, tentativePause)
+			left = max(left, min(tentativePause-time.Since(changed), longestPause-time.Since(start)))
 		}
-		left := limit - time.Since(start)
 		if status.State == reconcile.Converged && !awaits || left <= 0 || ctx.Err() != nil {
 			return status, nil
 		}

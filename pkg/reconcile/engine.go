@@ -80,8 +80,9 @@ func (e *Engine) Plan(ctx context.Context) Plan {
 		defer world.Release()
 	}
 	e.plan.dryRun = true
+	began := e.now()
 	e.Converge(ctx)
-	return e.TakePlan()
+	return e.dropRefused(e.TakePlan(), began)
 }
 
 // Begin starts the requests that can begin now. It does not wait: Results delivers their results.

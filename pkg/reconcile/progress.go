@@ -27,6 +27,9 @@ func (c *Core) Progress() Progress {
 	return p
 }
 
+// Changes returns how many changes the core has made since it was started.
+func (c *Core) Changes() int { return c.plan.done }
+
 // Progress returns how far the daemon was when it last published its status; it is zero before the first status.
 func (l *Loop) Progress() Progress {
 	l.mu.Lock()

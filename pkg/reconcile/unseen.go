@@ -68,6 +68,34 @@ func (op *Op) refuseUnseen(ns *observe.NS, asOf time.Time) error {
 	return nil
 }
 
+// dropRefused returns a plan without the ops that a worker would refuse because of what no look has found, and without those that
+// have to come after one of them. AsOf is when the plan was begun.
+func (e *Engine) dropRefused(plan Plan, asOf time.Time) (kept Plan) {
+	refused := map[*Op]bool{}
+	for _, op := range plan {
+		var verdict Verdict
+		if first := slices.IndexFunc(op.after, func(first *Op) bool { return refused[first] }); first >= 0 {
+			cause := op.after[first].ID()
+			verdict = Verdict{State: Blocked, Reason: fmt.Sprintf("blocked by %s: %s", cause, e.verdictOf[cause].Reason), Cause: e.verdictOf[cause].root(cause)}
+		} else if len(op.leaving) > 0 {
+			ns, err := e.Worker.World.Open(op.ID().NS)
+			if err == nil {
+				err = op.refuseUnseen(ns, asOf)
+			}
+			if err != nil {
+				verdict = verdictOf(err)
+			}
+		}
+		if verdict == (Verdict{}) {
+			kept = append(kept, op)
+			continue
+		}
+		refused[op] = true
+		e.setVerdict(op.ID(), verdict)
+	}
+	return kept
+}
+
 // wouldDelete says why linkd refuses an op.
 func (op *Op) wouldDelete(others []string) string {
 	slices.Sort(others)
