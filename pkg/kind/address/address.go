@@ -78,6 +78,8 @@ type found struct {
 	// DADFailed: another host answered for the address, so the kernel does not use it. Tentative: the kernel does not use it until
 	// duplicate address detection has finished (RFC 4862, 5.4).
 	DADFailed, Tentative bool
+	// optimistic: duplicate address detection has not finished, and the kernel uses the address nevertheless (RFC 4429).
+	optimistic bool
 	// index is the device's index, and device has those of its flags (IFF_* in netdevice(7)) that are in deviceFlags.
 	index  int
 	device uint32

@@ -29,6 +29,10 @@ func newAddress(a *Address, index, flags int) *nl.NetlinkRequest {
 	ifaFlags := a.flags
 	if spec.ValueOr(a.NoDAD, false) {
 		ifaFlags |= unix.IFA_F_NODAD
+	} else if ip.Is6() && flags&unix.NLM_F_EXCL != 0 {
+		// The kernel ignores this unless the setting optimistic_dad is on (inet6_rtm_newaddr in net/ipv6/addrconf.c). Then programs
+		// can use the address during duplicate address detection (RFC 4429).
+		ifaFlags |= unix.IFA_F_OPTIMISTIC
 	}
 	if spec.ValueOr(a.NoPrefixRoute, false) {
 		ifaFlags |= unix.IFA_F_NOPREFIXROUTE
@@ -173,6 +177,7 @@ func parse(msg []byte) (*Address, error) {
 	}
 	a.DADFailed = flags&unix.IFA_F_DADFAILED != 0
 	a.Tentative = flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_OPTIMISTIC) == unix.IFA_F_TENTATIVE
+	a.optimistic = flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_OPTIMISTIC) == unix.IFA_F_TENTATIVE|unix.IFA_F_OPTIMISTIC
 	a.flags = flags & (unix.IFA_F_HOMEADDRESS | unix.IFA_F_MANAGETEMPADDR | unix.IFA_F_MCAUTOJOIN)
 	if far != local {
 		a.Peer = &far
