@@ -42,8 +42,8 @@ type nftBase struct {
 // reports nothing.
 const mostNftRules = 10_000
 
-// mostStateSets is how many sets of states of all tables linkd reads. It cannot follow a rule with a further set.
-const mostStateSets = 32
+// mostSets is how many sets and maps of all tables linkd reads. It cannot follow a rule with a further set.
+const mostSets = 32
 
 // nftHooks has the hooks that linkd follows, by chain type (enum nf_inet_hooks in linux/netfilter.h).
 var nftHooks = map[string]map[uint32]string{
@@ -137,12 +137,37 @@ func (n *nftFilter) readRules(proto int, family, table string) error {
 			if at.family != family || at.table != table || rules[i].states == "" {
 				continue
 			}
-			if n.sets++; n.sets > mostStateSets {
+			if n.sets++; n.sets > mostSets {
 				rules[i].tests, rules[i].does = append(rules[i].tests, nftTest{field: fieldOther}), nftUnknown
 				continue
 			}
 			rules[i].resolveStates(proto, table)
 		}
 	}
+	n.expandLookups(proto, family, table)
 	return err
+}
+
+// expandLookups replaces the rules of a table that look something up in a set or a map.
+func (n *nftFilter) expandLookups(proto int, family, table string) {
+	for at, rules := range n.chains {
+		if at.family != family || at.table != table || !slices.ContainsFunc(rules, func(r nftRule) bool { return r.lookup != nil }) {
+			continue
+		}
+		var all []nftRule
+		for _, r := range rules {
+			if r.lookup == nil {
+				all = append(all, r)
+				continue
+			}
+			var elements []nftElement
+			known := false
+			if n.sets++; n.sets <= mostSets && n.count <= mostNftRules {
+				elements, known = readElements(proto, table, r.lookup.set)
+				n.count += len(elements)
+			}
+			all = append(all, r.expand(elements, known)...)
+		}
+		n.chains[at] = all
+	}
 }

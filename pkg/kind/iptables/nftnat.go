@@ -1,7 +1,6 @@
 package iptables
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -102,8 +101,12 @@ func (t nftTest) narrow(p arriving) (some arriving, sure bool) {
 		result = t.compare([]byte{p.protocol})
 	case fieldPort:
 		if len(t.value) == 2 && t.mask == nil {
-			port := binary.BigEndian.Uint16(t.value)
-			return p.forPorts(port, port, t.not)
+			first := binary.BigEndian.Uint16(t.value)
+			last := first
+			if len(t.last) == 2 {
+				last = binary.BigEndian.Uint16(t.last)
+			}
+			return p.forPorts(first, last, t.not)
 		}
 	case fieldState:
 		result = t.compare(binary.NativeEndian.AppendUint32(nil, stateNew))
@@ -127,5 +130,5 @@ func (t nftTest) isAddress(ip netip.Addr) bool {
 	for i := range t.mask {
 		have[i] &= t.mask[i]
 	}
-	return bytes.Equal(have, t.value) != t.not
+	return t.holds(have) != t.not
 }

@@ -146,40 +146,11 @@ type nftRule struct {
 	// states is the set or map of connection states in the rule; notStates: the rule matches all other states.
 	states    string
 	notStates bool
+	// lookup is another set or map in the rule; nil for none. expand replaces it.
+	lookup *nftLookup
 	// never: it matches no packet that begins a connection.
 	never bool
 }
-
-// nftTest compares a field of a packet, masked with mask, with a value.
-type nftTest struct {
-	field nftField
-	mask  []byte
-	not   bool
-	value []byte
-}
-
-// nftField is a field of a packet in a test.
-type nftField int
-
-const (
-	fieldOther nftField = iota
-	fieldIn
-	fieldOut
-	fieldInIndex
-	fieldOutIndex
-	fieldFamily
-	fieldProtocol
-	fieldPort
-	fieldState
-	fieldStatus
-	fieldDestination4
-	fieldDestination6
-	fieldSource4
-	fieldSource6
-	fieldDestinationType
-	// fieldConstant is a value in the rule itself.
-	fieldConstant
-)
 
 // meets reports whether a packet matches a rule. apart: only a part of such packets does, those of a protocol or a port.
 func (r nftRule) meets(p nftPacket) (result answer, apart bool) {
@@ -302,5 +273,5 @@ func (t nftTest) compare(have []byte) answer {
 			have[i] &= t.mask[i]
 		}
 	}
-	return meetsIf(slices.Equal(have, t.value) != t.not)
+	return meetsIf(t.holds(have) != t.not)
 }

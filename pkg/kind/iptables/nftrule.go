@@ -16,7 +16,7 @@ func parseNftRule(attrs map[uint16][]byte) (r nftRule) {
 	if handle := attrs[unix.NFTA_RULE_HANDLE]; len(handle) == 8 {
 		r.handle = binary.BigEndian.Uint64(handle)
 	}
-	registers := map[uint32]nftTest{}
+	registers := map[int]nftLoaded{}
 	err := observe.EachAttr(attrs[unix.NFTA_RULE_EXPRESSIONS], func(_ uint16, element []byte) error {
 		expression, err := observe.Attrs(element)
 		if err != nil {
@@ -30,7 +30,7 @@ func parseNftRule(attrs map[uint16][]byte) (r nftRule) {
 		return nil
 	})
 	if err != nil || len(r.tests) > mostNftTests {
-		r.tests, r.does = []nftTest{{field: fieldOther}}, nftUnknown
+		r.tests, r.does, r.lookup = []nftTest{{field: fieldOther}}, nftUnknown, nil
 	}
 	return r
 }
@@ -39,7 +39,7 @@ func parseNftRule(attrs map[uint16][]byte) (r nftRule) {
 const mostNftTests = 32
 
 // add adds an expression to the rule. registers has the fields that earlier expressions have loaded (net/netfilter/nft_*.c).
-func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]nftTest) {
+func (r *nftRule) add(name string, data map[uint16][]byte, registers map[int]nftLoaded) {
 	switch name {
 	case "meta":
 		field, known := map[uint32]nftField{
@@ -48,7 +48,14 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 		if !known {
 			field = fieldOther
 		}
-		registers[bigEndian(data[unix.NFTA_META_DREG])] = nftTest{field: field}
+		size := 4
+		switch field {
+		case fieldIn, fieldOut:
+			size = longestDeviceName
+		case fieldFamily, fieldProtocol:
+			size = 1
+		}
+		registers[slotOf(bigEndian(data[unix.NFTA_META_DREG]))] = nftLoaded{nftTest{field: field}, size}
 	case "ct":
 		field := fieldOther
 		switch bigEndian(data[unix.NFTA_CT_KEY]) {
@@ -57,14 +64,14 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 		case unix.NFT_CT_STATUS:
 			field = fieldStatus
 		}
-		registers[bigEndian(data[unix.NFTA_CT_DREG])] = nftTest{field: field}
+		registers[slotOf(bigEndian(data[unix.NFTA_CT_DREG]))] = nftLoaded{nftTest{field: field}, 4}
 	case "fib":
 		const typeOfDestination = unix.NFTA_FIB_F_DADDR
 		field := fieldOther
 		if bigEndian(data[unix.NFTA_FIB_RESULT]) == unix.NFT_FIB_RESULT_ADDRTYPE && bigEndian(data[unix.NFTA_FIB_FLAGS]) == typeOfDestination {
 			field = fieldDestinationType
 		}
-		registers[bigEndian(data[unix.NFTA_FIB_DREG])] = nftTest{field: field}
+		registers[slotOf(bigEndian(data[unix.NFTA_FIB_DREG]))] = nftLoaded{nftTest{field: field}, 4}
 	case "payload":
 		field := fieldOther
 		offset, length := bigEndian(data[unix.NFTA_PAYLOAD_OFFSET]), bigEndian(data[unix.NFTA_PAYLOAD_LEN])
@@ -85,32 +92,35 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 		if bigEndian(data[unix.NFTA_PAYLOAD_BASE]) == unix.NFT_PAYLOAD_TRANSPORT_HEADER && offset == 2 && length == 2 {
 			field = fieldPort
 		}
-		registers[bigEndian(data[unix.NFTA_PAYLOAD_DREG])] = nftTest{field: field}
+		registers[slotOf(bigEndian(data[unix.NFTA_PAYLOAD_DREG]))] = nftLoaded{nftTest{field: field}, int(length)}
 	case "bitwise":
-		t := registers[bigEndian(data[unix.NFTA_BITWISE_SREG])]
+		t := registers[slotOf(bigEndian(data[unix.NFTA_BITWISE_SREG]))]
 		mask, xor := nftValue(data[unix.NFTA_BITWISE_MASK]), nftValue(data[unix.NFTA_BITWISE_XOR])
 		if t.mask = mask; mask == nil || slices.ContainsFunc(xor, func(b byte) bool { return b != 0 }) {
 			t.field = fieldOther
 		}
-		registers[bigEndian(data[unix.NFTA_BITWISE_DREG])] = t
-	case "cmp":
-		t := registers[bigEndian(data[unix.NFTA_CMP_SREG])]
-		t.value = nftValue(data[unix.NFTA_CMP_DATA])
-		switch bigEndian(data[unix.NFTA_CMP_OP]) {
-		case unix.NFT_CMP_EQ:
-		case unix.NFT_CMP_NEQ:
-			t.not = true
-		default:
+		registers[slotOf(bigEndian(data[unix.NFTA_BITWISE_DREG]))] = t
+	case "byteorder":
+		const source, destination = 1, 2 // NFTA_BYTEORDER_SREG and _DREG
+		t := registers[slotOf(bigEndian(data[source]))]
+		if t.size != 1 {
 			t.field = fieldOther
 		}
-		r.tests = append(r.tests, t)
+		registers[slotOf(bigEndian(data[destination]))] = t
+	case "cmp":
+		t := registers[slotOf(bigEndian(data[unix.NFTA_CMP_SREG]))]
+		r.tests = append(r.tests, t.compareTo(nftValue(data[unix.NFTA_CMP_DATA]), bigEndian(data[unix.NFTA_CMP_OP])))
+	case "range":
+		const source, op, from, to = 1, 2, 3, 4 // NFTA_RANGE_*
+		t := registers[slotOf(bigEndian(data[source]))]
+		r.tests = append(r.tests, t.within(nftValue(data[from]), nftValue(data[to]), bigEndian(data[op]) != 0))
 	case "immediate":
 		r.decide(data)
-		registers[bigEndian(data[unix.NFTA_IMMEDIATE_DREG])] = nftTest{field: fieldConstant, value: nftValue(data[unix.NFTA_IMMEDIATE_DATA])}
+		registers[slotOf(bigEndian(data[unix.NFTA_IMMEDIATE_DREG]))] = nftLoaded{nftTest: nftTest{field: fieldConstant, value: nftValue(data[unix.NFTA_IMMEDIATE_DATA])}}
 	case "nat":
 		r.does = nftTranslate
 		r.isSource = bigEndian(data[unix.NFTA_NAT_TYPE]) == unix.NFT_NAT_SNAT
-		r.to = endText(registers[bigEndian(data[unix.NFTA_NAT_REG_ADDR_MIN])], registers[bigEndian(data[unix.NFTA_NAT_REG_PROTO_MIN])])
+		r.to = endText(registers[slotOf(bigEndian(data[unix.NFTA_NAT_REG_ADDR_MIN]))].nftTest, registers[slotOf(bigEndian(data[unix.NFTA_NAT_REG_PROTO_MIN]))].nftTest)
 	case "masq":
 		r.does, r.isSource, r.masquerades = nftTranslate, true, true
 	case "redir":
@@ -120,15 +130,24 @@ func (r *nftRule) add(name string, data map[uint16][]byte, registers map[uint32]
 	case "counter", "log":
 	case "lookup":
 		const inverted = 1 // NFT_LOOKUP_F_INV
-		if t := registers[bigEndian(data[unix.NFTA_LOOKUP_SREG])]; t.field == fieldState && t.mask == nil && r.states == "" {
-			r.states = unix.ByteSliceToString(data[unix.NFTA_LOOKUP_SET])
-			r.notStates = bigEndian(data[unix.NFTA_LOOKUP_FLAGS])&inverted != 0
+		source := slotOf(bigEndian(data[unix.NFTA_LOOKUP_SREG]))
+		set, not := unix.ByteSliceToString(data[unix.NFTA_LOOKUP_SET]), bigEndian(data[unix.NFTA_LOOKUP_FLAGS])&inverted != 0
+		if t := registers[source]; t.field == fieldState && t.mask == nil && r.states == "" {
+			r.states, r.notStates = set, not
 			return
 		}
-		r.tests = append(r.tests, nftTest{field: fieldOther})
-		if data[unix.NFTA_LOOKUP_DREG] != nil {
-			// A map may have a verdict.
-			r.does = nftUnknown
+		to, maps := data[unix.NFTA_LOOKUP_DREG], bigEndian(data[unix.NFTA_LOOKUP_DREG]) == unix.NFT_REG_VERDICT
+		if fields := loadedAt(registers, source); r.lookup == nil && len(fields) > 0 {
+			r.lookup = &nftLookup{set: set, fields: fields, not: not, verdict: to != nil && maps}
+		} else {
+			r.tests = append(r.tests, nftTest{field: fieldOther})
+			if to != nil && maps {
+				r.does = nftUnknown
+			}
+		}
+		if to != nil && !maps {
+			// What the map says, such as a new destination, is not known.
+			delete(registers, slotOf(bigEndian(to)))
 		}
 	default:
 		r.tests = append(r.tests, nftTest{field: fieldOther})
