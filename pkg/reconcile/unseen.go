@@ -80,10 +80,11 @@ func (e *Engine) dropRefused(plan Plan, asOf time.Time) (kept Plan) {
 		} else if len(op.leaving) > 0 {
 			ns, err := e.Worker.World.Open(op.ID().NS)
 			if err == nil {
+				// A namespace that does not exist yet has nothing to delete.
 				err = op.refuseUnseen(ns, asOf)
-			}
-			if err != nil {
-				verdict = verdictOf(err)
+				if err != nil {
+					verdict = verdictOf(err)
+				}
 			}
 		}
 		if verdict == (Verdict{}) {
