@@ -10,7 +10,7 @@ func newDiff(o *options) *cobra.Command {
 	var prune bool
 	cmd := &cobra.Command{
 		Use:   "diff",
-		Short: "Print what apply would change, without changing it",
+		Short: "Show what linkd would change",
 		Long: "Compare the files with the system, and print what apply or the daemon would do: + create, ~ change, " +
 			"± delete and create again, - delete. Problems, and what linkd waits for, come after that. With --config -, " +
 			"linkd reads a file from standard input. The exit status is 0 if they would do nothing, 1 if they would " +
