@@ -27,9 +27,9 @@ func newTry(o *options) *cobra.Command {
 		Use:   "try FILE...",
 		Short: "Apply files for a limited time, and revert them unless you confirm",
 		Long: "Make the daemon apply files as if they were in its configuration directory. To keep them, press ENTER or run " +
-			"linkd confirm: linkd installs the files in the directory. Otherwise linkd restores the state before: when the time is " +
-			"over, after linkd revert, when a probe named with --probe fails, when the terminal is gone (because the change broke " +
-			"your SSH connection, for example), when linkd try or the daemon ends, and when the machine reboots. Until the trial ends, other changes to the directory " +
+			"linkd confirm: linkd installs the files in the directory. Otherwise linkd restores the state before. It does so when the " +
+			"time is over, after linkd revert, and when a probe named with --probe fails. It also does so when the terminal is gone " +
+			"(because the change broke your SSH connection, for example), when linkd try or the daemon ends, and when the machine reboots. Until the trial ends, other changes to the directory " +
 			"do not take effect. The exit status is 0 if the files were confirmed, 1 if they were reverted, 2 if they are " +
 			"invalid or another trial runs, 3 if no daemon runs.",
 		ValidArgsFunction: completeFiles,

@@ -29,7 +29,7 @@ func forwards(c *spec.Context, f family, entries []forward, chains chains) (last
 			continue
 		}
 		if w.isForAll() && i < len(entries)-1 {
-			c.Reject(w.Source, "this is for everything, so what stands behind it is never reached")
+			c.Reject(w.Source, "this entry matches everything, so the entries after it are never reached")
 		}
 		path := f.path(c, "forward")
 		target := []string{"-j", "ACCEPT"}
