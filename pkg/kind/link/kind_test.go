@@ -391,7 +391,7 @@ func TestWhatIsWrongWithALink(t *testing.T) {
 		{"{kind: existing, from: nowhere}", `a.yaml:3:33: namespace "nowhere" is not declared`},
 		{"{kind: existing, from: lab, from_name: a/b}", `a.yaml:3:49: interface name "a/b": '/' is not allowed`},
 		{"{kind: existing, netns: lab, from: name:lab}", "a.yaml:3:45: lab/cable is in its declared place already: leave out from"},
-		{"{kind: bridge, from: lab}", `a.yaml:3:25: unknown key "from"; did you mean "for"?`},
+		{"{kind: bridge, from: lab}", `a.yaml:3:25: unknown key "from"`},
 		{"{kind: existing, from: lab, name: eth0, from_name: eth1}\n  other: {kind: existing, netns: lab, from: lab, from_name: eth1}",
 			"a.yaml:4:3: lab/link/eth1 is claimed twice, first in a.yaml:3"},
 		{"{kind: existing, from: lab, from_name: eth1}\n  other: {kind: existing, netns: lab, name: eth1}",
