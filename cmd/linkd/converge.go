@@ -64,6 +64,9 @@ func (o *options) lock(log *slog.Logger, advice string) (release func(), err err
 // directory.
 func (o *options) apply(ctx context.Context, log *slog.Logger, a application) error {
 	began := time.Now()
+	if err := slowMonitor(); err != nil {
+		log.Debug("cannot slow down the monitor thread, so changes take more CPU time", "error", err)
+	}
 	// The process ends before there is much garbage.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(garbageLimit)

@@ -20,6 +20,7 @@ import (
 	"linkd/pkg/kind"
 	"linkd/pkg/metrics"
 	"linkd/pkg/observe"
+	"linkd/pkg/pool"
 	"linkd/pkg/probe"
 	"linkd/pkg/reconcile"
 	"linkd/pkg/report"
@@ -140,8 +141,10 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	defer stop()
 	clients := dhcp.NewClients(running, world, leases, inbox.Populate, log)
 	o.lease = clients.Lease
+	checker := pool.NewChecker(running, world, o.pools(), inbox.Populate)
 	loop.Load = func() reconcile.Loaded {
 		loaded := o.load(trials, clients, inbox, log)
+		checker.Check()
 		if loaded.Err == nil {
 			watch.Declare(loaded.Desired)
 		}
@@ -164,6 +167,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 		watchdog.passed(report.Summary(s) + trialNote(trials.Current()))
 		watch.Converged(s)
 		clients.Wake()
+		checker.Wake()
 	}
 	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, trials, meter.Handler(), log)
 	if err != nil {
@@ -194,6 +198,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.Run(running)
 	probing.Wait()
 	clients.Wait()
+	checker.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 	log.Info("linkd has stopped; everything that it configured stays")
 	return nil

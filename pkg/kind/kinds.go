@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"linkd/pkg/kind/address"
+	"linkd/pkg/kind/altname"
 	"linkd/pkg/kind/dhcp"
 	"linkd/pkg/kind/etcfile"
 	"linkd/pkg/kind/fdb"
@@ -31,6 +32,7 @@ func All() []reconcile.Registered {
 		netns.Kind,
 		etcfile.Kind,
 		link.Kind,
+		altname.Kind,
 		sysctl.Kind,
 		iptables.Kind,
 		iptables.Kind6,
@@ -51,6 +53,6 @@ func All() []reconcile.Registered {
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), etcfile.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{replaced.Watch(route.NamespaceKey()), rule.Key()}),
-		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key()), dhcp.Key(), replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey()}, shape.Keys())),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key()), dhcp.Key(), replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey(), altname.Key()}, shape.Keys())),
 	}
 }

@@ -186,7 +186,7 @@ func drawCommands(t *rapid.T) (lines []string) {
 			add("-n %s %s rule add %s %s %s %s", ns(), pick("-4", "-6"), pick("pref 5", "pref 6", "not pref 7"), pick("from all", "from 10.0.0.0/8", "to fd00::/64", "iif "+dev),
 				pick("table 100", "table 70000", "blackhole", "goto 9", "table 5 suppress_prefixlength 0"), maybe("fwmark 7", "fwmark 0x10/0xf0", "proto bird", "oif lo"))
 		case "qdisc":
-			add("tc -n %s qdisc add dev %s root %s %s", ns(), dev, maybe("handle 7:", "handle 6c64:"), pick(
+			add("tc -n %s qdisc add dev %s root %s %s", ns(), dev, maybe("handle 7:"), pick(
 				"tbf rate 1mbit burst 10kb latency 50ms", "tbf rate 1234567bit burst 3333 limit 4444", "tbf rate 40gbit burst 5mb latency 3ms",
 				"tbf rate 1mbit burst 10kb latency 50ms peakrate 2mbit mtu 1600", "htb", "pfifo limit 7", "netem delay 10ms",
 				"netem rate 1mbit loss 0.3% 25% limit 9", "netem delay 10ms 1ms 30%", "netem delay 3us 1us reorder 25% gap 5", "netem", "clsact"))

@@ -65,10 +65,10 @@ func Look(path string) *Book {
 
 // read reads the file. The caller holds the lock, or is alone.
 func (b *Book) read() {
-	refused := b.state.Refused
+	refused, checks := b.state.Refused, b.state.Checks
 	text, err := bounded.ReadFile(b.path, largestFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		b.state, b.text = spec.PoolState{Refused: refused}, nil
+		b.state, b.text = spec.PoolState{Refused: refused, Checks: checks}, nil
 		return
 	}
 	state := spec.PoolState{}
@@ -78,7 +78,7 @@ func (b *Book) read() {
 	if err != nil {
 		state = spec.PoolState{Unknown: true, Closed: fmt.Errorf("linkd does not know which addresses its ends have: %s: %w. Repair the file, or remove it: then linkd gives all addresses anew", b.path, err)}
 	}
-	state.Refused = refused
+	state.Refused, state.Checks = refused, checks
 	b.state, b.text = state, text
 }
 
@@ -183,7 +183,15 @@ func (b *Book) next(d *spec.Desired, complete bool) (next spec.PoolState, return
 		}
 	}
 	given := make(map[netip.Addr]bool, len(d.Given))
+	next.Unchecked = maps.Clone(b.state.Unchecked)
+	maps.DeleteFunc(next.Unchecked, func(end spec.PoolEnd, ip netip.Addr) bool { return next.Held[end].Addr != ip })
 	for end, gets := range d.Given {
+		if next.Checks && gets.Addr.Is4() && next.Held[end].Addr != gets.Addr {
+			if next.Unchecked == nil {
+				next.Unchecked = map[spec.PoolEnd]netip.Addr{}
+			}
+			next.Unchecked[end] = gets.Addr
+		}
 		next.Held[end] = spec.Holding{Addr: gets.Addr, File: d.Within.Absolute(gets.File)}
 		given[gets.Addr] = true
 	}
@@ -228,6 +236,25 @@ func (b *Book) Refuse(ip netip.Addr, why string) (changed bool) {
 	refused[ip] = why
 	b.state.Refused = refused
 	return true
+}
+
+// CheckFirst sets that a Checker looks at each new address before linkd uses it.
+func (b *Book) CheckFirst() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.Checks = true
+}
+
+// Checked records that no other host has an address.
+func (b *Book) Checked(g spec.GivenAddress) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state.Unchecked[g.PoolEnd] == g.Addr {
+		// State has given the map to others.
+		unchecked := maps.Clone(b.state.Unchecked)
+		delete(unchecked, g.PoolEnd)
+		b.state.Unchecked = unchecked
+	}
 }
 
 // write writes the file.

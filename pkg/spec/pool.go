@@ -49,6 +49,10 @@ type PoolState struct {
 	Returned []GivenAddress
 	// Refused are addresses that linkd does not give, and why: another host has them.
 	Refused map[netip.Addr]string
+	// Checks: an address that an end has not had before is not used until linkd knows that no other host has it. Unchecked are the
+	// held addresses of which linkd does not know that yet.
+	Checks    bool
+	Unchecked map[PoolEnd]netip.Addr
 	// Closed says why linkd cannot keep a further address; nil if it can. Unknown: it does not know either which addresses the
 	// ends have.
 	Closed  error

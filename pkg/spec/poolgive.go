@@ -82,6 +82,10 @@ func (c *compiler) givePools() {
 			ask.give(netip.Prefix{}, g.why(pool))
 			continue
 		}
+		if g.unchecked(ask.end, given.Addr) {
+			ask.give(netip.Prefix{}, fmt.Sprintf("linkd asks whether another host has %s, of the pool %q", given.Addr, pool.Name))
+			continue
+		}
 		ask.give(netip.PrefixFrom(given.Addr, pool.Length), "")
 	}
 	for _, f := range c.whenGiven {
@@ -109,6 +113,11 @@ func (g *poolGiver) fits(pool string, ip netip.Addr) bool {
 func (g *poolGiver) held(end PoolEnd) (ip netip.Addr, found bool) {
 	has, found := g.state.Held[end]
 	return has.Addr, found && g.fits(end.Pool, has.Addr)
+}
+
+// unchecked reports whether an address must not be used yet. The kernel itself asks for IPv6 addresses.
+func (g *poolGiver) unchecked(end PoolEnd, ip netip.Addr) bool {
+	return ip.Is4() && g.state.Checks && (g.state.Held[end].Addr != ip || g.state.Unchecked[end] == ip)
 }
 
 func (g *poolGiver) again(end PoolEnd) (ip netip.Addr, found bool) {

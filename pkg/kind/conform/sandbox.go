@@ -129,9 +129,20 @@ func (lab *Lab) batch(t *testing.T, program, script string) {
 // IP runs ip(8) in the sandbox's host, with words that have no blanks in them, and returns what it prints.
 func IP(t *testing.T, args string) string {
 	t.Helper()
-	out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
+	return output(t, "ip", args)
+}
+
+// TC does the same with tc(8).
+func TC(t *testing.T, args string) string {
+	t.Helper()
+	return output(t, "tc", args)
+}
+
+func output(t *testing.T, program, args string) string {
+	t.Helper()
+	out, err := exec.Command(program, strings.Fields(args)...).CombinedOutput()
 	if err != nil {
-		t.Fatalf("ip %s: %v: %s", args, err, out)
+		t.Fatalf("%s %s: %v: %s", program, args, err, out)
 	}
 	return string(out)
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"gopkg.in/yaml.v3"
 
+	"linkd/pkg/kind/altname"
 	"linkd/pkg/spec"
 )
 
@@ -30,6 +31,8 @@ type existingOptions struct {
 	From     spec.NSRef  `yaml:"from" absent:"not fetched" doc:"the namespace from which linkd fetches it, and to which linkd puts it back"`
 	FromName spec.IfName `yaml:"from_name" absent:"the same as name" doc:"its name in that namespace"`
 
+	Match *altname.Match `yaml:"match" doc:"find the interface by what it is, and give it name, or the link's ID, as an alternative name; exactly one interface has to match"`
+
 	origin spec.ID
 	mark   string
 }
@@ -40,6 +43,11 @@ func (o *existingOptions) options() []option { return nil }
 func (o *existingOptions) settle(c *spec.Context, n *yaml.Node, l *Link) {
 	if l.Adopt && o.From == "" {
 		c.Errorf(n, "an existing link is never linkd's own: leave out adopt")
+	}
+	if o.Match != nil && o.From != "" {
+		c.Errorf(spec.ValueOf(n, "match"), "match finds an interface in its own namespace: leave out from, or match")
+	} else if o.Match != nil {
+		altname.Find(c, l.NS, l.Name, o.Match)
 	}
 	if o.From == "" && o.FromName != "" {
 		c.Errorf(spec.ValueOf(n, "from_name"), "from_name is what the interface is called where it is fetched from: from is missing")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/kind/address"
@@ -21,6 +22,8 @@ type Clsact struct {
 	Source  spec.Source
 
 	index int
+	// shared: others have filters in the observed qdisc.
+	shared bool
 }
 
 func (q *Clsact) ID() spec.ID { return spec.ID{NS: q.NS, Kind: clsactKind, Key: q.Dev} }
@@ -34,28 +37,62 @@ func (q *Clsact) Origin() spec.Source { return q.Source }
 // Clsacts is the kind of clsact and ingress qdiscs.
 var Clsacts = reconcile.Register[*Clsact](clsactKind, clsacts{}, reconcile.Capabilities[*Clsact]{
 	Topics: []observe.Topic{observe.TrafficTopic, observe.LinkTopic},
+	FromID: clsacts{}.FromID,
 	Link:   clsacts{}.OnLink,
 	Ownership: reconcile.Ownership[*Clsact]{
 		// linkd cannot tell its qdisc from the same one made by another program.
 		Fingerprint: func(*Clsact) string { return "" },
+		Unfinished:  clsactUnfinished,
 	},
 	Show: clsacts{}.Show,
 })
 
 type clsacts struct{}
 
+// clsactUnfinished returns false if others have begun to use the qdisc: it is theirs now, even if linkd made it.
+func clsactUnfinished(have *Clsact) bool { return !have.shared }
+
+// FromID returns the qdisc that an ID stands for.
+func (clsacts) FromID(id spec.ID) (*Clsact, bool) {
+	return &Clsact{NS: id.NS, Dev: id.Key}, id.Kind == clsactKind
+}
+
+// Observe finds the qdiscs of the interfaces of a query, or of all.
 func (clsacts) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Clsact]) (found []*Clsact, err error) {
-	links, err := linksOf(ctx, ns, query.Links)
+	links, err := linksOf(ctx, ns, query)
 	if err != nil {
 		return nil, err
 	}
 	all, err := listQdiscs(ns, links)
+	if err != nil {
+		return nil, err
+	}
 	for _, q := range all {
-		if q.parent == ingressParent {
-			found = append(found, &Clsact{NS: ns.Name, Dev: links.NameOf(q.index), index: q.index})
+		if q.parent != ingressParent {
+			continue
+		}
+		others, err := othersFilters(ns, q.index)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, &Clsact{NS: ns.Name, Dev: links[q.index].Name, index: q.index, shared: others > 0})
+	}
+	return found, nil
+}
+
+// othersFilters returns the number of filters in the clsact or ingress qdisc of an interface that are not linkd's.
+func othersFilters(ns *observe.NS, index int) (others int, err error) {
+	for _, place := range []uint32{ingressFilters, egressFilters} {
+		err := eachFilter(ns, index, place, 0, func(msg []byte) {
+			if nl.DeserializeTcMsg(msg).Info>>16 != preference {
+				others++
+			}
+		})
+		if err != nil {
+			return 0, err
 		}
 	}
-	return found, err
+	return others, nil
 }
 
 // OnLink returns the link that the qdisc belongs to.
@@ -81,16 +118,10 @@ func (clsacts) Create(_ context.Context, ns *observe.NS, want *Clsact) error {
 
 func (clsacts) Update(context.Context, *observe.NS, *Clsact, *Clsact) error { return nil }
 
-// Delete deletes the qdisc, unless there are filters in it: linkd's own are gone by now.
+// Delete deletes the qdisc, unless others have put filters into it since the last look.
 func (clsacts) Delete(_ context.Context, ns *observe.NS, have *Clsact) error {
-	filters := 0
-	for _, place := range []uint32{ingressFilters, egressFilters} {
-		if err := eachFilter(ns, have.index, place, 0, func([]byte) { filters++ }); err != nil {
-			return err
-		}
-	}
-	if filters > 0 {
-		return nil
+	if others, err := othersFilters(ns, have.index); err != nil || others > 0 {
+		return err
 	}
 	err := ns.Change(qdiscRequest(unix.RTM_DELQDISC, 0, have.index, ingressParent, ingressHandle))
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) {

@@ -10,11 +10,13 @@ import (
 	"linkd/pkg/kind/address"
 	"linkd/pkg/observe"
 	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 // Egresses is the kind of root qdiscs. The kernel deletes a qdisc with its interface, and when that moves to another namespace.
 var Egresses = reconcile.Register[*Egress](egressKind, egresses{}, reconcile.Capabilities[*Egress]{
 	Topics:   []observe.Topic{observe.TrafficTopic, observe.LinkTopic},
+	FromID:   egresses{}.FromID,
 	Link:     egresses{}.OnLink,
 	Settings: egresses{},
 	Ownership: reconcile.Ownership[*Egress]{
@@ -27,10 +29,15 @@ var Egresses = reconcile.Register[*Egress](egressKind, egresses{}, reconcile.Cap
 
 type egresses struct{}
 
-// Observe finds the root qdiscs that somebody made, of the devices of a query or of all. The kernel gives those of its own no handle
-// (attach_default_qdiscs in net/sched/sch_generic.c).
+// FromID returns the egress that an ID stands for, as far as the ID determines it.
+func (egresses) FromID(id spec.ID) (*Egress, bool) {
+	return &Egress{NS: id.NS, Dev: id.Key}, id.Kind == egressKind
+}
+
+// Observe finds the root qdiscs that somebody made: those of the interfaces of a query, or all. The kernel gives those of its own no
+// handle (attach_default_qdiscs in net/sched/sch_generic.c).
 func (egresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Egress]) (found []*Egress, err error) {
-	links, err := linksOf(ctx, ns, query.Links)
+	links, err := linksOf(ctx, ns, query)
 	if err != nil {
 		return nil, err
 	}
@@ -42,25 +49,17 @@ func (egresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Que
 		if q.parent != rootParent {
 			continue
 		}
-		link := links.ByIndex(q.index)
+		link := links[q.index]
 		e := &Egress{NS: ns.Name, Dev: link.Name, root: q, index: q.index, frame: frameOf(link)}
 		e.Shape = q.shape()
 		if !q.isOurs() {
-			if q.lasting, err = q.isLasting(ns, all); err != nil {
+			if q.unrestorable, err = q.whyUnrestorable(ns, all); err != nil {
 				return nil, err
 			}
 		}
 		found = append(found, e)
 	}
 	return found, nil
-}
-
-// linksOf returns the links of a query, or all.
-func linksOf(ctx context.Context, ns *observe.NS, some *observe.Links) (*observe.Links, error) {
-	if some != nil {
-		return some, nil
-	}
-	return ns.Links(ctx)
 }
 
 // OnLink returns the link that a qdisc belongs to.
@@ -120,10 +119,10 @@ func compareShapes(fs *reconcile.Fields, open, have *Shape, frame int) {
 func taken(want, have *Egress, _ string) string {
 	advice := fmt.Sprintf("%s already has the root qdisc %s that linkd did not create. Delete it (tc qdisc del dev %s root)", have.Dev, have.root, have.Dev)
 	switch {
-	case have.root.lasting == "" && !want.Adopt:
+	case have.root.unrestorable == "" && !want.Adopt:
 		return advice + ", or write adopt: true in egress"
-	case have.root.lasting != "":
-		return advice + ": " + have.root.lasting
+	case have.root.unrestorable != "":
+		return advice + ": " + have.root.unrestorable
 	}
 	return advice
 }
@@ -164,6 +163,9 @@ func (k egresses) Update(_ context.Context, ns *observe.NS, want, have *Egress) 
 	case have.root == nil:
 		flags = unix.NLM_F_CREATE | unix.NLM_F_EXCL
 	case have.root.handle != want.Shape.handle():
+		if err := checkRoot(ns, have.index, have.root); err != nil {
+			return err
+		}
 	case have.root.kind == want.Shape.kind() && have.Shape != nil:
 		flags = 0
 	default:
@@ -195,6 +197,12 @@ func (egresses) write(ns *observe.NS, want *Egress, index, flags int) error {
 func (egresses) restore(ns *observe.NS, want, have *Egress) error {
 	if want.root == nil {
 		return deleteQdisc(ns, have.index, have.root)
+	}
+	if now, err := rootOf(ns, have.index); err != nil || now != nil && now.isAs(want.root) {
+		return err
+	}
+	if err := checkRoot(ns, have.index, have.root); err != nil {
+		return err
 	}
 	return address.OnDevice(ns, want.Dev, func(index int) error {
 		req := qdiscRequest(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, index, rootParent, want.root.handle)

@@ -20,7 +20,7 @@ type was struct {
 // Before returns what was there before, for an egress that may take the place of other qdiscs. Any other egress is made and deleted:
 // so is one that would take the place of a qdisc that linkd could not put back.
 func (egresses) Before(want, have *Egress) (string, bool) {
-	if !want.Adopt || have != nil && have.root != nil && !have.isOurs() && have.root.lasting != "" {
+	if !want.Adopt || have != nil && have.root != nil && !have.isOurs() && have.root.unrestorable != "" {
 		return "", false
 	}
 	var s saved

@@ -13,7 +13,7 @@ func (egresses) Show(doc *spec.Document, found []*Egress, _ reconcile.JournalLoo
 		switch {
 		case e.Shape == nil:
 			doc.LeaveOut(e.NS, e.Dev, "root qdisc", "of the kind "+e.root.kind)
-		case !e.isOurs() && e.root.lasting != "":
+		case !e.isOurs() && e.root.unrestorable != "":
 			doc.LeaveOut(e.NS, e.Dev, "root qdisc", "with more in it")
 		default:
 			k := e.Shape.keys(e.frame)

@@ -15,6 +15,7 @@ import (
 // Ingresses is the kind of policing filters.
 var Ingresses = reconcile.Register[*Ingress](ingressKind, ingresses{}, reconcile.Capabilities[*Ingress]{
 	Topics:   []observe.Topic{observe.TrafficTopic, observe.LinkTopic},
+	FromID:   ingresses{}.FromID,
 	Link:     ingresses{}.OnLink,
 	Show:     ingresses{}.Show,
 	Contents: policing,
@@ -22,9 +23,14 @@ var Ingresses = reconcile.Register[*Ingress](ingressKind, ingresses{}, reconcile
 
 type ingresses struct{}
 
-// Observe finds linkd's filters. It asks only the devices that have a qdisc for them.
+// FromID returns the filter that an ID stands for, as far as the ID determines it.
+func (ingresses) FromID(id spec.ID) (*Ingress, bool) {
+	return &Ingress{NS: id.NS, Dev: id.Key}, id.Kind == ingressKind
+}
+
+// Observe finds linkd's filters on the interfaces of a query, or on all. It asks only those that have a qdisc for them.
 func (ingresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Ingress]) (found []*Ingress, err error) {
-	links, err := linksOf(ctx, ns, query.Links)
+	links, err := linksOf(ctx, ns, query)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +47,7 @@ func (ingresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Qu
 			return nil, err
 		}
 		if i != nil {
-			i.NS, i.Dev = ns.Name, links.NameOf(q.index)
+			i.NS, i.Dev = ns.Name, links[q.index].Name
 			found = append(found, i)
 		}
 	}

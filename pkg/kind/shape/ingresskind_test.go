@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"linkd/pkg/kind/conform"
+	"linkd/pkg/reconcile"
 	"linkd/pkg/spec"
 )
 
@@ -44,4 +45,47 @@ func TestIngressConforms(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Others may begin to use a qdisc that linkd made.
+func TestAClsactThatOthersUseStays(t *testing.T) {
+	conform.NeedsTraffic(t, "sch_ingress")
+	conform.NeedsTraffic(t, "cls_u32")
+	conform.NeedsTraffic(t, "act_mirred")
+	lab := conform.Open(t)
+	lab.IP(t, cable)
+	want := read(t, "ingress: {rate: 1mbit}")[0].(*Clsact)
+	conform.Must(t, clsacts{}.Create(t.Context(), lab.NS, want))
+	for _, use := range []string{"ingress", "egress"} {
+		lab.TC(t, "filter add dev eth0 "+use+" pref 5 protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1\n")
+		have := clsact(t, lab, want)
+		if have == nil || clsactUnfinished(have) {
+			t.Fatalf("with a filter of others for %s, linkd takes %+v for its own", use, have)
+		}
+		conform.Must(t, clsacts{}.Delete(t.Context(), lab.NS, have))
+		if clsact(t, lab, want) == nil {
+			t.Fatalf("with a filter of others for %s, it is deleted", use)
+		}
+		lab.TC(t, "filter del dev eth0 "+use+" pref 5\n")
+	}
+	have := clsact(t, lab, want)
+	if have == nil || !clsactUnfinished(have) {
+		t.Fatalf("without filters, linkd takes %+v for others'", have)
+	}
+	conform.Must(t, clsacts{}.Delete(t.Context(), lab.NS, have))
+	if clsact(t, lab, want) != nil {
+		t.Error("it is left")
+	}
+}
+
+// clsact returns the qdisc of eth0; nil if there is none.
+func clsact(t *testing.T, lab *conform.Lab, want *Clsact) *Clsact {
+	t.Helper()
+	lab.NS.Forget()
+	found, err := clsacts{}.Observe(t.Context(), lab.NS, reconcile.Query[*Clsact]{Wanted: []*Clsact{want}})
+	conform.Must(t, err)
+	if len(found) == 0 {
+		return nil
+	}
+	return found[0]
 }

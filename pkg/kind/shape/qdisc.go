@@ -2,6 +2,7 @@ package shape
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
+	"linkd/pkg/spec"
 )
 
 // qdisc is a qdisc as the kernel reports it. Options are the attributes of its kind, which only the kind can read.
@@ -20,8 +23,8 @@ type qdisc struct {
 	kind           string
 	handle, parent uint32
 	options        []byte
-	// lasting says why linkd could not put the qdisc back; "" if it could. It is only known of one that linkd did not make.
-	lasting string
+	// unrestorable says why linkd could not put the qdisc back; "" if it could. Only Observe sets it, for one that linkd did not make.
+	unrestorable string
 }
 
 // The places of qdiscs (linux/pkt_sched.h).
@@ -60,8 +63,8 @@ func (q *qdisc) isAs(before *qdisc) bool {
 // simple are the kinds of qdisc without classes whose reported options are also those with which the kernel makes them.
 var simple = []string{"bfifo", "cake", "codel", "fq", "fq_codel", "fq_pie", "netem", "noqueue", "pfifo", "pie", "sfq", "tbf"}
 
-// isLasting returns why linkd could not put the qdisc back; "" if it could. all are the qdiscs of the namespace.
-func (q *qdisc) isLasting(ns *observe.NS, all []*qdisc) (why string, err error) {
+// whyUnrestorable returns why linkd could not put the qdisc back; "" if it could. all are the qdiscs of the namespace.
+func (q *qdisc) whyUnrestorable(ns *observe.NS, all []*qdisc) (why string, err error) {
 	if !slices.Contains(simple, q.kind) {
 		return fmt.Sprintf("linkd could not put back the classes of a qdisc of the kind %s", q.kind), nil
 	}
@@ -78,13 +81,45 @@ func (q *qdisc) isLasting(ns *observe.NS, all []*qdisc) (why string, err error) 
 	return why, err
 }
 
-// listQdiscs returns the qdiscs that somebody made on devices. The kernel lists those of all devices.
-func listQdiscs(ns *observe.NS, links *observe.Links) (all []*qdisc, err error) {
+// fewLinks is the number of interfaces up to which linkd asks for each of them.
+const fewLinks = 16
+
+// linksOf returns the interfaces of a query by their index: those with desired resources, or all.
+func linksOf[R spec.Resource](ctx context.Context, ns *observe.NS, query reconcile.Query[R]) (map[int]*observe.Link, error) {
+	names := map[string]bool{}
+	for _, w := range query.Wanted {
+		names[w.ID().Key] = true
+	}
+	every := query.Purpose != reconcile.ToCompare
+	var links *observe.Links
+	var err error
+	if every || len(names) > fewLinks {
+		links, err = ns.Links(ctx)
+	} else {
+		links, err = ns.Some(nil, names)
+	}
+	if err != nil {
+		return nil, err
+	}
+	byIndex := map[int]*observe.Link{}
+	for _, l := range links.All {
+		if every || names[l.Name] {
+			byIndex[l.Index] = l
+		}
+	}
+	return byIndex, nil
+}
+
+// listQdiscs returns the qdiscs that somebody made on interfaces. The kernel lists those of all.
+func listQdiscs(ns *observe.NS, links map[int]*observe.Link) (all []*qdisc, err error) {
+	if len(links) == 0 {
+		return nil, nil
+	}
 	req := nl.NewNetlinkRequest(unix.RTM_GETQDISC, unix.NLM_F_DUMP)
 	req.AddData(&nl.TcMsg{Family: unix.AF_UNSPEC})
 	msgs, err := ns.RequestSome(req, unix.RTM_NEWQDISC, func(msg []byte) bool {
 		head := nl.DeserializeTcMsg(msg)
-		return head.Handle != 0 && links.ByIndex(int(head.Ifindex)) != nil
+		return head.Handle != 0 && links[int(head.Ifindex)] != nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: list qdiscs: %w", ns.Name, err)
@@ -115,17 +150,22 @@ func parseQdisc(msg []byte) (*qdisc, error) {
 
 // rootOf returns the root qdisc that somebody made on a device; nil if there is none.
 func rootOf(ns *observe.NS, index int) (*qdisc, error) {
-	links, err := ns.Some(map[int]bool{index: true}, nil)
-	if err != nil {
-		return nil, err
-	}
-	all, err := listQdiscs(ns, links)
+	all, err := listQdiscs(ns, map[int]*observe.Link{index: {Index: index}})
 	for _, q := range all {
 		if q.parent == rootParent {
 			return q, err
 		}
 	}
 	return nil, err
+}
+
+// checkRoot returns an error if the root qdisc of a device is not the one that a look found: the kernel would replace any.
+func checkRoot(ns *observe.NS, index int, found *qdisc) error {
+	now, err := rootOf(ns, index)
+	if err == nil && (now == nil || now.handle != found.handle || now.kind != found.kind) {
+		err = fmt.Errorf("somebody has replaced the root qdisc %s", found)
+	}
+	return err
 }
 
 func qdiscRequest(kind, flags, index int, parent, handle uint32) *nl.NetlinkRequest {
