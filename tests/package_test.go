@@ -66,6 +66,8 @@ func commandsOf(t *testing.T) (commands []string) {
 			commands = append(commands, command)
 		}
 	}
+	// linkd lists them in groups, and the package in alphabetical order.
+	slices.Sort(commands)
 	return commands
 }
 

@@ -121,6 +121,14 @@ func TestExamples(t *testing.T) {
 	if !strings.Contains(read(t, "../docs/reference/files.md"), modeline) {
 		t.Errorf("docs/reference/files.md names another schema than the examples")
 	}
+	// The README in /etc/linkd.d has an example, indented.
+	_, example, _ := strings.Cut(read(t, "../packaging/README"), "\n    version: 1\n")
+	example, _, _ = strings.Cut(example, "\nMore examples")
+	validate := exec.Command(buildLinkd(t), "validate", "--strict", "-")
+	validate.Stdin = strings.NewReader(regexp.MustCompile(`(?m)^    `).ReplaceAllString(example, ""))
+	if out, err := validate.CombinedOutput(); err != nil || !strings.Contains(example, "links:") {
+		t.Errorf("the example in packaging/README: %v\n%s\n%s", err, out, example)
+	}
 	folders, err := filepath.Glob("../examples/*/README.md")
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("no folders of examples: %v", err)

@@ -17,7 +17,7 @@ func newApply(o *options) *cobra.Command {
 		Long: "Read the files and change the system to match them, once and without a daemon. The exit status is 0 " +
 			"if every resource is ok or pending (its container is not running yet, for example); 1 if a resource " +
 			"failed, or is still pending after --wait; 2 if a file is invalid, and then apply changes nothing. " +
-			"What files outside of --config made stays, and apply lists it; --prune removes it.",
+			"Resources of files outside of --config stay, and apply lists them; --prune removes them.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := o.logger(stderr)

@@ -12,9 +12,9 @@ import (
 func newConfirm(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "confirm",
-		Short: "Keep the files of a trial: install them",
-		Long: "Install the files of the trial that runs (see `linkd try`) in the configuration directory: all of them, or none. " +
-			"The exit status is 0 if they are installed, 1 if they cannot be, and then the trial goes on, or if no trial runs, " +
+		Short: "Install the files of the running trial",
+		Long: "Install the files of the running trial (see linkd try) in the configuration directory: all of them, or none. " +
+			"The exit status is 0 if they are installed, 1 if they cannot be, and then the trial continues, or if no trial runs, " +
 			"3 if no daemon runs.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,8 +36,8 @@ func newConfirm(o *options) *cobra.Command {
 func newRevert(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revert",
-		Short: "End a trial: everything is as before",
-		Long: "End the trial that runs (see `linkd try`), and wait until everything is as before. The exit status is 0 if it is, " +
+		Short: "End the running trial, and restore the state before",
+		Long: "End the running trial (see linkd try), and wait until the state before is restored. The exit status is 0 if it is, " +
 			"1 if no trial runs, 3 if no daemon runs.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -18,7 +18,7 @@ import (
 func newDoctor(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Check the machine for problems, and print what to do about them",
+		Short: "Check the machine and the files, and say what to do",
 		Long: "Check this machine and the files, and print what keeps the files from working and what to do about it. doctor needs no " +
 			"daemon and changes nothing. The exit status is 0, or 1 if there is something to do.",
 		Args: noArguments,

@@ -27,11 +27,11 @@ func (o *options) historyDir() string { return filepath.Join(o.stateDir, "histor
 func newHistory(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [NUMBER]",
-		Short: "List the states that were in force, or print one of them",
-		Long: "List the last states that were in force: the number, the time, who put it in force (files: the daemon, after " +
-			"they changed; trial, confirmed or reverted: `linkd try`; apply or teardown: these commands), what linkd did, and the overall " +
-			"state after that. With a NUMBER, print the files of that state. `linkd try --history NUMBER` " +
-			"puts one in force again. linkd keeps 100 states, or 64 MiB, in --state-dir. The exit status is 1 if linkd " +
+		Short: "List the last applied states, or print the files of one",
+		Long: "List the last applied states: the number, the time, who applied it (files: the daemon, after they changed; trial, " +
+			"confirmed or reverted: linkd try; apply or teardown: these commands), what linkd did, and the overall state after that. " +
+			"With a NUMBER, print the files of that state. linkd try --history NUMBER applies it again. linkd keeps 100 states, or " +
+			"64 MiB, in --state-dir. The exit status is 1 if linkd " +
 			"cannot read them.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -181,11 +181,11 @@ func firstText(f found) ([]byte, error) {
 
 var firstTemplate = template.Must(template.New("").Parse(`# Configuration of linkd. Everything below is a comment, so this file changes nothing yet.
 #
-# Remove the # in front of what you need, and adapt it. Then:
-# - linkd validate     finds mistakes in the file
-# - linkd diff         shows what would change
-# - linkd reload       waits until the daemon has applied it
-# On a remote machine, change a copy of the file and run "linkd try COPY": without a confirmation, everything is as before.
+# Remove the # in front of the lines that you need, and adapt them. Then run:
+# - linkd validate, to find mistakes in the file
+# - linkd diff, to see what would change
+# - linkd reload, to apply the file
+# On a remote machine, change a copy of the file and run "linkd try COPY". Without a confirmation, linkd reverts the change.
 # All keys are in linkd.yaml(5).
 version: 1
 

@@ -13,7 +13,7 @@ import (
 )
 
 // pruneUsage describes --prune of apply and diff.
-const pruneUsage = "also remove what files outside of --config made"
+const pruneUsage = "also remove resources of files outside of --config"
 
 // within returns what limits the removals of a command: the files of --config, or with prune no limit.
 func (o *options) within(prune bool) spec.Within {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -74,7 +75,11 @@ func execute() int {
 	for _, e := range o.engines {
 		o.finders = append(o.finders, e)
 	}
-	err := newRoot(o).ExecuteContext(ctx)
+	root := newRoot(o)
+	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], cobra.ShellCompRequestCmd) {
+		removeBackquotes(root)
+	}
+	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -126,7 +131,7 @@ func (o *options) language() spec.Language {
 
 func newRoot(o *options) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "linkd",
+		Use:           "linkd COMMAND",
 		Short:         "Configure network namespaces from YAML files",
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -155,6 +160,7 @@ func newRoot(o *options) *cobra.Command {
 		newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newProbe(o), newSchema(),
 		newVersion(o),
 	)
+	describeUsage(root)
 	return root
 }
 

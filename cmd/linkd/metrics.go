@@ -15,8 +15,8 @@ import (
 func newMetrics(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "metrics",
-		Short: "Print the daemon's metrics in the Prometheus text format",
-		Long: "Print the daemon's metrics in the Prometheus text format. Use it if Prometheus cannot scrape `linkd run --metrics`, " +
+		Short: "Print the metrics of the daemon in the format of Prometheus",
+		Long: "Print the metrics of the daemon in the format of Prometheus. Use it if Prometheus cannot scrape linkd run --metrics, " +
 			"for example to write a file for node_exporter's textfile collector.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -27,13 +27,13 @@ func newProbe(o *options) *cobra.Command {
 	var within time.Duration
 	cmd := &cobra.Command{
 		Use:   "probe [NAME | NETNS TARGET[:PORT]]",
-		Short: "Send a packet from a namespace and show where it stops",
+		Short: "Send a packet from a namespace, and name what stops it",
 		Long: "Send a real packet from within a namespace: an echo (TARGET), a TCP connection (TARGET:PORT) or an HTTP request " +
-			"(http://TARGET/). Then follow its way through each namespace, and the answer back, and name the first obstacle and what to do. " +
-			"NAME is a probe of the files; without an argument, it is all of them. " +
+			"(http://TARGET/). Then follow its path through each namespace, and the path of the answer, and name the first obstacle " +
+			"and what to do. NAME is a probe of the files. Without an argument, probe sends all probes of the files. " +
 			"NETNS is host, a namespace that the files name, a name in /run/netns, or a selector such as pid:4711. TARGET is an " +
-			"address, a name, the ID of a link, or a namespace. It writes nothing. The exit status is 0 if the packet arrives, 1 if it does not, " +
-			"2 if an argument is wrong.",
+			"address, a name, the ID of a link, or a namespace. It changes nothing. The exit status is 0 if the packet arrives, 1 if it does not, " +
+			"2 if an argument is invalid.",
 		Args:              cobra.MaximumNArgs(2),
 		ValidArgsFunction: o.completeProbes,
 		RunE: func(cmd *cobra.Command, args []string) error {

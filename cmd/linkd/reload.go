@@ -16,7 +16,7 @@ import (
 func newReload(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "Make the daemon read the files again, and wait until it has applied them",
+		Short: "Make the daemon apply the files now, and print what it changed",
 		Long: "Make the daemon read the files again, wait until it has applied them, and print what it did. The exit status is 0 " +
 			"if every resource is ok or pending; 1 if a resource failed; 2 if a file is invalid, and then its last " +
 			"valid content stays in force; 3 if no daemon is running.",

@@ -12,7 +12,7 @@ import (
 func newSchema() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
-		Short: "Print the JSON Schema of the files, for use in editors",
+		Short: "Print the JSON Schema of the files, for editors",
 		Args:  noArguments,
 		RunE:  func(*cobra.Command, []string) error { return reference.Write(os.Stdout, kind.Language()) },
 	}

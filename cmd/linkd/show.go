@@ -15,7 +15,7 @@ import (
 func newShow(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [NETNS...]",
-		Short: "Print the configuration of namespaces as a YAML file",
+		Short: "Write the present state of namespaces as a file",
 		Long: "Print how namespaces are configured now, whoever did it, as a file for linkd. Applying this file changes nothing but " +
 			"ownership marks. NETNS is host, a name in /run/netns or in the files, or a selector such as pid:4711. Without NETNS, " +
 			"show prints the host, all namespaces in /run/netns and those in the files.",

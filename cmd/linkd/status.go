@@ -22,7 +22,7 @@ func newStatus(o *options) *cobra.Command {
 	var watch, all bool
 	cmd := &cobra.Command{
 		Use:   "status [ID...]",
-		Short: "Show whether everything has converged, and what keeps it from that",
+		Short: "Show the state, and each problem with its cause",
 		Long: "Print a summary, and then each problem with the resources that it affects. With --all, or for the " +
 			"resources with the given IDs, also print a line for each resource: its state, its ID, the line of the " +
 			"file that declares it, and the reason for its state. Without a daemon, print what linkd diff knows. The " +

@@ -13,7 +13,7 @@ import (
 func newTeardown(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "teardown",
-		Short: "Remove everything that linkd made, and nothing else",
+		Short: "Remove everything that linkd created, and nothing else",
 		Long: "Remove everything that linkd made, and restore what it changed. Stop the daemon first: the files stay, " +
 			"and it would apply them again. The exit status is 0, or 1 if something could not be removed.",
 		Args: noArguments,

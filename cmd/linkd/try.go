@@ -25,11 +25,11 @@ func newTry(o *options) *cobra.Command {
 	var r trial.Request
 	cmd := &cobra.Command{
 		Use:   "try FILE...",
-		Short: "Put files in force until somebody confirms them, or revert them",
-		Long: "Have the daemon put files in force as if they stood in its configuration directory. Press ENTER, or run " +
-			"`linkd confirm` anywhere, and linkd installs them there. Otherwise everything is as before: when the time is " +
-			"over, after `linkd revert`, when a probe named with --probe fails, when the terminal is gone (as when the change cuts off your SSH connection), when " +
-			"linkd try or the daemon ends, and when the machine reboots. Until the trial ends, other changes to the directory " +
+		Short: "Apply files for a limited time, and revert them unless you confirm",
+		Long: "Make the daemon apply files as if they were in its configuration directory. To keep them, press ENTER or run " +
+			"linkd confirm: linkd installs the files in the directory. Otherwise linkd restores the state before. It does so when the " +
+			"time is over, after linkd revert, and when a probe named with --probe fails. It also does so when the terminal is gone " +
+			"(because the change broke your SSH connection, for example), when linkd try or the daemon ends, and when the machine reboots. Until the trial ends, other changes to the directory " +
 			"do not take effect. The exit status is 0 if the files were confirmed, 1 if they were reverted, 2 if they are " +
 			"invalid or another trial runs, 3 if no daemon runs.",
 		ValidArgsFunction: completeFiles,

@@ -20,7 +20,7 @@ func newValidate(o *options) *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
 		Use:   "validate [FILE...]",
-		Short: "Check files, without root, daemon or kernel",
+		Short: "Check files; needs neither root nor a daemon",
 		Long: "Check the named files, or those of --config if none is named. With --replacing PATH, check the one FILE together with " +
 			"those of --config, as if it were at PATH. validate prints each error as FILE:LINE:COLUMN: message, and what is valid " +
 			"but probably a mistake as FILE:LINE:COLUMN: warning: message. The exit status is 0 if all files are valid, else 2. " +

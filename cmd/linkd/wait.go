@@ -17,7 +17,7 @@ func newWait(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "wait [ID...]",
-		Short: "Wait until all resources, or those named, have converged",
+		Short: "Wait until everything, or each named resource, is as declared",
 		Long: "Make the daemon look at the files and the kernel, and wait until all resources, or those with the given " +
 			"IDs, have converged. If no daemon is running yet, wait for it first. The exit status is 0, or 1 if they " +
 			"have not converged within --timeout.",

@@ -97,7 +97,7 @@ func Page() string {
 	return b.String()
 }
 
-const opening = "# What `linkd doctor` checks\n\n" +
+const opening = "# Checks of `linkd doctor`\n\n" +
 	"`linkd doctor` looks at the machine and the files. Each check below says whether something keeps the files from working, and\n" +
 	"what to do. `linkd doctor` needs no daemon, and changes nothing. With `-o json`:\n\n" +
 	"```json\n" +

@@ -109,7 +109,7 @@ func TestOnlySoManyListen(t *testing.T) {
 func TestThePageTellsOfEveryEvent(t *testing.T) {
 	text, err := os.ReadFile("../../docs/reference/events-and-metrics.md")
 	must(t, err)
-	_, doc, _ := strings.Cut(string(text), "| event | what has happened | fields |")
+	_, doc, _ := strings.Cut(string(text), "| event | meaning | fields |")
 	doc, _, _ = strings.Cut(doc, "\n## ")
 	var shown []string
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(doc, -1) {

@@ -26,7 +26,7 @@ func TestManual(t *testing.T) {
 		"\n## Sysctls of a namespace\n",
 		"\n**version**: `1`; default `1`\n: The version of the language.\n",
 		"\n**create**: `true` or `false`\n: linkd makes /run/netns/NAME, and removes it once it is not declared.\n",
-		"\n**interface**\n: ID: `NETNS/link/DEV`. linkd's mark: its alias, `linkd:ID`. When it leaves the files: ",
+		"\n**interface**\n: ID: `NETNS/link/DEV`. Mark: its alias, `linkd:ID`. When it leaves the files: ",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("it does not say\n%s", want)

@@ -50,7 +50,7 @@ func TestThePageHasEveryKey(t *testing.T) {
 		}
 	}
 	for _, r := range kind.All() {
-		if !strings.Contains(sections["what-linkd-owns"], "/"+r.Name+"/") {
+		if !strings.Contains(sections["ownership"], "/"+r.Name+"/") {
 			t.Errorf("nothing is said of who owns resources of kind %s", r.Name)
 		}
 	}

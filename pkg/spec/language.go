@@ -114,7 +114,7 @@ func (version) Syntax() Syntax { return Syntax{Name: "version", Min: 1, Max: 1} 
 // namespace are the keys of a namespace that no kind declares.
 type namespace struct {
 	Repeated
-	From selectorText `yaml:"from" also:"selector netns container" absent:"name:NAME with the namespace's own name" doc:"how it is found"`
+	From selectorText `yaml:"from" also:"selector netns container" absent:"name:NAME with the namespace's own name" doc:"the selector: how linkd finds the namespace"`
 	User UserName     `yaml:"user" absent:"root" doc:"whose process it is, with \x60from: process:...\x60 only; processes of other users are ignored"`
 }
 

@@ -38,7 +38,7 @@ type probeKeys struct {
 	Ping  *bool    `yaml:"ping" absent:"true, unless there is tcp or http" doc:"send an echo (ICMP, ICMPv6), and one of the size of the path's MTU"`
 	TCP   *int     `yaml:"tcp" min:"1" max:"65535" doc:"connect to this port"`
 	HTTP  probeURL `yaml:"http" doc:"ask for this URL; an answer with a status of 400 and above is a failure"`
-	Every interval `yaml:"every" default:"30s" doc:"how often, beside once after each change"`
+	Every interval `yaml:"every" default:"30s" doc:"the time between probes; linkd also sends one after each change"`
 }
 
 // probes declares the probes of a document.

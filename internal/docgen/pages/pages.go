@@ -51,7 +51,8 @@ func Write(root *cobra.Command, lang spec.Language, day time.Time, dir string) e
 // writeCommands writes one page for linkd, and one for each command.
 func writeCommands(root *cobra.Command, day time.Time, dir string) error {
 	root.DisableAutoGenTag = true
-	root.Long = manual
+	root.Long = strings.Replace(manual, "{{commands}}", listCommands(root), 1)
+	root.Example = rootExample
 	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
 		if !cmd.IsAvailableCommand() && cmd.HasParent() {
 			continue
@@ -61,11 +62,45 @@ func writeCommands(root *cobra.Command, day time.Time, dir string) error {
 			return fmt.Errorf("manual page of %s: %w", cmd.CommandPath(), err)
 		}
 		name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".8"
-		if err := os.WriteFile(filepath.Join(dir, name), flagLine.ReplaceAll(page.Bytes(), []byte(".TP\n$1\n$2\n")), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), polish(page.Bytes()), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// rootExample has the examples of linkd(8).
+const rootExample = `  linkd init                            # a first file in /etc/linkd.d
+  linkd validate && linkd diff          # check the files, and preview
+  systemctl reload linkd                # apply them
+  linkd status                          # the state
+  linkd try new.yaml --as web.yaml      # a change that reverts itself
+  linkd probe web 192.0.2.1             # find out what stops a packet`
+
+// listCommands returns the commands in their groups, each with a line, in the Markdown of manual pages.
+func listCommands(root *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString("# COMMANDS\n")
+	for _, group := range root.Groups() {
+		b.WriteString("## " + strings.TrimSuffix(group.Title, ":") + "\n")
+		for _, cmd := range root.Commands() {
+			if cmd.GroupID == group.ID {
+				fmt.Fprintf(&b, "**%s**\n: %s.\n\n", cmd.Name(), cmd.Short)
+			}
+		}
+	}
+	return b.String()
+}
+
+// polish makes a page of cobra's look as other pages do: flags in a list, the usual headings, and the pages about files and
+// iproute2 under SEE ALSO.
+func polish(page []byte) []byte {
+	text := string(flagLine.ReplaceAll(page, []byte(".TP\n$1\n$2\n")))
+	return []byte(strings.NewReplacer(
+		".SH EXAMPLE\n", ".SH EXAMPLES\n",
+		".SH OPTIONS INHERITED FROM PARENT COMMANDS\n", ".SH GLOBAL OPTIONS\n",
+		".SH SEE ALSO\n", ".SH SEE ALSO\n\\fBlinkd.yaml(5)\\fP, \\fBip-netns(8)\\fP, ",
+	).Replace(text))
 }
 
 // flagLine matches a flag in a page of cobra's. cobra indents its description with a tab; other pages use a list.

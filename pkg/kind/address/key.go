@@ -82,17 +82,17 @@ func twice(lengths map[netip.Addr]*spread, e entry) *prefix {
 
 // entry is an address in YAML.
 type entry struct {
-	Address       prefix         `yaml:"address" also:"ip addr cidr" doc:"the address, with the length of its subnet; without one it stands for itself alone"`
-	Pool          *poolName      `yaml:"pool" doc:"in the place of address: linkd gives the interface an address of this pool, and keeps it for the interface"`
+	Address       prefix         `yaml:"address" also:"ip addr cidr" doc:"the address, with the prefix length of its subnet; without a length, a host address"`
+	Pool          *poolName      `yaml:"pool" doc:"instead of address: linkd allocates an address of this pool, and keeps it for the interface"`
 	Peer          *prefix        `yaml:"peer" doc:"the address at the other end of a point-to-point link; the length is that of its subnet"`
 	Label         *string        `yaml:"label" doc:"a name for the address, DEV or DEV:NAME, for programs that take it for an interface's; IPv4 only"`
-	Scope         *Scope         `yaml:"scope" doc:"how far the address is valid; IPv4 only"`
+	Scope         *Scope         `yaml:"scope" doc:"the scope of the address; IPv4 only"`
 	Broadcast     *broadcastText `yaml:"broadcast" doc:"the broadcast address; IPv4 only"`
-	NoDAD         *bool          `yaml:"nodad" doc:"use the address at once, without a look whether another host has it; IPv6 only"`
-	NoPrefixRoute *bool          `yaml:"noprefixroute" doc:"no route to the subnet comes with the address"`
-	Metric        *uint32        `yaml:"metric" doc:"of the route to the subnet"`
-	ValidLft      *Lifetime      `yaml:"valid_lft" also:"valid-lft valid_lifetime valid-lifetime" doc:"for how many seconds the address is there"`
-	PreferredLft  *Lifetime      `yaml:"preferred_lft" also:"preferred-lft lifetime preferred_lifetime preferred-lifetime" doc:"for how many seconds it is the source of new connections; at most valid_lft"`
+	NoDAD         *bool          `yaml:"nodad" doc:"use the address at once, without duplicate address detection; IPv6 only"`
+	NoPrefixRoute *bool          `yaml:"noprefixroute" doc:"do not create the route to the subnet"`
+	Metric        *uint32        `yaml:"metric" doc:"metric of the route to the subnet"`
+	ValidLft      *Lifetime      `yaml:"valid_lft" also:"valid-lft valid_lifetime valid-lifetime" doc:"seconds after which the kernel removes the address"`
+	PreferredLft  *Lifetime      `yaml:"preferred_lft" also:"preferred-lft lifetime preferred_lifetime preferred-lifetime" doc:"seconds during which new connections use the address as their source; at most valid_lft"`
 	Announce      *bool          `yaml:"announce" absent:"as the end says" doc:"announce the address to its neighbours when linkd has added it (gratuitous ARP, unsolicited neighbour advertisement)"`
 	Adopt         *bool          `yaml:"adopt" default:"false" doc:"take over the same address that others have set, on whatever interface of the namespace, and put it back when this leaves the files"`
 	Source        spec.Source

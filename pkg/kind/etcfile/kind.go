@@ -70,7 +70,7 @@ func read(f *File) (*File, error) {
 	}
 	text, err := bounded.ReadFile(at, mostBytes)
 	if large := (*bounded.TooLarge)(nil); errors.As(err, &large) {
-		f.stray = "a file of others"
+		f.stray = "a foreign file"
 		return f, nil
 	}
 	f.Text, f.marked = strings.CutPrefix(string(text), mark)
@@ -104,7 +104,7 @@ func (kind) Diff(want, have *File) []reconcile.Field {
 	case have.stray != "":
 		fields.DifferMark("file", have.stray, "linkd's file")
 	case !have.marked:
-		fields.DifferMark("file", "a file of others", "linkd's file")
+		fields.DifferMark("file", "a foreign file", "linkd's file")
 	case want.Text != have.Text:
 		fields.Differ("text", summary(have.Text), summary(want.Text))
 	}

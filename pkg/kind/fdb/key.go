@@ -58,8 +58,8 @@ func AddRemote(c *spec.Context, dst netip.Addr, via string, source spec.Source) 
 // entry is an entry in YAML.
 type entry struct {
 	MAC    spec.AnyMAC `yaml:"mac" required:"true" doc:"the MAC address that is reached there"`
-	Dst    *host       `yaml:"dst" doc:"of a vxlan: the host to which it sends the frames"`
-	VLAN   *int        `yaml:"vlan" min:"1" max:"4094" absent:"every VLAN of the port" doc:"of a bridge that tells VLANs apart: the VLAN"`
+	Dst    *host       `yaml:"dst" doc:"the host to which a vxlan sends the frames"`
+	VLAN   *int        `yaml:"vlan" min:"1" max:"4094" absent:"every VLAN of the port" doc:"the VLAN, in a bridge with vlan_filtering"`
 	Source spec.Source
 
 	node *yaml.Node

@@ -91,11 +91,11 @@ func familyNamed(name string) family {
 
 // config is the value of a namespace's key. Each field has a file, and compiles to resources.
 type config struct {
-	Policies   policies     `yaml:"policies" doc:"what becomes of a packet that no rule of a chain of the filter table has decided on"`
-	Masquerade []masquerade `yaml:"masquerade" also:"snat nat" doc:"what leaves takes the address of the interface that it leaves by"`
-	Forward    []forward    `yaml:"forward" doc:"what may go through the namespace, and what may not"`
-	Publish    []publish    `yaml:"publish" also:"ports dnat portmappings" doc:"ports of the namespace that are those of another machine"`
-	Rules      []verbatim   `yaml:"rules" doc:"rules of any other kind"`
+	Policies   policies     `yaml:"policies" doc:"the policies of the chains in the table filter, for packets that no rule decides about"`
+	Masquerade []masquerade `yaml:"masquerade" also:"snat nat" doc:"replace the source of packets by the address of the interface through which they leave (NAT)"`
+	Forward    []forward    `yaml:"forward" doc:"which packets the namespace forwards, and which it drops"`
+	Publish    []publish    `yaml:"publish" also:"ports dnat portmappings" doc:"ports that the namespace forwards to another machine"`
+	Rules      []verbatim   `yaml:"rules" doc:"any other rules"`
 }
 
 // Keys returns the keys iptables and ip6tables of a namespace.

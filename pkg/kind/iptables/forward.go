@@ -9,13 +9,13 @@ import (
 
 // forward is an entry of forward: what happens to packets through the namespace.
 type forward struct {
-	In       device      `yaml:"in" also:"iif in_interface" absent:"any" doc:"the interface by which the packet comes in"`
-	Out      device      `yaml:"out" also:"oif out_interface" absent:"any" doc:"the interface by which it leaves"`
-	From     network     `yaml:"source" also:"src from" absent:"any" doc:"where it comes from"`
-	To       network     `yaml:"destination" also:"dst to" absent:"any" doc:"where it goes to; of what is published, that is where it is sent on to"`
-	Protocol protocolRef `yaml:"protocol" also:"proto" absent:"any" doc:"what it carries"`
-	Port     ports       `yaml:"port" also:"dport ports dports" absent:"any" doc:"the port that it is for, of tcp, udp or sctp"`
-	Action   string      `yaml:"action" also:"target jump verdict" oneof:"ACCEPT DROP REJECT" default:"ACCEPT" doc:"what becomes of it; REJECT says so to its sender"`
+	In       device      `yaml:"in" also:"iif in_interface" absent:"any" doc:"the interface on which the packet arrives"`
+	Out      device      `yaml:"out" also:"oif out_interface" absent:"any" doc:"the interface through which the packet leaves"`
+	From     network     `yaml:"source" also:"src from" absent:"any" doc:"the source of the packet"`
+	To       network     `yaml:"destination" also:"dst to" absent:"any" doc:"the destination of the packet; for a published port, its target"`
+	Protocol protocolRef `yaml:"protocol" also:"proto" absent:"any" doc:"the protocol of the packet"`
+	Port     ports       `yaml:"port" also:"dport ports dports" absent:"any" doc:"the destination port, with protocol tcp, udp or sctp"`
+	Action   string      `yaml:"action" also:"target jump verdict" oneof:"ACCEPT DROP REJECT" default:"ACCEPT" doc:"what happens to the packet; REJECT also tells its sender"`
 	Source   spec.Source
 }
 
@@ -29,7 +29,7 @@ func forwards(c *spec.Context, f family, entries []forward, chains chains) (last
 			continue
 		}
 		if w.isForAll() && i < len(entries)-1 {
-			c.Reject(w.Source, "this is for everything, so what stands behind it is never reached")
+			c.Reject(w.Source, "this entry matches everything, so the entries after it are never reached")
 		}
 		path := f.path(c, "forward")
 		target := []string{"-j", "ACCEPT"}

@@ -92,8 +92,8 @@ a.yaml:8:34: a port is one of tcp, udp or sctp: say which with protocol
 a.yaml:9:22: ipv6-icmp is not of the address family of iptables
 a.yaml:9:38: fd00::1 is not of the address family of iptables
 a.yaml:9:62: fd00::2 is not of the address family of iptables
-a.yaml:10:11: this is for everything, so what stands behind it is never reached
-a.yaml:11:11: this is for everything, so what stands behind it is never reached
+a.yaml:10:11: this entry matches everything, so the entries after it are never reached
+a.yaml:11:11: this entry matches everything, so the entries after it are never reached
 a.yaml:14:28: icmp is not of the address family of ip6tables
 `},
 	}.run(t)

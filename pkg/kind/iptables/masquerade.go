@@ -8,9 +8,9 @@ import (
 
 // masquerade is an entry of masquerade: packets that leave get the address of the interface by which they leave.
 type masquerade struct {
-	From   network `yaml:"source" also:"src from" absent:"any" doc:"where the packet comes from"`
-	To     network `yaml:"destination" also:"dst to" absent:"any" doc:"where it goes to"`
-	Out    device  `yaml:"out" also:"oif out_interface interface dev" absent:"any" doc:"the interface by which it leaves"`
+	From   network `yaml:"source" also:"src from" absent:"any" doc:"the source of the packet"`
+	To     network `yaml:"destination" also:"dst to" absent:"any" doc:"the destination of the packet"`
+	Out    device  `yaml:"out" also:"oif out_interface interface dev" absent:"any" doc:"the interface through which the packet leaves"`
 	Source spec.Source
 }
 

@@ -53,9 +53,9 @@ func (p *Policy) remark(have Resource) string {
 }
 
 type policies struct {
-	Input   *target `yaml:"INPUT" doc:"of what is sent to the namespace itself"`
-	Forward *target `yaml:"FORWARD" doc:"of what goes through it"`
-	Output  *target `yaml:"OUTPUT" doc:"of what is sent by it"`
+	Input   *target `yaml:"INPUT" doc:"the policy for packets to the namespace itself"`
+	Forward *target `yaml:"FORWARD" doc:"the policy for forwarded packets"`
+	Output  *target `yaml:"OUTPUT" doc:"the policy for packets that the namespace sends"`
 }
 
 type target struct {

@@ -18,7 +18,7 @@ type publish struct {
 	Protocol string   `yaml:"protocol" also:"proto" oneof:"tcp udp sctp" default:"tcp" doc:"the protocol whose port it is"`
 	Address  network  `yaml:"address" also:"host_ip ip listen" absent:"all but the loopback's" doc:"the one address of the namespace on which the port is published"`
 	Port     ports    `yaml:"port" also:"published ports host_port hostPort dport" required:"true" doc:"the port that is published"`
-	To       endpoint `yaml:"to" also:"target containerPort to_destination" required:"true" doc:"where what comes for it is sent on to"`
+	To       endpoint `yaml:"to" also:"target containerPort to_destination" required:"true" doc:"the target: an address, or an address and a port"`
 	Source   spec.Source
 }
 

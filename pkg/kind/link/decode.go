@@ -13,7 +13,7 @@ import (
 type common struct {
 	spec.Repeated
 	Kind  string `yaml:"kind" also:"type" required:"true" doc:"the kind of link"`
-	Adopt bool   `yaml:"adopt" default:"false" doc:"take over an interface of that name and kind that linkd did not make, with what is listed on it; it is linkd's own from there on, and goes when the link leaves the files"`
+	Adopt bool   `yaml:"adopt" default:"false" doc:"take over an interface of that name and kind that linkd did not create, with the addresses and routes in the file; linkd deletes it when the link leaves the files"`
 }
 
 // endFields has the keys that every end has, without those that other kinds of resource declare.

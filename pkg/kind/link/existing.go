@@ -28,8 +28,8 @@ var existingType = &Type{
 }
 
 type existingOptions struct {
-	From     spec.NSRef  `yaml:"from" absent:"it is where it is to be" doc:"the namespace that it is fetched from, and put back to"`
-	FromName spec.IfName `yaml:"from_name" absent:"the same as name" doc:"what it is called where it is fetched from"`
+	From     spec.NSRef  `yaml:"from" absent:"not fetched" doc:"the namespace from which linkd fetches it, and to which linkd puts it back"`
+	FromName spec.IfName `yaml:"from_name" absent:"the same as name" doc:"its name in that namespace"`
 
 	Match *altname.Match `yaml:"match" doc:"find the interface by what it is, and give it name, or the link's ID, as an alternative name; exactly one interface has to match"`
 
@@ -67,7 +67,7 @@ func (o *existingOptions) settle(c *spec.Context, n *yaml.Node, l *Link) {
 	o.mark = fetchMark{cable: l.Cable, from: c.On(origin.NS, "").Selector(), name: origin.Key}.String()
 	switch from := spec.ValueOf(n, "from"); {
 	case origin == l.ID():
-		c.Errorf(from, "%s is where it is to be: leave out from", end(origin))
+		c.Errorf(from, "%s is in its declared place already: leave out from", end(origin))
 	case len(o.mark) > altNameMax:
 		c.Errorf(from, "linkd notes down in an alternative name of the interface what it is and where it is from, in %d bytes here, and the kernel takes %d: give the link a shorter ID, or the namespace a shorter selector",
 			len(o.mark), altNameMax)

@@ -390,7 +390,7 @@ func TestWhatIsWrongWithALink(t *testing.T) {
 		{"{kind: existing, from_name: eth1}", "a.yaml:3:38: from_name is what the interface is called where it is fetched from: from is missing"},
 		{"{kind: existing, from: nowhere}", `a.yaml:3:33: namespace "nowhere" is not declared`},
 		{"{kind: existing, from: lab, from_name: a/b}", `a.yaml:3:49: interface name "a/b": '/' is not allowed`},
-		{"{kind: existing, netns: lab, from: name:lab}", "a.yaml:3:45: lab/cable is where it is to be: leave out from"},
+		{"{kind: existing, netns: lab, from: name:lab}", "a.yaml:3:45: lab/cable is in its declared place already: leave out from"},
 		{"{kind: bridge, from: lab}", `a.yaml:3:25: unknown key "from"`},
 		{"{kind: existing, from: lab, name: eth0, from_name: eth1}\n  other: {kind: existing, netns: lab, from: lab, from_name: eth1}",
 			"a.yaml:4:3: lab/link/eth1 is claimed twice, first in a.yaml:3"},

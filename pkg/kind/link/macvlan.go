@@ -17,7 +17,7 @@ var macvlan = &Type{
 }
 
 type macvlanOptions struct {
-	Mode *string `yaml:"mode" oneof:"private vepa bridge passthru source" doc:"who on the same parent is reached, and how; the kernel's default is vepa"`
+	Mode *string `yaml:"mode" oneof:"private vepa bridge passthru source" doc:"which other interfaces on the parent are reachable; the kernel's default is vepa"`
 }
 
 // macvlanModes are MACVLAN_MODE_* in linux/if_link.h.

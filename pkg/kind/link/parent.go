@@ -24,7 +24,7 @@ const (
 // parentRef is a parent in YAML: a name, or a namespace and a name.
 type parentRef struct {
 	NetNS spec.NSRef  `yaml:"netns" required:"true" doc:"the namespace of the parent"`
-	Name  spec.IfName `yaml:"name" required:"true" doc:"the name of the parent there"`
+	Name  spec.IfName `yaml:"name" required:"true" doc:"the name of the parent in its namespace"`
 
 	node *yaml.Node
 }

@@ -63,11 +63,11 @@ func surveyVXLAN(ns *observe.NS, l *observe.Link) (more any, why string, err err
 
 type vxlanOptions struct {
 	ID        *int        `yaml:"id" also:"vni vxlan_id vxlan-id" min:"1" max:"16777215" doc:"the VXLAN's number (VNI), the same on all hosts; required without external"`
-	Local     *address.IP `yaml:"local" also:"source local_ip source-address" doc:"the address from which this host sends to the others"`
-	Group     *address.IP `yaml:"group" doc:"the multicast address by which all hosts of the VXLAN are reached; it needs parent"`
-	Remotes   []remote    `yaml:"remotes" also:"remote peers" doc:"the addresses of the other hosts, where there is no group"`
+	Local     *address.IP `yaml:"local" also:"source local_ip source-address" doc:"the address of this host in the underlying network"`
+	Group     *address.IP `yaml:"group" doc:"the multicast address of all hosts of the VXLAN; needs parent"`
+	Remotes   []remote    `yaml:"remotes" also:"remote peers" doc:"the addresses of the other hosts, unless there is a group"`
 	DstPort   *int        `yaml:"dstport" also:"port destination-port dst_port dst-port" min:"1" max:"65535" default:"4789" doc:"UDP port, the same on all hosts"`
-	Learning  *bool       `yaml:"learning" also:"mac-learning mac_learning" doc:"learn from what comes in behind which host a MAC address is; the kernel's default is true"`
+	Learning  *bool       `yaml:"learning" also:"mac-learning mac_learning" doc:"learn the host of a MAC address from received packets; the kernel's default is true"`
 	SrcPort   *portRange  `yaml:"srcport" also:"source-port port-range port_range" doc:"the UDP ports from which the packets come, one for each flow"`
 	External  *bool       `yaml:"external" doc:"each packet says to which host and with which number it goes: a route, a filter or a BPF program sets that"`
 	VNIFilter *bool       `yaml:"vnifilter" doc:"take in only the numbers that bridge-vni(8) has added; with external; Linux 5.18 or later"`

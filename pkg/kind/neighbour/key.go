@@ -28,7 +28,7 @@ func Key() spec.Key {
 type entry struct {
 	To     neighbourIP `yaml:"to" also:"address ip dst" required:"true" doc:"the neighbour's IP address"`
 	MAC    spec.AnyMAC `yaml:"mac" also:"lladdr macaddress" doc:"its link-layer address"`
-	Proxy  bool        `yaml:"proxy" default:"false" doc:"the interface answers for the address, in the place of who has it"`
+	Proxy  bool        `yaml:"proxy" default:"false" doc:"answer for the address on behalf of its owner (proxy ARP)"`
 	Source spec.Source
 }
 

@@ -76,17 +76,17 @@ func kindOf(c *spec.Context, id spec.ID) (kind string, at spec.Source) {
 
 // fields are the keys of port.
 type fields struct {
-	Cost          *int  `yaml:"cost" min:"1" max:"65535" doc:"what a path through the port costs, to the spanning tree"`
-	Priority      *int  `yaml:"priority" min:"0" max:"63" doc:"which of several ports the spanning tree prefers: the lowest"`
-	Hairpin       *bool `yaml:"hairpin" doc:"a frame may leave through the port by which it came"`
+	Cost          *int  `yaml:"cost" min:"1" max:"65535" doc:"the path cost of the port in the spanning tree"`
+	Priority      *int  `yaml:"priority" min:"0" max:"63" doc:"the spanning tree prefers the port with the lowest priority"`
+	Hairpin       *bool `yaml:"hairpin" doc:"send frames back through the port on which they arrived"`
 	Isolated      *bool `yaml:"isolated" doc:"no frames to or from other isolated ports"`
-	Learning      *bool `yaml:"learning" doc:"learn from the frames that come in which addresses are behind the port"`
-	Flood         *bool `yaml:"flood" doc:"frames to an unknown address go out of the port"`
-	McastFlood    *bool `yaml:"mcast_flood" doc:"frames to a multicast group that nobody is known to have joined go out of the port"`
-	Guard         *bool `yaml:"guard" doc:"shut the port when a spanning tree's BPDU comes in"`
+	Learning      *bool `yaml:"learning" doc:"learn the addresses behind the port from received frames"`
+	Flood         *bool `yaml:"flood" doc:"send frames to unknown addresses through the port"`
+	McastFlood    *bool `yaml:"mcast_flood" doc:"send frames to unknown multicast groups through the port"`
+	Guard         *bool `yaml:"guard" doc:"disable the port when it receives a BPDU of a spanning tree"`
 	FastLeave     *bool `yaml:"fast_leave" doc:"stop sending a multicast group's frames as soon as one listener leaves it"`
-	NeighSuppress *bool `yaml:"neigh_suppress" doc:"answer ARP and neighbour solicitation for what the bridge knows, instead of flooding them"`
-	VLANs         *list `yaml:"vlans" doc:"all VLANs that it is in, while the bridge has vlan_filtering"`
+	NeighSuppress *bool `yaml:"neigh_suppress" doc:"answer ARP and neighbour solicitation for known neighbours, instead of flooding them"`
+	VLANs         *list `yaml:"vlans" doc:"all VLANs of the port; they count if the bridge has vlan_filtering"`
 }
 
 // numbers and flags return the options in the order of the variable options.
@@ -117,8 +117,8 @@ func (f *fields) options() Options {
 // list is a port's VLANs.
 type list []struct {
 	VID      vids `yaml:"vid" required:"true" doc:"which"`
-	PVID     bool `yaml:"pvid" default:"false" doc:"frames that come in without a tag are in this VLAN"`
-	Untagged bool `yaml:"untagged" default:"false" doc:"frames of this VLAN go out without a tag"`
+	PVID     bool `yaml:"pvid" default:"false" doc:"put received frames without a tag into this VLAN"`
+	Untagged bool `yaml:"untagged" default:"false" doc:"send frames of this VLAN without a tag"`
 }
 
 // vlans converts the list, and checks that no VLAN is in it twice and that at most one is the PVID.

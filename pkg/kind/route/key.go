@@ -53,19 +53,19 @@ type entry struct {
 	Via      *gateway       `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
 	Metric   *uint32        `yaml:"metric" also:"priority preference" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
 	TOS      *TOS           `yaml:"tos" also:"dsfield type-of-service" absent:"any" doc:"type of service of the packets; IPv4 only"`
-	Table    *spec.Table    `yaml:"table" also:"table-id table_id route-table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table that it is in"`
-	Src      *address.IP    `yaml:"src" also:"source prefsrc preferred-source from" doc:"the address that packets leave with, where the sender has not chosen one; it is waited for, also until it is not tentative any more"`
-	Scope    *address.Scope `yaml:"scope" doc:"how far the destination is; IPv4 only"`
-	OnLink   *bool          `yaml:"onlink" also:"on-link on_link gatewayonlink" doc:"the gateway is on the interface, though no subnet of it says so"`
+	Table    *spec.Table    `yaml:"table" also:"table-id table_id route-table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table of the route"`
+	Src      *address.IP    `yaml:"src" also:"source prefsrc preferred-source from" doc:"the source address of packets whose sender has not chosen one; the route is pending until the address exists and is not tentative"`
+	Scope    *address.Scope `yaml:"scope" doc:"the scope of the destination; IPv4 only"`
+	OnLink   *bool          `yaml:"onlink" also:"on-link on_link gatewayonlink" doc:"the gateway is on the interface, although in none of its subnets"`
 	MTU      *uint32        `yaml:"mtu" min:"1" max:"65520" doc:"largest packet in bytes"`
 	AdvMSS   *uint32        `yaml:"advmss" also:"advertised-mss mss" min:"1" max:"65495" doc:"largest segment in bytes that TCP tells the other side to send"`
-	InitCwnd *uint32        `yaml:"initcwnd" also:"initial-congestion-window congestion-window" min:"1" max:"4294967295" doc:"how many segments TCP sends at first"`
-	InitRwnd *uint32        `yaml:"initrwnd" also:"initial-advertised-receive-window advertised-receive-window" min:"1" max:"4294967295" doc:"how many segments TCP lets the other side send at first"`
+	InitCwnd *uint32        `yaml:"initcwnd" also:"initial-congestion-window congestion-window" min:"1" max:"4294967295" doc:"initial congestion window of TCP, in segments"`
+	InitRwnd *uint32        `yaml:"initrwnd" also:"initial-advertised-receive-window advertised-receive-window" min:"1" max:"4294967295" doc:"initial receive window of TCP, in segments"`
 	HopLimit *uint32        `yaml:"hoplimit" also:"hop-limit ttl" min:"1" max:"255" doc:"hop limit, or time to live, of the packets"`
 	QuickAck *bool          `yaml:"quickack" also:"quick-ack" doc:"TCP acknowledges each segment at once"`
 	Pref     *Pref          `yaml:"pref" also:"router-preference" doc:"preference among default routes of the same metric; IPv6 only"`
 	Type     *Type          `yaml:"type" also:"kind" default:"unicast" doc:"what becomes of the packet; the last four end it, have neither via nor dev, and stand in a namespace only"`
-	Family   *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"of a default route, where neither src nor via tells; with an IPv6 gateway, inet is the default route of IPv4"`
+	Family   *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of a default route, if neither src nor via says it; with an IPv6 gateway, inet is the default route of IPv4"`
 	Adopt    *bool          `yaml:"adopt" default:"false" doc:"take over the route that others have set with this destination, type of service, table and metric, and put it back when this leaves the files"`
 	Source   spec.Source
 
@@ -80,9 +80,9 @@ type declaredHop struct {
 
 // nextHop is one of several nexthops of a route in YAML.
 type nextHop struct {
-	Via    *gateway `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; those of an IPv6 route have to be said"`
+	Via    *gateway `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; required in an IPv6 route"`
 	Weight *int     `yaml:"weight" min:"1" max:"256" default:"1" doc:"its share of the traffic"`
-	OnLink *bool    `yaml:"onlink" also:"on-link on_link gatewayonlink" absent:"as the route says" doc:"the gateway is on the interface, though no subnet of it says so"`
+	OnLink *bool    `yaml:"onlink" also:"on-link on_link gatewayonlink" absent:"as the route says" doc:"the gateway is on the interface, although in none of its subnets"`
 	Source spec.Source
 }
 
@@ -93,7 +93,7 @@ func (h nextHop) declared(dev string, onLink *bool) declaredHop {
 
 type endEntry struct {
 	entry
-	NextHops *[]nextHop `yaml:"nexthops" also:"multipath hops next-hops next_hops" doc:"several gateways in the place of via, each with a share of the traffic"`
+	NextHops *[]nextHop `yaml:"nexthops" also:"multipath hops next-hops next_hops" doc:"several gateways instead of via, each with a share of the traffic"`
 }
 
 // DecodeNode decodes a route through the interface of the end.
@@ -116,14 +116,14 @@ func (e *endEntry) DecodeNode(c *spec.Context, n *yaml.Node) error {
 
 type namespaceEntry struct {
 	entry
-	Dev      spec.IfName  `yaml:"dev" also:"device interface oif ifname next-hop-interface" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
-	NextHops *[]deviceHop `yaml:"nexthops" also:"multipath hops next-hops next_hops" doc:"several ways in the place of via and dev, each with a share of the traffic"`
+	Dev      spec.IfName  `yaml:"dev" also:"device interface oif ifname next-hop-interface" doc:"the interface through which packets leave; by default that of the gateway"`
+	NextHops *[]deviceHop `yaml:"nexthops" also:"multipath hops next-hops next_hops" doc:"several next hops instead of via and dev, each with a share of the traffic"`
 }
 
 // deviceHop is a nextHop with a device.
 type deviceHop struct {
 	nextHop
-	Dev spec.IfName `yaml:"dev" also:"device interface oif ifname next-hop-interface" doc:"the interface by which packets leave; the kernel finds it by the gateway where it is absent"`
+	Dev spec.IfName `yaml:"dev" also:"device interface oif ifname next-hop-interface" doc:"the interface through which packets leave; by default that of the gateway"`
 }
 
 // DecodeNode decodes a route of a namespace.

@@ -26,23 +26,23 @@ func Key() spec.Key {
 
 // entry is a rule in YAML.
 type entry struct {
-	Priority uint32      `yaml:"priority" also:"pref order prio" required:"true" doc:"when it is asked: the lowest first"`
+	Priority uint32      `yaml:"priority" also:"pref order prio" required:"true" doc:"the order of rules: the lowest first"`
 	From     subnet      `yaml:"from" also:"src source" default:"all" doc:"source of the packets"`
 	To       subnet      `yaml:"to" also:"dst destination" default:"all" doc:"destination of the packets"`
-	IIF      spec.IfName `yaml:"iif" also:"in dev" absent:"any" doc:"the interface that the packet came in by; lo for what the machine itself sends"`
-	OIF      spec.IfName `yaml:"oif" also:"out" absent:"any" doc:"the interface that the sender's socket is bound to"`
+	IIF      spec.IfName `yaml:"iif" also:"in dev" absent:"any" doc:"the interface on which the packet arrived; lo for packets of the machine itself"`
+	OIF      spec.IfName `yaml:"oif" also:"out" absent:"any" doc:"the interface to which the socket of the sender is bound"`
 	FwMark   *Mark       `yaml:"fwmark" also:"mark" absent:"any" doc:"the packet's mark"`
 	TOS      *route.TOS  `yaml:"tos" also:"dsfield type-of-service" absent:"any" doc:"type of service in the packet's header"`
 	IPProto  *IPProto    `yaml:"ipproto" also:"protocol ip-proto" absent:"any" doc:"protocol above IP"`
 	SPort    *Ports      `yaml:"sport" also:"source-port" absent:"any" doc:"source ports of the packets"`
 	DPort    *Ports      `yaml:"dport" also:"destination-port" absent:"any" doc:"destination ports of the packets"`
 	UIDRange *UIDs       `yaml:"uidrange" also:"uid uids" absent:"any" doc:"users whose sockets send the packets"`
-	Not      *bool       `yaml:"not" also:"invert" default:"false" doc:"the rule is for the packets that do not meet all of these conditions"`
+	Not      *bool       `yaml:"not" also:"invert" default:"false" doc:"the rule matches packets that do not meet all of its conditions"`
 	Table    *spec.Table `yaml:"table" also:"lookup table-id" doc:"the routing table to look in"`
 	Suppress *uint8      `yaml:"suppress_prefixlength" also:"suppress_prefix_length suppress-prefix-length" max:"128" min:"0" absent:"no route is ignored" doc:"ignore routes of the table whose prefix is of this length or shorter: 0 ignores default routes"`
-	Goto     *uint32     `yaml:"goto" min:"1" doc:"go on with the first rule that has this priority; it goes with action: goto, which it implies"`
-	Action   *Action     `yaml:"action" default:"lookup" doc:"lookup goes with table, and goto with goto; the others end the packet's way"`
-	Family   *string     `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of the packets, where neither from nor to tells"`
+	Goto     *uint32     `yaml:"goto" min:"1" doc:"continue with the first rule of this priority; implies action: goto"`
+	Action   *Action     `yaml:"action" default:"lookup" doc:"what the rule does; lookup needs table, goto needs goto, and the others drop the packet"`
+	Family   *string     `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of the packets, if neither from nor to says it"`
 	Source   spec.Source
 }
 

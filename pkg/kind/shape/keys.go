@@ -23,17 +23,17 @@ func Keys() []spec.Key {
 
 // egressKeys are the keys of egress.
 type egressKeys struct {
-	Rate      *Rate   `yaml:"rate" doc:"how much the interface sends, frame headers included"`
-	Burst     *Size   `yaml:"burst" absent:"what the rate sends in 10 ms, or two packets if that is more" doc:"how much it sends at once after a pause; a full packet at least"`
-	Latency   *Time   `yaml:"latency" absent:"50ms" doc:"how long a packet may wait for the rate; what would wait longer is dropped"`
-	Limit     *Limit  `yaml:"limit" absent:"what latency says; 1000 packets with delay, loss and the like" doc:"the length of the queue: a size, or with delay, loss and the like a number of packets"`
-	Delay     *Time   `yaml:"delay" doc:"how much later each packet leaves"`
-	Jitter    *Time   `yaml:"jitter" doc:"by how much the delay varies, up and down"`
-	Loss      *Chance `yaml:"loss" doc:"the share of packets that is dropped"`
-	Duplicate *Chance `yaml:"duplicate" doc:"the share of packets that is sent twice"`
-	Corrupt   *Chance `yaml:"corrupt" doc:"the share of packets in which one bit is wrong"`
-	Reorder   *Chance `yaml:"reorder" doc:"the share of packets that leaves at once, and so before others that are delayed"`
-	Adopt     bool    `yaml:"adopt" default:"false" doc:"take the place of a root qdisc that linkd did not make, and put that back when egress leaves the files"`
+	Rate      *Rate   `yaml:"rate" doc:"the highest rate of sent packets, with frame headers"`
+	Burst     *Size   `yaml:"burst" absent:"what the rate sends in 10 ms, or two packets if that is more" doc:"the amount that it sends at once after a pause; at least a full packet"`
+	Latency   *Time   `yaml:"latency" absent:"50ms" doc:"the longest time that a packet waits in the queue; the kernel drops packets that would wait longer"`
+	Limit     *Limit  `yaml:"limit" absent:"what latency says; 1000 packets with delay, loss and the like" doc:"the length of the queue: a size, or a number of packets with delay, loss and similar keys"`
+	Delay     *Time   `yaml:"delay" doc:"the delay of each packet"`
+	Jitter    *Time   `yaml:"jitter" doc:"the variation of the delay, up and down"`
+	Loss      *Chance `yaml:"loss" doc:"the share of dropped packets"`
+	Duplicate *Chance `yaml:"duplicate" doc:"the share of packets that are sent twice"`
+	Corrupt   *Chance `yaml:"corrupt" doc:"the share of packets with a wrong bit"`
+	Reorder   *Chance `yaml:"reorder" doc:"the share of packets that leave without the delay, and so before others"`
+	Adopt     bool    `yaml:"adopt" default:"false" doc:"replace a root qdisc that linkd did not create, and restore it when egress leaves the files"`
 }
 
 // DecodeNode reads the keys, and checks that they go together.
@@ -116,8 +116,8 @@ func (Limit) Syntax() spec.Syntax {
 
 // ingressKeys are the keys of ingress.
 type ingressKeys struct {
-	Rate  Rate  `yaml:"rate" required:"true" doc:"how much may come in, frame headers included"`
-	Burst *Size `yaml:"burst" absent:"what the rate lets in during 100 ms, or 80kb if that is more" doc:"how much may come in at once after a pause; the kernel may have joined packets to up to 64 KiB before it counts them"`
+	Rate  Rate  `yaml:"rate" required:"true" doc:"the highest rate of received packets, with frame headers"`
+	Burst *Size `yaml:"burst" absent:"what the rate lets in during 100 ms, or 80kb if that is more" doc:"the amount that it accepts at once after a pause; the kernel may join packets to up to 64 KiB before it counts them"`
 }
 
 // DecodeNode reads the keys, and checks that they go together.

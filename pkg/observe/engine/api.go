@@ -38,6 +38,10 @@ func (a api) inspect(ctx context.Context, value string) (state, error) {
 	}
 	now := answer.Container
 	s := state{id: now.ID, name: strings.TrimPrefix(now.Name, "/"), status: "not running"}
+	if s.name != value && !strings.HasPrefix(s.id, value) {
+		// Docker reports that a container has another name a little before it gives up the earlier one.
+		return state{}, errUnknown
+	}
 	if now.State != nil {
 		s.status, s.started = string(now.State.Status), now.State.StartedAt
 		if now.State.Running {
