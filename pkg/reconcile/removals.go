@@ -108,8 +108,11 @@ func (c *comparison) planDelete(id spec.ID, have spec.Resource) *Op {
 }
 
 // isSetHere reports whether a resource with linkd's mark is a setting, as linkd wrote it. The mark does not say what it has taken the
-// place of; planRestore does.
+// place of; planRestore does. A fetched resource returns, and its settings with it.
 func (c *comparison) isSetHere(id spec.ID, have spec.Resource, kind *Registered) bool {
+	if _, fetched := fetchedFrom(have); fetched {
+		return false
+	}
 	e, remembered := c.journal.Get(id, c.identity(id.NS))
 	if !remembered || !e.Set {
 		return false
