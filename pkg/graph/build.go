@@ -69,9 +69,13 @@ func (s *Builder) Picture() *Picture {
 	return p
 }
 
-// compareNotes puts the addresses of an interface before its routes, wherever the files have these.
+// compareNotes keeps the notes of one place together. It puts the addresses of an interface before its routes, wherever the files have
+// these.
 func compareNotes(a, b *noteBuilder) int {
-	if a.iface != "" && b.iface != "" && a.resource.Kind != b.resource.Kind {
+	if by := cmp.Or(strings.Compare(a.node, b.node), strings.Compare(a.iface, b.iface)); by != 0 {
+		return by
+	}
+	if a.iface != "" && a.resource.Kind != b.resource.Kind {
 		return strings.Compare(a.resource.Kind, b.resource.Kind)
 	}
 	return compareSources(a.source, b.source)
