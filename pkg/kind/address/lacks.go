@@ -101,7 +101,7 @@ func noteLacks(ns *observe.NS, found []*Address, links func(index int) *observe.
 			if c.common && !c.young {
 				p.unrestorable = c.String()
 			}
-			return c.common
+			return c.common && !c.young
 		})
 		if len(cs) == 0 {
 			at[a] = p
