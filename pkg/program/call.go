@@ -150,7 +150,9 @@ func (s *starter) release() {
 	}
 }
 
-// visit calls f for each program that the thread started and for all their descendants, parents first.
+// visit calls f for each program that the thread started and for all their descendants, parents first. It leaves out a child that
+// does not run its program yet: linkd shares its memory and waits for it (vfork(2)), so to stop it would stop linkd. It may also be
+// of another call.
 func (s *starter) visit(f func(pid int)) {
 	var queue []int
 	if s.before == nil {
@@ -164,9 +166,20 @@ func (s *starter) visit(f func(pid int)) {
 	}
 	for len(queue) > 0 {
 		pid := queue[0]
+		queue = queue[1:]
+		if runsOwnFile(pid) {
+			continue
+		}
 		f(pid)
-		queue = append(queue[1:], childrenOf(pid)...)
+		queue = append(queue, childrenOf(pid)...)
 	}
+}
+
+// runsOwnFile reports whether a process runs the file of linkd itself.
+func runsOwnFile(pid int) bool {
+	var own, file unix.Stat_t
+	return unix.Stat("/proc/self/exe", &own) == nil && unix.Stat(fmt.Sprintf("/proc/%d/exe", pid), &file) == nil &&
+		own.Dev == file.Dev && own.Ino == file.Ino
 }
 
 // kill kills all of them. It stops each parent before it lists the children, so that none can start another program and no
