@@ -131,7 +131,8 @@ func (c *Core) twinLost(op *Op) *Op {
 		return nil
 	}
 	twin, is := alsoMakes(op.Have)
-	if again, remade := alsoMakes(op.Want); !is || remade && again == twin {
+	if !is || c.desired.set.Get(twin) != nil {
+		// linkd makes it again.
 		return nil
 	}
 	lost := c.found.get(twin)

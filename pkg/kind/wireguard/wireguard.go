@@ -86,7 +86,7 @@ func (d *Device) ID() spec.ID { return spec.ID{NS: d.NS, Kind: deviceKind, Key: 
 
 func (d *Device) Needs() []spec.ID { return []spec.ID{spec.LinkID(d.NS, d.Dev)} }
 
-func (d *Device) Relations() spec.Relations { return spec.Relations{StandsOn: d.Needs()} }
+func (d *Device) Relations() spec.Relations { return spec.Relations{} }
 
 func (d *Device) Origin() spec.Source { return d.Source }
 
@@ -124,7 +124,7 @@ func (p *Peer) Needs() []spec.ID { return []spec.ID{spec.LinkID(p.NS, p.Dev)} }
 
 // Relations: the device gets its own key first, so that it does not answer peers with none.
 func (p *Peer) Relations() spec.Relations {
-	return spec.Relations{StandsOn: p.Needs(), After: []spec.ID{{NS: p.NS, Kind: deviceKind, Key: p.Dev}}}
+	return spec.Relations{After: []spec.ID{{NS: p.NS, Kind: deviceKind, Key: p.Dev}}}
 }
 
 func (p *Peer) Origin() spec.Source { return p.Source }
