@@ -137,7 +137,7 @@ func TestNamespacesThatHaveNoName(t *testing.T) {
 	t.Run("mount", func(t *testing.T) {
 		held, at := emptyNamespace(t, func() error { return nil })
 		pid := sleeper(t, held, "unshare", "-m", "--propagation", "private", "sh", "-c",
-			"mount -t tmpfs none /mnt && touch '/mnt/a b' && mount --bind /proc/self/fd/3 '/mnt/a b' && exec 3<&- && echo && exec sleep 36000")
+			"mkdir -p /mnt && mount -t tmpfs none /mnt && touch '/mnt/a b' && mount --bind /proc/self/fd/3 '/mnt/a b' && exec 3<&- && echo && exec sleep 36000")
 		held.Close()
 		p := foundAt(t, at)
 		if want := fmt.Sprintf("/mnt/a b as process %d sees it", pid); p.where != want {

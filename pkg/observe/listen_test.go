@@ -87,7 +87,7 @@ func TestNewsArrivesUnderTheNameOfItsNamespace(t *testing.T) {
 		{observe.RuleTopic, "ip rule add from 10.0.0.1 table 7"},
 		{observe.NeighbourTopic, "ip neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev eth0"},
 		{observe.NetconfTopic, "echo 1 >/proc/sys/net/ipv4/conf/eth0/forwarding"},
-		{observe.NetconfTopic, "echo 1 >/proc/sys/net/ipv6/conf/all/ignore_routes_with_linkdown"},
+		{observe.NetconfTopic, "echo 1 >/proc/sys/net/ipv6/conf/all/proxy_ndp"},
 		{observe.LinkTopic, "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"},
 		{observe.LinkTopic, "echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6"},
 		{observe.TrafficTopic, "tc qdisc add dev eth0 root tbf rate 1mbit burst 10kb latency 50ms"},

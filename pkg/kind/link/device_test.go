@@ -114,7 +114,7 @@ func TestWhatIsWrongWithADevice(t *testing.T) {
 		{"{kind: xfrm}", `a.yaml:3:6: "if_id" is missing`},
 		{"{kind: xfrm, if_id: 7}\n  w: {kind: xfrm, if_id: 7}", "a.yaml:4:3: xfrm interface 7 of host is claimed twice, first in a.yaml:3"},
 		{"{kind: tun, owner: no-such-user}", `a.yaml:3:25: there is no user "no-such-user" on this machine: create it, or write its number`},
-		{"{kind: tap, owner: root, group: root}", ""},
+		{"{kind: tap, owner: root, group: 0}", ""},
 		{"{kind: vcan, mtu: 9000}", "a.yaml:3:24: the mtu of a vcan is at most 2060"},
 		{"{kind: vcan, mac: '02:00:00:00:00:01'}", "a.yaml:3:24: a vcan has no link-layer address that can be set"},
 		{"{kind: bond, primary: eth0}", "a.yaml:3:28: a bond of the mode balance-rr has no primary port"},

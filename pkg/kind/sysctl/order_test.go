@@ -61,13 +61,14 @@ func TestOverwriters(t *testing.T) {
 			path := "net/" + strings.TrimPrefix(file, root+"/")
 			own := strings.Replace(path, "/all/", "/eth0/", 1)
 			before, all := value(own), value(path)
-			overwrites := false
+			overwrites, written := false, false
 			for _, other := range []string{"0", "1", "2"} {
 				if other != before && other != all && write(path, other) == nil {
-					overwrites = overwrites || value(own) != before
+					overwrites, written = overwrites || value(own) != before, true
 				}
 			}
-			if known := slices.Contains(overwriters(own), path); known != overwrites {
+			// Linux 6.1 refuses each value of ipv6/conf/all/ignore_routes_with_linkdown (EIO).
+			if known := slices.Contains(overwriters(own), path); written && known != overwrites {
 				t.Errorf("%s sets that of an interface: %v, and linkd takes it for so: %v", path, overwrites, known)
 			}
 		}
