@@ -69,8 +69,8 @@ func foundAt(t *testing.T, at Inode) place {
 	}
 }
 
-// opens reports whether a place leads to the namespace.
-func opens(t *testing.T, p place, at Inode) bool {
+// mustOpen checks that a place leads to the namespace.
+func mustOpen(t *testing.T, p place, at Inode) {
 	t.Helper()
 	fd, err := p.open()
 	if err != nil {
@@ -78,7 +78,19 @@ func opens(t *testing.T, p place, at Inode) bool {
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
-	return unix.Fstat(fd, &st) == nil && at == Inode{st.Dev, st.Ino}
+	if unix.Fstat(fd, &st) != nil || at != (Inode{st.Dev, st.Ino}) {
+		t.Error("another namespace was opened")
+	}
+}
+
+// mustFind checks where a namespace is found, and that the place leads to it.
+func mustFind(t *testing.T, at Inode, format string, pid int) {
+	t.Helper()
+	p := foundAt(t, at)
+	if want := fmt.Sprintf(format, pid); p.where != want {
+		t.Fatalf("found at %q; want %q", p.where, want)
+	}
+	mustOpen(t, p, at)
 }
 
 // FAULTS 48: a namespace that nothing but an open file, a socket, a mount elsewhere or a thread holds may have something on an
@@ -108,13 +120,7 @@ func TestNamespacesThatHaveNoName(t *testing.T) {
 		held, at := emptyNamespace(t, func() error { return nil })
 		pid := sleeper(t, held, "sh", "-c", "echo; exec sleep 36000")
 		held.Close()
-		p := foundAt(t, at)
-		if want := fmt.Sprintf("a namespace that process %d has open", pid); p.where != want {
-			t.Fatalf("found at %q; want %q", p.where, want)
-		}
-		if !opens(t, p, at) {
-			t.Error("another namespace was opened")
-		}
+		mustFind(t, at, "a namespace that process %d has open", pid)
 	})
 	t.Run("socket", func(t *testing.T) {
 		var socket *os.File
@@ -126,26 +132,14 @@ func TestNamespacesThatHaveNoName(t *testing.T) {
 		held.Close()
 		pid := sleeper(t, socket, "sh", "-c", "echo; exec sleep 36000")
 		socket.Close()
-		p := foundAt(t, at)
-		if want := fmt.Sprintf("the namespace of a socket of process %d", pid); p.where != want {
-			t.Fatalf("found at %q; want %q", p.where, want)
-		}
-		if !opens(t, p, at) {
-			t.Error("another namespace was opened")
-		}
+		mustFind(t, at, "the namespace of a socket of process %d", pid)
 	})
 	t.Run("mount", func(t *testing.T) {
 		held, at := emptyNamespace(t, func() error { return nil })
 		pid := sleeper(t, held, "unshare", "-m", "--propagation", "private", "sh", "-c",
 			"mkdir -p /mnt && mount -t tmpfs none /mnt && touch '/mnt/a b' && mount --bind /proc/self/fd/3 '/mnt/a b' && exec 3<&- && echo && exec sleep 36000")
 		held.Close()
-		p := foundAt(t, at)
-		if want := fmt.Sprintf("/mnt/a b as process %d sees it", pid); p.where != want {
-			t.Fatalf("found at %q; want %q", p.where, want)
-		}
-		if !opens(t, p, at) {
-			t.Error("another namespace was opened")
-		}
+		mustFind(t, at, "/mnt/a b as process %d sees it", pid)
 	})
 	t.Run("thread", func(t *testing.T) {
 		stay, stayed := make(chan bool), make(chan bool)
@@ -165,9 +159,7 @@ func TestNamespacesThatHaveNoName(t *testing.T) {
 		if !strings.HasSuffix(p.where, fmt.Sprintf(" of process %d", os.Getpid())) {
 			t.Fatalf("found at %q", p.where)
 		}
-		if !opens(t, p, at) {
-			t.Error("another namespace was opened")
-		}
+		mustOpen(t, p, at)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -35,6 +36,25 @@ type Tied struct {
 
 // Visit opens the namespace for f; it does nothing if the namespace has ended.
 func (t *Tied) Visit(w *World, f func(ns *NS) error) error { return w.visitPlace(t.place, t.inode, f) }
+
+// visitPlace opens a namespace for f. A namespace that has ended, or that is not at its place any more, is no error.
+func (w *World) visitPlace(p place, at Inode, f func(ns *NS) error) error {
+	fd, err := p.open()
+	var errno unix.Errno
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH), errors.Is(err, unix.EBADF), !errors.As(err, &errno):
+		return nil
+	default:
+		return err
+	}
+	var now unix.Stat_t
+	if err := unix.Fstat(fd, &now); err != nil || at != (Inode{now.Dev, now.Ino}) {
+		unix.Close(fd)
+		return err
+	}
+	return w.visitOpen(fd, p.where, f)
+}
 
 // Ties has the links that refer to others, of all namespaces of the machine, by the index of that other link. The index alone does
 // not say in which namespace the other is: see Link.ParentNS. Whoever is root in a namespace can make any number of them.
