@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -79,7 +78,7 @@ func (kind) Create(_ context.Context, ns *observe.NS, want *AltName) error {
 	if err != nil {
 		return err
 	}
-	err = change(ns, unix.RTM_NEWLINKPROP, index, want.Name)
+	err = ns.Change(observe.AltNameRequest(unix.RTM_NEWLINKPROP, index, want.Name))
 	if !errors.Is(err, unix.EEXIST) {
 		return err
 	}
@@ -125,23 +124,11 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *AltName) e
 
 // Delete takes the name from the interface on which it was observed.
 func (kind) Delete(_ context.Context, ns *observe.NS, have *AltName) error {
-	err := change(ns, unix.RTM_DELLINKPROP, have.index, have.Name)
+	err := ns.Change(observe.AltNameRequest(unix.RTM_DELLINKPROP, have.index, have.Name))
 	if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) {
 		return nil
 	}
 	return err
-}
-
-// change adds or removes an alternative name (rtnl_linkprop in net/core/rtnetlink.c).
-func change(ns *observe.NS, what, index int, name string) error {
-	req := nl.NewNetlinkRequest(what, 0)
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(index)
-	req.AddData(msg)
-	props := nl.NewRtAttr(unix.IFLA_PROP_LIST|unix.NLA_F_NESTED, nil)
-	props.AddRtAttr(unix.IFLA_ALT_IFNAME, nl.ZeroTerminated(name))
-	req.AddData(props)
-	return ns.Change(req)
 }
 
 // Show writes nothing: an interface is shown by its name, and its alternative names find it, too.

@@ -109,7 +109,7 @@ func (r snapshot) addNames(ns *observe.NS, l *observe.Link) error {
 		if _, is := parseFetchMark(name); is || slices.Contains(l.AltNames, name) {
 			continue
 		}
-		if err := ns.Change(altName(unix.RTM_NEWLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := ns.Change(observe.AltNameRequest(unix.RTM_NEWLINKPROP, l.Index, name)); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("give it back its name %s: %w", name, err)
 		}
 	}

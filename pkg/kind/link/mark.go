@@ -72,7 +72,7 @@ func fetchMarkOf(l *observe.Link) (m fetchMark, text string, ok bool) {
 // setFetchMark sets an interface's fetch mark and removes others; "" removes all.
 func setFetchMark(ns *observe.NS, l *observe.Link, mark string) error {
 	if mark != "" && !slices.Contains(l.AltNames, mark) {
-		if err := ns.Change(altName(unix.RTM_NEWLINKPROP, l.Index, mark)); err != nil {
+		if err := ns.Change(observe.AltNameRequest(unix.RTM_NEWLINKPROP, l.Index, mark)); err != nil {
 			return err
 		}
 	}
@@ -88,20 +88,9 @@ func setFetchMark(ns *observe.NS, l *observe.Link, mark string) error {
 
 // removeAltName removes an alternative name from an interface. It succeeds if the interface no longer has the name.
 func removeAltName(ns *observe.NS, index int, name string) error {
-	err := ns.Change(altName(unix.RTM_DELLINKPROP, index, name))
+	err := ns.Change(observe.AltNameRequest(unix.RTM_DELLINKPROP, index, name))
 	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	return fmt.Errorf("remove its name %s: %w", name, err)
-}
-
-func altName(messageType, index int, name string) *nl.NetlinkRequest {
-	req := nl.NewNetlinkRequest(messageType, 0)
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(index)
-	req.AddData(msg)
-	list := nl.NewRtAttr(unix.IFLA_PROP_LIST|unix.NLA_F_NESTED, nil)
-	list.AddRtAttr(unix.IFLA_ALT_IFNAME, nl.ZeroTerminated(name))
-	req.AddData(list)
-	return req
 }
