@@ -59,23 +59,13 @@ func (clsacts) FromID(id spec.ID) (*Clsact, bool) {
 
 // Observe finds the qdiscs of the interfaces of a query, or of all.
 func (clsacts) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Clsact]) (found []*Clsact, err error) {
-	links, err := linksOf(ctx, ns, query)
-	if err != nil {
-		return nil, err
-	}
-	all, err := listQdiscs(ns, links)
-	if err != nil {
-		return nil, err
-	}
-	for _, q := range all {
-		if q.parent != ingressParent {
-			continue
-		}
+	err = eachQdisc(ctx, ns, query, ingressParent, func(q *qdisc, link *observe.Link, _ []*qdisc) error {
 		others, err := othersFilters(ns, q.index)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, &Clsact{NS: ns.Name, Dev: links[q.index].Name, index: q.index, shared: others > 0})
+		found = append(found, &Clsact{NS: ns.Name, Dev: link.Name, index: q.index, shared: others > 0})
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
 }

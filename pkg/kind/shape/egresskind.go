@@ -37,27 +37,15 @@ func (egresses) FromID(id spec.ID) (*Egress, bool) {
 // Observe finds the root qdiscs that somebody made: those of the interfaces of a query, or all. The kernel gives those of its own no
 // handle (attach_default_qdiscs in net/sched/sch_generic.c).
 func (egresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Egress]) (found []*Egress, err error) {
-	links, err := linksOf(ctx, ns, query)
-	if err != nil {
-		return nil, err
-	}
-	all, err := listQdiscs(ns, links)
-	if err != nil {
-		return nil, err
-	}
-	for _, q := range all {
-		if q.parent != rootParent {
-			continue
-		}
-		link := links[q.index]
-		e := &Egress{NS: ns.Name, Dev: link.Name, root: q, index: q.index, frame: frameOf(link)}
-		e.Shape = q.shape()
+	err = eachQdisc(ctx, ns, query, rootParent, func(q *qdisc, link *observe.Link, all []*qdisc) (err error) {
 		if !q.isOurs() {
-			if q.unrestorable, err = q.whyUnrestorable(ns, all); err != nil {
-				return nil, err
-			}
+			q.unrestorable, err = q.whyUnrestorable(ns, all)
 		}
-		found = append(found, e)
+		found = append(found, &Egress{NS: ns.Name, Dev: link.Name, Shape: q.shape(), root: q, index: q.index, frame: frameOf(link)})
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
 }

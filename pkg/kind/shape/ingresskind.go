@@ -30,26 +30,16 @@ func (ingresses) FromID(id spec.ID) (*Ingress, bool) {
 
 // Observe finds linkd's filters on the interfaces of a query, or on all. It asks only those that have a qdisc for them.
 func (ingresses) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query[*Ingress]) (found []*Ingress, err error) {
-	links, err := linksOf(ctx, ns, query)
-	if err != nil {
-		return nil, err
-	}
-	all, err := listQdiscs(ns, links)
-	if err != nil {
-		return nil, err
-	}
-	for _, q := range all {
-		if q.parent != ingressParent {
-			continue
-		}
+	err = eachQdisc(ctx, ns, query, ingressParent, func(q *qdisc, link *observe.Link, _ []*qdisc) error {
 		i, err := filterOf(ns, q.index)
-		if err != nil {
-			return nil, err
-		}
 		if i != nil {
-			i.NS, i.Dev = ns.Name, links[q.index].Name
+			i.NS, i.Dev = ns.Name, link.Name
 			found = append(found, i)
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
 }

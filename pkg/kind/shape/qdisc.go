@@ -110,6 +110,27 @@ func linksOf[R spec.Resource](ctx context.Context, ns *observe.NS, query reconci
 	return byIndex, nil
 }
 
+// eachQdisc calls visit with the qdiscs that somebody made at a place (tcm_parent) of the interfaces of a query, or of all. all are the
+// qdiscs at every place of these interfaces.
+func eachQdisc[R spec.Resource](ctx context.Context, ns *observe.NS, query reconcile.Query[R], parent uint32, visit func(q *qdisc, link *observe.Link, all []*qdisc) error) error {
+	links, err := linksOf(ctx, ns, query)
+	if err != nil {
+		return err
+	}
+	all, err := listQdiscs(ns, links)
+	if err != nil {
+		return err
+	}
+	for _, q := range all {
+		if q.parent == parent {
+			if err := visit(q, links[q.index], all); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // listQdiscs returns the qdiscs that somebody made on interfaces. The kernel lists those of all.
 func listQdiscs(ns *observe.NS, links map[int]*observe.Link) (all []*qdisc, err error) {
 	if len(links) == 0 {
