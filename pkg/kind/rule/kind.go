@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -78,59 +79,60 @@ func findVague(found []*Rule) {
 	}
 }
 
-// shape says which conditions a rule has.
-type shape struct {
-	from, to, iif, oif, value, mask          bool
-	tos, proto, sport, dport, uids, suppress bool
+// condition is a condition that a request can leave out.
+type condition struct {
+	has  func(r *Rule) bool
+	drop func(r *Rule)
 }
 
-func (r *Rule) shape() shape {
-	return shape{
-		r.From.IsValid(), r.To.IsValid(), r.IIF != "", r.OIF != "", r.Mark.Value != 0, r.Mark.Mask != 0,
-		r.TOS != 0, r.IPProto != 0, r.SPort != Ports{}, r.DPort != Ports{}, r.UIDs.Given, r.Suppress.Given,
+// on returns the condition in a field. A rule without it has the zero value.
+func on[T comparable](field func(r *Rule) *T) condition {
+	var none T
+	return condition{
+		has:  func(r *Rule) bool { return *field(r) != none },
+		drop: func(r *Rule) { *field(r) = none },
 	}
+}
+
+var conditions = []condition{
+	on(func(r *Rule) *netip.Prefix { return &r.From }),
+	on(func(r *Rule) *netip.Prefix { return &r.To }),
+	on(func(r *Rule) *string { return &r.IIF }),
+	on(func(r *Rule) *string { return &r.OIF }),
+	on(func(r *Rule) *uint32 { return &r.Mark.Value }),
+	on(func(r *Rule) *uint32 { return &r.Mark.Mask }),
+	on(func(r *Rule) *route.TOS { return &r.TOS }),
+	on(func(r *Rule) *IPProto { return &r.IPProto }),
+	on(func(r *Rule) *Ports { return &r.SPort }),
+	on(func(r *Rule) *Ports { return &r.DPort }),
+	on(func(r *Rule) *UIDs { return &r.UIDs }),
+	on(func(r *Rule) *Limit { return &r.Suppress }),
+}
+
+// shape says which of the conditions a rule has, a bit for each.
+type shape uint16
+
+func (r *Rule) shape() (s shape) {
+	for i, c := range conditions {
+		if c.has(r) {
+			s |= 1 << i
+		}
+	}
+	return s
 }
 
 // as returns the rule with the conditions of a shape only. When the kernel looks for a rule, a condition that is not in the request
 // matches any value. It does not compare the flag not and the target of a goto (rule_find in net/core/fib_rules.c, fib4_rule_compare in
 // net/ipv4/fib_rules.c, fib6_rule_compare).
 func (r *Rule) as(s shape) Rule {
-	request := Rule{Inet6: r.Inet6, Priority: r.Priority, Action: r.Action, Table: r.Table, Proto: r.Proto}
-	if s.from {
-		request.From = r.From
+	request := Rule{
+		Inet6: r.Inet6, Priority: r.Priority, Action: r.Action, Table: r.Table, Proto: r.Proto,
+		From: r.From, To: r.To, IIF: r.IIF, OIF: r.OIF, Mark: r.Mark, Conditions: r.Conditions, Suppress: r.Suppress,
 	}
-	if s.to {
-		request.To = r.To
-	}
-	if s.iif {
-		request.IIF = r.IIF
-	}
-	if s.oif {
-		request.OIF = r.OIF
-	}
-	if s.value {
-		request.Mark.Value = r.Mark.Value
-	}
-	if s.mask {
-		request.Mark.Mask = r.Mark.Mask
-	}
-	if s.tos {
-		request.TOS = r.TOS
-	}
-	if s.proto {
-		request.IPProto = r.IPProto
-	}
-	if s.sport {
-		request.SPort = r.SPort
-	}
-	if s.dport {
-		request.DPort = r.DPort
-	}
-	if s.uids {
-		request.UIDs = r.UIDs
-	}
-	if s.suppress {
-		request.Suppress = r.Suppress
+	for i, c := range conditions {
+		if s&(1<<i) == 0 {
+			c.drop(&request)
+		}
 	}
 	return request
 }
