@@ -175,11 +175,14 @@ func (s *starter) visit(f func(pid int)) {
 	}
 }
 
+// ownFile is the file that linkd runs.
+var ownFile = sync.OnceValues(func() (os.FileInfo, error) { return os.Stat("/proc/self/exe") })
+
 // runsOwnFile reports whether a process runs the file of linkd itself.
 func runsOwnFile(pid int) bool {
-	var own, file unix.Stat_t
-	return unix.Stat("/proc/self/exe", &own) == nil && unix.Stat(fmt.Sprintf("/proc/%d/exe", pid), &file) == nil &&
-		own.Dev == file.Dev && own.Ino == file.Ino
+	own, ownErr := ownFile()
+	file, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	return ownErr == nil && err == nil && os.SameFile(own, file)
 }
 
 // kill kills all of them. It stops each parent before it lists the children, so that none can start another program and no
