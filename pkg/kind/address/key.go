@@ -94,7 +94,7 @@ type entry struct {
 	ValidLft      *Lifetime      `yaml:"valid_lft" also:"valid-lft valid_lifetime valid-lifetime" doc:"seconds after which the kernel removes the address"`
 	PreferredLft  *Lifetime      `yaml:"preferred_lft" also:"preferred-lft lifetime preferred_lifetime preferred-lifetime" doc:"seconds during which new connections use the address as their source; at most valid_lft"`
 	Announce      *bool          `yaml:"announce" absent:"as the end says" doc:"announce the address to its neighbours when linkd has added it (gratuitous ARP, unsolicited neighbour advertisement)"`
-	Adopt         *bool          `yaml:"adopt" default:"false" doc:"take over the same address that others have set, on whatever interface of the namespace, and put it back when this leaves the files"`
+	Adopt         *bool          `yaml:"adopt" default:"false" doc:"take over the same address that others have set, on whatever interface of the namespace, and restore it when you remove this from the files"`
 	Source        spec.Source
 
 	broadcast *netip.Addr

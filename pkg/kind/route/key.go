@@ -64,9 +64,9 @@ type entry struct {
 	HopLimit *uint32        `yaml:"hoplimit" also:"hop-limit ttl" min:"1" max:"255" doc:"hop limit, or time to live, of the packets"`
 	QuickAck *bool          `yaml:"quickack" also:"quick-ack" doc:"TCP acknowledges each segment at once"`
 	Pref     *Pref          `yaml:"pref" also:"router-preference" doc:"preference among default routes of the same metric; IPv6 only"`
-	Type     *Type          `yaml:"type" also:"kind" default:"unicast" doc:"what becomes of the packet; the last four end it, have neither via nor dev, and stand in a namespace only"`
+	Type     *Type          `yaml:"type" also:"kind" default:"unicast" doc:"what the kernel does with the packet; the last four have neither via nor dev, and are for a namespace only"`
 	Family   *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of a default route, if neither src nor via says it; with an IPv6 gateway, inet is the default route of IPv4"`
-	Adopt    *bool          `yaml:"adopt" default:"false" doc:"take over the route that others have set with this destination, type of service, table and metric, and put it back when this leaves the files"`
+	Adopt    *bool          `yaml:"adopt" default:"false" doc:"take over the route that others have set with this destination, type of service, table and metric, and restore it when you remove this from the files"`
 	Source   spec.Source
 
 	hops []declaredHop

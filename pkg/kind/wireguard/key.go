@@ -17,7 +17,7 @@ type Options struct {
 	PrivateKeyFile *KeyFile `yaml:"private_key_file" also:"private_key privatekey private-key PrivateKey PrivateKeyFile key" doc:"the file with the private key of this end; linkd reads the key from the file whenever it looks, and shows it nowhere"`
 	ListenPort     *int     `yaml:"listen_port" also:"port listen-port listenport ListenPort" min:"0" max:"65535" doc:"the UDP port at which peers reach this end; the kernel chooses one if it is 0"`
 	FwMark         *int     `yaml:"fwmark" also:"mark FirewallMark FwMark" min:"0" max:"4294967295" doc:"the mark of the packets that carry the tunnel, for rules; 0 for none"`
-	Peers          []peer   `yaml:"peers" also:"peer Peer" doc:"the other ends; a peer that leaves the files is deleted, and one that somebody else added stays"`
+	Peers          []peer   `yaml:"peers" also:"peer Peer" doc:"the other ends; linkd deletes a peer that you remove from the files, and keeps one that somebody else added"`
 }
 
 // peer is a peer in YAML.
