@@ -205,6 +205,7 @@ func (c *Core) setVerdicts(todo workset, unready map[spec.ID]bool, verdicts map[
 // noteAsWanted records that a resource was observed as desired.
 func (c *Core) noteAsWanted(id spec.ID) {
 	c.notOK.remove(id)
+	c.noteSettled(id, true)
 	c.noteWhole(id)
 	if want := c.desired.set.Get(id); want != nil {
 		if twin, is := alsoMakes(want); is {
@@ -228,6 +229,7 @@ func (c *Core) noteAsWanted(id spec.ID) {
 // forgetVerdict drops the verdict of a resource that is neither desired nor left.
 func (c *Core) forgetVerdict(id spec.ID) {
 	c.notOK.remove(id)
+	c.noteSettled(id, false)
 	delete(c.awaited, id)
 	delete(c.verdictOf, id)
 	delete(c.changes, id)

@@ -134,6 +134,7 @@ func (c *Core) drop(dropped []*task, id spec.ID) []*task {
 	}
 	c.unready(t)
 	c.over(t)
+	c.noteDropped(t.op)
 	return append(dropped, t)
 }
 

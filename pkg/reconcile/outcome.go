@@ -18,6 +18,7 @@ func (c *Core) takeOpResults(r *Result) {
 		if i >= len(r.Errs) {
 			// The worker's turn ended before this op.
 			if t.epoch != c.plan.epoch {
+				c.noteDropped(t.op)
 				c.redecide(t)
 			} else if t.state != taskOver {
 				t.state = taskWaits

@@ -13,6 +13,9 @@ type Record struct {
 	ops  []finished
 	more int
 	rank map[*Registered]int
+	// dropped are the ops that create or delete something and were dropped before they were tried, for each resource the
+	// first one. Another op may do the same: one that makes both ends of a pair, or all chains of a table.
+	dropped map[spec.ID]*Op
 }
 
 // finished is an op that succeeded, or failed with err.
@@ -26,7 +29,7 @@ const mostRecorded = 10_000
 
 // Record begins a record of the ops that finish from now on.
 func (c *Core) Record() *Record {
-	r := &Record{rank: c.kinds.rank}
+	r := &Record{rank: c.kinds.rank, dropped: map[spec.ID]*Op{}}
 	c.records = append(c.records, r)
 	return r
 }
@@ -37,11 +40,50 @@ func (c *Core) EndRecord(r *Record) {
 }
 
 func (r *Record) add(op *Op, err error) {
+	id := op.ID()
+	first := r.dropped[id]
+	delete(r.dropped, id)
+	if first != nil && first.Verb == Create && op.Have != nil {
+		r.append(finished{first, nil})
+	}
+	r.append(finished{op, err})
+}
+
+func (r *Record) append(f finished) {
 	if len(r.ops) >= mostRecorded {
 		r.more++
 		return
 	}
-	r.ops = append(r.ops, finished{op, err})
+	r.ops = append(r.ops, f)
+}
+
+// drop notes that an op was dropped before it was tried.
+func (r *Record) drop(op *Op) {
+	if id := op.ID(); (op.Verb == Create || op.Verb == Delete) && r.dropped[id] == nil && len(r.dropped) < mostRecorded {
+		r.dropped[id] = op
+	}
+}
+
+// settle notes that nothing is left to do for a resource. If its op was dropped, another op has done the same.
+func (r *Record) settle(id spec.ID, exists bool) {
+	if op := r.dropped[id]; op != nil && exists == (op.Verb == Create) {
+		r.append(finished{op, nil})
+	}
+	delete(r.dropped, id)
+}
+
+// noteSettled notes in all records that nothing is left to do for a resource.
+func (c *Core) noteSettled(id spec.ID, exists bool) {
+	for _, r := range c.records {
+		r.settle(id, exists)
+	}
+}
+
+// noteDropped notes in all records that an op was dropped before it was tried.
+func (c *Core) noteDropped(op *Op) {
+	for _, r := range c.records {
+		r.drop(op)
+	}
 }
 
 // Changes returns what the ops changed, one change for each resource, and then the ops that failed and were not repeated

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"linkd/pkg/spec"
 )
 
 // A record has one change for each resource, whatever was tried, and leaves out what is as before.
@@ -65,6 +67,45 @@ failed update lab/box/half value: 2 -> 3 no
 	}
 	if _, more := r.Changes(); more != 16 {
 		t.Errorf("%d more than a record holds, want 16", more)
+	}
+}
+
+// An op that was dropped before its turn, because the files were read again, counts as done if another op did the same.
+func TestRecordCountsWhatOtherOpsDidForDroppedOnes(t *testing.T) {
+	kinds := newKernel("").kinds()
+	r := &Record{rank: map[*Registered]int{&kinds[0]: 0}, dropped: map[spec.ID]*Op{}}
+	create := func(want string) *Op { return &Op{Verb: Create, kind: &kinds[0], Want: parse(want)[0]} }
+	remove := func(have string) *Op { return &Op{Verb: Delete, kind: &kinds[0], Have: parse(have)[0]} }
+	for _, op := range []*Op{
+		create("lab/box/made"), create("lab/box/half value=2"), create("lab/box/unwanted"), create("lab/box/later"), remove("lab/box/gone mark"),
+		remove("lab/box/back mark"), create("lab/box/short"),
+	} {
+		r.drop(op)
+	}
+	// Another op made it.
+	r.settle(parseID("lab/box/made"), true)
+	// Another op made it, without its value.
+	half := &Op{Verb: Update, kind: &kinds[0], Want: parse("lab/box/half value=2")[0], Have: parse("lab/box/half value=1 mark")[0]}
+	r.add(half, nil)
+	// Nobody made it, and no file declares it any more.
+	r.settle(parseID("lab/box/unwanted"), false)
+	// Its own op came later.
+	r.add(create("lab/box/later"), nil)
+	r.settle(parseID("lab/box/later"), true)
+	// Another op deleted it.
+	r.settle(parseID("lab/box/gone"), false)
+	// It is declared again.
+	r.settle(parseID("lab/box/back"), true)
+	// Another op made it, and no file declares it any more.
+	r.add(remove("lab/box/short mark"), nil)
+	changes, _ := r.Changes()
+	var got []string
+	for _, c := range changes {
+		got = append(got, fmt.Sprint(c.Result, " ", c.Op, " ", c.ID, " ", strings.Join(Strings(c.Fields), ", ")))
+	}
+	want := []string{"done create lab/box/half ", "done create lab/box/later ", "done create lab/box/made ", "done delete lab/box/gone "}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("changes (-want +got):\n%s", d)
 	}
 }
 
