@@ -16,6 +16,7 @@ type comparison struct {
 	rank       map[*Registered]int
 	want       []wanted
 	found      observed
+	losses     *losses
 	missing    func(ns string) error                 // why a namespace cannot be looked at
 	lookErrors map[scope]error                       // scopes that could not be looked at
 	held       func(id spec.ID) (v Verdict, is bool) // resources that must not be tried now, and their verdicts

@@ -133,7 +133,27 @@ func (s situation) comparison() *comparison {
 		c.journal.confirm(c.kinds[t.id.Kind], []spec.Resource{t})
 		c.found.set(t)
 	}
+	c.losses = lossesOf(c.found, c.kinds)
 	return c
+}
+
+// lossesOf returns what is lost with what, for a whole observed state.
+func lossesOf(found observed, kinds map[string]*Registered) *losses {
+	l := newLosses(found, map[string]*relations{})
+	for _, kind := range kinds {
+		if kind.related() {
+			l.relations[kind.Name] = newRelations(kind)
+		}
+	}
+	for ns := range found {
+		for _, r := range found.inNS(ns) {
+			if rs := l.relations[r.ID().Kind]; rs != nil {
+				rs.add(r, map[spec.Place]bool{})
+			}
+			l.update(r.ID())
+		}
+	}
+	return l
 }
 
 func TestCompare(t *testing.T) {

@@ -67,6 +67,7 @@ type desired struct {
 type found struct {
 	observed
 	relations map[string]*relations
+	losses    *losses
 	// memories are the caches of large scopes that are looked at as a whole.
 	memories map[scope]*Memory
 	// onLinks are the indexes of large scopes that are looked at by link.
@@ -117,6 +118,7 @@ func NewCore(registered []Registered, journal *Journal, log *slog.Logger) *Core 
 			c.found.relations[k.Name] = newRelations(k)
 		}
 	}
+	c.found.losses = newLosses(c.found.observed, c.found.relations)
 	return c
 }
 

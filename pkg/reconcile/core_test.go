@@ -297,4 +297,13 @@ func (c *Core) check(t interface{ Fatalf(string, ...any) }) {
 	if full := (slots{mostPrompt, mostLate}); prompt != c.plan.prompt || c.plan.free != [2]slots{full, full} {
 		t.Fatalf("%d prompt looks are taken for %d; free %v", prompt, c.plan.prompt, c.plan.free)
 	}
+	c.checkLosses(t)
+}
+
+// checkLosses checks that the core knows what stands on what, as if it had just read all that was observed.
+func (c *Core) checkLosses(t interface{ Fatalf(string, ...any) }) {
+	anew := lossesOf(c.found.observed, c.kinds.byName).bases
+	if kept := c.found.losses.bases; !maps.EqualFunc(anew, kept, slices.Equal[[]spec.ID]) {
+		t.Fatalf("the core knows that this stands on that: %v; it is %v", kept, anew)
+	}
 }

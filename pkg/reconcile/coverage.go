@@ -166,6 +166,7 @@ func (c *Core) observe(k *Registered, s *observation) {
 	if rs != nil {
 		for _, id := range rs.connect(p, touched) {
 			todo.ids[id] = true
+			c.found.losses.update(id)
 			c.lookAtEnds(p.get(id))
 		}
 	}

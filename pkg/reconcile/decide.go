@@ -136,7 +136,7 @@ func (c *Core) compare(todo workset) {
 	defer func() { c.releaseNext(dropped) }()
 	cmp := &comparison{
 		kinds: c.kinds.byName, rank: c.kinds.rank, all: c.desired.index, past: c.lastVerdict, want: want,
-		found: c.found.observed, missing: c.missing, lookErrors: c.found.lookErrors, held: c.held, dueRenewal: c.dueRenewal,
+		found: c.found.observed, losses: c.found.losses, missing: c.missing, lookErrors: c.found.lookErrors, held: c.held, dueRenewal: c.dueRenewal,
 		engine:  func(ns string) string { return c.desired.declared[ns].Selector.Engine() },
 		journal: c.journal, partial: c.desired.partial, within: c.desired.within, left: c.desired.leftAlone, identity: c.identity, workset: &todo, ready: c.ready, isComplete: c.completeness(),
 	}

@@ -48,16 +48,12 @@ func (c *comparison) planDependents() {
 
 // victims returns, for each op that may delete other resources, the IDs of these.
 func (c *comparison) victims() map[spec.ID][]spec.ID {
-	var all *losses
 	victims := map[spec.ID][]spec.ID{}
 	for id, op := range c.ops {
 		if !op.mayEnd() {
 			continue
 		}
-		if all == nil {
-			all = c.found.losses()
-		}
-		victims[id] = c.withDependents(op.ends(all), all)
+		victims[id] = c.withDependents(op.ends(c.losses))
 	}
 	return victims
 }
@@ -189,13 +185,13 @@ func (c *comparison) noteInTheWay(s scope, id spec.ID) {
 }
 
 // withDependents adds the resources that the kernel deletes together with those in ends.
-func (c *comparison) withDependents(ends []spec.ID, all *losses) []spec.ID {
+func (c *comparison) withDependents(ends []spec.ID) []spec.ID {
 	for i := 0; i < len(ends); i++ {
 		r := c.found.get(ends[i])
 		if _, fetched := fetchedFrom(r); r == nil || fetched {
 			continue
 		}
-		for _, id := range all.lostWith(r) {
+		for _, id := range c.losses.lostWith(r) {
 			if !slices.Contains(ends, id) {
 				ends = append(ends, id)
 			}

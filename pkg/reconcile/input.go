@@ -99,10 +99,12 @@ func (c *Core) forget(d *domain) {
 			rs.remove(r, touched[kind])
 		}
 	}
-	for kind, resources := range c.found.observed[d.name] {
-		c.noteChanges(scope{d.name, kind}, resources, nil)
-	}
+	gone := c.found.observed[d.name]
 	delete(c.found.observed, d.name)
+	for kind, resources := range gone {
+		c.noteChanges(scope{d.name, kind}, resources, nil)
+		c.found.losses.updateAll(scope{d.name, kind}, resources, nil)
+	}
 	for i := range c.kinds.list {
 		s := scope{d.name, c.kinds.list[i].Name}
 		delete(c.found.onLinks, s)
@@ -112,6 +114,7 @@ func (c *Core) forget(d *domain) {
 	}
 	for kind, rs := range c.found.relations {
 		for _, id := range rs.connect(c.found.observed, touched[kind]) {
+			c.found.losses.update(id)
 			c.plan.todo.ids[id] = true
 		}
 	}

@@ -64,12 +64,11 @@ func (p observed) ofKind(kind string) (found []spec.Resource) {
 	return found
 }
 
-func (p observed) all() (found []spec.Resource) {
-	for _, kinds := range p {
-		for _, resources := range kinds {
-			for _, r := range resources.all() {
-				found = append(found, r)
-			}
+// inNS returns the resources in a namespace.
+func (p observed) inNS(ns string) (found []spec.Resource) {
+	for _, resources := range p[ns] {
+		for _, r := range resources.all() {
+			found = append(found, r)
 		}
 	}
 	return found
@@ -99,44 +98,4 @@ func namespacesOf(r spec.Resource) []string {
 func alsoMakes(r spec.Resource) (twin spec.ID, is bool) {
 	twin = relationsOf(r).AlsoMakes
 	return twin, twin != spec.ID{}
-}
-
-// losses indexes the observed resources of all namespaces by the resources whose deletion deletes them.
-type losses struct {
-	found []spec.Resource
-	// resourcesOn lists, by resource, the resources that end with it; in lists, by namespace, those that end with that.
-	resourcesOn map[spec.ID][]spec.ID
-	in          map[string][]spec.ID
-	// ends are the ends of pairs, by their own place and the place they refer to.
-	ends map[[2]spec.Place]spec.ID
-}
-
-func (p observed) losses() *losses {
-	l := &losses{found: p.all(), resourcesOn: map[spec.ID][]spec.ID{}, in: map[string][]spec.ID{}, ends: map[[2]spec.Place]spec.ID{}}
-	for _, r := range l.found {
-		id, relations := r.ID(), r.Relations()
-		for _, base := range relations.StandsOn {
-			l.resourcesOn[base] = append(l.resourcesOn[base], id)
-		}
-		if relations.Other.Index != 0 {
-			l.ends[[2]spec.Place{relations.At, relations.Other}] = id
-		}
-		if relations.EndsWithNamespace {
-			l.in[id.NS] = append(l.in[id.NS], id)
-		}
-	}
-	return l
-}
-
-// lostWith returns the resources that the kernel would delete together with r. Both ends of a pair that refer to each
-// other go together.
-func (l *losses) lostWith(r spec.Resource) []spec.ID {
-	lost := slices.Clone(l.resourcesOn[r.ID()])
-	if at, other := placesOf(r); other.Index != 0 {
-		lost = append(lost, l.resourcesOn[l.ends[[2]spec.Place{other, at}]]...)
-	}
-	if made := makes(r); made != "" {
-		lost = append(lost, l.in[made]...)
-	}
-	return lost
 }

@@ -23,6 +23,7 @@ func (c *Core) dropEnds(todo workset) (dropped []*task) {
 // protect has linkd decide again about tasks that delete something. It does so if a resource is new, or stands on another one
 // now, and the task would delete it.
 func (c *Core) protect(s scope, before, now *resources) {
+	c.found.losses.updateAll(s, before, now)
 	if len(c.plan.tasks) == 0 {
 		return
 	}

@@ -105,7 +105,7 @@ func (op *Op) ends(all *losses) (ends []spec.ID) {
 		if _, fetched := fetchedFrom(r); !fetched && r != op.source {
 			ends = append(ends, all.lostWith(r)...)
 		} else if op.leaves(r) {
-			gone, _ := op.kind.leaves(r, all.found)
+			gone, _ := op.kind.leaves(r, all.found.inNS(r.ID().NS))
 			ends = append(ends, gone...)
 		}
 	}
@@ -196,7 +196,6 @@ func (c *comparison) whyNot(id spec.ID) string {
 // explainReturns adds to the reasons of ops which resource goes back to its origin to free a name, and what other
 // resources a moved one loses.
 func (c *comparison) explainReturns() {
-	var all []spec.Resource
 	for _, op := range c.ops {
 		leaves := op.source
 		origin, fetched := fetchedFrom(op.Have)
@@ -209,10 +208,7 @@ func (c *comparison) explainReturns() {
 		if leaves == nil || !op.leaves(leaves) {
 			continue
 		}
-		if all == nil {
-			all = c.found.all()
-		}
-		_, loses := op.kind.leaves(leaves, all)
+		_, loses := op.kind.leaves(leaves, c.found.inNS(leaves.ID().NS))
 		var names []string
 		for _, id := range loses {
 			if c.ops[id] == nil && !c.owned(c.kinds[id.Kind], c.found.get(id)) {

@@ -53,6 +53,7 @@ func TestRoams(t *testing.T) {
 			dueRenewal: func(spec.ID) bool { return false }, journal: journal, identity: func(string) observe.Identity { return ns },
 		}
 		c.found.set(have)
+		c.losses = lossesOf(c.found, c.kinds)
 		plan, _ := c.run()
 		said := ""
 		for _, op := range plan {

@@ -184,6 +184,7 @@ func (s *sim) deliver(f *simFlight) {
 	}
 	s.core.Now = s.now
 	s.core.Done(f.out)
+	s.core.checkLosses(s)
 }
 
 // simDisk keeps the journal, and nothing else outlives a crash.
