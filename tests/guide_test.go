@@ -126,9 +126,17 @@ func storyOfPage(page, text, place string) string {
 	return script.String() + files.String()
 }
 
-// writeStory makes a file of the story that a page is; any other story is a file already.
+// writeStory makes a file of the story that a page is, or the examples of another project; any other story is a file already.
 func writeStory(story string) (file string, err error) {
 	page, place, is := strings.Cut(story, "#")
+	if filepath.Base(filepath.Dir(story)) == "peers" {
+		text, err := storyOfPeers(story)
+		if err != nil {
+			return "", err
+		}
+		file = filepath.Join(os.TempDir(), filepath.Base(story))
+		return file, os.WriteFile(file, []byte(text), 0o644)
+	}
 	if !is {
 		return story, nil
 	}

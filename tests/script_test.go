@@ -56,7 +56,9 @@ func TestMain(m *testing.M) {
 
 // TestStories starts every story in a fresh sandbox, by running this test binary again as the sandbox's first
 // process: files, processes and commands that a story names are then simply those of the sandbox.
-func TestStories(t *testing.T) { enactAll(t, storiesIn(t, "stories"), sandbox) }
+func TestStories(t *testing.T) {
+	enactAll(t, append(storiesIn(t, "stories"), peerFiles(t)...), sandbox)
+}
 
 // TestFaults tells in full the stories of which TestStories tells a sample.
 func TestFaults(t *testing.T) {

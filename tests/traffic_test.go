@@ -34,6 +34,9 @@ import (
 //	website ADDRESS           answer requests of HTTP: /found with 200, and all others with 404
 //	flood ADDRESS RATE        send packets at a rate (rate_test.go)
 //	meter ADDRESS RATE        measure at which rate they come in
+//	pour ADDRESS BYTES        send bytes over TCP (pour_test.go)
+//	drain ADDRESS             take them, and print how many each connection sends
+//	gro DEV on|off            set an offload of an interface
 //	notified SOCKET SILENCE   print what a service tells systemd (sd_notify(3)), and when it is silent for so long
 var smallPrograms = map[string]func(args []string) error{"serve": serve, "reply": reply, "converse": converse, "dial": dial, "unanswered": unanswered, "notified": notified, "advertise": advertise, "website": website, "accept": accept, "associate": associate,
 	"attach": attach, "can": can, "patch": patch}

@@ -6,6 +6,7 @@ import (
 
 	"linkd/pkg/kind/address"
 	"linkd/pkg/kind/altname"
+	"linkd/pkg/kind/device"
 	"linkd/pkg/kind/dhcp"
 	"linkd/pkg/kind/etcfile"
 	"linkd/pkg/kind/fdb"
@@ -34,6 +35,7 @@ func All() []reconcile.Registered {
 		etcfile.Kind,
 		link.Kind,
 		altname.Kind,
+		device.Kind,
 		sysctl.Kind,
 		iptables.Kind,
 		iptables.Kind6,
@@ -56,6 +58,6 @@ func All() []reconcile.Registered {
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), etcfile.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{replaced.Watch(route.NamespaceKey()), rule.Key()}),
-		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key()), dhcp.Key(), replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey(), altname.Key()}, shape.Keys())),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key()), dhcp.Key(), replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey(), altname.Key()}, device.Keys(), shape.Keys())),
 	}
 }

@@ -22,6 +22,8 @@ type Link struct {
 	FirstName   string
 	Flags       uint32
 	MTU, TxQLen int
+	// TxQueues and RxQueues are the numbers of queues.
+	TxQueues, RxQueues int
 	// Group is the number of the group (ip-link(8), group); 0 is the default one.
 	Group int
 	Data  map[uint16][]byte
@@ -200,6 +202,10 @@ func parseLink(msg []byte) (*Link, error) {
 			l.MTU = int(Number(value))
 		case unix.IFLA_TXQLEN:
 			l.TxQLen = int(Number(value))
+		case unix.IFLA_NUM_TX_QUEUES:
+			l.TxQueues = int(Number(value))
+		case unix.IFLA_NUM_RX_QUEUES:
+			l.RxQueues = int(Number(value))
 		case unix.IFLA_MASTER:
 			l.Master = int(Number(value))
 		case unix.IFLA_LINK:

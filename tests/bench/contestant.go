@@ -43,7 +43,7 @@ func contestants(s settings) []contestant {
 		{name: floorName, what: "floor: straight netlink", commands: floor(s.floor)},
 		{name: linkdName, what: "`linkd apply`", missing: absent(s.linkd), repeat: true, commands: linkdApply(s.linkd, "")},
 		{name: knowsName, what: "`linkd apply`, with a journal", missing: absent(s.linkd), learns: true, commands: linkdApply(s.linkd, "")},
-		{name: queuesName, what: "`linkd apply`, `queues: {tx: 1, rx: 1}`", missing: absent(s.linkd), repeat: true, commands: linkdApply(s.linkd, "    queues: {tx: 1, rx: 1}\n")},
+		{name: queuesName, what: "`linkd apply`, `queues: {tx: 1, rx: 1}`", missing: absent(s.linkd), repeat: true, commands: linkdApply(s.linkd, ", queues: {tx: 1, rx: 1}")},
 		{name: "ip-batch", what: "`ip -batch`, one per namespace", slow: true, commands: ipBatch},
 		{name: shellName, what: "shell, one `ip` per step", slow: true, commands: shell},
 		{name: "cni", what: "CNI `bridge` plugin", missing: absent(cniBridge), slow: true, commands: cni},

@@ -11,7 +11,7 @@ import (
 )
 
 // linkdApply keeps the runtime directory next to the file, so that a second apply in the same directory has the journal of
-// the first one. Each link has the extra lines.
+// the first one. Each end has the extra keys, such as ", queues: {tx: 1, rx: 1}".
 func linkdApply(binary, extra string) func(string, []job.Wire) ([]*exec.Cmd, error) {
 	return func(dir string, wires []job.Wire) ([]*exec.Cmd, error) {
 		config, runtimeDir, err := writeConfig(dir, wires, extra)
@@ -37,13 +37,10 @@ func desired(wires []job.Wire, extra string) string {
 	for _, w := range wires {
 		fmt.Fprintf(&b, `  %s:
     kind: veth
-%s    ends:
-      - {netns: host, name: %s, master: %s}
-      - netns: %s
-        name: %s
-        addresses: [%s]
-        routes: [{to: default, via: %s}]
-`, w.Host, extra, w.Host, w.Bridge.Name, w.Namespace, job.Inside, w.Address, w.Bridge.Gateway.Addr())
+    ends:
+      - {netns: host, name: %s, master: %s%s}
+      - {netns: %s, name: %s, addresses: [%s], routes: [{to: default, via: %s}]%s}
+`, w.Host, w.Host, w.Bridge.Name, extra, w.Namespace, job.Inside, w.Address, w.Bridge.Gateway.Addr(), extra)
 	}
 	return b.String()
 }

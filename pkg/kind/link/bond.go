@@ -24,6 +24,8 @@ var bond = &Type{
 	ResetsPorts: true,
 	// bond_setup in drivers/net/bonding/bond_main.c.
 	MaxMTU: 65535,
+	// BOND_DEFAULT_TX_QUEUES in drivers/net/bonding/bond_main.c.
+	Queues: 16,
 	Change: changeBond,
 	Refine: namePrimary,
 }

@@ -9,7 +9,7 @@ import (
 // contents returns what the link is beyond its name, in the words of ip-link(8): its type, the other end or the parent,
 // and the attributes that are not as the kernel makes them.
 func contents(l *Link) (text string, lines []string) {
-	kind, fields := l.Type, &endFields{MTU: l.MTU, TxQueueLen: l.TxQueueLen, Up: l.Up}
+	kind, fields := l.Type, &endFields{MTU: l.MTU, TxQueueLen: l.TxQueueLen, Up: l.Up, Queues: l.Queues}
 	if l.MAC != nil {
 		mac := spec.MAC(*l.MAC)
 		fields.MAC = &mac

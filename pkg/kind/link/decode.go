@@ -23,6 +23,7 @@ type endFields struct {
 	MAC        *spec.MAC   `yaml:"mac" also:"macaddress mac_address mac-address hwaddr address_mac lladdr ether" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again, after a reboot too, if nothing on its parent has that by then"`
 	MTU        *int        `yaml:"mtu" min:"68" max:"2147483647" doc:"largest packet in bytes; at most 65535 on most kinds of link"`
 	TxQueueLen *int        `yaml:"txqueuelen" also:"qlen tx_queue_len" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
+	Queues     *queues     `yaml:"queues" also:"channels numtxqueues numrxqueues" absent:"one, or one for each CPU, as the kernel makes the kind" doc:"numbers of queues; linkd creates the interface again to change them"`
 	Announce   *bool       `yaml:"announce" default:"true" doc:"announce addresses that linkd adds here to their neighbours (gratuitous ARP, unsolicited neighbour advertisement), so that they reach a moved address at once"`
 	Up         *bool       `yaml:"up" also:"state enabled activation-mode admin_state" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
 }
@@ -176,7 +177,7 @@ func (d *decoder) on(l *Link) *spec.Context {
 func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 	l := &Link{
 		NS: string(f.NetNS), Name: string(f.Name), Cable: d.id, Type: d.t.Name,
-		MTU: f.MTU, TxQueueLen: f.TxQueueLen, Up: f.Up, Adopt: d.common.Adopt, Quiet: !spec.ValueOr(f.Announce, true),
+		MTU: f.MTU, TxQueueLen: f.TxQueueLen, Up: f.Up, Queues: f.Queues, Adopt: d.common.Adopt, Quiet: !spec.ValueOr(f.Announce, true),
 		Source: d.c.At(n).Source(),
 	}
 	if !d.t.Paired {
@@ -194,6 +195,9 @@ func (d *decoder) link(n *yaml.Node, f *endFields) *Link {
 	}
 	if f.MAC != nil && d.t.NoMAC {
 		d.c.Errorf(spec.ValueOf(n, "mac"), "a %s has no link-layer address that can be set", d.t.Name)
+	}
+	if why := d.t.noQueues(); f.Queues != nil && why != "" {
+		d.c.Errorf(spec.ValueOf(n, "queues"), "%s", why)
 	}
 	warnOfMTU(d.c, spec.ValueOf(n, "mtu"), l)
 	if f.MAC != nil {

@@ -44,7 +44,7 @@ func scalar(text string) *yaml.Node {
 
 // fields returns the attributes of an observed interface that differ from the kernel's defaults.
 func (l *Link) fields() *endFields {
-	f, have := &endFields{}, l.found.link
+	f, have := &endFields{Queues: queuesOf(l.found.link)}, l.found.link
 	if l.found.givenMAC {
 		mac := spec.MAC(have.MAC)
 		f.MAC = &mac

@@ -97,6 +97,7 @@ func (kind) Diff(want, have *Link) []reconcile.Field {
 	reconcile.Compare(&fs, "mtu", want.MTU, l.MTU)
 	reconcile.Compare(&fs, "txqueuelen", want.TxQueueLen, l.TxQLen)
 	reconcile.Compare(&fs, "up", want.Up, l.Up())
+	want.Queues.compare(&fs, l)
 	compareOptions(&fs, want.Options, l.Data)
 	return fs
 }

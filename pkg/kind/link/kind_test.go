@@ -88,6 +88,17 @@ func TestConform(t *testing.T) {
 					"peer: host/eth7 -> host/eth6 (replace)", "up: false -> true"),
 			},
 		},
+		"queues": {
+			Setup: theirs,
+			Want: []spec.Resource{
+				read(t, `{kind: veth, ends: [{netns: lab, name: eth0, queues: {tx: 3, rx: 2}}, {name: eth7, queues: {rx: 4}}]}`),
+				read(t, `{kind: bridge, netns: lab, name: br0, queues: {tx: 2}}`),
+			},
+			Changes: []conform.Change{
+				conform.To(read(t, `{kind: veth, ends: [{netns: lab, name: eth0, queues: {tx: 1, rx: 2}}, {name: eth7}]}`), "queues.tx: 3 -> 1 (replace)"),
+				conform.To(read(t, `{kind: bridge, netns: lab, name: br0, queues: {tx: 2, rx: 2}}`), "queues.rx: 1 -> 2 (replace)"),
+			},
+		},
 		"a veth within one": {
 			Setup: theirs,
 			Want:  conform.Read(t, language, "namespaces: {lab: {}}\nlinks:\n  cable: {kind: veth, ends: [{netns: lab, name: eth0, mtu: 9000}, {netns: lab, name: eth1, mac: '02:00:00:00:00:02'}]}"),

@@ -23,6 +23,7 @@ type Link struct {
 	MAC             *string
 	MTU, TxQueueLen *int
 	Up              *bool
+	Queues          *queues
 	Adopt           bool
 	// Quiet: linkd does not announce the interface's addresses to neighbours.
 	Quiet   bool

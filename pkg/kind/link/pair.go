@@ -31,7 +31,7 @@ func attachPeer(attr int, ownMAC bool) func(ns *observe.NS, want *Link) ([]*nl.R
 				return nil, err
 			}
 		}
-		for _, a := range born.attrs() {
+		for _, a := range append(born.attrs(), born.Queues.attrs()...) {
 			peer.AddChild(a)
 		}
 		peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(far.FD())))

@@ -64,6 +64,8 @@ type Type struct {
 	NoMAC bool
 	// TxQueueLen is the length of a new interface's transmit queue, in packets; 0 means the kernel's default, 1000.
 	TxQueueLen int
+	// Queues is the number of transmit and receive queues of a new interface: 0 for one, perCPU or noUsualQueues.
+	Queues int
 	// Paired: it has two ends, each with the fields of an end.
 	Paired bool
 	// OwnMAC: it has a link-layer address of its own, which linkd chooses if the files do not set it.

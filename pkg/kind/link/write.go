@@ -122,7 +122,7 @@ func (k kind) add(ns *observe.NS, want *Link) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range made.attrs() {
+	for _, a := range append(made.attrs(), made.Queues.attrs()...) {
 		req.AddData(a)
 	}
 	if t.Attach != nil {
