@@ -154,8 +154,8 @@ func TestConformOnAParent(t *testing.T) {
 		want       string
 		changes    [][]string // an entry, and what it says
 	}{
-		{"a macvlan", "macvlan", `{kind: macvlan, netns: lab, name: eth0, parent: PARENT, mode: bridge, mac: "02:00:00:00:00:07"}`, [][]string{
-			{`{kind: macvlan, netns: lab, name: eth0, parent: PARENT, mode: private, mtu: 1400}`, "mtu: 1500 -> 1400", "mode: bridge -> private"},
+		{"a macvlan", "macvlan", `{kind: macvlan, netns: lab, name: eth0, parent: PARENT, mode: bridge, bcqueuelen: 500, mac: "02:00:00:00:00:07"}`, [][]string{
+			{`{kind: macvlan, netns: lab, name: eth0, parent: PARENT, mode: private, bcqueuelen: 2000, mtu: 1400}`, "mtu: 1500 -> 1400", "mode: bridge -> private", "bcqueuelen: 500 -> 2000"},
 			{`{kind: macvlan, netns: lab, name: eth0, parent: PARENT, mode: passthru}`, "mode: private -> passthru (replace)"},
 			{`{kind: macvlan, netns: lab, name: eth0, parent: OTHER}`, "parent: PARENT -> OTHER (replace)"},
 		}},

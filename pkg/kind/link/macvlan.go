@@ -18,6 +18,8 @@ var macvlan = &Type{
 
 type macvlanOptions struct {
 	Mode *string `yaml:"mode" oneof:"private vepa bridge passthru source" doc:"which other interfaces on the parent are reachable; the kernel's default is vepa"`
+	// MACVLAN_DEFAULT_BC_QUEUE_LEN in drivers/net/macvlan.c.
+	BCQueueLen *int `yaml:"bcqueuelen" also:"bc-queue-len" min:"0" max:"2147483647" doc:"how many broadcast and multicast frames wait to be copied to all interfaces on the parent, which uses the largest number of them; the kernel's default is 1000; Linux 5.11 or later"`
 }
 
 // macvlanModes are MACVLAN_MODE_* in linux/if_link.h.
@@ -31,5 +33,5 @@ func (o *macvlanOptions) options() []option {
 		passthru := uint64(macvlanModes["passthru"])
 		return (observe.Number(have) == passthru) != (observe.Number(want) == passthru)
 	}
-	return []option{mode}
+	return []option{mode, number("bcqueuelen", nl.IFLA_MACVLAN_BC_QUEUE_LEN, 4, o.BCQueueLen).usually("1000")}
 }

@@ -46,7 +46,7 @@ func unsupported(attrs map[uint16][]byte) (words []string) {
 	for metric := range uint16(unix.RTAX_MAX + 1) {
 		value, there := metrics[metric]
 		switch {
-		case !there || isMetric(metric):
+		case !there || isMetric(metric, metrics):
 		case metric == unix.RTAX_LOCK:
 			words = append(words, locked(observe.Number(value))...)
 		case metric == unix.RTAX_CC_ALGO:

@@ -60,6 +60,7 @@ type entry struct {
 	MTU      *uint32        `yaml:"mtu" min:"1" max:"65520" doc:"largest packet in bytes"`
 	AdvMSS   *uint32        `yaml:"advmss" also:"advertised-mss mss" min:"1" max:"65495" doc:"largest segment in bytes that TCP tells the other side to send"`
 	InitCwnd *uint32        `yaml:"initcwnd" also:"initial-congestion-window congestion-window" min:"1" max:"4294967295" doc:"initial congestion window of TCP, in segments"`
+	Cwnd     *uint32        `yaml:"cwnd" min:"1" max:"4294967295" doc:"largest congestion window of TCP, in segments"`
 	InitRwnd *uint32        `yaml:"initrwnd" also:"initial-advertised-receive-window advertised-receive-window" min:"1" max:"4294967295" doc:"initial receive window of TCP, in segments"`
 	HopLimit *uint32        `yaml:"hoplimit" also:"hop-limit ttl" min:"1" max:"255" doc:"hop limit, or time to live, of the packets"`
 	QuickAck *bool          `yaml:"quickack" also:"quick-ack" doc:"TCP acknowledges each segment at once"`
@@ -149,7 +150,7 @@ func (e *entry) resource(ns string) *Route {
 	r := &Route{
 		NS: ns, To: e.prefix(), Type: e.kind(),
 		Src: (*netip.Addr)(e.Src), Scope: e.Scope, Pref: e.Pref, TOS: spec.ValueOr(e.TOS, 0), Replace: spec.ValueOr(e.Adopt, false), Source: e.Source,
-		Metrics: Metrics{MTU: e.MTU, AdvMSS: e.AdvMSS, InitCwnd: e.InitCwnd, InitRwnd: e.InitRwnd, HopLimit: e.HopLimit},
+		Metrics: Metrics{MTU: e.MTU, AdvMSS: e.AdvMSS, InitCwnd: e.InitCwnd, InitRwnd: e.InitRwnd, HopLimit: e.HopLimit, Cwnd: e.Cwnd},
 	}
 	if e.QuickAck != nil {
 		set := uint32(0)

@@ -14,6 +14,8 @@ type Metrics struct {
 	// MTU and AdvMSS are in bytes, and InitCwnd and InitRwnd in segments.
 	MTU, AdvMSS, InitCwnd, InitRwnd *uint32
 	HopLimit                        *uint32
+	// Cwnd is in segments. The kernel uses it only if it is locked (RTAX_LOCK), so linkd locks it, and knows no other.
+	Cwnd *uint32
 	// QuickAck is 0 or 1.
 	QuickAck *uint32
 }
@@ -31,11 +33,15 @@ var metrics = []metric{
 	{"initcwnd", unix.RTAX_INITCWND, func(m *Metrics) **uint32 { return &m.InitCwnd }},
 	{"initrwnd", unix.RTAX_INITRWND, func(m *Metrics) **uint32 { return &m.InitRwnd }},
 	{"hoplimit", unix.RTAX_HOPLIMIT, func(m *Metrics) **uint32 { return &m.HopLimit }},
+	{"cwnd", unix.RTAX_CWND, func(m *Metrics) **uint32 { return &m.Cwnd }},
 	{"quickack", unix.RTAX_QUICKACK, func(m *Metrics) **uint32 { return &m.QuickAck }},
 }
 
-// isMetric reports whether an attribute in RTA_METRICS is one of Metrics.
-func isMetric(attr uint16) bool {
+// isMetric reports whether an attribute in RTA_METRICS is one of Metrics, or belongs to one.
+func isMetric(attr uint16, attrs map[uint16][]byte) bool {
+	if attr == unix.RTAX_CWND || attr == unix.RTAX_LOCK {
+		return locksCwnd(attrs)
+	}
 	for _, m := range metrics {
 		if m.attr == attr {
 			return true
@@ -44,9 +50,20 @@ func isMetric(attr uint16) bool {
 	return false
 }
 
+// lockedCwnd is the value of RTAX_LOCK for a locked cwnd alone.
+const lockedCwnd = 1 << unix.RTAX_CWND
+
+// locksCwnd reports whether cwnd is locked, and no other metric.
+func locksCwnd(attrs map[uint16][]byte) bool {
+	return attrs[unix.RTAX_CWND] != nil && observe.Number(attrs[unix.RTAX_LOCK]) == lockedCwnd
+}
+
 // read reads RTA_METRICS. The kernel reports no metric that is 0 (rtnetlink_put_metrics in net/core/rtnetlink.c).
 func (m *Metrics) read(attrs map[uint16][]byte) {
 	for _, one := range metrics {
+		if one.attr == unix.RTAX_CWND && !locksCwnd(attrs) {
+			continue
+		}
 		if value := uint32(observe.Number(attrs[one.attr])); value != 0 {
 			*one.of(m) = &value
 		}
@@ -62,6 +79,9 @@ func (m *Metrics) attr() *nl.RtAttr {
 				all = nl.NewRtAttr(unix.RTA_METRICS, nil)
 			}
 			all.AddRtAttr(int(one.attr), nl.Uint32Attr(*value))
+			if one.attr == unix.RTAX_CWND {
+				all.AddRtAttr(unix.RTAX_LOCK, nl.Uint32Attr(lockedCwnd))
+			}
 		}
 	}
 	return all
