@@ -106,18 +106,11 @@ func (w *Worker) rememberTwins(session opener, job *Job) (undo func()) {
 	}
 }
 
+// entry returns the journal entry of the op's resource, and whether that is a setting.
 func (op *Op) entry(j *Journal, ns observe.Identity) (entry Entry, setting bool) {
 	before, setting := op.kind.before(op.Want, op.Have)
 	if !setting {
-		_, fetched := fetchedFrom(op.Want)
-		entry = Entry{Identity: ns, Makes: makes(op.Want), Fetched: fetched}
-		if old, _ := j.Get(op.Want.ID(), ns); old.Roams != "" {
-			// An op that is about something else does not set it again.
-			if value, _ := op.kind.roams(op.Want); value == old.Roams {
-				entry.Roams = value
-			}
-		}
-		return entry, false
+		return op.entryOfMade(j, ns), false
 	}
 	wrote, _ := op.kind.before(op.Want, op.Want)
 	entry = Entry{Identity: ns, Set: true, Before: before, Wrote: wrote}
@@ -128,6 +121,29 @@ func (op *Op) entry(j *Journal, ns observe.Identity) (entry Entry, setting bool)
 		}
 	}
 	return entry, true
+}
+
+// entryOfMade returns the entry of a resource that linkd makes, adopts or fetches.
+func (op *Op) entryOfMade(j *Journal, ns observe.Identity) Entry {
+	_, fetched := fetchedFrom(op.Want)
+	entry := Entry{Identity: ns, Makes: makes(op.Want), Fetched: fetched}
+	old, remembered := j.Get(op.Want.ID(), ns)
+	if value, _ := op.kind.roams(op.Want); value != "" && value == old.Roams {
+		// An op that is about something else does not set it again.
+		entry.Roams = value
+	}
+	if entry.Wrote, _ = op.kind.before(op.Want, op.Want); entry.Wrote == "" {
+		return entry
+	}
+	from := op.source
+	if from == nil && op.Verb == Update {
+		from = op.Have
+	}
+	entry.Before, _ = op.kind.before(op.Want, from)
+	if op.Verb == Update && op.source == nil && remembered && !old.Set {
+		entry.Before, entry.Earlier = originalAttributes(old.Before, entry.Before), old.valueAsWritten(op.kind, op.Want, op.Have)
+	}
+	return entry
 }
 
 // recordFetched writes to the journal what is needed to put a resource back, before the op moves it from its origin.

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 
@@ -212,7 +211,8 @@ func (c *comparison) compare(w *wanted) {
 			c.verdicts[id] = Verdict{State: Failed, Reason: c.conflict(kind, op)}
 			return
 		case replace:
-			op.Verb = Replace
+			// A new resource has no attributes to restore.
+			op.Verb, op.Want = Replace, w.Resource
 		}
 	}
 	if held, is := c.held(id); is {
@@ -221,55 +221,6 @@ func (c *comparison) compare(w *wanted) {
 	}
 	c.ops[id] = op
 	c.verdicts[id] = Verdict{State: OK}
-}
-
-// converged records in the journal that a resource is as desired, and returns whether it works.
-func (c *comparison) converged(kind *Registered, want, have spec.Resource) (condition Condition) {
-	id := want.ID()
-	condition = kind.health(want, have)
-	condition.State = cmp.Or(condition.State, OK)
-	c.verdicts[id], c.conditions[id] = condition.Verdict, condition
-	e, remembered := c.journal.Get(id, c.identity(id.NS))
-	files := c.declaredBy(want, e)
-	if remembered && e.Files != files {
-		e.Files = files
-		noted := e
-		c.changeJournal(id, func(j *Journal) { j.Put(id, noted) })
-	}
-	print, _ := kind.fingerprint(have)
-	roams, _ := kind.roams(want)
-	wrote, setting := kind.before(want, want)
-	switch {
-	case setting && remembered && (!e.Set || e.Wrote == wrote && e.Earlier == ""):
-		return condition
-	case setting:
-		// The setting had the desired value before linkd wrote it. This value is restored if linkd repairs the
-		// setting later, unless the setting belongs to a resource that linkd adopted: then the value is as if linkd
-		// had set it when it made the resource.
-		before, _ := kind.before(want, have)
-		if e, remembered := c.journal.ofSetting(kind, want, have, c.identity(id.NS)); remembered {
-			before = originalValue(e.Before, before)
-		} else if kind.adopts(want, have) {
-			before, _ = kind.before(want, nil)
-		}
-		c.changeJournal(id, func(j *Journal) {
-			j.Put(id, Entry{Identity: c.identity(id.NS), Set: true, Before: before, Wrote: wrote, Files: files})
-		})
-		return condition
-	case !(c.owned(kind, have) || kind.adopts(want, have)) || (remembered && e.Print == print && e.Roams == roams):
-		return condition
-	}
-	_, fetched := fetchedFrom(want)
-	e = Entry{Identity: c.identity(id.NS), Print: print, Makes: makes(want), Fetched: fetched, Roams: roams, Files: files}
-	c.changeJournal(id, func(j *Journal) { j.Put(id, e) })
-	return condition
-}
-
-// roamsFrom returns the attribute of a resource that linkd set and that the kernel may have changed since; "" if linkd has not
-// observed it as set.
-func (c *comparison) roamsFrom(id spec.ID) string {
-	e, _ := c.journal.Get(id, c.identity(id.NS))
-	return e.Roams
 }
 
 // owned reports whether linkd made a resource, and so may delete it.

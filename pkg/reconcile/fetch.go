@@ -85,13 +85,17 @@ func (c *comparison) compareFetched(want spec.Resource, kind *Registered, origin
 		c.verdicts[id] = c.verdictOfAbsent(origin)
 		return
 	}
-	why := kind.Diff(want, source)
+	full, because := want, ""
+	if source == have {
+		full, because = c.fillUnmanaged(kind, want, have)
+	}
+	why := kind.Diff(full, source)
 	if source == have && len(why) == 0 {
 		c.rememberAdopted(kind, want, have, origin)
 		c.converged(kind, want, have)
 		return
 	}
-	op := &Op{Verb: Update, Want: want, Have: have, Why: why, kind: kind}
+	op := &Op{Verb: Update, Want: full, Have: have, Why: why, Because: because, kind: kind}
 	if source != have {
 		op.source = source
 		op.Why = append([]Field{moved(source.ID(), id)}, why...)

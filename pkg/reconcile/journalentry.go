@@ -13,7 +13,8 @@ type Entry struct {
 	// Identity identifies the namespace: an entry does not apply to a later namespace of the same name.
 	Identity observe.Identity `json:"netns"`
 	// Set: the resource is a setting. Before is the value before linkd changed it, and Wrote the value that linkd
-	// wrote. Otherwise linkd made the resource.
+	// wrote. Otherwise linkd made the resource, and Before and Wrote are about those of its attributes that its file
+	// sets; "" for none.
 	Set    bool   `json:"set,omitempty"`
 	Before string `json:"before,omitempty"`
 	Wrote  string `json:"wrote,omitempty"`

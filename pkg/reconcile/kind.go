@@ -140,9 +140,12 @@ type Lookup[R spec.Resource] interface {
 }
 
 // Settings is the capability of a kind whose resources linkd sets and restores instead of making and deleting them.
-// Before returns the value of have that Prior needs to make the resource to restore; ok is false for a resource of
-// the kind that is made and deleted after all. Have is the zero value if the resource was made together with what it
-// is a setting of. linkd restores a setting only if it still has the value that linkd wrote.
+// Before returns the value of have that Prior needs to make the resource to restore. Have is the zero value if the resource
+// was made together with what it is a setting of. linkd restores a setting only if it still has the value that linkd wrote.
+//
+// ok is false for a resource of the kind that is made and deleted after all. Before then returns those of its attributes that
+// a file can leave open (see Fill), and "" if the files set none. If have is the zero value, each is a null, which stands for
+// what the resource has without the file.
 type Settings[R spec.Resource] interface {
 	Before(want, have R) (before string, ok bool)
 	Prior(have R, before string) R

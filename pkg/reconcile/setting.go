@@ -42,6 +42,14 @@ func originalValue(before, now string) string {
 	return later.String()
 }
 
+// originalAttributes returns the same of the attributes of a resource that linkd made; "" stands for none.
+func originalAttributes(before, now string) string {
+	if before == "" || now == "" {
+		return now
+	}
+	return originalValue(before, now)
+}
+
 // planRestore restores a setting that no file declares any more, and drops an entry whose resource is gone.
 func (c *comparison) planRestore(id spec.ID, e Entry) {
 	kind := c.kinds[id.Kind]
@@ -195,15 +203,15 @@ func (e Entry) valueAsWritten(kind *Registered, want, have spec.Resource) string
 	return left.String()
 }
 
-// fillUnmanaged fills in the attributes of a setting that its file no longer manages with their values from before
-// linkd changed them, so that linkd restores them. Because says so if there is no other difference.
+// fillUnmanaged fills in the attributes of a setting, or of a resource that linkd made, that its file no longer manages, with
+// their values from before linkd changed them, so that linkd restores them. Because says so if there is no other difference.
 func (c *comparison) fillUnmanaged(kind *Registered, want, have spec.Resource) (full spec.Resource, because string) {
 	if !kind.hasAttributes() {
 		return want, ""
 	}
 	e, remembered := c.journal.Get(want.ID(), c.identity(want.ID().NS))
 	wrote, setting := kind.before(want, want)
-	if !remembered || !e.Set || !setting || e.Wrote == wrote {
+	if !remembered || e.Set != setting || e.Wrote == wrote || !setting && !c.owned(kind, have) {
 		return want, ""
 	}
 	managed, before := attributesOf(wrote), attributesOf(e.Before)

@@ -167,8 +167,11 @@ func (a aliases) kept(id spec.ID) (wrote string, kept bool) {
 	identity := a.identity[id.NS]
 	for name := range a.names[identity] {
 		id.NS = name
-		if e, known := a.journal.Get(id, identity); known {
+		switch e, known := a.journal.Get(id, identity); {
+		case known && e.Set:
 			return e.Wrote, true
+		case known:
+			return "", true
 		}
 	}
 	return "", false

@@ -158,6 +158,22 @@ func (c *Context) decodeStructs(n *yaml.Node, into []reflect.Value, elsewhere []
 	}
 }
 
+// SetField decodes n into the field of the struct that into points to that has a key. It does not check the range of a number. It
+// returns false, and changes nothing, if n is no value of the key.
+func SetField(into any, key string, n *yaml.Node) bool {
+	_, v, known := fieldNamed(key, []reflect.Value{reflect.ValueOf(into).Elem()})
+	if !known {
+		return false
+	}
+	value := reflect.New(v.Type())
+	c := &Context{errs: new(Errors)}
+	if !c.Decode(n, value.Interface()) {
+		return false
+	}
+	v.Set(value.Elem())
+	return true
+}
+
 // fieldNamed returns the field for a key, of the last struct that has one.
 func fieldNamed(name string, structs []reflect.Value) (f *Field, v reflect.Value, known bool) {
 	for _, v := range slices.Backward(structs) {

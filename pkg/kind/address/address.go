@@ -51,6 +51,8 @@ type Address struct {
 	// onDown: the files set the device down.
 	referred, reachedBy []spec.ID
 	onDown              bool
+	// partial: only the attributes that a file can leave open count.
+	partial bool
 	// collision says which other interface in the broadcast domain has the address, according to the files.
 	collision string
 	// rank is the address's position in the list of the device in the files. ordered: the list has other addresses of its subnet.

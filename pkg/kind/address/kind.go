@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -22,6 +23,8 @@ func register() reconcile.Registered {
 		Topics:    []observe.Topic{observe.AddressTopic, observe.LinkTopic},
 		Same:      same,
 		Lookup:    kind{},
+		Settings:  kind{},
+		Fill:      kind{}.Fill,
 		Ownership: reconcile.Ownership[*Address]{Adopts: kind{}.ComesWith},
 		Show:      kind{}.Show,
 		Contents:  contents,
@@ -58,6 +61,9 @@ func (kind) Owned(have *Address) bool { return have.Proto == Mark }
 // rest.
 func (k kind) Diff(want, have *Address) []reconcile.Field {
 	fs := difference(want, have)
+	if want.partial {
+		return fs
+	}
 	if k.ComesWith(want, have) && !k.Owned(have) {
 		fs.DifferMark("mark", "", "linkd")
 	}
@@ -81,10 +87,10 @@ func (kind) ComesWith(want, have *Address) bool {
 }
 
 func difference(want, have *Address) (fs reconcile.Fields) {
-	compareImmutable(&fs, "peer", want.Peer, have.Peer)
+	compareIP(&fs, "peer", want.Peer, have.Peer, want.Prefix.Addr())
 	compareImmutable(&fs, "label", want.Label, have.Label)
 	compareImmutable(&fs, "scope", want.Scope, have.Scope)
-	compareImmutable(&fs, "broadcast", want.Broadcast, have.Broadcast)
+	compareIP(&fs, "broadcast", want.Broadcast, have.Broadcast, netip.Addr{})
 	reconcile.Compare(&fs, "nodad", want.NoDAD, spec.ValueOr(have.NoDAD, false))
 	noRoute, metric := spec.ValueOr(have.NoPrefixRoute, false), spec.ValueOr(have.Metric, 0)
 	if want.Prefix.Addr().Is4() {
@@ -113,6 +119,21 @@ func compareImmutable[T comparable](fs *reconcile.Fields, path string, want, hav
 		had = fmt.Sprint(*have)
 	}
 	fs.DifferReplace(path, had, fmt.Sprint(*want))
+}
+
+// compareIP compares an address, which is none if the address has no such attribute.
+func compareIP(fs *reconcile.Fields, path string, want, have *netip.Addr, none netip.Addr) {
+	there := spec.ValueOr(have, none)
+	if want == nil || *want == there {
+		return
+	}
+	text := func(ip netip.Addr) string {
+		if ip == none {
+			return ""
+		}
+		return ip.String()
+	}
+	fs.DifferReplace(path, text(there), text(*want))
 }
 
 // compareLifetime does not compare running lifetimes by their values, only as forever, limited and expired.

@@ -82,7 +82,7 @@ func (o *greKeys) options() (options []option) {
 		number := option{name: key.name, attr: key.attr, usual: "0", format: bigEndian}
 		present := bit("", key.flags, greKey, nil)
 		if key.value != nil {
-			yes := true
+			yes := *key.value != 0
 			number.want = binary.BigEndian.AppendUint32(nil, uint32(*key.value))
 			present = bit("", key.flags, greKey, &yes)
 		}

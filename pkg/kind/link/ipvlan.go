@@ -32,8 +32,9 @@ type ipvlanOptions struct {
 
 // options lists the options (IPVLAN_MODE_* and IPVLAN_F_* in linux/if_link.h).
 func (o *ipvlanOptions) options() []option {
-	return []option{
-		word("mode", nl.IFLA_IPVLAN_MODE, 2, o.Mode, map[string]int{"l2": 0, "l3": 1, "l3s": 2}),
-		word("flag", nl.IFLA_IPVLAN_FLAG, 2, o.Flag, map[string]int{"bridge": 0, "private": 1, "vepa": 2}).usually("bridge"),
-	}
+	mode := word("mode", nl.IFLA_IPVLAN_MODE, 2, o.Mode, map[string]int{"l2": 0, "l3": 1, "l3s": 2})
+	flag := word("flag", nl.IFLA_IPVLAN_FLAG, 2, o.Flag, map[string]int{"bridge": 0, "private": 1, "vepa": 2}).usually("bridge")
+	// Another ipvlan of the parent may have the key.
+	mode.stays, flag.stays = true, true
+	return []option{mode, flag}
 }

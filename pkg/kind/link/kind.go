@@ -2,7 +2,6 @@ package link
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -111,49 +110,3 @@ func end(id spec.ID) string {
 
 // elsewhere stands for a namespace that no file names.
 const elsewhere = "elsewhere"
-
-// attributes has the attributes of an existing interface before linkd changed it.
-type attributes struct {
-	MAC        *string `json:"mac,omitempty"`
-	MTU        *int    `json:"mtu,omitempty"`
-	TxQueueLen *int    `json:"txqueuelen,omitempty"`
-	Up         *bool   `json:"up,omitempty"`
-}
-
-// Before returns, for an existing interface, the observed values of the attributes that the files set.
-func (kind) Before(want, have *Link) (string, bool) {
-	if _, fetched := want.FetchedFrom(); fetched || want.Type != existing {
-		return "", false
-	}
-	a := attributes{MAC: want.MAC, MTU: want.MTU, TxQueueLen: want.TxQueueLen, Up: want.Up}
-	if have.found != nil {
-		l, up := have.found.link, have.found.link.Up()
-		copyIfManaged(&a.MAC, l.MAC)
-		copyIfManaged(&a.MTU, l.MTU)
-		copyIfManaged(&a.TxQueueLen, l.TxQLen)
-		copyIfManaged(&a.Up, up)
-	}
-	text, err := json.Marshal(a)
-	return string(text), err == nil
-}
-
-func copyIfManaged[T any](managed **T, old T) {
-	if *managed != nil {
-		*managed = &old
-	}
-}
-
-// Prior returns the link as it was before linkd changed it.
-func (kind) Prior(have *Link, before string) *Link {
-	var a attributes
-	_ = json.Unmarshal([]byte(before), &a)
-	return &Link{NS: have.NS, Name: have.Name, Type: existing, MAC: a.MAC, MTU: a.MTU, TxQueueLen: a.TxQueueLen, Up: a.Up}
-}
-
-// Fill returns the desired link, with the prior values of the attributes that the files do not set.
-func (kind) Fill(want, prior *Link) *Link {
-	full := *want
-	full.MAC, full.MTU = cmp.Or(want.MAC, prior.MAC), cmp.Or(want.MTU, prior.MTU)
-	full.TxQueueLen, full.Up = cmp.Or(want.TxQueueLen, prior.TxQueueLen), cmp.Or(want.Up, prior.Up)
-	return &full
-}

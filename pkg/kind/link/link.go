@@ -45,6 +45,9 @@ type Link struct {
 	found *found
 	// anyMAC: linkd creates it with a random address from the kernel.
 	anyMAC bool
+	// restored has the keys of Options to which linkd restores a link, and their words. instance is observe.World.Instance.
+	restored map[string]string
+	instance string
 }
 
 // found has the observed state of a link.
@@ -61,6 +64,8 @@ type found struct {
 	path string
 	// place is this interface, and other its other end or its parent.
 	place, other spec.Place
+	// instance is observe.World.Instance.
+	instance string
 	// lost: linkd could not find out what other is.
 	lost bool
 	// birth is the name of the namespace in which a tunnel was created; "" if it is not known. birthRef refers to it in a file.

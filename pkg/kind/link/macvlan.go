@@ -28,7 +28,7 @@ var macvlanModes = map[string]int{"private": 1, "vepa": 2, "bridge": 4, "passthr
 // options lists the options. The kernel does not change a macvlan to or from passthru mode, in which it is the only one of its
 // parent (macvlan_changelink in drivers/net/macvlan.c).
 func (o *macvlanOptions) options() []option {
-	mode := word("mode", nl.IFLA_MACVLAN_MODE, 4, o.Mode, macvlanModes)
+	mode := word("mode", nl.IFLA_MACVLAN_MODE, 4, o.Mode, macvlanModes).unlessSet("vepa")
 	mode.fixed = func(have, want []byte) bool {
 		passthru := uint64(macvlanModes["passthru"])
 		return (observe.Number(have) == passthru) != (observe.Number(want) == passthru)

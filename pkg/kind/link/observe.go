@@ -47,7 +47,7 @@ func (kind) observeLinks(ns *observe.NS, links *observe.Links) ([]*Link, error) 
 			}
 			l = &refined
 		}
-		f := &found{link: l, path: ns.Path, place: spec.Place{NS: id, Index: l.Index}, other: spec.Place{NS: id, Index: tiedTo(l)}}
+		f := &found{link: l, path: ns.Path, instance: ns.World().Instance, place: spec.Place{NS: id, Index: l.Index}, other: spec.Place{NS: id, Index: tiedTo(l)}}
 		isKnown := true
 		switch {
 		case l.ParentNS == observe.NoID:

@@ -32,8 +32,11 @@ type option struct {
 	same func(have, want []byte) bool
 	// first: the kernel checks other options against this one, so linkd sends it before them.
 	first bool
-	// usual is the kernel's default for a new interface; "" if there is none.
-	usual string
+	// usual is the kernel's default for a new interface; "" if there is none. unset is how a file says the default, if not by that
+	// word.
+	usual, unset string
+	// stays: linkd does not restore the option when its key leaves the files.
+	stays bool
 	// fixed reports that the kernel cannot change one value to the other; nil if it can change any.
 	fixed func(have, want []byte) bool
 	// mask: the option is these bits of the attribute, and want has no others.
@@ -49,6 +52,12 @@ type option struct {
 // usually sets the kernel's default.
 func (o option) usually(word string) option {
 	o.usual = word
+	return o
+}
+
+// unlessSet sets how a file says the kernel's default.
+func (o option) unlessSet(word string) option {
+	o.unset = word
 	return o
 }
 

@@ -99,13 +99,17 @@ func (e *tunnelEnds) options() []option {
 		}
 		return decimal(value)
 	}
-	return []option{endOption("local", e.of.attrs.local, e.Local), endOption("remote", e.of.attrs.remote, e.Remote), ttl}
+	none := netip.IPv4Unspecified()
+	if e.of.v6 {
+		none = netip.IPv6Unspecified()
+	}
+	return []option{endOption("local", e.of.attrs.local, e.Local, none), endOption("remote", e.of.attrs.remote, e.Remote, none), ttl}
 }
 
-// endOption returns the option of an end. The kernel does not change a tunnel that has a remote end into one that has none, nor the
+// endOption returns the option of an end; none is the address of no host. The kernel does not change a tunnel that has a remote end into one that has none, nor the
 // other way round (ip_tunnel_changelink in net/ipv4/ip_tunnel.c).
-func endOption(name string, attr int, value *address.IP) option {
-	o := addressOption(name, attr, attr, value).usually(anyAddress)
+func endOption(name string, attr int, value *address.IP, none netip.Addr) option {
+	o := addressOption(name, attr, attr, value).usually(anyAddress).unlessSet(none.String())
 	text := o.format
 	o.format = func(value []byte) string {
 		if ip, is := netip.AddrFromSlice(value); !is || ip.IsUnspecified() {

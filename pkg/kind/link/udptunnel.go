@@ -55,6 +55,9 @@ func (ttl) Syntax() spec.Syntax {
 	return spec.Syntax{Name: "time to live", Words: []string{ttlAuto}, Min: 1, Max: 255}
 }
 
+// kernelPorts lets the kernel choose the range, as 0 0 does in ip-link(8).
+const kernelPorts = "0-0"
+
 // portRange is a range of UDP ports.
 type portRange struct{ first, last uint16 }
 
@@ -65,6 +68,9 @@ func (r *portRange) DecodeWord(word string) error {
 	first, last, _ := strings.Cut(word, "-")
 	low, err := strconv.ParseUint(first, 10, 16)
 	high, errHigh := strconv.ParseUint(last, 10, 16)
+	if word == kernelPorts {
+		return nil
+	}
 	if err != nil || errHigh != nil || low == 0 || low > high || fmt.Sprintf("%d-%d", low, high) != word {
 		return errors.New("srcport is a range of ports, such as 49152-65535")
 	}
@@ -91,5 +97,5 @@ func (r *portRange) option() option {
 	if r != nil {
 		o.want = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, r.first), r.last)
 	}
-	return o.immutable()
+	return o.immutable().unlessSet(kernelPorts)
 }

@@ -68,7 +68,7 @@ type vxlanOptions struct {
 	Remotes   []remote    `yaml:"remotes" also:"remote peers" doc:"the addresses of the other hosts, unless there is a group"`
 	DstPort   *int        `yaml:"dstport" also:"port destination-port dst_port dst-port" min:"1" max:"65535" default:"4789" doc:"UDP port, the same on all hosts"`
 	Learning  *bool       `yaml:"learning" also:"mac-learning mac_learning" doc:"learn the host of a MAC address from received packets; the kernel's default is true"`
-	SrcPort   *portRange  `yaml:"srcport" also:"source-port port-range port_range" doc:"the UDP ports from which the packets come, one for each flow"`
+	SrcPort   *portRange  `yaml:"srcport" also:"source-port port-range port_range" doc:"the UDP ports from which the packets come, one for each flow; 0-0 lets the kernel choose"`
 	External  *bool       `yaml:"external" doc:"each packet says to which host and with which number it goes: a route, a filter or a BPF program sets that"`
 	VNIFilter *bool       `yaml:"vnifilter" doc:"take in only the numbers that bridge-vni(8) has added; with external; Linux 5.18 or later"`
 	TTL       *ttl        `yaml:"ttl" doc:"time to live of the packets, or auto, the kernel's default: 1 for multicast, and else net.ipv4.ip_default_ttl"`
@@ -88,6 +88,8 @@ func (o *vxlanOptions) port() int {
 // accepts another group, but keeps listening to the old one.
 func (o *vxlanOptions) options() []option {
 	port := o.port()
+	udpPort := portOption("dstport", nl.IFLA_VXLAN_PORT, &port).immutable().usually(strconv.Itoa(defaultVXLANPort))
+	udpPort.stays = true
 	local := addressOption("local", nl.IFLA_VXLAN_LOCAL, nl.IFLA_VXLAN_LOCAL6, o.Local)
 	local.fixed = func(have, want []byte) bool { return len(have) > 0 && len(have) != len(want) }
 	group := addressOption("group", nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, o.Group).immutable()
@@ -98,7 +100,7 @@ func (o *vxlanOptions) options() []option {
 		number("id", nl.IFLA_VXLAN_ID, 4, o.ID).immutable().usually("0"),
 		local,
 		group,
-		portOption("dstport", nl.IFLA_VXLAN_PORT, &port).immutable().usually(strconv.Itoa(defaultVXLANPort)),
+		udpPort,
 		flag("learning", nl.IFLA_VXLAN_LEARNING, 1, o.Learning).usually("true"),
 		o.SrcPort.option(),
 		flag("external", nl.IFLA_VXLAN_FLOWBASED, 1, o.External).immutable(),
@@ -112,8 +114,8 @@ const vxlanVNIFilter = 30
 
 // addressOption returns an option that has one attribute for each address family.
 func addressOption(name string, attr4, attr6 int, value *address.IP) option {
-	o := option{name: name, attr: attr4, alt: attr6, format: func(value []byte) string {
-		if ip, is := netip.AddrFromSlice(value); is {
+	o := option{name: name, attr: attr4, alt: attr6, unset: netip.IPv4Unspecified().String(), format: func(value []byte) string {
+		if ip, is := netip.AddrFromSlice(value); is && !ip.IsUnspecified() {
 			return ip.String()
 		}
 		return ""

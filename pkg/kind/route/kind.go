@@ -17,6 +17,8 @@ import (
 var Kind = reconcile.Register[*Route](kindName, kind{}, reconcile.Capabilities[*Route]{
 	Topics:    []observe.Topic{observe.RouteTopic, observe.LinkTopic, observe.AddressTopic},
 	Lookup:    kind{},
+	Settings:  kind{},
+	Fill:      kind{}.Fill,
 	Ownership: reconcile.Ownership[*Route]{Adopts: kind{}.ComesWith, Taken: taken},
 	Show:      kind{}.Show,
 	Contents:  contents,
@@ -109,24 +111,16 @@ func (kind) Owned(have *Route) bool { return have.Proto == address.Mark }
 // Diff compares two routes.
 func (k kind) Diff(want, have *Route) []reconcile.Field {
 	var fs reconcile.Fields
+	if want.partial {
+		compareAttributes(&fs, want, have)
+		return fs
+	}
 	reconcile.Compare(&fs, "type", &want.Type, have.Type)
 	compareWhere(&fs, want, have)
 	if have.Object != 0 {
 		fs.Differ("nhid", strconv.Itoa(int(have.Object)), "")
 	}
-	if want.Src != nil && (have.Src == nil || *want.Src != *have.Src) {
-		h := ""
-		if have.Src != nil {
-			h = have.Src.String()
-		}
-		fs.Differ("src", h, want.Src.String())
-	}
-	reconcile.Compare(&fs, "scope", want.Scope, valueOf(have.Scope))
-	if len(want.Hops) == 0 && len(have.Hops) == 0 {
-		reconcile.Compare(&fs, "onlink", want.OnLink, valueOf(have.OnLink))
-	}
-	reconcile.Compare(&fs, "pref", want.Pref, valueOf(have.Pref))
-	want.Metrics.compare(&fs, &have.Metrics)
+	compareAttributes(&fs, want, have)
 	switch {
 	case k.Owned(have):
 	case k.ComesWith(want, have):
@@ -135,6 +129,19 @@ func (k kind) Diff(want, have *Route) []reconcile.Field {
 		fs.DifferMark("proto", Protocol(have.Proto).String(), Protocol(address.Mark).String())
 	}
 	return fs
+}
+
+// compareAttributes compares what a file can leave open.
+func compareAttributes(fs *reconcile.Fields, want, have *Route) {
+	if there := valueOf(have.Src); want.Src != nil && *want.Src != there {
+		fs.Differ("src", addrText(there), addrText(*want.Src))
+	}
+	reconcile.Compare(fs, "scope", want.Scope, valueOf(have.Scope))
+	if len(want.Hops) == 0 && len(have.Hops) == 0 {
+		reconcile.Compare(fs, "onlink", want.OnLink, valueOf(have.OnLink))
+	}
+	reconcile.Compare(fs, "pref", want.Pref, valueOf(have.Pref))
+	want.Metrics.compare(fs, &have.Metrics)
 }
 
 // ComesWith reports whether linkd adopts have together with its link. A route that leads elsewhere is foreign, although it has the

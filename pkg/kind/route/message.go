@@ -23,7 +23,7 @@ func newRoute(r *Route, indexes []int, flags int) *nl.NetlinkRequest {
 	} else {
 		req.AddData(hopsAttr(r, indexes))
 	}
-	if r.Src != nil {
+	if r.hasSource() {
 		req.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, r.Src.AsSlice()))
 	}
 	if r.Pref != nil {

@@ -12,12 +12,15 @@ import (
 // means that the kernel has none.
 type Metrics struct {
 	// MTU and AdvMSS are in bytes, and InitCwnd and InitRwnd in segments.
-	MTU, AdvMSS, InitCwnd, InitRwnd *uint32
-	HopLimit                        *uint32
+	MTU      *uint32 `json:"mtu,omitempty"`
+	AdvMSS   *uint32 `json:"advmss,omitempty"`
+	InitCwnd *uint32 `json:"initcwnd,omitempty"`
+	InitRwnd *uint32 `json:"initrwnd,omitempty"`
+	HopLimit *uint32 `json:"hoplimit,omitempty"`
 	// Cwnd is in segments. The kernel uses it only if it is locked (RTAX_LOCK), so linkd locks it, and knows no other.
-	Cwnd *uint32
+	Cwnd *uint32 `json:"cwnd,omitempty"`
 	// QuickAck is 0 or 1.
-	QuickAck *uint32
+	QuickAck *uint32 `json:"quickack,omitempty"`
 }
 
 // metric is one of Metrics with its name, and its attribute in RTA_METRICS.
@@ -74,7 +77,8 @@ func (m *Metrics) read(attrs map[uint16][]byte) {
 func (m *Metrics) attr() *nl.RtAttr {
 	var all *nl.RtAttr
 	for _, one := range metrics {
-		if value := *one.of(m); value != nil {
+		// The kernel stores a metric that is 0 as none.
+		if value := *one.of(m); valueOf(value) != 0 {
 			if all == nil {
 				all = nl.NewRtAttr(unix.RTA_METRICS, nil)
 			}

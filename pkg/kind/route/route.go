@@ -52,6 +52,8 @@ type Route struct {
 	Sibling string
 	Source  spec.Source
 
+	// partial: only the attributes that a file can leave open count. restores: linkd restores some of them.
+	partial, restores bool
 	// referred has what the route needs besides its devices.
 	referred []spec.ID
 }

@@ -76,6 +76,16 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *Route) err
 		// By now linkd has removed what was there.
 		return put(ns, want, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
 	}
+	if want.restores {
+		// The look for the desired route listed linkd's own routes only, because the route differs from it in nothing.
+		shared, err := k.isShared(ctx, ns, want)
+		if err != nil {
+			return err
+		}
+		now := *have
+		now.Shared = shared
+		have = &now
+	}
 	if have.Shared {
 		return k.changeBeside(ctx, ns, want, have)
 	}
@@ -113,6 +123,12 @@ func (k kind) Update(ctx context.Context, ns *observe.NS, want, have *Route) err
 		whole.Metrics = want.Metrics.or(have.Metrics)
 	}
 	return put(ns, &whole, unix.NLM_F_REPLACE)
+}
+
+// isShared reports whether others have routes in the place of linkd's.
+func (k kind) isShared(ctx context.Context, ns *observe.NS, want *Route) (bool, error) {
+	found, err := k.observeAmong(ctx, ns, []*Route{want})
+	return slices.ContainsFunc(found, func(r *Route) bool { return r.place() == want.place() && r.Shared }), err
 }
 
 // changeBeside changes a route with foreign routes in the same place. For a moment, the kernel uses a foreign one. Then the newest
@@ -155,7 +171,7 @@ func put(ns *observe.NS, want *Route, flags int) error { return putBy(ns, want, 
 
 func putBy(ns *observe.NS, want *Route, flags int, change func(*nl.NetlinkRequest) error) error {
 	err := withDevices(ns, want.hops(), func(indexes []int) error { return change(newRoute(want, indexes, flags)) })
-	if errors.Is(err, unix.EINVAL) && want.Src != nil {
+	if errors.Is(err, unix.EINVAL) && want.hasSource() {
 		return whySource(ns, want, err)
 	}
 	return err
