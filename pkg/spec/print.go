@@ -38,7 +38,7 @@ func (p *Document) YAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-const adoptRemark = `# adopt: true makes an interface linkd's own, with what is listed on it: when it leaves the files, it goes.
+const adoptRemark = `# adopt: true: linkd owns the interface from then on, and deletes it when you remove it from the files.
 `
 
 func (p *Document) adopts(doc *yaml.Node) bool {
