@@ -79,7 +79,7 @@ func (lang Language) Document() Mapping {
 				Type: map[string]Mapping{"": {Name: "probe", Structs: []any{probeKeys{}}}},
 			},
 			{
-				Name: "pools", Doc: "ranges of addresses, of which linkd gives one to each end that asks for it, each under a name of your choice",
+				Name: "pools", Doc: "ranges from which linkd allocates an address to each end with {pool: NAME}, each under a name of your choice",
 				Type: map[string]Mapping{"": {Name: "pool", Structs: []any{poolKeys{}}}},
 				Also: []string{"pool"},
 			},
@@ -115,7 +115,7 @@ func (version) Syntax() Syntax { return Syntax{Name: "version", Min: 1, Max: 1} 
 type namespace struct {
 	Repeated
 	From selectorText `yaml:"from" also:"selector netns container" absent:"name:NAME with the namespace's own name" doc:"the selector: how linkd finds the namespace"`
-	User UserName     `yaml:"user" absent:"root" doc:"whose process it is, with \x60from: process:...\x60 only; processes of other users are ignored"`
+	User UserName     `yaml:"user" absent:"root" doc:"the user who runs the process, only with \x60from: process:...\x60; linkd ignores processes of all other users"`
 }
 
 // Called returns the key with the words that other tools have for it.

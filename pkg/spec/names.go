@@ -43,7 +43,7 @@ const IfNamePattern = `[!#$&-.0-9;-\[\]-~]{1,15}`
 func (IfName) Syntax() Syntax {
 	return Syntax{
 		Name:    "interface name",
-		Doc:     "At most 15 printable ASCII characters, none of them a blank or one of `/ : % \" \\`, as the kernel takes it.",
+		Doc:     "At most 15 printable ASCII characters, without blanks and `/ : % \" \\`, as the kernel requires.",
 		Pattern: "^" + IfNamePattern + "$",
 	}
 }
@@ -130,7 +130,7 @@ func parseMAC(n *yaml.Node) (net.HardwareAddr, error) {
 func (MAC) Syntax() Syntax {
 	return Syntax{
 		Name:    "MAC address",
-		Doc:     "Six bytes as `02:00:00:00:00:01`, of one interface: not a multicast address, and not all zero.",
+		Doc:     "Six bytes, such as `02:00:00:00:00:01`: the address of one interface, so not a multicast address, and not all zero.",
 		Pattern: "^([0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}([.][0-9A-Fa-f]{4}){2})$",
 	}
 }
@@ -148,7 +148,7 @@ func (m *AnyMAC) DecodeNode(_ *Context, n *yaml.Node) error {
 }
 
 func (AnyMAC) Syntax() Syntax {
-	return Syntax{Name: "any MAC address", Doc: "Six bytes as `02:00:00:00:00:01`.", Pattern: MAC("").Syntax().Pattern}
+	return Syntax{Name: "any MAC address", Doc: "Six bytes, such as `02:00:00:00:00:01`.", Pattern: MAC("").Syntax().Pattern}
 }
 
 // NSRef is the name of a namespace that the files refer to: host, a declared name, or an inline selector.

@@ -69,9 +69,9 @@ const (
 
 // poolKeys are the keys of a pool.
 type poolKeys struct {
-	Range   poolSubnet   `yaml:"range" also:"cidr subnet network prefix" required:"true" doc:"the addresses to give; linkd leaves out those of the network and of the broadcast, the gateways of routes, and whatever else the files declare"`
-	Length  *int         `yaml:"length" also:"prefixlen prefix_length netmask" min:"1" max:"128" absent:"that of the range" doc:"the prefix length that each address gets: of the subnet of which the range is a part"`
-	Exclude []poolSubnet `yaml:"exclude" also:"excludes reserved except skip" doc:"addresses, or parts of the range, that linkd does not give"`
+	Range   poolSubnet   `yaml:"range" also:"cidr subnet network prefix" required:"true" doc:"the addresses that linkd allocates; it excludes the network and broadcast address, gateways of routes, and addresses that the files declare"`
+	Length  *int         `yaml:"length" also:"prefixlen prefix_length netmask" min:"1" max:"128" absent:"that of the range" doc:"the prefix length of the addresses: that of the subnet to which the range belongs"`
+	Exclude []poolSubnet `yaml:"exclude" also:"excludes reserved except skip" doc:"addresses, or parts of the range, that linkd does not allocate"`
 }
 
 // poolSubnet is a subnet, or an address as a subnet of one address.

@@ -35,7 +35,7 @@ type probeKeys struct {
 	Repeated
 	From  NSRef    `yaml:"from" required:"true" doc:"the namespace that sends it"`
 	To    host     `yaml:"to" absent:"the host of the URL" doc:"where it goes"`
-	Ping  *bool    `yaml:"ping" absent:"true, unless there is tcp or http" doc:"send an echo (ICMP, ICMPv6), and one of the size of the path's MTU"`
+	Ping  *bool    `yaml:"ping" absent:"true, unless there is tcp or http" doc:"send a small echo request (ICMP, ICMPv6), and one as large as the MTU of the path"`
 	TCP   *int     `yaml:"tcp" min:"1" max:"65535" doc:"connect to this port"`
 	HTTP  probeURL `yaml:"http" doc:"ask for this URL; an answer with a status of 400 and above is a failure"`
 	Every interval `yaml:"every" default:"30s" doc:"the time between probes; linkd also sends one after each change"`

@@ -45,7 +45,7 @@ const forKey = "for"
 
 // Repeated is the key of every entry that can be repeated. Compile removes it before the rest is decoded.
 type Repeated struct {
-	For map[string]loopValues `yaml:"for" also:"foreach for_each loop with_items with_sequence repeat" absent:"the entry stands for itself" doc:"make one of this for each value of a variable, or for each combination of the values of several; \x60{VARIABLE}\x60 is replaced in its name, keys and values"`
+	For map[string]loopValues `yaml:"for" also:"foreach for_each loop with_items with_sequence repeat" absent:"the entry stands for itself" doc:"make an entry for each value of a variable, or for each combination of the values of several; linkd replaces \x60{VARIABLE}\x60 in its name, keys and values"`
 }
 
 // loopValues are the values of a variable: those of a range of numbers, or the words of a list.

@@ -85,7 +85,7 @@ type entry struct {
 	Address       prefix         `yaml:"address" also:"ip addr cidr" doc:"the address, with the prefix length of its subnet; without a length, a host address"`
 	Pool          *poolName      `yaml:"pool" doc:"instead of address: linkd allocates an address of this pool, and keeps it for the interface"`
 	Peer          *prefix        `yaml:"peer" doc:"the address at the other end of a point-to-point link; the length is that of its subnet"`
-	Label         *string        `yaml:"label" doc:"a name for the address, DEV or DEV:NAME, for programs that take it for an interface's; IPv4 only"`
+	Label         *string        `yaml:"label" doc:"a label of the address, DEV or DEV:NAME, for programs that expect the name of an interface; IPv4 only"`
 	Scope         *Scope         `yaml:"scope" doc:"the scope of the address; IPv4 only"`
 	Broadcast     *broadcastText `yaml:"broadcast" doc:"the broadcast address; IPv4 only"`
 	NoDAD         *bool          `yaml:"nodad" doc:"use the address at once, without duplicate address detection; IPv6 only"`
@@ -94,7 +94,7 @@ type entry struct {
 	ValidLft      *Lifetime      `yaml:"valid_lft" also:"valid-lft valid_lifetime valid-lifetime" doc:"seconds after which the kernel removes the address"`
 	PreferredLft  *Lifetime      `yaml:"preferred_lft" also:"preferred-lft lifetime preferred_lifetime preferred-lifetime" doc:"seconds during which new connections use the address as their source; at most valid_lft"`
 	Announce      *bool          `yaml:"announce" absent:"as the end says" doc:"announce the address to its neighbours when linkd has added it (gratuitous ARP, unsolicited neighbour advertisement)"`
-	Adopt         *bool          `yaml:"adopt" default:"false" doc:"take over the same address that others have set, on whatever interface of the namespace, and restore it when you remove this from the files"`
+	Adopt         *bool          `yaml:"adopt" default:"false" doc:"replace the same address that somebody else has set, on any interface of the namespace, and restore it when you remove this from the files"`
 	Source        spec.Source
 
 	broadcast *netip.Addr
@@ -265,7 +265,7 @@ func (p *prefix) DecodeWord(word string) (err error) {
 func (prefix) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "CIDR",
-		Doc:     "An IPv4 or IPv6 address with the length of its subnet: `192.0.2.10/24`, `2001:db8::1/64`. Without a length it is the whole address's: `/32` or `/128`.",
+		Doc:     "An IPv4 or IPv6 address with the length of its subnet: `192.0.2.10/24`, `2001:db8::1/64`. Without a length, the length is `/32` or `/128`.",
 		Pattern: "^" + spec.CIDRPattern + "$",
 	}
 }

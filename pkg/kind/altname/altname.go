@@ -42,8 +42,8 @@ func (a *AltName) Relations() spec.Relations { return spec.Relations{} }
 
 // Match says by what to find an interface. Each field that is set has to fit.
 type Match struct {
-	MAC     *spec.MAC `yaml:"mac" also:"macaddress mac_address" doc:"its own link-layer address, whatever it has been set to; of an interface without one the present address"`
-	PCI     *string   `yaml:"pci" also:"pci-address path" doc:"its address on the bus: 0000:03:00.0"`
+	MAC     *spec.MAC `yaml:"mac" also:"macaddress mac_address" doc:"the permanent link-layer address of the card; the present one of an interface without a permanent address"`
+	PCI     *string   `yaml:"pci" also:"pci-address path" doc:"the address on the bus, or a pattern: 0000:03:00.*"`
 	Driver  *string   `yaml:"driver" doc:"the driver of the kernel, or a pattern of it: virtio_net, ixgbe*"`
 	AltName *string   `yaml:"altname" doc:"one of its alternative names, or a pattern"`
 	Name    *string   `yaml:"name" also:"original-name" doc:"the kernel's name, or a pattern: enp*s0"`

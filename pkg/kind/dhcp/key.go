@@ -19,9 +19,9 @@ func Key() spec.Key {
 
 // settings are the keys of dhcp. on is false for dhcp: false.
 type settings struct {
-	Metric   *uint32  `yaml:"metric" also:"route-metric" absent:"that of the kernel" doc:"the metric of the routes that the server names"`
+	Metric   *uint32  `yaml:"metric" also:"route-metric" absent:"that of the kernel" doc:"the metric of the routes of the lease"`
 	Hostname hostname `yaml:"hostname" also:"host-name" doc:"the name that linkd tells the server"`
-	Routes   *bool    `yaml:"routes" also:"use-routes" default:"true" doc:"take over the routes that the server names, the default route among them"`
+	Routes   *bool    `yaml:"routes" also:"use-routes" default:"true" doc:"configure the routes of the lease, including the default route"`
 	Source   spec.Source
 
 	on bool

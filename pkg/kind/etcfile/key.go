@@ -18,7 +18,7 @@ const dnsKey, hostsKey = "dns", "hosts"
 // Keys returns the keys of a namespace about these files.
 func Keys() []spec.Key {
 	return []spec.Key{
-		spec.NewKey(dnsKey, "resolver of the programs that ip-netns(8) starts in the namespace, in /etc/netns/NAME/resolv.conf", func(c *spec.Context, d dns) {
+		spec.NewKey(dnsKey, "resolver settings for programs that ip-netns(8) starts in the namespace, in /etc/netns/NAME/resolv.conf", func(c *spec.Context, d dns) {
 			add(c, dnsKey, resolvName, d.text())
 			if len(d.Nameservers) > mostNameservers {
 				c.Warn(c.Source(), "the resolver of the C library asks the first %d of %d nameservers only (resolv.conf(5))", mostNameservers, len(d.Nameservers))
@@ -54,7 +54,7 @@ const mostNameservers = 3
 type dns struct {
 	Nameservers []address.IP `yaml:"nameservers" also:"servers nameserver addresses" doc:"addresses of the name servers, in the order in which they are asked"`
 	Search      []domain     `yaml:"search" also:"domains domain" doc:"domains in which a short name is looked up"`
-	Options     []option     `yaml:"options" doc:"options of resolv.conf(5), as ndots:2"`
+	Options     []option     `yaml:"options" doc:"options of resolv.conf(5), such as ndots:2"`
 }
 
 func (d dns) text() string {

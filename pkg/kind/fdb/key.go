@@ -12,7 +12,7 @@ import (
 
 // Key returns the key fdb of an end.
 func Key() spec.Key {
-	return spec.NewKey(kindName, "static entries of a forwarding database: of the bridge that the interface is a port of, or of the vxlan that it is",
+	return spec.NewKey(kindName, "static entries of a forwarding database: for a port, that of its bridge; for a vxlan, its own",
 		func(c *spec.Context, entries []entry) {
 			for _, e := range entries {
 				made := &Entry{
@@ -57,7 +57,7 @@ func AddRemote(c *spec.Context, dst netip.Addr, via string, source spec.Source) 
 
 // entry is an entry in YAML.
 type entry struct {
-	MAC    spec.AnyMAC `yaml:"mac" required:"true" doc:"the MAC address that is reached there"`
+	MAC    spec.AnyMAC `yaml:"mac" required:"true" doc:"the MAC address of the destination"`
 	Dst    *host       `yaml:"dst" doc:"the host to which a vxlan sends the frames"`
 	VLAN   *int        `yaml:"vlan" min:"1" max:"4094" absent:"every VLAN of the port" doc:"the VLAN, in a bridge with vlan_filtering"`
 	Source spec.Source

@@ -32,7 +32,7 @@ func (a *argument) DecodeNode(c *spec.Context, n *yaml.Node) error {
 func (argument) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "argument",
-		Doc:     "A word of a rule. An option and its value are two, `\"!\"` stands in quotes, and no word holds a `\"` or a `\\`.",
+		Doc:     "A word of a rule. An option and its value are two words. Put `\"!\"` in quotes. A word cannot contain `\"` or `\\`.",
 		Pattern: `^[^"\\]+$`,
 		Min:     0, Max: math.MaxInt64,
 	}

@@ -91,7 +91,7 @@ func familyNamed(name string) family {
 
 // config is the value of a namespace's key. Each field has a file, and compiles to resources.
 type config struct {
-	Policies   policies     `yaml:"policies" doc:"the policies of the chains in the table filter, for packets that no rule decides about"`
+	Policies   policies     `yaml:"policies" doc:"the policies of the chains in the table filter, for packets that no rule accepts or drops"`
 	Masquerade []masquerade `yaml:"masquerade" also:"snat nat" doc:"replace the source of packets by the address of the interface through which they leave (NAT)"`
 	Forward    []forward    `yaml:"forward" doc:"which packets the namespace forwards, and which it drops"`
 	Publish    []publish    `yaml:"publish" also:"ports dnat portmappings" doc:"ports that the namespace forwards to another machine"`

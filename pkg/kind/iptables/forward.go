@@ -15,7 +15,7 @@ type forward struct {
 	To       network     `yaml:"destination" also:"dst to" absent:"any" doc:"the destination of the packet; for a published port, its target"`
 	Protocol protocolRef `yaml:"protocol" also:"proto" absent:"any" doc:"the protocol of the packet"`
 	Port     ports       `yaml:"port" also:"dport ports dports" absent:"any" doc:"the destination port, with protocol tcp, udp or sctp"`
-	Action   string      `yaml:"action" also:"target jump verdict" oneof:"ACCEPT DROP REJECT" default:"ACCEPT" doc:"what happens to the packet; REJECT also tells its sender"`
+	Action   string      `yaml:"action" also:"target jump verdict" oneof:"ACCEPT DROP REJECT" default:"ACCEPT" doc:"what the kernel does with the packet; REJECT drops it and tells its sender"`
 	Source   spec.Source
 }
 

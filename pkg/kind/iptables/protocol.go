@@ -97,7 +97,7 @@ func protocolNames() []string {
 func (protocolRef) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:  "protocol",
-		Doc:   "`icmp` is of iptables, and `icmpv6`, or `ipv6-icmp`, of ip6tables.",
+		Doc:   "`icmp` is for iptables. `icmpv6` and `ipv6-icmp` are for ip6tables.",
 		Words: append(protocolNames(), slices.Sorted(maps.Keys(aliases))...),
 	}
 }

@@ -15,9 +15,9 @@ import (
 
 // publish is an entry of publish: linkd forwards packets for a port of this namespace to another machine.
 type publish struct {
-	Protocol string   `yaml:"protocol" also:"proto" oneof:"tcp udp sctp" default:"tcp" doc:"the protocol whose port it is"`
-	Address  network  `yaml:"address" also:"host_ip ip listen" absent:"all but the loopback's" doc:"the one address of the namespace on which the port is published"`
-	Port     ports    `yaml:"port" also:"published ports host_port hostPort dport" required:"true" doc:"the port that is published"`
+	Protocol string   `yaml:"protocol" also:"proto" oneof:"tcp udp sctp" default:"tcp" doc:"the protocol of the port"`
+	Address  network  `yaml:"address" also:"host_ip ip listen" absent:"all except those of lo" doc:"publish the port only on this address of the namespace"`
+	Port     ports    `yaml:"port" also:"published ports host_port hostPort dport" required:"true" doc:"the port of the namespace, or a range of ports"`
 	To       endpoint `yaml:"to" also:"target containerPort to_destination" required:"true" doc:"the target: an address, or an address and a port"`
 	Source   spec.Source
 }
@@ -66,7 +66,7 @@ var endpointForm = regexp.MustCompile(`^(?:\[([^\]]+)\]|([^:\[\]]+))(?::(.+))?$`
 func (endpoint) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "endpoint",
-		Doc:     "An address and a port: `172.17.1.2:80`, `[fd00::2]:80`. Without a port, `172.17.1.2` or `[fd00::2]`, the port stays as it is, which it has to where it is one of a range.",
+		Doc:     "An address and a port: `172.17.1.2:80`, `[fd00::2]:80`. Without a port, `172.17.1.2` or `[fd00::2]`, the port stays the same. Leave it out if you publish a range of ports.",
 		Pattern: "^([0-9]{1,3}([.][0-9]{1,3}){3}|\\[[0-9A-Fa-f:.]+\\])(:[1-9][0-9]{0,4})?$",
 	}
 }

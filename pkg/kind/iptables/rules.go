@@ -14,7 +14,7 @@ import (
 type verbatim struct {
 	Table  string     `yaml:"table" oneof:"filter nat mangle raw security" default:"filter" doc:"the table of the chain"`
 	Chain  chainRef   `yaml:"chain" required:"true" doc:"the built-in chain from which the rule is reached"`
-	Args   []argument `yaml:"args" also:"rule spec match" required:"true" doc:"the words of the rule, as iptables(8) takes them"`
+	Args   []argument `yaml:"args" also:"rule spec match" required:"true" doc:"the arguments of the rule, as for iptables(8)"`
 	Source spec.Source
 }
 
@@ -40,7 +40,7 @@ func (r *chainRef) DecodeNode(c *spec.Context, n *yaml.Node) error {
 }
 
 func (chainRef) Syntax() spec.Syntax {
-	return spec.Syntax{Name: "chain", Doc: "Not every table has each.", Words: hooks["mangle"]}
+	return spec.Syntax{Name: "chain", Doc: "A built-in chain of the table. Not every table has all of them.", Words: hooks["mangle"]}
 }
 
 // hooks has the built-in chains of each table; mangle has all of them.

@@ -32,22 +32,22 @@ var bond = &Type{
 
 type bondOptions struct {
 	Mode           *string      `yaml:"mode" oneof:"balance-rr active-backup balance-xor broadcast 802.3ad balance-tlb balance-alb" doc:"how the ports are used; the kernel's default is balance-rr"`
-	Miimon         *int         `yaml:"miimon" also:"mii-monitor-interval" min:"0" max:"2147483647" doc:"time between looks at the ports' carriers, in milliseconds; 0 for none"`
+	Miimon         *int         `yaml:"miimon" also:"mii-monitor-interval" min:"0" max:"2147483647" doc:"time between checks of the ports' carriers, in milliseconds; 0 for no checks"`
 	UpDelay        *int         `yaml:"updelay" also:"up-delay" min:"0" max:"2147483647" doc:"how long a port has a carrier before it is used, in milliseconds; a multiple of miimon"`
 	DownDelay      *int         `yaml:"downdelay" also:"down-delay" min:"0" max:"2147483647" doc:"how long a port has no carrier before it is not used, in milliseconds; a multiple of miimon"`
-	ARPInterval    *int         `yaml:"arp_interval" also:"arp-interval" min:"0" max:"2147483647" doc:"time between ARP requests that tell which ports work, in milliseconds, in the place of miimon"`
+	ARPInterval    *int         `yaml:"arp_interval" also:"arp-interval" min:"0" max:"2147483647" doc:"time between ARP requests that show which ports work, in milliseconds; instead of miimon"`
 	ARPIPTarget    []arpTarget  `yaml:"arp_ip_target" also:"arp-ip-targets arp_ip_targets" doc:"the IPv4 addresses that these requests ask for, at most 16"`
 	Primary        *spec.IfName `yaml:"primary" also:"primary-slave" doc:"the port that is used whenever it works, in active-backup, balance-tlb and balance-alb"`
 	Reselect       *string      `yaml:"primary_reselect" also:"primary-reselect-policy" oneof:"always better failure" doc:"when the primary port is used again; the kernel's default is always"`
 	FailOverMAC    *string      `yaml:"fail_over_mac" also:"fail-over-mac-policy" oneof:"none active follow" doc:"whose MAC address the bond has in active-backup; the kernel's default is none: always the same"`
-	XmitHashPolicy *string      `yaml:"xmit_hash_policy" also:"transmit-hash-policy" oneof:"layer2 layer3+4 layer2+3 encap2+3 encap3+4 vlan+srcmac" doc:"what of a packet decides on its port; the kernel's default is layer2"`
-	LACPRate       *string      `yaml:"lacp_rate" also:"lacp-rate" oneof:"slow fast" doc:"how often the switch is asked to speak LACP: every 30 seconds or every second; the kernel's default is slow"`
-	LACPActive     *bool        `yaml:"lacp_active" doc:"speak LACP unasked; Linux 5.15 or later; the kernel's default is true"`
+	XmitHashPolicy *string      `yaml:"xmit_hash_policy" also:"transmit-hash-policy" oneof:"layer2 layer3+4 layer2+3 encap2+3 encap3+4 vlan+srcmac" doc:"the headers of a packet by which the bond chooses its port; the kernel's default is layer2"`
+	LACPRate       *string      `yaml:"lacp_rate" also:"lacp-rate" oneof:"slow fast" doc:"how often the bond asks the switch to send LACP packets: every 30 seconds or every second; the kernel's default is slow"`
+	LACPActive     *bool        `yaml:"lacp_active" doc:"send LACP packets unasked; Linux 5.15 or later; the kernel's default is true"`
 	AdSelect       *string      `yaml:"ad_select" also:"ad-select" oneof:"stable bandwidth count" doc:"which group of ports is used with LACP; the kernel's default is stable"`
-	MinLinks       *int         `yaml:"min_links" also:"min-links" min:"0" max:"2147483647" doc:"how many ports have to work for the bond to have a carrier, with LACP"`
-	AllPorts       *bool        `yaml:"all_slaves_active" also:"all-slaves-active all_ports_active" doc:"take in packets from ports that are not in use"`
-	ResendIGMP     *int         `yaml:"resend_igmp" min:"0" max:"255" doc:"how often multicast groups are joined again after a failover; the kernel's default is 1"`
-	PeerNotify     *int         `yaml:"num_grat_arp" also:"gratuitous-arp num_unsol_na" min:"0" max:"255" doc:"how often addresses are announced after a failover; the kernel's default is 1"`
+	MinLinks       *int         `yaml:"min_links" also:"min-links" min:"0" max:"2147483647" doc:"the number of working ports from which the bond has a carrier, with LACP"`
+	AllPorts       *bool        `yaml:"all_slaves_active" also:"all-slaves-active all_ports_active" doc:"accept packets from ports that are not in use"`
+	ResendIGMP     *int         `yaml:"resend_igmp" min:"0" max:"255" doc:"how often the bond joins multicast groups again after a failover; the kernel's default is 1"`
+	PeerNotify     *int         `yaml:"num_grat_arp" also:"gratuitous-arp num_unsol_na" min:"0" max:"255" doc:"how often the bond announces addresses after a failover; the kernel's default is 1"`
 }
 
 // The numbers are those of linux/if_bonding.h and drivers/net/bonding/bond_options.c.

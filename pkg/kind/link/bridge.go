@@ -18,12 +18,12 @@ type bridgeOptions struct {
 	MaxAge          *int    `yaml:"max_age" also:"max-age" min:"600" max:"4000" doc:"the time for which a message of the root bridge is valid, in hundredths of a second"`
 	AgeingTime      *int    `yaml:"ageing_time" also:"ageing-time" min:"0" max:"4294967295" doc:"the time after which the bridge forgets a learned address, in hundredths of a second"`
 	VLANFiltering   *bool   `yaml:"vlan_filtering" also:"vlan-filtering" doc:"separate the VLANs of the ports (port: {vlans: ...})"`
-	VLANDefaultPVID *int    `yaml:"vlan_default_pvid" min:"0" max:"4094" doc:"the VLAN into which a port is put that joins, and its frames without a tag; 0 for none"`
+	VLANDefaultPVID *int    `yaml:"vlan_default_pvid" min:"0" max:"4094" doc:"the VLAN of a new port, and of its frames without a tag; 0 for none"`
 	VLANProtocol    *string `yaml:"vlan_protocol" also:"vlan-protocol" oneof:"802.1q 802.1ad" doc:"the kind of tag for vlan_filtering; the kernel's default is 802.1q"`
 	McastSnooping   *bool   `yaml:"mcast_snooping" also:"multicast-snooping" doc:"send frames of a multicast group only to ports with listeners"`
 	McastQuerier    *bool   `yaml:"mcast_querier" also:"multicast-querier" doc:"ask hosts for their multicast groups, if no router does"`
 	McastIGMP       *int    `yaml:"mcast_igmp_version" also:"mcast-igmp-version" min:"2" max:"3" doc:"version of IGMP for the queries"`
-	GroupFwdMask    *int    `yaml:"group_fwd_mask" also:"group-fwd-mask group-forward-mask" min:"0" max:"65528" doc:"which frames to 01:80:C2:00:00:0X the bridge forwards, a bit for each X: 0x4000 for LLDP; the kernel takes none of the bits 0 to 2"`
+	GroupFwdMask    *int    `yaml:"group_fwd_mask" also:"group-fwd-mask group-forward-mask" min:"0" max:"65528" doc:"which frames to 01:80:C2:00:00:0X the bridge forwards, a bit for each X: 0x4000 for LLDP; the kernel refuses the bits 0 to 2"`
 }
 
 // options lists the options (IFLA_BR_* in linux/if_link.h). The defaults are those of br_dev_setup in net/bridge/br_device.c.

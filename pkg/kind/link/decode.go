@@ -13,19 +13,19 @@ import (
 type common struct {
 	spec.Repeated
 	Kind  string `yaml:"kind" also:"type" required:"true" doc:"the kind of link"`
-	Adopt bool   `yaml:"adopt" default:"false" doc:"take over an interface of that name and kind that linkd did not create, with the addresses and routes in the file; linkd deletes it when the link leaves the files"`
+	Adopt bool   `yaml:"adopt" default:"false" doc:"take over an interface of that name and kind that linkd did not create, with the addresses and routes in the file; linkd deletes it when you remove the link from the files"`
 }
 
 // endFields has the keys that every end has, without those that other kinds of resource declare.
 type endFields struct {
 	NetNS      spec.NSRef  `yaml:"netns" also:"namespace ns network-namespace link-netns" default:"host" doc:"the namespace in which the interface is"`
 	Name       spec.IfName `yaml:"name" also:"ifname interface set-name device dev" absent:"the link's ID" doc:"the interface's name"`
-	MAC        *spec.MAC   `yaml:"mac" also:"macaddress mac_address mac-address hwaddr address_mac lladdr ether" doc:"link-layer address; a new link without one gets one that is its own, and the same again when it is made again, after a reboot too, if nothing on its parent has that by then"`
+	MAC        *spec.MAC   `yaml:"mac" also:"macaddress mac_address mac-address hwaddr address_mac lladdr ether" doc:"link-layer address; by default, linkd gives a new interface the same one each time, also after a reboot, unless another interface on the parent has it"`
 	MTU        *int        `yaml:"mtu" min:"68" max:"2147483647" doc:"largest packet in bytes; at most 65535 on most kinds of link"`
 	TxQueueLen *int        `yaml:"txqueuelen" also:"qlen tx_queue_len" min:"0" max:"2147483647" doc:"length of the transmit queue in packets"`
 	Queues     *queues     `yaml:"queues" also:"channels numtxqueues numrxqueues" absent:"one, or one for each CPU, as the kernel makes the kind" doc:"numbers of queues; linkd creates the interface again to change them"`
 	Announce   *bool       `yaml:"announce" default:"true" doc:"announce addresses that linkd adds here to their neighbours (gratuitous ARP, unsolicited neighbour advertisement), so that they reach a moved address at once"`
-	Up         *bool       `yaml:"up" also:"state enabled activation-mode admin_state" absent:"true; on an existing interface not managed, unless that is fetched" doc:"administratively up"`
+	Up         *bool       `yaml:"up" also:"state enabled activation-mode admin_state" absent:"true; linkd does not manage it on an existing interface, unless that is fetched" doc:"administratively up"`
 }
 
 // Decoder returns the decoder of links. It decodes the keys of links itself, and passes the rest to the kinds of resource that

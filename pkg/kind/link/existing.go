@@ -11,7 +11,7 @@ const existing = "existing"
 
 var existingType = &Type{
 	Name: existing,
-	Doc:  "an interface that somebody else made: only what is listed on it is managed, and it may be fetched from another namespace; name may be one of its alternative names, unless it is fetched",
+	Doc:  "an interface that linkd did not create: linkd only manages the keys in the file, and can fetch the interface from another namespace; name may be an alternative name, unless it is fetched",
 	New:  func() Options { return &existingOptions{} },
 	// The driver has its own limit. That of lo is 65536 (gen_lo_setup in drivers/net/loopback.c).
 	MaxMTU: noMaxMTU,
@@ -31,7 +31,7 @@ type existingOptions struct {
 	From     spec.NSRef  `yaml:"from" absent:"not fetched" doc:"the namespace from which linkd fetches it, and to which linkd puts it back"`
 	FromName spec.IfName `yaml:"from_name" absent:"the same as name" doc:"its name in that namespace"`
 
-	Match *altname.Match `yaml:"match" doc:"find the interface by what it is, and give it name, or the link's ID, as an alternative name; exactly one interface has to match"`
+	Match *altname.Match `yaml:"match" doc:"find the interface by its properties, and add an alternative name: name, or the link's ID; exactly one interface must match"`
 
 	origin spec.ID
 	mark   string

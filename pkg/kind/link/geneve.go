@@ -13,7 +13,7 @@ import (
 
 var geneve = &Type{
 	Name:       "geneve",
-	Doc:        "an Ethernet between two hosts that an IP network joins (ip-link(8), geneve)",
+	Doc:        "an Ethernet between two hosts over an IP network (ip-link(8), geneve)",
 	OwnMAC:     true,
 	Underlay:   true,
 	HidesBirth: true,

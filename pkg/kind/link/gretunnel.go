@@ -51,8 +51,8 @@ func (o *gre6Options) distinct() string { return o.greKeys.distinct() }
 
 // greKeys are the keys that only GRE has.
 type greKeys struct {
-	Key  *int  `yaml:"key" also:"keys" min:"1" max:"4294967295" doc:"the key of both directions; it tells tunnels between the same ends apart"`
-	IKey *int  `yaml:"ikey" also:"input-key input_key" min:"1" max:"4294967295" doc:"the key of incoming packets, where it is another one"`
+	Key  *int  `yaml:"key" also:"keys" min:"1" max:"4294967295" doc:"the key of both directions; it distinguishes tunnels between the same ends"`
+	IKey *int  `yaml:"ikey" also:"input-key input_key" min:"1" max:"4294967295" doc:"the key of incoming packets, if it differs"`
 	OKey *int  `yaml:"okey" also:"output-key output_key" min:"1" max:"4294967295" doc:"the key of outgoing packets"`
 	Csum *bool `yaml:"csum" doc:"checksums in both directions"`
 	Seq  *bool `yaml:"seq" doc:"sequence numbers in both directions"`

@@ -26,7 +26,7 @@ var ipvlan = &Type{
 }
 
 type ipvlanOptions struct {
-	Mode *string `yaml:"mode" oneof:"l2 l3 l3s" doc:"the layer at which packets are distributed, the same for all on one parent; the kernel's default is l3"`
+	Mode *string `yaml:"mode" oneof:"l2 l3 l3s" doc:"the layer at which the kernel distributes packets, the same for all ipvlans on one parent; the kernel's default is l3"`
 	Flag *string `yaml:"flag" oneof:"bridge private vepa" doc:"whether interfaces on one parent reach each other, the same for all of them; the kernel's default is bridge"`
 }
 

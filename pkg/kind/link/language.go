@@ -39,14 +39,14 @@ func (t *Type) keys(endKeys []spec.Key) (keys []spec.Key) {
 		keys = append(keys, spec.Key{
 			Name: parentKey, Required: t.Parent == NeedsParent, Type: parentRef{},
 			Also: []string{"link", "lower", "lower_device", "base-iface", "base_iface", "master", "physdev", "dev"},
-			Doc:  "the interface that it stands on: a name in its own namespace where the files declare it there, else in host",
+			Doc:  "the interface below this one: a name in this namespace if the files declare it there, otherwise in the host",
 		})
 	}
 	if t.Underlay {
 		keys = append(keys, spec.Key{
 			Name: birthKey, Type: spec.NSRef(""),
 			Also: []string{"birth_netns", "link-netns", "socket_netns"},
-			Doc:  "the namespace through whose network its packets go, where that is not its own: linkd creates it there, and moves it",
+			Doc:  "the namespace whose network carries its packets, if that is another one: linkd creates the interface there, and then moves it",
 		})
 	}
 	return keys

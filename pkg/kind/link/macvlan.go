@@ -8,7 +8,7 @@ import (
 
 var macvlan = &Type{
 	Name:   "macvlan",
-	Doc:    "an interface with a MAC address of its own on the wire of its parent (ip-link(8), macvlan)",
+	Doc:    "an interface with a MAC address of its own in the network of its parent (ip-link(8), macvlan)",
 	OwnMAC: true,
 	Parent: NeedsParent,
 

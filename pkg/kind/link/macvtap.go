@@ -2,7 +2,7 @@ package link
 
 var macvtap = &Type{
 	Name:   "macvtap",
-	Doc:    "as macvlan, for a virtual machine that opens it as /dev/tapINDEX (ip-link(8), macvtap)",
+	Doc:    "a macvlan that a virtual machine opens as /dev/tapINDEX (ip-link(8), macvtap)",
 	OwnMAC: true,
 	Parent: NeedsParent,
 	// TUN_READQ_SIZE in linux/if_tap.h.

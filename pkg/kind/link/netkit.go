@@ -12,7 +12,7 @@ var netkit = &Type{
 
 type netkitOptions struct {
 	Mode  *string `yaml:"mode" oneof:"l2 l3" doc:"whether the ends have MAC addresses and neighbours (l2); the kernel's default is l3"`
-	Scrub *string `yaml:"scrub" oneof:"none default" doc:"whether a packet loses its mark and priority when it crosses; the kernel's default is default; Linux 6.10 or later"`
+	Scrub *string `yaml:"scrub" oneof:"none default" doc:"whether the kernel clears the mark and the priority of a packet that crosses (default) or not (none); Linux 6.10 or later"`
 }
 
 // options lists the options (NETKIT_* in linux/if_link.h). The kernel changes none of them (netkit_change_link in

@@ -36,8 +36,8 @@ var tap = &Type{
 type tunOptions struct {
 	Owner      *uid  `yaml:"owner" also:"user" doc:"the user who may open it, besides root"`
 	Group      *gid  `yaml:"group" doc:"the group whose members may open it"`
-	PI         *bool `yaml:"pi" doc:"each packet has a header with its protocol, unless a program says otherwise when it attaches"`
-	VNetHdr    *bool `yaml:"vnet_hdr" also:"vnet-hdr" doc:"each packet has a header for offloads, as virtual machines use it, unless a program says otherwise when it attaches"`
+	PI         *bool `yaml:"pi" doc:"each packet has a header with its protocol, unless the program asks for none when it attaches"`
+	VNetHdr    *bool `yaml:"vnet_hdr" also:"vnet-hdr" doc:"each packet has a header for offloads, for virtual machines, unless the program asks for none when it attaches"`
 	MultiQueue *bool `yaml:"multi_queue" also:"multi-queue" doc:"a program may open it several times, once for each queue"`
 }
 

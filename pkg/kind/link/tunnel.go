@@ -68,7 +68,7 @@ func tunnel(name, doc string, of tunnelType, options func() tunnelled) *Type {
 // tunnelEnds are the keys that all tunnels over IP have.
 type tunnelEnds struct {
 	Local  *address.IP `yaml:"local" also:"source local_ip source-address" doc:"the address from which this end sends to the other"`
-	Remote *address.IP `yaml:"remote" also:"destination peer remote_ip remote-address" doc:"the address of the other end; without one, the tunnel takes packets from any"`
+	Remote *address.IP `yaml:"remote" also:"destination peer remote_ip remote-address" doc:"the address of the other end; without it, the tunnel accepts packets from any address"`
 	TTL    *hops       `yaml:"ttl" also:"hoplimit hop_limit" doc:"time to live of the packets that carry the tunnel; inherit is that of the packet inside"`
 
 	of tunnelType

@@ -21,7 +21,7 @@ type tunnelledOver6 interface {
 // tunnelEnds6 are the keys that all tunnels over IPv6 have.
 type tunnelEnds6 struct {
 	tunnelEnds
-	EncapLimit *encapLimit `yaml:"encaplimit" doc:"how often the packets may be put into further tunnels, or none for any number; 4 by default, as ip-link(8) has it"`
+	EncapLimit *encapLimit `yaml:"encaplimit" doc:"the number of further tunnels that may carry the packets, or none for no limit; 4 by default, as for ip-link(8)"`
 	FlowLabel  *int        `yaml:"flowlabel" also:"flow-label" min:"0" max:"1048575" doc:"flow label of the packets that carry the tunnel"`
 }
 

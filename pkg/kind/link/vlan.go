@@ -10,7 +10,7 @@ import (
 
 var vlan = &Type{
 	Name:   "vlan",
-	Doc:    "the frames with one VLAN tag on its parent (ip-link(8), vlan)",
+	Doc:    "an interface for the frames with one VLAN tag on its parent (ip-link(8), vlan)",
 	Parent: NeedsParent,
 	New:    func() Options { return &vlanOptions{} },
 	Claims: func(c *spec.Context, l *Link) {

@@ -8,7 +8,7 @@ import (
 
 var vrf = &Type{
 	Name: "vrf",
-	Doc:  "a routing domain: the routes of the interfaces whose master it is are those of its table (ip-link(8), vrf)",
+	Doc:  "a routing domain: the kernel looks up routes for its ports in its table (ip-link(8), vrf)",
 	New:  func() Options { return &vrfOptions{} },
 	// cycle_netdev in drivers/net/vrf.c.
 	ResetsPorts: true,

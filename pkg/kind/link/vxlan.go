@@ -16,7 +16,7 @@ import (
 
 var vxlan = &Type{
 	Name:       "vxlan",
-	Doc:        "an Ethernet between hosts that an IP network joins (ip-link(8), vxlan)",
+	Doc:        "an Ethernet between hosts over an IP network (ip-link(8), vxlan)",
 	OwnMAC:     true,
 	Underlay:   true,
 	Parent:     MayHaveParent,
@@ -69,9 +69,9 @@ type vxlanOptions struct {
 	DstPort   *int        `yaml:"dstport" also:"port destination-port dst_port dst-port" min:"1" max:"65535" default:"4789" doc:"UDP port, the same on all hosts"`
 	Learning  *bool       `yaml:"learning" also:"mac-learning mac_learning" doc:"learn the host of a MAC address from received packets; the kernel's default is true"`
 	SrcPort   *portRange  `yaml:"srcport" also:"source-port port-range port_range" doc:"the UDP ports from which the packets come, one for each flow; 0-0 lets the kernel choose"`
-	External  *bool       `yaml:"external" doc:"each packet says to which host and with which number it goes: a route, a filter or a BPF program sets that"`
-	VNIFilter *bool       `yaml:"vnifilter" doc:"take in only the numbers that bridge-vni(8) has added; with external; Linux 5.18 or later"`
-	TTL       *ttl        `yaml:"ttl" doc:"time to live of the packets, or auto, the kernel's default: 1 for multicast, and else net.ipv4.ip_default_ttl"`
+	External  *bool       `yaml:"external" doc:"a route, a filter or a BPF program chooses the host and the number for each packet"`
+	VNIFilter *bool       `yaml:"vnifilter" doc:"receive only packets with numbers that bridge-vni(8) has added; with external; Linux 5.18 or later"`
+	TTL       *ttl        `yaml:"ttl" doc:"time to live of the packets, or auto, the kernel's default: 1 for multicast, otherwise net.ipv4.ip_default_ttl"`
 }
 
 // defaultVXLANPort is the UDP port that IANA assigned. The kernel's default is older.

@@ -10,7 +10,7 @@ import (
 
 var xfrm = &Type{
 	Name:           "xfrm",
-	Doc:            "the interface of the IPsec policies and states with its number (ip-link(8), xfrm)",
+	Doc:            "an interface for the IPsec policies and states with its number (ip-link(8), xfrm)",
 	NoMAC:          true,
 	Underlay:       true,
 	ChangesWhole:   true,
@@ -25,7 +25,7 @@ var xfrm = &Type{
 }
 
 type xfrmOptions struct {
-	IfID *int `yaml:"if_id" also:"id if-id" required:"true" min:"1" max:"4294967295" doc:"the number; policies and states that have it send and receive through the interface"`
+	IfID *int `yaml:"if_id" also:"id if-id" required:"true" min:"1" max:"4294967295" doc:"the number of the interface; IPsec policies and states with this number send and receive through it"`
 }
 
 func (o *xfrmOptions) options() []option {

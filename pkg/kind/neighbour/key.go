@@ -14,7 +14,7 @@ const keyName = "neighbours"
 
 // Key returns the key neighbours of an end.
 func Key() spec.Key {
-	return spec.NewKey(keyName, "entries of the interface's neighbour table (ARP, NDP): who has an address, and for whom to answer",
+	return spec.NewKey(keyName, "entries of the interface's neighbour table (ARP, NDP): the MAC address of a neighbour, or an address for which the interface answers",
 		func(c *spec.Context, entries []entry) {
 			for _, e := range entries {
 				c.Add(&Neighbour{

@@ -26,14 +26,14 @@ const createKey, exposeKey, loopbackKey = "create", "expose", "loopback"
 // Keys returns the keys of a namespace about its name.
 func Keys() []spec.Key {
 	return []spec.Key{
-		spec.NewKey(createKey, "linkd makes /run/netns/NAME, and removes it once it is not declared", func(c *spec.Context, create bool) {
+		spec.NewKey(createKey, "create the namespace as /run/netns/NAME, and delete it when you remove the entry", func(c *spec.Context, create bool) {
 			if s := c.Selector(); create && (s.Scheme != "name" || s.Value != c.NS) {
 				c.Reject(c.Source(), "create makes /run/netns/%s, so it cannot go with from: %s", c.NS, s)
 			} else if create {
 				add(c, &Name{Made: true})
 			}
 		}),
-		spec.NewKey(loopbackKey, "lo is up in a namespace that linkd makes; false leaves it down, as ip-netns(8) does", func(c *spec.Context, up bool) {
+		spec.NewKey(loopbackKey, "set lo up in a namespace that linkd creates; false leaves it down, as ip-netns(8) does", func(c *spec.Context, up bool) {
 			id := (&Name{Host: c.HostNamespace(), Name: c.NS}).ID()
 			c.Later(func() {
 				if n, is := c.Declared(id).(*Name); is && n.Made {
@@ -43,7 +43,7 @@ func Keys() []spec.Key {
 				}
 			})
 		}),
-		spec.NewKey(exposeKey, "the namespace is shown as /run/netns/NAME, so that ip-netns(8) can be used on it", func(c *spec.Context, expose bool) {
+		spec.NewKey(exposeKey, "give the namespace the name /run/netns/NAME, so that `ip netns exec NAME` works", func(c *spec.Context, expose bool) {
 			if s := c.Selector(); expose && (s.Scheme == "name" || s.Scheme == spec.Host) {
 				c.Reject(c.Source(), "%s has no other name to be shown under: leave out expose", s)
 			} else if expose {

@@ -14,14 +14,14 @@ const masterKey, portKey = "master", "port"
 // Keys returns the keys master and port of an end.
 func Keys() []spec.Key {
 	return []spec.Key{
-		spec.NewKey(masterKey, "the interface that this one is a port of: a bridge, or another master device, in the same namespace",
+		spec.NewKey(masterKey, "the bridge, bond or VRF of which this interface is a port, in the same namespace",
 			func(c *spec.Context, name spec.IfName) {
 				master := string(name)
 				p := declared(c)
 				p.Master = &master
 				c.Later(func() { c.WarnUndeclared(c.Node(), p.MasterID(), masterKey) })
 			}).Called("bridge", "vrf", "controller", "upper"),
-		spec.NewKey(portKey, "how a bridge treats this port of it; on a bridge, the VLANs that it is in itself (bridge-link(8), bridge-vlan(8))",
+		spec.NewKey(portKey, "options of the interface as a port of a bridge; on a bridge, the VLANs of the bridge itself (bridge-link(8), bridge-vlan(8))",
 			func(c *spec.Context, f fields) {
 				p := declared(c)
 				p.Options = f.options()
@@ -86,7 +86,7 @@ type fields struct {
 	Guard         *bool `yaml:"guard" doc:"disable the port when it receives a BPDU of a spanning tree"`
 	FastLeave     *bool `yaml:"fast_leave" doc:"stop sending a multicast group's frames as soon as one listener leaves it"`
 	NeighSuppress *bool `yaml:"neigh_suppress" doc:"answer ARP and neighbour solicitation for known neighbours, instead of flooding them"`
-	VLANs         *list `yaml:"vlans" doc:"all VLANs of the port; they count if the bridge has vlan_filtering"`
+	VLANs         *list `yaml:"vlans" doc:"all VLANs of the port, for a bridge with vlan_filtering"`
 }
 
 // numbers and flags return the options in the order of the variable options.
@@ -116,7 +116,7 @@ func (f *fields) options() Options {
 
 // list is a port's VLANs.
 type list []struct {
-	VID      vids `yaml:"vid" required:"true" doc:"which"`
+	VID      vids `yaml:"vid" required:"true" doc:"a VLAN, or a range of VLANs"`
 	PVID     bool `yaml:"pvid" default:"false" doc:"put received frames without a tag into this VLAN"`
 	Untagged bool `yaml:"untagged" default:"false" doc:"send frames of this VLAN without a tag"`
 }

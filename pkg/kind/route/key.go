@@ -16,7 +16,7 @@ const keyName = "routes"
 
 // EndKey returns the key routes of an end: routes through its device.
 func EndKey() spec.Key {
-	return spec.NewKey(keyName, "routes by way of the interface", func(c *spec.Context, entries []endEntry) {
+	return spec.NewKey(keyName, "routes through the interface", func(c *spec.Context, entries []endEntry) {
 		for _, e := range entries {
 			r := e.resource(c.NS)
 			r.Adopt = c.Adopt
@@ -27,7 +27,7 @@ func EndKey() spec.Key {
 
 // NamespaceKey returns the key routes of a namespace: routes through any device, or none.
 func NamespaceKey() spec.Key {
-	return spec.NewKey(keyName, "routes by way of any interface, or of none", func(c *spec.Context, entries []namespaceEntry) {
+	return spec.NewKey(keyName, "routes through any interface, or through none", func(c *spec.Context, entries []namespaceEntry) {
 		for _, e := range entries {
 			add(c, e.resource(c.NS))
 		}
@@ -51,12 +51,12 @@ func add(c *spec.Context, r *Route) {
 type entry struct {
 	To       destination    `yaml:"to" also:"dst dest destination network target prefix cidr" required:"true" doc:"where it leads"`
 	Via      *gateway       `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; that of an IPv4 route may be an IPv6 address"`
-	Metric   *uint32        `yaml:"metric" also:"priority preference" absent:"0 for IPv4, 1024 for IPv6" doc:"among routes to the same place the one with the lowest metric counts"`
+	Metric   *uint32        `yaml:"metric" also:"priority preference" absent:"0 for IPv4, 1024 for IPv6" doc:"of several routes to one destination, the kernel uses the one with the lowest metric"`
 	TOS      *TOS           `yaml:"tos" also:"dsfield type-of-service" absent:"any" doc:"type of service of the packets; IPv4 only"`
 	Table    *spec.Table    `yaml:"table" also:"table-id table_id route-table" absent:"main, on an interface in a VRF too; for the types local, broadcast and anycast local" doc:"the routing table of the route"`
-	Src      *address.IP    `yaml:"src" also:"source prefsrc preferred-source from" doc:"the source address of packets whose sender has not chosen one; the route is pending until the address exists and is not tentative"`
+	Src      *address.IP    `yaml:"src" also:"source prefsrc preferred-source from" doc:"the source address of packets whose sender has not chosen one; the route is pending until that address exists and can be used"`
 	Scope    *address.Scope `yaml:"scope" doc:"the scope of the destination; IPv4 only"`
-	OnLink   *bool          `yaml:"onlink" also:"on-link on_link gatewayonlink" doc:"the gateway is on the interface, although in none of its subnets"`
+	OnLink   *bool          `yaml:"onlink" also:"on-link on_link gatewayonlink" doc:"the kernel accepts a gateway that is in no subnet of the interface"`
 	MTU      *uint32        `yaml:"mtu" min:"1" max:"65520" doc:"largest packet in bytes"`
 	AdvMSS   *uint32        `yaml:"advmss" also:"advertised-mss mss" min:"1" max:"65495" doc:"largest segment in bytes that TCP tells the other side to send"`
 	InitCwnd *uint32        `yaml:"initcwnd" also:"initial-congestion-window congestion-window" min:"1" max:"4294967295" doc:"initial congestion window of TCP, in segments"`
@@ -67,7 +67,7 @@ type entry struct {
 	Pref     *Pref          `yaml:"pref" also:"router-preference" doc:"preference among default routes of the same metric; IPv6 only"`
 	Type     *Type          `yaml:"type" also:"kind" default:"unicast" doc:"what the kernel does with the packet; the last four have neither via nor dev, and are for a namespace only"`
 	Family   *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of a default route, if neither src nor via says it; with an IPv6 gateway, inet is the default route of IPv4"`
-	Adopt    *bool          `yaml:"adopt" default:"false" doc:"take over the route that others have set with this destination, type of service, table and metric, and restore it when you remove this from the files"`
+	Adopt    *bool          `yaml:"adopt" default:"false" doc:"replace the route that somebody else has set with this destination, type of service, table and metric, and restore it when you remove this from the files"`
 	Source   spec.Source
 
 	hops []declaredHop
@@ -83,7 +83,7 @@ type declaredHop struct {
 type nextHop struct {
 	Via    *gateway `yaml:"via" also:"gateway gateway4 gateway6 gw next-hop next_hop nexthop next-hop-address" doc:"the gateway; required in an IPv6 route"`
 	Weight *int     `yaml:"weight" min:"1" max:"256" default:"1" doc:"its share of the traffic"`
-	OnLink *bool    `yaml:"onlink" also:"on-link on_link gatewayonlink" absent:"as the route says" doc:"the gateway is on the interface, although in none of its subnets"`
+	OnLink *bool    `yaml:"onlink" also:"on-link on_link gatewayonlink" absent:"as the route says" doc:"the kernel accepts a gateway that is in no subnet of the interface"`
 	Source spec.Source
 }
 

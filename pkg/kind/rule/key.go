@@ -17,7 +17,7 @@ const keyName = "rules"
 
 // Key returns the key rules of a namespace.
 func Key() spec.Key {
-	return spec.NewKey(keyName, "policy rules, which say what table a packet's route is looked up in", func(c *spec.Context, entries []entry) {
+	return spec.NewKey(keyName, "policy rules: in which table the kernel looks up the route of a packet", func(c *spec.Context, entries []entry) {
 		for _, e := range entries {
 			c.Add(e.resource(c.NS))
 		}

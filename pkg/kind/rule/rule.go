@@ -179,7 +179,7 @@ func (m *Mark) DecodeWord(word string) error {
 func (Mark) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name:    "packet mark",
-		Doc:     "`VALUE`, or `VALUE/MASK` to look at the bits of the mask alone, each decimal or with `0x`: `0x10/0xf0`. `0/0xffffffff` is a packet without a mark.",
+		Doc:     "`VALUE`, or `VALUE/MASK` to compare only the bits of the mask, each decimal or with `0x`: `0x10/0xf0`. `0/0xffffffff` is a packet without a mark.",
 		Pattern: "^(0x[0-9A-Fa-f]+|[0-9]+)(/(0x[0-9A-Fa-f]+|[0-9]+))?$",
 	}
 }

@@ -9,11 +9,11 @@ import (
 // Keys returns the keys egress and ingress of an end.
 func Keys() []spec.Key {
 	return []spec.Key{
-		spec.NewKey(egressKind, "traffic shaping: how fast and how well the interface sends (tc-tbf(8), tc-netem(8))",
+		spec.NewKey(egressKind, "traffic shaping: rate, delay and loss of the packets that the interface sends (tc-tbf(8), tc-netem(8))",
 			func(c *spec.Context, k egressKeys) {
 				c.Add(&Egress{NS: c.NS, Dev: c.Device, Shape: k.shape(), Adopt: k.Adopt || c.Adopt, Source: c.Source()})
 			}).Called("shaping", "tc", "qdisc", "netem", "bandwidth"),
-		spec.NewKey(ingressKind, "policing: how fast packets may come in through the interface; the kernel drops what is more (tc-police(8))",
+		spec.NewKey(ingressKind, "policing: the rate of received packets; the kernel drops packets above it (tc-police(8))",
 			func(c *spec.Context, k ingressKeys) {
 				c.Add(&Ingress{NS: c.NS, Dev: c.Device, Rate: k.Rate, Burst: spec.ValueOr(k.Burst, 0), Source: c.Source()})
 				c.Add(&Clsact{NS: c.NS, Dev: c.Device, Source: c.Source()})
@@ -26,14 +26,14 @@ type egressKeys struct {
 	Rate      *Rate   `yaml:"rate" doc:"the highest rate of sent packets, with frame headers"`
 	Burst     *Size   `yaml:"burst" absent:"what the rate sends in 10 ms, or two packets if that is more" doc:"the amount that it sends at once after a pause; at least a full packet"`
 	Latency   *Time   `yaml:"latency" absent:"50ms" doc:"the longest time that a packet waits in the queue; the kernel drops packets that would wait longer"`
-	Limit     *Limit  `yaml:"limit" absent:"what latency says; 1000 packets with delay, loss and the like" doc:"the length of the queue: a size, or a number of packets with delay, loss and similar keys"`
+	Limit     *Limit  `yaml:"limit" absent:"that of latency; 1000 packets with delay, loss and similar keys" doc:"the length of the queue: a size, or a number of packets with delay, loss and similar keys"`
 	Delay     *Time   `yaml:"delay" doc:"the delay of each packet"`
 	Jitter    *Time   `yaml:"jitter" doc:"the variation of the delay, up and down"`
 	Loss      *Chance `yaml:"loss" doc:"the share of dropped packets"`
 	Duplicate *Chance `yaml:"duplicate" doc:"the share of packets that are sent twice"`
 	Corrupt   *Chance `yaml:"corrupt" doc:"the share of packets with a wrong bit"`
 	Reorder   *Chance `yaml:"reorder" doc:"the share of packets that leave without the delay, and so before others"`
-	Adopt     bool    `yaml:"adopt" default:"false" doc:"replace a root qdisc that linkd did not create, and restore it when egress leaves the files"`
+	Adopt     bool    `yaml:"adopt" default:"false" doc:"replace a root qdisc that linkd did not create, and restore it when you remove egress from the file"`
 }
 
 // DecodeNode reads the keys, and checks that they go together.
@@ -117,7 +117,7 @@ func (Limit) Syntax() spec.Syntax {
 // ingressKeys are the keys of ingress.
 type ingressKeys struct {
 	Rate  Rate  `yaml:"rate" required:"true" doc:"the highest rate of received packets, with frame headers"`
-	Burst *Size `yaml:"burst" absent:"what the rate lets in during 100 ms, or 80kb if that is more" doc:"the amount that it accepts at once after a pause; the kernel may join packets to up to 64 KiB before it counts them"`
+	Burst *Size `yaml:"burst" absent:"what the rate lets in during 100 ms, or 80kb if that is more" doc:"the amount that it accepts at once after a pause; the kernel may join packets into one of up to 64 KiB before it counts them"`
 }
 
 // DecodeNode reads the keys, and checks that they go together.

@@ -81,7 +81,7 @@ func (v *value) DecodeNode(c *spec.Context, n *yaml.Node) error {
 func (value) Syntax() spec.Syntax {
 	return spec.Syntax{
 		Name: "sysctl value",
-		Doc:  "A number or a text, as sysctl(8) takes it; numbers that belong together in one text or as a list: `net.ipv4.tcp_rmem: [4096, 131072, 6291456]`.",
+		Doc:  "A number or a text, as for sysctl(8). Write several numbers as one text or as a list: `net.ipv4.tcp_rmem: [4096, 131072, 6291456]`.",
 		List: true,
 	}
 }

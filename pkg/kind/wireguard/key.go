@@ -14,7 +14,7 @@ import (
 
 // Options are the keys of a link of the type wireguard.
 type Options struct {
-	PrivateKeyFile *KeyFile `yaml:"private_key_file" also:"private_key privatekey private-key PrivateKey PrivateKeyFile key" doc:"the file with the private key of this end; linkd reads the key from the file whenever it looks, and shows it nowhere"`
+	PrivateKeyFile *KeyFile `yaml:"private_key_file" also:"private_key privatekey private-key PrivateKey PrivateKeyFile key" doc:"the file with the private key of this end; linkd reads the file at each look, and never prints the key"`
 	ListenPort     *int     `yaml:"listen_port" also:"port listen-port listenport ListenPort" min:"0" max:"65535" doc:"the UDP port at which peers reach this end; the kernel chooses one if it is 0"`
 	FwMark         *int     `yaml:"fwmark" also:"mark FirewallMark FwMark" min:"0" max:"4294967295" doc:"the mark of the packets that carry the tunnel, for rules; 0 for none"`
 	Peers          []peer   `yaml:"peers" also:"peer Peer" doc:"the other ends; linkd deletes a peer that you remove from the files, and keeps one that somebody else added"`
@@ -23,10 +23,10 @@ type Options struct {
 // peer is a peer in YAML.
 type peer struct {
 	PublicKey        PublicKey `yaml:"public_key" also:"publickey public-key PublicKey" required:"true" doc:"the peer's public key"`
-	PresharedKeyFile *KeyFile  `yaml:"preshared_key_file" also:"preshared_key presharedkey preshared-key PresharedKey psk" doc:"the file with a key that both ends have in addition"`
-	Endpoint         *endpoint `yaml:"endpoint" also:"Endpoint" doc:"where the peer is at first; when it sends from another address, the kernel sends there, and linkd leaves that alone"`
-	AllowedIPs       []subnet  `yaml:"allowed_ips" also:"allowedips allowed-ips AllowedIPs" doc:"the addresses behind the peer: it may send from them, and gets what is sent to them"`
-	Keepalive        *int      `yaml:"keepalive" also:"persistent_keepalive persistent-keepalive PersistentKeepalive" min:"0" max:"65535" doc:"seconds between packets that keep a way through a NAT open; 0, or absent, for none"`
+	PresharedKeyFile *KeyFile  `yaml:"preshared_key_file" also:"preshared_key presharedkey preshared-key PresharedKey psk" doc:"the file with a preshared key, which both ends have in addition to the others"`
+	Endpoint         *endpoint `yaml:"endpoint" also:"Endpoint" doc:"the first address of the peer; when the peer sends from another address, the kernel uses that one, and linkd does not change it"`
+	AllowedIPs       []subnet  `yaml:"allowed_ips" also:"allowedips allowed-ips AllowedIPs" doc:"the addresses behind the peer: the kernel accepts only these as the source, and sends packets for these to the peer"`
+	Keepalive        *int      `yaml:"keepalive" also:"persistent_keepalive persistent-keepalive PersistentKeepalive" min:"0" max:"65535" doc:"seconds between packets that keep a NAT on the path open; 0 for none"`
 	Source           spec.Source
 }
 
