@@ -56,6 +56,8 @@ var (
 	pageLink    = regexp.MustCompile(`\[([^\]]+)\]\([^)]*\)`)
 	// seeThere are links in brackets, which say nothing without being links.
 	seeThere = regexp.MustCompile(` \(\[[^\]]+\]\([^)]*\)\)`)
+	// otherPage is a link to a page of another sort. packaging/install puts these pages below /usr/share/doc/linkd.
+	otherPage = regexp.MustCompile(`\[[^\]]+\]\(\.\./([a-z-]+/[a-z-]+\.md)(?:#[^)]*)?\)`)
 )
 
 // manualText is the page without what only a page has.
@@ -63,6 +65,7 @@ func manualText(page string) string {
 	page = pageOpening.ReplaceAllString(page, "")
 	page = seeThere.ReplaceAllString(page, "")
 	page = strings.Replace(page, "the column *default*", "its default", 1)
+	page = otherPage.ReplaceAllString(page, "/usr/share/doc/linkd/$1")
 	return pageLink.ReplaceAllString(page, "$1")
 }
 

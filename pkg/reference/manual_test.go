@@ -25,8 +25,9 @@ func TestManual(t *testing.T) {
 		"\n# NAMESPACES\n",
 		"\n## Sysctls of a namespace\n",
 		"\n**version**: `1`; default `1`\n: The version of the language.\n",
-		"\n**create**: `true` or `false`\n: create the namespace as /run/netns/NAME, and delete it when you remove the entry.\n",
+		"\n**create**: `true` or `false`\n: Create the namespace as /run/netns/NAME, and delete it when you remove the entry.\n",
 		"\n**interface**\n: ID: `NETNS/link/DEV`. Mark: its alias, `linkd:ID`. When you remove it from the files: ",
+		"/usr/share/doc/linkd/explanation/ownership.md\nexplains why.", "/usr/share/doc/linkd/explanation/security.md says",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("it does not say\n%s", want)

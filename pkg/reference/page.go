@@ -87,7 +87,7 @@ func (p *page) declared(example string) string {
 	if ids == nil {
 		return ""
 	}
-	return "\nThe resources: " + strings.Join(ids, ", ") + ".\n"
+	return "\nlinkd manages these resources: " + strings.Join(ids, ", ") + ".\n"
 }
 
 // section is the text of that name with the table of an object, if it is one.

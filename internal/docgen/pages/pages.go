@@ -16,6 +16,7 @@ import (
 	"github.com/cpuguy83/go-md2man/v2/md2man"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 
 	"linkd/pkg/reference"
 	"linkd/pkg/spec"
@@ -37,7 +38,7 @@ func Write(root *cobra.Command, lang spec.Language, day time.Time, dir string) e
 	}
 	opening := fmt.Sprintf("%% \"LINKD.YAML\" \"5\" %q \"linkd\" \"File formats\"\n", day.UTC().Format("Jan 2006"))
 	page := md2man.Render([]byte(opening + reference.Manual(lang)))
-	if err := os.WriteFile(filepath.Join(man, "linkd.yaml.5"), page, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(man, "linkd.yaml.5"), keepWordsWhole(page), 0o644); err != nil {
 		return err
 	}
 	completion := func(shell string) string { return filepath.Join(dir, "linkd."+shell) }
@@ -62,7 +63,7 @@ func writeCommands(root *cobra.Command, day time.Time, dir string) error {
 			return fmt.Errorf("manual page of %s: %w", cmd.CommandPath(), err)
 		}
 		name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".8"
-		if err := os.WriteFile(filepath.Join(dir, name), polish(page.Bytes()), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), keepWordsWhole(polish(cmd, page.Bytes())), 0o644); err != nil {
 			return err
 		}
 	}
@@ -92,16 +93,42 @@ func listCommands(root *cobra.Command) string {
 	return b.String()
 }
 
-// polish makes a page of cobra's look as other pages do: flags in a list, the usual headings, and the pages about files and
-// iproute2 under SEE ALSO.
-func polish(page []byte) []byte {
-	text := string(flagLine.ReplaceAll(page, []byte(".TP\n$1\n$2\n")))
+// polish makes a page of cobra's look as other pages do: flags in a list with their values and defaults, the usual headings, and the
+// pages about files and iproute2 under SEE ALSO.
+func polish(cmd *cobra.Command, page []byte) []byte {
+	page = flagLine.ReplaceAllFunc(page, func(line []byte) []byte {
+		parts := flagLine.FindSubmatch(line)
+		return fmt.Appendf(nil, ".TP\n%s%s\n%s\n", parts[1], valueOf(cmd.Flag(string(parts[2]))), parts[3])
+	})
 	return []byte(strings.NewReplacer(
 		".SH EXAMPLE\n", ".SH EXAMPLES\n",
 		".SH OPTIONS INHERITED FROM PARENT COMMANDS\n", ".SH GLOBAL OPTIONS\n",
 		".SH SEE ALSO\n", ".SH SEE ALSO\n\\fBlinkd.yaml(5)\\fP, \\fBip-netns(8)\\fP, ",
-	).Replace(text))
+	).Replace(string(page)))
 }
 
-// flagLine matches a flag in a page of cobra's. cobra indents its description with a tab; other pages use a list.
-var flagLine = regexp.MustCompile(`(?m)^(?:\.PP\n)?(\\fB-.*?)(?:\[=false\])?\n\t(.*)\n\n?`)
+// flagLine matches a flag in a page of cobra's. Its parts are the flag as it is typed, its name, and its description. cobra indents
+// the description with a tab; other pages use a list.
+var flagLine = regexp.MustCompile(`(?m)^(?:\.PP\n)?(\\fB(?:-.\\fP, \\fB)?--([a-z-]+)\\fP)(?:\[?=.*)?\n\t(.*)\n\n?`)
+
+// valueOf returns what follows a flag in a manual page: the word that stands for its value, and the default unless that is empty.
+func valueOf(flag *pflag.Flag) string {
+	word, _ := pflag.UnquoteUsage(flag)
+	if word == "" {
+		return ""
+	}
+	word = " \\fI" + word + "\\fP"
+	value := strings.Trim(flag.DefValue, "[]")
+	if value == "" || value == "0" || value == "0s" {
+		return word
+	}
+	return word + " (default " + value + ")"
+}
+
+// keepWordsWhole turns off hyphens and justified lines after the title, which turns them on. A reader copies IDs, keys and paths
+// from the page, and a hyphen in them would be wrong.
+func keepWordsWhole(page []byte) []byte {
+	return titleLine.ReplaceAll(page, []byte("$0\n.nr HY 0\n.ds AD l\n.nh\n.ad l"))
+}
+
+var titleLine = regexp.MustCompile(`(?m)^\.TH .*$`)
