@@ -12,6 +12,7 @@ var Checks = []Check{
 	inotify,
 	kernelLinks,
 	kernelTraffic,
+	kernelDefaults,
 	addressMarks,
 	engines,
 	otherManagers,
