@@ -6,7 +6,7 @@ DATE    := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
 export SOURCE_DATE_EPOCH VERSION
 LINKD   := build/linkd
 
-.PHONY: all build install uninstall deb demo test simulate test-faults test-docker test-package test-systemd test-vm bench fuzz reference clean help needs share
+.PHONY: all build install uninstall deb demo test simulate test-faults test-docker test-package test-systemd test-vm test-web bench fuzz reference clean help needs share
 
 all: build share ## what make install installs
 
@@ -66,6 +66,10 @@ test-systemd: deb ## the tests of the service, each in a Debian system booted by
 test-package: deb ## the Debian package: what is in it, and what lintian says
 	@tests/install-needs package
 	@$(call tell,test-package,$(GO_TEST) -run '^TestPackage$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -deb $(DEB))
+
+test-web: build needs ## the page of linkd web in Chromium, with its pictures in docs/pictures; UPDATE=-update makes these anew
+	@tests/install-needs web
+	@$(call tell,test-web,$(GO_TEST) ./tests/web -linkd $(CURDIR)/$(LINKD) $(UPDATE))
 
 print-%:
 	@echo '$($*)'

@@ -20,6 +20,7 @@ import (
 
 func newEvents(o *options) *cobra.Command {
 	var count int
+	var recent bool
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "events [ID...]",
@@ -28,8 +29,11 @@ func newEvents(o *options) *cobra.Command {
 			"and the program that may have caused it, and new states of resources and files. With -o json each event is one line " +
 			"of JSON. When the daemon stops, events ends with the exit status 3.",
 		ValidArgsFunction: o.completeIDs,
-		RunE:              func(cmd *cobra.Command, ids []string) error { return o.events(cmd.Context(), ids, count, timeout) },
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			return o.events(cmd.Context(), ids, recent, count, timeout)
+		},
 	}
+	cmd.Flags().BoolVar(&recent, "recent", false, "begin with the last 200 events that deserve attention: drift, errors, new states")
 	cmd.Flags().IntVar(&count, "count", 0, "exit after `N` events; 0 means no limit")
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "exit after this long, with the exit status 1 if there were fewer than --count events; 0 means no limit")
 	return cmd
@@ -37,7 +41,7 @@ func newEvents(o *options) *cobra.Command {
 
 // events prints events until there were count of them, until the timeout, or until the daemon stops. The messages that
 // begin the stream or say that events were lost do not count.
-func (o *options) events(ctx context.Context, ids []string, count int, timeout time.Duration) error {
+func (o *options) events(ctx context.Context, ids []string, recent bool, count int, timeout time.Duration) error {
 	limited := ctx
 	if timeout > 0 {
 		var cancel context.CancelFunc
@@ -46,7 +50,7 @@ func (o *options) events(ctx context.Context, ids []string, count int, timeout t
 	}
 	seen := 0
 	var failed error
-	err := control.NewClient(o.runtimeDir).Events(limited, ids, func(ev *reconcile.Event) bool {
+	err := control.NewClient(o.runtimeDir).Events(limited, ids, recent, func(ev *reconcile.Event) bool {
 		if failed = o.printEvent(os.Stdout, ev); failed != nil {
 			return false
 		}

@@ -8,12 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/history"
@@ -85,7 +83,7 @@ func newHistoryDiff(o *options) *cobra.Command {
 			if err != nil {
 				return exit(exitInvalid, err)
 			}
-			text := diffFiles(args[0], args[1], from, to)
+			text := history.Diff(args[0], args[1], from, to)
 			_, _ = stdout.Write(text)
 			if len(text) > 0 {
 				return exit(exitFailed, nil)
@@ -101,27 +99,6 @@ func stateFiles(store *history.Store, number string) ([]spec.File, error) {
 		return nil, fmt.Errorf("%q is not the number of a state: see `linkd history`", number)
 	}
 	return store.Files(n)
-}
-
-// diffFiles returns the differences of files as a unified diff.
-func diffFiles(oldName, newName string, before, after []spec.File) (text []byte) {
-	texts := func(files []spec.File) map[string][]byte {
-		at := map[string][]byte{}
-		for _, f := range files {
-			at[f.Path] = f.Text
-		}
-		return at
-	}
-	old, now := texts(before), texts(after)
-	var paths []string
-	for _, f := range slices.Concat(before, after) {
-		paths = append(paths, f.Path)
-	}
-	slices.Sort(paths)
-	for _, path := range slices.Compact(paths) {
-		text = append(text, diff.Diff(oldName+":"+path, old[path], newName+":"+path, now[path])...)
-	}
-	return text
 }
 
 func printEntries(entries []history.Entry) {

@@ -157,7 +157,7 @@ func newRoot(o *options) *cobra.Command {
 	completeFlags(root)
 	root.AddCommand(
 		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newTry(o), newConfirm(o), newRevert(o), newHistory(o), newInit(o),
-		newWait(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newProbe(o), newSchema(),
+		newWait(o), newWeb(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newProbe(o), newSchema(),
 		newVersion(o),
 	)
 	describeUsage(root)

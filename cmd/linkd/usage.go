@@ -13,7 +13,7 @@ var commandGroups = []struct {
 	commands []string
 }{
 	{"Daemon", []string{"run", "reload", "wait"}},
-	{"Look", []string{"status", "diff", "show", "graph", "doctor", "probe", "events", "metrics"}},
+	{"Look", []string{"status", "diff", "show", "graph", "web", "doctor", "probe", "events", "metrics"}},
 	{"Change", []string{"apply", "try", "confirm", "revert", "history", "teardown"}},
 	{"Files", []string{"init", "validate", "schema"}},
 	{otherGroup, []string{"version"}},
@@ -43,6 +43,9 @@ linkd show docker:web             # the namespace of a container`,
 	"graph": `linkd graph --format svg > wiring.svg
 linkd graph web | dot -Tpng > web.png
 linkd graph --wanted --config new.yaml --format mermaid`,
+	"web": `linkd web                         # open the address that it prints
+linkd web --listen 127.0.0.1:8080 # on this port
+ssh -L 8080:127.0.0.1:8080 host   # to open it from another machine`,
 	"doctor": `linkd doctor                      # check the machine and the files
 linkd doctor --config new.yaml    # before you install a file`,
 	"probe": `linkd probe web 192.0.2.1         # an echo from the namespace web
@@ -51,6 +54,7 @@ linkd probe host http://10.18.0.2/health
 linkd probe                       # all probes of the files`,
 	"events": `linkd events                      # everything, from now on
 linkd events web/link/eth0        # one resource
+linkd events --recent             # what has happened, and what happens
 linkd events -o json --count 1 --timeout 1m`,
 	"metrics": `linkd metrics > /var/lib/node_exporter/linkd.prom`,
 	"apply": `linkd apply                       # apply /etc/linkd.d once

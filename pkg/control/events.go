@@ -29,7 +29,8 @@ func stream(w http.ResponseWriter, r *http.Request, d Daemon, nonRoot chan struc
 			return
 		}
 	}
-	listener, err := d.Listen(r.URL.Query()["id"])
+	query := r.URL.Query()
+	listener, err := d.Listen(query["id"], query.Has("recent"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
@@ -60,10 +61,14 @@ func stream(w http.ResponseWriter, r *http.Request, d Daemon, nonRoot chan struc
 }
 
 // Events calls handle with each event about the resources with these IDs, or with all events if there are no IDs, until
-// handle returns false. The error is reconcile.ErrEnded when the daemon stops, and ErrNoDaemon if no daemon is running or it
-// was killed.
-func (c *Client) Events(ctx context.Context, ids []string, handle func(*reconcile.Event) (more bool)) error {
-	resp, err := c.send(ctx, http.MethodGet, "/v1/events", url.Values{"id": ids})
+// handle returns false. With recent, it begins with the last events that deserve attention. The error is reconcile.ErrEnded when
+// the daemon stops, and ErrNoDaemon if no daemon is running or it was killed.
+func (c *Client) Events(ctx context.Context, ids []string, recent bool, handle func(*reconcile.Event) (more bool)) error {
+	query := url.Values{"id": ids}
+	if recent {
+		query.Set("recent", "")
+	}
+	resp, err := c.send(ctx, http.MethodGet, "/v1/events", query)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (d *daemon) listen(ctx context.Context, ids ...string) <-chan string {
 	heard := make(chan string, 100)
 	go func() {
 		defer close(heard)
-		err := d.client.Events(ctx, ids, func(ev *reconcile.Event) bool {
+		err := d.client.Events(ctx, ids, false, func(ev *reconcile.Event) bool {
 			heard <- strings.Join(strings.Fields(ev.String()), " ")
 			return true
 		})
@@ -64,7 +64,7 @@ func TestEventsUntilTheDaemonStops(t *testing.T) {
 }
 
 func TestEventsOfNoDaemon(t *testing.T) {
-	err := control.NewClient(t.TempDir()).Events(t.Context(), nil, func(*reconcile.Event) bool { return true })
+	err := control.NewClient(t.TempDir()).Events(t.Context(), nil, false, func(*reconcile.Event) bool { return true })
 	if !errors.Is(err, control.ErrNoDaemon) {
 		t.Errorf("events: %v", err)
 	}
@@ -79,7 +79,7 @@ func TestNoMoreListenThanMay(t *testing.T) {
 		heard := make(chan error, 1)
 		go func() {
 			first := true
-			heard <- d.client.Events(ctx, nil, func(*reconcile.Event) bool {
+			heard <- d.client.Events(ctx, nil, false, func(*reconcile.Event) bool {
 				if first {
 					heard <- nil
 				}

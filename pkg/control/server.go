@@ -35,8 +35,9 @@ type Daemon interface {
 	Reload(ctx context.Context) (*reconcile.Reloaded, error)
 	// Progress returns how far the daemon is; zero before the first status.
 	Progress() reconcile.Progress
-	// Listen subscribes to the events about the resources with these IDs; to all events if there are no IDs.
-	Listen(ids []string) (*reconcile.Listener, error)
+	// Listen subscribes to the events about the resources with these IDs; to all events if there are no IDs. With recent, it
+	// begins with the last ones.
+	Listen(ids []string, recent bool) (*reconcile.Listener, error)
 }
 
 // Reloaded is the answer to a reload: the errors of the files, what was done, and the status after that. More is the number of

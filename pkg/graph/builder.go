@@ -12,13 +12,15 @@ import (
 // Builder builds a picture from the desired and the observed resources. It implements reconcile.Renderer.
 type Builder struct {
 	// states has the status of the declared resources by their printed IDs; nil in a picture of the files alone.
-	states      map[string]Status
-	nodes       map[string]*nodeBuilder
-	lines       map[lineKey]*lineBuilder
-	notes       map[string]*noteBuilder
-	names       map[spec.Selector]string // the name of each namespace in the picture
-	alias       map[string]string        // from all names of a namespace to that in the picture
-	shown       []string
+	states map[string]Status
+	nodes  map[string]*nodeBuilder
+	lines  map[lineKey]*lineBuilder
+	notes  map[string]*noteBuilder
+	names  map[spec.Selector]string // the name of each namespace in the picture
+	alias  map[string]string        // from all names of a namespace to that in the picture
+	shown  []string
+	// reached has the namespaces whose resources are not all pending, by the names in a status; nil if nobody asked a daemon.
+	reached     map[string]bool
 	printRemark func(string)
 }
 
@@ -103,6 +105,18 @@ func (s *Builder) SetStates(plan reconcile.Plan, status *reconcile.Status) {
 	for _, op := range plan {
 		if op.Verb == reconcile.Delete {
 			s.annotate(op.Have, true)
+		}
+	}
+}
+
+// SetStatus adds the states that a daemon reports. A namespace of which all resources are pending counts as absent, unless Declare
+// says that it exists.
+func (s *Builder) SetStatus(status *reconcile.Status) {
+	s.states = resourceStates(nil, status)
+	s.reached = map[string]bool{}
+	for _, r := range status.Resources {
+		if r.State != reconcile.Pending {
+			s.reached[r.NetNS] = true
 		}
 	}
 }

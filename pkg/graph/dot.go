@@ -58,7 +58,7 @@ func dot(p *Picture) string {
 	if states := p.legend(); len(states) > 0 {
 		var rows []string
 		for _, s := range states {
-			rows = append(rows, fmt.Sprintf(`<font color="%s">&#9632;</font> %s`, styles[s].line, s.legend()))
+			rows = append(rows, fmt.Sprintf(`<font color="%s">&#9632;</font> %s`, styles[s].line, s.Legend()))
 		}
 		line(`	label=<%s>; labelloc=b; fontsize=11`, strings.Join(rows, "&nbsp;&nbsp; "))
 	}

@@ -130,8 +130,8 @@ func noteStates(seen map[State]bool, notes []Note) {
 	}
 }
 
-// legend returns the text for a state in the legend.
-func (s State) legend() string {
+// Legend returns the text for a state in the legend.
+func (s State) Legend() string {
 	for _, known := range States {
 		if known.State == s {
 			return known.Legend

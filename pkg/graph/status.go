@@ -92,7 +92,7 @@ func (s *Builder) nodeStatus(b *nodeBuilder) Status {
 		return Status{State: Foreign}
 	case s.states == nil:
 		return Status{State: Wanted}
-	case b.exists:
+	case b.exists, s.reached[plain.Text(b.name)]:
 		return Status{State: OK}
 	}
 	name := spec.ID{NS: spec.Host, Kind: "netns", Key: b.name}

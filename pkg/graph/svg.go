@@ -179,7 +179,7 @@ func legendWidth(states []State) int {
 	}
 	w := 2 * margin
 	for _, s := range states {
-		w += swatch + 2*cardPad + width(s.legend(), textSize)
+		w += swatch + 2*cardPad + width(s.Legend(), textSize)
 	}
 	return w
 }
@@ -189,8 +189,8 @@ func (w *canvas) legend(states []State, y int) {
 	for _, s := range states {
 		w.line(`<rect x="%d" y="%d" width="%d" height="12" rx="3" %s/>`, x, y, swatch, shape(s, styles[s].fill))
 		x += swatch + cardPad
-		w.text(x, y+10, mutedClass, "", s.legend())
-		x += width(s.legend(), textSize) + cardPad
+		w.text(x, y+10, mutedClass, "", s.Legend())
+		x += width(s.Legend(), textSize) + cardPad
 	}
 }
 

@@ -44,7 +44,7 @@ func (n Note) line(on State) string {
 
 // tooltip returns the text that a viewer shows when the mouse points at something: its state and the reason.
 func (m Status) tooltip(of string) string {
-	text := of + ": " + m.State.legend()
+	text := of + ": " + m.State.Legend()
 	if m.Reason != "" {
 		text += " (" + m.Reason + ")"
 	}

@@ -73,9 +73,11 @@ func (w *walk) subject() string {
 func (w *walk) take(s *segment, to endpoint, next netip.Addr) (*place, error) {
 	if to.blocked != "" {
 		w.stop(Wire, to.blocked, to.advice)
+		w.noteInterfaces(to.by)
 		return nil, nil
 	}
 	w.note(Wire, "", "%s", to.through())
+	w.noteInterfaces(to.by)
 	if to.doubt != "" {
 		w.note(Wire, Doubtful, "%s", to.doubt)
 	}

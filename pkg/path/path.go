@@ -50,6 +50,14 @@ type Step struct {
 	Kind Kind   `json:"kind"`
 	Text string `json:"text"`
 	Mark Mark   `json:"mark,omitempty"`
+	// By are the interfaces that the packet passes in this step, in order.
+	By []Interface `json:"by,omitempty"`
+}
+
+// Interface is an interface that a packet passes.
+type Interface struct {
+	Netns string `json:"netns"`
+	Name  string `json:"name"`
 }
 
 // Hop is a namespace that the packet comes to. In is the interface by which it comes in; "" if it is sent there.

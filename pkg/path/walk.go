@@ -60,6 +60,15 @@ func (w *walk) note(kind Kind, mark Mark, format string, args ...any) {
 	h.Steps = append(h.Steps, Step{Kind: kind, Text: plain.Text(fmt.Sprintf(format, args...)), Mark: mark})
 }
 
+// noteInterfaces adds to the last step the interfaces that the packet passes in it.
+func (w *walk) noteInterfaces(by []station) {
+	hops := *w.hops
+	steps := hops[len(hops)-1].Steps
+	for _, at := range by {
+		steps[len(steps)-1].By = append(steps[len(steps)-1].By, Interface{plain.Text(at.ns.Name), plain.Text(at.link.Name)})
+	}
+}
+
 // stop adds a step that stops the packet.
 func (w *walk) stop(kind Kind, text, advice string) {
 	w.note(kind, Stops, "%s", text)

@@ -8,7 +8,9 @@ import (
 )
 
 // Listen returns a listener for all events from now on, or for those about the resources with these IDs.
-func (l *Loop) Listen(ids []string) (*Listener, error) { return l.feed.Listen(ids) }
+func (l *Loop) Listen(ids []string, recent bool) (*Listener, error) {
+	return l.feed.Listen(ids, recent)
+}
 
 func (l *Loop) report(events []Event) {
 	if l.OnEvents != nil {

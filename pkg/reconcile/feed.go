@@ -14,6 +14,8 @@ type Feed struct {
 	mu        sync.Mutex
 	listeners []*Listener
 	ended     bool
+	// recent are the last events that deserve attention, at least mostRecent of them, the oldest first.
+	recent []Event
 }
 
 const (
@@ -21,6 +23,8 @@ const (
 	mostEvents = 2048
 	// mostListeners limits the memory of all buffers.
 	mostListeners = 16
+	// mostRecent is how many events the feed keeps for those who begin to listen later.
+	mostRecent = 200
 )
 
 // ErrTooMany says that there are mostListeners already.
@@ -38,9 +42,9 @@ type Listener struct {
 	missed int
 }
 
-// Listen returns a listener for all events from now on, or for those about the resources with these IDs. Close it
-// after use. The errors are ErrEnded and ErrTooMany.
-func (f *Feed) Listen(ids []string) (*Listener, error) {
+// Listen returns a listener for all events from now on, or for those about the resources with these IDs. With recent, it begins with
+// the last mostRecent events that deserve attention. Close it after use. The errors are ErrEnded and ErrTooMany.
+func (f *Feed) Listen(ids []string, recent bool) (*Listener, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
@@ -52,6 +56,9 @@ func (f *Feed) Listen(ids []string) (*Listener, error) {
 	l := &Listener{feed: f, ids: map[string]bool{}, ready: make(chan struct{}, 1)}
 	for _, id := range ids {
 		l.ids[id] = true
+	}
+	if recent {
+		l.add(f.recent[max(0, len(f.recent)-mostRecent):])
 	}
 	f.listeners = append(f.listeners, l)
 	return l, nil
@@ -89,22 +96,52 @@ func (l *Listener) Next(ctx context.Context) ([]Event, error) {
 	}
 }
 
-// publish adds the events to the buffer of each listener that they concern.
+// publish adds the events to the buffer of each listener that they concern, and keeps those that deserve attention.
 func (f *Feed) publish(events []Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, l := range f.listeners {
-		for i := range events {
-			switch {
-			case !events[i].About(l.ids):
-			case len(l.events) >= mostEvents:
-				l.missed++
-			default:
-				l.events = append(l.events, events[i])
-			}
+	for i := range events {
+		if !events[i].deservesAttention() {
+			continue
 		}
-		l.wake()
+		kept := events[i]
+		kept.op = nil
+		f.recent = append(f.recent, kept)
 	}
+	if len(f.recent) > 2*mostRecent {
+		f.recent = slices.Clone(f.recent[len(f.recent)-mostRecent:])
+	}
+	for _, l := range f.listeners {
+		l.add(events)
+	}
+}
+
+// add adds the events to the listener's buffer that it asked for, and wakes its Next. The caller holds the feed's mutex.
+func (l *Listener) add(events []Event) {
+	for i := range events {
+		switch {
+		case !events[i].About(l.ids):
+		case len(l.events) >= mostEvents:
+			l.missed++
+		default:
+			l.events = append(l.events, events[i])
+		}
+	}
+	l.wake()
+}
+
+// deservesAttention reports whether somebody who asks later what has happened wants to know of the event: not that everything was
+// well at the start, and not each of the ops by which linkd got there.
+func (ev *Event) deservesAttention() bool {
+	switch ev.Event {
+	case OpDone:
+		return ev.Error != ""
+	case Transition:
+		return ev.State != ev.Was && (ev.Was != "" || ev.State != string(OK))
+	case Stopping:
+		return false
+	}
+	return true
 }
 
 // end publishes that the daemon stops. Listeners then get ErrEnded.

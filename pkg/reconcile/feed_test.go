@@ -35,9 +35,9 @@ func hear(t *testing.T, l *Listener) (lines []string, err error) {
 func TestWhoListensHearsWhatItAskedFor(t *testing.T) {
 	var f Feed
 	f.publish([]Event{{Event: OpDone, ID: "before"}})
-	all, err := f.Listen(nil)
+	all, err := f.Listen(nil, false)
 	must(t, err)
-	one, err := f.Listen([]string{"host/box/a"})
+	one, err := f.Listen([]string{"host/box/a"}, false)
 	must(t, err)
 	f.publish([]Event{{Event: OpDone, ID: "host/box/a"}, {Event: Reload}})
 	f.publish([]Event{{Event: OpDone, ID: "host/box/b"}})
@@ -58,7 +58,7 @@ func TestWhoListensHearsWhatItAskedFor(t *testing.T) {
 			t.Errorf("after the end: %v", err)
 		}
 	}
-	if _, err := f.Listen(nil); !errors.Is(err, ErrEnded) {
+	if _, err := f.Listen(nil, false); !errors.Is(err, ErrEnded) {
 		t.Errorf("who comes too late hears %v", err)
 	}
 }
@@ -66,7 +66,7 @@ func TestWhoListensHearsWhatItAskedFor(t *testing.T) {
 // A reader that does not read is told how much it has missed, and costs no more than its buffer.
 func TestASlowReaderHoldsNobodyUp(t *testing.T) {
 	var f Feed
-	slow, err := f.Listen(nil)
+	slow, err := f.Listen(nil, false)
 	must(t, err)
 	for i := range mostEvents + 1000 {
 		f.publish([]Event{{Event: OpDone, ID: fmt.Sprint(i)}})
@@ -86,17 +86,17 @@ func TestOnlySoManyListen(t *testing.T) {
 	var f Feed
 	var first *Listener
 	for range mostListeners {
-		l, err := f.Listen(nil)
+		l, err := f.Listen(nil, false)
 		must(t, err)
 		if first == nil {
 			first = l
 		}
 	}
-	if _, err := f.Listen(nil); !errors.Is(err, ErrTooMany) {
+	if _, err := f.Listen(nil, false); !errors.Is(err, ErrTooMany) {
 		t.Errorf("one more: %v", err)
 	}
 	first.Close()
-	l, err := f.Listen(nil)
+	l, err := f.Listen(nil, false)
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -126,6 +126,52 @@ func TestThePageTellsOfEveryEvent(t *testing.T) {
 		tag, _, _ := strings.Cut(reflect.TypeFor[Event]().Field(i).Tag.Get("json"), ",")
 		if tag != "" && !strings.Contains(string(text), "`"+tag+"`") {
 			t.Errorf("the page does not tell of the field %s", tag)
+		}
+	}
+}
+
+// Who begins to listen later can have the last events that deserve attention, once, and then those that follow.
+func TestRecentEvents(t *testing.T) {
+	var f Feed
+	for i := range 3 * mostRecent {
+		f.publish([]Event{
+			{Event: Transition, ID: fmt.Sprint("fine", i), State: string(OK)},
+			{Event: Transition, ID: fmt.Sprint("still", i), State: string(Failed), Was: string(Failed)},
+			{Event: OpDone, ID: fmt.Sprint("done", i)},
+			{Event: Drift, ID: fmt.Sprint("drift", i)},
+		})
+	}
+	for _, ev := range []Event{
+		{Event: OpDone, ID: "refused", Error: "no"}, {Event: Transition, ID: "a", State: string(Pending)},
+		{Event: Transition, ID: "a", State: string(OK), Was: string(Pending)}, {Event: Reload, State: "ok"}, {Event: ProbeChanged, Probe: "p"},
+	} {
+		f.publish([]Event{ev})
+	}
+	ids := func(l *Listener) (all []string) {
+		events, err := l.Next(t.Context())
+		must(t, err)
+		for _, ev := range events {
+			all = append(all, string(ev.Event)+" "+ev.ID)
+		}
+		return all
+	}
+	listen := func(ids []string, recent bool) *Listener {
+		l, err := f.Listen(ids, recent)
+		must(t, err)
+		return l
+	}
+	all, one, later := listen(nil, true), listen([]string{"drift599"}, true), listen(nil, false)
+	last := ids(all)
+	if d := cmp.Diff([]string{"drift drift599", "op refused", "state a", "state a", "reload ", "probe "}, last[len(last)-6:]); d != "" || len(last) != mostRecent {
+		t.Errorf("%d events, the last of them (-want +have):\n%s", len(last), d)
+	}
+	if d := cmp.Diff([]string{"drift drift599"}, ids(one)); d != "" {
+		t.Error(d)
+	}
+	f.publish([]Event{{Event: Drift, ID: "new"}})
+	for _, l := range []*Listener{all, later} {
+		if d := cmp.Diff([]string{"drift new"}, ids(l)); d != "" {
+			t.Error(d)
 		}
 	}
 }

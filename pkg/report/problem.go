@@ -21,27 +21,47 @@ type block struct {
 	rank            int
 }
 
-// Problems returns a block of lines for each file that is not in force, for each cause that keeps resources from the desired
-// state, and for each warning, with empty lines between them.
-func Problems(s *reconcile.Status, style Style) []string {
-	var blocks [][]string
+// Problem is what Problems says about one cause. State is its first word, and IDs are the resources that it concerns.
+type Problem struct {
+	State string   `json:"state"`
+	Lines []string `json:"lines"`
+	IDs   []string `json:"ids,omitempty"`
+}
+
+// EachProblem returns one problem for each file that is not in force, or for several with the same error, for each cause that keeps
+// resources from the desired state, and for each warning.
+func EachProblem(s *reconcile.Status, style Style) (problems []Problem) {
 	files := s.NotInForce()
 	for i := range files {
 		last := i+1 == len(files) || files[i+1].Error != files[i].Error
-		blocks = append(blocks, style.file(files[i], last))
+		lines := style.file(files[i], last)
+		if i > 0 && files[i-1].Error == files[i].Error {
+			same := &problems[len(problems)-1]
+			same.Lines = append(same.Lines, lines...)
+			continue
+		}
+		problems = append(problems, Problem{State: files[i].State, Lines: lines})
 	}
 	for _, b := range causes(s.Resources) {
-		blocks = append(blocks, style.block(b))
+		p := Problem{State: b.word, Lines: style.block(b)}
+		for _, r := range append(slices.Clone(b.roots), b.affected...) {
+			p.IDs = append(p.IDs, r.ID)
+		}
+		problems = append(problems, p)
 	}
 	for _, warning := range s.Warnings {
-		blocks = append(blocks, style.headline("warning", plain.Text(warning)))
+		problems = append(problems, Problem{State: "warning", Lines: style.headline("warning", plain.Text(warning))})
 	}
-	var lines []string
-	for i, b := range blocks {
-		if i > 0 && !(i < len(files) && files[i-1].Error == files[i].Error) {
+	return problems
+}
+
+// Problems returns the lines of EachProblem, with empty lines between them.
+func Problems(s *reconcile.Status, style Style) (lines []string) {
+	for i, p := range EachProblem(s, style) {
+		if i > 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, b...)
+		lines = append(lines, p.Lines...)
 	}
 	return lines
 }
