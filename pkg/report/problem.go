@@ -80,14 +80,14 @@ func (s Style) file(f spec.FileState, errors bool) []string {
 	for line := range strings.SplitSeq(strings.TrimRight(f.Error, "\n"), "\n") {
 		if strings.HasPrefix(line, " ") {
 			// A line of the file, or what points into it.
-			lines = append(lines, indent+plain.Text(line))
+			lines = append(lines, Indent+plain.Text(line))
 			continue
 		}
 		if n++; s.Width > 0 && n > mostItems {
-			return append(lines, indent+"… and more: linkd validate")
+			return append(lines, Indent+"… and more: linkd validate")
 		}
-		wrapped := s.wrap(plain.Text(line), len(indent), indent)
-		wrapped[0] = indent + wrapped[0]
+		wrapped := s.wrap(plain.Text(line), len(Indent), Indent)
+		wrapped[0] = Indent + wrapped[0]
 		lines = append(lines, wrapped...)
 	}
 	return lines
@@ -183,12 +183,13 @@ func withoutID(why, id string) string {
 	return why
 }
 
-const indent = "          "
+// Indent is the beginning of each line of a problem but the first.
+const Indent = "          "
 
 // headline returns the first lines of a block: the state, and a text.
 func (s Style) headline(word, text string) []string {
-	lines := s.wrap(text, len(indent), indent)
-	lines[0] = s.Paint(word, word) + indent[min(len(word), len(indent)-1):] + lines[0]
+	lines := s.wrap(text, len(Indent), Indent)
+	lines[0] = s.Paint(word, word) + Indent[min(len(word), len(Indent)-1):] + lines[0]
 	return lines
 }
 
@@ -202,7 +203,7 @@ func (s Style) block(b *block) []string {
 	if len(roots) == 1 {
 		lines = s.headline(b.word, roots[0].text+": "+why)
 		if source := (item{source: roots[0].source, same: roots[0].same}).String(); source != "" {
-			lines = append(lines, indent+strings.TrimSpace(source))
+			lines = append(lines, Indent+strings.TrimSpace(source))
 		}
 	} else {
 		lines = s.headline(b.word, why)
@@ -228,12 +229,12 @@ func (s Style) items(prefix string, items []item) (lines []string) {
 		items = items[:mostItems-1]
 	}
 	for _, i := range items {
-		wrapped := s.wrap(prefix+i.String(), len(indent), indent+"  ")
-		wrapped[0] = indent + wrapped[0]
+		wrapped := s.wrap(prefix+i.String(), len(Indent), Indent+"  ")
+		wrapped[0] = Indent + wrapped[0]
 		lines = append(lines, wrapped...)
 	}
 	if more > 0 {
-		lines = append(lines, fmt.Sprintf("%s%s… and %d more: linkd status --all", indent, prefix, more))
+		lines = append(lines, fmt.Sprintf("%s%s… and %d more: linkd status --all", Indent, prefix, more))
 	}
 	return lines
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +75,8 @@ type problem struct {
 	State string   `json:"state"`
 	Title string   `json:"title"`
 	Lines []string `json:"lines"`
-	IDs   []string `json:"ids"`
+	// ID is one of the resources that it concerns; "" if it is about a file or linkd itself.
+	ID string `json:"id,omitempty"`
 	// Since is since when it is known, in milliseconds since 1970; 0 if that is not known.
 	Since int64 `json:"since,omitempty"`
 }
@@ -129,14 +129,26 @@ func (s *Server) view(now State) view {
 
 // viewProblem returns a problem with its first line as a title, without the state, which the page shows apart.
 func viewProblem(p report.Problem, since map[string]time.Time) problem {
-	v := problem{State: p.State, Lines: []string{}, IDs: p.IDs}
+	v := problem{State: p.State, Lines: []string{}}
 	v.Title = strings.TrimSpace(strings.TrimPrefix(p.Lines[0], p.State))
-	for _, line := range p.Lines[1:] {
-		v.Lines = append(v.Lines, strings.TrimPrefix(line, "          "))
+	rest := p.Lines[1:]
+	for _, line := range rest[:min(len(rest), mostLines)] {
+		v.Lines = append(v.Lines, strings.TrimPrefix(line, report.Indent))
+	}
+	if more := len(rest) - mostLines; more > 0 {
+		v.Lines = append(v.Lines, fmt.Sprintf("… and %d more: linkd status", more))
+	}
+	of := p.IDs
+	if len(of) > 0 {
+		v.ID = of[0]
+	} else {
+		// The title of a file's problem begins with its path.
+		path, _, _ := strings.Cut(v.Title, ": ")
+		of = []string{path}
 	}
 	first := time.Time{}
-	for of, at := range since {
-		if (strings.HasPrefix(v.Title, of+":") || slices.Contains(p.IDs, of)) && (first.IsZero() || at.Before(first)) {
+	for _, of := range of {
+		if at := since[of]; !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
@@ -145,6 +157,9 @@ func viewProblem(p report.Problem, since map[string]time.Time) problem {
 	}
 	return v
 }
+
+// mostLines is how many lines of a problem the page shows.
+const mostLines = 40
 
 // happened returns an event without what the page shows apart: its kind, and who did it.
 func happened(ev *reconcile.Event) happening {

@@ -27,7 +27,7 @@ const (
 const steady = `(() => {
 	for (const n of document.querySelectorAll('time')) n.textContent = n.textContent.replace(/\d\d:\d\d:\d\d/, '12:00:00')
 	for (const n of document.querySelectorAll('td.number')) n.textContent = '840'
-	for (const n of document.querySelectorAll('.countdown strong')) n.textContent = '95 s'
+	for (const n of document.querySelectorAll('.countdown strong')) n.textContent = '1:35'
 	for (const n of document.querySelectorAll('progress')) n.value = n.max * .8
 	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
 	while (texts.nextNode()) {

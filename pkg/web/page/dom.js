@@ -70,14 +70,6 @@ export function clock(ms) {
   return at.toDateString() === new Date().toDateString() ? time : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${time}`
 }
 
-// span is a duration in words.
-export function span(ms) {
-  const s = Math.max(0, Math.round(ms / 1000))
-  if (s < 100) return `${s} s`
-  if (s < 6000) return `${Math.floor(s / 60)} min`
-  return s < 172800 ? `${Math.floor(s / 3600)} h` : `${Math.floor(s / 86400)} days`
-}
-
 // pill is the name of a state in its colour.
 export const pill = state => el('span', { class: `pill state-${state}` }, state)
 

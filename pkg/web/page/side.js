@@ -1,6 +1,6 @@
 // What is beside the picture: the trial, the problems, the probes and the timeline.
 
-import { clock, differences, el, fill, get, pill, post, span } from './dom.js'
+import { clock, differences, el, fill, get, pill, post } from './dom.js'
 
 const heading = (text, count) => el('h2', {}, text, count !== undefined && el('span', { class: 'count' }, count))
 
@@ -21,9 +21,8 @@ export function showTrial(section, state) {
   if (trialShown?.since !== since) {
     clearInterval(trialShown?.timer)
     said.failed = undefined
-    trialShown = { since, section, timer: setInterval(() => drawTrial(), 1000) }
-    get('trial/diff').then(({ diff }) => { trialShown.diff = differences(diff) }, error => { trialShown.diff = el('p', { class: 'quiet' }, error.message) })
-      .then(() => drawTrial())
+    const of = trialShown = { since, section, timer: setInterval(drawTrial, 1000) }
+    get('trial/diff').then(({ diff }) => { of.diff = differences(diff) }, error => { of.diff = el('p', { class: 'quiet' }, error.message) }).then(drawTrial)
   }
   Object.assign(trialShown, { trial, until: Date.now() + trial.left, may: state.may_decide })
   drawTrial()
@@ -35,7 +34,7 @@ function drawTrial() {
   const left = Math.max(0, Math.round((until - Date.now()) / 1000))
   const total = Math.max(1, (new Date(trial.deadline) - new Date(trial.since)) / 1000)
   fill(section, heading('Trial'),
-    el('p', { class: 'countdown' }, el('strong', {}, span(left * 1000)), ' until the files are reverted'),
+    el('p', { class: 'countdown' }, el('strong', {}, countdown(left)), ' until the files are reverted'),
     el('progress', { max: Math.round(total), value: Math.min(left, Math.round(total)), 'aria-label': 'time left' }),
     el('p', {}, `${trial.by} tries ${trial.files.join(', ')}`),
     diff || el('p', { class: 'quiet' }, 'comparing the files …'),
@@ -43,6 +42,12 @@ function drawTrial() {
       ? el('p', { class: 'decide' }, decide('Confirm', 'confirm', 'Install the files'), decide('Revert', 'revert', 'Restore the state before'))
       : el('p', { class: 'quiet' }, 'Only root can confirm or revert it.'),
     said.failed && el('p', { class: 'error', role: 'alert' }, said.failed))
+}
+
+// countdown is a time in hours, minutes and seconds.
+function countdown(seconds) {
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+  return parts.slice(parts[0] ? 0 : 1).map((n, i) => i ? String(n).padStart(2, '0') : n).join(':')
 }
 
 // decide is a button. fill keeps the first one, so what it does must not depend on when it was made.
@@ -67,7 +72,7 @@ export function showProblems(section, state, open) {
     el('p', { class: 'over' }, pill(p.state), p.since && el('time', { datetime: new Date(p.since).toISOString() }, `since ${clock(p.since)}`)),
     el('p', { class: 'why' }, p.title),
     p.lines.length > 0 && el('ul', { class: 'stops', tabindex: p.lines.length > 8 && 0, 'aria-label': 'What it stops' }, p.lines.map(stopped)),
-    p.ids?.length > 0 && el('p', { class: 'where' }, el('button', { type: 'button', class: 'link', 'data-key': 'open ' + p.ids[0], click: () => open(p.ids[0]) }, 'Show in the picture')))),
+    p.id && el('p', { class: 'where' }, el('button', { type: 'button', class: 'link', 'data-key': 'open ' + p.id, click: () => open(p.id) }, 'Show in the picture')))),
   problems.length > mostCards && el('p', { class: 'quiet' }, `and ${problems.length - mostCards} more: linkd status`))
 }
 const mostCards = 30
