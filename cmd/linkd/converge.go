@@ -93,6 +93,9 @@ func (o *options) apply(ctx context.Context, log *slog.Logger, a application) er
 		}
 	}
 	engine.Want(a.desired, a.desired.Unknown == nil)
+	if a.desired.Unknown == nil {
+		o.giveBackLeases(world, a.desired, log)
+	}
 	inbox := observe.NewInbox()
 	if a.wait > 0 {
 		stop, err := world.Listen(inbox, engine.Topics())

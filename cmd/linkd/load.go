@@ -62,6 +62,28 @@ func (o *options) leaseOf(client spec.LeaseClient) (*spec.Lease, string) {
 	return dhcp.Known(leases, client)
 }
 
+// giveBackLeases gives back what DHCP servers gave to ends that the desired state does not have any more. The caller holds the lock of
+// the runtime directory, so no daemon looks after the leases.
+func (o *options) giveBackLeases(world *observe.World, d *spec.Desired, log *slog.Logger) {
+	leases, err := dhcp.OpenStore(o.leasesFile())
+	if err != nil {
+		log.Warn("cannot read the leases", "error", err)
+		return
+	}
+	dhcp.GiveBackLeft(world, leases, d, log)
+}
+
+// leases returns the leases of all DHCP clients; none if they cannot be read.
+func (o *options) leases() map[spec.LeaseClient]spec.Lease {
+	all := map[spec.LeaseClient]spec.Lease{}
+	if kept, err := dhcp.OpenStore(o.leasesFile()); err == nil {
+		for client, lease := range kept.All() {
+			all[client] = lease.Lease
+		}
+	}
+	return all
+}
+
 func (o *options) leasesFile() string { return filepath.Join(o.stateDir, dhcp.FileName) }
 
 // keepGiven returns a recompile that keeps the addresses of pools that its results give. The first time it uses desired, unless another

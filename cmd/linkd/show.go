@@ -36,6 +36,7 @@ func (o *options) show(ctx context.Context, args []string) error {
 	}
 	defer world.Close()
 	document := spec.NewDocument(kind.Language())
+	document.Leases = o.leases()
 	if err := reconcile.SelectNamespaces(world, document, o.declared(), args); err != nil {
 		return exit(exitFailed, err)
 	}

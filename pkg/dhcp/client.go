@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 	"reflect"
 	"sync"
 	"time"
 
+	"linkd/pkg/duplicate"
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -51,19 +51,7 @@ func (c *client) end() {
 	}
 	c.mu.Unlock()
 	<-c.done
-	if message := c.machine.release(); message != nil {
-		p, err := openPort(c.all.world, c.NS, c.Device)
-		if err == nil {
-			err = p.send(message, c.machine.lease.Prefix.Addr(), c.machine.lease.Server, c.serverMAC)
-			p.close()
-		}
-		if err != nil {
-			c.all.log.Info("cannot give a lease back; it ends by itself", "netns", c.NS, "device", c.Device, "address", c.machine.lease.Prefix, "error", err)
-		}
-	}
-	if err := c.all.store.Put(c.LeaseClient, nil); err != nil {
-		c.all.log.Warn("cannot forget a lease", "error", err)
-	}
+	giveBack(c.all.world, c.all.store, c.LeaseClient, c.machine, c.serverMAC, c.all.log)
 }
 
 // run is the client's goroutine.
@@ -119,7 +107,7 @@ func (c *client) exchange(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	p, err := openPort(c.all.world, c.NS, c.Device)
+	p, err := openPort(c.all.world, c.LeaseClient)
 	if err != nil {
 		return err
 	}
@@ -138,8 +126,8 @@ func (c *client) exchange(ctx context.Context) error {
 		message, unicast := m.send(now)
 		c.publish()
 		if message != nil {
-			from, server, mac := netip.IPv4Unspecified(), netip.AddrFrom4([4]byte{255, 255, 255, 255}), net.HardwareAddr(nil)
-			if m.state == renewing || m.state == rebinding {
+			from, server, mac := p.own, p.everyone, net.HardwareAddr(nil)
+			if !c.IPv6 && (m.state == renewing || m.state == rebinding) {
 				from = m.lease.Prefix.Addr()
 			}
 			if unicast {
@@ -152,18 +140,52 @@ func (c *client) exchange(ctx context.Context) error {
 		if !m.listens() {
 			return nil
 		}
-		answer, mac := p.receive(earlier(until, m.due))
+		answer, from, mac := p.receive(earlier(until, m.due))
 		if answer == nil {
 			if p.interrupted.Load() {
 				return observe.Pendingf("the namespace %s has ended", c.NS)
 			}
 			continue
 		}
-		m.receive(answer, time.Now())
+		m.receive(answer, from, time.Now())
+		if m.state == checking {
+			if err := c.check(p); err != nil {
+				return err
+			}
+		}
 		if m.state == bound {
 			c.serverMAC = mac
 		}
 		c.publish()
+	}
+	return nil
+}
+
+// check asks whether another host has the address that a server has given, and tells the server if so.
+func (c *client) check(p *port) error {
+	m := c.machine
+	session := c.all.world.NewSession()
+	in, err := session.Open(c.NS)
+	var asker *duplicate.Asker
+	if err == nil && in.Identity != p.identity {
+		err = observe.Pendingf("the namespace %s has ended", c.NS)
+	}
+	if err == nil {
+		asker, err = duplicate.Open(in, p.index, p.mac, m.offer.Prefix.Addr())
+	}
+	session.Close()
+	if err != nil {
+		return err
+	}
+	defer asker.Close()
+	other, err := asker.Ask()
+	if err != nil {
+		return fmt.Errorf("ask by %s who has %s: %w", c.Device, m.offer.Prefix.Addr(), err)
+	}
+	if decline := m.checked(other, time.Now()); decline != nil {
+		if err := p.send(decline, p.own, p.everyone, nil); err != nil {
+			return fmt.Errorf("send by %s: %w", c.Device, err)
+		}
 	}
 	return nil
 }
@@ -183,6 +205,11 @@ func (c *client) setOpen(p *port) {
 
 // publish keeps the lease, and then lets linkd use it. A lease that cannot be kept is not used, because a restart would forget it.
 func (c *client) publish() {
+	if l := c.machine.lease; l != nil {
+		c.mu.Lock()
+		l.File, l.From = c.options.Source.File, c.options.Selector.Notation()
+		c.mu.Unlock()
+	}
 	lease, lacks := result(c.machine)
 	if known := c.all.store.Get(c.LeaseClient, time.Time{}); !reflect.DeepEqual(known, c.machine.lease) {
 		if err := c.all.store.Put(c.LeaseClient, c.machine.lease); err != nil && c.machine.lease != nil {

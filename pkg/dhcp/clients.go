@@ -1,4 +1,4 @@
-// Package dhcp runs DHCP clients (RFC 2131) in namespaces.
+// Package dhcp runs DHCP clients in namespaces, for IPv4 (RFC 2131) and IPv6 (RFC 8415).
 //
 //	files ──> Compile ──> Desired.Leases ──> Clients ──> servers
 //	             ▲                              │
@@ -6,7 +6,7 @@
 //
 // A client only talks to servers. The address and the routes of its lease become part of the desired state, and linkd configures and
 // repairs them as if they stood in a file. So nothing that a server sends can change anything but the addresses and routes of the
-// interface that asked.
+// interface that asked, and the resolver of its namespace if the file says so.
 package dhcp
 
 import (
@@ -82,6 +82,7 @@ func (c *Clients) Declare(d *spec.Desired, complete bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, options := range d.Leases {
+		options.Source.File = d.Within.Absolute(options.Source.File)
 		if one := c.clients[key]; one != nil {
 			one.mu.Lock()
 			one.options = options
@@ -99,6 +100,8 @@ func (c *Clients) Declare(d *spec.Desired, complete bool) {
 			one.end()
 		}
 	}
+	// Those of files that were removed while no daemon was running.
+	GiveBackLeft(c.world, c.store, d, c.log)
 }
 
 // Wake has clients that wait for their interface look for it, and those look again whose namespace may have ended. The daemon calls it
@@ -127,7 +130,7 @@ func (c *Clients) Wait() { c.running.Wait() }
 func (c *Clients) start(key spec.LeaseClient, options spec.LeaseOptions) *client {
 	ctx, stop := context.WithCancel(c.ctx)
 	one := &client{LeaseClient: key, all: c, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1), options: options}
-	one.machine = newMachine(c.store.Get(key, time.Now()), options.Hostname)
+	one.machine = newMachine(versionOf(key), c.store.Get(key, time.Now()), options.Hostname)
 	one.lease, one.lacks = result(one.machine)
 	c.running.Go(func() {
 		defer close(one.done)

@@ -117,21 +117,22 @@ func TestRoutesOfALease(t *testing.T) {
 // No bytes from the network end the client, or get past the checks.
 func FuzzAnswer(f *testing.F) {
 	p := newPlay(&testing.T{}, nil)
-	m, _ := p.m.send(p.now)
+	m, _, _ := p.sends()
 	reply, err := dhcpv4.NewReplyFromRequest(m, dhcpv4.WithMessageType(offer), dhcpv4.WithYourIP(net.IPv4(10, 0, 0, 5)), dhcpv4.WithNetmask(net.CIDRMask(24, 32)),
 		dhcpv4.WithOption(dhcpv4.OptServerIdentifier(net.IPv4(10, 0, 0, 1))), dhcpv4.WithLeaseTime(600), dhcpv4.WithRouter(net.IPv4(10, 0, 0, 1)))
 	if err != nil {
 		f.Fatal(err)
 	}
-	packet := datagram(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.5"), reply.ToBytes())
-	packet[headerIP+1], packet[headerIP+3] = serverPort, clientPort
-	if parse(packet) == nil {
+	packet := pack4(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.5"), reply.ToBytes())
+	packet[headerIP+1], packet[headerIP+3] = serverPort4, clientPort4
+	if message, _ := unpack4(packet); message == nil {
 		f.Fatal("the packet is not read")
 	}
 	f.Add(packet)
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		m := parse(packet)
-		if m == nil {
+		message, _ := unpack4(packet)
+		m, err := dhcpv4.FromBytes(message)
+		if err != nil {
 			return
 		}
 		l, err := readLease(m, myMAC, start)

@@ -6,17 +6,16 @@ import (
 	"net"
 	"net/netip"
 	"time"
-
-	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// state is a state of a client (RFC 2131, figure 5). A client without a lease selects, unless it has chosen an offer or asks for the
-// address that it had.
+// state is a state of a client (RFC 2131, figure 5; those of RFC 8415 correspond). A client without a lease selects, unless it has
+// chosen an offer, asks for the address that it had, or checks whether another host has the address that it was given.
 type state int
 
 const (
 	selecting state = iota
 	requesting
+	checking
 	rebooting
 	bound
 	renewing
@@ -31,10 +30,13 @@ const (
 	mostRequests = 4
 	// unnoticed is how often a client asks without an answer before status says so.
 	unnoticed = 2
+	// declinePause is the pause after another host had the given address (RFC 2131, 3.1.5).
+	declinePause = 10 * time.Second
 )
 
-// machine is the state machine of a DHCPv4 client. It does no I/O and reads no clock. One goroutine uses it.
+// machine is the state machine of a DHCP client. It does no I/O and reads no clock. One goroutine uses it.
 type machine struct {
+	version
 	mac      net.HardwareAddr
 	hostname string
 	// lease is the lease in force; nil for none.
@@ -43,12 +45,14 @@ type machine struct {
 	lacks string
 
 	state state
-	xid   dhcpv4.TransactionID
+	xid   [4]byte
 	began time.Time
 	tries int
 	// due is when to call send next.
-	due   time.Time
-	offer Lease
+	due time.Time
+	// offer is the best offer, or the lease that is checked. Its MAC is "" if there is none. preference is that of its server.
+	offer      Lease
+	preference int
 	// asked is the address that the client asks for.
 	asked netip.Addr
 	// naks counts refusals since the last lease, so that a server that refuses everything is asked less and less often.
@@ -56,14 +60,14 @@ type machine struct {
 }
 
 // newMachine returns a client that has a lease from an earlier run, or nil. It asks whether the lease still holds.
-func newMachine(lease *Lease, hostname string) *machine {
-	return &machine{lease: lease, hostname: hostname, lacks: "no DHCP server has answered yet"}
+func newMachine(v version, lease *Lease, hostname string) *machine {
+	return &machine{version: v, lease: lease, hostname: hostname, lacks: "no " + v.name() + " server has answered yet"}
 }
 
 // begin begins on an interface: with the lease, or with the address of an earlier one, or without. Another link-layer address is
 // another client to the server.
 func (m *machine) begin(mac net.HardwareAddr, now time.Time) {
-	m.mac, m.naks = mac, 0
+	m.mac, m.naks, m.offer = mac, 0, Lease{}
 	m.enter(selecting, now)
 	if m.lease != nil && m.lease.MAC != mac.String() {
 		m.lease = nil
@@ -85,7 +89,7 @@ func (m *machine) enter(s state, at time.Time) {
 // expire ends a lease that has ended.
 func (m *machine) expire(now time.Time) {
 	if m.lease != nil && !now.Before(m.lease.End) {
-		m.lacks = fmt.Sprintf("the lease for %s ended at %s, and no DHCP server has renewed it", m.lease.Prefix.Addr(), m.lease.End.Format(time.TimeOnly))
+		m.lacks = fmt.Sprintf("the lease for %s ended at %s, and no %s server has renewed it", m.lease.Prefix.Addr(), m.lease.End.Format(time.TimeOnly), m.name())
 		m.asked = m.lease.Prefix.Addr()
 		m.lease = nil
 		m.enter(selecting, now)
@@ -93,15 +97,17 @@ func (m *machine) expire(now time.Time) {
 }
 
 // listens reports whether an answer can come.
-func (m *machine) listens() bool { return m.state != bound }
+func (m *machine) listens() bool { return m.state != bound && m.state != checking }
 
-// send returns the message that is due, or nil, and when to call it next. unicast: it goes to the server alone.
-func (m *machine) send(now time.Time) (message *dhcpv4.DHCPv4, unicast bool) {
+// send returns the message that is due, or nil. unicast: it goes to the server alone.
+func (m *machine) send(now time.Time) (message []byte, unicast bool) {
 	m.expire(now)
-	if now.Before(m.due) {
+	if now.Before(m.due) || m.state == checking {
 		return nil, false
 	}
 	switch {
+	case m.state == selecting && m.offer.MAC != "":
+		m.choose(now)
 	case m.state == bound && !now.Before(m.lease.Rebind), m.state == renewing && !now.Before(m.lease.Rebind):
 		m.enter(rebinding, now)
 	case m.state == bound && !now.Before(m.lease.Renew):
@@ -110,6 +116,7 @@ func (m *machine) send(now time.Time) (message *dhcpv4.DHCPv4, unicast bool) {
 		m.due = m.lease.Renew
 		return nil, false
 	case m.state == requesting && m.tries >= mostRequests:
+		m.offer = Lease{}
 		m.enter(selecting, now)
 	case m.state == rebooting && m.tries >= mostRequests:
 		// The lease is in force nevertheless (RFC 2131, 3.2).
@@ -117,11 +124,11 @@ func (m *machine) send(now time.Time) (message *dhcpv4.DHCPv4, unicast bool) {
 		return nil, false
 	}
 	m.tries++
-	if m.state == selecting && m.tries > unnoticed && m.offer.MAC == "" && m.naks == 0 {
-		m.lacks = "no DHCP server answers on this network"
+	if m.state == selecting && m.tries > unnoticed && m.naks == 0 {
+		m.lacks = "no " + m.name() + " server answers on this network"
 	}
 	m.due = now.Add(m.pause(now))
-	return m.message(now), m.state == renewing
+	return m.message(m, now), m.state == renewing && m.renewsAlone()
 }
 
 // rest waits for the next time at which a lease needs something.
@@ -140,98 +147,102 @@ func (m *machine) pause(now time.Time) time.Duration {
 	return pause - pause/8 + rand.N(pause/4)
 }
 
-// message returns the message of the state (RFC 2131, table 5).
-func (m *machine) message(now time.Time) *dhcpv4.DHCPv4 {
-	kind := dhcpv4.MessageTypeRequest
-	if m.state == selecting {
-		kind = dhcpv4.MessageTypeDiscover
-	}
-	p := m.packet(kind)
-	p.NumSeconds = uint16(min(now.Sub(m.began)/time.Second, 1<<16-1))
-	switch m.state {
-	case renewing, rebinding:
-		p.ClientIPAddr = m.lease.Prefix.Addr().AsSlice()
-	case requesting:
-		p.UpdateOption(dhcpv4.OptServerIdentifier(m.offer.Server.AsSlice()))
-		p.UpdateOption(dhcpv4.OptRequestedIPAddress(m.offer.Prefix.Addr().AsSlice()))
-	default:
-		if m.asked.IsValid() {
-			p.UpdateOption(dhcpv4.OptRequestedIPAddress(m.asked.AsSlice()))
-		}
-	}
-	p.UpdateOption(dhcpv4.OptMaxMessageSize(largestMessage))
-	p.UpdateOption(dhcpv4.OptParameterRequestList(
-		dhcpv4.OptionSubnetMask, dhcpv4.OptionClasslessStaticRoute, dhcpv4.OptionRouter,
-		dhcpv4.OptionIPAddressLeaseTime, dhcpv4.OptionRenewTimeValue, dhcpv4.OptionRebindingTimeValue,
-	))
-	if m.hostname != "" {
-		p.UpdateOption(dhcpv4.OptHostName(m.hostname))
-	}
-	return p
+// choose asks for the offered address.
+func (m *machine) choose(now time.Time) {
+	xid := m.xid
+	m.enter(requesting, now)
+	m.xid = xid
 }
 
-// largestMessage is the length of the longest answer that linkd takes, in bytes: a whole Ethernet frame.
-const largestMessage = 1472
-
-func (m *machine) packet(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
-	p := &dhcpv4.DHCPv4{
-		OpCode: dhcpv4.OpcodeBootRequest, HWType: 1, ClientHWAddr: m.mac, TransactionID: m.xid, Options: dhcpv4.Options{},
-		ClientIPAddr: net.IPv4zero, YourIPAddr: net.IPv4zero, ServerIPAddr: net.IPv4zero, GatewayIPAddr: net.IPv4zero,
-	}
-	p.UpdateOption(dhcpv4.OptMessageType(kind))
-	p.UpdateOption(dhcpv4.OptClientIdentifier(append([]byte{1}, m.mac...)))
-	return p
-}
-
-// release returns the message that gives the lease back; nil without a lease.
-func (m *machine) release() *dhcpv4.DHCPv4 {
-	if m.lease == nil || m.mac == nil {
-		return nil
-	}
-	p := m.packet(dhcpv4.MessageTypeRelease)
-	p.ClientIPAddr = m.lease.Prefix.Addr().AsSlice()
-	p.UpdateOption(dhcpv4.OptServerIdentifier(m.lease.Server.AsSlice()))
-	return p
-}
-
-// receive takes an answer. It ignores what is not for this client, and what does not fit its state.
-func (m *machine) receive(p *dhcpv4.DHCPv4, now time.Time) {
+// receive takes a message that a server sent from an address. It ignores what is not for this client, and what does not fit its state.
+func (m *machine) receive(message []byte, from netip.Addr, now time.Time) {
 	m.expire(now)
-	if p.OpCode != dhcpv4.OpcodeBootReply || p.TransactionID != m.xid || p.ClientHWAddr.String() != m.mac.String() || !m.listens() || m.tries == 0 {
+	if !m.listens() || m.tries == 0 {
 		return
 	}
-	switch kind := p.MessageType(); {
-	case kind == dhcpv4.MessageTypeOffer && m.state == selecting:
-		lease, err := readLease(p, m.mac, now)
-		if err != nil {
-			m.lacks = fmt.Sprintf("a DHCP server offers what linkd cannot take: %v", err)
-			return
-		}
-		m.offer = lease
-		xid := m.xid
-		m.enter(requesting, now)
-		m.xid = xid
-	case kind == dhcpv4.MessageTypeNak && m.fromServer(p):
-		m.lacks = fmt.Sprintf("the DHCP server %s refuses the address %s", p.ServerIdentifier(), m.wants())
+	a, ok := m.read(m, message, from, now)
+	if !ok || a.kind != offered && !m.fromServer(a) {
+		return
+	}
+	switch {
+	case a.kind == offered && m.state == selecting:
+		m.offered(a, now)
+	case a.kind == refused && m.state != selecting:
+		m.lacks = a.why
 		m.naks++
 		m.lease, m.asked, m.offer = nil, netip.Addr{}, Lease{}
 		m.enter(selecting, now)
 		if m.naks > 1 {
 			m.due = now.Add(min(firstPause<<min(m.naks-2, 10), lastPause))
 		}
-	case kind == dhcpv4.MessageTypeAck && m.state != selecting && m.fromServer(p):
-		lease, err := readLease(p, m.mac, now)
-		if err == nil && lease.Prefix.Addr() != m.wants() {
-			err = fmt.Errorf("%s is not the address that linkd asked for", lease.Prefix.Addr())
-		}
-		if err != nil {
-			m.lacks = fmt.Sprintf("a DHCP server gives what linkd cannot take: %v", err)
-			return
-		}
-		m.lease, m.lacks, m.naks, m.offer = &lease, "", 0, Lease{}
-		m.asked = lease.Prefix.Addr()
+	case a.kind == unknown && (m.state == renewing || m.state == rebinding):
+		m.offer = *m.lease
+		m.offer.Server, m.offer.ServerID = a.lease.Server, a.lease.ServerID
+		m.enter(requesting, now)
+	case a.kind == confirmed && m.state == rebooting:
 		m.rest()
+	case a.kind == given && m.state != selecting:
+		m.given(a, now)
 	}
+}
+
+// offered takes an offer: at once if no better one can come, and otherwise when the pause is over (RFC 8415, 18.2.1).
+func (m *machine) offered(a answer, now time.Time) {
+	if a.err != nil {
+		m.lacks = fmt.Sprintf("a %s server offers what linkd cannot take: %v", m.name(), a.err)
+		return
+	}
+	if m.offer.MAC == "" || a.preference > m.preference {
+		m.offer, m.preference = a.lease, a.preference
+	}
+	if a.preference == urgent || m.tries > 1 {
+		m.choose(now)
+	}
+}
+
+// given takes a lease. One for another address than before is used when no other host has turned out to have that.
+func (m *machine) given(a answer, now time.Time) {
+	if a.err == nil && a.lease.Prefix.Addr() != m.wants() {
+		a.err = fmt.Errorf("%s is not the address that linkd asked for", a.lease.Prefix.Addr())
+	}
+	if a.err != nil {
+		m.lacks = fmt.Sprintf("a %s server gives what linkd cannot take: %v", m.name(), a.err)
+		return
+	}
+	if m.lease == nil || m.lease.Prefix.Addr() != a.lease.Prefix.Addr() {
+		m.state, m.offer = checking, a.lease
+		return
+	}
+	m.use(a.lease)
+}
+
+// use makes a lease the one in force.
+func (m *machine) use(l Lease) {
+	m.lease, m.lacks, m.naks, m.offer = &l, "", 0, Lease{}
+	m.asked = l.Prefix.Addr()
+	m.rest()
+}
+
+// checked takes the result of a check: the link-layer address of another host that has the given address, or nil. It returns the
+// message that tells the server about the former.
+func (m *machine) checked(other net.HardwareAddr, now time.Time) (decline []byte) {
+	if other == nil {
+		m.use(m.offer)
+		return nil
+	}
+	decline = m.giveBack(m, &m.offer, true)
+	m.lacks = fmt.Sprintf("the %s server %s gave %s, which %s has: linkd asks for another address", m.name(), m.offer.Server, m.offer.Prefix.Addr(), other)
+	m.asked, m.offer = netip.Addr{}, Lease{}
+	m.enter(selecting, now.Add(declinePause))
+	return decline
+}
+
+// release returns the message that gives the lease back; nil without a lease.
+func (m *machine) release() []byte {
+	if m.lease == nil || m.mac == nil {
+		return nil
+	}
+	return m.giveBack(m, m.lease, false)
 }
 
 // wants returns the address that the client is asking for.
@@ -246,15 +257,20 @@ func (m *machine) wants() netip.Addr {
 }
 
 // fromServer reports whether an answer is from the server that was asked, if it was one.
-func (m *machine) fromServer(p *dhcpv4.DHCPv4) bool {
-	from, _ := netip.AddrFromSlice(p.ServerIdentifier().To4())
+func (m *machine) fromServer(a answer) bool {
 	switch m.state {
 	case requesting:
-		return from == m.offer.Server
+		return a.lease.isFrom(&m.offer)
 	case renewing:
-		return from == m.lease.Server
-	case rebooting, rebinding:
-		return from.IsValid()
+		return a.lease.isFrom(m.lease)
 	}
-	return false
+	return m.state != selecting
+}
+
+// isFrom reports whether two leases are from the same server.
+func (l *Lease) isFrom(other *Lease) bool {
+	if l.ServerID != "" || other.ServerID != "" {
+		return l.ServerID == other.ServerID
+	}
+	return l.Server == other.Server
 }

@@ -3,6 +3,7 @@ package dhcp
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -19,10 +20,12 @@ type play struct {
 	t   *testing.T
 	m   *machine
 	now time.Time
+	// other is who answers for the given address.
+	other net.HardwareAddr
 }
 
 func newPlay(t *testing.T, lease *Lease) *play {
-	p := &play{t, newMachine(lease, "web"), start}
+	p := &play{t, newMachine(v4{}, lease, "web"), start, nil}
 	p.m.begin(myMAC, p.now)
 	return p
 }
@@ -38,7 +41,11 @@ func (p *play) sends() (message *dhcpv4.DHCPv4, after time.Duration, unicast boo
 		if l := p.m.lease; l != nil && p.now.After(l.End) {
 			p.now = l.End
 		}
-		if message, unicast = p.m.send(p.now); message != nil {
+		if bytes, unicast := p.m.send(p.now); bytes != nil {
+			message, err := dhcpv4.FromBytes(bytes)
+			if err != nil {
+				p.t.Fatal(err)
+			}
 			return message, p.now.Sub(began), unicast
 		}
 	}
@@ -72,12 +79,10 @@ func (p *play) answers(to *dhcpv4.DHCPv4, kind dhcpv4.MessageType, change ...dhc
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	// As it comes by the wire.
-	reply, err = dhcpv4.FromBytes(reply.ToBytes())
-	if err != nil {
-		p.t.Fatal(err)
+	p.m.receive(reply.ToBytes(), netip.MustParseAddr("10.0.0.1"), p.now)
+	if p.m.state == checking {
+		p.m.checked(p.other, p.now)
 	}
-	p.m.receive(reply, p.now)
 }
 
 // has checks the address in force; "" for none.
@@ -192,7 +197,7 @@ func TestARestartAsksWhetherTheLeaseHolds(t *testing.T) {
 	}
 	// The interface has another link-layer address: to the server it is another client.
 	again := *lease
-	p := &play{t, newMachine(&again, ""), start}
+	p := &play{t, newMachine(v4{}, &again, ""), start, nil}
 	p.m.begin(net.HardwareAddr{2, 0, 0, 0, 0, 9}, p.now)
 	p.expects(discover, none)
 }

@@ -1,10 +1,12 @@
 package dhcp
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,6 +37,7 @@ type Store struct {
 type kept struct {
 	NS     string `json:"netns"`
 	Device string `json:"device"`
+	IPv6   bool   `json:"ipv6,omitempty"`
 	Lease
 }
 
@@ -53,8 +56,8 @@ func OpenStore(path string) (*Store, error) {
 		return s, fmt.Errorf("the leases of earlier are not known: %s: %w", path, err)
 	}
 	for _, k := range all {
-		if k.Prefix.Addr().Is4() && k.Server.Is4() {
-			s.leases[spec.LeaseClient{NS: k.NS, Device: k.Device}] = k.Lease
+		if k.Prefix.IsValid() && k.Server.IsValid() && k.Prefix.Addr().Is4() == k.Server.Is4() && k.Prefix.Addr().Is6() == k.IPv6 {
+			s.leases[spec.LeaseClient{NS: k.NS, Device: k.Device, IPv6: k.IPv6}] = k.Lease
 		}
 	}
 	return s, nil
@@ -68,6 +71,13 @@ func (s *Store) Get(client spec.LeaseClient, now time.Time) *Lease {
 		return &l
 	}
 	return nil
+}
+
+// All returns a copy of all leases, those among them that have ended.
+func (s *Store) All() map[spec.LeaseClient]Lease {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.leases)
 }
 
 // Put keeps the lease of a client, or forgets it if lease is nil. After an error the file is as before.
@@ -95,9 +105,11 @@ func (s *Store) Put(client spec.LeaseClient, lease *Lease) error {
 func (s *Store) write() error {
 	all := make([]kept, 0, len(s.leases))
 	for client, l := range s.leases {
-		all = append(all, kept{client.NS, client.Device, l})
+		all = append(all, kept{client.NS, client.Device, client.IPv6, l})
 	}
-	slices.SortFunc(all, func(a, b kept) int { return strings.Compare(a.NS+"/"+a.Device, b.NS+"/"+b.Device) })
+	slices.SortFunc(all, func(a, b kept) int {
+		return cmp.Or(strings.Compare(a.NS+"/"+a.Device, b.NS+"/"+b.Device), a.Prefix.Addr().Compare(b.Prefix.Addr()))
+	})
 	text, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
 		return err

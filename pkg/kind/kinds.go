@@ -58,6 +58,6 @@ func All() []reconcile.Registered {
 func Language() spec.Language {
 	return spec.Language{
 		Namespace: slices.Concat(netns.Keys(), etcfile.Keys(), []spec.Key{sysctl.NamespaceKey()}, iptables.Keys(), []spec.Key{replaced.Watch(route.NamespaceKey()), rule.Key()}),
-		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key()), dhcp.Key(), replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey(), altname.Key()}, device.Keys(), shape.Keys())),
+		Link:      link.Decoder(slices.Concat(port.Keys(), []spec.Key{replaced.Watch(address.Key())}, dhcp.Keys(), []spec.Key{replaced.Watch(route.EndKey()), neighbour.Key(), fdb.Key(), sysctl.EndKey(), altname.Key()}, device.Keys(), shape.Keys())),
 	}
 }

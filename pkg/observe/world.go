@@ -115,6 +115,24 @@ func (w *World) Declare(namespaces map[string]spec.Namespace) {
 	}
 }
 
+// DeclareAlso declares one more namespace, unless there is one of that name. It can be opened until the next Declare.
+func (w *World) DeclareAlso(ns spec.Namespace) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, declared := w.declared[ns.Name]; declared || ns.Name == spec.Host {
+		return
+	}
+	all := maps.Clone(w.declared)
+	if all == nil {
+		all = map[string]spec.Namespace{}
+	}
+	all[ns.Name] = ns
+	w.declared = all
+	for _, f := range w.finders {
+		f.SetDeclared(all)
+	}
+}
+
 func (w *World) forget(name string) {
 	delete(w.known, name)
 	if _, found := w.found[name]; found {

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"os"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"linkd/pkg/kind/address"
+	"linkd/pkg/duplicate"
 	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
@@ -20,10 +18,6 @@ import (
 const (
 	// mostChecks is how many checks have a socket open at a time.
 	mostChecks = 64
-	// probeTimes is how often a check asks, and answerTime how long it waits each time. A host that uses an address answers within
-	// milliseconds; RFC 5227 waits for seconds, because a host may be booting.
-	probeTimes = 2
-	answerTime = 150 * time.Millisecond
 	// carrierTime is how long a check waits for the carrier of an interface. Nobody can answer without one.
 	carrierTime = time.Second
 	// leaveTime is how long another host may have the address, and againPause the time between two questions: linkd may be about to
@@ -32,8 +26,6 @@ const (
 	againPause = 200 * time.Millisecond
 	// lookPause is the pause before a check looks again for an interface that does not exist. A pass of linkd ends it, too.
 	lookPause = 30 * time.Second
-	// mostHeard is how many ARP packets of others a check reads while it waits for answers.
-	mostHeard = 10_000
 )
 
 // Checker asks on the link of an end whether another host has the address that the end is about to get (RFC 5227, 2.1.1). It refuses
@@ -157,62 +149,12 @@ func (c *Checker) ask(g spec.GivenAddress) (exists bool, other net.HardwareAddr,
 		session.Close()
 		return true, nil, errNoCarrier
 	}
-	var file *os.File
-	err = ns.Do(func() error {
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-		if err != nil {
-			return fmt.Errorf("open a packet socket: %w", err)
-		}
-		file = os.NewFile(uintptr(fd), "arp")
-		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: observe.NetworkOrder(unix.ETH_P_ARP), Ifindex: link.Index})
-	})
+	asker, err := duplicate.Open(ns, link.Index, mac, g.Addr)
 	session.Close()
-	if file != nil {
-		defer file.Close()
-	}
-	for i := 0; i < probeTimes && err == nil && other == nil; i++ {
-		other, err = askOnce(file, link.Index, mac, g.Addr)
-	}
-	return true, other, err
-}
-
-// askOnce sends one probe and waits for an answer, or for another host that speaks as the address.
-func askOnce(file *os.File, index int, mac net.HardwareAddr, ip netip.Addr) (other net.HardwareAddr, err error) {
-	raw, err := file.SyscallConn()
 	if err != nil {
-		return nil, err
+		return true, nil, err
 	}
-	all := &unix.SockaddrLinklayer{Protocol: observe.NetworkOrder(unix.ETH_P_ARP), Ifindex: index, Halen: 6, Addr: [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
-	var sent error
-	err = raw.Write(func(fd uintptr) bool {
-		sent = unix.Sendto(int(fd), address.ARPRequest(mac, netip.IPv4Unspecified(), ip), 0, all)
-		return true
-	})
-	if err = errors.Join(err, sent, file.SetReadDeadline(time.Now().Add(answerTime))); err != nil {
-		return nil, err
-	}
-	buf := make([]byte, 64)
-	for range mostHeard {
-		n, from := 0, unix.Sockaddr(nil)
-		var failed error
-		err := raw.Read(func(fd uintptr) bool {
-			n, from, failed = unix.Recvfrom(int(fd), buf, 0)
-			return failed != unix.EAGAIN
-		})
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, nil
-		}
-		if err = errors.Join(err, failed); err != nil {
-			return nil, err
-		}
-		at, is := from.(*unix.SockaddrLinklayer)
-		// An ARP packet for Ethernet and IPv4 has the sender's addresses at 8 and 14 (RFC 826).
-		if !is || at.Pkttype == unix.PACKET_OUTGOING || n < 28 || buf[4] != 6 || buf[5] != 4 {
-			continue
-		}
-		if sender, _ := netip.AddrFromSlice(buf[14:18]); sender == ip && string(buf[8:14]) != string(mac) {
-			return net.HardwareAddr(append([]byte(nil), buf[8:14]...)), nil
-		}
-	}
-	return nil, nil
+	defer asker.Close()
+	other, err = asker.Ask()
+	return true, other, err
 }

@@ -14,6 +14,9 @@ import (
 
 // Document is a file to be written: observed resources in the language that Compile reads. Each kind writes its part.
 type Document struct {
+	// Leases are the leases of DHCP clients, whose addresses and routes are written as a client.
+	Leases map[LeaseClient]Lease
+
 	lang       Language
 	namespaces map[string]*documentNamespace
 	ends       map[End]*Keys

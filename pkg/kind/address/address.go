@@ -64,6 +64,7 @@ type Address struct {
 	after   []spec.ID
 	// leased: a DHCP server chose the address. What it collides with is no mistake in the files.
 	leased bool
+	lifespan
 	awaited
 	found
 	place

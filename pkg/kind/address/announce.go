@@ -131,16 +131,34 @@ func neighbourAdvertisement(ip netip.Addr, mac net.HardwareAddr, router bool) []
 	message = append(append(message, targetLinkLayer, 1), mac...)
 	header := append([]byte{6 << 4, 0, 0, 0}, 0, byte(len(message)), unix.IPPROTO_ICMPV6, hopLimit)
 	header = append(append(header, ip.AsSlice()...), allNodes.AsSlice()...)
-	binary.BigEndian.PutUint16(message[2:], checksum(header[8:], message, unix.IPPROTO_ICMPV6))
+	binary.BigEndian.PutUint16(message[2:], Checksum(header[8:], message, unix.IPPROTO_ICMPV6))
 	return append(header, message...)
 }
 
-// checksum returns the checksum of a message over IPv6 between two addresses (RFC 8200, 8.1).
-func checksum(addresses, message []byte, protocol byte) uint16 {
+// Solicitation returns an IPv6 packet that asks whether another host has an address, and its link-layer destination: a neighbour
+// solicitation from the unspecified address, as duplicate address detection sends it (RFC 4861, 4.3; RFC 4862, 5.4.2).
+func Solicitation(ip netip.Addr) (packet []byte, to net.HardwareAddr) {
+	const solicitation, hopLimit = 135, 255
+	target := ip.As16()
+	// The solicited-node multicast address (RFC 4291, 2.7.1), and that of Ethernet for it (RFC 2464, 7).
+	group := netip.MustParseAddr("ff02::1:ff00:0").As16()
+	copy(group[13:], target[13:])
+	message := append([]byte{solicitation, 0, 0, 0, 0, 0, 0, 0}, target[:]...)
+	header := append([]byte{6 << 4, 0, 0, 0}, 0, byte(len(message)), unix.IPPROTO_ICMPV6, hopLimit)
+	header = append(append(header, make([]byte, net.IPv6len)...), group[:]...)
+	binary.BigEndian.PutUint16(message[2:], Checksum(header[8:], message, unix.IPPROTO_ICMPV6))
+	return append(header, message...), append(net.HardwareAddr{0x33, 0x33}, group[12:]...)
+}
+
+// Checksum returns the checksum of a message over IPv6 between two addresses (RFC 8200, 8.1).
+func Checksum(addresses, message []byte, protocol byte) uint16 {
 	sum := uint32(len(message)) + uint32(protocol)
 	for _, part := range [][]byte{addresses, message} {
-		for ; len(part) > 0; part = part[2:] {
+		for ; len(part) > 1; part = part[2:] {
 			sum += uint32(binary.BigEndian.Uint16(part))
+		}
+		if len(part) == 1 {
+			sum += uint32(part[0]) << 8
 		}
 	}
 	for sum > 0xffff {

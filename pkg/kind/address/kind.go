@@ -107,6 +107,7 @@ func difference(want, have *Address) (fs reconcile.Fields) {
 	}
 	compareLifetime(&fs, "valid_lft", want.ValidLft, have.ValidLft)
 	compareLifetime(&fs, "preferred_lft", want.PreferredLft, have.PreferredLft)
+	compareLifespan(&fs, want.lifespan, have.lifespan)
 	return fs
 }
 

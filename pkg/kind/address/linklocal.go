@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/reconcile"
 )
 
 // linkLocal is the companion kind of the link-local address that the kernel adds when an interface comes up. The other kinds are
@@ -150,4 +151,16 @@ func (a *Address) isYoung() (bool, error) {
 		return false, err
 	}
 	return time.Duration(now.Nano())-a.made < settling, nil
+}
+
+// LinkLocals returns the IPv6 link-local addresses of an interface.
+func LinkLocals(ns *observe.NS, link *observe.Link) (found []*Address, err error) {
+	on := func(int) *observe.Link { return link }
+	all, err := list(ns, unix.AF_INET6, link.Index, on, reconcile.Query[*Address]{})
+	for _, a := range all {
+		if a.Prefix.Addr().IsLinkLocalUnicast() {
+			found = append(found, a)
+		}
+	}
+	return found, err
 }

@@ -48,10 +48,14 @@ func newAddress(a *Address, index, flags int) *nl.NetlinkRequest {
 	if a.Metric != nil {
 		req.AddData(nl.NewRtAttr(unix.IFA_RT_PRIORITY, nl.Uint32Attr(*a.Metric)))
 	}
-	if a.ValidLft != nil || a.PreferredLft != nil {
+	if a.leased || a.ValidLft != nil || a.PreferredLft != nil {
 		valid := spec.ValueOr(a.ValidLft, Forever)
+		preferred := spec.ValueOr(a.PreferredLft, valid)
+		if a.leased {
+			valid, preferred = a.lifetimes(time.Now())
+		}
 		info := make([]byte, sizeofCacheInfo)
-		nl.NativeEndian().PutUint32(info[cacheInfoPrefers:], uint32(min(spec.ValueOr(a.PreferredLft, valid), valid)))
+		nl.NativeEndian().PutUint32(info[cacheInfoPrefers:], uint32(min(preferred, valid)))
 		nl.NativeEndian().PutUint32(info[cacheInfoValid:], uint32(valid))
 		req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info))
 	}
@@ -192,6 +196,7 @@ func parse(msg []byte) (*Address, error) {
 			preferred = 0
 		}
 		a.PreferredLft, a.ValidLft = &preferred, &valid
+		a.lifespan = lifespanOf(time.Now(), valid, preferred)
 		a.made = time.Duration(lifetime(b[cacheInfoMade:])) * 10 * time.Millisecond
 	}
 	if local.Is6() {

@@ -20,8 +20,11 @@ func (kind) Show(doc *spec.Document, found []*Address, kept reconcile.JournalLoo
 			e.Adopt = &replaces
 		}
 		wrong := spec.Unwritable(a.NS, a.Dev, e)
+		client := spec.LeaseClient{NS: a.NS, Device: a.Dev, IPv6: a.Prefix.Addr().Is6()}
 		switch {
 		case a.byItself():
+		case a.Proto == Mark && doc.Leases[client].Prefix == a.Prefix:
+			doc.End(a.NS, a.Dev).Set(spec.LeaseKey(client.IPv6), true)
 		case a.Proto != Mark && !ours && spec.ValueOr(a.ValidLft, Forever) != Forever:
 			doc.LeaveOut(a.NS, a.Dev, "address", "that runs out: somebody keeps it alive, by DHCP or by router advertisements")
 		case wrong != nil:

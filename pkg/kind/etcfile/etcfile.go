@@ -24,6 +24,9 @@ type File struct {
 	Text   string
 	Source spec.Source
 
+	// resolver is what a wanted resolv.conf is made of.
+	resolver dns
+
 	// Of an observed file: marked says that it begins with the line of linkd's; stray says what stands there if it is no plain file.
 	marked bool
 	stray  string

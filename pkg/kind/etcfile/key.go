@@ -19,7 +19,7 @@ const dnsKey, hostsKey = "dns", "hosts"
 func Keys() []spec.Key {
 	return []spec.Key{
 		spec.NewKey(dnsKey, "resolver settings for programs that ip-netns(8) starts in the namespace, in /etc/netns/NAME/resolv.conf", func(c *spec.Context, d dns) {
-			add(c, dnsKey, resolvName, d.text())
+			addNamed(c, dnsKey, &File{Name: resolvName, Text: d.text(), resolver: d})
 			if len(d.Nameservers) > mostNameservers {
 				c.Warn(c.Source(), "the resolver of the C library asks the first %d of %d nameservers only (resolv.conf(5))", mostNameservers, len(d.Nameservers))
 			}
@@ -30,20 +30,58 @@ func Keys() []spec.Key {
 					c.Errorf(c.Node(), "%v", err)
 				}
 			}
-			add(c, hostsKey, hostsName, h.text())
+			addNamed(c, hostsKey, &File{Name: hostsName, Text: h.text()})
 		}).Called("extra_hosts", "etc_hosts"),
 	}
 }
 
-// add declares a file of the namespace, which linkd has to create or expose.
-func add(c *spec.Context, key, name, text string) {
-	host := c.HostNamespace()
+// addNamed declares a file of the namespace, which linkd has to create or expose.
+func addNamed(c *spec.Context, key string, f *File) {
+	f.Host, f.Namespace, f.Source = c.HostNamespace(), c.NS, c.Source()
+	whenNamed(c, key, f.Source, func() { c.Add(f) })
+}
+
+// whenNamed calls f when all files have been read, if linkd creates or exposes the namespace. Otherwise key is an error.
+func whenNamed(c *spec.Context, key string, source spec.Source, f func()) {
 	c.Later(func() {
 		if c.Declared(spec.NamespaceID(c.NS)) == nil {
-			c.Reject(c.Source(), "%s is for a namespace that has a name in /run/netns by linkd: it goes with create: true or expose: true", key)
+			c.Reject(source, "%s is for a namespace that has a name in /run/netns by linkd: it goes with create: true or expose: true", key)
 			return
 		}
-		c.Add(&File{Host: host, Namespace: c.NS, Name: name, Text: text, Source: c.Source()})
+		f()
+	})
+}
+
+// Lease declares that the programs of the context's namespace use the resolver of a DHCP lease, after that of the files. lease is nil
+// while there is none.
+func Lease(c *spec.Context, lease *spec.Lease, source spec.Source) {
+	host := c.HostNamespace()
+	whenNamed(c, dnsKey, source, func() {
+		if lease == nil {
+			return
+		}
+		f := &File{Host: host, Namespace: c.NS, Name: resolvName, Source: source}
+		if declared, is := c.Declared(f.ID()).(*File); is {
+			f = declared
+		}
+		before := len(f.resolver.Nameservers) + len(f.resolver.Search)
+		for _, ip := range lease.Nameservers {
+			if !slices.Contains(f.resolver.Nameservers, address.IP(ip)) {
+				f.resolver.Nameservers = append(f.resolver.Nameservers, address.IP(ip))
+			}
+		}
+		for _, name := range lease.Search {
+			if checkDomain(name) == nil && !slices.Contains(f.resolver.Search, domain(name)) {
+				f.resolver.Search = append(f.resolver.Search, domain(name))
+			}
+		}
+		if len(f.resolver.Nameservers)+len(f.resolver.Search) == before {
+			return
+		}
+		f.Text = f.resolver.text()
+		if c.Declared(f.ID()) == nil {
+			c.Add(f)
+		}
 	})
 }
 

@@ -21,6 +21,10 @@ func (kind) Show(doc *spec.Document, found []*Route, kept reconcile.JournalLooku
 		dev, why := r.device(), r.whyNotShown()
 		switch {
 		case why == byItself:
+		case r.Proto == address.Mark && r.isOf(doc.Leases[spec.LeaseClient{NS: r.NS, Device: dev}]):
+			if r.Metric != defaultMetric(r.To) {
+				doc.End(r.NS, dev).Set(spec.LeaseKey(false), leaseEntry{r.Metric})
+			}
 		case why != "":
 			doc.LeaveOut(r.NS, dev, "route", why)
 		case dev == "":
@@ -29,6 +33,18 @@ func (kind) Show(doc *spec.Document, found []*Route, kept reconcile.JournalLooku
 			spec.Append(doc.End(r.NS, dev), keyName, r.endEntry())
 		}
 	}
+}
+
+// leaseEntry is what the key dhcp says of the routes of a lease.
+type leaseEntry struct {
+	Metric uint32 `yaml:"metric"`
+}
+
+// isOf reports whether a route is one of a lease.
+func (r *Route) isOf(lease spec.Lease) bool {
+	return slices.ContainsFunc(lease.Routes, func(l spec.LeasedRoute) bool {
+		return l.To == r.To && l.Via == r.Via
+	})
 }
 
 // byItself says that the kernel creates the route together with an address or a device.
