@@ -61,12 +61,14 @@ function complain(text) {
 
 for (const button of document.querySelectorAll('nav button')) button.addEventListener('click', () => choose(button.dataset.view))
 document.addEventListener('visibilitychange', refresh)
+const startsSearch = event => event.key === '/' && !event.target.matches('input')
 document.addEventListener('keydown', event => {
   if (event.key === 'Escape') detail.close()
-  if (event.key === '/' && !event.target.matches('input')) {
-    event.preventDefault()
-    byID('search').focus()
-  }
+  // Some browsers have a search of their own for this key.
+  if (startsSearch(event)) event.preventDefault()
+})
+document.addEventListener('keyup', event => {
+  if (startsSearch(event)) byID('search').focus()
 })
 choose(choice.get('view') in views ? choice.get('view') : 'wiring')
 follow(show, complain)
