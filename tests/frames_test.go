@@ -15,7 +15,17 @@ import (
 // openFrames opens NETNS/DEV, a tun or tap device, or the file of a macvtap. A namespace is a name in /run/netns, or host.
 func openFrames(name string) (*os.File, error) {
 	if filepath.IsAbs(name) {
-		return os.OpenFile(name, os.O_RDWR, 0)
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		// Without this, each frame has a header for offloads before it, as virtual machines use it (tap_open in drivers/net/tap.c).
+		req, err := unix.NewIfreq("")
+		if err == nil {
+			req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+			err = unix.IoctlIfreq(int(f.Fd()), unix.TUNSETIFF, req)
+		}
+		return f, err
 	}
 	netns, dev, _ := strings.Cut(name, "/")
 	leave, err := enterNamespace(netns)

@@ -69,7 +69,12 @@ var kindOfLink = regexp.MustCompile(`kind: (\w+)`)
 func (e peerExample) needs(all []peerExample) []string {
 	needs := slices.Clone(e.words("needs"))
 	for _, m := range kindOfLink.FindAllStringSubmatch(e.text, -1) {
-		if kind := strings.NewReplacer("tap", "tun", "macvtap", "macvtap").Replace(m[1]); !slices.Contains([]string{"existing", "veth", "bridge"}, kind) {
+		switch kind := m[1]; kind {
+		case "existing", "veth", "bridge":
+		case "tap":
+			// The kernel has one kind for both.
+			needs = append(needs, "link:tun")
+		default:
 			needs = append(needs, "link:"+kind)
 		}
 	}

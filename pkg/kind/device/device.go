@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"linkd/pkg/observe"
 	"linkd/pkg/spec"
 )
 
@@ -23,20 +24,13 @@ type Switch struct {
 	Adopt  bool
 	Source spec.Source
 
-	// parts are the observed parts, by the kernel's names.
-	parts map[string]part
+	// parts are the observed parts, by the kernel's names. A flag has one.
+	parts map[string]observe.Offload
 	// linkType is the type of the observed interface.
 	linkType string
 	// restores: instead of On, the parts have to have the states in earlier or, if that is nil, those of a new interface.
 	restores bool
 	earlier  map[string]bool
-}
-
-// part is one of the kernel's switches. Most offloads are one.
-type part struct {
-	// wanted is what a program has set. active is what the kernel does: an offload may need another one that is off. fixed: the
-	// driver cannot change it.
-	wanted, active, fixed bool
 }
 
 func (s *Switch) ID() spec.ID { return spec.ID{NS: s.NS, Kind: kindName, Key: s.Dev + "/" + s.Name} }
@@ -59,7 +53,7 @@ func (s *Switch) target(have *Switch) map[string]bool {
 			target[name] = s.On
 		case known:
 			target[name] = state
-		case s.earlier == nil && !p.fixed:
+		case s.earlier == nil && !p.Fixed:
 			target[name] = isUsual(have.linkType, name)
 		}
 	}
@@ -70,9 +64,9 @@ func (s *Switch) target(have *Switch) map[string]bool {
 func (s *Switch) states(active bool) map[string]bool {
 	states := map[string]bool{}
 	for name, p := range s.parts {
-		states[name] = p.wanted
+		states[name] = p.Wanted
 		if active {
-			states[name] = p.active
+			states[name] = p.Active
 		}
 	}
 	return states

@@ -2,7 +2,6 @@ package device
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,53 +50,40 @@ func observeWanted(ns *observe.NS, wanted []*Switch) (found []*Switch, err error
 	if err != nil || len(links.All) == 0 {
 		return nil, err
 	}
-	err = withOffloads(ns, func(read func(*observe.Link) (map[string]part, error)) error {
-		for _, w := range wanted {
-			l := links.ByName(w.Dev)
-			if l == nil {
-				continue
-			}
-			s, err := w.of(l, read)
-			if err != nil {
-				return err
-			}
-			if len(s.parts) > 0 {
-				found = append(found, s)
-			}
+	read := reader(ns)
+	for _, w := range wanted {
+		l := links.ByName(w.Dev)
+		if l == nil {
+			continue
 		}
-		return nil
-	})
-	return found, err
+		s, err := w.of(l, read)
+		if err != nil {
+			return nil, err
+		}
+		if len(s.parts) > 0 {
+			found = append(found, s)
+		}
+	}
+	return found, nil
 }
 
-// withOffloads calls do with a function that reads the offloads of a link, once. A link that is gone has none.
-func withOffloads(ns *observe.NS, do func(read func(*observe.Link) (map[string]part, error)) error) error {
-	return ns.Do(func() error {
-		e, err := openEthtool()
-		if err != nil {
-			return err
+// reader returns a function that reads the offloads of a link, once.
+func reader(ns *observe.NS) func(*observe.Link) (map[string]observe.Offload, error) {
+	known := map[int]map[string]observe.Offload{}
+	return func(l *observe.Link) (offloads map[string]observe.Offload, err error) {
+		if known[l.Index] == nil {
+			known[l.Index], err = ns.Offloads(l.Name)
 		}
-		defer e.close()
-		known := map[int]map[string]part{}
-		return do(func(l *observe.Link) (map[string]part, error) {
-			if known[l.Index] == nil {
-				parts, err := e.read(l.Name)
-				if err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.EOPNOTSUPP) {
-					return nil, err
-				}
-				known[l.Index] = parts
-			}
-			return known[l.Index], nil
-		})
-	})
+		return known[l.Index], err
+	}
 }
 
 // of returns the observed switch of a link. If the driver can change only some parts of an offload, these are the offload.
-func (s *Switch) of(l *observe.Link, read func(*observe.Link) (map[string]part, error)) (*Switch, error) {
-	have := &Switch{NS: s.NS, Dev: s.Dev, Name: s.Name, linkType: l.Kind, parts: map[string]part{}}
+func (s *Switch) of(l *observe.Link, read func(*observe.Link) (map[string]observe.Offload, error)) (*Switch, error) {
+	have := &Switch{NS: s.NS, Dev: s.Dev, Name: s.Name, linkType: l.Kind, parts: map[string]observe.Offload{}}
 	if s.isFlag() {
 		on := l.Flags&flagBits[s.Name] != 0
-		have.parts[s.Name] = part{wanted: on, active: on}
+		have.parts[s.Name] = observe.Offload{Wanted: on, Active: on}
 		return have, nil
 	}
 	all, err := read(l)
@@ -110,7 +96,7 @@ func (s *Switch) of(l *observe.Link, read func(*observe.Link) (map[string]part, 
 		}
 	}
 	changeable := maps.Clone(have.parts)
-	maps.DeleteFunc(changeable, func(_ string, p part) bool { return p.fixed })
+	maps.DeleteFunc(changeable, func(_ string, p observe.Offload) bool { return p.Fixed })
 	if len(changeable) > 0 {
 		have.parts = changeable
 	}
@@ -148,7 +134,7 @@ func (kind) Before(_, have *Switch) (string, bool) {
 	}
 	var words []string
 	for name, p := range have.parts {
-		words = append(words, name+"="+strconv.FormatBool(p.wanted))
+		words = append(words, name+"="+strconv.FormatBool(p.Wanted))
 	}
 	slices.Sort(words)
 	return strings.Join(words, " "), true
@@ -205,30 +191,23 @@ func (kind) Update(_ context.Context, ns *observe.NS, want, have *Switch) error 
 		})
 	}
 	for name, p := range have.parts {
-		if p.fixed && p.active != target[name] {
+		if p.Fixed && p.Active != target[name] {
 			return fmt.Errorf("the driver of %s cannot change %s", want.Dev, name)
 		}
 	}
-	return ns.Do(func() error {
-		e, err := openEthtool()
-		if err != nil {
-			return err
+	if err := ns.SetOffloads(want.Dev, target); err != nil || want.restores {
+		return err
+	}
+	now, err := ns.Offloads(want.Dev)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(target)) {
+		if p, is := now[name]; is && p.Active != target[name] {
+			return fmt.Errorf("the kernel leaves %s of %s %s: it depends on another offload, or on the interface below", name, want.Dev, onOff(p.Active))
 		}
-		defer e.close()
-		if err := e.write(want.Dev, target); err != nil || want.restores {
-			return err
-		}
-		now, err := e.read(want.Dev)
-		if err != nil {
-			return err
-		}
-		for _, name := range slices.Sorted(maps.Keys(target)) {
-			if p, is := now[name]; is && p.active != target[name] {
-				return fmt.Errorf("the kernel leaves %s of %s %s: it depends on another offload, or on the interface below", name, want.Dev, onOff(p.active))
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func onOff(on bool) string {

@@ -91,15 +91,13 @@ func TestUsualStates(t *testing.T) {
 		lab.NS.Forget()
 		l, err := lab.NS.LinkByName("new")
 		conform.Must(t, err)
-		conform.Must(t, withOffloads(lab.NS, func(read func(*observe.Link) (map[string]part, error)) error {
-			parts, err := read(l)
-			for name, p := range parts {
-				if !p.fixed && p.wanted != isUsual(l.Kind, name) {
-					t.Errorf("a new %s has %s %s", typ.Name, name, onOff(p.wanted))
-				}
+		offloads, err := lab.NS.Offloads("new")
+		conform.Must(t, err)
+		for name, p := range offloads {
+			if !p.Fixed && p.Wanted != isUsual(l.Kind, name) {
+				t.Errorf("a new %s has %s %s", typ.Name, name, onOff(p.Wanted))
 			}
-			return err
-		}))
+		}
 		lab.IP(t, "link del new")
 	}
 }

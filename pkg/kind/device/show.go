@@ -20,21 +20,19 @@ func survey(ctx context.Context, ns *observe.NS, kept []*Switch) (found []*Switc
 	for _, k := range kept {
 		asked[k.ID()] = true
 	}
-	err = withOffloads(ns, func(read func(*observe.Link) (map[string]part, error)) error {
-		for _, l := range links.All {
-			for _, name := range surveyed() {
-				s, err := (&Switch{NS: ns.Name, Dev: l.Name, Name: name}).of(l, read)
-				if err != nil {
-					return err
-				}
-				if len(s.parts) > 0 && (asked[s.ID()] || s.isUnusual()) {
-					found = append(found, s)
-				}
+	read := reader(ns)
+	for _, l := range links.All {
+		for _, name := range surveyed() {
+			s, err := (&Switch{NS: ns.Name, Dev: l.Name, Name: name}).of(l, read)
+			if err != nil {
+				return nil, err
+			}
+			if len(s.parts) > 0 && (asked[s.ID()] || s.isUnusual()) {
+				found = append(found, s)
 			}
 		}
-		return ctx.Err()
-	})
-	return found, err
+	}
+	return found, ctx.Err()
 }
 
 // surveyed returns the flags, and the offloads that have a name in ethtool(8).
@@ -49,14 +47,14 @@ func surveyed() []string {
 // isUnusual reports whether a flag is on, or all parts of an offload have one state that a new interface of the type has not.
 func (s *Switch) isUnusual() bool {
 	if s.isFlag() {
-		return s.parts[s.Name].wanted
+		return s.parts[s.Name].Wanted
 	}
 	usual, now := true, text(s.states(true))
 	for name, p := range s.parts {
-		if p.fixed || p.wanted != p.active {
+		if p.Fixed || p.Wanted != p.Active {
 			return false
 		}
-		usual = usual && p.wanted == isUsual(s.linkType, name)
+		usual = usual && p.Wanted == isUsual(s.linkType, name)
 	}
 	return s.linkType != "" && !usual && (now == "true" || now == "false")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -21,6 +22,8 @@ type kept struct {
 	// XDP has the modes in which a program is attached (XDP_FLAGS_*). Such a program sees, changes or drops incoming packets. linkd
 	// does not know how to attach a program again, so it only detaches programs that were not attached before.
 	XDP uint32 `json:"xdp,omitempty"`
+	// Offloads has the offloads that the driver can change, by the kernel's names.
+	Offloads map[string]bool `json:"offloads,omitempty"`
 }
 
 // keptFlags are the flags that a program can set (__dev_change_flags in net/core/dev.c), without IFF_UP.
@@ -55,6 +58,18 @@ func keptOf(ns *observe.NS, index int) (*kept, error) {
 	for _, mode := range xdpModes {
 		if in[mode.programID] != nil {
 			k.XDP |= mode.flag
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	offloads, err := ns.Offloads(nl.BytesToString(attrs[unix.IFLA_IFNAME]))
+	for name, o := range offloads {
+		if !o.Fixed {
+			if k.Offloads == nil {
+				k.Offloads = map[string]bool{}
+			}
+			k.Offloads[name] = o.Wanted
 		}
 	}
 	return k, err
@@ -107,6 +122,13 @@ func (k *kept) restore(ns *observe.NS, index int) error {
 		if now.XDP&^k.XDP&mode.flag != 0 {
 			errs = errors.Join(errs, detachXDP(ns, index, mode.flag))
 		}
+	}
+	if k.Offloads != nil && !maps.Equal(now.Offloads, k.Offloads) {
+		name, err := nameOf(ns, index)
+		if err == nil {
+			err = ns.SetOffloads(name, k.Offloads)
+		}
+		errs = errors.Join(errs, err)
 	}
 	return errs
 }

@@ -23,6 +23,8 @@ func (e *entry) checkSeveral(c *spec.Context, dev spec.IfName) error {
 		return fmt.Errorf("%s: via and dev stand in each of the nexthops, or there are none", e.To)
 	case e.kind() != unix.RTN_UNICAST:
 		return fmt.Errorf("%s: a %s route has no nexthops", e.To, e.kind())
+	case e.Encap != nil:
+		return fmt.Errorf("%s: encap is for a route with one next hop", e.To)
 	}
 	for i, w := range e.hops {
 		for _, before := range e.hops[:i] {
@@ -53,6 +55,8 @@ func (e *entry) check(c *spec.Context) error {
 		return wrong("the source %s is of the other address family", src)
 	case t.ends() && (first.Via.IsValid() || first.Dev != ""):
 		return wrong("a %s route has neither via nor dev", t)
+	case t != unix.RTN_UNICAST && e.Encap != nil:
+		return wrong("a %s route has no encap", t)
 	case t != unix.RTN_UNICAST && first.Via.IsValid():
 		return wrong("a %s route has no via", t)
 	case t.ends() && e.OnLink != nil && *e.OnLink:

@@ -20,6 +20,9 @@ func contents(r *Route) (text string, lines []string) {
 	if len(r.Hops) == 0 {
 		words = append(words, strings.TrimPrefix(hopText(r.Via, r.Dev), " "))
 	}
-	words = append(words, spec.Phrase(r.entry(), "to", "via", "tos", "table", "metric", "family", "type", "adopt"))
+	if r.Encap != nil {
+		words = append(words, "encap "+r.Encap.String())
+	}
+	words = append(words, spec.Phrase(r.entry(), "to", "via", "encap", "tos", "table", "metric", "family", "type", "adopt"))
 	return strings.Join(strings.Fields(strings.Join(words, " ")), " "), nil
 }

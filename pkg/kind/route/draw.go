@@ -29,5 +29,8 @@ func (r *Route) Draw(p *graph.Pen) {
 		}
 		text += hopText(hop.Via, hop.Dev)
 	}
+	if r.Encap != nil {
+		text += " encap " + r.Encap.String()
+	}
 	p.Note(dev, text)
 }

@@ -30,9 +30,10 @@ var ordinary = map[uint16]bool{
 }
 
 // unsupported returns the attributes of a message that the files cannot express (rtnetlink(7)), in the syntax of ip-route(8).
-func unsupported(attrs map[uint16][]byte) (words []string) {
+// Encapsulated: they can express its encapsulation.
+func unsupported(attrs map[uint16][]byte, encapsulated bool) (words []string) {
 	for attr := range uint16(rtaMax + 1) {
-		if _, there := attrs[attr]; there && !ordinary[attr] {
+		if _, there := attrs[attr]; there && !ordinary[attr] && !(encapsulated && (attr == unix.RTA_ENCAP || attr == unix.RTA_ENCAP_TYPE)) {
 			words = append(words, wordFor(attributeNames, attr))
 		}
 	}

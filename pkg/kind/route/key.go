@@ -64,6 +64,7 @@ type entry struct {
 	InitRwnd *uint32        `yaml:"initrwnd" also:"initial-advertised-receive-window advertised-receive-window" min:"1" max:"4294967295" doc:"initial receive window of TCP, in segments"`
 	HopLimit *uint32        `yaml:"hoplimit" also:"hop-limit ttl" min:"1" max:"255" doc:"hop limit, or time to live, of the packets"`
 	QuickAck *bool          `yaml:"quickack" also:"quick-ack" doc:"TCP acknowledges each segment at once"`
+	Encap    *Encap         `yaml:"encap" absent:"nothing" doc:"what the kernel puts around the packets: a label, or the header of a tunnel"`
 	Pref     *Pref          `yaml:"pref" also:"router-preference" doc:"preference among default routes of the same metric; IPv6 only"`
 	Type     *Type          `yaml:"type" also:"kind" default:"unicast" doc:"what the kernel does with the packet; the last four have neither via nor dev, and are for a namespace only"`
 	Family   *string        `yaml:"family" oneof:"inet inet6" default:"inet" doc:"address family of a default route, if neither src nor via says it; with an IPv6 gateway, inet is the default route of IPv4"`
@@ -149,7 +150,7 @@ func (e *entry) only(dev string) declaredHop {
 func (e *entry) resource(ns string) *Route {
 	r := &Route{
 		NS: ns, To: e.prefix(), Type: e.kind(),
-		Src: (*netip.Addr)(e.Src), Scope: e.Scope, Pref: e.Pref, TOS: spec.ValueOr(e.TOS, 0), Replace: spec.ValueOr(e.Adopt, false), Source: e.Source,
+		Src: (*netip.Addr)(e.Src), Scope: e.Scope, Pref: e.Pref, Encap: e.Encap, TOS: spec.ValueOr(e.TOS, 0), Replace: spec.ValueOr(e.Adopt, false), Source: e.Source,
 		Metrics: Metrics{MTU: e.MTU, AdvMSS: e.AdvMSS, InitCwnd: e.InitCwnd, InitRwnd: e.InitRwnd, HopLimit: e.HopLimit, Cwnd: e.Cwnd},
 	}
 	if e.QuickAck != nil {

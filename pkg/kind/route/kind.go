@@ -159,6 +159,9 @@ func compareWhere(fs *reconcile.Fields, want, have *Route) {
 		if want.Dev != "" && want.Dev != have.Dev {
 			fs.Differ("dev", have.Dev, want.Dev)
 		}
+		if h, w := have.Encap.String(), want.Encap.String(); h != w {
+			fs.Differ("encap", h, w)
+		}
 		return
 	}
 	if missing, surplus := compareHops(want.hops(), have.hops(), Hop.is); len(missing)+len(surplus) > 0 {

@@ -65,6 +65,26 @@ route add 10.7.0.0/16 nexthop via 10.0.0.7 nexthop via 10.1.0.7
 					"nexthops: via 192.0.2.1 dev eth0 weight 1 onlink, via 10.1.0.7 dev eth1 weight 1 -> via 192.0.2.1 dev eth0 weight 1 onlink, via 10.1.0.7 dev eth1 weight 1 onlink"),
 			},
 		},
+		"encapsulated": {
+			Setup: cable + `link add vx0 type vxlan external dstport 4789
+link set vx0 up
+route add 10.9.0.0/16 encap seg6 mode encap segs fd00::9 dev eth0 table 100
+route add fd09::/64 encap seg6 mode inline segs fd00::9 dev eth0 metric 50
+`,
+			Want: []spec.Resource{
+				read("{to: 10.9.0.0/16, dev: eth0, encap: {seg6: {segs: ['fd00::2', 'fd00::3']}}}"),
+				read("{to: 'fd09::/64', dev: eth0, encap: {seg6: {segs: ['fd00::2']}}}"),
+				read("{to: 10.8.0.0/16, dev: vx0, encap: {ip: {id: 7, dst: 192.0.2.1, ttl: 9}}}"),
+				read("{to: 'fd08::/64', dev: vx0, encap: {ip6: {id: 70000, dst: 'fd00::2', src: 'fd00::1', tos: 4}}}"),
+			},
+			Changes: []conform.Change{
+				conform.To(read("{to: 10.9.0.0/16, dev: eth0, encap: {seg6: {segs: ['fd00::3']}}}"), "encap: seg6 mode encap segs fd00::2,fd00::3 -> seg6 mode encap segs fd00::3"),
+				conform.To(read("{to: 'fd09::/64', dev: eth0}"), "encap: seg6 mode encap segs fd00::2 -> (none)"),
+				conform.To(read("{to: 'fd09::/64', dev: eth0, encap: {seg6: {segs: ['fd00::3']}}}"), "encap: (none) -> seg6 mode encap segs fd00::3"),
+				conform.To(read("{to: 10.8.0.0/16, dev: vx0, encap: {ip: {id: 8, dst: 192.0.2.1}}}"), "encap: ip id 7 dst 192.0.2.1 ttl 9 -> ip id 8 dst 192.0.2.1"),
+				conform.To(read("{to: 'fd08::/64', dev: vx0, encap: {ip6: {dst: 'fd00::3'}}}"), "encap: ip6 id 70000 dst fd00::2 src fd00::1 tc 4 -> ip6 id 0 dst fd00::3"),
+			},
+		},
 		"IPv6 beside what others made": {
 			Setup: cable + `route add default via fd00::9 metric 50
 route add fd09::/64 via fd00::9 table 100

@@ -23,6 +23,9 @@ func newRoute(r *Route, indexes []int, flags int) *nl.NetlinkRequest {
 	} else {
 		req.AddData(hopsAttr(r, indexes))
 	}
+	for _, a := range r.Encap.attrs() {
+		req.AddData(a)
+	}
 	if r.hasSource() {
 		req.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, r.Src.AsSlice()))
 	}

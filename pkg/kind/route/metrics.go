@@ -83,7 +83,7 @@ func (m *Metrics) attr() *nl.RtAttr {
 				all = nl.NewRtAttr(unix.RTA_METRICS, nil)
 			}
 			all.AddRtAttr(int(one.attr), nl.Uint32Attr(*value))
-			if one.attr == unix.RTAX_CWND {
+			if one.attr == unix.RTAX_CWND && *value != 0 {
 				all.AddRtAttr(unix.RTAX_LOCK, nl.Uint32Attr(lockedCwnd))
 			}
 		}

@@ -123,7 +123,8 @@ func parse(msg []byte, nameOf func(index int) string) (r *Route, ok bool, err er
 			return nil, false, nil
 		}
 	}
-	r.Unsupported = unsupported(attrs)
+	r.Encap = encapIn(attrs)
+	r.Unsupported = unsupported(attrs, r.Encap != nil)
 	if hops := attrs[unix.RTA_MULTIPATH]; hops != nil {
 		return r.readHops(hops, nameOf)
 	}
@@ -160,7 +161,7 @@ func (r *Route) readHops(b []byte, nameOf func(index int) string) (_ *Route, ok 
 		if h.Dev == "" {
 			return nil, false, nil
 		}
-		r.Hops, r.Unsupported = append(r.Hops, h), append(r.Unsupported, unsupported(attrs)...)
+		r.Hops, r.Unsupported = append(r.Hops, h), append(r.Unsupported, unsupported(attrs, false)...)
 		b = b[min((length+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1), len(b)):]
 	}
 	return r, true, nil

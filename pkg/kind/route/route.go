@@ -34,6 +34,8 @@ type Route struct {
 	Src    *netip.Addr
 	Scope  *address.Scope
 	OnLink *bool
+	// Encap is what the kernel puts around the packets; nil for nothing, also in a desired route.
+	Encap *Encap
 	// Pref is the preference of an IPv6 route.
 	Pref *Pref
 	Metrics

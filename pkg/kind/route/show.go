@@ -84,7 +84,7 @@ func (r *Route) device() string {
 // entry returns the keys of an observed route that differ from their defaults, without its devices.
 func (r *Route) entry() entry {
 	e := entry{To: destination{Prefix: r.To, both: r.To.Bits() == 0}, Src: (*address.IP)(r.Src),
-		MTU: r.MTU, AdvMSS: r.AdvMSS, InitCwnd: r.InitCwnd, InitRwnd: r.InitRwnd, HopLimit: r.HopLimit, Cwnd: r.Cwnd}
+		MTU: r.MTU, AdvMSS: r.AdvMSS, InitCwnd: r.InitCwnd, InitRwnd: r.InitRwnd, HopLimit: r.HopLimit, Cwnd: r.Cwnd, Encap: r.Encap}
 	if r.QuickAck != nil {
 		set := *r.QuickAck != 0
 		e.QuickAck = &set

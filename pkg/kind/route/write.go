@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -171,6 +172,9 @@ func put(ns *observe.NS, want *Route, flags int) error { return putBy(ns, want, 
 
 func putBy(ns *observe.NS, want *Route, flags int, change func(*nl.NetlinkRequest) error) error {
 	err := withDevices(ns, want.hops(), func(indexes []int) error { return change(newRoute(want, indexes, flags)) })
+	if errors.Is(err, unix.EOPNOTSUPP) && want.Encap != nil {
+		return fmt.Errorf("%w: does this kernel have encapsulation by %s?", err, strings.Fields(want.Encap.String())[0])
+	}
 	if errors.Is(err, unix.EINVAL) && want.hasSource() {
 		return whySource(ns, want, err)
 	}

@@ -1,6 +1,7 @@
-package device
+package observe
 
 import (
+	"errors"
 	"sync"
 	"unsafe"
 
@@ -22,26 +23,55 @@ const (
 	mostFeatures         = 1024
 )
 
-// request is struct ifreq with a pointer (netdevice(7)).
-type request struct {
+// ethtoolRequest is struct ifreq with a pointer (netdevice(7)).
+type ethtoolRequest struct {
 	name [unix.IFNAMSIZ]byte
 	data unsafe.Pointer
 	_    [16]byte
 }
 
-// ethtool opens a socket for the namespace of the calling thread.
-type ethtool int
-
-func openEthtool() (ethtool, error) {
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	return ethtool(socket), err
+// Offload is one of the offloads of an interface (ethtool(8)).
+type Offload struct {
+	// Wanted is what a program has set. Active is what the kernel does: an offload may need another one that is off. Fixed: the
+	// driver cannot change it.
+	Wanted, Active, Fixed bool
 }
 
-func (e ethtool) close() { unix.Close(int(e)) }
+// Offloads returns the offloads of an interface, by the kernel's names; none if the interface is gone or has no offloads.
+func (ns *NS) Offloads(dev string) (offloads map[string]Offload, err error) {
+	err = ns.withEthtool(func(e ethtool) error {
+		offloads, err = e.read(dev)
+		if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
+			return nil
+		}
+		return err
+	})
+	return offloads, err
+}
+
+// SetOffloads sets offloads of an interface, by the kernel's names. It leaves out those that the kernel does not have, and those that
+// are fixed.
+func (ns *NS) SetOffloads(dev string, states map[string]bool) error {
+	return ns.withEthtool(func(e ethtool) error { return e.write(dev, states) })
+}
+
+func (ns *NS) withEthtool(do func(e ethtool) error) error {
+	return ns.Do(func() error {
+		socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(socket)
+		return do(ethtool(socket))
+	})
+}
+
+// ethtool is a socket in a namespace.
+type ethtool int
 
 // call sends a command, whose number is the first of message, and gets the answer in its place.
 func (e ethtool) call(dev string, message []byte) error {
-	var r request
+	var r ethtoolRequest
 	copy(r.name[:unix.IFNAMSIZ-1], dev)
 	r.data = unsafe.Pointer(&message[0])
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(e), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&r))); errno != 0 {
@@ -50,7 +80,7 @@ func (e ethtool) call(dev string, message []byte) error {
 	return nil
 }
 
-func numbers(length int, first ...uint32) []byte {
+func ethtoolMessage(length int, first ...uint32) []byte {
 	b := make([]byte, length)
 	for i, n := range first {
 		nl.NativeEndian().PutUint32(b[4*i:], n)
@@ -58,56 +88,56 @@ func numbers(length int, first ...uint32) []byte {
 	return b
 }
 
-// features are the names of the kernel's offloads by their number: the same for all interfaces. It is empty until they are read.
-var features struct {
+// featureNames are the names of the kernel's offloads by their number: the same for all interfaces. It is empty until they are read.
+var featureNames struct {
 	sync.Mutex
 	names []string
 }
 
 // names returns the names of the kernel's offloads; dev is any interface.
 func (e ethtool) names(dev string) ([]string, error) {
-	features.Lock()
-	defer features.Unlock()
-	if features.names != nil {
-		return features.names, nil
+	featureNames.Lock()
+	defer featureNames.Unlock()
+	if featureNames.names != nil {
+		return featureNames.names, nil
 	}
-	info := numbers(setHead+4, ethtoolGetSetInfo)
+	info := ethtoolMessage(setHead+4, ethtoolGetSetInfo)
 	nl.NativeEndian().PutUint64(info[headLength:], 1<<featureStrings)
 	if err := e.call(dev, info); err != nil {
 		return nil, err
 	}
 	count := min(int(nl.NativeEndian().Uint32(info[setHead:])), mostFeatures)
-	list := numbers(stringsHead+stringLength*count, ethtoolGetStrings, featureStrings, uint32(count))
+	list := ethtoolMessage(stringsHead+stringLength*count, ethtoolGetStrings, featureStrings, uint32(count))
 	if err := e.call(dev, list); err != nil {
 		return nil, err
 	}
 	for i := range count {
-		features.names = append(features.names, unix.ByteSliceToString(list[stringsHead+stringLength*i:][:stringLength]))
+		featureNames.names = append(featureNames.names, unix.ByteSliceToString(list[stringsHead+stringLength*i:][:stringLength]))
 	}
-	return features.names, nil
+	return featureNames.names, nil
 }
 
 // read returns the offloads of an interface.
-func (e ethtool) read(dev string) (map[string]part, error) {
+func (e ethtool) read(dev string) (map[string]Offload, error) {
 	names, err := e.names(dev)
 	if err != nil {
 		return nil, err
 	}
 	blocks := (len(names) + 31) / 32
-	message := numbers(headLength+getBlock*blocks, ethtoolGetFeatures, uint32(blocks))
+	message := ethtoolMessage(headLength+getBlock*blocks, ethtoolGetFeatures, uint32(blocks))
 	if err := e.call(dev, message); err != nil {
 		return nil, err
 	}
-	parts := map[string]part{}
+	offloads := map[string]Offload{}
 	for i, name := range names {
 		block := message[headLength+getBlock*(i/32):]
 		has := func(at int) bool { return nl.NativeEndian().Uint32(block[at:])&(1<<(i%32)) != 0 }
 		if name != "" {
 			// struct ethtool_get_features_block: available, requested, active, never_changed.
-			parts[name] = part{fixed: !has(0), wanted: has(4), active: has(8)}
+			offloads[name] = Offload{Fixed: !has(0), Wanted: has(4), Active: has(8)}
 		}
 	}
-	return parts, nil
+	return offloads, nil
 }
 
 // write sets offloads of an interface.
@@ -117,7 +147,7 @@ func (e ethtool) write(dev string, states map[string]bool) error {
 		return err
 	}
 	blocks := (len(names) + 31) / 32
-	message := numbers(headLength+setBlock*blocks, ethtoolSetFeatures, uint32(blocks))
+	message := ethtoolMessage(headLength+setBlock*blocks, ethtoolSetFeatures, uint32(blocks))
 	for i, name := range names {
 		state, given := states[name]
 		if !given {
