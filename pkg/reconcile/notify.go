@@ -120,7 +120,8 @@ func (c *Core) Notify(news []observe.Notification) {
 			n.NS = spec.Host
 			d = c.domain(n.NS)
 		}
-		if !n.Foreign {
+		if !n.Foreign && n.By != (observe.Cause{}) {
+			// What the kernel does itself after a change has no cause of its own.
 			c.causes[topicPlace{n.NS, n.Topic}] = n.By
 		}
 		for i := range c.kinds.list {

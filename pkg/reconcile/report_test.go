@@ -118,6 +118,11 @@ func TestADriftIsPutDownToWhoeverWasHeardOf(t *testing.T) {
 	undo()
 	hear(ip)
 	w.tells("somebody was heard of", shown("  perhaps by process 7 (ip)"), logged(", perhaps by process 7 (ip)"))
+	// What the kernel does itself afterwards has no cause of its own.
+	undo()
+	hear(ip)
+	hear(observe.Cause{})
+	w.tells("the kernel came after somebody", shown("  perhaps by process 7 (ip)"), logged(", perhaps by process 7 (ip)"))
 	// What was heard before the last pass has nothing to do with it.
 	undo()
 	w.tells("nobody was", shown(""), logged(""))
