@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 
 	"linkd/pkg/fleet"
@@ -34,6 +35,14 @@ func (o *options) self() *spec.Node {
 		return nil
 	}
 	return conf.Node()
+}
+
+// membersOf returns the addresses of the other nodes that have a link.
+func (o *options) membersOf(link string, own spec.MemberEnd) []netip.Addr {
+	if o.node != nil {
+		return o.node.MembersOf(link, own)
+	}
+	return o.fleetCache().MembersOf(link, own)
 }
 
 // read reads the files of --config, and those that the daemon has got from the fleet.

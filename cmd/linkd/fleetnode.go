@@ -39,6 +39,13 @@ func (o *options) wakeNode() {
 	}
 }
 
+// announce tells the other nodes which links this machine shares with them.
+func (o *options) announce(loaded reconcile.Loaded) {
+	if o.node != nil {
+		o.node.Announce(loaded.Desired.Members, loaded.Complete)
+	}
+}
+
 // notePass says that the daemon has a status that is about the files that it has read.
 func (o *options) notePass() {
 	if o.node != nil {

@@ -132,7 +132,7 @@ func (o *options) language() spec.Language {
 	lang.Instances = func(template spec.Selector) ([]spec.Instance, error) { return observe.Instances(o.finders, template) }
 	lang.Pools = func() *spec.PoolState { return o.pools().State() }
 	lang.Lease = o.leaseOf
-	lang.Node = o.self
+	lang.Node, lang.Members = o.self, o.membersOf
 	return lang
 }
 

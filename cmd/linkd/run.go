@@ -157,6 +157,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 		checker.Check()
 		if loaded.Err == nil {
 			watch.Declare(loaded.Desired)
+			o.announce(loaded)
 		}
 		return loaded
 	}

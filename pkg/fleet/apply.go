@@ -216,11 +216,11 @@ func (s *Store) prune(ctx context.Context, turn clientv3.Cmp, current *Revision)
 	return nil
 }
 
-// Forget removes what a node has stored. It refuses a node that is connected.
+// Forget removes what a node has stored, and it from the members of links. It refuses a node that is connected.
 func (s *Store) Forget(ctx context.Context, name string) error {
 	alive := s.nodeKey(name, "alive")
 	held, err := s.commit(ctx, []clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(alive), "=", 0)},
-		clientv3.OpDelete(s.nodeKey(name, ""), clientv3.WithPrefix()))
+		clientv3.OpDelete(s.nodeKey(name, ""), clientv3.WithPrefix()), clientv3.OpDelete(s.memberKey(name)))
 	if err == nil && !held {
 		err = fmt.Errorf("node %s is connected: stop linkd on it, or remove its fleet.yaml, first", name)
 	}

@@ -34,6 +34,7 @@ func (s *Store) GrantNode(ctx context.Context, name string) error {
 	return errors.Join(
 		s.addRole(ctx, readerRole, s.prefix+"/", clientv3.PermRead),
 		s.addRole(ctx, nodeRole(name), s.nodeKey(name, ""), clientv3.PermReadWrite),
+		s.permit(ctx, nodeRole(name), s.memberKey(name), "", clientv3.PermReadWrite),
 		s.addUser(ctx, name, readerRole, nodeRole(name)),
 	)
 }
@@ -81,7 +82,14 @@ func (s *Store) addRole(ctx context.Context, role, prefix string, may authpb.Per
 	if _, err := s.client.RoleAdd(ctx, role); err != nil && !errors.Is(err, rpctypes.ErrRoleAlreadyExist) {
 		return explain(err)
 	}
-	_, err := s.client.RoleGrantPermission(ctx, role, prefix, clientv3.GetPrefixRangeEnd(prefix), clientv3.PermissionType(may))
+	return s.permit(ctx, role, prefix, clientv3.GetPrefixRangeEnd(prefix), may)
+}
+
+// permit gives a role a permission on the keys from one up to, but without, another; on the one alone if end is "".
+func (s *Store) permit(ctx context.Context, role, key, end string, may authpb.Permission_Type) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	_, err := s.client.RoleGrantPermission(ctx, role, key, end, clientv3.PermissionType(may))
 	return explain(err)
 }
 

@@ -28,9 +28,10 @@ type Node struct {
 	Describe func() Report
 	Log      *slog.Logger
 
-	path  string
-	claim claim
-	woken chan struct{}
+	path    string
+	claim   claim
+	woken   chan struct{}
+	members *members
 
 	mu    sync.Mutex
 	conf  *Config
@@ -50,7 +51,7 @@ func NewNode(path string, cache *Cache) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{Cache: cache, path: path, woken: make(chan struct{}, 1)}
+	n := &Node{Cache: cache, path: path, woken: make(chan struct{}, 1), members: newMembers(cache.dir)}
 	n.state = reconcile.Fleet{Since: time.Now(), Reason: "linkd has just started"}
 	if wrong != nil {
 		n.state.Reason = wrong.Error()

@@ -41,6 +41,8 @@ func (n *Node) session(ctx context.Context, s *Store, self spec.Node) error {
 	})
 	work.Go(func() { end(n.guardClaim(ctx, s, self)) })
 	work.Go(func() { end(n.publish(ctx, s, self)) })
+	work.Go(func() { end(n.announce(ctx, s, self)) })
+	work.Go(func() { end(n.followMembers(ctx, s, self)) })
 	end(n.follow(ctx, s, self))
 	return context.Cause(ctx)
 }

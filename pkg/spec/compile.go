@@ -85,6 +85,7 @@ func (lang Language) compile(documents []section) *compiler {
 			Pools:      map[string]Pool{},
 			Given:      map[PoolEnd]Holding{},
 			Leases:     map[LeaseClient]LeaseOptions{},
+			Members:    map[string]MemberEnd{},
 		},
 		bySelector: map[Selector]string{},
 		links:      map[string]Source{},

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"net/netip"
 
 	"gopkg.in/yaml.v3"
 )
@@ -18,6 +19,9 @@ type Language struct {
 	Lease func(LeaseClient) (lease *Lease, lacks string)
 	// Node returns the machine for which files are compiled, or nil if it is in no fleet; nil stands for that, too.
 	Node func() *Node
+	// Members returns the addresses of the other nodes of the fleet that have a link with this ID and of the same kind and address family;
+	// nil if nobody asks.
+	Members func(link string, own MemberEnd) []netip.Addr
 	// Samples: each template stands for one example container, about which nothing is known.
 	Samples bool
 }
