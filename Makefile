@@ -6,7 +6,7 @@ DATE    := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
 export SOURCE_DATE_EPOCH VERSION
 LINKD   := build/linkd
 
-.PHONY: all build install uninstall deb demo test simulate test-faults test-docker test-package test-systemd test-vm test-web bench fuzz reference clean help needs share
+.PHONY: all build install uninstall deb demo test simulate test-faults test-docker test-package test-systemd test-fleet test-vm test-web bench fuzz reference clean help needs share
 
 all: build share ## what make install installs
 
@@ -70,6 +70,12 @@ test-package: deb ## the Debian package: what is in it, and what lintian says
 test-web: build needs ## the page of linkd web in Chromium, with its pictures in docs/pictures; UPDATE=-update makes these anew
 	@tests/install-needs web
 	@$(call tell,test-web,$(GO_TEST) ./tests/web -linkd $(CURDIR)/$(LINKD) $(UPDATE))
+
+build/etcd: $(wildcard tests/etcd/*)
+	cd tests/etcd && go vet . && go build -o ../../build/etcd .
+
+test-fleet: build build/etcd needs ## the tests of a fleet: several machines, which are namespaces, with a real etcd
+	@$(call tell,test-fleet,$(GO_TEST) -run '^TestFleet$$$$' ./tests -linkd $(CURDIR)/$(LINKD) -etcd $(CURDIR)/build/etcd)
 
 print-%:
 	@echo '$($*)'

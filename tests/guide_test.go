@@ -15,16 +15,17 @@ import (
 // file, and is that file. A comment of the page that begins with `<!-- story` has lines of a story that readers do not type:
 // they prepare the machine, and check what the page says.
 //
-// The next word says where the test plays the story: in an empty sandbox if there is none, or with docker or systemd. A file
+// The next word says where the test plays the story: in an empty sandbox if there is none, or with docker, systemd or fleet. A file
 // without such a word is in all of these places.
 const (
 	anywhere = ""
 	docker   = "docker"
 	systemd  = "systemd"
+	ofFleet  = "fleet"
 )
 
 // folderPlaces are the places of the folders of stories.
-var folderPlaces = map[string]string{"stories": anywhere, "engines": docker, "systemd": systemd}
+var folderPlaces = map[string]string{"stories": anywhere, "engines": docker, "systemd": systemd, "fleet": ofFleet}
 
 var guideBlock = regexp.MustCompile("(?ms)^(?:```([a-z]+)(?: ([a-z]+))?\n(.*?)^```$|<!-- story(?: ([a-z]+))?\n(.*?)^-->$)")
 
@@ -161,7 +162,7 @@ var pictureFirst = regexp.MustCompile(`^# .+\n\n(?:[^!#\n].*\n)+\n(?:(?:[^!#\n].
 // TestGuide checks that the tests play everything on the pages: every block is a transcript or a file, and each command in a
 // table is also in a transcript of that page, if the page has any.
 func TestGuide(t *testing.T) {
-	places := map[string]bool{anywhere: true, docker: true, systemd: true}
+	places := map[string]bool{anywhere: true, docker: true, systemd: true, ofFleet: true}
 	index := read(t, "../docs/README.md")
 	for _, path := range pagesOfTheGuide(t) {
 		text, name := read(t, path), filepath.Base(path)

@@ -88,6 +88,14 @@ func enterPrograms(files map[string]string) error {
 // underTest are the programs that a story is to find before the machine's.
 func underTest() (files map[string]string, err error) {
 	files = map[string]string{"linkd": *binary}
+	if *etcd != "" {
+		files["etcd"] = *etcd
+		for _, name := range []string{"machines", "node"} {
+			if files[name], err = filepath.Abs("fleet/" + name); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if *backend == "" {
 		return files, nil
 	}

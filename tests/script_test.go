@@ -29,6 +29,7 @@ var (
 	story   = flag.String("story", "", "tell this one story in the sandbox that this process was started in")
 	// backend is that of the programs called iptables in the sandbox; "" is what the machine has by default.
 	backend     = flag.String("backend", "", "nft or legacy: the backend of iptables in the sandbox")
+	etcd        = flag.String("etcd", "", "the program built from tests/etcd, for the stories about a fleet")
 	debian      = flag.String("debian", "", "the folder of a Debian system (see systemd/root), for the stories about the service")
 	group       = flag.String("group", "", "boot that Debian in this control group, to tell the story there")
 	inContainer = flag.Bool("in-container", false, "run the story in the system in which this process was started")
@@ -81,6 +82,14 @@ func TestEngines(t *testing.T) {
 	}
 	t.Cleanup(func() { removeGroups(t, storyGroup) })
 	enactAll(t, storiesIn(t, "engines"), sandbox)
+}
+
+// TestFleet tells the stories in which several machines, which are network namespaces, have one etcd.
+func TestFleet(t *testing.T) {
+	if *etcd == "" {
+		t.Skip("needs etcd: make test-fleet")
+	}
+	enactAll(t, storiesIn(t, "fleet"), sandbox)
 }
 
 // TestSystemd tells the stories about the service, each in a Debian system that systemd has booted for it.
@@ -159,7 +168,7 @@ func enact(t *testing.T, file, linkd, backend string, where place) {
 	ctx, cancel := context.WithTimeout(t.Context(), storyTime+time.Minute)
 	defer cancel()
 	cmd := where(ctx, file, "-linkd", linkd, fmt.Sprintf("-update=%v", *update), fmt.Sprintf("-aloud=%v", *aloud),
-		fmt.Sprintf("-thorough=%v", *thorough), "-backend="+backend, "-engines="+*engines, "-deb="+*deb)
+		fmt.Sprintf("-thorough=%v", *thorough), "-backend="+backend, "-engines="+*engines, "-etcd="+*etcd, "-deb="+*deb)
 	// The sandbox ends when its standard input does, so it cannot outlive this process, however that dies.
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {

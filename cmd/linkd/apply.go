@@ -27,7 +27,7 @@ func newApply(o *options) *cobra.Command {
 			}
 			defer release()
 			o.completeInstallation(log)
-			files, err := readInterruptibly(cmd.Context(), func() ([]spec.File, error) { return spec.ReadTrusted(o.config) })
+			files, err := readInterruptibly(cmd.Context(), func() ([]spec.File, error) { return o.read(spec.ReadTrusted) })
 			if err != nil {
 				return exit(exitInvalid, err)
 			}

@@ -58,8 +58,10 @@ func (o *options) completeNamespaces(_ *cobra.Command, named []string, _ string)
 		}
 	}
 	// A template is completed by its own name: for the names of its containers, linkd would have to ask an engine.
-	if files, err := spec.ReadFiles(o.config); err == nil {
-		desired, _ := spec.Compile(kind.Language(), files)
+	if files, err := o.read(spec.ReadFiles); err == nil {
+		lang := kind.Language()
+		lang.Node = o.self
+		desired, _ := spec.Compile(lang, files)
 		for name := range desired.Namespaces {
 			names[name] = true
 		}

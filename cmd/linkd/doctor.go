@@ -50,7 +50,7 @@ func newDoctor(o *options) *cobra.Command {
 func (o *options) examine(ctx context.Context) []doctor.Finding {
 	m := &doctor.Machine{Engines: o.engines, RuntimeDir: o.runtimeDir, Version: version}
 	var files []spec.File
-	files, m.Unreadable = spec.ReadTrusted(o.config)
+	files, m.Unreadable = o.read(spec.ReadTrusted)
 	m.Desired, m.Invalid = spec.Compile(o.language(), files)
 	if m.World, m.Closed = o.newWorld(); m.Closed == nil {
 		defer m.World.Close()

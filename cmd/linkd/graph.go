@@ -62,11 +62,12 @@ func printRemark(remark string) { fmt.Fprintln(stderr, plain.Text(remark)) }
 
 // drawWanted draws what the files declare.
 func (o *options) drawWanted(ctx context.Context, args []string) (*graph.Picture, error) {
-	files, err := readInterruptibly(ctx, func() ([]spec.File, error) { return spec.ReadFiles(o.config) })
+	files, err := readInterruptibly(ctx, func() ([]spec.File, error) { return o.read(spec.ReadFiles) })
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}
 	lang := kind.Language()
+	lang.Node = o.self
 	lang.Samples = true
 	desired, errs := spec.Compile(lang, files)
 	if err := o.invalid(errs); err != nil {

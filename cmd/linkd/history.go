@@ -118,12 +118,17 @@ func printEntries(entries []history.Entry) {
 	}
 }
 
-// printState prints the files of a state, each after a line with its path.
+// printState prints the files of a state.
 func (o *options) printState(store *history.Store, number string) error {
 	files, err := stateFiles(store, number)
 	if err != nil {
 		return exit(exitInvalid, err)
 	}
+	return o.printFiles(files)
+}
+
+// printFiles prints files, each after a line with its path.
+func (o *options) printFiles(files []spec.File) error {
 	if o.json() {
 		type file struct {
 			Path string `json:"path"`

@@ -22,6 +22,9 @@ func (o *options) within(prune bool) spec.Within {
 	w := spec.Within{Dir: dir}
 	if !prune {
 		w.Paths = o.config
+		if o.inFleet() {
+			w.Paths = append(slices.Clone(o.config), o.fleetCache().Dir())
+		}
 	}
 	return w
 }

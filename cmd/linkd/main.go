@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"linkd/pkg/control"
+	"linkd/pkg/fleet"
 	"linkd/pkg/kind"
 	"linkd/pkg/observe"
 	"linkd/pkg/observe/engine"
@@ -101,6 +102,11 @@ type options struct {
 	output     string
 	logLevel   string
 	logFormat  string
+	// fleetFile is the fleet's configuration, given reports whether the command line has a flag, and node is the daemon's node; nil for a
+	// command.
+	fleetFile string
+	given     func(flag string) bool
+	node      *fleet.Node
 
 	engines []*engine.Finder
 	finders []observe.Finder
@@ -126,6 +132,7 @@ func (o *options) language() spec.Language {
 	lang.Instances = func(template spec.Selector) ([]spec.Instance, error) { return observe.Instances(o.finders, template) }
 	lang.Pools = func() *spec.PoolState { return o.pools().State() }
 	lang.Lease = o.leaseOf
+	lang.Node, lang.Members = o.self, o.membersOf
 	return lang
 }
 
@@ -149,6 +156,8 @@ func newRoot(o *options) *cobra.Command {
 	root.SetErr(stderr)
 	flags := root.PersistentFlags()
 	flags.StringArrayVar(&o.config, "config", []string{"/etc/linkd.d"}, "`PATH` of a YAML file, or of a directory of them; may be repeated")
+	flags.StringVar(&o.fleetFile, "fleet", fleet.DefaultConfig, "`FILE` that names this machine's fleet; with --config, linkd is in a fleet only if you name it")
+	o.given = flags.Changed
 	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/linkd", "`DIR` with the control socket, the journal and the lock")
 	flags.StringVar(&o.stateDir, "state-dir", "/var/lib/linkd", "`DIR` with what outlives a reboot: the history, which end has which address of a pool, and the leases")
 	flags.StringVarP(&o.output, "output", "o", "text", "`FORMAT` of the output: text or json")
@@ -158,6 +167,7 @@ func newRoot(o *options) *cobra.Command {
 	root.AddCommand(
 		newRun(o), newApply(o), newDiff(o), newValidate(o), newStatus(o), newReload(o), newTry(o), newConfirm(o), newRevert(o), newHistory(o), newInit(o),
 		newWait(o), newWeb(o), newEvents(o), newMetrics(o), newShow(o), newGraph(o), newTeardown(o), newDoctor(o), newProbe(o), newSchema(),
+		newFleet(o),
 		newVersion(o),
 	)
 	describeUsage(root)

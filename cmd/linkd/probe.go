@@ -96,7 +96,7 @@ func (o *options) probe(ctx context.Context, from string, place probe.Place, wit
 
 // desiredAsFarAsValid is what the files ask for, without what is not valid; nil if they cannot be read.
 func (o *options) desiredAsFarAsValid() *spec.Desired {
-	files, err := spec.ReadFiles(o.config)
+	files, err := o.read(spec.ReadFiles)
 	if err != nil {
 		return nil
 	}

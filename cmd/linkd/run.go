@@ -16,6 +16,7 @@ import (
 
 	"linkd/pkg/control"
 	"linkd/pkg/dhcp"
+	"linkd/pkg/fleet"
 	"linkd/pkg/history"
 	"linkd/pkg/kind"
 	"linkd/pkg/metrics"
@@ -117,6 +118,9 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	}
 	defer stopFiles()
 
+	if err := o.joinFleet(log); err != nil {
+		return exit(exitFailed, err)
+	}
 	o.completeInstallation(log)
 	o.pools().Write()
 	loader := spec.NewLoader(o.language(), o.inRuntimeDir(lastGoodFile))
@@ -125,10 +129,18 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.Inbox = inbox
 	loop.FilesChanged = changed
 	loop.Declared = watchPaths
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	past := history.Open(o.historyDir())
 	recorder := history.NewRecorder(past, func(err error) { log.Warn(noHistoryWarning, "error", err) })
 	defer recorder.Close()
 	trials := &trial.Keeper{Config: o.config, StateDir: o.stateDir, Loader: loader, Reload: loop.Reload, Past: past.Files, Loaded: recorder.Loaded}
+	if o.node != nil {
+		trials.Further = o.node
+		loop.Fleet = o.node.State
+		o.node.Reload = func() { go func() { _, _ = loop.Reload(running) }() }
+		o.node.Describe = func() fleet.Report { return o.describe(loop) }
+	}
 	loop.Stamp = trials.Stamp
 	watch := probe.NewWatch(world, loop.Report)
 	loop.Probes = watch.Status
@@ -137,8 +149,6 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	if err != nil {
 		log.Warn("cannot read the leases", "error", err)
 	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	clients := dhcp.NewClients(running, world, leases, inbox.Populate, log)
 	o.lease = clients.Lease
 	checker := pool.NewChecker(running, world, o.pools(), inbox.Populate)
@@ -147,6 +157,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 		checker.Check()
 		if loaded.Err == nil {
 			watch.Declare(loaded.Desired)
+			o.announce(loaded)
 		}
 		return loaded
 	}
@@ -154,6 +165,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 	loop.OnEvents = func(events []reconcile.Event) {
 		meter.Note(events)
 		recorder.Note(events)
+		o.wakeNode()
 	}
 	watchdog, err := newWatchdog()
 	if err != nil {
@@ -168,6 +180,7 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 		watch.Converged(s)
 		clients.Wake()
 		checker.Wake()
+		o.notePass()
 	}
 	stopServing, err := control.Serve(o.runtimeDir, control.Identity{Version: version, PID: os.Getpid(), MountNamespace: mountNamespace}, loop, trials, meter.Handler(), log)
 	if err != nil {
@@ -193,10 +206,13 @@ func (o *options) run(ctx context.Context, metricsAddress, mountsFile string) er
 			}
 		}
 	}()
-	var probing sync.WaitGroup
-	probing.Go(func() { watch.Run(running) })
+	var work sync.WaitGroup
+	work.Go(func() { watch.Run(running) })
+	if o.node != nil {
+		work.Go(func() { o.node.Run(running) })
+	}
 	loop.Run(running)
-	probing.Wait()
+	work.Wait()
 	clients.Wait()
 	checker.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)

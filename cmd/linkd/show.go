@@ -64,7 +64,7 @@ func (o *options) show(ctx context.Context, args []string) error {
 // declared returns the namespaces of the valid files. It returns none if there are no files, because show has to work on a
 // machine without any.
 func (o *options) declared() map[string]spec.Namespace {
-	files, err := spec.ReadFiles(o.config)
+	files, err := o.read(spec.ReadFiles)
 	if err != nil {
 		return nil
 	}

@@ -77,6 +77,7 @@ func (o *options) printStatus(s *reconcile.Status, ids []string, all bool) error
 		return err
 	}
 	printTrial(stdout, only.Trial)
+	printFleet(stdout, only.Fleet)
 	return nil
 }
 

@@ -16,6 +16,7 @@ var commandGroups = []struct {
 	{"Look", []string{"status", "diff", "show", "graph", "web", "doctor", "probe", "events", "metrics"}},
 	{"Change", []string{"apply", "try", "confirm", "revert", "history", "teardown"}},
 	{"Files", []string{"init", "validate", "schema"}},
+	{"Many machines", []string{"fleet"}},
 	{otherGroup, []string{"version"}},
 }
 
@@ -77,7 +78,11 @@ linkd init --config lab           # write lab/first.yaml`,
 	"validate": `linkd validate                    # the files in /etc/linkd.d
 linkd validate --strict *.yaml    # in CI: warnings are errors
 linkd validate --replacing /etc/linkd.d/web.yaml new.yaml`,
-	"schema":  `linkd schema > linkd.schema.json`,
+	"schema": `linkd schema > linkd.schema.json`,
+	"fleet": `linkd fleet apply net/            # the files of all machines
+linkd fleet diff web.yaml         # what one file would change
+linkd fleet status                # which machines have them in force
+linkd fleet grant n1 n2           # let two machines in`,
 	"version": `linkd version`,
 }
 

@@ -31,7 +31,9 @@ func newValidate(o *options) *cobra.Command {
 			if err != nil {
 				return exit(exitInvalid, err)
 			}
-			desired, errs := spec.Compile(kind.Language(), files)
+			lang := kind.Language()
+			lang.Node = o.self
+			desired, errs := spec.Compile(lang, files)
 			if o.json() {
 				err = printChecked(desired.Warnings, errs)
 			} else {
@@ -77,12 +79,12 @@ func (o *options) filesToCheck(args []string, replacing string) ([]spec.File, er
 			}
 			return files, nil
 		}
-		return spec.ReadToLook(o.config)
+		return o.read(spec.ReadToLook)
 	}
 	if len(args) != 1 {
 		return nil, fmt.Errorf("--replacing takes one FILE, not %d", len(args))
 	}
-	files, err := spec.ReadToLook(o.config)
+	files, err := o.read(spec.ReadToLook)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +157,7 @@ func (o *options) compileWithin(files []spec.File, prune bool) (*spec.Desired, e
 
 // loadValid reads and compiles the files. It fails if one of them is invalid.
 func (o *options) loadValid(ctx context.Context, read func(paths []string) ([]spec.File, error)) (*spec.Desired, error) {
-	files, err := readInterruptibly(ctx, func() ([]spec.File, error) { return read(o.config) })
+	files, err := readInterruptibly(ctx, func() ([]spec.File, error) { return o.read(read) })
 	if err != nil {
 		return nil, exit(exitInvalid, err)
 	}

@@ -20,6 +20,10 @@ func pagePictures(lang spec.Language, docs string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The page about a fleet shows its first machine.
+	lang.Node = func() *spec.Node {
+		return &spec.Node{Name: "n1", Labels: map[string]string{"rack": "a", "number": "1"}}
+	}
 	pictures := map[string]string{}
 	for _, page := range pages {
 		text, err := os.ReadFile(page)

@@ -46,6 +46,8 @@ type Loop struct {
 	OnEvents func([]Event)
 	// Probes returns the results of the declared probes; nil if nobody runs them.
 	Probes func() []ProbeStatus
+	// Fleet returns how the machine stands with its fleet; nil if it is in none.
+	Fleet func() *Fleet
 	// Heartbeat is how often an idle loop calls the engine's Progress; 0 is never.
 	Heartbeat time.Duration
 	Log       *slog.Logger

@@ -30,12 +30,17 @@ func (l *Loop) Report(ev Event) {
 	l.report([]Event{ev})
 }
 
-// withProbes is a status with the results of the probes at this moment.
-func (l *Loop) withProbes(s *Status) *Status {
-	if s == nil || l.Probes == nil {
+// atThisMoment is a status with the results of the probes, and with how the machine stands with its fleet, at this moment.
+func (l *Loop) atThisMoment(s *Status) *Status {
+	if s == nil || l.Probes == nil && l.Fleet == nil {
 		return s
 	}
 	now := *s
-	now.Probes = l.Probes()
+	if l.Probes != nil {
+		now.Probes = l.Probes()
+	}
+	if l.Fleet != nil {
+		now.Fleet = l.Fleet()
+	}
 	return &now
 }

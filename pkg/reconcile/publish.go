@@ -74,5 +74,5 @@ func (l *Loop) Status() (*Status, <-chan struct{}) {
 	if l.status != nil && l.status.Resources == nil {
 		l.status.Resources = flatten(l.rows)
 	}
-	return l.withProbes(l.status), l.changed
+	return l.atThisMoment(l.status), l.changed
 }

@@ -26,6 +26,8 @@ type Status struct {
 	Counters Counters `json:"counters"`
 	// Trial is the trial that runs, if any.
 	Trial *Trial `json:"trial,omitempty"`
+	// Fleet is how this machine stands with its fleet; nil if it is in none.
+	Fleet *Fleet `json:"fleet,omitempty"`
 	// Left are the resources that an apply left alone.
 	Left []LeftResource `json:"left_alone,omitempty"`
 	// Behind are the namespaces that do not keep up.

@@ -183,6 +183,10 @@ func scalar(of spec.Syntax) *jsonschema.Schema {
 	if of.List {
 		forms = append(forms, &jsonschema.Schema{Type: "array", Items: either(forms)})
 	}
+	if of.Selects {
+		word := &jsonschema.Schema{Types: []string{"boolean", "number", "string"}}
+		forms = append(forms, &jsonschema.Schema{Type: "array", Items: word}, &jsonschema.Schema{Type: "object", AdditionalProperties: word})
+	}
 	return either(forms)
 }
 

@@ -21,6 +21,10 @@ func Compile(lang Language, files []File) (*Desired, Errors) {
 		roots, wrong := parse(f)
 		errs = append(errs, wrong...)
 		for _, root := range roots {
+			mine, wrong := lang.forNode(f.Path, root.Node)
+			if errs = append(errs, wrong...); !mine {
+				continue
+			}
 			s, wrong := lang.document(f.Path, root.Node)
 			s.namespaces = again.repeat(f.Path, s.namespaces)
 			s.links = again.repeat(f.Path, s.links)
@@ -81,6 +85,7 @@ func (lang Language) compile(documents []section) *compiler {
 			Pools:      map[string]Pool{},
 			Given:      map[PoolEnd]Holding{},
 			Leases:     map[LeaseClient]LeaseOptions{},
+			Members:    map[string]MemberEnd{},
 		},
 		bySelector: map[Selector]string{},
 		links:      map[string]Source{},

@@ -12,6 +12,8 @@ type Desired struct {
 	Lacking bool
 	// Leases are the interfaces that get their address from a DHCP server.
 	Leases map[LeaseClient]LeaseOptions
+	// Members are the ends of links that this node shares with other nodes of its fleet, by the ID of the link.
+	Members map[string]MemberEnd
 	// Templates are the namespaces that stand for many containers, and Misfits the containers that do not fit their
 	// template. Unknown says why the containers of a template are not known: then the desired state is incomplete.
 	// Outdated says why they are those of an engine's last answer, which may have changed.

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"net/netip"
 
 	"gopkg.in/yaml.v3"
 )
@@ -16,6 +17,11 @@ type Language struct {
 	Pools func() *PoolState
 	// Lease returns what a DHCP server gave to a client, or why there is no lease; nil if nobody asks servers.
 	Lease func(LeaseClient) (lease *Lease, lacks string)
+	// Node returns the machine for which files are compiled, or nil if it is in no fleet; nil stands for that, too.
+	Node func() *Node
+	// Members returns the addresses of the other nodes of the fleet that have a link with this ID and of the same kind and address family;
+	// nil if nobody asks.
+	Members func(link string, own MemberEnd) []netip.Addr
 	// Samples: each template stands for one example container, about which nothing is known.
 	Samples bool
 }
@@ -67,7 +73,7 @@ func (lang Language) Document() Mapping {
 			{
 				Name: "namespaces", Doc: "network namespaces, each under a name of your choice",
 				Type: map[string]Mapping{"": {Name: "namespace", Structs: []any{namespace{}}, Keys: lang.Namespace}},
-				Also: []string{"netns", "namespace", "containers", "nodes"},
+				Also: []string{"netns", "namespace", "containers"},
 			},
 			{
 				Name: "links", Doc: "links, each under its ID, which is unique over all files",
@@ -98,6 +104,8 @@ var otherSections = []string{
 // document are the keys of a document that are decoded at once; the values of the others need all files.
 type document struct {
 	Version version `yaml:"version" default:"1" doc:"the version of the language"`
+	// Nodes is decoded before (forNode).
+	Nodes *NodeSelector `yaml:"nodes" absent:"all" doc:"the nodes of a fleet that the document is for"`
 }
 
 type version int

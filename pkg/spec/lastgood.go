@@ -124,21 +124,28 @@ func (k *Loader) withoutFaulty(files []File) (*Desired, []File) {
 	}
 }
 
-// withheld adds the valid files of a directory that is refused: the users who can write that directory must not be
+// Unavailable says why linkd does not know the files of a directory.
+type Unavailable struct{ Reason string }
+
+func (e *Unavailable) Error() string { return e.Reason }
+
+// withheld adds the valid files of a directory that is refused or unavailable: the users who can write a refused directory must not be
 // able to remove them.
 func withheld(files, good []File) []File {
 	listed := byPath(files)
 	for _, dir := range files {
 		var refused *Untrusted
-		if !errors.As(dir.Err, &refused) {
+		if errors.As(dir.Err, &refused) {
+			if refused.Subject == "it" {
+				refused = &Untrusted{dir.Path, refused.Reason}
+			}
+			dir.Err = refused
+		} else if !errors.As(dir.Err, new(*Unavailable)) {
 			continue
-		}
-		if refused.Subject == "it" {
-			refused = &Untrusted{dir.Path, refused.Reason}
 		}
 		for _, f := range good {
 			if _, is := listed[f.Path]; !is && filepath.Dir(f.Path) == dir.Path {
-				files = append(files, File{Path: f.Path, Err: refused})
+				files = append(files, File{Path: f.Path, Err: dir.Err})
 			}
 		}
 	}

@@ -205,7 +205,7 @@ func bareVariable(n *yaml.Node) string {
 		return ""
 	}
 	key, value := n.Content[0], n.Content[1]
-	if isEmpty(value) && value.Column == key.Column+len(key.Value) && key.Style == 0 && expression.MatchString("{"+key.Value+"}") {
+	if isEmpty(value) && value.Column == key.Column+len(key.Value) && key.Style == 0 && Substituted.MatchString("{"+key.Value+"}") {
 		return key.Value
 	}
 	return ""

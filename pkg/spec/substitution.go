@@ -44,8 +44,8 @@ var (
 	arithmetic = regexp.MustCompile(`^(?:\* *([0-9]{1,9}))? *(?:([-+]) *([0-9]{1,9}))? *$`)
 )
 
-// Substituted matches a text in which for or a template replaces something.
-var Substituted = regexp.MustCompile(Placeholder.String() + "|" + expression.String())
+// Substituted matches a text in which for, a template or the name of a node replaces something.
+var Substituted = regexp.MustCompile(Placeholder.String() + "|" + expression.String() + "|" + nodeVariable.String())
 
 // containerWords are words in braces that stand for something of a container of a template.
 var containerWords = []string{"name", "id"}

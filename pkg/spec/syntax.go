@@ -15,6 +15,8 @@ type Syntax struct {
 	Min, Max int64
 	// List: a list of such values is valid, too.
 	List bool
+	// Selects: a list of texts, and a mapping of names to texts, are valid, too.
+	Selects bool
 	// Bool: the value is true or false, and nothing else in this syntax counts. It is for a struct with a short form.
 	Bool bool
 }

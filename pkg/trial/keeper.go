@@ -24,7 +24,9 @@ type Keeper struct {
 	// Config are the paths of the configuration, and StateDir the directory of the record of an installation.
 	Config   []string
 	StateDir string
-	Loader   *spec.Loader
+	// Further are files beside those of the configuration, which no trial changes; nil if there are none.
+	Further Source
+	Loader  *spec.Loader
 	// Reload has the loop call Load, and returns when the result has been applied.
 	Reload func(context.Context) (*reconcile.Reloaded, error)
 	// Past returns the files of an earlier state by its number.
@@ -49,6 +51,31 @@ type Keeper struct {
 
 	// info describes the current trial; nil if none runs.
 	info atomic.Pointer[reconcile.Trial]
+}
+
+// Source has files that are in the desired state beside those of the configuration.
+type Source interface {
+	// Files returns the files, or one with the path of Dir and an error.
+	Files() ([]spec.File, error)
+	// Dir is the directory that all of them are in.
+	Dir() string
+	// Stamp returns a value that changes when Files may return something else. It reads no file.
+	Stamp() string
+}
+
+// read reads all files.
+func (k *Keeper) read() ([]spec.File, error) {
+	files, err := spec.ReadTrusted(k.Config)
+	if err != nil || k.Further == nil {
+		return files, err
+	}
+	further, err := k.Further.Files()
+	return append(files, further...), err
+}
+
+// isFurther reports whether a file is one of Further.
+func (k *Keeper) isFurther(path string) bool {
+	return k.Further != nil && filepath.Dir(path) == k.Further.Dir()
 }
 
 // trial is a trial that runs.
@@ -99,6 +126,9 @@ func (k *Keeper) Stamp() string {
 	if k.current != nil {
 		return k.current.stamp
 	}
+	if k.Further != nil {
+		return spec.Stamp(k.Config) + k.Further.Stamp()
+	}
 	return spec.Stamp(k.Config)
 }
 
@@ -113,7 +143,7 @@ func (k *Keeper) Load(save func(*spec.Loader)) (l reconcile.Loaded) {
 		k.Loaded(t.loader.InForce(), "trial")
 		return l
 	}
-	files, err := spec.ReadTrusted(k.Config)
+	files, err := k.read()
 	if err != nil {
 		return reconcile.Loaded{Err: err}
 	}
@@ -143,7 +173,7 @@ func (k *Keeper) begin(r Request) (*trial, error) {
 	}
 	t := &trial{changes: r.Changes, ended: make(chan Step, 1), done: make(chan struct{})}
 	var err error
-	if t.before, err = spec.ReadTrusted(k.Config); err != nil {
+	if t.before, err = k.read(); err != nil {
 		return nil, invalid("%v", err)
 	}
 	if r.State > 0 {
@@ -184,6 +214,9 @@ func (k *Keeper) changesTo(number int, files []spec.File) (changes []Change, err
 	}
 	there := map[string]bool{}
 	for _, f := range past {
+		if k.isFurther(f.Path) {
+			continue
+		}
 		there[f.Path] = true
 		same := slices.ContainsFunc(files, func(now spec.File) bool { return now.Path == f.Path && now.Err == nil && bytes.Equal(now.Text, f.Text) })
 		if !same {
@@ -191,7 +224,7 @@ func (k *Keeper) changesTo(number int, files []spec.File) (changes []Change, err
 		}
 	}
 	for _, f := range files {
-		if !there[f.Path] {
+		if !there[f.Path] && !k.isFurther(f.Path) {
 			changes = append(changes, Change{Path: f.Path, Remove: true})
 		}
 	}

@@ -119,9 +119,14 @@ func overlay(config []string, files []spec.File, changes []Change) (result []spe
 	}
 	// A directory is read in name order, and so it will be once the files are installed.
 	order := func(f spec.File) int {
-		return slices.IndexFunc(config, func(c string) bool {
+		i := slices.IndexFunc(config, func(c string) bool {
 			return filepath.Clean(c) == f.Path || filepath.Clean(c) == filepath.Dir(f.Path)
 		})
+		if i < 0 {
+			// It is in no directory of the configuration, and read after those.
+			return len(config)
+		}
+		return i
 	}
 	slices.SortStableFunc(result, func(a, b spec.File) int {
 		if a, b := order(a), order(b); a != b {

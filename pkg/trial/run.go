@@ -111,7 +111,7 @@ func (k *Keeper) confirm(t *trial, by string) (paths []string, err error) {
 	if k.running() != t {
 		return nil, k.none()
 	}
-	now, err := spec.ReadTrusted(k.Config)
+	now, err := k.read()
 	if err == nil {
 		err = changed(t.changes, t.before, now)
 	}

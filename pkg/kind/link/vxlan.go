@@ -62,16 +62,18 @@ func surveyVXLAN(ns *observe.NS, l *observe.Link) (more any, why string, err err
 }
 
 type vxlanOptions struct {
-	ID        *int        `yaml:"id" also:"vni vxlan_id vxlan-id" min:"1" max:"16777215" doc:"the VXLAN's number (VNI), the same on all hosts; required without external"`
-	Local     *address.IP `yaml:"local" also:"source local_ip source-address" doc:"the address of this host in the underlying network"`
-	Group     *address.IP `yaml:"group" doc:"the multicast address of all hosts of the VXLAN; needs parent"`
-	Remotes   []remote    `yaml:"remotes" also:"remote peers" doc:"the addresses of the other hosts, unless there is a group"`
-	DstPort   *int        `yaml:"dstport" also:"port destination-port dst_port dst-port" min:"1" max:"65535" default:"4789" doc:"UDP port, the same on all hosts"`
-	Learning  *bool       `yaml:"learning" also:"mac-learning mac_learning" doc:"learn the host of a MAC address from received packets; the kernel's default is true"`
-	SrcPort   *portRange  `yaml:"srcport" also:"source-port port-range port_range" doc:"the UDP ports from which the packets come, one for each flow; 0-0 lets the kernel choose"`
-	External  *bool       `yaml:"external" doc:"a route, a filter or a BPF program chooses the host and the number for each packet"`
-	VNIFilter *bool       `yaml:"vnifilter" doc:"receive only packets with numbers that bridge-vni(8) has added; with external; Linux 5.18 or later"`
-	TTL       *ttl        `yaml:"ttl" doc:"time to live of the packets, or auto, the kernel's default: 1 for multicast, otherwise net.ipv4.ip_default_ttl"`
+	ID      *int        `yaml:"id" also:"vni vxlan_id vxlan-id" min:"1" max:"16777215" doc:"the VXLAN's number (VNI), the same on all hosts; required without external"`
+	Local   *address.IP `yaml:"local" also:"source local_ip source-address" doc:"the address of this host in the underlying network"`
+	Group   *address.IP `yaml:"group" doc:"the multicast address of all hosts of the VXLAN; needs parent"`
+	Remotes []remote    `yaml:"remotes" also:"remote peers" doc:"the addresses of the other hosts, unless there is a group"`
+	// Members: the remotes are the other nodes of the fleet that have the link.
+	Members   *spec.FleetMembers `yaml:"members" doc:"the other hosts are the nodes of the fleet that have a link with this ID; instead of group and remotes; needs local"`
+	DstPort   *int               `yaml:"dstport" also:"port destination-port dst_port dst-port" min:"1" max:"65535" default:"4789" doc:"UDP port, the same on all hosts"`
+	Learning  *bool              `yaml:"learning" also:"mac-learning mac_learning" doc:"learn the host of a MAC address from received packets; the kernel's default is true"`
+	SrcPort   *portRange         `yaml:"srcport" also:"source-port port-range port_range" doc:"the UDP ports from which the packets come, one for each flow; 0-0 lets the kernel choose"`
+	External  *bool              `yaml:"external" doc:"a route, a filter or a BPF program chooses the host and the number for each packet"`
+	VNIFilter *bool              `yaml:"vnifilter" doc:"receive only packets with numbers that bridge-vni(8) has added; with external; Linux 5.18 or later"`
+	TTL       *ttl               `yaml:"ttl" doc:"time to live of the packets, or auto, the kernel's default: 1 for multicast, otherwise net.ipv4.ip_default_ttl"`
 }
 
 // defaultVXLANPort is the UDP port that IANA assigned. The kernel's default is older.
@@ -93,7 +95,7 @@ func (o *vxlanOptions) options() []option {
 	local := addressOption("local", nl.IFLA_VXLAN_LOCAL, nl.IFLA_VXLAN_LOCAL6, o.Local)
 	local.fixed = func(have, want []byte) bool { return len(have) > 0 && len(have) != len(want) }
 	group := addressOption("group", nl.IFLA_VXLAN_GROUP, nl.IFLA_VXLAN_GROUP6, o.Group).immutable()
-	if o.Remotes != nil {
+	if o.Remotes != nil || o.Members != nil {
 		group.want = []byte{}
 	}
 	return []option{
@@ -166,7 +168,12 @@ func (o *vxlanOptions) wrong() (key, why string) {
 			return "local", err.Error()
 		}
 	}
-	if o.Group == nil {
+	switch {
+	case o.Members != nil && (o.Group != nil || o.Remotes != nil):
+		return "members", "members, group and remotes are ways to reach the others: choose one"
+	case o.Members != nil && o.Local == nil:
+		return "members", "the other nodes send to local, which is missing"
+	case o.Group == nil:
 		return "", ""
 	}
 	switch group := netip.Addr(*o.Group); {
@@ -190,6 +197,11 @@ func furtherVXLAN(c *spec.Context, n *yaml.Node, l *Link) {
 		c.Errorf(spec.ValueOf(n, "id"), "with external, each packet says its number: leave out id")
 	case spec.ValueOr(o.VNIFilter, false) && !external:
 		c.Errorf(spec.ValueOf(n, "vnifilter"), "vnifilter needs external: true")
+	}
+	if members := spec.ValueOf(n, "members"); members != nil && o.Members != nil && o.Local != nil {
+		for _, ip := range c.Members(members, spec.MemberEnd{Kind: "vxlan", Local: netip.Addr(*o.Local)}) {
+			fdb.AddRemote(c, ip, "", c.At(members).Source())
+		}
 	}
 	for _, r := range o.Remotes {
 		if r.Is6() != o.is6() {
