@@ -115,6 +115,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 		}
 		ops = append(ops, op)
 	}
+	c.noteFreed(ops)
 	return order(ops, c.rank, c.needs), c.verdicts
 }
 
