@@ -212,8 +212,8 @@ func (c *comparison) compare(w *wanted) {
 			c.verdicts[id] = Verdict{State: Failed, Reason: c.conflict(kind, op)}
 			return
 		case replace:
-			// A new resource has no attributes to restore.
-			op.Verb, op.Want = Replace, w.Resource
+			op.Verb = Replace
+			op.dropRestored(w.Resource)
 		}
 	}
 	if held, is := c.held(id); is {
