@@ -115,6 +115,7 @@ func (c *comparison) run() (Plan, map[spec.ID]Verdict) {
 		}
 		ops = append(ops, op)
 	}
+	c.noteFreed(ops)
 	return order(ops, c.rank, c.needs), c.verdicts
 }
 
@@ -211,8 +212,8 @@ func (c *comparison) compare(w *wanted) {
 			c.verdicts[id] = Verdict{State: Failed, Reason: c.conflict(kind, op)}
 			return
 		case replace:
-			// A new resource has no attributes to restore.
-			op.Verb, op.Want = Replace, w.Resource
+			op.Verb = Replace
+			op.dropRestored(w.Resource)
 		}
 	}
 	if held, is := c.held(id); is {

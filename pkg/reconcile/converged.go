@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"slices"
 
 	"linkd/pkg/spec"
 )
@@ -64,4 +65,13 @@ func (c *comparison) beforeAttributes(kind *Registered, want, have spec.Resource
 	}
 	before, _ := kind.before(want, have)
 	return originalAttributes(e.Before, before)
+}
+
+// dropRestored makes a replacement of the desired resource: a new one has no attributes to restore. The op names them only if they
+// are the reason.
+func (op *Op) dropRestored(want spec.Resource) {
+	op.Want = want
+	if why := op.kind.Diff(want, op.Have); slices.ContainsFunc(why, func(f Field) bool { return f.Replace }) {
+		op.Why, op.Because = why, ""
+	}
 }

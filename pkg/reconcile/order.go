@@ -70,6 +70,12 @@ func order(ops []*Op, rank map[*Registered]int, needs func(spec.Resource) []spec
 			}
 		}
 	}
+	for first, thens := range freedBy(ops) {
+		for _, then := range thens {
+			preferAfter[first] = append(preferAfter[first], then)
+			preferWaits[then]++
+		}
+	}
 	// Deferred ops are taken only when no other op is ready.
 	ready, deferred := &intHeap{}, &intHeap{}
 	queue := func(i int) {

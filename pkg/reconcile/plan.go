@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -46,6 +47,8 @@ type Op struct {
 	leaving []leaving
 	// after are the ops of the plan that must come before this one.
 	after []*Op
+	// frees are the IP addresses (spec.Relations.Sole) that are gone after the op.
+	frees []netip.Addr
 	// onlyMarked: the only evidence that Have is linkd's is a mark that somebody else can have set. If it cannot be
 	// deleted, linkd reports no failure.
 	onlyMarked bool

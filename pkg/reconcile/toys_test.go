@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -34,6 +35,8 @@ type toy struct {
 	// origin is where it is fetched from. Claim is what a mark says of that, which the journal confirms by the device.
 	origin, claim spec.ID
 	device        string
+	// sole is the IP address that it has alone on the link.
+	sole netip.Addr
 	// twin is made by the kernel together with it.
 	twin spec.ID
 	// onlyHalf: the other half of it, elsewhere, is not linkd's.
@@ -57,7 +60,7 @@ func (t *toy) Needs() []spec.ID { return t.needs }
 
 // Relations: a toy ends with the spaces and the boxes that it needs.
 func (t *toy) Relations() spec.Relations {
-	r := spec.Relations{Makes: t.makes, OtherNS: cmp.Or(t.within, t.origin.NS), OnlyFound: t.only, FetchedFrom: t.origin, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf, After: t.after, ReachedBy: t.reached, AlsoMakes: t.twin}
+	r := spec.Relations{Makes: t.makes, OtherNS: cmp.Or(t.within, t.origin.NS), OnlyFound: t.only, FetchedFrom: t.origin, Claim: t.claim, Device: t.device, PeerUnmarked: t.onlyHalf, After: t.after, ReachedBy: t.reached, AlsoMakes: t.twin, Sole: t.sole}
 	for _, need := range t.needs {
 		if need.Kind == "space" || need.Kind == "box" {
 			r.StandsOn = append(r.StandsOn, need)
@@ -133,6 +136,8 @@ func parse(text string) (toys []*toy) {
 				for _, id := range strings.Split(value, ",") {
 					t.reached = append(t.reached, parseID(id))
 				}
+			case "sole":
+				t.sole = netip.MustParseAddr(value)
 			case "mark":
 				t.mark = true
 			case "print":

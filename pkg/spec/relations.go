@@ -40,6 +40,8 @@ type Relations struct {
 	PeerUnmarked bool
 	// ReachedBy are the declared resources that must be as desired before neighbours on the link can reach this one.
 	ReachedBy []ID
+	// Sole is an IP address that the kernel refuses to the resource while another one on the link has it (RFC 4862, 5.4).
+	Sole netip.Addr
 	// LeadsTo is the destination of a route.
 	LeadsTo netip.Prefix
 	// At is the place of the observed resource in the kernel, and Other the place that it refers to.

@@ -125,7 +125,11 @@ func (a *Address) refer(all *spec.Set) {
 func (a *Address) Origin() spec.Source { return a.Source }
 
 func (a *Address) Relations() spec.Relations {
-	return spec.Relations{StaysBehind: !a.byKernelAgain(), ReachedBy: a.reachedBy, After: a.after}
+	r := spec.Relations{StaysBehind: !a.byKernelAgain(), ReachedBy: a.reachedBy, After: a.after}
+	if ip := a.Prefix.Addr(); ip.Is6() {
+		r.Sole = ip
+	}
+	return r
 }
 
 // byKernel reports whether the kernel created the address.
