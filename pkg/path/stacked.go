@@ -7,13 +7,13 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Interfaces of the kinds macvlan and ipvlan share the interface that they stand on, from any namespace. They exchange packets with
+// Interfaces of the kinds macvlan and ipvlan share the interface that they are stacked on, from any namespace. They exchange packets with
 // each other and with what is beyond that interface, and not with that interface itself.
 
-// mostStackedNamespaces is how many namespaces linkd looks at for interfaces that stand on one of another namespace.
+// mostStackedNamespaces is how many namespaces linkd looks at for interfaces that are stacked on one of another namespace.
 const mostStackedNamespaces = 256
 
-// toSiblings sends a frame to the other interfaces that stand on the same one, in all namespaces.
+// toSiblings sends a frame to the other interfaces that are stacked on the same one, in all namespaces.
 func (s *segment) toSiblings(f frame) {
 	parent, ok := s.parentOf(f)
 	if !ok || parent.link == nil || f.link.ParentNS == observe.NoID {
@@ -81,7 +81,7 @@ func (s *segment) standingOn(parent station) (found []station) {
 	return found
 }
 
-// isIn reports whether what a link stands on is in a namespace.
+// isIn reports whether what a link is stacked on is in a namespace.
 func (s *segment) isIn(ns *observe.NS, l *observe.Link, parent *observe.NS) bool {
 	if l.ParentNS == -1 {
 		return ns.Identity == parent.Identity
@@ -93,7 +93,7 @@ func (s *segment) isIn(ns *observe.NS, l *observe.Link, parent *observe.NS) bool
 	return err == nil && at.Identity == parent.Identity
 }
 
-// lookElsewhere adds the interfaces of other namespaces that stand on those which the frame has come to, once. It reports whether
+// lookElsewhere adds the interfaces of other namespaces that are stacked on those which the frame has come to, once. It reports whether
 // there are any.
 func (s *segment) lookElsewhere() (some bool) {
 	if s.elsewhere {
