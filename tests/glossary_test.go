@@ -23,8 +23,8 @@ type term struct {
 var (
 	glossaryEntry = regexp.MustCompile(`(?m)^- \*\*.*\n(?:  .*\n)*`)
 	glossaryTerm  = regexp.MustCompile(`\*\*([^*]+)\*\*`)
-	// emphasis is text between single asterisks. The pages introduce terms so.
-	emphasis = regexp.MustCompile(`(?:^|[^*\w])\*([A-Za-z][^*\n]*)\*(?:[^*\w]|$)`)
+	// emphasis is text between single asterisks. The pages introduce terms so; a button of the page begins with a capital.
+	emphasis = regexp.MustCompile(`(?:^|[^*\w])\*([a-z][^*\n]*)\*(?:[^*\w]|$)`)
 )
 
 // justEmphasis are words between asterisks that are no terms.

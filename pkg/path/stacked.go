@@ -33,7 +33,7 @@ func (s *segment) toSiblings(f frame) {
 		s.end(to)
 	}
 	s.end(f.above(parent).block("reach "+parent.ns.Name+" by an address that is not on "+parent.link.Name+", or give it a "+f.link.Kind+" of its own on that, with the address",
-		"%s stands on %s: a %s and its parent exchange no packets", f.station, parent, f.link.Kind))
+		"%s is stacked on %s: a %s and its parent exchange no packets", f.station, parent, f.link.Kind))
 }
 
 // keepsApart returns the mode of an interface that exchanges no packets with others on the same parent; "" if it does
@@ -110,7 +110,7 @@ func (s *segment) lookElsewhere() (some bool) {
 				to := f.above(at)
 				if i == 0 {
 					to = to.block("give "+f.ns.Name+" a "+at.link.Kind+" of its own on "+f.link.Name+", with the address",
-						"%s stands on %s: a %s and its parent exchange no packets", at, f.station, at.link.Kind)
+						"%s is stacked on %s: a %s and its parent exchange no packets", at, f.station, at.link.Kind)
 				}
 				s.end(to)
 			}
