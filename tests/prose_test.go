@@ -26,7 +26,12 @@ var proseRules = []struct {
 	pattern *regexp.Regexp
 	instead string
 }{
-	{regexp.MustCompile(`(?i)\b(is|are|was|were) to be\b`), `say who does it: "linkd deletes", "you must set"`},
+	{regexp.MustCompile(`(?i)\b(is|are|was|were) to (be|have|do|go|get|make|take|reach|stay|wire|let|come|say|use)\b`), `say who does it: "linkd deletes", "you must set"`},
+	{regexp.MustCompile(`(?i)\bwhatever\b|\bwhoever's\b`), "name it: any, all"},
+	{regexp.MustCompile(`(?i)\b(stands?|stood) on\b`), "is stacked on, depends on"},
+	{regexp.MustCompile(`(?i), and else\b|, else\b`), "otherwise"},
+	{regexp.MustCompile(`(?i)\bothers than\b`), "users other than"},
+	{regexp.MustCompile(`(?i)\bby way of\b`), "through"},
 	{regexp.MustCompile(`(?i)\b(has|have|had) (it|them|that|this) (done|gone|made)\b`), "name the verb: apply, remove"},
 	{regexp.MustCompile(`(?i)\b(of others|others')(\W|$)`), "foreign, or of other programs"},
 	{regexp.MustCompile(`(?i)\bby itself there (is|are)\b`), "by default"},
@@ -144,15 +149,20 @@ func split(path string, line int, text string) (all []sentence) {
 // yamlSentences returns the sentences in the comments of a file.
 func yamlSentences(path, text string) (all []sentence) {
 	var comments strings.Builder
+	number := 0
 	for line := range strings.Lines(text) {
+		number++
 		comment := regexp.MustCompile(`^\s*# (.*)\n`).FindStringSubmatch(line)
 		if comment == nil || strings.Contains(comment[1], "$schema") {
 			comments.WriteString("\n")
+			if _, beside, is := strings.Cut(line, " # "); is {
+				all = append(all, split(path, number, strings.TrimSpace(beside))...)
+			}
 			continue
 		}
 		comments.WriteString(comment[1] + "\n")
 	}
-	return markdownSentences(path, comments.String())
+	return append(all, markdownSentences(path, comments.String())...)
 }
 
 // goSentences returns the sentences in the texts of a Go file: help, messages, and the descriptions of keys. A text has at least
@@ -310,7 +320,8 @@ func TestProseFindsFaults(t *testing.T) {
 			t.Errorf("%q: found %v", source, all)
 		}
 	}
-	if all := yamlSentences("a.yaml", "a: 1\n# It is\n# to be shown.\nb: 2 # is to be\n"); len(all) != 1 || len(proseFaults(all[0])) != 1 || all[0].place != "a.yaml:2" {
+	all := yamlSentences("a.yaml", "a: 1\n# It is\n# to be shown.\nb: 2 # whatever it is\n")
+	if len(all) != 2 || len(proseFaults(all[0])) != 1 || all[0].place != "a.yaml:4" || len(proseFaults(all[1])) != 1 || all[1].place != "a.yaml:2" {
 		t.Errorf("found %v", all)
 	}
 	for page, begins := range map[string]bool{"# A\n\nThis is a page.\n": true, "# A\n\n## B\n\nThis.\n": false, "This is a page.\n": false, "# A\n\n- a list\n": false} {

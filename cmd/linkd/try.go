@@ -126,7 +126,7 @@ func (o *options) try(ctx context.Context, r trial.Request) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	// ctx ends with these signals, and the connection is to last until the daemon has said what it did.
+	// ctx ends with these signals, and the connection must last until the daemon has said what it did.
 	ctx, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
 	steps, ended := make(chan trial.Step), make(chan error, 1)

@@ -23,7 +23,7 @@ func newValidate(o *options) *cobra.Command {
 		Short: "Check files; needs neither root nor a daemon",
 		Long: "Check the named files, or those of --config if none is named. With --replacing PATH, check the one FILE together with " +
 			"those of --config, as if it were at PATH. validate prints each error as FILE:LINE:COLUMN: message, and what is valid " +
-			"but probably a mistake as FILE:LINE:COLUMN: warning: message. The exit status is 0 if all files are valid, else 2. " +
+			"but probably a mistake as FILE:LINE:COLUMN: warning: message. The exit status is 0 if all files are valid, 2 if not. " +
 			"With --strict it is 2 after a warning, too.",
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -64,7 +64,7 @@ func writingGroup(info fs.FileInfo) int64 {
 	return int64(st.Gid)
 }
 
-// create creates the socket in dir. It replaces atomically whatever has its name: the socket of a dead daemon, or a symbolic
+// create creates the socket in dir. It atomically replaces a file of that name: the socket of a dead daemon, or a symbolic
 // link, which it does not follow. Since linkd holds the lock on dir, the socket is not that of a running daemon.
 func create(dir string, log *slog.Logger) (*controlSocket, error) {
 	path := filepath.Join(dir, SocketName)

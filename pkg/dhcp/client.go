@@ -42,7 +42,7 @@ func result(m *machine) (*spec.Lease, string) {
 	return &lease, ""
 }
 
-// end stops a client and gives its lease back. A server that does not hear of it waits for the end of the lease.
+// end stops a client and gives its lease back. A server that does not receive this message waits for the end of the lease.
 func (c *client) end() {
 	c.stop()
 	c.mu.Lock()

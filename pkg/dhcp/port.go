@@ -16,7 +16,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// mostPackets is how many packets of others a client reads while it waits for one answer.
+// mostPackets is how many packets of other hosts a client reads while it waits for one answer.
 const mostPackets = 256
 
 // carrier is how messages travel in a version of IP.

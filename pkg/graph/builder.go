@@ -9,7 +9,7 @@ import (
 	"linkd/pkg/spec"
 )
 
-// Builder builds a picture from the desired and the observed resources. It implements reconcile.Renderer.
+// Builder builds a picture from the desired and the observed resources. It is the reconcile.Renderer of `linkd graph`.
 type Builder struct {
 	// states has the status of the declared resources by their printed IDs; nil in a picture of the files alone.
 	states map[string]Status

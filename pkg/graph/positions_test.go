@@ -78,7 +78,9 @@ func TestCollapseAny(t *testing.T) {
 // A collapsed namespace is one box with the worst state of what is in it, and the lines that lead out of it.
 func TestCollapse(t *testing.T) {
 	ok, failed := Status{State: OK}, Status{Failed, "no"}
-	iface := func(name string, s Status, notes ...Note) *Interface { return &Interface{Name: name, Status: s, Notes: notes} }
+	iface := func(name string, s Status, notes ...Note) *Interface {
+		return &Interface{Name: name, Status: s, Notes: notes}
+	}
 	end := func(ns, name string) End { return End{ns, name} }
 	p := &Picture{
 		Namespaces: []*Node{

@@ -21,9 +21,9 @@ type place struct {
 	open  func() (fd int, err error)
 }
 
-// placeSearch finds the network namespaces of the machine. It does not find one that only a file holds which is under way in
-// a socket (SCM_RIGHTS in unix(7)), which a thread has in a table of its own, or which belongs to another user than root, nor
-// one that is mounted only in a mount namespace without a process.
+// placeSearch finds the network namespaces of the machine. It does not find a namespace that is mounted only in a mount namespace
+// without a process. If only an open file holds a namespace, it does not find that in three cases: the file is under way in a socket
+// (SCM_RIGHTS in unix(7)), a thread has a table of files of its own, or the process belongs to another user than root.
 type placeSearch struct {
 	found    map[Inode]place
 	nsfs     uint64 // the file system of all namespaces

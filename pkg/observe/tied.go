@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// tiedTime is the least time that a survey of the namespaces of the machine is used again, and tiedCosts how many times as
-	// long as the survey took, so that a tenth of the time is spent on surveys at most.
+	// tiedTime is the least time for which linkd uses a survey of the namespaces of the machine again. A survey that took long is used
+	// for tiedCosts times its duration, so that surveys take at most a tenth of the time.
 	tiedTime  = time.Second
 	tiedCosts = 9
 	// surveyTime is the longest time that a survey takes. Any user can make thousands of namespaces.
@@ -71,7 +71,7 @@ type surveys struct {
 }
 
 // Survey returns the links of the machine that refer to another link, as they are after asOf. tiedTo returns the index of the other
-// link, or 0. The kernel keeps no list of what stands on a link: sysfs (upper_*) leaves out what is in another namespace
+// link, or 0. The kernel keeps no list of what is stacked on a link: sysfs (upper_*) leaves out what is in another namespace
 // (netdev_adjacent_is_neigh_list in net/core/dev.c). See placeSearch for the namespaces that Survey does not know. It opens all
 // others, also those of the files, where the last look may be older than a link; and a dump waits for rtnl, so a result is used
 // again for a while. An error means that some namespaces were not looked at.

@@ -48,7 +48,7 @@ type segment struct {
 	vlans map[observe.Identity]map[int]port.VLANs
 	// tunnel is the first thing that stops the frame on its way through a tunnel, and tunnelAdvice what to do.
 	tunnel, tunnelAdvice string
-	// elsewhere: linkd has looked for interfaces of other namespaces that stand on those of the segment.
+	// elsewhere: linkd has looked for interfaces of other namespaces that are stacked on those of the segment.
 	elsewhere bool
 }
 
@@ -136,7 +136,7 @@ func (s *segment) blockedBefore(f frame) {
 	}
 }
 
-// parentOf returns the interface that f.link refers to, the other end of a pair or what it stands on, with its namespace; its link
+// parentOf returns the interface that f.link refers to, the other end of a pair or what it is stacked on, with its namespace; its link
 // is nil if it has gone. ok is false if linkd cannot look there, which it notes.
 func (s *segment) parentOf(f frame) (parent station, ok bool) {
 	ns := f.ns
@@ -207,7 +207,7 @@ func (s *segment) enter(f frame) {
 	s.arrive(f, links)
 }
 
-// arrive has an interface take a frame that came to it: itself, or those of its namespace that stand on it.
+// arrive has an interface take a frame that came to it: itself, or those of its namespace that are stacked on it.
 func (s *segment) arrive(f frame, links *observe.Links) {
 	taken := false
 	for _, l := range links.All {
@@ -228,7 +228,7 @@ func (s *segment) arrive(f frame, links *observe.Links) {
 	}
 }
 
-// above is the frame at an interface that stands on the one that it came to.
+// above is the frame at an interface that is stacked on the one that it came to.
 func (f frame) above(at station) frame {
 	by := f.via(at)
 	f.station, f.by, f.tag = at, by, 0
@@ -241,12 +241,12 @@ func (f frame) above(at station) frame {
 // isPair reports whether a link is an end of a pair.
 func isPair(l *observe.Link) bool { return l.Kind == "veth" || l.Kind == "netkit" || l.Kind == "vxcan" }
 
-// isStacked reports whether a link shares the one that it stands on with others of its kind, of which each takes its own packets.
+// isStacked reports whether a link shares the one that it is stacked on with others of its kind, of which each takes its own packets.
 func isStacked(l *observe.Link) bool {
 	return l.Kind == "macvlan" || l.Kind == "macvtap" || l.Kind == "ipvlan" || l.Kind == "ipvtap"
 }
 
-// toParent sends a frame out by the interface that f.link stands on.
+// toParent sends a frame out by the interface that f.link is stacked on.
 func (s *segment) toParent(f frame) {
 	to, ok := s.parentOf(f)
 	switch {

@@ -7,13 +7,13 @@ import (
 	"linkd/pkg/observe"
 )
 
-// Interfaces of the kinds macvlan and ipvlan share the interface that they stand on, from any namespace. They exchange packets with
+// Interfaces of the kinds macvlan and ipvlan share the interface that they are stacked on, from any namespace. They exchange packets with
 // each other and with what is beyond that interface, and not with that interface itself.
 
-// mostStackedNamespaces is how many namespaces linkd looks at for interfaces that stand on one of another namespace.
+// mostStackedNamespaces is how many namespaces linkd looks at for interfaces that are stacked on one of another namespace.
 const mostStackedNamespaces = 256
 
-// toSiblings sends a frame to the other interfaces that stand on the same one, in all namespaces.
+// toSiblings sends a frame to the other interfaces that are stacked on the same one, in all namespaces.
 func (s *segment) toSiblings(f frame) {
 	parent, ok := s.parentOf(f)
 	if !ok || parent.link == nil || f.link.ParentNS == observe.NoID {
@@ -33,7 +33,7 @@ func (s *segment) toSiblings(f frame) {
 		s.end(to)
 	}
 	s.end(f.above(parent).block("reach "+parent.ns.Name+" by an address that is not on "+parent.link.Name+", or give it a "+f.link.Kind+" of its own on that, with the address",
-		"%s stands on %s: a %s and its parent exchange no packets", f.station, parent, f.link.Kind))
+		"%s is stacked on %s: a %s and its parent exchange no packets", f.station, parent, f.link.Kind))
 }
 
 // keepsApart returns the mode of an interface that exchanges no packets with others on the same parent; "" if it does
@@ -81,7 +81,7 @@ func (s *segment) standingOn(parent station) (found []station) {
 	return found
 }
 
-// isIn reports whether what a link stands on is in a namespace.
+// isIn reports whether what a link is stacked on is in a namespace.
 func (s *segment) isIn(ns *observe.NS, l *observe.Link, parent *observe.NS) bool {
 	if l.ParentNS == -1 {
 		return ns.Identity == parent.Identity
@@ -93,7 +93,7 @@ func (s *segment) isIn(ns *observe.NS, l *observe.Link, parent *observe.NS) bool
 	return err == nil && at.Identity == parent.Identity
 }
 
-// lookElsewhere adds the interfaces of other namespaces that stand on those which the frame has come to, once. It reports whether
+// lookElsewhere adds the interfaces of other namespaces that are stacked on those which the frame has come to, once. It reports whether
 // there are any.
 func (s *segment) lookElsewhere() (some bool) {
 	if s.elsewhere {
@@ -110,7 +110,7 @@ func (s *segment) lookElsewhere() (some bool) {
 				to := f.above(at)
 				if i == 0 {
 					to = to.block("give "+f.ns.Name+" a "+at.link.Kind+" of its own on "+f.link.Name+", with the address",
-						"%s stands on %s: a %s and its parent exchange no packets", at, f.station, at.link.Kind)
+						"%s is stacked on %s: a %s and its parent exchange no packets", at, f.station, at.link.Kind)
 				}
 				s.end(to)
 			}

@@ -27,7 +27,7 @@ func Writer(w io.Writer) io.Writer { return writer{w} }
 
 type writer struct{ to io.Writer }
 
-// Write implements io.Writer.
+// Write writes text without its control characters to w.to. It returns the length of text unless the write fails.
 func (w writer) Write(text []byte) (int, error) {
 	safe := bytes.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {

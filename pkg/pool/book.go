@@ -6,8 +6,8 @@
 //	             ▲                            │
 //	             └──────────── State ─────────┘
 //
-// An address is in the file before linkd uses it, so that a linkd that is killed never gives it twice. An address that leaves the
-// files is returned, and the end that had it is remembered: it gets the address again if it comes back before somebody else needs it.
+// An address is in the file before linkd uses it, so that a linkd that is killed never allocates it twice. The address of an end that
+// leaves the files is free. The book remembers the end, which gets the address again if it returns before another end needs it.
 package pool
 
 import (

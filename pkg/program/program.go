@@ -206,7 +206,7 @@ type limited struct {
 	exceeded bool
 }
 
-// Read implements io.Reader.
+// Read reads from l.from. It returns ErrTooMuch once more than the limit has been read.
 func (l *limited) Read(p []byte) (n int, err error) {
 	if l.exceeded {
 		return 0, ErrTooMuch
@@ -225,7 +225,7 @@ type headBuffer struct {
 	left int
 }
 
-// Write implements io.Writer.
+// Write keeps what fits into the buffer, and never fails.
 func (b *headBuffer) Write(p []byte) (int, error) {
 	kept := p[:min(len(p), b.left)]
 	b.left -= len(kept)

@@ -42,7 +42,7 @@ const (
 	// ToCompare asks for the desired resources, those with linkd's mark, and foreign ones in the place of desired
 	// ones. A kind with FromID must find only the desired ones.
 	ToCompare Purpose = iota
-	// ToSearch asks for everything, whoever made it. A kind with FromID must find what carries linkd's mark, because
+	// ToSearch asks for all resources, those of other programs too. A kind with FromID must find what carries linkd's mark, because
 	// no journal says where to look.
 	ToSearch
 	// ToShow asks for everything that a user wants to see, and for the desired resources.
@@ -180,7 +180,7 @@ type Ownership[R spec.Resource] struct {
 	Taken func(want, have R, engine string) string
 	// Noun returns what a message calls have, such as "bridge". It is nil for a kind whose name is the noun.
 	Noun func(have R) string
-	// AdoptKey: the resource itself has the key "adopt", not the link that it stands on.
+	// AdoptKey: the resource itself has the key "adopt", not the link that it depends on.
 	AdoptKey bool
 	// Separate: the kernel never changes or replaces a resource of the kind in place. So a foreign resource with an
 	// ID of linkd's exists beside linkd's own, and never is linkd's own in another form.

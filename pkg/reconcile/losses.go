@@ -6,12 +6,12 @@ import (
 	"linkd/pkg/spec"
 )
 
-// losses tells what the kernel deletes together with a resource. It knows the observed resources that stand on others, and is
+// losses tells what the kernel deletes together with a resource. It knows the observed resources that depend on others, and is
 // updated with each of them, so that a deletion costs what it deletes, however much exists.
 type losses struct {
 	found     observed
 	relations map[string]*relations
-	// bases are what each resource stands on, and on has the resources that stand on each base.
+	// bases are what each resource depends on, and on has the resources that depend on each base.
 	bases map[spec.ID][]spec.ID
 	on    map[spec.ID]map[spec.ID]bool
 }
@@ -20,7 +20,7 @@ func newLosses(found observed, relations map[string]*relations) *losses {
 	return &losses{found: found, relations: relations, bases: map[spec.ID][]spec.ID{}, on: map[spec.ID]map[spec.ID]bool{}}
 }
 
-// update takes over what a resource stands on now; it may have disappeared.
+// update takes over what a resource depends on now; it may have disappeared.
 func (l *losses) update(id spec.ID) {
 	now := relationsOf(l.found.get(id)).StandsOn
 	was := l.bases[id]

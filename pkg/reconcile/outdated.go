@@ -20,7 +20,7 @@ func (c *Core) dropEnds(todo workset) (dropped []*task) {
 	return dropped
 }
 
-// protect has linkd decide again about tasks that delete something. It does so if a resource is new, or stands on another one
+// protect has linkd decide again about tasks that delete something. It does so if a resource is new, or depends on another one
 // now, and the task would delete it.
 func (c *Core) protect(s scope, before, now *resources) {
 	c.found.losses.updateAll(s, before, now)
@@ -61,7 +61,7 @@ func (c *Core) lookAtEnds(r spec.Resource) {
 	}
 }
 
-// basesOf returns the resources whose deletion deletes r: those it stands on, the other ends of these, and the maker
+// basesOf returns the resources whose deletion deletes r: those it depends on, the other ends of these, and the maker
 // of its namespace.
 func (c *Core) basesOf(r spec.Resource) (bases []spec.ID) {
 	relations := r.Relations()

@@ -8,7 +8,7 @@ import (
 )
 
 // renamedKind is the kind of the journal entries for resources that linkd made and that somebody renamed. linkd deletes such
-// a resource because of its mark. Something that stands on it may prevent that, and the entry keeps linkd in the namespace until
+// a resource because of its mark. Something that depends on it may prevent that, and the entry keeps linkd in the namespace until
 // the resource is gone, even if no file names the namespace. It says nothing about who may delete the resource: whoever takes
 // the mark away, too, keeps it.
 const renamedKind = "renamed"

@@ -25,7 +25,7 @@ type row struct {
 	*Verdict
 }
 
-// named is what a row has to know of a resource.
+// named has the fields of a resource that a row needs.
 type named interface {
 	ID() spec.ID
 	Origin() spec.Source

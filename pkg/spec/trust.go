@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Untrusted says why a file is not read: other users than root can change it, and linkd acts on it as root.
+// Untrusted says why a file is not read: other users than root can change it, and linkd acts on its content as root.
 type Untrusted struct {
 	// Subject is the file or directory that others can change: a path, or "it".
 	Subject string
@@ -36,7 +36,7 @@ func openTrusted(name string) (*os.File, error) {
 	if isUnnamedPipe(name) {
 		return os.Open(name)
 	}
-	w := walk{name: name, left: strings.Split(name, "/"), consequence: "and what is in it is done as root"}
+	w := walk{name: name, left: strings.Split(name, "/"), consequence: "and linkd acts on its content as root"}
 	if !strings.HasPrefix(name, "/") {
 		here, err := os.Getwd()
 		if err != nil {
@@ -156,7 +156,7 @@ func (w *walk) check(onTheWay bool) error {
 	if w.stat.Mode&others == 0 || safe || w.readOnly() {
 		return nil
 	}
-	return w.refuse(w.at, "can be written by others than its owner", "chmod go-w")
+	return w.refuse(w.at, "can be written by users other than its owner", "chmod go-w")
 }
 
 // checkOwner checks who may change the mode of the open file. The owner of a directory on the path may also be a user
@@ -169,7 +169,7 @@ func (w *walk) checkOwner(onTheWay bool) error {
 	remedy := "chown root:"
 	if onTheWay {
 		// It may be a home directory.
-		remedy = "keep the file in a directory of root's, or " + remedy
+		remedy = "keep the file in a directory that belongs to root, or " + remedy
 	}
 	return w.refuse(w.at, "belongs to "+userName(uid), remedy)
 }

@@ -36,7 +36,7 @@ func TestReadTrusted(t *testing.T) {
 	must(t, os.Chmod(filepath.Join(dir, "tmp"), 0o777|fs.ModeSticky))
 	t.Chdir(filepath.Join(dir, "d"))
 
-	const why = " can be written by others than its owner, and what is in it is done as root: chmod go-w "
+	const why = " can be written by users other than its owner, and linkd acts on its content as root: chmod go-w "
 	for path, want := range map[string]string{
 		"DIR/d/a.yaml":           "# a",
 		"DIR/d/../d/./a.yaml":    "# a",

@@ -17,9 +17,9 @@ const (
 	settlePause = 50 * time.Millisecond
 	// settleLimit is the longest wait for a directory that changes all the time.
 	settleLimit = time.Second
-	// pollPause is how often the files are read if the kernel has no watch left (fs.inotify.max_user_watches), and
-	// how often linkd checks whether a directory, or the target of a symbolic link, has been mounted or unmounted,
-	// for which inotify has no event.
+	// pollPause is how often linkd reads the files if the kernel has no watch left (fs.inotify.max_user_watches). It is also how
+	// often linkd checks whether a directory, or the target of a symbolic link, has been mounted or unmounted: inotify has no event
+	// for that.
 	pollPause = 5 * time.Second
 )
 

@@ -64,7 +64,7 @@ func install(stateDir string, changes []Change) error {
 // errHalf says that a part of the files is installed.
 var errHalf = errors.New("a part of the files is installed; linkd installs the rest when it starts again")
 
-// target returns where a change is to be made. A file that is a symbolic link stays one: its target is replaced.
+// target returns the file that a change replaces. A file that is a symbolic link stays one: its target is replaced.
 func target(c Change) (installed, error) {
 	f := installed(c)
 	abs, err := filepath.Abs(f.Path)
@@ -194,7 +194,7 @@ func prepareStateDir(dir string) error {
 	return nil
 }
 
-// finish waits for the disk, and removes the record and what stands beside the files.
+// finish waits for the disk, and removes the record and the new files that are still beside the old ones.
 func (r record) finish(stateDir string) error {
 	if err := r.sync(); err != nil {
 		return err
@@ -205,7 +205,7 @@ func (r record) finish(stateDir string) error {
 	return errors.Join(durable.SyncDir(stateDir), r.clear())
 }
 
-// clear removes what stands beside the files.
+// clear removes the new files that are still beside the old ones.
 func (r record) clear() error {
 	var errs []error
 	for _, f := range r.Files {

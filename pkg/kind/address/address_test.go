@@ -92,7 +92,7 @@ func TestAddressTwice(t *testing.T) {
 `))
 	want := `
 a.yaml:9:9: lab/address/eth0/10.0.0.1/24 is declared twice, first in a.yaml:7
-a.yaml:11:9: eth0 has fd00::1/64 already, and IPv6 takes an address once, whatever its length`
+a.yaml:11:9: eth0 has fd00::1/64 already, and the kernel takes an IPv6 address once, with any length`
 	if d := cmp.Diff(strings.TrimSpace(want), errs); d != "" {
 		t.Errorf("errors (-want +got):\n%s", d)
 	}

@@ -30,7 +30,7 @@ func (announcing) Readiness(want, have *Address) reconcile.Readiness {
 	case have.device&unix.IFF_UP == 0, have.device&unix.IFF_LOWER_UP == 0, have.DADFailed:
 		return reconcile.NotReady
 	case have.device&unix.IFF_RUNNING == 0, have.Tentative, have.optimistic:
-		// An announcement overrides what neighbours know of another host, which an optimistic address must not (RFC 4429, 3.3).
+		// An announcement overrides the entry of neighbours for another host, which an optimistic address must not (RFC 4429, 3.3).
 		return reconcile.ReadySoon
 	}
 	return reconcile.Ready

@@ -38,7 +38,7 @@ func declare(c *spec.Context, entries []entry) {
 			continue
 		}
 		if other := twice(lengths, e); other != nil {
-			c.Reject(e.Source, "%s has %s already, and IPv6 takes an address once, whatever its length", c.Device, other)
+			c.Reject(e.Source, "%s has %s already, and the kernel takes an IPv6 address once, with any length", c.Device, other)
 		}
 		if e.Address.bare && e.Peer == nil {
 			c.Warn(e.Source, "%s has no length, so it is %s: no other host is in its subnet. Write the length", e.Address.Addr(), e.Address)

@@ -15,7 +15,7 @@ const offloadsKey = "offloads"
 // Keys returns the keys promisc, allmulticast and offloads of an end.
 func Keys() []spec.Key {
 	return []spec.Key{
-		flag(promisc, "promiscuous mode: receive all frames, whatever their destination").Called("promiscuous", "promisc_mode", "promiscMode"),
+		flag(promisc, "promiscuous mode: receive all frames, for any destination").Called("promiscuous", "promisc_mode", "promiscMode"),
 		flag(allMulticast, "receive all multicast frames").Called("allmulti", "all-multicast"),
 		{Name: offloadsKey, Doc: "what the interface does in place of the kernel (ethtool(8), --offload), by the names of ethtool or of the kernel", Also: []string{"features", "ethtool", "offload"},
 			Type: map[string]bool{}, Decode: decodeOffloads},

@@ -143,7 +143,7 @@ func parse(msg []byte) (e *Entry, at int, err error) {
 	elsewhere := m.Attr(unix.NDA_LINK_NETNSID) != nil && e.via != 0
 	switch special := m.Attr(unix.NDA_PORT) != nil || m.Attr(unix.NDA_VNI) != nil || elsewhere; {
 	case special && e.toSeveral():
-		// It can stand beside one that is not.
+		// The kernel can have both.
 		return nil, 0, nil
 	case special, e.via != 0 && !e.toSeveral():
 		e.State, e.via = itsOwnWay, 0

@@ -36,7 +36,7 @@ func (k kind) Observe(ctx context.Context, ns *observe.NS, query reconcile.Query
 	return k.observeWanted(ctx, ns, query.Wanted)
 }
 
-// search returns linkd's chains if the journal knows of none. It runs a program only if there may be some.
+// search returns linkd's chains if the journal has none. It runs a program only if there may be some.
 func (k kind) search(ctx context.Context, ns *observe.NS) (found []Resource, err error) {
 	var v *view
 	err = k.in(ctx, ns, func(b *backend) error {

@@ -50,7 +50,7 @@ func (l *Link) bornElsewhere() bool { return l.birthNS() != l.NS }
 
 // inBirthplace adds to a request the namespaces in which the kernel creates the link and into which it moves it, and returns the
 // namespace in which to send it. Tunnels over IP remember the namespace in which they were created, and before 6.15 the kernel
-// creates them where they are to live unless IFLA_LINK_NETNSID says otherwise (rtnl_newlink_create in net/core/rtnetlink.c).
+// creates them in their last namespace unless IFLA_LINK_NETNSID names another one (rtnl_newlink_create in net/core/rtnetlink.c).
 func (t *Type) inBirthplace(req *nl.NetlinkRequest, ns, there *observe.NS) (*observe.NS, error) {
 	if !t.Underlay || there.Identity == ns.Identity {
 		req.AddData(nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(ns.FD()))))

@@ -17,9 +17,9 @@ import (
 )
 
 // stableMAC returns the address with which linkd creates a link for which the files set none. It is the same each time, after
-// reboots too. So neighbours with a cached entry (arp(7)) reach a link that was created again, a bridge does not change its address
-// with its ports, and udev, which replaces only random addresses of the kernel (MACAddressPolicy in systemd.link(5)), does not
-// replace it. No two machines have the same address, and no two instances of linkd on one machine (observe.World.Instance).
+// reboots too. So neighbours with a cached entry (arp(7)) reach a link that was created again, and a bridge does not change its
+// address with its ports. udev does not replace it either: it replaces only random addresses of the kernel (MACAddressPolicy in
+// systemd.link(5)). No two machines have the same address, and no two instances of linkd on one machine (observe.World.Instance).
 func stableMAC(ns *observe.NS, l *Link) (string, error) {
 	key, instance, err := macKey(ns.World().Instance)
 	if err != nil {

@@ -17,10 +17,10 @@ const egressKind = "egress"
 // Egress is the root qdisc of an interface.
 type Egress struct {
 	NS, Dev string
-	// Shape is what linkd's qdisc does. It is nil if the observed qdisc is one that the files cannot express, and if there is to be
+	// Shape is what linkd's qdisc does. It is nil if the observed qdisc is one that the files cannot express, or if the files declare
 	// none.
 	Shape *Shape
-	// Adopt: linkd takes the place of a qdisc that others made, and puts it back when the egress leaves the files.
+	// Adopt: linkd replaces a foreign qdisc, and restores it when the egress leaves the files.
 	Adopt  bool
 	Source spec.Source
 

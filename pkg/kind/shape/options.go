@@ -41,7 +41,7 @@ func (s *Shape) tbfOptions() *nl.RtAttr {
 }
 
 // netemOptions returns all attributes, because the kernel keeps what a request for a change leaves out (netem_change in
-// net/sched/sch_netem.c). They stand behind a struct, not in it.
+// net/sched/sch_netem.c). They follow a struct, and are not part of it.
 func (s *Shape) netemOptions() *nl.RtAttr {
 	opt := nl.TcNetemQopt{
 		Latency: s.Delay.ticks(), Jitter: s.Jitter.ticks(), Limit: s.Limit, Loss: s.Loss.Share, Duplicate: s.Duplicate.Share,
