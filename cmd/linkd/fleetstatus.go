@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -48,11 +49,7 @@ func newFleetStatus(o *options) *cobra.Command {
 			"have converged to the newest revision, 1 if not, 2 if linkd cannot tell.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.withStore(func(s *fleet.Store) error {
-				current, members, err := fleetState(cmd, s)
-				if err != nil {
-					return exit(exitInvalid, err)
-				}
+			return o.withNodes(cmd.Context(), func(current *fleet.Revision, members []fleet.Member) (err error) {
 				if o.json() {
 					err = encodeFleet(current, members)
 				} else {
@@ -78,11 +75,7 @@ func newFleetNodes(o *options) *cobra.Command {
 			"and of linkd. The exit status is 0, or 2 if linkd cannot tell.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.withStore(func(s *fleet.Store) error {
-				current, members, err := fleetState(cmd, s)
-				if err != nil {
-					return exit(exitInvalid, err)
-				}
+			return o.withNodes(cmd.Context(), func(current *fleet.Revision, members []fleet.Member) error {
 				if o.json() {
 					return encodeFleet(current, members)
 				}
@@ -116,11 +109,19 @@ func printTable(t table.Writer, rows int) error {
 	return printLines(os.Stdout, lines)
 }
 
-func fleetState(cmd *cobra.Command, s *fleet.Store) (current *fleet.Revision, members []fleet.Member, err error) {
-	if current, err = s.Current(cmd.Context()); err == nil {
-		members, err = s.Nodes(cmd.Context())
-	}
-	return current, members, err
+// withNodes calls f with the newest revision and all nodes.
+func (o *options) withNodes(ctx context.Context, f func(*fleet.Revision, []fleet.Member) error) error {
+	return o.withStore(func(s *fleet.Store) error {
+		current, err := s.Current(ctx)
+		if err != nil {
+			return exit(exitInvalid, err)
+		}
+		members, err := s.Nodes(ctx)
+		if err != nil {
+			return exit(exitInvalid, err)
+		}
+		return f(current, members)
+	})
 }
 
 func encodeFleet(current *fleet.Revision, members []fleet.Member) error {

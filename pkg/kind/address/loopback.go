@@ -49,15 +49,22 @@ func LoopbackAddress(inet6 bool) netip.Prefix {
 
 // staysLocal reports whether packets to an address stay in the namespace, according to its routes.
 func staysLocal(ns *observe.NS, ip netip.Addr) (bool, error) {
+	route, err := routeTo(ns, ip, 0)
+	return route != nil && nl.DeserializeRtMsg(route).Type == unix.RTN_LOCAL, err
+}
+
+// routeTo returns the kernel's answer to a question for the route to an address: an RTM_NEWROUTE without its netlink header, or nil
+// if no packet gets there. Flags are those of the question, such as RTM_F_FIB_MATCH (rtnetlink(7)).
+func routeTo(ns *observe.NS, ip netip.Addr, flags uint32) ([]byte, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
-	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(familyOf(ip)), Dst_len: uint8(ip.BitLen())}})
+	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(familyOf(ip)), Dst_len: uint8(ip.BitLen()), Flags: flags}})
 	req.AddData(nl.NewRtAttr(unix.RTA_DST, ip.AsSlice()))
 	msgs, err := ns.Request(req, unix.RTM_NEWROUTE)
 	switch {
 	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EACCES):
-		return false, nil
+		return nil, nil
 	case err != nil || len(msgs) == 0:
-		return false, err
+		return nil, err
 	}
-	return nl.DeserializeRtMsg(msgs[0]).Type == unix.RTN_LOCAL, nil
+	return msgs[0], nil
 }

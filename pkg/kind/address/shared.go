@@ -2,11 +2,9 @@ package address
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -95,17 +93,11 @@ func leadsElsewhere(ns *observe.NS, a *Address, index int) (bool, error) {
 	if ip == a.Prefix.Addr() {
 		ip = ip.Next()
 	}
-	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, 0)
-	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: 32, Flags: unix.RTM_F_FIB_MATCH}})
-	req.AddData(nl.NewRtAttr(unix.RTA_DST, ip.AsSlice()))
-	msgs, err := ns.Request(req, unix.RTM_NEWROUTE)
-	switch {
-	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EACCES):
-		return false, nil
-	case err != nil || len(msgs) == 0:
+	route, err := routeTo(ns, ip, unix.RTM_F_FIB_MATCH)
+	if route == nil {
 		return false, err
 	}
-	attrs, err := observe.Attrs(msgs[0][unix.SizeofRtMsg:])
+	attrs, err := observe.Attrs(route[unix.SizeofRtMsg:])
 	to, has := netip.AddrFromSlice(attrs[unix.RTA_DST])
 	return has && a.Prefix.Masked().Contains(to) && int(observe.Number(attrs[unix.RTA_OIF])) != index, err
 }
