@@ -17,7 +17,7 @@ const patience = 5 * time.Minute
 
 // programs can stand first on a story's line without exec before them.
 var programs = []string{
-	"advertise", "attach", "bridge", "can", "cat", "converse", "dial", "dnsmasq", "docker", "dpkg", "etcd", "flock", "flood", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
+	"advertise", "attach", "bridge", "can", "cat", "converse", "ctr", "dial", "dnsmasq", "docker", "dpkg", "etcd", "flock", "flood", "ip", "ip6tables", "iptables", "iptables-legacy", "iptables-legacy-save",
 	"iptables-nft", "iptables-nft-save", "iptables-save", "journalctl", "linkd", "ls", "machines", "meter", "nmcli", "node", "notified", "patch", "ping", "podman",
 	"networkctl", "nft", "readlink", "reply", "script", "serve", "setpriv", "sh", "sysctl", "systemctl", "systemd-analyze", "systemd-run",
 	"tc", "udevadm", "unanswered", "website", "accept", "associate", "wg",

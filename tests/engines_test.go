@@ -16,7 +16,7 @@ const storyGroup = "linkd-story"
 // engine starts a container engine in the sandbox, where it has its own docker0 and its own rules.
 func (s *stage) engine(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || *engines == "" {
-		ts.Fatalf("usage: engine docker|podman [FLAG...], in a story about engines")
+		ts.Fatalf("usage: engine docker|podman|containerd [FLAG...], in a story about engines")
 	}
 	s.unpacked(ts)
 	switch engine, flags := args[0], args[1:]; engine {
@@ -29,10 +29,22 @@ func (s *stage) engine(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case "podman":
 		s.podman(ts, flags)
+	case "containerd":
+		s.containerd(ts)
+		return
 	default:
 		ts.Fatalf("no such engine: %s", engine)
 	}
 	ts.Check(ts.Exec("sh", "-ec", importImage, "import", args[0]))
+}
+
+// containerd starts containerd, and puts the files of a container into the directory image.
+func (s *stage) containerd(ts *testscript.TestScript) {
+	s.start(ts, false, "containerd", []string{"containerd", "--config=/dev/null", "--log-level=error", "--root=/run/containerd-data"})
+	if !until(func() bool { return s.command(ts, []string{"ctr", "version"}).Run() == nil }) {
+		ts.Fatalf("containerd has not started")
+	}
+	ts.Check(ts.Exec("sh", "-ec", makeImage))
 }
 
 // podman lets podman be used in the story, with all that it keeps in the sandbox; with the flag --service it also has its
@@ -75,11 +87,16 @@ graphroot = "/run/podman/storage"
 runroot = "/run/podman/run"
 `
 
-const importImage = `
-if $1 image inspect busybox >/dev/null 2>&1; then exit; fi
+const makeImage = `
+if [ -e image/bin/busybox ]; then exit; fi
 mkdir -p image/bin
 cp $ENGINES/bin/busybox image/bin/
 for program in cat ip ping sh sleep; do ln -sf busybox image/bin/$program; done
+`
+
+const importImage = `
+if $1 image inspect busybox >/dev/null 2>&1; then exit; fi
+(` + makeImage + `)
 tar -c -C image . | $1 import - busybox
 `
 

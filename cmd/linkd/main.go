@@ -72,7 +72,7 @@ func daemonError(err error) error {
 func execute() int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
-	o := &options{keepAgain: time.NewTimer(0), engines: []*engine.Finder{engine.Docker(), engine.Podman(), engine.Systemd()}}
+	o := &options{keepAgain: time.NewTimer(0), engines: engine.All()}
 	for _, e := range o.engines {
 		o.finders = append(o.finders, e)
 	}

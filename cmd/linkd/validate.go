@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +35,7 @@ func newValidate(o *options) *cobra.Command {
 			}
 			lang := kind.Language()
 			lang.Node = o.self
+			lang.HostHas = hostHas
 			desired, errs := spec.Compile(lang, files)
 			if o.json() {
 				err = printChecked(desired.Warnings, errs)
@@ -50,6 +53,12 @@ func newValidate(o *options) *cobra.Command {
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit with status 2 after a warning")
 	cobra.CheckErr(cmd.MarkFlagFilename("replacing", "yaml", "yml"))
 	return cmd
+}
+
+// hostHas reports whether the namespace of this process has an interface. If it cannot tell, it says yes.
+func hostHas(name string) bool {
+	all, err := net.Interfaces()
+	return err != nil || slices.ContainsFunc(all, func(i net.Interface) bool { return i.Name == name })
 }
 
 // readInterruptibly calls read, and returns early when ctx ends: reading a pipe may block forever. read then continues on

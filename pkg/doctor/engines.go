@@ -10,7 +10,7 @@ import (
 )
 
 var engines = newCheck("engines", "all engines that the files need answer",
-	"linkd asks Docker, podman or systemd for a namespace `docker:`, `podman:` or `unit:`. While one does not answer, new\nresources there are pending, and linkd removes nothing in the namespaces of a label.",
+	"linkd asks Docker, podman, containerd or systemd for a namespace `docker:`, `podman:`, `containerd:` or `unit:`. While one does not answer, new resources there are pending, and linkd removes nothing in the namespaces of a label.",
 	func(ctx context.Context, m *Machine) (silent, error) {
 		first, found := firstBySchemes(m.Desired), silent{}
 		asked := false
@@ -18,7 +18,7 @@ var engines = newCheck("engines", "all engines that the files need answer",
 			if scheme := e.Schemes()[0]; first[scheme] != (spec.Source{}) {
 				asked = true
 				if err := e.Ping(ctx); err != nil {
-					found[scheme] = err
+					found[scheme] = silence{err, e.Advice()}
 				}
 			}
 		}
@@ -28,8 +28,14 @@ var engines = newCheck("engines", "all engines that the files need answer",
 		return found, nil
 	}, judgeEngines)
 
-// silent has the error of each engine that does not answer, by the scheme of its selectors.
-type silent map[string]error
+// silent has the engines that do not answer, by the scheme of their selectors.
+type silent map[string]silence
+
+// silence is why an engine does not answer, and what to do.
+type silence struct {
+	err    error
+	advice string
+}
 
 // firstBySchemes returns where the first namespace of each scheme is declared.
 func firstBySchemes(files *spec.Desired) map[string]spec.Source {
@@ -48,19 +54,12 @@ func firstBySchemes(files *spec.Desired) map[string]spec.Source {
 	return first
 }
 
-// starts has the advice for each engine.
-var starts = map[string]string{
-	"docker": "start Docker (systemctl start docker), or set DOCKER_HOST for linkd to the address on which it listens",
-	"podman": "install podman, and start its socket for linkd's service (systemctl enable --now podman.socket), or set CONTAINER_HOST for linkd to the address on which its service listens",
-	"unit":   "run linkd where systemd runs, with access to its D-Bus socket",
-}
-
 func judgeEngines(files *spec.Desired, saw silent) (findings []Finding) {
 	first := firstBySchemes(files)
 	for _, scheme := range slices.Sorted(maps.Keys(saw)) {
 		findings = append(findings, Finding{
-			Level: Error, Text: fmt.Sprintf("%v, so linkd finds no namespace with %s:", saw[scheme], scheme),
-			Advice: starts[scheme], Source: first[scheme].String(),
+			Level: Error, Text: fmt.Sprintf("%v, so linkd finds no namespace with %s:", saw[scheme].err, scheme),
+			Advice: saw[scheme].advice, Source: first[scheme].String(),
 		})
 	}
 	return findings

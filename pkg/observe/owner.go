@@ -144,8 +144,8 @@ func checkMaker(userns int, by uint32) error {
 	return errors.New("the network namespace belongs to the user namespace of another user")
 }
 
-// startedAt returns when a process started, in clock ticks (USER_HZ, 100 a second) since boot.
-func startedAt(pid int) (ticks uint64, err error) {
+// StartedAt returns when a process started, in clock ticks (USER_HZ, 100 a second) since boot.
+func StartedAt(pid int) (ticks uint64, err error) {
 	fields, err := program.StatFields(pid)
 	if err != nil {
 		return 0, err

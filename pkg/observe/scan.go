@@ -228,7 +228,7 @@ func checkPID(pid int, file string, netns int) error {
 	if err := unix.Stat(file, &st); err != nil {
 		return &os.PathError{Op: "stat", Path: file, Err: err}
 	}
-	ticks, err := startedAt(pid)
+	ticks, err := StartedAt(pid)
 	if err != nil {
 		return Pendingf("process %d has just ended", pid)
 	}

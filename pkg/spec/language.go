@@ -22,6 +22,8 @@ type Language struct {
 	// Members returns the addresses of the other nodes of the fleet that have a link with this ID and of the same kind and address family;
 	// nil if nobody asks.
 	Members func(link string, own MemberEnd) []netip.Addr
+	// HostHas reports whether linkd's own namespace has an interface now; nil if nobody looks. Only warnings depend on it.
+	HostHas func(name string) bool
 	// Samples: each template stands for one example container, about which nothing is known.
 	Samples bool
 }

@@ -89,6 +89,12 @@ func (k *Loader) Load(files []File) (desired *Desired, states []FileState, compl
 			return desired, fileStates(files, inForce, errs), false, errs
 		}
 	}
+	if len(errs) > 0 {
+		var fit map[string]bool
+		if desired, inForce, fit = k.refit(files, inForce, desired, errs, work); len(fit) > 0 {
+			errs = slices.DeleteFunc(slices.Clone(errs), func(e *Error) bool { return fit[e.Source.File] })
+		}
+	}
 	states = fileStates(files, inForce, errs)
 	k.remember(inForce, states, first)
 	return desired, states, len(k.Unknown) == 0, errs

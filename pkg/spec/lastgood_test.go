@@ -347,3 +347,24 @@ func TestSaveWhereNothingCanBeWritten(t *testing.T) {
 		t.Error("saved")
 	}
 }
+
+// A file can need a namespace of a file that is kept.
+func TestAFileThatNeedsAKeptOne(t *testing.T) {
+	s := newSite(t)
+	s.write("-- a.yaml --\nlinks: {a: {}}\n-- b.yaml --\nnamespaces: {lab: {}}\nlinks: {b: {}}\n")
+	s.loads(bothLoaded)
+	s.write("-- a.yaml --\nlinks: {a: {netns: lab}}\n-- b.yaml --\nnamespaces: {lab: {}}\nlinks: [\n-- c.yaml --\nlinks: {c: {netns: lab}}\n-- d.yaml --\nlinks: {d: {netns: nowhere}}\n")
+	const mended = `
+a.yaml loaded
+b.yaml kept: b.yaml:2:8: this "[" is not closed
+c.yaml loaded
+d.yaml rejected: d.yaml:1:20: namespace "nowhere" is not declared
+  host/link/b
+  lab/link/a
+  lab/link/c
+`
+	s.loads(mended)
+	s.loads(mended)
+	s.restart()
+	s.loads(mended)
+}

@@ -55,8 +55,8 @@ func (s Selector) Engine() string {
 	switch s.Scheme {
 	case "docker":
 		return "Docker"
-	case "podman":
-		return "podman"
+	case "podman", "containerd":
+		return s.Scheme
 	}
 	return ""
 }
@@ -64,16 +64,21 @@ func (s Selector) Engine() string {
 // ByPID reports whether the namespace is that of a process, and so ends with it.
 func (s Selector) ByPID() bool { return s.Scheme == "pid" || s.Scheme == "process" }
 
-// schemes are the schemes of selectors, with the syntax of their values.
-var schemes = []struct{ name, value, doc string }{
-	{"name", "NAME", "the file `/run/netns/NAME`, as `ip netns add NAME` makes it"},
-	{"path", "/ABS", "a file on which a network namespace is mounted"},
-	{"pid", "N", "the process with that ID"},
-	{"process", "COMMAND LINE", "the one process of root, or of the `user` that the namespace names, whose command line matches; several are an error that lists them"},
-	{"docker", "NAME|ID", "a container of Docker's; `DOCKER_HOST` is honoured"},
-	{"docker", "label=KEY[=VALUE]", "every container of Docker's that runs and has the label, or podman's with `podman:`: a template"},
-	{"podman", "NAME|ID", "a container of podman's; `CONTAINER_HOST` is honoured"},
-	{"unit", "NAME.service", "the main process of a systemd service"},
+// schemes are the schemes of selectors, with the syntax of their values. check checks a value, and may bring it into its usual form;
+// nil takes any. A scheme that has two rows is checked by the first.
+var schemes = []struct {
+	name, value, doc string
+	check            func(value *string) error
+}{
+	{"name", "NAME", "the file `/run/netns/NAME`, as `ip netns add NAME` makes it", func(v *string) error { return CheckNSName(*v) }},
+	{"path", "/ABS", "a file on which a network namespace is mounted", checkPath},
+	{"pid", "N", "the process with that ID", checkPID},
+	{"process", "COMMAND LINE", "the one process of root, or of the `user` that the namespace names, whose command line matches; several are an error that lists them", checkCommandLine},
+	{"docker", "NAME|ID", "a container of Docker's; `DOCKER_HOST` is honoured", checkContainer},
+	{"docker", "label=KEY[=VALUE]", "every container of Docker's that runs and has the label, or podman's with `podman:`: a template", nil},
+	{"podman", "NAME|ID", "a container of podman's; `CONTAINER_HOST` is honoured", checkContainer},
+	{"unit", "NAME.service", "the main process of a systemd service", matches(serviceName, "the name of a service: write NAME.service")},
+	{"containerd", "NAMESPACE/ID", "a container of containerd's, in one of containerd's namespaces: `ctr namespaces list`; `CONTAINERD_ADDRESS` is honoured", matches(containerdName, "a container of containerd: write NAMESPACE/ID, such as default/web")},
 }
 
 func schemeNames() (names []string) {
@@ -88,7 +93,56 @@ var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 // labelText is KEY or KEY=VALUE.
 var labelText = regexp.MustCompile(`^[^=\s]+(=.*)?$`)
 
+// serviceName is a name of systemd.unit(5). Only a service has a main process.
 var serviceName = regexp.MustCompile(`^[a-zA-Z0-9:_.\\@-]+\.service$`)
+
+// containerdName is a namespace and an ID (containerd's pkg/identifiers).
+var containerdName = regexp.MustCompile(`^[a-zA-Z0-9]+([._-][a-zA-Z0-9]+)*/[a-zA-Z0-9]+([._-][a-zA-Z0-9]+)*$`)
+
+// matches returns the check of a value that has to match a pattern. The error says that it is not what.
+func matches(pattern *regexp.Regexp, what string) func(*string) error {
+	return func(value *string) error {
+		if !pattern.MatchString(*value) {
+			return fmt.Errorf("%q is not %s", *value, what)
+		}
+		return nil
+	}
+}
+
+func checkPath(value *string) error {
+	if !filepath.IsAbs(*value) {
+		return fmt.Errorf("path:%s is not absolute", *value)
+	}
+	*value = filepath.Clean(*value)
+	return nil
+}
+
+func checkPID(value *string) error {
+	if pid, err := strconv.ParseUint(*value, 10, 31); err != nil || pid == 0 {
+		return fmt.Errorf("%q is not a process ID", *value)
+	}
+	return nil
+}
+
+func checkCommandLine(value *string) error {
+	if *value = strings.TrimSpace(*value); *value == "" {
+		return fmt.Errorf("process: needs the command line of a process")
+	}
+	return nil
+}
+
+// checkContainer checks the name or ID of a container, or a label. The names are those that engines allow for a container
+// (RestrictedNameChars in moby/daemon/names); an ID is one, too.
+func checkContainer(value *string) error {
+	label, many := strings.CutPrefix(*value, labelPrefix)
+	switch {
+	case many && !labelText.MatchString(label):
+		return fmt.Errorf("%q is not a label: write label=KEY or label=KEY=VALUE", label)
+	case !many && !containerName.MatchString(*value):
+		return fmt.Errorf("%q is not a container's name or ID", *value)
+	}
+	return nil
+}
 
 // isSelector reports whether a text is a selector. The name of a namespace has no colon.
 func isSelector(text string) bool { return text == Host || strings.Contains(text, ":") }
@@ -121,35 +175,9 @@ func ParseSelector(text string) (Selector, error) {
 		return Selector{}, err
 	}
 	s := Selector{Scheme: scheme, Value: value}
-	switch scheme {
-	case "name":
-		return s, CheckNSName(value)
-	case "path":
-		if !filepath.IsAbs(value) {
-			return s, fmt.Errorf("path:%s is not absolute", value)
-		}
-		s.Value = filepath.Clean(value)
-	case "pid":
-		if pid, err := strconv.ParseUint(value, 10, 31); err != nil || pid == 0 {
-			return s, fmt.Errorf("%q is not a process ID", value)
-		}
-	case "docker", "podman":
-		// The names that engines allow for a container (RestrictedNameChars in moby/daemon/names); an ID is one, too.
-		if label, many := s.ManyByLabel(); many {
-			if !labelText.MatchString(label) {
-				return s, fmt.Errorf("%q is not a label: write label=KEY or label=KEY=VALUE", label)
-			}
-		} else if !containerName.MatchString(value) {
-			return s, fmt.Errorf("%q is not a container's name or ID", value)
-		}
-	case "unit":
-		// systemd.unit(5); only a service has a main process.
-		if !serviceName.MatchString(value) {
-			return s, fmt.Errorf("%q is not the name of a service: write NAME.service", value)
-		}
-	case "process":
-		if s.Value = strings.TrimSpace(value); s.Value == "" {
-			return s, fmt.Errorf("process: needs the command line of a process")
+	for _, known := range schemes {
+		if known.name == scheme && known.check != nil {
+			return s, known.check(&s.Value)
 		}
 	}
 	return s, nil

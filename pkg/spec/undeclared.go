@@ -19,3 +19,15 @@ func (c *Context) WarnUndeclared(n *yaml.Node, id ID, as string) {
 	}
 	c.WarnAt(n, "no file declares %s in %s, the %s of this interface; if something else makes it, declare it with kind: existing", id.Key, id.NS, as)
 }
+
+// WarnAbsent warns at the node n that the context's namespace has no interface with a name: no file makes it, and it is not in linkd's
+// own namespace now, if that is looked at. Others may make it later, and nobody knows what is in a namespace that linkd did not create.
+func (c *Context) WarnAbsent(n *yaml.Node, name, consequence string) {
+	ns, here := c.NS, c.At(n)
+	c.Later(func() {
+		known := ns == Host && c.c.lang.HostHas != nil && !c.c.lang.HostHas(name)
+		if known && c.Declared(LinkID(ns, name)) == nil {
+			here.Warn(here.Source(), "no file declares %s in %s, and there is none now: %s", name, ns, consequence)
+		}
+	})
+}

@@ -91,7 +91,13 @@ func (d *device) DecodeNode(c *spec.Context, n *yaml.Node) error {
 	if name == "+" {
 		return fmt.Errorf("%q is every interface: leave the key out", name)
 	}
-	return spec.CheckIfName(name)
+	if err := spec.CheckIfName(name); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(text, "!") && !strings.HasSuffix(name, "+") {
+		c.WarnAbsent(n, name, "the rule applies to no packet until there is one")
+	}
+	return nil
 }
 
 func (device) Syntax() spec.Syntax {

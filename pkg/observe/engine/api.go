@@ -21,6 +21,12 @@ type api struct {
 	host string
 }
 
+// dockerDescription describes Docker, for which DOCKER_HOST counts.
+var dockerDescription = description{
+	scheme: "docker", name: "Docker", noun: "container",
+	advice: "start Docker (systemctl start docker), or set DOCKER_HOST for linkd to the address on which it listens",
+}
+
 // newAPI returns the API at host, a URL. If host is "", it is that of the environment (DOCKER_HOST and similar variables) or
 // Docker's own socket.
 func newAPI(host string) (api, error) {

@@ -1,4 +1,5 @@
-// Package engine finds the namespaces of containers and services by asking Docker, podman or systemd, and follows their events.
+// Package engine finds the namespaces of containers and services by asking Docker, podman, containerd or systemd, and follows their
+// events.
 //
 // A Finder implements observe.Finder for one of them.
 package engine
@@ -8,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os/exec"
 	"sync"
 	"time"
 
+	godbus "github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
@@ -26,7 +29,7 @@ const (
 	maxInquiries = 4
 )
 
-// engine is Docker, podman or systemd. For systemd, a container is a service.
+// engine is one of those that All lists. For systemd, a container is a service.
 type engine interface {
 	// inspect returns the state of a container, by its name or ID. The error is errUnknown if there is none.
 	inspect(ctx context.Context, value string) (state, error)
@@ -42,15 +45,19 @@ type engine interface {
 var errUnknown = errors.New("no such container")
 
 // state is the state of a container. The pid is 0 unless it runs. The sandbox is a file that stands for its network namespace; some
-// engines have none. unconfirmed: linkd found the container by its control group, and the engine has not answered yet.
+// engines have none. born is when the process with the pid started, in clock ticks since boot. unconfirmed: linkd found the container by
+// its control group, and the engine has not answered yet.
 type state struct {
 	id, name, status, sandbox, started string
 	pid                                int
+	born                               uint64
 	unconfirmed                        bool
 }
 
 // event is something that happened to a container.
 type event struct {
+	// everything: the engine may have missed events, so it stands for one about each container.
+	everything                bool
 	action, id, name, oldName string
 	labels                    map[string]string
 }
@@ -58,10 +65,10 @@ type event struct {
 // Finder finds the namespaces of an engine's containers or services. While it watches, it knows their states from the engine's
 // events, so that nobody waits for an engine that does not answer. Its methods may be called from any goroutine.
 type Finder struct {
-	scheme, name, noun string
-	engine             engine
-	configErr          error // why there is no engine: DOCKER_HOST is invalid
-	cgroups            cgroups
+	description
+	engine    engine
+	configErr error // why there is no engine: DOCKER_HOST is invalid
+	cgroups   cgroups
 
 	mu          sync.Mutex
 	targets     map[string]*target       // by the name of the namespace
@@ -70,6 +77,10 @@ type Finder struct {
 	unreachable error         // why the engine does not answer; nil if it does
 	added       chan struct{} // signals new targets or labels
 }
+
+// description describes an engine: the scheme of its selectors, its name, the noun for what it starts, and what to do when it does not
+// answer.
+type description struct{ scheme, name, noun, advice string }
 
 // target is a declared namespace with the state of its container.
 type target struct {
@@ -82,24 +93,26 @@ type target struct {
 	err error
 }
 
-// Docker returns the finder of Docker's containers. It uses DOCKER_HOST.
-func Docker() *Finder {
-	engine, err := newAPI("")
-	return newFinder("docker", "Docker", "container", engine, err)
+// All returns the finders of all engines. Another engine is a file like containerd.go, a line here, and its scheme in package spec.
+func All() []*Finder {
+	docker, err := newAPI("")
+	return []*Finder{
+		newFinder(dockerDescription, docker, err),
+		newFinder(podmanDescription, podman{}, nil),
+		newFinder(systemdDescription, systemd{}, nil),
+		newFinder(containerdDescription, containerd{}, nil),
+	}
 }
 
-// Podman returns the finder of podman's containers. It uses CONTAINER_HOST.
-func Podman() *Finder { return newFinder("podman", "podman", "container", podman{}, nil) }
-
-// Systemd returns the finder of the main processes of services.
-func Systemd() *Finder { return newFinder("unit", "systemd", "unit", systemd{}, nil) }
-
-func newFinder(scheme, name, noun string, engine engine, configErr error) *Finder {
+func newFinder(d description, engine engine, configErr error) *Finder {
 	return &Finder{
-		scheme: scheme, name: name, noun: noun, engine: engine, configErr: configErr,
+		description: d, engine: engine, configErr: configErr,
 		targets: map[string]*target{}, labels: map[string]*labelMembers{}, added: make(chan struct{}, 1),
 	}
 }
+
+// Advice returns what to do when the engine does not answer.
+func (f *Finder) Advice() string { return f.advice }
 
 // Schemes returns the scheme of the finder's selectors.
 func (f *Finder) Schemes() []string { return []string{f.scheme} }
@@ -201,7 +214,16 @@ func (f *Finder) noAnswer(reason error) error {
 	if dial := (*net.OpError)(nil); errors.As(reason, &dial) {
 		reason = dial
 	}
+	if isAbsent(reason) {
+		return observe.Pendingf("%s is not installed: %s", f.name, f.advice)
+	}
 	return observe.Pendingf("%s does not answer: %v", f.name, reason)
+}
+
+// isAbsent reports whether the program or the D-Bus service of an engine does not exist.
+func isAbsent(reason error) bool {
+	unknown := godbus.Error{}
+	return errors.Is(reason, exec.ErrNotFound) || errors.As(reason, &unknown) && unknown.Name == "org.freedesktop.DBus.Error.ServiceUnknown"
 }
 
 // locate returns the file of a container's namespace, see Find. It prefers the sandbox, because that needs no permission for
@@ -228,6 +250,13 @@ func (f *Finder) locate(c state) (path string, check func(netns int) error, err 
 		ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 		defer cancel()
 		now, err := f.inspect(ctx, c.id)
+		if errors.Is(err, errEngine) {
+			if born, _ := observe.StartedAt(c.pid); born != 0 && born == c.born {
+				// It is the process that the engine has named.
+				return nil
+			}
+			return f.noAnswer(err)
+		}
 		if err == nil && (now.pid != c.pid || now.started != c.started) {
 			err = observe.Pendingf("%s %s has just been restarted", f.noun, c.name)
 		}

@@ -14,7 +14,7 @@ import (
 // What an event tells of a label stands until the engine is asked: who has come is there, in the order of names, who has
 // gone is not, and what is no news is not told as such.
 func TestEventsTellWhoHasALabel(t *testing.T) {
-	f := newFinder("docker", "Docker", "container", nil, nil)
+	f := newFinder(dockerDescription, nil, nil)
 	known := &labelMembers{answered: make(chan struct{}), instances: f.withSelectors([]spec.Instance{{Name: "db", ID: "1", Labels: map[string]string{"tier": "back"}}})}
 	close(known.answered)
 	f.labels["tier"] = known
@@ -51,7 +51,7 @@ rename bee: news false, tier [ape docker:2], front [ape docker:2]
 
 // Of an engine that says nothing, the labels are not waited for one after the other.
 func TestAllLabelsWaitTogether(t *testing.T) {
-	f := newFinder("docker", "Docker", "container", newSlow(), nil)
+	f := newFinder(dockerDescription, newSlow(), nil)
 	defer f.Watch(func(string) {}, func() {})()
 	began := time.Now()
 	const labels = 40

@@ -23,6 +23,11 @@ const podmanSocket = "/run/podman/podman.sock"
 // because podman needs no daemon.
 type podman struct{}
 
+var podmanDescription = description{
+	scheme: "podman", name: "podman", noun: "container",
+	advice: "install podman, and start its socket for linkd's service (systemctl enable --now podman.socket), or set CONTAINER_HOST for linkd to the address on which its service listens",
+}
+
 // client returns the API or the program. The caller closes it.
 func (podman) client() (engine, error) {
 	host := os.Getenv("CONTAINER_HOST")

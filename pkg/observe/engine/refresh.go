@@ -56,6 +56,8 @@ var errEngine = errors.New("no answer")
 // engineError is an error of an engine. It is errEngine.
 type engineError struct{ error }
 
+func (e engineError) Unwrap() error { return e.error }
+
 func (engineError) Is(target error) bool { return target == errEngine }
 
 // inspect asks the engine for a running container. The error is errEngine if the engine fails, otherwise observe.ErrPending.
@@ -69,5 +71,7 @@ func (f *Finder) inspect(ctx context.Context, value string) (state, error) {
 	case s.pid == 0:
 		return state{}, observe.Pendingf("%s %s is %s", f.noun, s.name, s.status)
 	}
+	// Without it the process counts as unknown while the engine does not answer.
+	s.born, _ = observe.StartedAt(s.pid)
 	return s, nil
 }

@@ -135,7 +135,7 @@ func (s *slow) close() {}
 func TestALateAnswerDoesNotUndoAStart(t *testing.T) {
 	before, after := start(t, false), start(t, false)
 	engine := newSlow()
-	f := newFinder("docker", "Docker", "container", engine, nil)
+	f := newFinder(dockerDescription, engine, nil)
 	f.SetDeclared(map[string]spec.Namespace{"web": {Name: "web", Selector: spec.Selector{Scheme: "docker", Value: "web"}}})
 	target := f.targets["web"]
 	group := newGroup(t, before)
@@ -175,7 +175,7 @@ func TestALateAnswerDoesNotUndoAStart(t *testing.T) {
 func TestAStartedContainerIsAskedForToo(t *testing.T) {
 	first := start(t, false)
 	engine := newSlow()
-	f := newFinder("docker", "Docker", "container", engine, nil)
+	f := newFinder(dockerDescription, engine, nil)
 	f.cgroups.paths = []pathPattern{newGroup(t, first)}
 	stop := f.Watch(func(string) {}, func() {})
 	defer stop()

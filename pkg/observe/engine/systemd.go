@@ -16,6 +16,10 @@ import (
 // systemd asks systemd over D-Bus for the main process of a service (org.freedesktop.systemd1(5)).
 type systemd struct{}
 
+var systemdDescription = description{
+	scheme: "unit", name: "systemd", noun: "unit", advice: "run linkd where systemd runs, with access to its D-Bus socket",
+}
+
 func (systemd) inspect(ctx context.Context, unit string) (state, error) {
 	conn, err := dbus.NewWithContext(ctx)
 	if err != nil {

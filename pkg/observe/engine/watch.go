@@ -216,7 +216,7 @@ func (f *Finder) newTargets() map[string]*target {
 
 // concerns reports whether an event is about a target's present, earlier or possible next container.
 func (t *target) concerns(e event) bool {
-	return e.id == t.id || strings.HasPrefix(e.id, t.value) || e.name == t.value || e.oldName == t.value
+	return e.everything || e.id == t.id || strings.HasPrefix(e.id, t.value) || e.name == t.value || e.oldName == t.value
 }
 
 // isRelevant reports whether a namespace can appear or disappear with an event.
