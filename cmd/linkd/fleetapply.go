@@ -157,7 +157,7 @@ func someOf(names []string, all int) string {
 	case len(names) == all && all > 1:
 		return fmt.Sprintf("all %d nodes", all)
 	case len(names) > most:
-		return fmt.Sprintf("%s and %d more nodes", strings.Join(names[:most], ", "), len(names)-most)
+		return fmt.Sprintf("%s and %s", strings.Join(names[:most], ", "), plain.Count(len(names)-most, "more node"))
 	case len(names) == 1:
 		return "node " + names[0]
 	}

@@ -43,7 +43,7 @@ func leftLines(left []reconcile.LeftResource) (lines []string) {
 	if len(left) == 0 {
 		return nil
 	}
-	lines = []string{fmt.Sprintf("left alone, because other files made them: %d resources; --prune removes them", len(left))}
+	lines = []string{fmt.Sprintf("left alone, because other files made them: %s; --prune removes them", plain.Count(len(left), "resource"))}
 	for _, r := range left {
 		by := "no file is known"
 		if len(r.Files) > 0 {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linkd/pkg/observe"
+	"linkd/pkg/plain"
 )
 
 // cross follows the packet from an interface to the neighbour that is its next hop, and returns where it comes to.
@@ -205,7 +206,7 @@ func (w *walk) nobody(ns *observe.NS, s *segment, out *observe.Link, next netip.
 	}
 	const most = 5
 	if len(names) > most {
-		names = append(names[:most], fmt.Sprintf("and %d others", len(s.ends)-most))
+		names = append(names[:most], "and "+plain.Count(len(s.ends)-most, "other"))
 	}
 	what := "nobody has " + next.String()
 	if next != w.to.Addr() {

@@ -164,14 +164,7 @@ func (r Result) line(s *reconcile.Status, created, changed, deleted string) stri
 		total += n
 	}
 	if ok := s.Count()[reconcile.OK]; ok < total {
-		return fmt.Sprintf("no changes: %d of %s in the desired state", ok, resources(total))
+		return fmt.Sprintf("no changes: %d of %s in the desired state", ok, plain.Count(total, "resource"))
 	}
-	return fmt.Sprintf("nothing to do: %s in the desired state", resources(total))
-}
-
-func resources(n int) string {
-	if n == 1 {
-		return "1 resource"
-	}
-	return fmt.Sprintf("%d resources", n)
+	return fmt.Sprintf("nothing to do: %s in the desired state", plain.Count(total, "resource"))
 }

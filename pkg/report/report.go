@@ -17,6 +17,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"linkd/pkg/plain"
 	"linkd/pkg/reconcile"
 )
 
@@ -78,12 +79,8 @@ func Summary(s *reconcile.Status) string {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
 		}
 	}
-	switch n := len(s.NotInForce()); n {
-	case 0:
-	case 1:
-		parts = append(parts, "1 file not in force")
-	default:
-		parts = append(parts, fmt.Sprintf("%d files not in force", n))
+	if n := len(s.NotInForce()); n > 0 {
+		parts = append(parts, plain.Count(n, "file")+" not in force")
 	}
 	return s.State + ": " + strings.Join(parts, ", ")
 }

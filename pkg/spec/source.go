@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"linkd/pkg/plain"
 )
 
 // Source is a position in a file. Line and Column count from 1; Line 0 is the whole file.
@@ -166,7 +168,7 @@ func joinVariants(es Errors) (joined Errors) {
 			text += fmt.Sprintf(" and %d more", n)
 		}
 		if hidden > 0 && i == len(joined)-1 {
-			text += fmt.Sprintf("; %d more errors here", hidden)
+			text += fmt.Sprintf("; %s here", plain.Count(hidden, "more error"))
 		}
 		e.Message, e.instance = e.Message+" ("+text+")", ""
 	}

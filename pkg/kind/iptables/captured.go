@@ -8,6 +8,7 @@ import (
 
 	"linkd/pkg/kind/address"
 	"linkd/pkg/observe"
+	"linkd/pkg/plain"
 )
 
 // Captured is a published port for which another program has a rule, too. If two rules translate a packet, the first one decides.
@@ -197,7 +198,7 @@ func capturedText(all []Captured) string {
 	}
 	text := all[0].Text
 	if more := len(all) - 1; more > 0 {
-		text += fmt.Sprintf(" (the same for %d other published ports)", more)
+		text += " (the same for " + plain.Count(more, "other published port") + ")"
 	}
 	return text
 }

@@ -54,7 +54,10 @@ func (c *Chain) droppedByOthers(others *nftFilter) string {
 			}
 		}
 	}
-	if count > 1 {
+	switch {
+	case count == 2:
+		first += ", nor does 1 other rule"
+	case count > 2:
 		first += fmt.Sprintf(", nor do %d other rules", count-1)
 	}
 	return first

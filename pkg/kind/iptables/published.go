@@ -199,7 +199,7 @@ func (p arriving) describe(whole arriving, protocol string) string {
 			names = append(names, ip.String())
 		}
 		if text += " of " + strings.Join(names, ", "); n > most {
-			text += fmt.Sprintf(" and %d more addresses", n-most)
+			text += fmt.Sprintf(" and %d more", n-most)
 		}
 	}
 	if p.in != "" {
