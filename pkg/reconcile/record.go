@@ -172,6 +172,10 @@ func (c *Core) twinLost(op *Op) *Op {
 	if op.Verb != Delete && op.Verb != Replace {
 		return nil
 	}
+	if _, fetched := fetchedFrom(op.Have); fetched {
+		// It is put back, and its other end stays.
+		return nil
+	}
 	twin, is := alsoMakes(op.Have)
 	if !is || c.desired.set.Get(twin) != nil {
 		// linkd makes it again.
