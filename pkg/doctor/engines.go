@@ -10,7 +10,7 @@ import (
 )
 
 var engines = newCheck("engines", "all engines that the files need answer",
-	"linkd asks Docker, podman, containerd or systemd for a namespace `docker:`, `podman:`, `containerd:` or `unit:`. While one does not answer, new resources there are pending, and linkd removes nothing in the namespaces of a label.",
+	"linkd asks Docker, podman, containerd, systemd or systemd-machined for a namespace `docker:`, `podman:`, `containerd:`, `unit:` or `machine:`. While one does not answer, new resources there are pending, and linkd removes nothing in the namespaces of a label.",
 	func(ctx context.Context, m *Machine) (silent, error) {
 		first, found := firstBySchemes(m.Desired), silent{}
 		asked := false

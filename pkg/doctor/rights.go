@@ -53,7 +53,7 @@ func judgeRights(files *spec.Desired, saw effective) (findings []Finding) {
 	far, strangers := false, false
 	for _, ns := range files.Namespaces {
 		far = far || ns.Selector.Scheme != spec.Host
-		strangers = strangers || ns.Selector.ByPID() || slices.Contains([]string{"unit", "containerd"}, ns.Selector.Scheme)
+		strangers = strangers || ns.Selector.ByPID() || slices.Contains([]string{"unit", "containerd", "machine"}, ns.Selector.Scheme)
 	}
 	if far {
 		lacks(Error, unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "enter other namespaces")

@@ -258,8 +258,8 @@ namespaces:
 links:
   c1: {netns: pdi:1}
 `, `
-a.yaml:3:13: "lab" is not a selector: write one of name:, path:, pid:, process:, docker:, podman:, unit:, containerd:, as in name:lab
-a.yaml:4:13: selector "nmae" is not one of name, path, pid, process, docker, podman, unit, containerd; did you mean "name"?
+a.yaml:3:13: "lab" is not a selector: write one of name:, path:, pid:, process:, docker:, podman:, unit:, machine:, containerd:, as in name:lab
+a.yaml:4:13: selector "nmae" is not one of name, path, pid, process, docker, podman, unit, machine, containerd; did you mean "name"?
 a.yaml:5:13: path:run/netns/lab is not absolute
 a.yaml:6:13: "0" is not a process ID
 a.yaml:7:13: "x" is not a process ID
@@ -267,7 +267,7 @@ a.yaml:8:13: process: needs the command line of a process
 a.yaml:9:13: namespace name "a/b": '/' is not allowed
 a.yaml:10:13: "host" is the namespace that linkd runs in, and that one only
 a.yaml:11:16: "host" is the namespace that linkd runs in, and that one only
-a.yaml:13:15: selector "pdi" is not one of name, path, pid, process, docker, podman, unit, containerd; did you mean "pid"?
+a.yaml:13:15: selector "pdi" is not one of name, path, pid, process, docker, podman, unit, machine, containerd; did you mean "pid"?
 `},
 		{"two files declare one namespace", `-- a.yaml --
 namespaces:

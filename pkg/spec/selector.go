@@ -78,6 +78,7 @@ var schemes = []struct {
 	{"docker", "label=KEY[=VALUE]", "every container of Docker's that runs and has the label, or podman's with `podman:`: a template", nil},
 	{"podman", "NAME|ID", "a container of podman's; `CONTAINER_HOST` is honoured", checkContainer},
 	{"unit", "NAME.service", "the main process of a systemd service", matches(serviceName, "the name of a service: write NAME.service")},
+	{"machine", "NAME", "a machine that systemd-machined knows, such as a container of systemd-nspawn: `machinectl list`", matches(machineName, "the name of a machine")},
 	{"containerd", "NAMESPACE/ID", "a container of containerd's, in one of containerd's namespaces: `ctr namespaces list`; `CONTAINERD_ADDRESS` is honoured", matches(containerdName, "a container of containerd: write NAMESPACE/ID, such as default/web")},
 }
 
@@ -95,6 +96,9 @@ var labelText = regexp.MustCompile(`^[^=\s]+(=.*)?$`)
 
 // serviceName is a name of systemd.unit(5). Only a service has a main process.
 var serviceName = regexp.MustCompile(`^[a-zA-Z0-9:_.\\@-]+\.service$`)
+
+// machineName is a name that systemd-machined takes (hostname_is_valid in systemd's src/basic/hostname-util.c).
+var machineName = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,62}[a-zA-Z0-9])?$`)
 
 // containerdName is a namespace and an ID (containerd's pkg/identifiers).
 var containerdName = regexp.MustCompile(`^[a-zA-Z0-9]+([._-][a-zA-Z0-9]+)*/[a-zA-Z0-9]+([._-][a-zA-Z0-9]+)*$`)

@@ -1,5 +1,5 @@
-// Package engine finds the namespaces of containers and services by asking Docker, podman, containerd or systemd, and follows their
-// events.
+// Package engine finds the namespaces of containers and services by asking Docker, podman, containerd, systemd or systemd-machined, and
+// follows their events.
 //
 // A Finder implements observe.Finder for one of them.
 package engine
@@ -101,6 +101,7 @@ func All() []*Finder {
 		newFinder(podmanDescription, podman{}, nil),
 		newFinder(systemdDescription, systemd{}, nil),
 		newFinder(containerdDescription, containerd{}, nil),
+		newFinder(machinedDescription, machined{}, nil),
 	}
 }
 
