@@ -75,9 +75,18 @@ func knownNames() (names []string) {
 // usuallyOff are the parts that are off on a new interface (NETIF_F_SOFT_FEATURES_OFF and register_netdevice in net/core/dev.c).
 var usuallyOff = []string{"rx-gro-list", "rx-udp-gro-forwarding", "tx-nocache-copy", "rx-lro", "rx-all", "rx-fcs", "loopback"}
 
+// usuallyOffOnBonds are the parts that are off on a new bond, too, unless its mode is active-backup (bond_setup in
+// drivers/net/bonding/bond_main.c).
+var usuallyOffOnBonds = []string{"esp-hw-offload", "esp-tx-csum-hw-offload", "tx-esp-segmentation"}
+
 // isUsual returns the state of a switch of a new interface of a type.
 func isUsual(linkType, name string) bool {
 	switch {
+	case linkType == "bond" && name == "rx-lro":
+		// BOND_VLAN_FEATURES in drivers/net/bonding/bond_main.c.
+		return true
+	case linkType == "bond" && slices.Contains(usuallyOffOnBonds, name):
+		return false
 	case flagBits[name] != 0, slices.Contains(usuallyOff, name):
 		return false
 	case linkType == "veth" && name == "rx-gro":
