@@ -185,7 +185,7 @@ func (o *options) fleetApply(ctx context.Context, s *fleet.Store, f fleetFiles) 
 	for _, c := range changes {
 		fmt.Fprintf(stdout, "%s %s\n", signs[c.Op], plain.Text(c.File))
 	}
-	fmt.Fprintf(stdout, "stored revision %d, which is valid for %s\n", d.Next.Number, plural(len(nodes), "known node"))
+	fmt.Fprintf(stdout, "stored revision %d, which is valid for %s\n", d.Next.Number, plain.Count(len(nodes), "known node"))
 	return nil
 }
 

@@ -86,7 +86,7 @@ func printFleet(w io.Writer, f *reconcile.Fleet) {
 	if f == nil {
 		return
 	}
-	since := f.Since.Local().Format("2006-01-02 15:04:05")
+	since := stamp(f.Since)
 	switch {
 	case !f.Connected:
 		fmt.Fprintf(w, "fleet: node %s keeps revision %d; no connection since %s: %s\n", plain.Text(f.Node), f.Revision, since, plain.Text(f.Reason))

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -98,17 +97,6 @@ func labelText(n spec.Node) string {
 	return strings.Join(words, ",")
 }
 
-func printTable(t table.Writer, rows int) error {
-	if rows == 0 {
-		return nil
-	}
-	var lines []string
-	for line := range strings.Lines(t.Render() + "\n") {
-		lines = append(lines, strings.TrimRight(line, " \n"))
-	}
-	return printLines(os.Stdout, lines)
-}
-
 // withNodes calls f with the newest revision and all nodes.
 func (o *options) withNodes(ctx context.Context, f func(*fleet.Revision, []fleet.Member) error) error {
 	return o.withStore(func(s *fleet.Store) error {
@@ -154,7 +142,7 @@ func fleetLines(current *fleet.Revision, members []fleet.Member) (lines []string
 	if current.Number == 0 {
 		head = "no files are stored; "
 	}
-	lines = append(lines, head+plural(len(members), "node")+": "+cmp.Or(strings.Join(words, ", "), "none has reported"))
+	lines = append(lines, head+plain.Count(len(members), "node")+": "+cmp.Or(strings.Join(words, ", "), "none has reported"))
 	for _, m := range members {
 		if word := wordOf(m, current.Number); word != reconcile.Converged {
 			lines = append(lines, "", fmt.Sprintf("%s is %s%s", m.Node.Name, word, detail(m, word)))
@@ -194,15 +182,6 @@ func problemLines(m fleet.Member) (lines []string) {
 		}
 	}
 	return lines
-}
-
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func newFleetHistory(o *options) *cobra.Command {

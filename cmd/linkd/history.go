@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -106,16 +105,11 @@ func printEntries(entries []history.Entry) {
 	t.SetStyle(columns)
 	for _, e := range entries {
 		t.AppendRow(table.Row{
-			e.Number, e.Time.Local().Format("2006-01-02 15:04:05"), e.Cause,
+			e.Number, stamp(e.Time), e.Cause,
 			report.Result{Created: e.Created, Changed: e.Changed, Deleted: e.Deleted}, cmp.Or(e.State, "interrupted"),
 		})
 	}
-	if len(entries) == 0 {
-		return
-	}
-	for line := range strings.Lines(t.Render() + "\n") {
-		fmt.Fprintln(stdout, strings.TrimRight(line, " \n"))
-	}
+	_ = printTable(t, len(entries))
 }
 
 // printState prints the files of a state.

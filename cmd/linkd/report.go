@@ -7,6 +7,9 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
 
 	"linkd/pkg/control"
 	"linkd/pkg/pause"
@@ -31,6 +34,21 @@ func printMessage(message string) {
 		_ = printLines(stderr, style.Wrap(line, "  "))
 	}
 }
+
+// printTable prints a table with this number of rows, without blanks at the ends of lines; nothing if it has none.
+func printTable(t table.Writer, rows int) error {
+	if rows == 0 {
+		return nil
+	}
+	var lines []string
+	for line := range strings.Lines(t.Render() + "\n") {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	return printLines(stdout, lines)
+}
+
+// stamp returns a time for a table, in the machine's time zone.
+func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
 
 // printLines writes lines of pkg/report, which have no control characters but those of their colours.
 func printLines(w io.Writer, lines []string) error {

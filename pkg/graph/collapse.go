@@ -1,5 +1,7 @@
 package graph
 
+import "linkd/pkg/plain"
+
 // Collapse returns the picture in which each of the namespaces with these names is one box: without its interfaces and the lines
 // between them. Lines to other namespaces lead to the box. A box has the worst state of everything in it.
 func (p *Picture) Collapse(names []string) *Picture {
@@ -44,7 +46,7 @@ func (b *Node) collapse() *Node {
 		n.Status = worse(n.Status, i.worst())
 	}
 	if len(b.Interfaces) > 0 {
-		n.Notes = []Note{{Text: plural(len(b.Interfaces), "interface", "interfaces"), Status: n.Status}}
+		n.Notes = []Note{{Text: plain.Count(len(b.Interfaces), "interface"), Status: n.Status}}
 	}
 	return &n
 }

@@ -24,7 +24,7 @@ func svg(p *Picture) string {
 	across := max(d.width, legendWidth(legend))
 	w.line(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="%d">`,
 		across, height, across, height, textSize)
-	w.line(`<title>%s</title>`, escape(plural(len(p.Namespaces), "network namespace", "network namespaces")+", "+plural(len(p.Lines), "line", "lines")))
+	w.line(`<title>%s</title>`, escape(plain.Count(len(p.Namespaces), "network namespace")+", "+plain.Count(len(p.Lines), "line")))
 	w.line(`<style>%s</style>`, darkStyle(p))
 	w.line(`<rect class="paper" width="%d" height="%d" rx="8" fill="%s"/>`, across, height, paper)
 	for _, f := range d.frames {

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"fmt"
 	"strings"
 )
 
@@ -57,11 +56,4 @@ func (p *Picture) legend() []State {
 		return states
 	}
 	return nil
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return fmt.Sprint(n, " ", one)
-	}
-	return fmt.Sprint(n, " ", many)
 }
