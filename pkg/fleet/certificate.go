@@ -5,9 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
-
-	"golang.org/x/sys/unix"
 
 	"linkd/pkg/bounded"
 )
@@ -44,7 +41,7 @@ func (t *TLS) certificate() (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read this machine's certificate: %w", err)
 	}
-	key, err := readKey(string(t.Key))
+	key, err := bounded.ReadSecret(string(t.Key), pemLimit, "other users")
 	if err != nil {
 		return nil, fmt.Errorf("read the key of this machine's certificate: %w", err)
 	}
@@ -54,28 +51,6 @@ func (t *TLS) certificate() (*tls.Certificate, error) {
 		return nil, fmt.Errorf("%s and %s: %w", t.Cert, t.Key, err)
 	}
 	return &pair, nil
-}
-
-// readKey reads a file with a secret, which other users must not be able to read.
-func readKey(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
-	}
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return nil, fmt.Errorf("%s is no regular file", path)
-	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
-		return nil, fmt.Errorf("%s belongs to another user, who knows the key: run chown root %[1]s", path)
-	case st.Mode&0o077 != 0:
-		return nil, fmt.Errorf("%s can be read by other users: run chmod 600 %[1]s", path)
-	}
-	return bounded.ReadAll(f, path, pemLimit)
 }
 
 // CheckName refuses a certificate of another node: etcd would let this machine write what that one may, and not its own.

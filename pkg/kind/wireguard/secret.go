@@ -3,11 +3,8 @@ package wireguard
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"linkd/pkg/bounded"
 	"linkd/pkg/spec"
@@ -37,25 +34,7 @@ const keyFileLimit = 1 << 10
 
 // readKey reads the key in a file. Errors say neither the key nor any other text of the file.
 func readKey(path string) (key [keySize]byte, err error) {
-	// The open must not block, as it would on a pipe without a writer.
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return key, err
-	}
-	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return key, &os.PathError{Op: "stat", Path: path, Err: err}
-	}
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return key, fmt.Errorf("%s is no regular file", path)
-	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
-		return key, fmt.Errorf("%s belongs to another user, who knows the key: run chown root %[1]s", path)
-	case st.Mode&0o077 != 0:
-		return key, fmt.Errorf("%s can be read by other users than root: run chmod 600 %[1]s", path)
-	}
-	text, err := bounded.ReadAll(f, path, keyFileLimit)
+	text, err := bounded.ReadSecret(path, keyFileLimit, "other users than root")
 	if err != nil {
 		return key, err
 	}
