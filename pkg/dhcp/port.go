@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -40,10 +39,9 @@ func carrierOf(ipv6 bool) *carrier {
 	return carrier4
 }
 
-// port is a packet socket on an interface. A packet socket needs no address, and a firewall of the namespace does not concern it.
-// While it is open, the namespace does not end.
+// port is a packet socket on an interface. While it is open, the namespace does not end.
 type port struct {
-	file     *os.File
+	packets  *observe.PacketSocket
 	index    int
 	identity observe.Identity
 	mac      net.HardwareAddr
@@ -83,31 +81,13 @@ func openPort(world *observe.World, client spec.LeaseClient) (*port, error) {
 			return nil, err
 		}
 	}
-	err = in.Do(func() error {
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-		if err != nil {
-			return fmt.Errorf("open a packet socket: %w", err)
-		}
-		p.file = os.NewFile(uintptr(fd), "dhcp")
-		filter := p.filter
-		err = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
-		if err != nil {
-			return fmt.Errorf("filter a packet socket: %w", err)
-		}
-		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: observe.NetworkOrder(p.protocol), Ifindex: p.index})
-	})
-	if err != nil {
-		p.close()
+	if p.packets, err = in.OpenPackets(p.index, p.protocol, p.filter); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *port) close() {
-	if p.file != nil {
-		p.file.Close()
-	}
-}
+func (p *port) close() { p.packets.Close() }
 
 // linkLocal returns the address from which a client of DHCPv6 sends (RFC 8415, 13.1).
 func linkLocal(in *observe.NS, link *observe.Link) (netip.Addr, error) {
@@ -131,47 +111,27 @@ func linkLocal(in *observe.NS, link *observe.Link) (netip.Addr, error) {
 
 // send sends a message from an address: to one server, whose link-layer address may be unknown (nil), or to all.
 func (p *port) send(message []byte, from, server netip.Addr, mac net.HardwareAddr) error {
-	to := unix.SockaddrLinklayer{Protocol: observe.NetworkOrder(p.protocol), Ifindex: p.index, Halen: 6}
-	copy(to.Addr[:], p.everyMAC)
+	to := p.everyMAC
 	if len(mac) == 6 {
-		copy(to.Addr[:], mac)
+		to = mac
 	}
-	raw, err := p.file.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var sent error
-	err = raw.Write(func(fd uintptr) bool {
-		sent = unix.Sendto(int(fd), p.pack(from, server, message), 0, &to)
-		return true
-	})
-	return errors.Join(err, sent)
+	return p.packets.Send(p.pack(from, server, message), to)
 }
 
 // receive returns the next message that comes until a time, and the addresses that sent it. It returns nil if none comes, or if
 // interrupt has been called.
 func (p *port) receive(until time.Time) (message []byte, from netip.Addr, mac net.HardwareAddr) {
-	if p.file.SetReadDeadline(until) != nil || p.interrupted.Load() {
-		return nil, from, nil
-	}
-	raw, err := p.file.SyscallConn()
-	if err != nil {
+	if p.packets.SetReadDeadline(until) != nil || p.interrupted.Load() {
 		return nil, from, nil
 	}
 	buf := make([]byte, largestPacket)
 	for range mostPackets {
-		n, sender := 0, unix.Sockaddr(nil)
-		var failed error
-		err := raw.Read(func(fd uintptr) bool {
-			n, sender, failed = unix.Recvfrom(int(fd), buf, 0)
-			return failed != unix.EAGAIN
-		})
-		if err != nil || failed != nil {
+		n, sender, err := p.packets.Receive(buf)
+		if err != nil {
 			return nil, from, nil
 		}
-		at, is := sender.(*unix.SockaddrLinklayer)
-		if message, from := p.unpack(buf[:n]); message != nil && is && at.Pkttype != unix.PACKET_OUTGOING && at.Halen == 6 {
-			return message, from, net.HardwareAddr(at.Addr[:6])
+		if message, from := p.unpack(buf[:n]); message != nil && sender != nil {
+			return message, from, sender
 		}
 	}
 	return nil, from, nil
@@ -180,5 +140,5 @@ func (p *port) receive(until time.Time) (message []byte, from netip.Addr, mac ne
 // interrupt ends a receive that waits, and makes later ones return at once. It may be called from any goroutine.
 func (p *port) interrupt() {
 	p.interrupted.Store(true)
-	_ = p.file.SetReadDeadline(time.Unix(1, 0))
+	_ = p.packets.SetReadDeadline(time.Unix(1, 0))
 }

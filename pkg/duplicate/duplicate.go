@@ -4,7 +4,6 @@ package duplicate
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -27,35 +26,22 @@ const (
 
 // Asker is a packet socket on an interface. While it is open, its namespace does not end.
 type Asker struct {
-	file  *os.File
-	index int
-	mac   net.HardwareAddr
-	ip    netip.Addr
+	packets *observe.PacketSocket
+	mac     net.HardwareAddr
+	ip      netip.Addr
 }
 
 // Open opens a socket to ask for an address on the interface with an index and a link-layer address of Ethernet. The caller closes it.
 func Open(ns *observe.NS, index int, mac net.HardwareAddr, ip netip.Addr) (*Asker, error) {
-	a := &Asker{index: index, mac: mac, ip: ip}
-	err := ns.Do(func() error {
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-		if err != nil {
-			return fmt.Errorf("open a packet socket: %w", err)
-		}
-		a.file = os.NewFile(uintptr(fd), "duplicate")
-		if ip.Is6() {
-			filter := advertisementsOnly
-			err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
-			if err != nil {
-				return fmt.Errorf("filter a packet socket: %w", err)
-			}
-		}
-		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: observe.NetworkOrder(a.protocol()), Ifindex: index})
-	})
+	protocol, filter := uint16(unix.ETH_P_ARP), []unix.SockFilter(nil)
+	if ip.Is6() {
+		protocol, filter = unix.ETH_P_IPV6, advertisementsOnly
+	}
+	packets, err := ns.OpenPackets(index, protocol, filter)
 	if err != nil {
-		a.Close()
 		return nil, err
 	}
-	return a, nil
+	return &Asker{packets, mac, ip}, nil
 }
 
 // advertisementsOnly passes neighbour advertisements (ICMPv6 type 136).
@@ -74,18 +60,7 @@ const (
 )
 
 // Close closes the socket.
-func (a *Asker) Close() {
-	if a.file != nil {
-		a.file.Close()
-	}
-}
-
-func (a *Asker) protocol() uint16 {
-	if a.ip.Is4() {
-		return unix.ETH_P_ARP
-	}
-	return unix.ETH_P_IPV6
-}
+func (a *Asker) Close() { a.packets.Close() }
 
 // Ask asks, and waits for up to 300 ms. It returns the link-layer address of another host that has the address; nil if none answers.
 func (a *Asker) Ask() (other net.HardwareAddr, err error) {
@@ -105,40 +80,23 @@ func (a *Asker) question() (packet []byte, to net.HardwareAddr) {
 
 // askOnce sends one question and waits for an answer, or for another host that speaks as the address.
 func (a *Asker) askOnce() (other net.HardwareAddr, err error) {
-	raw, err := a.file.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	packet, destination := a.question()
-	to := &unix.SockaddrLinklayer{Protocol: observe.NetworkOrder(a.protocol()), Ifindex: a.index, Halen: 6}
-	copy(to.Addr[:], destination)
-	var sent error
-	err = raw.Write(func(fd uintptr) bool {
-		sent = unix.Sendto(int(fd), packet, 0, to)
-		return true
-	})
-	if err = errors.Join(err, sent, a.file.SetReadDeadline(time.Now().Add(answerTime))); err != nil {
+	packet, to := a.question()
+	if err := errors.Join(a.packets.Send(packet, to), a.packets.SetReadDeadline(time.Now().Add(answerTime))); err != nil {
 		return nil, err
 	}
 	buf := make([]byte, 256)
 	for range mostHeard {
-		n, from := 0, unix.Sockaddr(nil)
-		var failed error
-		err := raw.Read(func(fd uintptr) bool {
-			n, from, failed = unix.Recvfrom(int(fd), buf, 0)
-			return failed != unix.EAGAIN
-		})
+		n, from, err := a.packets.Receive(buf)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil, nil
 		}
-		if err = errors.Join(err, failed); err != nil {
+		if err != nil {
 			return nil, err
 		}
-		at, is := from.(*unix.SockaddrLinklayer)
-		if !is || at.Pkttype == unix.PACKET_OUTGOING || at.Halen != 6 {
+		if from == nil {
 			continue
 		}
-		if ip, mac := speaker(buf[:n], a.ip.Is4(), at.Addr[:6]); ip == a.ip && mac.String() != a.mac.String() {
+		if ip, mac := speaker(buf[:n], a.ip.Is4(), from); ip == a.ip && mac.String() != a.mac.String() {
 			return mac, nil
 		}
 	}
@@ -147,7 +105,7 @@ func (a *Asker) askOnce() (other net.HardwareAddr, err error) {
 
 // speaker returns the address as which the sender of an ARP packet or a neighbour advertisement speaks, and the sender's link-layer
 // address. The zero Addr stands for none.
-func speaker(packet []byte, four bool, sender []byte) (ip netip.Addr, mac net.HardwareAddr) {
+func speaker(packet []byte, four bool, sender net.HardwareAddr) (ip netip.Addr, mac net.HardwareAddr) {
 	switch {
 	// An ARP packet for Ethernet and IPv4 has the sender's addresses at 8 and 14 (RFC 826).
 	case four && len(packet) >= 28 && packet[4] == 6 && packet[5] == 4:
@@ -156,7 +114,7 @@ func speaker(packet []byte, four bool, sender []byte) (ip netip.Addr, mac net.Ha
 	// A neighbour advertisement has the address at 8 (RFC 4861, 4.4).
 	case !four && len(packet) >= headerIPv6+24 && packet[headerIPv6] == advertisement:
 		ip, _ = netip.AddrFromSlice(packet[headerIPv6+8 : headerIPv6+24])
-		return ip, append(net.HardwareAddr(nil), sender...)
+		return ip, sender
 	}
 	return ip, nil
 }
