@@ -126,7 +126,10 @@ type affectedNS struct {
 }
 
 // mayEnd reports whether the op may delete resources that others made.
-func (op *Op) mayEnd() bool { return op.Verb == Delete || op.Verb == Replace || op.source != nil }
+func (op *Op) mayEnd() bool { return op.removes() || op.source != nil }
+
+// removes reports whether the op deletes what there is, or puts it back.
+func (op *Op) removes() bool { return op.Verb == Delete || op.Verb == Replace }
 
 // affectedNamespaces returns the namespaces that may have resources which the op would delete.
 func (op *Op) affectedNamespaces() (all []affectedNS) {

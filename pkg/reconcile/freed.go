@@ -9,6 +9,9 @@ import (
 
 // noteFreed sets in the ops which IP addresses are gone after them, if another op of the plan creates such a resource.
 func (c *comparison) noteFreed(ops []*Op) {
+	if !slices.ContainsFunc(ops, (*Op).removes) {
+		return
+	}
 	taken := map[string]bool{} // kinds
 	for _, op := range ops {
 		if op.takes().IsValid() {
@@ -20,7 +23,7 @@ func (c *comparison) noteFreed(ops []*Op) {
 	}
 	on := soleOn{c, taken, map[scope]map[spec.ID][]netip.Addr{}}
 	for _, op := range ops {
-		if op.Verb != Delete && op.Verb != Replace {
+		if !op.removes() {
 			continue
 		}
 		for _, id := range append(c.losses.lostWith(op.Have), op.Have.ID()) {
@@ -69,6 +72,9 @@ func (op *Op) takes() (ip netip.Addr) {
 // freedBy returns, for the place in ops of each op that frees IP addresses, the places of those that create them. The kernel begins
 // duplicate address detection when an address is created, and refuses it for good if another interface on the link still has it.
 func freedBy(ops []*Op) map[int][]int {
+	if !slices.ContainsFunc(ops, func(op *Op) bool { return len(op.frees) > 0 }) {
+		return nil
+	}
 	takers := map[netip.Addr][]int{}
 	for i, op := range ops {
 		if ip := op.takes(); ip.IsValid() {

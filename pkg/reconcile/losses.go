@@ -46,7 +46,9 @@ func (l *losses) update(id spec.ID) {
 // updateAll does so for all resources of a scope that were there before or are there now.
 func (l *losses) updateAll(s scope, before, now *resources) {
 	for key := range before.all() {
-		l.update(s.id(key))
+		if now.get(key) == nil {
+			l.update(s.id(key))
+		}
 	}
 	for key := range now.all() {
 		l.update(s.id(key))

@@ -85,7 +85,7 @@ func (c *comparison) leaving() map[spec.ID]bool {
 		if op.source != nil {
 			leaving[op.source.ID()] = true
 		}
-		if op.Verb == Delete || op.Verb == Replace {
+		if op.removes() {
 			leaving[id] = true
 		}
 	}
@@ -95,7 +95,7 @@ func (c *comparison) leaving() map[spec.ID]bool {
 // ends returns the other resources that would be deleted with the op.
 func (op *Op) ends(all *losses) (ends []spec.ID) {
 	leaves := []spec.Resource{op.source}
-	if op.Verb == Delete || op.Verb == Replace {
+	if op.removes() {
 		leaves = append(leaves, op.Have)
 	}
 	for _, r := range leaves {

@@ -169,7 +169,7 @@ func merged(ops []finished) (c Change, changed bool) {
 // twinLost returns an op that deletes the resource which the kernel has deleted together with the op's, or nil. Which end of a pair
 // linkd deletes depends on the worker that is first.
 func (c *Core) twinLost(op *Op) *Op {
-	if op.Verb != Delete && op.Verb != Replace {
+	if !op.removes() {
 		return nil
 	}
 	if _, fetched := fetchedFrom(op.Have); fetched {

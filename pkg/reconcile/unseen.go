@@ -40,7 +40,7 @@ func (c *comparison) noteLeaving(op *Op, victims []spec.ID) {
 	if op.source != nil && op.leaves(op.source) {
 		note(op.source, true)
 	}
-	if op.Verb == Delete || op.Verb == Replace {
+	if op.removes() {
 		if _, fetched := fetchedFrom(op.Have); !fetched {
 			note(op.Have, false)
 		} else if op.leaves(op.Have) {
