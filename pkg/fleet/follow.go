@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"linkd/pkg/spec"
 )
@@ -48,34 +47,12 @@ func (n *Node) note(err error) error {
 
 // watch takes each revision that is stored at from or later. If there are more than acceptPause allows, it takes the last one.
 func (n *Node) watch(ctx context.Context, s *Store, self spec.Node, from int64) error {
-	// Its buffer is bounded because it is always emptied, and ends with this function.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	events := s.client.Watch(clientv3.WithRequireLeader(ctx), s.currentKey(), clientv3.WithRev(from))
 	var newest []byte
-	var due <-chan time.Time
-	next := time.Now()
-	for {
-		select {
-		case answer, open := <-events:
-			if !open {
-				return ctx.Err()
-			}
-			if err := answer.Err(); err != nil {
-				return err
-			}
-			for _, ev := range answer.Events {
-				newest = ev.Kv.Value
-				due = time.After(time.Until(next))
-			}
-		case <-due:
-			due = nil
-			if err := n.note(n.accept(ctx, s, self, newest)); err != nil {
-				return err
-			}
-			next = time.Now().Add(acceptPause)
-		}
-	}
+	return s.watch(ctx, watch{
+		key: s.currentKey(), from: from, pause: acceptPause,
+		take: func(_ string, value []byte) { newest = value },
+		act:  func() error { return n.note(n.accept(ctx, s, self, newest)) },
+	})
 }
 
 // accept puts the files of an encoded revision into the cache, and makes the daemon read them. It does nothing if they are there. The

@@ -234,30 +234,15 @@ func (n *Node) watchMembers(ctx context.Context, s *Store, self spec.Node, chang
 	if err := s.each(ctx, prefix, take, clientv3.WithRev(at)); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	events := s.client.Watch(clientv3.WithRequireLeader(ctx), prefix, clientv3.WithPrefix(), clientv3.WithRev(at+1))
-	due, next := time.After(0), time.Now()
-	for {
-		select {
-		case <-changed:
-			return nil
-		case answer, open := <-events:
-			if !open {
-				return ctx.Err()
-			}
-			if err := answer.Err(); err != nil {
-				return err
-			}
-			for _, ev := range answer.Events {
-				take(string(ev.Kv.Key), ev.Kv.Value)
-			}
-			due = time.After(time.Until(next))
-		case <-due:
-			due, next = nil, time.Now().Add(membersPause)
+	n.takeMembers(all, self.Name)
+	return s.watch(ctx, watch{
+		key: prefix, options: []clientv3.OpOption{clientv3.WithPrefix()}, from: at + 1,
+		next: time.Now().Add(membersPause), pause: membersPause, stop: changed, take: take,
+		act: func() error {
 			n.takeMembers(all, self.Name)
-		}
-	}
+			return nil
+		},
+	})
 }
 
 // takeMembers makes the daemon read the files again if the other ends have changed.
