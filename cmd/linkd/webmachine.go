@@ -107,9 +107,9 @@ func unreadable(files []spec.File, err error) string {
 // tried returns the files of the trial that runs.
 func (m *machine) tried() ([]spec.File, error) {
 	past := history.Open(m.o.historyDir())
-	entries, err := past.Entries()
-	if n := len(entries); n > 0 && entries[n-1].Cause == "trial" {
-		return past.Files(entries[n-1].Number)
+	running, err := past.Trial()
+	if running != nil {
+		return past.Files(running.Number)
 	}
 	return nil, errors.Join(err, errors.New("the history does not have the trial"))
 }

@@ -97,6 +97,19 @@ func (s *Store) Entries() (entries []Entry, err error) {
 	return entries, errors.Join(errs...)
 }
 
+// causeTrial is the Cause of a state that a trial has put in force.
+const causeTrial = "trial"
+
+// Trial returns the state of the trial that runs: the newest one if a trial has put it in force, else nil. The error is that of Entries,
+// and may be about another state.
+func (s *Store) Trial() (*Entry, error) {
+	entries, err := s.Entries()
+	if n := len(entries); n > 0 && entries[n-1].Cause == causeTrial {
+		return &entries[n-1], err
+	}
+	return nil, err
+}
+
 // Files returns the files of a state.
 func (s *Store) Files(number int) (files []spec.File, err error) {
 	f, err := os.Open(s.filesPath(number))

@@ -49,7 +49,7 @@ func NewRecorder(store *Store, warn func(error)) *Recorder {
 func (r *Recorder) Loaded(files []spec.File, cause string) {
 	digest, at := Digest(files), r.now()
 	if digest == r.digest {
-		if cause == "confirmed" && r.entry.Cause == "trial" {
+		if cause == "confirmed" && r.entry.Cause == causeTrial {
 			r.entry.Cause = cause
 			r.write()
 		}

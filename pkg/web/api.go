@@ -140,14 +140,14 @@ func (s *Server) difference(number int) (string, error) {
 
 // trialDiff answers with what the trial changes in the files.
 func (s *Server) trialDiff(w http.ResponseWriter, _ *http.Request) {
-	entries, err := s.options.History.Entries()
+	running, err := s.options.History.Trial()
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		err = errors.New("permission denied: run linkd web as root to see what the trial changes")
-	case len(entries) == 0 || entries[len(entries)-1].Cause != "trial":
+	case running == nil:
 		err = errors.New("the history does not have the files of the trial")
 	default:
-		text, wrong := s.difference(entries[len(entries)-1].Number)
+		text, wrong := s.difference(running.Number)
 		answer(w, map[string]string{"diff": text}, wrong)
 		return
 	}

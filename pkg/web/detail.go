@@ -35,7 +35,7 @@ type block struct {
 
 // find finds the resources of the interface, their lines and their events.
 func (d *detail) find(now State) {
-	link := spec.ID{NS: d.Netns, Kind: "link", Key: d.Name}
+	link := spec.LinkID(d.Netns, d.Name)
 	ids, sources := map[string]bool{}, []spec.Source{}
 	if now.Wiring.Desired != nil {
 		for _, r := range now.Wiring.Desired.Resources.All() {

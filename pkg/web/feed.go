@@ -82,10 +82,7 @@ func (f *Feed) Open() (close func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pages++
-	select {
-	case f.opened <- struct{}{}:
-	default:
-	}
+	f.wake()
 	return sync.OnceFunc(func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -96,6 +93,7 @@ func (f *Feed) Open() (close func()) {
 	})
 }
 
+// wake has Run look whether a page is open.
 func (f *Feed) wake() {
 	select {
 	case f.opened <- struct{}{}:
