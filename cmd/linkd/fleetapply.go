@@ -24,7 +24,7 @@ type fleetFiles struct {
 	args, remove []string
 }
 
-const fleetFilesHelp = "A directory stands for all files of the fleet: those that it lacks leave the fleet. A FILE replaces the one with its name, and --remove NAME removes one. "
+const fleetFilesHelp = "A directory stands for all files of the fleet: linkd removes the others from the fleet. A FILE replaces the one with its name, and --remove NAME removes one. "
 
 func newFleetApply(o *options) *cobra.Command {
 	var f fleetFiles

@@ -43,7 +43,7 @@ func newFleetStatus(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show which nodes have the newest files in force, and what is wrong with the others",
-		Long: "Print the newest revision, how many nodes stand in which way, and each node with a problem: gone (etcd has received nothing from it for some seconds), " +
+		Long: "Print the newest revision, how many nodes are in each state, and each node with a problem: gone (etcd has received nothing from it for some seconds), " +
 			"behind (it has an earlier revision in force), or the state of its resources with the causes. The exit status is 0 if all nodes " +
 			"have converged to the newest revision, 1 if not, 2 if linkd cannot tell.",
 		Args: noArguments,

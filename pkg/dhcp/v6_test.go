@@ -17,16 +17,10 @@ import (
 var serverIP = netip.MustParseAddr("fe80::1")
 
 // play6 is a DHCPv6 client, its clock and what happens.
-type play6 struct {
-	t   *testing.T
-	m   *machine
-	now time.Time
-	// other is who answers for the given address.
-	other net.HardwareAddr
-}
+type play6 struct{ play }
 
 func newPlay6(t *testing.T, lease *Lease) *play6 {
-	p := &play6{t: t, m: newMachine(newV6("web/eth0"), lease, "web"), now: start}
+	p := &play6{play{t: t, m: newMachine(newV6("web/eth0"), lease, "web"), now: start}}
 	p.m.begin(myMAC, p.now)
 	return p
 }
@@ -117,18 +111,6 @@ func lasts(preferred, valid time.Duration) change {
 
 func gives(ip string) change {
 	return func(_ *dhcpv6.Message, _ *dhcpv6.OptIANA, a *dhcpv6.OptIAAddress) { a.IPv6Addr = net.ParseIP(ip) }
-}
-
-// has checks the address in force; "" for none.
-func (p *play6) has(address string) {
-	p.t.Helper()
-	has := ""
-	if p.m.lease != nil {
-		has = p.m.lease.Prefix.String()
-	}
-	if has != address || (p.m.lacks == "") != (address != "") {
-		p.t.Errorf("it has %q, want %q; lacks %q", has, address, p.m.lacks)
-	}
 }
 
 const (

@@ -7,7 +7,7 @@
 //	             └──────────── State ─────────┘
 //
 // An address is in the file before linkd uses it, so that a linkd that is killed never allocates it twice. The address of an end that
-// leaves the files is free. The book remembers the end, which gets the address again if it returns before another end needs it.
+// is removed from the files is free. The book remembers the end, which gets the address again if it returns before another end needs it.
 package pool
 
 import (

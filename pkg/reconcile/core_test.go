@@ -300,10 +300,10 @@ func (c *Core) check(t interface{ Fatalf(string, ...any) }) {
 	c.checkLosses(t)
 }
 
-// checkLosses checks that the core knows what stands on what, as if it had just read all that was observed.
+// checkLosses checks that the core knows which resources depend on which, as in an index made anew of everything observed.
 func (c *Core) checkLosses(t interface{ Fatalf(string, ...any) }) {
 	anew := lossesOf(c.found.observed, c.kinds.byName).bases
 	if kept := c.found.losses.bases; !maps.EqualFunc(anew, kept, slices.Equal[[]spec.ID]) {
-		t.Fatalf("the core knows that this stands on that: %v; it is %v", kept, anew)
+		t.Fatalf("the core has these dependencies: %v; those observed are: %v", kept, anew)
 	}
 }

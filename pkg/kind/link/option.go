@@ -35,7 +35,7 @@ type option struct {
 	// usual is the kernel's default for a new interface; "" if there is none. unset is how a file says the default, if not by that
 	// word.
 	usual, unset string
-	// stays: linkd does not restore the option when its key leaves the files.
+	// stays: linkd does not restore the option when its key is removed from the files.
 	stays bool
 	// fixed reports that the kernel cannot change one value to the other; nil if it can change any.
 	fixed func(have, want []byte) bool

@@ -20,7 +20,7 @@ type Egress struct {
 	// Shape is what linkd's qdisc does. It is nil if the observed qdisc is one that the files cannot express, or if the files declare
 	// none.
 	Shape *Shape
-	// Adopt: linkd replaces a foreign qdisc, and restores it when the egress leaves the files.
+	// Adopt: linkd replaces a foreign qdisc, and restores it when the egress is removed from the files.
 	Adopt  bool
 	Source spec.Source
 
